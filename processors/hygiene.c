@@ -1,0 +1,65 @@
+/* Hygiene: keeps out what would count twice. A retried send has the event_id of the first one; a
+ * double click shows the same page twice within a moment. Both are known by the visitor's
+ * remembered activities, so that what is dropped depends on the events alone. */
+#include "processors/processor.h"
+
+static bool seen_before(const struct visitor *visitor, struct bytes event_id)
+{
+    uint64_t hash = bytes_hash(event_id);
+    for (uint32_t i = visitor->count; i > 0; i--)
+        if (visitor->activities[i - 1].event_hash == hash)
+            return true;
+    return false;
+}
+
+static bool double_click(const struct visitor *visitor, const struct event *event,
+                         int64_t window_ms)
+{
+    for (uint32_t i = visitor->count; i > 0; i--) {
+        const struct activity *activity = &visitor->activities[i - 1];
+        if (activity->time_ms <= event->event_time_ms - window_ms)
+            return false;
+        if (activity->kind == KIND_VIEW && activity->time_ms < event->event_time_ms + window_ms &&
+            bytes_equal(activity_subject(visitor, activity), event->items[0].item_id))
+            return true;
+    }
+    return false;
+}
+
+static enum verdict hygiene_event(struct context *context, struct record *record,
+                                  struct error *error)
+{
+    const struct event *event = &record->event;
+    const struct settings *settings = context->settings;
+    if (event->event_time_ms < settings->event_time_min_ms) {
+        record->fate = FATE_DEAD_LETTER;
+        return error_set(error, VERDICT_SKIP,
+                         "event_time %lld ms lies before event.time.min.ms = %lld",
+                         (long long)event->event_time_ms, (long long)settings->event_time_min_ms);
+    }
+    if (event->event_time_ms > context->now_ms + settings->event_future_max_ms) {
+        record->fate = FATE_DEAD_LETTER;
+        return error_set(error, VERDICT_SKIP,
+                         "event_time %lld ms lies more than event.future.max.ms = %lld ahead",
+                         (long long)event->event_time_ms,
+                         (long long)settings->event_future_max_ms);
+    }
+    if (seen_before(context->visitor, event->event_id))
+        return record_end(record, FATE_DUPLICATE);
+    if (event->type == EVENT_VIEW &&
+        double_click(context->visitor, event, settings->double_click_ms))
+        return record_end(record, FATE_DOUBLE_CLICK);
+    return VERDICT_OK;
+}
+
+static const char *const inputs[] = {"view", "search", "cart", "purchase", NULL};
+static const char *const outputs[] = {"clean", NULL};
+
+WEFT_STEP(hygiene) = {
+    .name = "hygiene",
+    .summary = "drops duplicates and double clicks, refuses impossible times",
+    .stage = STAGE_VISITORS,
+    .inputs = inputs,
+    .outputs = outputs,
+    .event = hygiene_event,
+};

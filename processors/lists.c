@@ -1,0 +1,73 @@
+/* Lists: what to show the visitor next, written before anyone asks. Runs once for each visitor
+ * that a batch touched, so that a burst of events costs one record. */
+#include "processors/processor.h"
+#include "processors/recommend/recommend.h"
+
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+    hash = (hash ^ value) * 0x9E3779B97F4A7C15u;
+    return hash ^ hash >> 32;
+}
+
+/* Over what a reader would see change; not over when and by which id it was written. */
+static uint64_t hash_lists(const struct recommendation *recommendation)
+{
+    uint64_t hash = mix(1, (uint64_t)recommendation->source_event_time_ms);
+    for (uint32_t i = 0; i < recommendation->list_count; i++) {
+        const struct list *list = &recommendation->lists[i];
+        hash = mix(hash, bytes_hash(list->context_item_id));
+        for (uint32_t k = 0; k < list->item_count; k++)
+            hash = mix(hash, bytes_hash(list->items[k].item_id));
+    }
+    return hash;
+}
+
+static enum verdict lists_close(struct context *context, struct visitor *visitor,
+                                struct error *error)
+{
+    struct list lists[PLACEMENTS];
+    struct recommendation recommendation = {
+        .visitor = visitor_key(visitor),
+        .id = mix(bytes_hash(visitor_key(visitor)), (uint64_t)visitor->accepted),
+        .generated_time_ms = context->generated_ms,
+        .source_event_time_ms = visitor->latest_time_ms,
+        .lists = lists,
+    };
+    model_lock_read(context->model);
+    recommendation.list_count =
+        recommend_lists(context->recommender, context->model, visitor,
+                        context->settings->list_items, context->arena, lists);
+    visitor->short_list = lists[0].item_count < context->settings->list_items;
+    uint64_t hash = hash_lists(&recommendation);
+    bool same = hash == visitor->list_hash;
+    if (!same) {
+        buffer_clear(context->scratch);
+        if (context->settings->output_avro)
+            recommendation_write_avro(&recommendation, context->recommendation_fingerprint,
+                                      context->scratch);
+        else
+            recommendation_write_json(&recommendation, context->scratch);
+    }
+    model_unlock_read(context->model); /* item ids of the lists point into the model until here */
+    if (same) {
+        context->counts->counters[COUNT_LISTS_SAME]++;
+        return VERDICT_OK;
+    }
+    visitor->list_hash = hash;
+    context->counts->counters[COUNT_LISTS]++;
+    return context->outlet->emit(context->outlet, OUTPUT_RECOMMENDATIONS, visitor->partition,
+                                 visitor_key(visitor), buffer_bytes(context->scratch), error);
+}
+
+static const char *const inputs[] = {"clean", NULL};
+static const char *const outputs[] = {"recommendations", NULL};
+
+WEFT_STEP(lists) = {
+    .name = "lists",
+    .summary = "writes the lists of each visitor that the batch touched",
+    .stage = STAGE_VISITORS,
+    .after = "sessions",
+    .inputs = inputs,
+    .outputs = outputs,
+    .close = lists_close,
+};

@@ -1,0 +1,23 @@
+#include "processors/recommend/popularity.h"
+
+#define POPULAR_TOP 40 /* enough to fill a list from which a context was taken out */
+
+void popularity_fold(struct model *model, const struct interaction *interaction)
+{
+    enum rule_kind kind;
+    if (interaction->subject.size == 0 || !rule_kind_of(interaction->kind, &kind))
+        return;
+    uint32_t item = model_intern(model, interaction->subject);
+    if (item == ITEM_NONE)
+        return;
+    struct decay decay =
+        decay_at(interaction->event_time_ms, model->limits.popular_half_life_ms);
+    model_count(model, item, kind, decay, interaction->event_time_ms);
+}
+
+void popularity_generate(const struct query *query, struct candidates *candidates, int generator)
+{
+    const struct model *model = query->model;
+    for (uint32_t i = 0; i < model->popular_count && i < POPULAR_TOP; i++)
+        candidates_add(candidates, model->popular[i], generator, .02f / (1 + (float)i), ITEM_NONE);
+}

@@ -1,0 +1,170 @@
+#include "processors/recommend/recommend.h"
+
+#include <stdlib.h>
+
+struct placement_row {
+    const char *name;
+    bool needs_context;
+    bool repeats; /* whether what was viewed lately may come again */
+};
+
+static const struct placement_row placement_rows[PLACEMENTS] = {
+    [PLACEMENT_HOME] = {.name = "home", .repeats = true},
+    [PLACEMENT_PRODUCT] = {.name = "product", .needs_context = true},
+};
+
+struct recommender {
+    struct query query;
+    struct candidates candidates;
+    struct {
+        float score;
+        uint32_t place;
+    } best[LIST_ITEMS_MAX];
+    uint32_t best_count;
+};
+
+struct recommender *recommender_new(void)
+{
+    struct recommender *recommender = memory_zero(1, sizeof *recommender);
+    candidates_init(&recommender->candidates);
+    return recommender;
+}
+
+void recommender_free(struct recommender *recommender)
+{
+    if (recommender == NULL)
+        return;
+    candidates_release(&recommender->candidates);
+    free(recommender);
+}
+
+static void propose(struct recommender *recommender, struct model *model,
+                    const struct visitor *visitor)
+{
+    query_init(&recommender->query, model, visitor);
+    candidates_clear(&recommender->candidates, model->item_count);
+    for (int i = 0; i < generator_count; i++)
+        generators[i].generate(&recommender->query, &recommender->candidates, i);
+}
+
+/* Ties go to the item that the log named first, so that the same model gives the same list. */
+static bool before(const struct recommender *recommender, float score, uint32_t place,
+                   uint32_t other)
+{
+    if (score > recommender->best[other].score)
+        return true;
+    return !(score < recommender->best[other].score) &&
+           recommender->candidates.at[place].item <
+               recommender->candidates.at[recommender->best[other].place].item;
+}
+
+static void keep_best(struct recommender *recommender, float score, uint32_t place,
+                      uint32_t length)
+{
+    uint32_t at = recommender->best_count;
+    if (at == length) {
+        if (!before(recommender, score, place, length - 1))
+            return;
+        at--;
+    } else {
+        recommender->best_count++;
+    }
+    for (; at > 0 && before(recommender, score, place, at - 1); at--)
+        recommender->best[at] = recommender->best[at - 1];
+    recommender->best[at].score = score;
+    recommender->best[at].place = place;
+}
+
+/* `without`: ITEM_NONE, or the item that must not come. */
+static void select_best(struct recommender *recommender, uint32_t length, bool repeats,
+                        uint32_t without)
+{
+    recommender->best_count = 0;
+    for (uint32_t i = 0; i < recommender->candidates.count; i++) {
+        const struct candidate *candidate = &recommender->candidates.at[i];
+        if (candidate->item == without)
+            continue;
+        float score = 0;
+        for (int k = repeats ? 0 : 1; k < generator_count; k++) /* 0: repeats */
+            score += candidate->parts[k];
+        if (score > 0)
+            keep_best(recommender, score, i, length);
+    }
+}
+
+static void explain(const struct model *model, const struct candidate *candidate, bool repeats,
+                    struct list_item *ret_item)
+{
+    int most = repeats ? 0 : 1;
+    for (int k = most + 1; k < generator_count; k++)
+        if (candidate->parts[k] > candidate->parts[most])
+            most = k;
+    uint32_t cause = candidate->causes[most];
+    ret_item->item_id = model->items[candidate->item].id;
+    ret_item->reason = generators[most].reason;
+    ret_item->because_item_id =
+        cause == ITEM_NONE ? bytes_of(NULL, 0) : model->items[cause].id;
+}
+
+static uint32_t last_viewed(const struct model *model, const struct visitor *visitor)
+{
+    for (uint32_t i = visitor->count; i > 0; i--)
+        if (visitor->activities[i - 1].kind == KIND_VIEW)
+            return model_find(model, activity_subject(visitor, &visitor->activities[i - 1]));
+    return ITEM_NONE;
+}
+
+static struct bytes last_viewed_id(const struct visitor *visitor)
+{
+    for (uint32_t i = visitor->count; i > 0; i--)
+        if (visitor->activities[i - 1].kind == KIND_VIEW)
+            return activity_subject(visitor, &visitor->activities[i - 1]);
+    return bytes_of(NULL, 0);
+}
+
+uint32_t recommend_lists(struct recommender *recommender, struct model *model,
+                         const struct visitor *visitor, uint32_t length, struct arena *arena,
+                         struct list *ret_lists)
+{
+    uint32_t list_count = 0;
+    propose(recommender, model, visitor);
+    for (int placement = 0; placement < PLACEMENTS; placement++) {
+        const struct placement_row *row = &placement_rows[placement];
+        struct bytes context_id = bytes_of(NULL, 0);
+        uint32_t context = ITEM_NONE;
+        if (row->needs_context) {
+            context_id = last_viewed_id(visitor);
+            context = last_viewed(model, visitor);
+            if (context_id.at == NULL)
+                continue;
+        }
+        select_best(recommender, length, row->repeats, context);
+        struct list *list = &ret_lists[list_count++];
+        *list = (struct list){
+            .placement = row->name,
+            .context_item_id = context_id,
+            .items = arena_get(arena, recommender->best_count * sizeof *list->items),
+            .item_count = recommender->best_count,
+        };
+        for (uint32_t i = 0; i < recommender->best_count; i++) {
+            explain(model, &recommender->candidates.at[recommender->best[i].place], row->repeats,
+                    &list->items[i]);
+            list->items[i].score = recommender->best[i].score;
+        }
+    }
+    return list_count;
+}
+
+uint32_t recommend_next(struct recommender *recommender, struct model *model,
+                        const struct visitor *visitor, uint32_t length,
+                        struct ranked_item *ret_items)
+{
+    propose(recommender, model, visitor);
+    select_best(recommender, length, true, ITEM_NONE);
+    for (uint32_t i = 0; i < recommender->best_count; i++)
+        ret_items[i] = (struct ranked_item){
+            .item = recommender->candidates.at[recommender->best[i].place].item,
+            .score = recommender->best[i].score,
+        };
+    return recommender->best_count;
+}

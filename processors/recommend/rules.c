@@ -1,0 +1,183 @@
+#include "processors/recommend/rules.h"
+
+#define FORWARD_TOP 100
+#define BACKWARD_TOP 50
+#define PREVIOUS_TOP 30
+#define PREVIOUS_ITEMS 4
+#define TOGETHER_TOP 30
+
+struct pair {
+    uint32_t earlier, later; /* items */
+    int gap;                 /* now */
+    int gap_before;          /* 0: they were no pair */
+    int64_t time_ms;         /* of the later one */
+};
+
+static double units_of(int gap)
+{
+    return gap >= 1 && gap <= NEIGHBOURS_MAX ? PAIR_UNITS / gap : 0;
+}
+
+static void fold_pair(struct model *model, enum rule_kind kind, const struct pair *pair,
+                      uint64_t chance)
+{
+    double units = units_of(pair->gap) - units_of(pair->gap_before);
+    if (units == 0 || pair->earlier == ITEM_NONE || pair->later == ITEM_NONE)
+        return;
+    struct decay decay = decay_at(pair->time_ms, model->limits.rules_half_life_ms);
+    if (pair->gap == 1 || pair->gap_before != 1) {
+        model_add(model, pair->earlier, kind, RULES_FORWARD, pair->later, units, pair->gap == 1,
+                  decay, pair->time_ms, chance);
+        model_add(model, pair->later, kind, RULES_BACKWARD, pair->earlier, units, pair->gap == 1,
+                  decay, pair->time_ms, ~chance);
+        return;
+    }
+    /* Neighbours no more: what they counted at gap one is taken back, and counted as it is now. */
+    struct pair now = *pair;
+    now.gap_before = 0;
+    double one = -units_of(1);
+    if (units_of(now.gap) > 0)
+        fold_pair(model, kind, &now, chance);
+    model_add(model, pair->earlier, kind, RULES_FORWARD, pair->later, one, true, decay,
+              pair->time_ms, chance);
+    model_add(model, pair->later, kind, RULES_BACKWARD, pair->earlier, one, true, decay,
+              pair->time_ms, ~chance);
+}
+
+static uint64_t next_chance(uint64_t *state)
+{
+    *state += 0x9E3779B97F4A7C15u; /* splitmix64, Steele, Lea, Flood 2014 */
+    uint64_t z = *state;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return z ^ (z >> 31);
+}
+
+static void fold_around(struct model *model, enum rule_kind kind,
+                        const struct interaction *interaction, const uint32_t *before,
+                        const uint32_t *after, bool activity, uint64_t *chance)
+{
+    /* An activity in the middle takes one place of the distance; a joint takes none. */
+    int shift = activity ? 1 : 0;
+    for (uint32_t i = 0; i < interaction->before_count; i++) {
+        for (uint32_t k = 0; k < interaction->after_count; k++) {
+            struct pair pair = {
+                .earlier = before[i],
+                .later = after[k],
+                .gap = (int)(i + k) + 1 + shift,
+                .gap_before = interaction->joined ? (int)(i + k) + 1 : 0,
+                .time_ms = interaction->after[k].event_time_ms,
+            };
+            fold_pair(model, kind, &pair, next_chance(chance));
+        }
+    }
+}
+
+void rules_fold(struct model *model, const struct interaction *interaction)
+{
+    enum rule_kind kind;
+    if (!rule_kind_of(interaction->kind, &kind))
+        return;
+    bool activity = interaction->subject.size > 0;
+    uint32_t item = activity ? model_intern(model, interaction->subject) : ITEM_NONE;
+    uint32_t before[NEIGHBOURS_MAX], after[NEIGHBOURS_MAX];
+    for (uint32_t i = 0; i < interaction->before_count; i++)
+        before[i] = model_intern(model, interaction->before[i].item_id);
+    for (uint32_t i = 0; i < interaction->after_count; i++)
+        after[i] = model_intern(model, interaction->after[i].item_id);
+    uint64_t chance = bytes_hash(interaction->event_id) + interaction->position;
+    for (uint32_t i = 0; activity && i < interaction->before_count; i++) {
+        struct pair pair = {
+            .earlier = before[i],
+            .later = item,
+            .gap = (int)i + 1,
+            .time_ms = interaction->event_time_ms,
+        };
+        fold_pair(model, kind, &pair, next_chance(&chance));
+    }
+    for (uint32_t i = 0; activity && i < interaction->after_count; i++) {
+        struct pair pair = {
+            .earlier = item,
+            .later = after[i],
+            .gap = (int)i + 1,
+            .time_ms = interaction->after[i].event_time_ms,
+        };
+        fold_pair(model, kind, &pair, next_chance(&chance));
+    }
+    fold_around(model, kind, interaction, before, after, activity, &chance);
+}
+
+static const struct row *row_of(const struct query *query, uint32_t item, enum rule_kind kind,
+                                enum rule_direction direction)
+{
+    return &query->model->items[item].rows[kind][direction];
+}
+
+static uint32_t at_most(uint32_t count, uint32_t max)
+{
+    return count < max ? count : max;
+}
+
+void rules_forward(const struct query *query, struct candidates *candidates, int generator)
+{
+    if (query->recent_count == 0)
+        return;
+    const struct row *row = row_of(query, query->recent[0], RULES_VIEW, RULES_FORWARD);
+    uint32_t count = at_most(row->count, FORWARD_TOP);
+    float scale = row->total > 0 ? (float)(1 / row->total) : 0;
+    for (uint32_t i = 0; i < count; i++)
+        candidates_add(candidates, row->entries[i].item, generator,
+                       1 / (4 + (float)i) + (float)row->entries[i].weight * scale,
+                       query->recent[0]);
+}
+
+static void add_ranks(const struct query *query, struct candidates *candidates, int generator,
+                      const struct row *row, uint32_t max)
+{
+    uint32_t count = at_most(row->count, max);
+    for (uint32_t i = 0; i < count; i++)
+        candidates_add(candidates, row->entries[i].item, generator, .5f / (4 + (float)i),
+                       query->recent[0]);
+}
+
+void rules_backward(const struct query *query, struct candidates *candidates, int generator)
+{
+    if (query->recent_count > 0)
+        add_ranks(query, candidates, generator,
+                  row_of(query, query->recent[0], RULES_VIEW, RULES_BACKWARD), BACKWARD_TOP);
+}
+
+void rules_previous(const struct query *query, struct candidates *candidates, int generator)
+{
+    float weight = .5f;
+    for (uint32_t j = 1; j <= PREVIOUS_ITEMS && j < query->recent_count; j++) {
+        weight *= .7f;
+        const struct row *row = row_of(query, query->recent[j], RULES_VIEW, RULES_FORWARD);
+        uint32_t count = at_most(row->count, PREVIOUS_TOP);
+        float scale = row->total > 0 ? weight * (float)(1 / row->total) : 0;
+        for (uint32_t i = 0; i < count; i++)
+            candidates_add(candidates, row->entries[i].item, generator,
+                           (float)row->entries[i].weight * scale, query->recent[j]);
+    }
+}
+
+static void add_together(const struct query *query, struct candidates *candidates, int generator,
+                         enum rule_kind kind)
+{
+    if (query->recent_count == 0)
+        return;
+    for (int direction = 0; direction < RULE_DIRECTIONS; direction++)
+        add_ranks(query, candidates, generator,
+                  row_of(query, query->recent[0], kind, (enum rule_direction)direction),
+                  TOGETHER_TOP);
+}
+
+void rules_carted(const struct query *query, struct candidates *candidates, int generator)
+{
+    add_together(query, candidates, generator, RULES_CART);
+}
+
+void rules_bought(const struct query *query, struct candidates *candidates, int generator)
+{
+    add_together(query, candidates, generator, RULES_PURCHASE);
+}

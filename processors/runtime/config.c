@@ -1,0 +1,273 @@
+#include "processors/runtime/config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define AT(field) offsetof(struct config, field)
+#define TEXT(name, fallback, field, choices, help)                                                 \
+    {                                                                                              \
+        name, fallback, help, AT(field), false, 0, 0, choices                                      \
+    }
+#define NUMBER(name, fallback, field, min, max, help)                                              \
+    {                                                                                              \
+        name, fallback, help, AT(field), true, min, max, NULL                                      \
+    }
+
+#define DAY_MS "86400000"
+
+const struct config_key config_keys[] = {
+    TEXT("application.id", "weft", application_id, NULL,
+         "name of the consumer group and start of the names of weft's own topics"),
+    TEXT("bootstrap.servers", "localhost:9092", bootstrap_servers, NULL,
+         "brokers, host:port with commas"),
+    TEXT("state.dir", "weft-state", state_dir, NULL, "folder for local state, one a process"),
+    TEXT("instance.id", "", instance_id, NULL,
+         "static member of the group; empty: drawn once and kept in state.dir"),
+    TEXT("processing.guarantee", "exactly_once", processing_guarantee,
+         "exactly_once|at_least_once", "at_least_once has no transactions"),
+    NUMBER("threads", "1", threads, 1, 64, "workers in this process"),
+    NUMBER("commit.interval.ms", "100", commit_interval_ms, 1, 60000, "a batch is never older"),
+    NUMBER("commit.min.ms", "3", commit_min_ms, 0, 60000,
+           "pause after a commit before a batch is closed because nothing more is ready"),
+    NUMBER("batch.records.max", "20000", batch_records_max, 1, 1000000,
+           "records in one transaction"),
+    NUMBER("max.task.idle.ms", "2000", max_task_idle_ms, 0, 600000,
+           "how long to wait for a partition that is not at its end, so that records are taken in "
+           "the order of time"),
+    NUMBER("session.timeout.ms", "10000", session_timeout_ms, 1000, 3600000,
+           "after this a silent process's visitors go to others"),
+    TEXT("topics.view", "events.view", topic_view, NULL, "input"),
+    TEXT("topics.search", "events.search", topic_search, NULL, "input"),
+    TEXT("topics.cart", "events.cart", topic_cart, NULL, "input"),
+    TEXT("topics.purchase", "events.purchase", topic_purchase, NULL, "input"),
+    TEXT("topics.product", "catalog.product", topic_product, NULL,
+         "the catalogue, which tools show titles from"),
+    TEXT("topics.recommendations", "recommendations", topic_recommendations, NULL, "output"),
+    NUMBER("partitions", "4", partitions, 1, 4096, "of topics that weft creates"),
+    NUMBER("replication.factor", "-1", replication_factor, -1, 10,
+           "of topics that weft creates; -1: the broker's default"),
+    TEXT("input.key", "check", input_key, "check|trust",
+         "check: a record whose key is not its visitor goes to the dead letters"),
+    TEXT("output.format", "json", output_format, "json|avro", "of recommendations"),
+    TEXT("schema.registry.url", "", schema_registry_url, NULL,
+         "for records in Confluent framing, such as http://registry:8081"),
+    TEXT("schemas.path", "", schemas_path, NULL,
+         "folder of further writer schemas for single-object encoding: view.1.avsc, ..."),
+    NUMBER("session.gap.ms", "1800000", session_gap_ms, 1000, 604800000,
+           "a longer pause starts a new session"),
+    NUMBER("double.click.ms", "500", double_click_ms, 0, 60000,
+           "the same item viewed again within this is dropped"),
+    NUMBER("visitor.activities.max", "64", visitor_activities_max, 1, 1000,
+           "remembered of a visitor"),
+    NUMBER("visitor.cache.bytes", "67108864", visitor_cache_bytes, 0, INT64_MAX,
+           "memory for visitors, for each worker"),
+    NUMBER("event.time.min.ms", "946684800000", event_time_min_ms, INT64_MIN, INT64_MAX,
+           "older events are refused; 2000-01-01"),
+    NUMBER("event.future.max.ms", DAY_MS, event_future_max_ms, 0, INT64_MAX,
+           "how far ahead of the clock an event may be"),
+    NUMBER("list.items", "20", list_items, 1, LIST_ITEMS_MAX, "length of a list"),
+    NUMBER("items.max", "1000000", items_max, 1, 100000000, "items that the model learns"),
+    NUMBER("cooccurrence.row.entries.max", "100", row_entries_max, 1, 100000,
+           "items remembered after, and before, an item"),
+    NUMBER("cooccurrence.half.life.ms", "2592000000", rules_half_life_ms, 60000, INT64_MAX,
+           "30 days"),
+    NUMBER("popularity.half.life.ms", "259200000", popular_half_life_ms, 60000, INT64_MAX,
+           "3 days"),
+    NUMBER("model.save.ms", "5000", model_save_ms, 10, 3600000,
+           "how often the model's rows are written to disk"),
+    NUMBER("metrics.interval.ms", "10000", metrics_interval_ms, 100, 3600000,
+           "between metrics, in the log and on <application.id>-metrics"),
+};
+
+const size_t config_key_count = sizeof config_keys / sizeof config_keys[0];
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Levenshtein 1966, with one row. */
+static size_t edit_distance(const char *a, const char *b)
+{
+    size_t row[CONFIG_TEXT_MAX + 1], size = smaller(strlen(b), CONFIG_TEXT_MAX);
+    for (size_t k = 0; k <= size; k++)
+        row[k] = k;
+    for (size_t i = 1; a[i - 1]; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t k = 1; k <= size; k++) {
+            size_t above = row[k];
+            row[k] = smaller(smaller(above, row[k - 1]) + 1,
+                             diagonal + (a[i - 1] == b[k - 1] ? 0 : 1));
+            diagonal = above;
+        }
+    }
+    return row[size];
+}
+
+static const char *nearest_key(const char *name)
+{
+    size_t best = SIZE_MAX;
+    const char *nearest = "";
+    for (size_t i = 0; i < config_key_count; i++) {
+        size_t distance = edit_distance(name, config_keys[i].name);
+        if (distance < best) {
+            best = distance;
+            nearest = config_keys[i].name;
+        }
+    }
+    return nearest;
+}
+
+static bool among(const char *choices, const char *value)
+{
+    size_t size = strlen(value);
+    for (const char *at = choices; at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
+        if (strncmp(at, value, size) == 0 && (at[size] == '|' || at[size] == '\0'))
+            return true;
+    return false;
+}
+
+static enum verdict set_kafka(struct config *config, const char *name, const char *value,
+                              struct error *error)
+{
+    struct kafka_property *property = NULL;
+    for (size_t i = 0; i < config->kafka_count && property == NULL; i++)
+        if (strcmp(config->kafka[i].name, name) == 0)
+            property = &config->kafka[i];
+    if (property == NULL && config->kafka_count == CONFIG_KAFKA_MAX)
+        return error_set(error, VERDICT_SKIP, "more than %d kafka.* keys", CONFIG_KAFKA_MAX);
+    if (property == NULL)
+        property = &config->kafka[config->kafka_count++];
+    snprintf(property->name, sizeof property->name, "%s", name);
+    snprintf(property->value, sizeof property->value, "%s", value);
+    return VERDICT_OK;
+}
+
+static enum verdict set_number(struct config *config, const struct config_key *key,
+                               const char *value, struct error *error)
+{
+    char *end;
+    errno = 0;
+    long long number = strtoll(value, &end, 10);
+    if (errno != 0 || end == value || *end != '\0')
+        return error_set(error, VERDICT_SKIP, "%s = '%s' is not a whole number", key->name, value);
+    if (number < key->min || number > key->max)
+        return error_set(error, VERDICT_SKIP, "%s = %lld is not between %lld and %lld", key->name,
+                         number, (long long)key->min, (long long)key->max);
+    int64_t stored = number;
+    memcpy((char *)config + key->offset, &stored, sizeof stored);
+    return VERDICT_OK;
+}
+
+enum verdict config_set(struct config *config, const char *name, const char *value,
+                        struct error *error)
+{
+    if (strlen(value) >= CONFIG_TEXT_MAX)
+        return error_set(error, VERDICT_SKIP, "the value of %s is longer than %d bytes", name,
+                         CONFIG_TEXT_MAX - 1);
+    if (strncmp(name, "kafka.", 6) == 0)
+        return set_kafka(config, name + 6, value, error);
+    for (size_t i = 0; i < config_key_count; i++) {
+        const struct config_key *key = &config_keys[i];
+        if (strcmp(key->name, name) != 0)
+            continue;
+        if (key->number)
+            return set_number(config, key, value, error);
+        if (key->choices && !among(key->choices, value))
+            return error_set(error, VERDICT_SKIP, "%s = '%s' is none of %s", name, value,
+                             key->choices);
+        strcpy((char *)config + key->offset, value); /* the length was checked above */
+        return VERDICT_OK;
+    }
+    return error_set(error, VERDICT_SKIP,
+                     "there is no key '%s'; the nearest is '%s' ('weft check --keys' lists them)",
+                     name, nearest_key(name));
+}
+
+void config_init(struct config *config)
+{
+    memset(config, 0, sizeof *config);
+    for (size_t i = 0; i < config_key_count; i++)
+        config_set(config, config_keys[i].name, config_keys[i].fallback, NULL);
+}
+
+static char *trim(char *text)
+{
+    while (*text == ' ' || *text == '\t')
+        text++;
+    size_t size = strlen(text);
+    while (size > 0 && strchr(" \t\r\n", text[size - 1]))
+        text[--size] = '\0';
+    return text;
+}
+
+enum verdict config_assign(struct config *config, const char *assignment, struct error *error)
+{
+    char line[3 * CONFIG_TEXT_MAX];
+    if (strlen(assignment) >= sizeof line)
+        return error_set(error, VERDICT_SKIP, "longer than %zu bytes", sizeof line - 1);
+    strcpy(line, assignment);
+    char *equals = strchr(line, '=');
+    if (equals == NULL)
+        return error_set(error, VERDICT_SKIP, "'%s' is not key=value", assignment);
+    *equals = '\0';
+    return config_set(config, trim(line), trim(equals + 1), error);
+}
+
+enum verdict config_read_file(struct config *config, const char *path, struct error *error)
+{
+    char line[4 * CONFIG_TEXT_MAX];
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return error_set(error, VERDICT_SKIP, "can't open %s: %s", path, strerror(errno));
+    enum verdict verdict = VERDICT_OK;
+    for (int number = 1; verdict == VERDICT_OK && fgets(line, sizeof line, file); number++) {
+        char *text = trim(line);
+        if (*text == '\0' || *text == '#' || *text == '!')
+            continue;
+        struct error inner = {0};
+        verdict = config_assign(config, text, &inner);
+        if (verdict != VERDICT_OK)
+            error_set(error, verdict, "%s, line %d: %s", path, number, inner.message);
+    }
+    fclose(file);
+    return verdict;
+}
+
+enum verdict config_finish(struct config *config, struct error *error)
+{
+    const char *id = config->application_id;
+    for (const char *at = id; *at; at++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", *at))
+            return error_set(error, VERDICT_SKIP,
+                             "application.id = '%s' has characters that no topic's name may have",
+                             id);
+    if (*id == '\0' || strlen(id) > 150)
+        return error_set(error, VERDICT_SKIP, "application.id must have 1 to 150 characters");
+    if (config->commit_min_ms > config->commit_interval_ms)
+        return error_set(error, VERDICT_SKIP, "commit.min.ms is larger than commit.interval.ms");
+    config->settings = (struct settings){
+        .session_gap_ms = config->session_gap_ms,
+        .double_click_ms = config->double_click_ms,
+        .activities_max = (uint32_t)config->visitor_activities_max,
+        .event_time_min_ms = config->event_time_min_ms,
+        .event_future_max_ms = config->event_future_max_ms,
+        .list_items = (uint32_t)config->list_items,
+        .output_avro = config->output_format[0] == 'a',
+        .model =
+            {
+                .items_max = (uint32_t)config->items_max,
+                .row_entries_max = (uint32_t)config->row_entries_max,
+                .rules_half_life_ms = config->rules_half_life_ms,
+                .popular_half_life_ms = config->popular_half_life_ms,
+            },
+    };
+    return VERDICT_OK;
+}
+
+void config_topic(const struct config *config, const char *suffix, char *to, size_t size)
+{
+    snprintf(to, size, "%s-%s", config->application_id, suffix);
+}

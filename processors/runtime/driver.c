@@ -1,0 +1,156 @@
+#include "processors/runtime/driver.h"
+
+#include "processors/runtime/log.h"
+
+#include <stdlib.h>
+
+struct driver {
+    struct outlet outlet; /* first: the pipeline hands it back */
+    struct config config;
+    struct topology topology;
+    struct store *store;
+    struct model *model;
+    struct pipeline *pipeline;
+    struct driver_sink *sink;
+    struct store_batch batch;
+    struct arena arena;
+    uint64_t fingerprint;
+    bool learning;
+};
+
+void driver_fold(struct driver *driver, struct bytes interaction)
+{
+    struct interaction decoded;
+    if (interaction_read(interaction, driver->fingerprint, &decoded, NULL) == VERDICT_OK)
+        pipeline_fold(&driver->topology, driver->model, &decoded);
+}
+
+static enum verdict driver_emit(struct outlet *outlet, enum output output, int32_t partition,
+                                struct bytes key, struct bytes value, struct error *error)
+{
+    struct driver *driver = (struct driver *)(void *)outlet;
+    (void)partition;
+    (void)error;
+    if (driver->sink)
+        driver->sink->written(driver->sink, output, key, value);
+    if (output == OUTPUT_INTERACTIONS && driver->learning)
+        driver_fold(driver, value);
+    return VERDICT_OK;
+}
+
+enum verdict driver_new(const struct config *config, bool lists, struct driver_sink *sink,
+                        struct driver **ret_driver, struct error *error)
+{
+    struct driver *driver = memory_zero(1, sizeof *driver);
+    driver->outlet.emit = driver_emit;
+    driver->config = *config;
+    driver->sink = sink;
+    driver->learning = true;
+    driver->fingerprint = schema_fingerprint("interaction");
+    driver->store = store_memory_new();
+    driver->model = model_new(&config->settings.model);
+    driver->config.visitor_cache_bytes = INT64_MAX;
+    enum verdict verdict = topology_build(&driver->config, &driver->topology, error);
+    if (verdict == VERDICT_OK && !lists) /* steps that only close have nothing to do */
+        while (driver->topology.visitors_count > 0 &&
+               !driver->topology.visitors[driver->topology.visitors_count - 1]->event)
+            driver->topology.visitors_count--;
+    if (verdict == VERDICT_OK)
+        verdict = pipeline_new(&driver->config, &driver->topology, driver->store, driver->model,
+                               &driver->outlet, NULL, &driver->pipeline, error);
+    if (verdict != VERDICT_OK) {
+        driver_free(driver);
+        return verdict;
+    }
+    pipeline_context(driver->pipeline)->now_ms = clock_now_ms();
+    *ret_driver = driver;
+    return VERDICT_OK;
+}
+
+void driver_free(struct driver *driver)
+{
+    if (driver == NULL)
+        return;
+    pipeline_free(driver->pipeline);
+    model_free(driver->model);
+    if (driver->store)
+        driver->store->free(driver->store);
+    batch_release(&driver->batch);
+    arena_release(&driver->arena);
+    free(driver);
+}
+
+static enum verdict run(struct driver *driver, struct record *record, enum fate *ret_fate,
+                        struct error *error)
+{
+    const char *step;
+    struct visitor_table *visitors = pipeline_visitors(driver->pipeline);
+    pipeline_context(driver->pipeline)->generated_ms = record->event.event_time_ms;
+    enum verdict verdict = pipeline_event(driver->pipeline, record, &step, error);
+    if (verdict == VERDICT_OK)
+        verdict = pipeline_close(driver->pipeline, error);
+    for (size_t i = 0; i < visitors_dirty_count(visitors); i++)
+        visitors_encode(visitors, visitors_dirty_at(visitors, i));
+    batch_clear(&driver->batch);
+    visitors_batch(visitors, &driver->batch);
+    if (verdict == VERDICT_OK)
+        verdict = driver->store->write(driver->store, &driver->batch, error);
+    pipeline_committed(driver->pipeline);
+    *ret_fate = record->fate;
+    return verdict;
+}
+
+enum verdict driver_record(struct driver *driver, enum event_type type, struct bytes key,
+                           struct bytes value, enum fate *ret_fate, struct error *error)
+{
+    struct record record = {.type = type, .key = key, .value = value};
+    arena_clear(&driver->arena);
+    enum verdict verdict = pipeline_decode(driver->pipeline, &record, &driver->arena, error);
+    if (verdict == VERDICT_OK)
+        return run(driver, &record, ret_fate, error);
+    *ret_fate = record.fate;
+    return VERDICT_OK;
+}
+
+enum verdict driver_event(struct driver *driver, const struct event *event, enum fate *ret_fate,
+                          struct error *error)
+{
+    struct record record = {.type = event->type, .event = *event, .key = event_visitor(event)};
+    return run(driver, &record, ret_fate, error);
+}
+
+void driver_learning(struct driver *driver, bool on)
+{
+    driver->learning = on;
+}
+
+struct visitor *driver_visitor(struct driver *driver, struct bytes key)
+{
+    struct visitor *visitor;
+    if (visitors_get(pipeline_visitors(driver->pipeline), 0, key, &visitor, NULL) != VERDICT_OK ||
+        visitor->accepted == 0)
+        return NULL;
+    return visitor;
+}
+
+struct model *driver_model(struct driver *driver)
+{
+    return driver->model;
+}
+
+struct store *driver_store(struct driver *driver)
+{
+    return driver->store;
+}
+
+const struct counts *driver_counts(const struct driver *driver)
+{
+    return pipeline_counts(driver->pipeline);
+}
+
+enum verdict driver_save(struct driver *driver, struct error *error)
+{
+    batch_clear(&driver->batch);
+    model_save(driver->model, &driver->batch);
+    return driver->store->write(driver->store, &driver->batch, error);
+}

@@ -1,0 +1,199 @@
+#include "processors/runtime/fold.h"
+
+#include "processors/runtime/kafka.h"
+#include "processors/runtime/log.h"
+
+#define SLICE_RECORDS_MAX 256 /* under one write lock: well below 1 ms */
+#define PROGRESS_US 2000000
+#define SAVE_SHARE 10 /* saving takes at most a tenth of the time */
+
+struct fold {
+    struct run *run;
+    rd_kafka_t *reader;
+    const char *topic;
+    uint64_t fingerprint;
+    int64_t next;   /* offset */
+    int64_t target; /* end of the log at the start */
+    int64_t saved;  /* offset that the store has */
+    int64_t save_due_us;
+    int64_t started_us, progress_us;
+    uint64_t skipped; /* records that no writer made */
+};
+
+static enum verdict open_log(struct fold *fold, struct error *error)
+{
+    struct run *run = fold->run;
+    int64_t low, high;
+    enum verdict verdict =
+        store_get_offset(run->store, 'm', fold->topic, 0, &fold->next, error);
+    if (verdict == VERDICT_SKIP) {
+        fold->next = 0;
+        verdict = VERDICT_OK;
+    } else if (verdict == VERDICT_OK) {
+        verdict = model_load(run->model, run->store, error);
+    }
+    fold->saved = fold->next;
+    if (verdict != VERDICT_OK)
+        return verdict;
+    rd_kafka_t *watcher = kafka_open(run->config, KAFKA_WATCHER, NULL, error);
+    if (watcher == NULL)
+        return VERDICT_FATAL;
+    verdict = kafka_ends(watcher, fold->topic, 0, &low, &high, error);
+    rd_kafka_destroy(watcher);
+    if (verdict != VERDICT_OK)
+        return VERDICT_FATAL;
+    if (fold->next > high)
+        return error_set(error, VERDICT_FATAL,
+                         "the local model has folded %s up to %lld, but the topic ends at %lld: it "
+                         "is another cluster, or the topic was made anew; delete state.dir or run "
+                         "'weft reset'",
+                         fold->topic, (long long)fold->next, (long long)high);
+    if (fold->next < low)
+        return error_set(error, VERDICT_FATAL,
+                         "%s starts at %lld, but this model needs it from %lld: its retention must "
+                         "not delete records",
+                         fold->topic, (long long)low, (long long)fold->next);
+    fold->target = high;
+    fold->reader = kafka_open(run->config, KAFKA_READER, NULL, error);
+    if (fold->reader == NULL)
+        return VERDICT_FATAL;
+    rd_kafka_topic_partition_list_t *log = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(log, fold->topic, 0)->offset = fold->next;
+    rd_kafka_assign(fold->reader, log);
+    rd_kafka_topic_partition_list_destroy(log);
+    if (fold->target > fold->next)
+        log_line(LOG_LEVEL_INFO, "model", "folding %s from %lld to %lld", fold->topic,
+                 (long long)fold->next, (long long)fold->target);
+    return VERDICT_OK;
+}
+
+static void note_position(struct fold *fold, int64_t next)
+{
+    struct run *run = fold->run;
+    fold->next = next;
+    atomic_store(&run->folded_offset, next);
+    if (atomic_load(&run->fold_ready) || next < fold->target)
+        return;
+    atomic_store(&run->fold_ready, true);
+    log_line(LOG_LEVEL_INFO, "model", "ready: %u items, log at %lld, %.1f s",
+             run->model->item_count, (long long)next,
+             (double)(clock_monotonic_us() - fold->started_us) / 1e6);
+}
+
+/* Folds the messages under one lock and frees them. */
+static void fold_slice(struct fold *fold, rd_kafka_message_t **messages, size_t count)
+{
+    struct run *run = fold->run;
+    struct interaction interactions[SLICE_RECORDS_MAX];
+    size_t good = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (interaction_read(bytes_of(messages[i]->payload, messages[i]->len), fold->fingerprint,
+                             &interactions[good], NULL) == VERDICT_OK)
+            good++;
+        else if (fold->skipped++ == 0)
+            log_line(LOG_LEVEL_ERROR, "model", "%s [0]@%lld is no interaction; skipped",
+                     fold->topic, (long long)messages[i]->offset);
+    }
+    model_lock_write(run->model);
+    for (size_t i = 0; i < good; i++)
+        pipeline_fold(&run->topology, run->model, &interactions[i]);
+    model_unlock_write(run->model);
+    if (count > 0)
+        note_position(fold, messages[count - 1]->offset + 1);
+    for (size_t i = 0; i < count; i++)
+        rd_kafka_message_destroy(messages[i]);
+}
+
+static enum verdict save(struct fold *fold, struct error *error)
+{
+    struct store_batch batch = {0};
+    int64_t from_us = clock_monotonic_us();
+    if (fold->saved == fold->next)
+        return VERDICT_OK;
+    model_save(fold->run->model, &batch);
+    batch_put_offset(&batch, 'm', fold->topic, 0, fold->next);
+    enum verdict verdict = fold->run->store->write(fold->run->store, &batch, error);
+    fold->saved = fold->next;
+    int64_t now_us = clock_monotonic_us();
+    int64_t pause_us = fold->run->config->model_save_ms * 1000;
+    if (pause_us < SAVE_SHARE * (now_us - from_us))
+        pause_us = SAVE_SHARE * (now_us - from_us);
+    fold->save_due_us = now_us + pause_us;
+    log_line(LOG_LEVEL_DEBUG, "model", "saved %llu rows, %zu bytes in %lld us",
+             (unsigned long long)batch.count, batch.changes.size, (long long)(now_us - from_us));
+    batch_release(&batch);
+    return verdict;
+}
+
+static void show_progress(struct fold *fold, int64_t now_us)
+{
+    if (atomic_load(&fold->run->fold_ready) || now_us < fold->progress_us)
+        return;
+    fold->progress_us = now_us + PROGRESS_US;
+    log_line(LOG_LEVEL_INFO, "model", "folded up to %lld of %lld (%.0f %%)",
+             (long long)fold->next, (long long)fold->target,
+             100.0 * (double)fold->next / (double)(fold->target ? fold->target : 1));
+}
+
+static void read_slice(struct fold *fold)
+{
+    rd_kafka_message_t *messages[SLICE_RECORDS_MAX];
+    size_t count = 0;
+    int timeout_ms = 100;
+    while (count < SLICE_RECORDS_MAX) {
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(fold->reader, timeout_ms);
+        if (message == NULL)
+            break;
+        timeout_ms = 0;
+        if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            messages[count++] = message;
+            continue;
+        }
+        int64_t end = message->offset;
+        if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+            fold_slice(fold, messages, count);
+            count = 0;
+            note_position(fold, end);
+        } else {
+            log_line(LOG_LEVEL_WARN, "model", "%s: %s", fold->topic,
+                     rd_kafka_message_errstr(message));
+        }
+        rd_kafka_message_destroy(message);
+    }
+    fold_slice(fold, messages, count);
+}
+
+static enum verdict run_fold(struct fold *fold, struct error *error)
+{
+    enum verdict verdict = open_log(fold, error);
+    if (verdict == VERDICT_OK)
+        note_position(fold, fold->next);
+    fold->save_due_us = clock_monotonic_us() + fold->run->config->model_save_ms * 1000;
+    while (verdict == VERDICT_OK && !run_stops(fold->run)) {
+        read_slice(fold);
+        int64_t now_us = clock_monotonic_us();
+        show_progress(fold, now_us);
+        if (now_us >= fold->save_due_us)
+            verdict = save(fold, error);
+    }
+    return verdict == VERDICT_OK ? save(fold, error) : verdict;
+}
+
+void *fold_thread(void *argument)
+{
+    struct run *run = argument;
+    struct fold fold = {
+        .run = run,
+        .topic = run->topology.topics[TOPIC_INTERACTIONS],
+        .fingerprint = schema_fingerprint("interaction"),
+        .started_us = clock_monotonic_us(),
+    };
+    struct error error = {0};
+    if (run_fold(&fold, &error) != VERDICT_OK)
+        run_fail(run, "model", &error);
+    if (fold.reader) {
+        rd_kafka_consumer_close(fold.reader);
+        rd_kafka_destroy(fold.reader);
+    }
+    return NULL;
+}

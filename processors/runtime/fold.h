@@ -1,0 +1,13 @@
+/* The fold: reads the interactions log and folds it into this process's copy of the model; writes
+ * the rows that changed to the store every model.save.ms, together with the log's offset. The one
+ * writer of the model. */
+#ifndef WEFT_RUNTIME_FOLD_H
+#define WEFT_RUNTIME_FOLD_H
+
+#include "processors/runtime/run.h"
+
+/* Body of the fold's thread; `argument` is a struct run. Returns NULL when the run stops, after a
+ * last save. */
+void *fold_thread(void *argument);
+
+#endif

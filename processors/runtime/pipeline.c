@@ -1,0 +1,305 @@
+#include "processors/runtime/pipeline.h"
+
+#include "processors/recommend/recommend.h"
+#include "processors/runtime/log.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LOOKS_MAX 100000       /* visitors that wait for a second look */
+#define LOOK_TRIES_MAX 8       /* for one visitor: about a minute in all */
+#define LOOK_FIRST_US 250000   /* doubled with each try */
+#define LOOKS_A_BATCH_MAX 2000
+
+const char *const fate_names[FATES] = {"processed", "duplicates", "double_clicks", "late",
+                                       "dead_letters"};
+const char *const counter_names[COUNTERS] = {"interactions", "reordered", "lists", "lists_same",
+                                             "activities_out"};
+
+/* A visitor whose lists were short: the model was still young. */
+struct look {
+    int64_t due_us;
+    int tries;
+    int32_t partition;
+    uint32_t key_size;
+    char *key;
+};
+
+struct pipeline {
+    const struct config *config;
+    const struct topology *topology;
+    struct context context;
+    struct codec *codec;
+    struct counts committed, batch;
+    struct arena arena;
+    struct buffer scratch;
+    struct look *looks; /* a ring, in the order in which they came */
+    size_t look_first, look_count;
+    bool trust_keys;
+};
+
+static enum verdict learn_file(struct pipeline *pipeline, const char *folder, const char *name,
+                               struct error *error)
+{
+    char path[2 * CONFIG_TEXT_MAX + 2];
+    enum event_type type = EVENT_TYPES;
+    for (int i = 0; i < EVENT_TYPES; i++) {
+        size_t size = strlen(event_type_names[i]);
+        if (strncmp(name, event_type_names[i], size) == 0 && name[size] == '.')
+            type = (enum event_type)i;
+    }
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    if (type == EVENT_TYPES)
+        return error_set(error, VERDICT_SKIP,
+                         "schemas.path: %s does not start with a record's name (view., cart., ...)",
+                         path);
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return error_set(error, VERDICT_SKIP, "schemas.path: can't open %s: %s", path,
+                         strerror(errno));
+    struct buffer text = {0};
+    buffer_reserve(&text, EVENT_BYTES_MAX);
+    text.size = fread(text.at, 1, EVENT_BYTES_MAX, file);
+    fclose(file);
+    struct error inner = {0};
+    enum verdict verdict = codec_learn(pipeline->codec, type, buffer_bytes(&text), &inner);
+    if (verdict != VERDICT_OK)
+        error_set(error, verdict, "%s: %s", path, inner.message);
+    buffer_release(&text);
+    return verdict;
+}
+
+static enum verdict learn_folder(struct pipeline *pipeline, const char *folder,
+                                 struct error *error)
+{
+    if (*folder == '\0')
+        return VERDICT_OK;
+    DIR *dir = opendir(folder);
+    if (dir == NULL)
+        return error_set(error, VERDICT_SKIP, "schemas.path: can't open %s: %s", folder,
+                         strerror(errno));
+    enum verdict verdict = VERDICT_OK;
+    for (struct dirent *entry; verdict == VERDICT_OK && (entry = readdir(dir));) {
+        const char *dot = strrchr(entry->d_name, '.');
+        if (dot && strcmp(dot, ".avsc") == 0)
+            verdict = learn_file(pipeline, folder, entry->d_name, error);
+    }
+    closedir(dir);
+    return verdict;
+}
+
+enum verdict pipeline_new(const struct config *config, const struct topology *topology,
+                          struct store *store, struct model *model, struct outlet *outlet,
+                          struct schema_source *source, struct pipeline **ret_pipeline,
+                          struct error *error)
+{
+    struct pipeline *pipeline = memory_zero(1, sizeof *pipeline);
+    pipeline->config = config;
+    pipeline->topology = topology;
+    pipeline->trust_keys = config->input_key[0] == 't';
+    pipeline->codec = codec_new(source);
+    pipeline->looks = memory_zero(LOOKS_MAX, sizeof *pipeline->looks);
+    pipeline->context = (struct context){
+        .settings = &config->settings,
+        .counts = &pipeline->batch,
+        .arena = &pipeline->arena,
+        .outlet = outlet,
+        .visitors = visitors_new(store, (size_t)config->visitor_cache_bytes),
+        .model = model,
+        .recommender = recommender_new(),
+        .scratch = &pipeline->scratch,
+        .interaction_fingerprint = schema_fingerprint("interaction"),
+        .recommendation_fingerprint = schema_fingerprint("recommendation"),
+    };
+    enum verdict verdict = learn_folder(pipeline, config->schemas_path, error);
+    if (verdict != VERDICT_OK) {
+        pipeline_free(pipeline);
+        return verdict;
+    }
+    *ret_pipeline = pipeline;
+    return VERDICT_OK;
+}
+
+void pipeline_free(struct pipeline *pipeline)
+{
+    if (pipeline == NULL)
+        return;
+    for (size_t i = 0; i < LOOKS_MAX; i++)
+        free(pipeline->looks[i].key);
+    free(pipeline->looks);
+    codec_free(pipeline->codec);
+    visitors_free(pipeline->context.visitors);
+    recommender_free(pipeline->context.recommender);
+    arena_release(&pipeline->arena);
+    buffer_release(&pipeline->scratch);
+    free(pipeline);
+}
+
+enum verdict pipeline_decode(struct pipeline *pipeline, struct record *record,
+                             struct arena *arena, struct error *error)
+{
+    enum verdict verdict = codec_decode(pipeline->codec, record->type, record->value, arena,
+                                        &record->event, error);
+    if (verdict != VERDICT_OK) {
+        record->fate = FATE_DEAD_LETTER;
+        return verdict;
+    }
+    struct bytes visitor = event_visitor(&record->event);
+    if (!pipeline->trust_keys && !bytes_equal(record->key, visitor)) {
+        record->fate = FATE_DEAD_LETTER;
+        return error_set(error, VERDICT_SKIP,
+                         "the record's key is '%.*s' but its visitor is '%.*s', so it may be in "
+                         "the wrong partition; key records by user_id or else visitor_id, or set "
+                         "input.key=trust",
+                         (int)(record->key.size < 60 ? record->key.size : 60),
+                         record->key.at ? record->key.at : "",
+                         (int)(visitor.size < 60 ? visitor.size : 60), visitor.at);
+    }
+    return VERDICT_OK;
+}
+
+enum verdict pipeline_event(struct pipeline *pipeline, struct record *record,
+                            const char **ret_step, struct error *error)
+{
+    struct context *context = &pipeline->context;
+    enum verdict verdict = visitors_get(context->visitors, record->partition,
+                                        event_visitor(&record->event), &context->visitor, error);
+    record->fate = FATE_PROCESSED;
+    for (size_t i = 0; verdict == VERDICT_OK && i < pipeline->topology->visitors_count; i++) {
+        const struct step *step = pipeline->topology->visitors[i];
+        if (step->event == NULL)
+            continue;
+        *ret_step = step->name;
+        verdict = step->event(context, record, error);
+    }
+    if (verdict == VERDICT_OK || verdict == VERDICT_SKIP) {
+        pipeline->batch.fates[record->fate]++;
+        return VERDICT_OK;
+    }
+    return verdict;
+}
+
+/* ---- second looks ---- */
+
+static void wait_for_look(struct pipeline *pipeline, const struct visitor *visitor, int tries)
+{
+    if (tries >= LOOK_TRIES_MAX || pipeline->look_count == LOOKS_MAX)
+        return;
+    struct look *look =
+        &pipeline->looks[(pipeline->look_first + pipeline->look_count++) % LOOKS_MAX];
+    free(look->key);
+    *look = (struct look){
+        .due_us = clock_monotonic_us() + ((int64_t)LOOK_FIRST_US << tries),
+        .tries = tries,
+        .partition = visitor->partition,
+        .key = memory_text(visitor_key(visitor)),
+        .key_size = visitor->key_size,
+    };
+}
+
+int64_t pipeline_next_look_us(const struct pipeline *pipeline)
+{
+    return pipeline->look_count ? pipeline->looks[pipeline->look_first].due_us : INT64_MAX;
+}
+
+static enum verdict close_visitor(struct pipeline *pipeline, struct visitor *visitor,
+                                  struct error *error)
+{
+    enum verdict verdict = VERDICT_OK;
+    for (size_t i = 0; verdict == VERDICT_OK && i < pipeline->topology->visitors_count; i++) {
+        const struct step *step = pipeline->topology->visitors[i];
+        if (step->close)
+            verdict = step->close(&pipeline->context, visitor, error);
+    }
+    visitor->touched = false;
+    return verdict;
+}
+
+static enum verdict take_looks(struct pipeline *pipeline, struct error *error)
+{
+    int64_t now_us = clock_monotonic_us();
+    enum verdict verdict = VERDICT_OK;
+    for (int i = 0; verdict == VERDICT_OK && i < LOOKS_A_BATCH_MAX && pipeline->look_count > 0;
+         i++) {
+        struct look look = pipeline->looks[pipeline->look_first];
+        struct visitor *visitor;
+        if (look.due_us > now_us)
+            break;
+        pipeline->looks[pipeline->look_first].key = NULL;
+        pipeline->look_first = (pipeline->look_first + 1) % LOOKS_MAX;
+        pipeline->look_count--;
+        verdict = visitors_get(pipeline->context.visitors, look.partition,
+                               bytes_of(look.key, look.key_size), &visitor, error);
+        free(look.key);
+        if (verdict != VERDICT_OK || visitor->accepted == 0 || visitor->touched)
+            continue;
+        visitors_mark_dirty(pipeline->context.visitors, visitor);
+        verdict = close_visitor(pipeline, visitor, error);
+        if (verdict == VERDICT_OK && visitor->short_list)
+            wait_for_look(pipeline, visitor, look.tries + 1);
+    }
+    return verdict;
+}
+
+enum verdict pipeline_close(struct pipeline *pipeline, struct error *error)
+{
+    struct visitor_table *visitors = pipeline->context.visitors;
+    size_t touched = visitors_dirty_count(visitors);
+    enum verdict verdict = VERDICT_OK;
+    for (size_t i = 0; verdict == VERDICT_OK && i < touched; i++) {
+        struct visitor *visitor = visitors_dirty_at(visitors, i);
+        verdict = close_visitor(pipeline, visitor, error);
+        if (verdict == VERDICT_OK && visitor->short_list)
+            wait_for_look(pipeline, visitor, 0);
+    }
+    return verdict == VERDICT_OK ? take_looks(pipeline, error) : verdict;
+}
+
+/* ---- the outcome of a batch ---- */
+
+static void clear_batch(struct pipeline *pipeline)
+{
+    memset(&pipeline->batch, 0, sizeof pipeline->batch);
+    arena_clear(&pipeline->arena);
+}
+
+void pipeline_committed(struct pipeline *pipeline)
+{
+    for (int i = 0; i < FATES; i++)
+        pipeline->committed.fates[i] += pipeline->batch.fates[i];
+    for (int i = 0; i < COUNTERS; i++)
+        pipeline->committed.counters[i] += pipeline->batch.counters[i];
+    visitors_commit(pipeline->context.visitors);
+    clear_batch(pipeline);
+}
+
+void pipeline_aborted(struct pipeline *pipeline)
+{
+    visitors_abort(pipeline->context.visitors);
+    clear_batch(pipeline);
+}
+
+struct visitor_table *pipeline_visitors(struct pipeline *pipeline)
+{
+    return pipeline->context.visitors;
+}
+
+struct context *pipeline_context(struct pipeline *pipeline)
+{
+    return &pipeline->context;
+}
+
+const struct counts *pipeline_counts(const struct pipeline *pipeline)
+{
+    return &pipeline->committed;
+}
+
+void pipeline_fold(const struct topology *topology, struct model *model,
+                   const struct interaction *interaction)
+{
+    for (size_t i = 0; i < topology->model_count; i++)
+        topology->model[i]->interaction(model, interaction);
+    model->folded++;
+}

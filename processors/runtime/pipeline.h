@@ -1,0 +1,49 @@
+/* Runs the steps of the visitors stage over the records of a batch, and those of the model stage
+ * over the log. What the worker and the in-process driver have in common; knows no Kafka. */
+#ifndef WEFT_RUNTIME_PIPELINE_H
+#define WEFT_RUNTIME_PIPELINE_H
+
+#include "processors/runtime/topology.h"
+#include "schemas/codec.h"
+
+struct pipeline;
+
+/* Everything given is borrowed and outlives the pipeline. `source` may be NULL (schemas/codec.h).
+ * Thread: the one that made it. SKIP: a file in schemas.path can't be used. */
+enum verdict pipeline_new(const struct config *config, const struct topology *topology,
+                          struct store *store, struct model *model, struct outlet *outlet,
+                          struct schema_source *source, struct pipeline **ret_pipeline,
+                          struct error *error);
+void pipeline_free(struct pipeline *pipeline);
+
+/* Decodes record->value into record->event and checks the key. SKIP: a dead letter, for the reason
+ * in `error`; the record's fate is set. Slices hold as long as value and arena. */
+enum verdict pipeline_decode(struct pipeline *pipeline, struct record *record,
+                             struct arena *arena, struct error *error);
+
+/* Takes a decoded record through the steps. OK: record->fate says what became of it; for
+ * FATE_DEAD_LETTER the reason is in `error` and the step in `ret_step`. FATAL else. Fates and
+ * counters are added to pipeline_counts(). */
+enum verdict pipeline_event(struct pipeline *pipeline, struct record *record,
+                            const char **ret_step, struct error *error);
+
+/* Closes the batch: lists of the visitors that it touched. Visitors whose lists the model could
+ * not fill are looked at again in later batches, a few times, at growing distance. */
+enum verdict pipeline_close(struct pipeline *pipeline, struct error *error);
+
+/* Whether a visitor waits for a second look now, and when the next one will (INT64_MAX: none). */
+int64_t pipeline_next_look_us(const struct pipeline *pipeline);
+
+/* The outcome of the batch; counts of an aborted one are taken back. */
+void pipeline_committed(struct pipeline *pipeline);
+void pipeline_aborted(struct pipeline *pipeline);
+
+struct visitor_table *pipeline_visitors(struct pipeline *pipeline);
+struct context *pipeline_context(struct pipeline *pipeline);
+const struct counts *pipeline_counts(const struct pipeline *pipeline); /* committed ones */
+
+/* Folds one record of the log. Thread: writer of the model, under its write lock. */
+void pipeline_fold(const struct topology *topology, struct model *model,
+                   const struct interaction *interaction);
+
+#endif

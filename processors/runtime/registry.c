@@ -1,0 +1,114 @@
+#include "processors/runtime/registry.h"
+
+#include <curl/curl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ANSWER_MS 2000L
+#define TRIES 3
+#define ANSWER_BYTES_MAX ((size_t)1 << 20)
+#define URL_BYTES_MAX 512
+
+struct registry {
+    struct schema_source source;
+    char *url;
+    CURL *curl;
+};
+
+static size_t receive(char *at, size_t size, size_t count, void *to)
+{
+    struct buffer *answer = to;
+    if (answer->size + size * count > ANSWER_BYTES_MAX)
+        return 0;
+    buffer_append(answer, at, size * count);
+    return size * count;
+}
+
+/* {"schema": "..."}; a "schemaType" other than AVRO is not ours to read. */
+static enum verdict read_answer(const struct buffer *answer, struct buffer *schema,
+                                struct error *error)
+{
+    json_t *json = json_loadb(answer->at ? answer->at : "", answer->size, 0, NULL);
+    const char *text = json_string_value(json_object_get(json, "schema"));
+    const char *type = json_string_value(json_object_get(json, "schemaType"));
+    enum verdict verdict = VERDICT_OK;
+    if (text == NULL)
+        verdict = error_set(error, VERDICT_SKIP, "the registry's answer has no schema");
+    else if (type && strcmp(type, "AVRO") != 0)
+        verdict = error_set(error, VERDICT_SKIP, "the schema is of type %.40s, not AVRO", type);
+    else
+        buffer_text(schema, text);
+    json_decref(json);
+    return verdict;
+}
+
+static enum verdict ask(struct registry *registry, const char *url, struct buffer *schema,
+                        struct error *error)
+{
+    struct buffer answer = {0};
+    long status = 0;
+    curl_easy_setopt(registry->curl, CURLOPT_URL, url);
+    curl_easy_setopt(registry->curl, CURLOPT_WRITEDATA, &answer);
+    CURLcode code = curl_easy_perform(registry->curl);
+    curl_easy_getinfo(registry->curl, CURLINFO_RESPONSE_CODE, &status);
+    enum verdict verdict;
+    if (code != CURLE_OK)
+        verdict = error_set(error, VERDICT_RETRY, "no answer from %s: %s", url,
+                            curl_easy_strerror(code));
+    else if (status == 404)
+        verdict = error_set(error, VERDICT_SKIP, "the registry does not know it (%s)", url);
+    else if (status != 200)
+        verdict = error_set(error, VERDICT_RETRY, "%s answers with status %ld", url, status);
+    else
+        verdict = read_answer(&answer, schema, error);
+    buffer_release(&answer);
+    return verdict;
+}
+
+static enum verdict registry_fetch(struct schema_source *source, uint32_t id,
+                                   struct buffer *schema, struct error *error)
+{
+    struct registry *registry = (struct registry *)(void *)source;
+    char url[URL_BYTES_MAX];
+    snprintf(url, sizeof url, "%s/schemas/ids/%u", registry->url, id);
+    enum verdict verdict = VERDICT_RETRY;
+    for (int i = 0; i < TRIES && verdict == VERDICT_RETRY; i++) {
+        if (i > 0)
+            usleep(200000);
+        error_clear(error);
+        verdict = ask(registry, url, schema, error);
+    }
+    return verdict;
+}
+
+struct registry *registry_new(const char *url)
+{
+    struct registry *registry = memory_zero(1, sizeof *registry);
+    registry->source.fetch = registry_fetch;
+    registry->url = memory_text(bytes_text(url));
+    size_t size = strlen(registry->url);
+    while (size > 0 && registry->url[size - 1] == '/')
+        registry->url[--size] = '\0';
+    registry->curl = curl_easy_init();
+    curl_easy_setopt(registry->curl, CURLOPT_WRITEFUNCTION, receive);
+    curl_easy_setopt(registry->curl, CURLOPT_TIMEOUT_MS, ANSWER_MS);
+    curl_easy_setopt(registry->curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(registry->curl, CURLOPT_FOLLOWLOCATION, 1L);
+    return registry;
+}
+
+void registry_free(struct registry *registry)
+{
+    if (registry == NULL)
+        return;
+    curl_easy_cleanup(registry->curl);
+    free(registry->url);
+    free(registry);
+}
+
+struct schema_source *registry_source(struct registry *registry)
+{
+    return &registry->source;
+}

@@ -1,0 +1,15 @@
+/* Writer schemas from a schema registry with Confluent's HTTP interface, by libcurl. */
+#ifndef WEFT_RUNTIME_REGISTRY_H
+#define WEFT_RUNTIME_REGISTRY_H
+
+#include "schemas/codec.h"
+
+struct registry;
+
+/* `url` as in schema.registry.url: scheme, host, port, path. Thread: the one that uses it.
+ * Answers are awaited for at most 5 s. */
+struct registry *registry_new(const char *url);
+void registry_free(struct registry *registry);
+struct schema_source *registry_source(struct registry *registry);
+
+#endif

@@ -1,0 +1,282 @@
+/* `weft run`: the process. */
+#include "processors/runtime/run.h"
+
+#include "processors/runtime/client.h"
+#include "processors/runtime/command.h"
+#include "processors/runtime/fold.h"
+#include "processors/runtime/kafka.h"
+#include "processors/runtime/log.h"
+#include "processors/runtime/worker.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define WORKERS_MAX 64
+
+struct process {
+    struct config config;
+    struct run run;
+    struct worker *workers[WORKERS_MAX];
+    pthread_t threads[WORKERS_MAX];
+    pthread_t fold;
+    int worker_count;
+    struct client_producer *metrics;
+    int64_t started_us;
+    const char *metrics_file;
+};
+
+void run_fail(struct run *run, const char *who, const struct error *error)
+{
+    log_line(LOG_LEVEL_ERROR, who, "%s", error->message);
+    atomic_store(&run->failed, true);
+    atomic_store(&run->stop, true);
+}
+
+/* ---- local state ---- */
+
+static enum verdict make_folder(const char *path, struct error *error)
+{
+    char part[CONFIG_TEXT_MAX];
+    snprintf(part, sizeof part, "%s", path);
+    for (char *at = part + 1; *at; at++) {
+        if (*at != '/')
+            continue;
+        *at = '\0';
+        mkdir(part, 0777);
+        *at = '/';
+    }
+    if (mkdir(part, 0777) != 0 && errno != EEXIST)
+        return error_set(error, VERDICT_FATAL, "state.dir %s can't be made: %s", path,
+                         strerror(errno));
+    return VERDICT_OK;
+}
+
+/* The static member's name: configured, or drawn once and kept beside the state. */
+static enum verdict name_instance(struct process *process, struct error *error)
+{
+    char path[2 * CONFIG_TEXT_MAX];
+    struct run *run = &process->run;
+    if (process->config.instance_id[0]) {
+        snprintf(run->instance, sizeof run->instance, "%s", process->config.instance_id);
+        return VERDICT_OK;
+    }
+    snprintf(path, sizeof path, "%s/instance.id", process->config.state_dir);
+    FILE *file = fopen(path, "r");
+    if (file && fgets(run->instance, 64, file)) {
+        fclose(file);
+        run->instance[strcspn(run->instance, "\n")] = '\0';
+        return VERDICT_OK;
+    }
+    if (file)
+        fclose(file);
+    uint64_t drawn;
+    if (getrandom(&drawn, sizeof drawn, 0) != sizeof drawn)
+        return error_set(error, VERDICT_FATAL, "no random number can be had");
+    snprintf(run->instance, sizeof run->instance, "%016llx", (unsigned long long)drawn);
+    file = fopen(path, "w");
+    if (file == NULL || fprintf(file, "%s\n", run->instance) < 0 || fclose(file) != 0)
+        return error_set(error, VERDICT_FATAL, "%s can't be written: %s", path, strerror(errno));
+    return VERDICT_OK;
+}
+
+static enum verdict open_state(struct process *process, struct error *error)
+{
+    char path[2 * CONFIG_TEXT_MAX];
+    enum verdict verdict = make_folder(process->config.state_dir, error);
+    if (verdict == VERDICT_OK)
+        verdict = name_instance(process, error);
+    snprintf(path, sizeof path, "%s/db", process->config.state_dir);
+    if (verdict == VERDICT_OK)
+        verdict = store_rocksdb_open(path, false, &process->run.store, error);
+    return verdict;
+}
+
+/* ---- metrics ---- */
+
+static struct totals sum_totals(struct process *process)
+{
+    struct totals totals = {0};
+    for (int i = 0; i < process->worker_count; i++)
+        worker_totals(process->workers[i], &totals);
+    return totals;
+}
+
+static void write_metrics(struct process *process, const struct totals *totals, bool last,
+                          struct buffer *buffer)
+{
+    struct run *run = &process->run;
+    buffer_format(buffer, "{\"time\":%lld,\"application_id\":\"%s\",\"instance_id\":\"%s\"",
+                  (long long)clock_now_ms(), process->config.application_id, run->instance);
+    buffer_format(buffer, ",\"event\":\"%s\",\"uptime_s\":%.1f", last ? "stop" : "metrics",
+                  (double)(clock_monotonic_us() - process->started_us) / 1e6);
+    uint64_t read = 0;
+    for (int i = 0; i < FATES; i++) {
+        buffer_format(buffer, ",\"%s\":%llu", fate_names[i],
+                      (unsigned long long)totals->counts.fates[i]);
+        read += totals->counts.fates[i];
+    }
+    buffer_format(buffer, ",\"read\":%llu", (unsigned long long)read);
+    for (int i = 0; i < COUNTERS; i++)
+        buffer_format(buffer, ",\"%s\":%llu", counter_names[i],
+                      (unsigned long long)totals->counts.counters[i]);
+    model_lock_read(run->model);
+    uint32_t items = run->model->item_count;
+    uint64_t folded = run->model->folded, refused = run->model->items_refused;
+    uint64_t evicted = run->model->entries_evicted;
+    model_unlock_read(run->model);
+    buffer_format(buffer,
+                  ",\"commits\":%llu,\"aborts\":%llu,\"restored\":%llu,\"visitors_cached\":%llu,"
+                  "\"visitors_bytes\":%llu,\"workers_ready\":%llu,\"items\":%u,\"folded\":%llu,"
+                  "\"folded_offset\":%lld,\"items_refused\":%llu,\"row_entries_evicted\":%llu}",
+                  (unsigned long long)totals->commits, (unsigned long long)totals->aborts,
+                  (unsigned long long)totals->restored,
+                  (unsigned long long)totals->visitors_cached,
+                  (unsigned long long)totals->visitors_bytes,
+                  (unsigned long long)totals->ready_workers, items, (unsigned long long)folded,
+                  (long long)atomic_load(&run->folded_offset), (unsigned long long)refused,
+                  (unsigned long long)evicted);
+}
+
+static void report(struct process *process, bool last)
+{
+    struct totals totals = sum_totals(process);
+    struct buffer text = {0};
+    struct error error = {0};
+    write_metrics(process, &totals, last, &text);
+    log_line(LOG_LEVEL_INFO, "metrics", "%.*s", (int)text.size, text.at);
+    if (process->metrics) {
+        client_send(process->metrics, process->run.topology.topics[TOPIC_METRICS], 0,
+                    clock_now_ms(), bytes_of(NULL, 0), buffer_bytes(&text), &error);
+        client_producer_poll(process->metrics, 0);
+    }
+    if (process->metrics_file) {
+        FILE *file = fopen(process->metrics_file, "w");
+        if (file) {
+            fprintf(file, "%.*s\n", (int)text.size, text.at);
+            fclose(file);
+        } else {
+            log_line(LOG_LEVEL_WARN, "metrics", "%s can't be written: %s", process->metrics_file,
+                     strerror(errno));
+        }
+    }
+    buffer_release(&text);
+}
+
+/* ---- the process ---- */
+
+static enum verdict start(struct process *process, bool create, struct error *error)
+{
+    struct run *run = &process->run;
+    run->config = &process->config;
+    enum verdict verdict = topology_build(&process->config, &run->topology, error);
+    if (verdict == VERDICT_OK)
+        verdict = open_state(process, error);
+    if (verdict == VERDICT_OK)
+        verdict = kafka_ensure_topics(&process->config, &run->topology, create, &run->partitions,
+                                      error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    run->model = model_new(&process->config.settings.model);
+    process->metrics = client_producer_new(&process->config, error);
+    if (process->metrics == NULL)
+        return VERDICT_FATAL;
+    log_line(LOG_LEVEL_INFO, "run", "%s at %s, %d partitions, %s, instance %s",
+             process->config.application_id, process->config.bootstrap_servers,
+             (int)run->partitions, process->config.processing_guarantee, run->instance);
+    int wanted = (int)process->config.threads;
+    for (int i = 0; i < wanted; i++) {
+        process->workers[i] = worker_new(run, i);
+        if (process->workers[i] == NULL)
+            return error_set(error, VERDICT_FATAL, "worker %d can't start", i);
+        process->worker_count++;
+    }
+    pthread_create(&process->fold, NULL, fold_thread, run);
+    for (int i = 0; i < wanted; i++)
+        pthread_create(&process->threads[i], NULL, worker_thread, process->workers[i]);
+    return VERDICT_OK;
+}
+
+static void wait_for_end(struct process *process)
+{
+    struct run *run = &process->run;
+    int64_t interval_us = process->config.metrics_interval_ms * 1000;
+    int64_t next_us = process->started_us + interval_us;
+    while (!atomic_load(&run->stop) && !atomic_load(&command_interrupted)) {
+        usleep(20000);
+        if (clock_monotonic_us() >= next_us) {
+            report(process, false);
+            next_us += interval_us;
+        }
+    }
+    log_line(LOG_LEVEL_INFO, "run", "stopping");
+    atomic_store(&run->stop, true);
+    for (int i = 0; i < process->worker_count; i++)
+        pthread_join(process->threads[i], NULL);
+    pthread_join(process->fold, NULL);
+    report(process, true);
+}
+
+static void finish(struct process *process)
+{
+    client_producer_free(process->metrics);
+    for (int i = 0; i < process->worker_count; i++)
+        worker_free(process->workers[i]);
+    model_free(process->run.model);
+    if (process->run.store)
+        process->run.store->free(process->run.store);
+}
+
+static int run_command(const struct command *command, int argc, char **argv)
+{
+    static const struct option options[] = {
+        COMMAND_OPTIONS,
+        {"no-create", no_argument, NULL, 'n'},
+        {"metrics-file", required_argument, NULL, 'm'},
+        {NULL, 0, NULL, 0},
+    };
+    struct process *process = memory_zero(1, sizeof *process);
+    struct error error = {0};
+    bool create = true;
+    int code = -1;
+    config_init(&process->config);
+    for (int option; code < 0 && (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (option == 'n')
+            create = false;
+        else if (option == 'm')
+            process->metrics_file = optarg;
+        else
+            code = command_option(command, option, &process->config);
+    }
+    if (code < 0 && optind < argc)
+        code = command_fail(command, EXIT_USAGE, "'%s' is not an option", argv[optind]);
+    if (code < 0 && (code = command_config(&process->config)) == EXIT_DONE) {
+        command_catch_signals();
+        curl_global_init(CURL_GLOBAL_DEFAULT);
+        process->started_us = clock_monotonic_us();
+        if (start(process, create, &error) == VERDICT_OK)
+            wait_for_end(process);
+        else
+            run_fail(&process->run, "run", &error);
+        code = atomic_load(&process->run.failed) ? EXIT_FAILED : EXIT_DONE;
+        finish(process);
+        curl_global_cleanup();
+    }
+    free(process);
+    return code;
+}
+
+WEFT_COMMAND(run) = {
+    .name = "run",
+    .summary = "reads events, keeps state, writes lists, until it is stopped",
+    .usage = "[OPTION]...\n\n" COMMAND_OPTIONS_HELP
+             "  --no-create        don't create topics that are missing\n"
+             "  --metrics-file F   write the newest metrics there too, as JSON\n\n"
+             "Ctrl-C stops it cleanly: what was begun is committed.\n",
+    .order = 1,
+    .run = run_command,
+};

@@ -1,0 +1,43 @@
+/* One process of weft: its workers, its model and what they share. */
+#ifndef WEFT_RUNTIME_RUN_H
+#define WEFT_RUNTIME_RUN_H
+
+#include "processors/runtime/pipeline.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct totals {
+    struct counts counts;
+    uint64_t commits;
+    uint64_t aborts;
+    uint64_t restored; /* rows read from changelogs */
+    uint64_t visitors_cached;
+    uint64_t visitors_bytes;
+    uint64_t ready_workers; /* that have an assignment and have restored it */
+};
+
+/* What the threads of a process share; all of it is read only but for what says otherwise. */
+struct run {
+    const struct config *config;
+    struct topology topology;
+    int32_t partitions;
+    char instance[CONFIG_TEXT_MAX]; /* static member's name, start of the transactional ids */
+    struct store *store;            /* thread-safe */
+    struct model *model;            /* under its locks; written by the fold only */
+    atomic_bool stop;               /* somebody asked for it */
+    atomic_bool failed;             /* a thread met a fatal error and has logged it */
+    atomic_llong folded_offset;     /* next offset of the log */
+    atomic_llong fold_log_end;      /* end of the log as last seen */
+    atomic_bool fold_ready;         /* the log was folded up to the end that it had at the start */
+};
+
+/* A thread's fatal error: logged, and the process stops. */
+void run_fail(struct run *run, const char *who, const struct error *error);
+
+static inline bool run_stops(struct run *run)
+{
+    return atomic_load_explicit(&run->stop, memory_order_relaxed);
+}
+
+#endif

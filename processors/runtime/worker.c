@@ -1,0 +1,903 @@
+/* The worker: exactly-once from event to list.
+ *
+ *   1. Records are taken, the oldest of a task's inputs first, through the steps. State changes
+ *      stay in memory; outputs go into the open transaction as they arise.
+ *   2. At the end of the batch: lists, and one changelog record for each changed visitor, holding
+ *      its whole new value.
+ *   3. Flush; every delivery is checked; the highest changelog offsets are noted.
+ *   4. The input offsets go into the transaction, with the group's generation.
+ *   5. The transaction is committed.
+ *   6. Then, and only then, one batch into the store: the same values, the input offsets and the
+ *      changelog offsets.
+ *
+ * So the store is never ahead of Kafka: after a crash anywhere it is at most one transaction
+ * behind, and the changelog brings it level. Two producers take turns, strictly one after the
+ * other, because a broker keeps a producer waiting for 20 ms when its next transaction follows at
+ * once.
+ *
+ * Whatever goes wrong with a transaction ends in the same way: it is aborted, everything derived
+ * from it is dropped, and the worker starts anew from what was committed: new producers under the
+ * same ids, which fences the old ones; restore; go on. An outcome that is not known is resolved by
+ * the same start: what the broker says was committed is what counts. */
+#include "processors/runtime/worker.h"
+
+#include "processors/runtime/kafka.h"
+#include "processors/runtime/log.h"
+#include "processors/runtime/registry.h"
+#include "processors/runtime/restore.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define PRODUCERS 2
+#define TRANSACTION_CALL_MS 10000
+#define TRANSACTION_PATIENCE_US 60000000
+#define STABLE_OFFSETS_TRIES 300 /* of 200 ms: longer than transaction.timeout.ms */
+#define RESTARTS_MAX 20          /* in a row, without a commit between them */
+#define RECORDS_A_LOOK 64        /* between looks at the clock */
+#define GROUP_POLL_US 50000
+#define REASON_BYTES_MAX ERROR_MESSAGE_MAX
+
+struct producer {
+    rd_kafka_t *rk;
+    rd_kafka_topic_t *topics[TOPICS];
+    int64_t *changelog; /* by partition: highest offset written in this batch; -1: none */
+    int32_t partitions;
+    uint64_t failures;
+    char failure[REASON_BYTES_MAX]; /* the first one's reason */
+};
+
+enum worker_state {
+    WORKER_STARTING,  /* clients are made, producers initialised */
+    WORKER_WAITING,   /* for an assignment */
+    WORKER_RESTORING, /* changelogs are read back */
+    WORKER_RUNNING,
+    WORKER_STOPPED,
+};
+
+static const char *const state_names[] = {"starting", "waiting", "restoring", "running", "stopped"};
+
+struct worker {
+    struct outlet outlet; /* first: the pipeline hands it back */
+    struct run *run;
+    int index;
+    char name[32];
+    enum worker_state state;
+    rd_kafka_t *consumer;
+    rd_kafka_queue_t *group_queue;
+    struct producer producers[PRODUCERS];
+    int turn; /* whose producer it is */
+    bool in_transaction;
+    struct pipeline *pipeline;
+    struct registry *registry;
+    struct task **tasks; /* by their order of assignment */
+    size_t task_count;
+    size_t task_turn;
+    struct restore *restore;
+    struct store_batch batch;
+    int wake[2]; /* a pipe: librdkafka writes when something arrives */
+    uint64_t batch_records;
+    int64_t batch_opened_us, committed_us, group_polled_us;
+    enum verdict trouble; /* met inside a callback: RETRY or FATAL */
+    struct error error;
+    int restarts;
+    uint64_t commits, aborts, restored;
+    pthread_mutex_t totals_lock;
+    struct totals totals; /* as of the last commit; under totals_lock */
+};
+
+static void set_state(struct worker *worker, enum worker_state state)
+{
+    if (worker->state != state)
+        log_line(LOG_LEVEL_INFO, worker->name, "%s -> %s", state_names[worker->state],
+                 state_names[state]);
+    worker->state = state;
+}
+
+static struct producer *current(struct worker *worker)
+{
+    return &worker->producers[worker->turn];
+}
+
+static bool exactly_once(const struct worker *worker)
+{
+    return config_exactly_once(worker->run->config);
+}
+
+/* ---- producing ---- */
+
+static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
+{
+    struct producer *producer = opaque;
+    (void)rk;
+    if (message->err) {
+        if (producer->failures++ == 0)
+            snprintf(producer->failure, sizeof producer->failure, "%s [%d]: %s",
+                     message->rkt ? rd_kafka_topic_name(message->rkt) : "?",
+                     (int)message->partition, rd_kafka_err2str(message->err));
+    } else if (message->_private && message->offset > producer->changelog[message->partition]) {
+        producer->changelog[message->partition] = message->offset;
+    }
+}
+
+static enum verdict begin(struct worker *worker)
+{
+    if (worker->in_transaction || !exactly_once(worker)) {
+        worker->in_transaction = true;
+        return VERDICT_OK;
+    }
+    rd_kafka_t *rk = current(worker)->rk;
+    char why[256];
+    rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(rk, why, sizeof why);
+    if (fatal)
+        return error_set(&worker->error, VERDICT_RETRY, "the producer is fenced or broken: %s",
+                         why);
+    rd_kafka_error_t *failed = rd_kafka_begin_transaction(rk);
+    if (failed) {
+        error_set(&worker->error, VERDICT_RETRY, "a transaction can't begin: %s",
+                  rd_kafka_error_string(failed));
+        rd_kafka_error_destroy(failed);
+        return VERDICT_RETRY;
+    }
+    worker->in_transaction = true;
+    return VERDICT_OK;
+}
+
+/* Copies key and value. Waits while the producer's queue is full. */
+static enum verdict produce(struct worker *worker, enum topic topic, int32_t partition,
+                            struct bytes key, struct bytes value)
+{
+    struct producer *producer = current(worker);
+    enum verdict verdict = begin(worker);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    void *mark = topic == TOPIC_VISITOR_CHANGELOG ? producer : NULL;
+    while (rd_kafka_produce(producer->topics[topic], partition, RD_KAFKA_MSG_F_COPY,
+                            (void *)(uintptr_t)value.at, value.size, key.at, key.size,
+                            mark) != 0) {
+        rd_kafka_resp_err_t err = rd_kafka_last_error();
+        if (err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+            return error_set(&worker->error, VERDICT_RETRY, "can't write to %s [%d]: %s",
+                             worker->run->topology.topics[topic], (int)partition,
+                             rd_kafka_err2str(err));
+        rd_kafka_poll(producer->rk, 10);
+    }
+    return VERDICT_OK;
+}
+
+static enum verdict worker_emit(struct outlet *outlet, enum output output, int32_t partition,
+                                struct bytes key, struct bytes value, struct error *error)
+{
+    static const enum topic topics[OUTPUTS] = {TOPIC_INTERACTIONS, TOPIC_RECOMMENDATIONS};
+    (void)error; /* the worker's own */
+    return produce((struct worker *)(void *)outlet, topics[output], partition, key, value);
+}
+
+/* A record as it came, with what was wrong, or to the late topic. */
+static enum verdict produce_raw(struct worker *worker, enum topic topic, const struct input *input,
+                                const char *step, const char *message)
+{
+    char partition[16], offset[24];
+    enum verdict verdict = begin(worker);
+    snprintf(partition, sizeof partition, "%" PRId32, input->partition);
+    snprintf(offset, sizeof offset, "%" PRId64, input->record.offset);
+    const struct kafka_extra headers[] = {
+        {"__weft.errors.topic", input->topic},     {"__weft.errors.partition", partition},
+        {"__weft.errors.offset", offset},          {"__weft.errors.step", step},
+        {"__weft.errors.message", message},
+    };
+    const size_t count = sizeof headers / sizeof headers[0];
+    while (verdict == VERDICT_OK) {
+        rd_kafka_headers_t *list = rd_kafka_headers_new(count);
+        for (size_t i = 0; i < count; i++)
+            rd_kafka_header_add(list, headers[i].name, -1, headers[i].value, -1);
+        const rd_kafka_message_t *head = input->head;
+        rd_kafka_resp_err_t err = rd_kafka_producev(
+            current(worker)->rk, RD_KAFKA_V_RKT(current(worker)->topics[topic]),
+            RD_KAFKA_V_PARTITION(input->partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+            RD_KAFKA_V_KEY(head->key, head->key_len), RD_KAFKA_V_VALUE(head->payload, head->len),
+            RD_KAFKA_V_HEADERS(list), RD_KAFKA_V_END);
+        if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
+            break;
+        rd_kafka_headers_destroy(list);
+        if (err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+            verdict = error_set(&worker->error, VERDICT_RETRY, "can't write to %s: %s",
+                                worker->run->topology.topics[topic], rd_kafka_err2str(err));
+        else
+            rd_kafka_poll(current(worker)->rk, 10);
+    }
+    return verdict;
+}
+
+/* ---- the transaction ---- */
+
+/* What an error of the transactional API asks for; destroys it. OK: done. SKIP: the same call
+ * again. RETRY: abort and start anew. */
+static enum verdict classify(struct worker *worker, rd_kafka_error_t *failed, const char *what)
+{
+    if (failed == NULL)
+        return VERDICT_OK;
+    enum verdict verdict = VERDICT_RETRY;
+    if (!rd_kafka_error_is_fatal(failed) && !rd_kafka_error_txn_requires_abort(failed) &&
+        rd_kafka_error_is_retriable(failed))
+        verdict = VERDICT_SKIP;
+    log_line(verdict == VERDICT_SKIP ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, worker->name, "%s: %s: %s",
+             what, rd_kafka_error_name(failed), rd_kafka_error_string(failed));
+    if (verdict == VERDICT_RETRY)
+        error_set(&worker->error, verdict, "%s: %s", what, rd_kafka_error_string(failed));
+    rd_kafka_error_destroy(failed);
+    return verdict;
+}
+
+static enum verdict flush(struct worker *worker)
+{
+    struct producer *producer = current(worker);
+    int64_t until_us = clock_monotonic_us() + TRANSACTION_PATIENCE_US;
+    while (rd_kafka_flush(producer->rk, 1000) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        if (clock_monotonic_us() > until_us)
+            return error_set(&worker->error, VERDICT_RETRY, "outputs were not delivered for %d s",
+                             TRANSACTION_PATIENCE_US / 1000000);
+    if (producer->failures > 0)
+        return error_set(&worker->error, VERDICT_RETRY, "%llu outputs were not delivered: %s",
+                         (unsigned long long)producer->failures, producer->failure);
+    return VERDICT_OK;
+}
+
+static rd_kafka_topic_partition_list_t *batch_offsets(const struct worker *worker)
+{
+    rd_kafka_topic_partition_list_t *offsets =
+        rd_kafka_topic_partition_list_new((int)worker->task_count * INPUT_TOPICS);
+    for (size_t i = 0; i < worker->task_count; i++) {
+        for (int k = 0; k < INPUT_TOPICS; k++) {
+            const struct input *input = &worker->tasks[i]->inputs[k];
+            if (input->next >= 0)
+                rd_kafka_topic_partition_list_add(offsets, input->topic, input->partition)
+                    ->offset = input->next;
+        }
+    }
+    return offsets;
+}
+
+static enum verdict end_transaction(struct worker *worker,
+                                    rd_kafka_topic_partition_list_t *offsets)
+{
+    rd_kafka_t *rk = current(worker)->rk;
+    int64_t until_us = clock_monotonic_us() + TRANSACTION_PATIENCE_US;
+    enum verdict verdict = VERDICT_SKIP;
+    while (offsets->cnt > 0 && verdict == VERDICT_SKIP && clock_monotonic_us() < until_us) {
+        rd_kafka_consumer_group_metadata_t *group =
+            rd_kafka_consumer_group_metadata(worker->consumer);
+        verdict = classify(worker,
+                           rd_kafka_send_offsets_to_transaction(rk, offsets, group,
+                                                                TRANSACTION_CALL_MS),
+                           "sending offsets");
+        rd_kafka_consumer_group_metadata_destroy(group);
+    }
+    if (offsets->cnt > 0 && verdict != VERDICT_OK)
+        return VERDICT_RETRY;
+    verdict = VERDICT_SKIP;
+    while (verdict == VERDICT_SKIP && clock_monotonic_us() < until_us)
+        verdict = classify(worker, rd_kafka_commit_transaction(rk, TRANSACTION_CALL_MS),
+                           "committing");
+    if (verdict == VERDICT_SKIP)
+        return error_set(&worker->error, VERDICT_RETRY, "the commit's outcome is not known");
+    return verdict;
+}
+
+static enum verdict commit_plainly(struct worker *worker,
+                                   rd_kafka_topic_partition_list_t *offsets)
+{
+    if (offsets->cnt == 0)
+        return VERDICT_OK;
+    rd_kafka_resp_err_t err = rd_kafka_commit(worker->consumer, offsets, 0);
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR || err == RD_KAFKA_RESP_ERR__NO_OFFSET)
+        return VERDICT_OK;
+    return error_set(&worker->error, VERDICT_RETRY, "offsets can't be committed: %s",
+                     rd_kafka_err2str(err));
+}
+
+static enum verdict write_changelog(struct worker *worker)
+{
+    struct visitor_table *visitors = pipeline_visitors(worker->pipeline);
+    enum verdict verdict = VERDICT_OK;
+    for (size_t i = 0; verdict == VERDICT_OK && i < visitors_dirty_count(visitors); i++) {
+        struct visitor *visitor = visitors_dirty_at(visitors, i);
+        verdict = produce(worker, TOPIC_VISITOR_CHANGELOG, visitor->partition,
+                          visitor_key(visitor), visitors_encode(visitors, visitor));
+    }
+    return verdict;
+}
+
+static enum verdict write_store(struct worker *worker,
+                                const rd_kafka_topic_partition_list_t *offsets)
+{
+    struct producer *producer = current(worker);
+    const char *changelog = worker->run->topology.topics[TOPIC_VISITOR_CHANGELOG];
+    batch_clear(&worker->batch);
+    visitors_batch(pipeline_visitors(worker->pipeline), &worker->batch);
+    for (int i = 0; i < offsets->cnt; i++)
+        batch_put_offset(&worker->batch, 'i', offsets->elems[i].topic,
+                         offsets->elems[i].partition, offsets->elems[i].offset);
+    for (size_t i = 0; i < worker->task_count; i++) {
+        struct task *task = worker->tasks[i];
+        int64_t offset = producer->changelog[task->partition];
+        if (offset < 0)
+            continue;
+        task->changelog_next = offset + 1;
+        batch_put_offset(&worker->batch, 'c', changelog, task->partition, offset + 1);
+    }
+    return worker->run->store->write(worker->run->store, &worker->batch, &worker->error);
+}
+
+static void publish_totals(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->totals_lock);
+    worker->totals = (struct totals){
+        .counts = *pipeline_counts(worker->pipeline),
+        .commits = worker->commits,
+        .aborts = worker->aborts,
+        .restored = worker->restored,
+        .visitors_cached = visitors_cached(pipeline_visitors(worker->pipeline)),
+        .visitors_bytes = visitors_bytes(pipeline_visitors(worker->pipeline)),
+        .ready_workers = worker->state == WORKER_RUNNING,
+    };
+    pthread_mutex_unlock(&worker->totals_lock);
+}
+
+static void close_batch(struct worker *worker)
+{
+    struct producer *producer = current(worker);
+    for (size_t i = 0; i < worker->task_count; i++) {
+        producer->changelog[worker->tasks[i]->partition] = -1;
+        for (int k = 0; k < INPUT_TOPICS; k++)
+            worker->tasks[i]->inputs[k].next = -1;
+    }
+    worker->in_transaction = false;
+    worker->batch_records = 0;
+    worker->committed_us = clock_monotonic_us();
+    worker->turn = (worker->turn + 1) % PRODUCERS;
+}
+
+/* Steps 2 to 6. RETRY: start anew; FATAL: the store can't be written. */
+static enum verdict commit(struct worker *worker)
+{
+    enum verdict verdict = pipeline_close(worker->pipeline, &worker->error);
+    if (verdict == VERDICT_OK)
+        verdict = write_changelog(worker);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    if (!worker->in_transaction && worker->batch_records == 0) {
+        pipeline_committed(worker->pipeline); /* a second look found nothing new */
+        return VERDICT_OK;
+    }
+    verdict = begin(worker); /* duplicates alone write nothing, but their offsets count */
+    if (verdict == VERDICT_OK)
+        verdict = flush(worker);
+    rd_kafka_topic_partition_list_t *offsets = batch_offsets(worker);
+    if (verdict == VERDICT_OK && exactly_once(worker)) {
+        verdict = end_transaction(worker, offsets);
+        if (verdict == VERDICT_OK)
+            verdict = write_store(worker, offsets);
+    } else if (verdict == VERDICT_OK) {
+        verdict = write_store(worker, offsets);
+        if (verdict == VERDICT_OK)
+            verdict = commit_plainly(worker, offsets);
+    }
+    rd_kafka_topic_partition_list_destroy(offsets);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    worker->commits++;
+    worker->restarts = 0;
+    pipeline_committed(worker->pipeline);
+    close_batch(worker);
+    publish_totals(worker);
+    return VERDICT_OK;
+}
+
+/* ---- assignment ---- */
+
+static void drop_tasks(struct worker *worker)
+{
+    restore_free(worker->restore);
+    worker->restore = NULL;
+    for (size_t i = 0; i < worker->task_count; i++) {
+        visitors_forget(pipeline_visitors(worker->pipeline), worker->tasks[i]->partition);
+        task_free(worker->tasks[i]);
+    }
+    free(worker->tasks);
+    worker->tasks = NULL;
+    worker->task_count = worker->task_turn = 0;
+}
+
+static void meet_trouble(struct worker *worker, enum verdict verdict)
+{
+    if (verdict == VERDICT_FATAL || worker->trouble == VERDICT_OK)
+        worker->trouble = verdict;
+}
+
+/* The group's offsets, once no transaction on them is open. */
+static enum verdict committed_offsets(struct worker *worker,
+                                      rd_kafka_topic_partition_list_t *partitions)
+{
+    rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
+    for (int i = 0; i < STABLE_OFFSETS_TRIES && !run_stops(worker->run); i++) {
+        bool stable = true;
+        err = rd_kafka_committed(worker->consumer, partitions, TRANSACTION_CALL_MS);
+        for (int k = 0; k < partitions->cnt && err == RD_KAFKA_RESP_ERR_NO_ERROR; k++) {
+            if (partitions->elems[k].err)
+                err = partitions->elems[k].err;
+            stable = stable && !partitions->elems[k].err;
+        }
+        if (err == RD_KAFKA_RESP_ERR_NO_ERROR && stable)
+            return VERDICT_OK;
+        usleep(200000);
+    }
+    return error_set(&worker->error, VERDICT_RETRY, "the group's offsets can't be had: %s",
+                     rd_kafka_err2str(err));
+}
+
+/* Where to go on: the group's offset; without one, the store's (never "earliest" while the store
+ * has one); without both, the beginning. */
+static enum verdict start_offset(struct worker *worker, rd_kafka_topic_partition_t *partition)
+{
+    int64_t stored = -1;
+    enum verdict verdict = store_get_offset(worker->run->store, 'i', partition->topic,
+                                            partition->partition, &stored, &worker->error);
+    if (verdict == VERDICT_FATAL)
+        return verdict;
+    if (partition->offset < 0) {
+        partition->offset = stored >= 0 ? stored : RD_KAFKA_OFFSET_BEGINNING;
+    } else if (partition->offset < stored) {
+        return error_set(&worker->error, VERDICT_FATAL,
+                         "the group's offset of %s [%d] is %lld, the local state has seen it up to "
+                         "%lld: somebody moved the group back; to read again from there use "
+                         "'weft reset', which clears the state with it",
+                         partition->topic, (int)partition->partition,
+                         (long long)partition->offset, (long long)stored);
+    }
+    return VERDICT_OK;
+}
+
+static struct task *add_task(struct worker *worker, int32_t partition)
+{
+    for (size_t i = 0; i < worker->task_count; i++)
+        if (worker->tasks[i]->partition == partition)
+            return worker->tasks[i];
+    struct task *task =
+        task_new(worker->consumer, &worker->run->topology, partition, worker->wake[1]);
+    worker->tasks =
+        memory_resize(worker->tasks, (worker->task_count + 1) * sizeof *worker->tasks);
+    worker->tasks[worker->task_count++] = task;
+    return task;
+}
+
+static void take_assignment(struct worker *worker, rd_kafka_topic_partition_list_t *partitions)
+{
+    enum verdict verdict = VERDICT_OK;
+    if (partitions->cnt > 0)
+        verdict = committed_offsets(worker, partitions);
+    for (int i = 0; i < partitions->cnt && verdict == VERDICT_OK; i++)
+        verdict = start_offset(worker, &partitions->elems[i]);
+    if (verdict != VERDICT_OK) {
+        meet_trouble(worker, verdict);
+        rd_kafka_assign(worker->consumer, NULL);
+        return;
+    }
+    for (int i = 0; i < partitions->cnt; i++)
+        add_task(worker, partitions->elems[i].partition);
+    rd_kafka_assign(worker->consumer, partitions);
+    log_line(LOG_LEVEL_INFO, worker->name, "%zu partitions assigned", worker->task_count);
+    if (worker->task_count == 0) {
+        set_state(worker, WORKER_WAITING);
+        return;
+    }
+    set_state(worker, WORKER_RESTORING);
+    verdict = restore_new(worker->run, worker->tasks, worker->task_count, &worker->restore,
+                          &worker->error);
+    if (verdict != VERDICT_OK)
+        meet_trouble(worker, verdict);
+}
+
+static void rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err,
+                      rd_kafka_topic_partition_list_t *partitions, void *opaque)
+{
+    struct worker *worker = opaque;
+    if (err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        take_assignment(worker, partitions);
+        return;
+    }
+    if (rd_kafka_assignment_lost(rk)) {
+        error_set(&worker->error, VERDICT_RETRY, "the partitions went to another member");
+        meet_trouble(worker, VERDICT_RETRY);
+    } else if (worker->trouble == VERDICT_OK && worker->state == WORKER_RUNNING) {
+        meet_trouble(worker, commit(worker));
+    }
+    if (worker->trouble != VERDICT_OK)
+        pipeline_aborted(worker->pipeline);
+    drop_tasks(worker);
+    rd_kafka_assign(rk, NULL);
+    set_state(worker, WORKER_WAITING);
+    publish_totals(worker);
+}
+
+/* ---- records ---- */
+
+static enum verdict process(struct worker *worker, struct input *input)
+{
+    const char *step = "decode";
+    struct error why = {0};
+    enum verdict verdict = VERDICT_OK;
+    if (input->decoded)
+        verdict = pipeline_event(worker->pipeline, &input->record, &step, &why);
+    else
+        pipeline_context(worker->pipeline)->counts->fates[FATE_DEAD_LETTER]++;
+    if (verdict != VERDICT_OK) {
+        error_set(&worker->error, verdict, "%s", why.message);
+        return verdict;
+    }
+    if (input->record.fate == FATE_DEAD_LETTER)
+        verdict = produce_raw(worker, TOPIC_DEAD_LETTERS, input, step,
+                              input->decoded ? why.message : input->why.message);
+    else if (input->record.fate == FATE_LATE)
+        verdict = produce_raw(worker, TOPIC_LATE, input, step,
+                              "older than all that is remembered of the visitor");
+    worker->batch_records++;
+    input_advance(input);
+    return verdict;
+}
+
+/* Takes records until nothing is ready, the batch is full or it is time to look at the clock.
+ * `ret_wait_us`: until when a waiting task waits. Returns how many were taken. */
+static size_t take_records(struct worker *worker, int64_t now_us, int64_t *ret_wait_us,
+                           enum verdict *ret_verdict)
+{
+    size_t taken = 0, idle = 0;
+    int64_t idle_max_us = worker->run->config->max_task_idle_ms * 1000;
+    while (taken < RECORDS_A_LOOK && idle < worker->task_count && *ret_verdict == VERDICT_OK) {
+        struct task *task = worker->tasks[worker->task_turn];
+        task_fill(task, worker->consumer, worker->pipeline, now_us);
+        struct input *input = task_next(task, idle_max_us, now_us, ret_wait_us);
+        if (input == NULL) {
+            idle++;
+            worker->task_turn = (worker->task_turn + 1) % worker->task_count;
+            continue;
+        }
+        idle = 0;
+        *ret_verdict = process(worker, input);
+        taken++;
+    }
+    if (worker->task_count > 0)
+        worker->task_turn = (worker->task_turn + 1) % worker->task_count;
+    return taken;
+}
+
+static void sleep_until(struct worker *worker, int64_t until_us)
+{
+    char bytes[256];
+    int64_t now_us = clock_monotonic_us();
+    struct pollfd wake = {.fd = worker->wake[0], .events = POLLIN};
+    if (until_us > now_us + GROUP_POLL_US)
+        until_us = now_us + GROUP_POLL_US;
+    if (until_us > now_us)
+        poll(&wake, 1, (int)((until_us - now_us + 999) / 1000));
+    while (read(worker->wake[0], bytes, sizeof bytes) == sizeof bytes)
+        ;
+}
+
+static void poll_group(struct worker *worker, int64_t now_us)
+{
+    rd_kafka_message_t *message = rd_kafka_consumer_poll(worker->consumer, 0);
+    if (message) {
+        log_line(LOG_LEVEL_WARN, worker->name, "consumer: %s", rd_kafka_message_errstr(message));
+        rd_kafka_message_destroy(message);
+    }
+    worker->group_polled_us = now_us;
+    for (int i = 0; i < PRODUCERS; i++)
+        rd_kafka_poll(worker->producers[i].rk, 0);
+}
+
+static enum verdict run_batch(struct worker *worker)
+{
+    const struct config *config = worker->run->config;
+    struct context *context = pipeline_context(worker->pipeline);
+    int64_t now_us = clock_monotonic_us(), wait_us = INT64_MAX;
+    enum verdict verdict = VERDICT_OK;
+    context->now_ms = context->generated_ms = clock_now_ms();
+    size_t taken = take_records(worker, now_us, &wait_us, &verdict);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    if (worker->batch_records > 0 && worker->batch_opened_us == 0)
+        worker->batch_opened_us = now_us;
+    int64_t calm_us = worker->committed_us + config->commit_min_ms * 1000;
+    int64_t late_us = worker->batch_opened_us + config->commit_interval_ms * 1000;
+    int64_t look_us = pipeline_next_look_us(worker->pipeline);
+    bool open = worker->batch_records > 0, nothing_ready = taken < RECORDS_A_LOOK;
+    if ((open && (now_us >= late_us || (nothing_ready && now_us >= calm_us) ||
+                  worker->batch_records >= (uint64_t)config->batch_records_max)) ||
+        (!open && now_us >= look_us)) {
+        context->generated_ms = clock_now_ms();
+        worker->batch_opened_us = 0;
+        return commit(worker);
+    }
+    if (nothing_ready) {
+        if (open)
+            wait_us = calm_us < late_us ? calm_us : late_us;
+        else if (look_us < wait_us)
+            wait_us = look_us;
+        sleep_until(worker, wait_us);
+    }
+    return VERDICT_OK;
+}
+
+static enum verdict run_restore(struct worker *worker)
+{
+    enum verdict verdict = restore_step(worker->restore, &worker->restored, &worker->error);
+    if (verdict == VERDICT_RETRY)
+        return VERDICT_OK;
+    if (verdict == VERDICT_OK) {
+        restore_free(worker->restore);
+        worker->restore = NULL;
+        set_state(worker, WORKER_RUNNING);
+        publish_totals(worker);
+    }
+    return verdict;
+}
+
+/* ---- a session: from new clients to the first trouble ---- */
+
+static enum verdict open_producer(struct worker *worker, int which)
+{
+    struct run *run = worker->run;
+    struct producer *producer = &worker->producers[which];
+    char id[3 * CONFIG_TEXT_MAX];
+    snprintf(id, sizeof id, "%s-%s-%d-%c", run->config->application_id, run->instance,
+             worker->index, 'a' + which);
+    const struct kafka_extra transactional[] = {
+        {"transactional.id", id},
+        {"transaction.timeout.ms", "10000"},
+        {NULL, NULL},
+    };
+    const struct kafka_extra idempotent[] = {{"enable.idempotence", "true"}, {NULL, NULL}};
+    rd_kafka_conf_t *conf =
+        kafka_conf(run->config, KAFKA_PRODUCER, exactly_once(worker) ? transactional : idempotent,
+                   &worker->error);
+    if (conf == NULL)
+        return VERDICT_FATAL;
+    rd_kafka_conf_set_dr_msg_cb(conf, delivered);
+    rd_kafka_conf_set_opaque(conf, producer);
+    producer->rk = kafka_new(KAFKA_PRODUCER, conf, &worker->error);
+    if (producer->rk == NULL)
+        return VERDICT_FATAL;
+    producer->failures = 0;
+    producer->changelog = memory_get((size_t)run->partitions * sizeof *producer->changelog);
+    for (int32_t i = 0; i < run->partitions; i++)
+        producer->changelog[i] = -1;
+    for (int i = 0; i < TOPICS; i++)
+        producer->topics[i] = rd_kafka_topic_new(producer->rk, run->topology.topics[i], NULL);
+    enum verdict verdict = exactly_once(worker) ? VERDICT_SKIP : VERDICT_OK;
+    int64_t until_us = clock_monotonic_us() + TRANSACTION_PATIENCE_US;
+    while (verdict == VERDICT_SKIP && !run_stops(run) && clock_monotonic_us() < until_us)
+        verdict = classify(worker, rd_kafka_init_transactions(producer->rk, TRANSACTION_CALL_MS),
+                           "initialising transactions");
+    return verdict == VERDICT_OK ? VERDICT_OK : VERDICT_RETRY;
+}
+
+static void close_producer(struct producer *producer)
+{
+    if (producer->rk == NULL)
+        return;
+    for (int i = 0; i < TOPICS; i++)
+        if (producer->topics[i])
+            rd_kafka_topic_destroy(producer->topics[i]);
+    rd_kafka_purge(producer->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    rd_kafka_flush(producer->rk, 100);
+    rd_kafka_destroy(producer->rk);
+    free(producer->changelog);
+    *producer = (struct producer){0};
+}
+
+/* librdkafka 2.0.2 may hold a producer's first message for most of a second: let it be this one. */
+static enum verdict warm_up(struct worker *worker)
+{
+    char text[2 * CONFIG_TEXT_MAX];
+    enum verdict verdict = VERDICT_OK;
+    for (int i = 0; i < PRODUCERS && verdict == VERDICT_OK; i++) {
+        snprintf(text, sizeof text, "{\"time\":%lld,\"instance_id\":\"%s-%d\",\"event\":\"start\"}",
+                 (long long)clock_now_ms(), worker->run->instance, worker->index);
+        verdict = produce(worker, TOPIC_METRICS, 0, bytes_of(NULL, 0), bytes_text(text));
+        if (verdict == VERDICT_OK)
+            verdict = flush(worker);
+        if (verdict == VERDICT_OK && exactly_once(worker))
+            verdict = classify(worker,
+                               rd_kafka_commit_transaction(current(worker)->rk,
+                                                           TRANSACTION_CALL_MS),
+                               "the first transaction");
+        if (verdict == VERDICT_OK)
+            close_batch(worker);
+    }
+    return verdict == VERDICT_SKIP ? VERDICT_RETRY : verdict;
+}
+
+static enum verdict open_consumer(struct worker *worker)
+{
+    struct run *run = worker->run;
+    char id[2 * CONFIG_TEXT_MAX], timeout[24];
+    snprintf(id, sizeof id, "%s-%d", run->instance, worker->index);
+    snprintf(timeout, sizeof timeout, "%lld", (long long)run->config->session_timeout_ms);
+    const struct kafka_extra extra[] = {
+        {"group.id", run->config->application_id},
+        {"group.instance.id", id},
+        {"session.timeout.ms", timeout},
+        {NULL, NULL},
+    };
+    rd_kafka_conf_t *conf = kafka_conf(run->config, KAFKA_MEMBER, extra, &worker->error);
+    if (conf == NULL)
+        return VERDICT_FATAL;
+    rd_kafka_conf_set_rebalance_cb(conf, rebalance);
+    rd_kafka_conf_set_opaque(conf, worker);
+    worker->consumer = kafka_new(KAFKA_MEMBER, conf, &worker->error);
+    if (worker->consumer == NULL)
+        return VERDICT_FATAL;
+    worker->group_queue = rd_kafka_queue_get_consumer(worker->consumer);
+    rd_kafka_queue_io_event_enable(worker->group_queue, worker->wake[1], "w", 1);
+    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(INPUT_TOPICS);
+    for (int i = 0; i < INPUT_TOPICS; i++)
+        rd_kafka_topic_partition_list_add(topics, run->topology.topics[i], -1);
+    rd_kafka_resp_err_t err = rd_kafka_subscribe(worker->consumer, topics);
+    rd_kafka_topic_partition_list_destroy(topics);
+    if (err)
+        return error_set(&worker->error, VERDICT_FATAL, "can't subscribe: %s",
+                         rd_kafka_err2str(err));
+    return VERDICT_OK;
+}
+
+/* Lists made before the model has caught up would be poor, so the worker joins after it. */
+static void await_model(struct worker *worker)
+{
+    while (!run_stops(worker->run) && !atomic_load(&worker->run->fold_ready))
+        usleep(10000);
+}
+
+static void close_session(struct worker *worker)
+{
+    if (worker->in_transaction && exactly_once(worker) && current(worker)->rk) {
+        rd_kafka_purge(current(worker)->rk, RD_KAFKA_PURGE_F_QUEUE);
+        rd_kafka_error_t *failed =
+            rd_kafka_abort_transaction(current(worker)->rk, TRANSACTION_CALL_MS);
+        if (failed)
+            rd_kafka_error_destroy(failed); /* the next start of this id aborts it */
+        worker->aborts++;
+    }
+    worker->in_transaction = false;
+    pipeline_aborted(worker->pipeline);
+    if (worker->consumer) {
+        meet_trouble(worker, VERDICT_RETRY); /* nothing is committed from here on */
+        rd_kafka_consumer_close(worker->consumer);
+        drop_tasks(worker);
+        rd_kafka_queue_destroy(worker->group_queue);
+        rd_kafka_destroy(worker->consumer);
+        worker->consumer = NULL;
+    }
+    for (int i = 0; i < PRODUCERS; i++)
+        close_producer(&worker->producers[i]);
+    worker->batch_records = 0;
+    worker->batch_opened_us = 0;
+    worker->turn = 0;
+}
+
+static enum verdict run_session(struct worker *worker)
+{
+    enum verdict verdict = VERDICT_OK;
+    worker->trouble = VERDICT_OK;
+    error_clear(&worker->error);
+    set_state(worker, WORKER_STARTING);
+    for (int i = 0; i < PRODUCERS && verdict == VERDICT_OK; i++)
+        verdict = open_producer(worker, i);
+    if (verdict == VERDICT_OK)
+        verdict = warm_up(worker);
+    if (verdict == VERDICT_OK)
+        await_model(worker);
+    if (verdict == VERDICT_OK)
+        verdict = open_consumer(worker);
+    if (verdict == VERDICT_OK)
+        set_state(worker, WORKER_WAITING);
+    while (verdict == VERDICT_OK && !run_stops(worker->run)) {
+        int64_t now_us = clock_monotonic_us();
+        if (now_us - worker->group_polled_us > GROUP_POLL_US || worker->state != WORKER_RUNNING)
+            poll_group(worker, now_us);
+        verdict = worker->trouble;
+        if (verdict == VERDICT_OK && worker->state == WORKER_RUNNING)
+            verdict = run_batch(worker);
+        else if (verdict == VERDICT_OK && worker->state == WORKER_RESTORING)
+            verdict = run_restore(worker);
+        else if (verdict == VERDICT_OK)
+            sleep_until(worker, now_us + GROUP_POLL_US);
+    }
+    if (verdict == VERDICT_OK && worker->state == WORKER_RUNNING)
+        verdict = commit(worker); /* a clean stop loses no work */
+    close_session(worker);
+    publish_totals(worker);
+    return verdict;
+}
+
+void *worker_thread(void *argument)
+{
+    struct worker *worker = argument;
+    struct run *run = worker->run;
+    while (!run_stops(run)) {
+        enum verdict verdict = run_session(worker);
+        if (verdict == VERDICT_OK)
+            continue;
+        if (verdict == VERDICT_RETRY && worker->restarts++ < RESTARTS_MAX && !run_stops(run)) {
+            log_line(LOG_LEVEL_WARN, worker->name, "starting anew from the last commit: %s",
+                     worker->error.message);
+            usleep(worker->restarts < 3 ? 100000 : 1000000);
+            continue;
+        }
+        if (!run_stops(run) || verdict == VERDICT_FATAL)
+            run_fail(run, worker->name, &worker->error);
+        break;
+    }
+    set_state(worker, WORKER_STOPPED);
+    return NULL;
+}
+
+struct worker *worker_new(struct run *run, int index)
+{
+    struct worker *worker = memory_zero(1, sizeof *worker);
+    struct error error = {0};
+    worker->outlet.emit = worker_emit;
+    worker->run = run;
+    worker->index = index;
+    snprintf(worker->name, sizeof worker->name, "worker %d", index);
+    pthread_mutex_init(&worker->totals_lock, NULL);
+    if (run->config->schema_registry_url[0])
+        worker->registry = registry_new(run->config->schema_registry_url);
+    enum verdict verdict = pipeline_new(
+        run->config, &run->topology, run->store, run->model, &worker->outlet,
+        worker->registry ? registry_source(worker->registry) : NULL, &worker->pipeline, &error);
+    if (verdict == VERDICT_OK && pipe2(worker->wake, O_NONBLOCK | O_CLOEXEC) != 0)
+        verdict = error_set(&error, VERDICT_FATAL, "no pipe can be made");
+    if (verdict != VERDICT_OK) {
+        run_fail(run, worker->name, &error);
+        worker_free(worker);
+        return NULL;
+    }
+    return worker;
+}
+
+void worker_free(struct worker *worker)
+{
+    if (worker == NULL)
+        return;
+    pipeline_free(worker->pipeline);
+    registry_free(worker->registry);
+    batch_release(&worker->batch);
+    if (worker->wake[0] != worker->wake[1]) {
+        close(worker->wake[0]);
+        close(worker->wake[1]);
+    }
+    pthread_mutex_destroy(&worker->totals_lock);
+    free(worker);
+}
+
+void worker_totals(struct worker *worker, struct totals *totals)
+{
+    pthread_mutex_lock(&worker->totals_lock);
+    const struct totals *mine = &worker->totals;
+    for (int i = 0; i < FATES; i++)
+        totals->counts.fates[i] += mine->counts.fates[i];
+    for (int i = 0; i < COUNTERS; i++)
+        totals->counts.counters[i] += mine->counts.counters[i];
+    totals->commits += mine->commits;
+    totals->aborts += mine->aborts;
+    totals->restored += mine->restored;
+    totals->visitors_cached += mine->visitors_cached;
+    totals->visitors_bytes += mine->visitors_bytes;
+    totals->ready_workers += mine->ready_workers;
+    pthread_mutex_unlock(&worker->totals_lock);
+}

@@ -1,0 +1,172 @@
+/* Sessions: puts each activity at its place in the visitor's sequence and tells the model, through
+ * the interactions log, what it stands next to.
+ *
+ * A session ends where nothing happened for session.gap.ms of event time. A pair is two activities
+ * of one kind in one session; its gap is their distance among the session's activities of that
+ * kind. An activity that comes late pushes apart the pairs around it, and may join two sessions
+ * into one; the record in the log says what changed, so that the counts are those of the sequence
+ * in the order of time, however it arrived. */
+#include "processors/processor.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* Same-kind items of the session, walking from `from` by `step` (-1 or +1); `from` itself is the
+ * first one looked at, and `edge_ms` the time of the activity that it must be close to. */
+static uint32_t collect(const struct context *context, int64_t from, int step, int64_t edge_ms,
+                        enum kind kind, struct neighbour *ret_neighbours)
+{
+    const struct visitor *visitor = context->visitor;
+    uint32_t count = 0;
+    for (int64_t i = from; i >= 0 && i < visitor->count && count < NEIGHBOURS_MAX; i += step) {
+        const struct activity *activity = &visitor->activities[i];
+        if (llabs(activity->time_ms - edge_ms) > context->settings->session_gap_ms)
+            break;
+        edge_ms = activity->time_ms;
+        if (activity->kind == kind)
+            ret_neighbours[count++] = (struct neighbour){
+                .item_id = activity_subject(visitor, activity),
+                .event_time_ms = activity->time_ms,
+            };
+    }
+    return count;
+}
+
+static enum verdict write_interaction(struct context *context,
+                                      const struct interaction *interaction, struct error *error)
+{
+    buffer_clear(context->scratch);
+    interaction_write(interaction, context->interaction_fingerprint, context->scratch);
+    context->counts->counters[COUNT_INTERACTIONS]++;
+    return context->outlet->emit(context->outlet, OUTPUT_INTERACTIONS, 0, bytes_of(NULL, 0),
+                                 buffer_bytes(context->scratch), error);
+}
+
+/* The activity at `position` made one session of two: the pairs of other kinds that are now in one
+ * session are told by records without an activity of their own. */
+static enum verdict write_joints(struct context *context, uint32_t position, enum kind kind,
+                                 struct error *error)
+{
+    const struct activity *activity = &context->visitor->activities[position];
+    for (int other = 0; other < KINDS; other++) {
+        enum rule_kind rules;
+        if (other == (int)kind || !rule_kind_of((enum kind)other, &rules))
+            continue;
+        struct interaction joint = {
+            .event_id = bytes_of("", 0),
+            .kind = (enum kind)other,
+            .subject = bytes_of("", 0),
+            .event_time_ms = activity->time_ms,
+            .price = NAN,
+        };
+        joint.before_count = collect(context, (int64_t)position - 1, -1, activity->time_ms,
+                                     joint.kind, joint.before);
+        joint.after_count = collect(context, (int64_t)position + 1, 1, activity->time_ms,
+                                    joint.kind, joint.after);
+        if (joint.before_count == 0 || joint.after_count == 0)
+            continue;
+        enum verdict verdict = write_interaction(context, &joint, error);
+        if (verdict != VERDICT_OK)
+            return verdict;
+    }
+    return VERDICT_OK;
+}
+
+static enum verdict remember(struct context *context, const struct record *record, enum kind kind,
+                             struct bytes subject, float price, uint32_t index,
+                             struct error *error)
+{
+    struct visitor *visitor = context->visitor;
+    const struct event *event = &record->event;
+    int64_t gap_ms = context->settings->session_gap_ms, time_ms = event->event_time_ms;
+    uint32_t position = visitor_position(visitor, time_ms, kind);
+    bool late = position < visitor->count;
+    bool joined = false;
+    if (late && position > 0)
+        joined = visitor->activities[position].time_ms -
+                     visitor->activities[position - 1].time_ms <= gap_ms;
+    struct activity activity = {
+        .time_ms = time_ms,
+        .event_hash = bytes_hash(event->event_id),
+        .price = price,
+        .kind = (uint8_t)kind,
+    };
+    uint32_t out =
+        visitor_insert(visitor, position, activity, subject, context->settings->activities_max);
+    context->counts->counters[COUNT_ACTIVITIES_OUT] += out;
+    if (out > 0 && position == 0) /* the bound is shorter than the event: it fell out at once */
+        return VERDICT_OK;
+    position -= out;
+    struct interaction interaction = {
+        .event_id = event->event_id,
+        .position = index,
+        .kind = kind,
+        .subject = subject,
+        .event_time_ms = time_ms,
+        .price = price,
+        .joined = joined,
+    };
+    interaction.before_count =
+        collect(context, (int64_t)position - 1, -1, time_ms, kind, interaction.before);
+    if (late) {
+        context->counts->counters[COUNT_REORDERED]++;
+        interaction.after_count =
+            collect(context, (int64_t)position + 1, 1, time_ms, kind, interaction.after);
+    }
+    enum verdict verdict = write_interaction(context, &interaction, error);
+    if (verdict == VERDICT_OK && late && !joined)
+        verdict = write_joints(context, position, kind, error);
+    return verdict;
+}
+
+static enum kind kind_of(const struct event *event)
+{
+    static const enum kind cart_kinds[] = {KIND_CART, KIND_CART_REMOVE, KIND_CART_UPDATE,
+                                           KIND_CART_CLEAR};
+    switch (event->type) {
+    case EVENT_SEARCH:
+        return KIND_SEARCH;
+    case EVENT_CART:
+        return cart_kinds[event->action];
+    case EVENT_PURCHASE:
+        return event->status == PURCHASE_COMPLETED ? KIND_PURCHASE : KIND_REFUND;
+    default:
+        return KIND_VIEW;
+    }
+}
+
+static enum verdict sessions_event(struct context *context, struct record *record,
+                                   struct error *error)
+{
+    struct visitor *visitor = context->visitor;
+    const struct event *event = &record->event;
+    if (visitor->truncated && visitor->count > 0 &&
+        event->event_time_ms < visitor->activities[0].time_ms)
+        return record_end(record, FATE_LATE);
+    visitors_mark_dirty(context->visitors, visitor);
+    visitor->touched = true;
+    enum kind kind = kind_of(event);
+    if (kind == KIND_SEARCH)
+        return remember(context, record, kind, event->search_term, NAN, 0, error);
+    if (event->item_count == 0)
+        return remember(context, record, kind, bytes_of("", 0), NAN, 0, error);
+    enum verdict verdict = VERDICT_OK;
+    for (uint32_t i = 0; verdict == VERDICT_OK && i < event->item_count; i++)
+        verdict = remember(context, record, kind, event->items[i].item_id,
+                           (float)event->items[i].price, i, error);
+    return verdict;
+}
+
+static const char *const inputs[] = {"clean", NULL};
+static const char *const outputs[] = {"interactions", "late", NULL};
+
+WEFT_STEP(sessions) = {
+    .name = "sessions",
+    .summary = "keeps each visitor's activities in the order of time, tells the model the pairs",
+    .stage = STAGE_VISITORS,
+    .after = "hygiene",
+    .inputs = inputs,
+    .outputs = outputs,
+    .table = "visitor",
+    .event = sessions_event,
+};

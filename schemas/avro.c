@@ -1,0 +1,817 @@
+#include "schemas/avro.h"
+
+#include <avro.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+
+#define AVRO_DEPTH_MAX 32
+#define AVRO_NODES_MAX 2048
+#define AVRO_STRINGS_MAX 64
+
+/* One type of the writer's schema. With a field it is decoded there, without it is skipped. */
+enum node_op {
+    NODE_NULL,
+    NODE_BOOL,
+    NODE_LONG,
+    NODE_FLOAT,
+    NODE_DOUBLE,
+    NODE_STRING,
+    NODE_FIXED,
+    NODE_ENUM,
+    NODE_UNION,
+    NODE_ARRAY,
+    NODE_MAP,
+    NODE_RECORD,
+};
+
+struct node {
+    enum node_op op;
+    const struct field *field; /* NULL: skip */
+    bool is_items;             /* the record of one item */
+    int64_t size;              /* fixed: bytes; enum: symbols */
+    int64_t *symbols;          /* enum: writer's index -> ours, -1 unknown */
+    uint32_t *children;
+    uint32_t child_count;
+};
+
+struct avro_plan {
+    enum event_type type;
+    struct node *nodes;
+    uint32_t node_count;
+};
+
+struct compiler {
+    struct avro_plan *plan;
+    avro_schema_t linked[AVRO_NODES_MAX]; /* named types under way or done, when skipped */
+    uint32_t linked_node[AVRO_NODES_MAX];
+    uint32_t linked_count;
+    struct error *error;
+};
+
+#define NODE_NONE UINT32_MAX
+
+static uint32_t compile(struct compiler *c, avro_schema_t schema, const struct field *field,
+                        int depth);
+
+static uint32_t compile_error(struct compiler *c, const struct field *field, const char *what)
+{
+    error_set(c->error, VERDICT_SKIP, "the writer's schema can't be read: %s%s%s",
+              field ? field->name : "", field ? ": " : "", what);
+    return NODE_NONE;
+}
+
+static uint32_t add_node(struct compiler *c, enum node_op op, const struct field *field)
+{
+    struct avro_plan *plan = c->plan;
+    if (plan->node_count == AVRO_NODES_MAX)
+        return compile_error(c, field, "it has more than 2048 types");
+    plan->nodes[plan->node_count] = (struct node){.op = op, .field = field};
+    return plan->node_count++;
+}
+
+static bool set_children(struct compiler *c, uint32_t node, const uint32_t *children,
+                         uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (children[i] == NODE_NONE)
+            return false;
+    struct node *n = &c->plan->nodes[node];
+    n->children = memory_get(count * sizeof *children);
+    memcpy(n->children, children, count * sizeof *children);
+    n->child_count = count;
+    return true;
+}
+
+static uint32_t compile_enum(struct compiler *c, avro_schema_t schema, const struct field *field)
+{
+    if (field && field->type != FIELD_ENUM && field->type != FIELD_SKIP)
+        return compile_error(c, field, "an enum is not what is expected");
+    uint32_t node = add_node(c, NODE_ENUM, field);
+    if (node == NODE_NONE)
+        return node;
+    struct node *n = &c->plan->nodes[node];
+    n->size = avro_schema_enum_number_of_symbols(schema);
+    n->symbols = memory_get((size_t)n->size * sizeof *n->symbols);
+    for (int64_t i = 0; i < n->size; i++) {
+        const char *symbol = avro_schema_enum_get(schema, (int)i);
+        n->symbols[i] = -1;
+        for (int64_t k = 0; field && field->symbols && field->symbols[k]; k++)
+            if (strcmp(field->symbols[k], symbol) == 0)
+                n->symbols[i] = k;
+    }
+    return node;
+}
+
+static uint32_t compile_union(struct compiler *c, avro_schema_t schema, const struct field *field,
+                              int depth)
+{
+    uint32_t children[64];
+    size_t count = avro_schema_union_size(schema);
+    if (count > 64)
+        return compile_error(c, field, "a union of more than 64 types");
+    uint32_t node = add_node(c, NODE_UNION, field);
+    if (node == NODE_NONE)
+        return node;
+    for (size_t i = 0; i < count; i++)
+        children[i] = compile(c, avro_schema_union_branch(schema, (int)i), field, depth + 1);
+    return set_children(c, node, children, (uint32_t)count) ? node : NODE_NONE;
+}
+
+static bool has_reader_field(avro_schema_t schema, const struct field *field)
+{
+    return avro_schema_record_field_get(schema, field->name) != NULL;
+}
+
+/* A record that holds one of ours: the event itself, or an item in it. */
+static uint32_t compile_record(struct compiler *c, avro_schema_t schema, struct field_table table,
+                               const struct field *field, int depth)
+{
+    uint32_t children[512];
+    size_t count = avro_schema_record_size(schema);
+    if (count > 512)
+        return compile_error(c, field, "a record of more than 512 fields");
+    uint32_t node = add_node(c, NODE_RECORD, field);
+    if (node == NODE_NONE)
+        return node;
+    for (size_t k = 0; k < table.count; k++)
+        if (table.fields[k].required && !has_reader_field(schema, &table.fields[k]))
+            return compile_error(c, &table.fields[k], "the field is missing and has no default");
+    for (size_t i = 0; i < count; i++) {
+        const char *name = avro_schema_record_field_name(schema, (int)i);
+        const struct field *inner = NULL;
+        for (size_t k = 0; k < table.count; k++)
+            if (strcmp(table.fields[k].name, name) == 0)
+                inner = &table.fields[k];
+        children[i] = compile(c, avro_schema_record_field_get_by_index(schema, (int)i),
+                              inner && inner->type != FIELD_SKIP ? inner : NULL, depth + 1);
+    }
+    return set_children(c, node, children, (uint32_t)count) ? node : NODE_NONE;
+}
+
+static uint32_t compile_item(struct compiler *c, avro_schema_t schema, const struct field *field,
+                             int depth)
+{
+    uint32_t node = compile_record(c, schema, event_item_fields(), field, depth);
+    if (node != NODE_NONE)
+        c->plan->nodes[node].is_items = true;
+    return node;
+}
+
+static uint32_t compile_array(struct compiler *c, avro_schema_t schema, const struct field *field,
+                              int depth)
+{
+    if (field && field->type != FIELD_ITEMS && field->type != FIELD_STRINGS)
+        return compile_error(c, field, "an array is not what is expected");
+    uint32_t node = add_node(c, NODE_ARRAY, field);
+    if (node == NODE_NONE)
+        return node;
+    uint32_t child = compile(c, avro_schema_array_items(schema), field, depth + 1);
+    return set_children(c, node, &child, 1) ? node : NODE_NONE;
+}
+
+static uint32_t compile_skipped_record(struct compiler *c, avro_schema_t schema, int depth)
+{
+    for (uint32_t i = 0; i < c->linked_count; i++)
+        if (c->linked[i] == schema)
+            return c->linked_node[i];
+    uint32_t children[512];
+    size_t count = avro_schema_record_size(schema);
+    if (count > 512)
+        return compile_error(c, NULL, "a record of more than 512 fields");
+    uint32_t node = add_node(c, NODE_RECORD, NULL);
+    if (node == NODE_NONE)
+        return node;
+    c->linked[c->linked_count] = schema;
+    c->linked_node[c->linked_count++] = node;
+    for (size_t i = 0; i < count; i++)
+        children[i] = compile(c, avro_schema_record_field_get_by_index(schema, (int)i), NULL,
+                              depth + 1);
+    return set_children(c, node, children, (uint32_t)count) ? node : NODE_NONE;
+}
+
+static bool accepts(const struct field *field, enum node_op op)
+{
+    if (field == NULL)
+        return true;
+    switch (op) {
+    case NODE_BOOL:
+        return field->type == FIELD_BOOL;
+    case NODE_LONG:
+        return field->type == FIELD_LONG || field->type == FIELD_DOUBLE;
+    case NODE_FLOAT:
+    case NODE_DOUBLE:
+        return field->type == FIELD_DOUBLE;
+    case NODE_STRING:
+        return field->type == FIELD_STRING || field->type == FIELD_STRINGS;
+    default:
+        return false;
+    }
+}
+
+static uint32_t compile_scalar(struct compiler *c, enum node_op op, const struct field *field)
+{
+    if (op != NODE_NULL && !accepts(field, op))
+        return compile_error(c, field, "the writer's type can't be read as ours");
+    return add_node(c, op, field);
+}
+
+static uint32_t compile(struct compiler *c, avro_schema_t schema, const struct field *field,
+                        int depth)
+{
+    uint32_t node;
+    if (depth > AVRO_DEPTH_MAX)
+        return compile_error(c, field, "nested more than 32 deep");
+    switch (avro_typeof(schema)) {
+    case AVRO_NULL:
+        return compile_scalar(c, NODE_NULL, field);
+    case AVRO_BOOLEAN:
+        return compile_scalar(c, NODE_BOOL, field);
+    case AVRO_INT32:
+    case AVRO_INT64:
+        return compile_scalar(c, NODE_LONG, field);
+    case AVRO_FLOAT:
+        return compile_scalar(c, NODE_FLOAT, field);
+    case AVRO_DOUBLE:
+        return compile_scalar(c, NODE_DOUBLE, field);
+    case AVRO_STRING:
+    case AVRO_BYTES:
+        return compile_scalar(c, NODE_STRING, field);
+    case AVRO_FIXED:
+        if (field)
+            return compile_error(c, field, "a fixed is not what is expected");
+        node = add_node(c, NODE_FIXED, NULL);
+        if (node != NODE_NONE)
+            c->plan->nodes[node].size = avro_schema_fixed_size(schema);
+        return node;
+    case AVRO_ENUM:
+        return compile_enum(c, schema, field);
+    case AVRO_UNION:
+        return compile_union(c, schema, field, depth);
+    case AVRO_ARRAY:
+        return compile_array(c, schema, field, depth);
+    case AVRO_MAP: {
+        if (field)
+            return compile_error(c, field, "a map is not what is expected");
+        node = add_node(c, NODE_MAP, NULL);
+        if (node == NODE_NONE)
+            return node;
+        uint32_t child = compile(c, avro_schema_map_values(schema), NULL, depth + 1);
+        return set_children(c, node, &child, 1) ? node : NODE_NONE;
+    }
+    case AVRO_LINK:
+        return compile(c, avro_schema_link_target(schema), field, depth + 1);
+    case AVRO_RECORD:
+        if (field == NULL)
+            return compile_skipped_record(c, schema, depth);
+        if (field->type != FIELD_ITEM && field->type != FIELD_ITEMS)
+            return compile_error(c, field, "a record is not what is expected");
+        return compile_item(c, schema, field, depth);
+    default:
+        return compile_error(c, field, "an unknown type");
+    }
+}
+
+void avro_plan_free(struct avro_plan *plan)
+{
+    if (plan == NULL)
+        return;
+    for (uint32_t i = 0; i < plan->node_count; i++) {
+        free(plan->nodes[i].children);
+        free(plan->nodes[i].symbols);
+    }
+    free(plan->nodes);
+    free(plan);
+}
+
+enum verdict avro_plan_new(struct bytes writer_schema, enum event_type type,
+                           struct avro_plan **ret_plan, struct error *error)
+{
+    avro_schema_t schema;
+    if (writer_schema.size > INT32_MAX ||
+        avro_schema_from_json_length(writer_schema.at, writer_schema.size, &schema) != 0)
+        return error_set(error, VERDICT_SKIP, "the writer's schema can't be parsed: %s",
+                         avro_strerror());
+    struct compiler *c = memory_zero(1, sizeof *c);
+    c->error = error;
+    c->plan = memory_zero(1, sizeof *c->plan);
+    c->plan->type = type;
+    c->plan->nodes = memory_zero(AVRO_NODES_MAX, sizeof *c->plan->nodes);
+    uint32_t root = NODE_NONE;
+    if (avro_typeof(schema) == AVRO_RECORD)
+        root = compile_record(c, schema, event_fields(type), NULL, 0);
+    else
+        compile_error(c, NULL, "it is not a record");
+    avro_schema_decref(schema);
+    struct avro_plan *plan = c->plan;
+    free(c);
+    if (root == NODE_NONE) {
+        avro_plan_free(plan);
+        return VERDICT_SKIP;
+    }
+    plan->nodes = memory_resize(plan->nodes, plan->node_count * sizeof *plan->nodes);
+    *ret_plan = plan;
+    return VERDICT_OK;
+}
+
+/* ---- running a plan ---- */
+
+struct run {
+    const struct avro_plan *plan;
+    struct avro_reader reader;
+    const char *start;
+    struct arena *arena;
+    struct event *event;
+    struct error *error;
+    uint64_t seen; /* of the event's fields */
+    struct bytes strings[AVRO_STRINGS_MAX];
+    uint32_t string_count;
+    uint32_t item_capacity;
+};
+
+static bool run_fail(struct run *r, const char *what)
+{
+    error_set(r->error, VERDICT_SKIP, "Avro is wrong at byte %zu: %s",
+              (size_t)(r->reader.at - r->start), what);
+    return false;
+}
+
+static bool run_node(struct run *r, uint32_t index, char *base, int depth);
+
+static bool store_string(struct run *r, const struct field *field, char *base, struct bytes text)
+{
+    if (!bytes_utf8(text))
+        return run_fail(r, "the string before this is not UTF-8");
+    if (field->type == FIELD_STRINGS) {
+        if (r->string_count == AVRO_STRINGS_MAX)
+            return run_fail(r, "an array of more than 64 strings");
+        r->strings[r->string_count++] = text;
+        return true;
+    }
+    memcpy(base + field->offset, &text, sizeof text);
+    return true;
+}
+
+static bool store_number(struct run *r, const struct field *field, char *base, double value)
+{
+    if (!isfinite(value)) {
+        error_set(r->error, VERDICT_SKIP, "%s is not a finite number", field->name);
+        return false;
+    }
+    memcpy(base + field->offset, &value, sizeof value);
+    return true;
+}
+
+static bool run_item(struct run *r, const struct node *n, int depth)
+{
+    struct event *event = r->event;
+    if (event->item_count == EVENT_ITEMS_MAX) {
+        error_set(r->error, VERDICT_SKIP, "more than %d items in one event", EVENT_ITEMS_MAX);
+        return false;
+    }
+    if (event->item_count == r->item_capacity) {
+        uint32_t capacity = r->item_capacity ? 2 * r->item_capacity : 4;
+        struct event_item *more = arena_get(r->arena, capacity * sizeof *more);
+        if (event->item_count > 0)
+            memcpy(more, event->items, event->item_count * sizeof *more);
+        event->items = more;
+        r->item_capacity = capacity;
+    }
+    struct event_item *item = &event->items[event->item_count++];
+    event_item_init(item);
+    for (uint32_t i = 0; i < n->child_count; i++)
+        if (!run_node(r, n->children[i], (char *)item, depth + 1))
+            return false;
+    return true;
+}
+
+static bool run_blocks(struct run *r, const struct node *n, char *base, int depth)
+{
+    for (;;) {
+        int64_t count = avro_get_long(&r->reader);
+        if (count < 0) {
+            avro_get_long(&r->reader); /* the block's size in bytes; its items are read anyway */
+            count = count == INT64_MIN ? INT64_MAX : -count;
+        }
+        if (r->reader.failed)
+            return run_fail(r, "an array or map is cut off");
+        if (count == 0)
+            return true;
+        if (count > r->reader.end - r->reader.at)
+            return run_fail(r, "an array or map with more elements than there are bytes");
+        for (int64_t i = 0; i < count; i++) {
+            if (n->op == NODE_MAP)
+                avro_get_string(&r->reader);
+            if (!run_node(r, n->children[0], base, depth + 1))
+                return false;
+        }
+    }
+}
+
+static bool run_array(struct run *r, const struct node *n, char *base, int depth)
+{
+    r->string_count = 0;
+    if (n->field && n->field->type == FIELD_ITEMS)
+        r->event->item_count = 0;
+    if (!run_blocks(r, n, base, depth))
+        return false;
+    if (n->field && n->field->type == FIELD_STRINGS) {
+        struct event_strings *strings = (struct event_strings *)(void *)(base + n->field->offset);
+        strings->count = r->string_count;
+        strings->at = arena_get(r->arena, r->string_count * sizeof *r->strings);
+        memcpy(strings->at, r->strings, r->string_count * sizeof *r->strings);
+    }
+    return true;
+}
+
+static bool run_enum(struct run *r, const struct node *n, char *base)
+{
+    int64_t index = avro_get_long(&r->reader);
+    if (r->reader.failed || index < 0 || index >= n->size)
+        return run_fail(r, "an enum outside its symbols");
+    if (n->field == NULL)
+        return true;
+    if (n->symbols[index] < 0) {
+        error_set(r->error, VERDICT_SKIP, "%s has a symbol that is not known", n->field->name);
+        return false;
+    }
+    memcpy(base + n->field->offset, &n->symbols[index], sizeof n->symbols[index]);
+    return true;
+}
+
+static bool run_union(struct run *r, const struct node *n, char *base, int depth)
+{
+    int64_t branch = avro_get_long(&r->reader);
+    if (r->reader.failed || branch < 0 || branch >= (int64_t)n->child_count)
+        return run_fail(r, "a union outside its branches");
+    return run_node(r, n->children[branch], base, depth + 1);
+}
+
+static bool run_scalar(struct run *r, const struct node *n, char *base)
+{
+    struct avro_reader *reader = &r->reader;
+    const struct field *field = n->field;
+    switch (n->op) {
+    case NODE_BOOL: {
+        bool value = avro_get_bool(reader);
+        if (!reader->failed && field)
+            memcpy(base + field->offset, &value, sizeof value);
+        break;
+    }
+    case NODE_LONG: {
+        int64_t value = avro_get_long(reader);
+        if (!reader->failed && field && field->type == FIELD_DOUBLE)
+            return store_number(r, field, base, (double)value);
+        if (!reader->failed && field)
+            memcpy(base + field->offset, &value, sizeof value);
+        break;
+    }
+    case NODE_FLOAT:
+    case NODE_DOUBLE: {
+        double value =
+            n->op == NODE_FLOAT ? (double)avro_get_float(reader) : avro_get_double(reader);
+        if (!reader->failed && field)
+            return store_number(r, field, base, value);
+        break;
+    }
+    case NODE_STRING: {
+        struct bytes text = avro_get_string(reader);
+        if (!reader->failed && field)
+            return store_string(r, field, base, text);
+        break;
+    }
+    default: /* NODE_FIXED */
+        if (reader->end - reader->at < n->size)
+            reader->failed = true;
+        else
+            reader->at += n->size;
+        break;
+    }
+    return reader->failed ? run_fail(r, "it is cut off") : true;
+}
+
+static bool run_node(struct run *r, uint32_t index, char *base, int depth)
+{
+    const struct node *n = &r->plan->nodes[index];
+    if (depth > 2 * AVRO_DEPTH_MAX)
+        return run_fail(r, "nested too deep");
+    switch (n->op) {
+    case NODE_NULL:
+        if (n->field && n->field->required) {
+            error_set(r->error, VERDICT_SKIP, "%s is missing", n->field->name);
+            return false;
+        }
+        return true;
+    case NODE_ENUM:
+        return run_enum(r, n, base);
+    case NODE_UNION:
+        return run_union(r, n, base, depth);
+    case NODE_ARRAY:
+    case NODE_MAP:
+        return run_array(r, n, base, depth);
+    case NODE_RECORD:
+        if (n->is_items)
+            return run_item(r, n, depth);
+        for (uint32_t i = 0; i < n->child_count; i++)
+            if (!run_node(r, n->children[i], base, depth + 1))
+                return false;
+        return true;
+    default:
+        return run_scalar(r, n, base);
+    }
+}
+
+enum verdict avro_decode(const struct avro_plan *plan, struct bytes bytes, struct arena *arena,
+                         struct event *event, struct error *error)
+{
+    struct run r = {
+        .plan = plan,
+        .reader = {.at = bytes.at, .end = bytes.at + bytes.size},
+        .start = bytes.at,
+        .arena = arena,
+        .event = event,
+        .error = error,
+    };
+    if (!run_node(&r, 0, (char *)event, 0))
+        return VERDICT_SKIP;
+    if (r.reader.at != r.reader.end)
+        return run_fail(&r, "something follows the record"), VERDICT_SKIP;
+    return VERDICT_OK;
+}
+
+/* ---- fingerprint ---- */
+
+static void canonical(struct buffer *out, json_t *schema, const char *space);
+
+static void canonical_name(struct buffer *out, const char *name, const char *space)
+{
+    buffer_byte(out, '"');
+    if (space && *space && strchr(name, '.') == NULL) {
+        buffer_text(out, space);
+        buffer_byte(out, '.');
+    }
+    buffer_text(out, name);
+    buffer_byte(out, '"');
+}
+
+static void canonical_array(struct buffer *out, json_t *array, const char *space)
+{
+    size_t i;
+    json_t *element;
+    buffer_byte(out, '[');
+    json_array_foreach(array, i, element) {
+        if (i > 0)
+            buffer_byte(out, ',');
+        canonical(out, element, space);
+    }
+    buffer_byte(out, ']');
+}
+
+static void canonical_fields(struct buffer *out, json_t *fields, const char *space)
+{
+    size_t i;
+    json_t *field;
+    buffer_text(out, ",\"fields\":[");
+    json_array_foreach(fields, i, field) {
+        buffer_text(out, i > 0 ? ",{\"name\":" : "{\"name\":");
+        const char *name = json_string_value(json_object_get(field, "name"));
+        canonical_name(out, name ? name : "", NULL);
+        buffer_text(out, ",\"type\":");
+        canonical(out, json_object_get(field, "type"), space);
+        buffer_byte(out, '}');
+    }
+    buffer_byte(out, ']');
+}
+
+static bool is_primitive(const char *type)
+{
+    static const char *const primitives[] = {"null",  "boolean", "int",   "long",
+                                             "float", "double",  "bytes", "string"};
+    for (size_t i = 0; i < sizeof primitives / sizeof primitives[0]; i++)
+        if (strcmp(type, primitives[i]) == 0)
+            return true;
+    return false;
+}
+
+static void canonical_named(struct buffer *out, json_t *schema, const char *type,
+                            const char *space)
+{
+    const char *name = json_string_value(json_object_get(schema, "name"));
+    const char *own = json_string_value(json_object_get(schema, "namespace"));
+    char enclosing[256] = "";
+    const char *dot = name ? strrchr(name, '.') : NULL;
+    if (dot && (size_t)(dot - name) < sizeof enclosing)
+        memcpy(enclosing, name, (size_t)(dot - name));
+    const char *inner = dot ? enclosing : own ? own : space;
+    buffer_text(out, "{\"name\":");
+    canonical_name(out, name ? name : "", inner);
+    buffer_text(out, ",\"type\":\"");
+    buffer_text(out, type);
+    buffer_byte(out, '"');
+    if (strcmp(type, "record") == 0) {
+        canonical_fields(out, json_object_get(schema, "fields"), inner);
+    } else if (strcmp(type, "enum") == 0) {
+        buffer_text(out, ",\"symbols\":");
+        size_t i;
+        json_t *symbol;
+        buffer_byte(out, '[');
+        json_array_foreach(json_object_get(schema, "symbols"), i, symbol) {
+            if (i > 0)
+                buffer_byte(out, ',');
+            canonical_name(out, json_is_string(symbol) ? json_string_value(symbol) : "", NULL);
+        }
+        buffer_byte(out, ']');
+    } else {
+        buffer_text(out, ",\"size\":");
+        buffer_decimal(out, json_integer_value(json_object_get(schema, "size")));
+    }
+    buffer_byte(out, '}');
+}
+
+/* Parsing Canonical Form, Avro 1.11 specification: [PRIMITIVES] [FULLNAMES] [STRIP] [ORDER]
+ * [STRINGS] [INTEGERS] [WHITESPACE]. */
+static void canonical(struct buffer *out, json_t *schema, const char *space)
+{
+    if (json_is_string(schema)) {
+        const char *type = json_string_value(schema);
+        canonical_name(out, type, is_primitive(type) ? NULL : space);
+        return;
+    }
+    if (json_is_array(schema)) {
+        canonical_array(out, schema, space);
+        return;
+    }
+    json_t *type = json_object_get(schema, "type");
+    const char *name = json_string_value(type);
+    if (name == NULL) {
+        if (type)
+            canonical(out, type, space);
+    } else if (strcmp(name, "array") == 0 || strcmp(name, "map") == 0) {
+        bool array = name[0] == 'a';
+        buffer_text(out, array ? "{\"type\":\"array\",\"items\":" : "{\"type\":\"map\",\"values\":");
+        canonical(out, json_object_get(schema, array ? "items" : "values"), space);
+        buffer_byte(out, '}');
+    } else if (strcmp(name, "record") == 0 || strcmp(name, "enum") == 0 ||
+               strcmp(name, "fixed") == 0) {
+        canonical_named(out, schema, name, space);
+    } else {
+        canonical_name(out, name, is_primitive(name) ? NULL : space);
+    }
+}
+
+enum verdict avro_fingerprint(struct bytes schema, uint64_t *ret_fingerprint, struct error *error)
+{
+    const uint64_t empty = 0xC15D213AA4D7A795u;
+    json_error_t json_error;
+    json_t *json = json_loadb(schema.at, schema.size, 0, &json_error);
+    if (json == NULL)
+        return error_set(error, VERDICT_SKIP, "a schema is not JSON: line %d: %s", json_error.line,
+                         json_error.text);
+    struct buffer text = {0};
+    canonical(&text, json, NULL);
+    json_decref(json);
+    uint64_t fingerprint = empty;
+    for (size_t i = 0; i < text.size; i++) {
+        uint64_t row = (fingerprint ^ (unsigned char)text.at[i]) & 0xFF;
+        for (int bit = 0; bit < 8; bit++)
+            row = (row >> 1) ^ (empty & (0 - (row & 1)));
+        fingerprint = (fingerprint >> 8) ^ row;
+    }
+    buffer_release(&text);
+    *ret_fingerprint = fingerprint;
+    return VERDICT_OK;
+}
+
+/* ---- writing and reading ---- */
+
+void avro_put_long(struct buffer *buffer, int64_t value)
+{
+    uint64_t zigzag = ((uint64_t)value << 1) ^ (0 - (uint64_t)(value < 0));
+    if (buffer->capacity - buffer->size < 10)
+        buffer_reserve(buffer, 10);
+    while (zigzag >= 0x80) {
+        buffer->at[buffer->size++] = (char)(zigzag | 0x80);
+        zigzag >>= 7;
+    }
+    buffer->at[buffer->size++] = (char)zigzag;
+}
+
+void avro_put_float(struct buffer *buffer, float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    for (int i = 0; i < 4; i++)
+        buffer_byte(buffer, (char)(bits >> 8 * i));
+}
+
+void avro_put_double(struct buffer *buffer, double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    for (int i = 0; i < 8; i++)
+        buffer_byte(buffer, (char)(bits >> 8 * i));
+}
+
+void avro_put_string(struct buffer *buffer, struct bytes text)
+{
+    avro_put_long(buffer, (int64_t)text.size);
+    buffer_append(buffer, text.at, text.size);
+}
+
+void avro_put_optional(struct buffer *buffer, struct bytes text)
+{
+    avro_put_long(buffer, text.at ? 1 : 0);
+    if (text.at)
+        avro_put_string(buffer, text);
+}
+
+void avro_put_header(struct buffer *buffer, uint64_t fingerprint)
+{
+    buffer_byte(buffer, (char)0xC3);
+    buffer_byte(buffer, 0x01);
+    for (int i = 0; i < 8; i++)
+        buffer_byte(buffer, (char)(fingerprint >> 8 * i));
+}
+
+int64_t avro_get_long(struct avro_reader *reader)
+{
+    uint64_t value = 0;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+        if (reader->at >= reader->end)
+            break;
+        unsigned char byte = (unsigned char)*reader->at++;
+        if (shift == 63 && byte > 1)
+            break;
+        value |= (uint64_t)(byte & 0x7F) << shift;
+        if (byte < 0x80)
+            return (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
+    }
+    reader->failed = true;
+    return 0;
+}
+
+static uint64_t get_fixed(struct avro_reader *reader, int size)
+{
+    uint64_t bits = 0;
+    if (reader->end - reader->at < size) {
+        reader->failed = true;
+        return 0;
+    }
+    for (int i = 0; i < size; i++)
+        bits |= (uint64_t)(unsigned char)*reader->at++ << 8 * i;
+    return bits;
+}
+
+float avro_get_float(struct avro_reader *reader)
+{
+    uint32_t bits = (uint32_t)get_fixed(reader, 4);
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+double avro_get_double(struct avro_reader *reader)
+{
+    uint64_t bits = get_fixed(reader, 8);
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+bool avro_get_bool(struct avro_reader *reader)
+{
+    uint64_t byte = get_fixed(reader, 1);
+    if (byte > 1)
+        reader->failed = true;
+    return byte == 1;
+}
+
+struct bytes avro_get_string(struct avro_reader *reader)
+{
+    int64_t size = avro_get_long(reader);
+    if (reader->failed || size < 0 || size > reader->end - reader->at) {
+        reader->failed = true;
+        return bytes_of("", 0);
+    }
+    struct bytes text = bytes_of(reader->at, (size_t)size);
+    reader->at += size;
+    return text;
+}
+
+uint64_t avro_get_block(struct avro_reader *reader)
+{
+    int64_t count = avro_get_long(reader);
+    if (count < 0 || count > reader->end - reader->at) {
+        reader->failed = true;
+        return 0;
+    }
+    return (uint64_t)count;
+}
+
+struct avro_reader avro_open(struct bytes record, uint64_t fingerprint)
+{
+    struct avro_reader reader = {.at = record.at, .end = record.at + record.size};
+    if (get_fixed(&reader, 2) != 0x01C3 || get_fixed(&reader, 8) != fingerprint)
+        reader.failed = true;
+    return reader;
+}

@@ -1,0 +1,108 @@
+/* Slices, memory and buffers: what every layer above is written with. Calls nothing of weft.
+ *
+ * A `struct bytes` is always borrowed; who hands one out says until when it holds. */
+#ifndef WEFT_SCHEMAS_BYTES_H
+#define WEFT_SCHEMAS_BYTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct bytes {
+    const char *at; /* NULL: absent, which is not the same as empty */
+    size_t size;
+};
+
+static inline struct bytes bytes_of(const void *at, size_t size)
+{
+    return (struct bytes){.at = at, .size = size};
+}
+
+static inline struct bytes bytes_text(const char *text)
+{
+    return bytes_of(text, text ? strlen(text) : 0);
+}
+
+static inline bool bytes_equal(struct bytes a, struct bytes b)
+{
+    return a.size == b.size && (a.size == 0 || memcmp(a.at, b.at, a.size) == 0);
+}
+
+/* Shorter is smaller where one is the start of the other; otherwise by unsigned byte. */
+int bytes_compare(struct bytes a, struct bytes b);
+
+/* XXH3, 64 bits; the same on every machine. */
+uint64_t bytes_hash(struct bytes bytes);
+
+/* True for well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
+bool bytes_utf8(struct bytes bytes);
+
+/* Memory. These never return NULL: out of memory ends the process with a message, which under
+ * exactly-once loses nothing, since only what was committed counts. `_zero` clears. */
+void *memory_get(size_t size);
+void *memory_zero(size_t count, size_t size);
+void *memory_resize(void *at, size_t size);
+char *memory_text(struct bytes bytes); /* a NUL-terminated copy; free() it */
+
+/* Scratch memory of one batch. Allocations are 8-byte aligned, hold until `arena_clear`, and are
+ * freed only all together. */
+struct arena {
+    struct arena_block *block;
+    size_t used; /* of the newest block */
+};
+
+void *arena_get(struct arena *arena, size_t size);
+struct bytes arena_copy(struct arena *arena, struct bytes bytes);
+void arena_clear(struct arena *arena);
+void arena_release(struct arena *arena);
+
+/* A growing run of bytes. Zero-initialised is empty and valid. */
+struct buffer {
+    char *at;
+    size_t size;
+    size_t capacity;
+};
+
+void buffer_reserve(struct buffer *buffer, size_t more);
+void buffer_release(struct buffer *buffer);
+
+static inline void buffer_clear(struct buffer *buffer)
+{
+    buffer->size = 0;
+}
+
+static inline void buffer_append(struct buffer *buffer, const void *at, size_t size)
+{
+    if (buffer->capacity - buffer->size < size)
+        buffer_reserve(buffer, size);
+    if (size > 0)
+        memcpy(buffer->at + buffer->size, at, size);
+    buffer->size += size;
+}
+
+static inline void buffer_byte(struct buffer *buffer, char byte)
+{
+    if (buffer->capacity == buffer->size)
+        buffer_reserve(buffer, 1);
+    buffer->at[buffer->size++] = byte;
+}
+
+static inline void buffer_text(struct buffer *buffer, const char *text)
+{
+    buffer_append(buffer, text, strlen(text));
+}
+
+static inline struct bytes buffer_bytes(const struct buffer *buffer)
+{
+    return bytes_of(buffer->at, buffer->size);
+}
+
+void buffer_format(struct buffer *buffer, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* A JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD. */
+void buffer_json(struct buffer *buffer, struct bytes text);
+void buffer_decimal(struct buffer *buffer, int64_t value);
+
+#endif

@@ -1,0 +1,207 @@
+#include "schemas/codec.h"
+
+#include "schemas/avro.h"
+#include "schemas/embedded.h"
+#include "schemas/json.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct known_plan {
+    uint64_t id; /* Confluent's id, or the fingerprint */
+    bool confluent;
+    enum event_type type;
+    struct avro_plan *plan; /* NULL: there is none, for the reason in `why` */
+    int64_t ask_again_ms;   /* monotonic; 0: never */
+    struct error why;
+};
+
+struct codec {
+    struct schema_source *source;
+    struct known_plan *plans;
+    size_t plan_count;
+    size_t latest[EVENT_TYPES]; /* where the last record of each type found its plan */
+};
+
+struct bytes schema_text(const char *name)
+{
+    for (size_t i = 0; embedded_schemas[i].name; i++)
+        if (strcmp(embedded_schemas[i].name, name) == 0)
+            return bytes_of(embedded_schemas[i].text, embedded_schemas[i].size);
+    return bytes_of(NULL, 0);
+}
+
+uint64_t schema_fingerprint(const char *name)
+{
+    uint64_t fingerprint = 0;
+    enum verdict verdict = avro_fingerprint(schema_text(name), &fingerprint, NULL);
+    assert(verdict == VERDICT_OK);
+    (void)verdict;
+    return fingerprint;
+}
+
+static int64_t monotonic_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static struct known_plan *find_plan(struct codec *codec, uint64_t id, bool confluent,
+                                    enum event_type type)
+{
+    size_t *latest = &codec->latest[type];
+    for (size_t i = 0; i < codec->plan_count; i++) {
+        size_t k = (*latest + i) % codec->plan_count;
+        struct known_plan *known = &codec->plans[k];
+        if (known->id == id && known->confluent == confluent && known->type == type) {
+            *latest = k;
+            return known;
+        }
+    }
+    return NULL;
+}
+
+static struct known_plan *add_plan(struct codec *codec, uint64_t id, bool confluent,
+                                   enum event_type type)
+{
+    struct known_plan *known = NULL;
+    if (codec->plan_count < CODEC_PLANS_MAX) {
+        known = &codec->plans[codec->plan_count++];
+    } else { /* full: nonsense ids came; what has no plan makes room */
+        for (size_t i = 0; known == NULL && i < CODEC_PLANS_MAX; i++)
+            if (codec->plans[i].plan == NULL)
+                known = &codec->plans[i];
+        if (known == NULL) {
+            known = &codec->plans[id % CODEC_PLANS_MAX];
+            avro_plan_free(known->plan);
+        }
+    }
+    *known = (struct known_plan){.id = id, .confluent = confluent, .type = type};
+    return known;
+}
+
+struct codec *codec_new(struct schema_source *source)
+{
+    struct codec *codec = memory_zero(1, sizeof *codec);
+    codec->source = source;
+    codec->plans = memory_zero(CODEC_PLANS_MAX, sizeof *codec->plans);
+    for (int type = 0; type < EVENT_TYPES; type++) {
+        enum verdict verdict =
+            codec_learn(codec, (enum event_type)type, schema_text(event_type_names[type]), NULL);
+        assert(verdict == VERDICT_OK);
+        (void)verdict;
+    }
+    return codec;
+}
+
+void codec_free(struct codec *codec)
+{
+    if (codec == NULL)
+        return;
+    for (size_t i = 0; i < codec->plan_count; i++)
+        avro_plan_free(codec->plans[i].plan);
+    free(codec->plans);
+    free(codec);
+}
+
+enum verdict codec_learn(struct codec *codec, enum event_type type, struct bytes schema,
+                         struct error *error)
+{
+    uint64_t fingerprint;
+    struct avro_plan *plan;
+    enum verdict verdict = avro_fingerprint(schema, &fingerprint, error);
+    if (verdict == VERDICT_OK && find_plan(codec, fingerprint, false, type) == NULL) {
+        verdict = avro_plan_new(schema, type, &plan, error);
+        if (verdict == VERDICT_OK)
+            add_plan(codec, fingerprint, false, type)->plan = plan;
+    }
+    return verdict;
+}
+
+/* A schema that can't be had or read is remembered too, so that not every record asks for it. */
+static void ask_for_plan(struct codec *codec, struct known_plan *known)
+{
+    struct buffer schema = {0};
+    error_clear(&known->why);
+    enum verdict verdict =
+        codec->source->fetch(codec->source, (uint32_t)known->id, &schema, &known->why);
+    if (verdict == VERDICT_OK)
+        verdict = avro_plan_new(buffer_bytes(&schema), known->type, &known->plan, &known->why);
+    known->ask_again_ms = verdict == VERDICT_OK ? 0 : monotonic_ms() + CODEC_ABSENCE_MS;
+    buffer_release(&schema);
+}
+
+static enum verdict confluent_plan(struct codec *codec, struct bytes bytes, enum event_type type,
+                                   struct known_plan **ret_known, struct error *error)
+{
+    const unsigned char *at = (const unsigned char *)bytes.at;
+    if (codec->source == NULL)
+        return error_set(error, VERDICT_SKIP,
+                         "the record is framed for a schema registry, but "
+                         "schema.registry.url is not set");
+    if (bytes.size < 5)
+        return error_set(error, VERDICT_SKIP, "cut off in the schema id");
+    uint32_t id = (uint32_t)at[1] << 24 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 8 | at[4];
+    struct known_plan *known = find_plan(codec, id, true, type);
+    if (known == NULL)
+        known = add_plan(codec, id, true, type);
+    if (known->plan == NULL && monotonic_ms() >= known->ask_again_ms)
+        ask_for_plan(codec, known);
+    *ret_known = known;
+    return VERDICT_OK;
+}
+
+static enum verdict decode_avro(struct codec *codec, enum event_type type, struct bytes bytes,
+                                struct arena *arena, struct event *event, struct error *error)
+{
+    struct known_plan *known = NULL;
+    bool confluent = bytes.at[0] == 0;
+    size_t header = confluent ? 5 : 10;
+    if (confluent) {
+        enum verdict verdict = confluent_plan(codec, bytes, type, &known, error);
+        if (verdict != VERDICT_OK)
+            return verdict;
+    } else {
+        uint64_t fingerprint = 0;
+        if (bytes.size < header)
+            return error_set(error, VERDICT_SKIP, "cut off in the schema's fingerprint");
+        for (int i = 0; i < 8; i++)
+            fingerprint |= (uint64_t)(unsigned char)bytes.at[2 + i] << 8 * i;
+        known = find_plan(codec, fingerprint, false, type);
+        if (known == NULL)
+            return error_set(error, VERDICT_SKIP,
+                             "no %s schema has the fingerprint %016llx; put its .avsc file into "
+                             "schemas.path",
+                             event_type_names[type], (unsigned long long)fingerprint);
+    }
+    if (known->plan == NULL)
+        return error_set(error, VERDICT_SKIP, "schema id %llu: %s", (unsigned long long)known->id,
+                         known->why.message);
+    return avro_decode(known->plan, bytes_of(bytes.at + header, bytes.size - header), arena, event,
+                       error);
+}
+
+enum verdict codec_decode(struct codec *codec, enum event_type type, struct bytes bytes,
+                          struct arena *arena, struct event *event, struct error *error)
+{
+    event_init(event, type);
+    if (bytes.at == NULL)
+        return error_set(error, VERDICT_SKIP, "a tombstone (no value) is not an event");
+    if (bytes.size == 0)
+        return error_set(error, VERDICT_SKIP, "the record is empty");
+    if (bytes.size > EVENT_BYTES_MAX)
+        return error_set(error, VERDICT_SKIP, "the record has %zu bytes, at most %u are taken",
+                         bytes.size, EVENT_BYTES_MAX);
+    enum verdict verdict;
+    unsigned char first = (unsigned char)bytes.at[0];
+    if (first == 0x00 || (first == 0xC3 && bytes.size > 1 && bytes.at[1] == 0x01))
+        verdict = decode_avro(codec, type, bytes, arena, event, error);
+    else if (first == '{' || first == ' ' || first == '\t' || first == '\n' || first == '\r')
+        verdict = json_decode(bytes, arena, event, error);
+    else
+        verdict = error_set(error, VERDICT_SKIP,
+                            "neither JSON nor Avro: the first byte is 0x%02x", first);
+    return verdict == VERDICT_OK ? event_check(event, error) : verdict;
+}

@@ -1,0 +1,12 @@
+# Writes OUTPUT, a C file with the text of each of FILES.
+set(text "#include \"schemas/embedded.h\"\n\nconst struct embedded_schema embedded_schemas[] = {\n")
+foreach(file ${FILES})
+  get_filename_component(name ${file} NAME_WE)
+  file(READ ${file} hex HEX)
+  string(LENGTH "${hex}" digits)
+  math(EXPR size "${digits} / 2")
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "\\\\x\\1" escaped "${hex}")
+  string(APPEND text "    {\"${name}\", \"${escaped}\", ${size}},\n")
+endforeach()
+string(APPEND text "    {0, 0, 0},\n};\n")
+file(WRITE ${OUTPUT} "${text}")

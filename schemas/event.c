@@ -1,0 +1,224 @@
+#include "schemas/event.h"
+
+#include <math.h>
+#include <stddef.h>
+
+const char *const event_type_names[EVENT_TYPES] = {
+    "view", "search", "cart", "purchase", "impression", "click", "product", "user",
+};
+
+static const char *const cart_actions[] = {"add", "remove", "update", "clear", NULL};
+static const char *const purchase_statuses[] = {"completed", "refunded", "cancelled", NULL};
+static const char *const availabilities[] = {"in_stock", "out_of_stock", "preorder", "backorder",
+                                             NULL};
+
+#define AT(field) offsetof(struct event, field)
+#define ITEM_AT(field) offsetof(struct event_item, field)
+
+#define ENVELOPE(attribution_required)                                                             \
+    {"event_id", FIELD_STRING, AT(event_id), true, NULL},                                          \
+        {"visitor_id", FIELD_STRING, AT(visitor_id), true, NULL},                                  \
+        {"user_id", FIELD_STRING, AT(user_id), false, NULL},                                       \
+        {"session_id", FIELD_STRING, AT(session_id), false, NULL},                                 \
+        {"event_time", FIELD_LONG, AT(event_time_ms), true, NULL},                                 \
+        {"channel", FIELD_STRING, AT(channel), false, NULL},                                       \
+        {"user_agent", FIELD_STRING, AT(user_agent), false, NULL},                                 \
+        {"uri", FIELD_STRING, AT(uri), false, NULL},                                               \
+        {"consent", FIELD_BOOL, AT(consent), false, NULL},                                         \
+        {"attributes", FIELD_SKIP, 0, false, NULL}, {"experiment_ids", FIELD_SKIP, 0, false, NULL}, \
+        {"recommendation_id", FIELD_STRING, AT(recommendation_id), attribution_required, NULL},    \
+    {                                                                                              \
+        "placement", FIELD_STRING, AT(placement), attribution_required, NULL                       \
+    }
+
+static const struct field view_fields[] = {
+    ENVELOPE(false),
+    {"item", FIELD_ITEM, 0, true, NULL},
+    {"dwell_ms", FIELD_LONG, AT(dwell_ms), false, NULL},
+};
+
+static const struct field search_fields[] = {
+    ENVELOPE(false),
+    {"search_term", FIELD_STRING, AT(search_term), true, NULL},
+    {"filters", FIELD_SKIP, 0, false, NULL},
+    {"result_count", FIELD_LONG, AT(result_count), false, NULL},
+    {"items", FIELD_ITEMS, 0, false, NULL},
+};
+
+static const struct field cart_fields[] = {
+    ENVELOPE(false),
+    {"action", FIELD_ENUM, AT(action), true, cart_actions},
+    {"items", FIELD_ITEMS, 0, false, NULL},
+};
+
+static const struct field purchase_fields[] = {
+    ENVELOPE(false),
+    {"transaction_id", FIELD_STRING, AT(transaction_id), true, NULL},
+    {"value", FIELD_DOUBLE, AT(value), false, NULL},
+    {"currency", FIELD_STRING, AT(currency), false, NULL},
+    {"status", FIELD_ENUM, AT(status), false, purchase_statuses},
+    {"items", FIELD_ITEMS, 0, true, NULL},
+};
+
+static const struct field impression_fields[] = {
+    ENVELOPE(true),
+    {"items", FIELD_ITEMS, 0, true, NULL},
+};
+
+static const struct field click_fields[] = {
+    ENVELOPE(true),
+    {"item", FIELD_ITEM, 0, true, NULL},
+};
+
+static const struct field product_fields[] = {
+    {"item_id", FIELD_STRING, AT(item_id), true, NULL},
+    {"title", FIELD_STRING, AT(title), true, NULL},
+    {"description", FIELD_SKIP, 0, false, NULL},
+    {"item_brand", FIELD_STRING, AT(item_brand), false, NULL},
+    {"categories", FIELD_STRINGS, AT(categories), false, NULL},
+    {"price", FIELD_DOUBLE, AT(price), false, NULL},
+    {"original_price", FIELD_DOUBLE, AT(original_price), false, NULL},
+    {"currency", FIELD_STRING, AT(currency), false, NULL},
+    {"availability", FIELD_ENUM, AT(availability), false, availabilities},
+    {"rating", FIELD_DOUBLE, AT(rating), false, NULL},
+    {"rating_count", FIELD_LONG, AT(rating_count), false, NULL},
+    {"like_count", FIELD_SKIP, 0, false, NULL},
+    {"genders", FIELD_SKIP, 0, false, NULL},
+    {"age_groups", FIELD_SKIP, 0, false, NULL},
+    {"colors", FIELD_STRINGS, AT(colors), false, NULL},
+    {"tags", FIELD_SKIP, 0, false, NULL},
+    {"image_uri", FIELD_STRING, AT(image_uri), false, NULL},
+    {"attributes", FIELD_SKIP, 0, false, NULL},
+};
+
+static const struct field user_fields[] = {
+    {"user_id", FIELD_STRING, AT(user_id), true, NULL},
+    {"gender", FIELD_SKIP, 0, false, NULL},
+    {"age_group", FIELD_SKIP, 0, false, NULL},
+    {"segment", FIELD_SKIP, 0, false, NULL},
+    {"consent", FIELD_BOOL, AT(consent), false, NULL},
+};
+
+static const struct field item_fields[] = {
+    {"item_id", FIELD_STRING, ITEM_AT(item_id), true, NULL},
+    {"item_variant", FIELD_STRING, ITEM_AT(item_variant), false, NULL},
+    {"price", FIELD_DOUBLE, ITEM_AT(price), false, NULL},
+    {"currency", FIELD_STRING, ITEM_AT(currency), false, NULL},
+    {"discount", FIELD_DOUBLE, ITEM_AT(discount), false, NULL},
+    {"quantity", FIELD_LONG, ITEM_AT(quantity), false, NULL},
+    {"index", FIELD_LONG, ITEM_AT(index), false, NULL},
+    {"item_list_id", FIELD_STRING, ITEM_AT(item_list_id), false, NULL},
+};
+
+#define TABLE(array) {array, sizeof array / sizeof array[0]}
+
+static const struct field_table tables[EVENT_TYPES] = {
+    TABLE(view_fields),       TABLE(search_fields), TABLE(cart_fields),    TABLE(purchase_fields),
+    TABLE(impression_fields), TABLE(click_fields),  TABLE(product_fields), TABLE(user_fields),
+};
+
+struct field_table event_fields(enum event_type type)
+{
+    return tables[type];
+}
+
+struct field_table event_item_fields(void)
+{
+    return (struct field_table)TABLE(item_fields);
+}
+
+void event_item_init(struct event_item *item)
+{
+    *item = (struct event_item){.price = NAN, .discount = NAN, .quantity = 1, .index = -1};
+}
+
+void event_init(struct event *event, enum event_type type)
+{
+    *event = (struct event){
+        .type = type,
+        .consent = true,
+        .dwell_ms = -1,
+        .result_count = -1,
+        .value = NAN,
+        .price = NAN,
+        .original_price = NAN,
+        .rating = NAN,
+    };
+}
+
+static enum verdict check_id(struct bytes id, const char *name, bool required, struct error *error)
+{
+    if (id.at == NULL && !required)
+        return VERDICT_OK;
+    if (id.size == 0)
+        return error_set(error, VERDICT_SKIP, "%s is missing or empty", name);
+    if (id.size > EVENT_ID_BYTES_MAX)
+        return error_set(error, VERDICT_SKIP, "%s has %zu bytes, at most %d are taken", name,
+                         id.size, EVENT_ID_BYTES_MAX);
+    for (size_t i = 0; i < id.size; i++)
+        if ((unsigned char)id.at[i] < 0x20 || id.at[i] == 0x7F)
+            return error_set(error, VERDICT_SKIP, "%s has a control character (byte %zu is 0x%02x)",
+                             name, i, (unsigned)(unsigned char)id.at[i]);
+    return VERDICT_OK;
+}
+
+static enum verdict check_amount(double amount, const char *name, struct error *error)
+{
+    if (isnan(amount) || (amount >= 0 && amount <= 1e12))
+        return VERDICT_OK;
+    return error_set(error, VERDICT_SKIP, "%s is %g, which is no amount", name, amount);
+}
+
+static enum verdict check_item(const struct event_item *item, struct error *error)
+{
+    enum verdict verdict = check_id(item->item_id, "item_id", true, error);
+    if (verdict == VERDICT_OK)
+        verdict = check_amount(item->price, "price", error);
+    if (verdict == VERDICT_OK)
+        verdict = check_amount(item->discount, "discount", error);
+    if (verdict == VERDICT_OK && (item->quantity < 0 || item->quantity > 1000000))
+        verdict = error_set(error, VERDICT_SKIP, "quantity is %lld", (long long)item->quantity);
+    return verdict;
+}
+
+static enum verdict check_activity(const struct event *event, struct error *error)
+{
+    enum verdict verdict = check_id(event->event_id, "event_id", true, error);
+    if (verdict == VERDICT_OK)
+        verdict = check_id(event->visitor_id, "visitor_id", true, error);
+    if (verdict == VERDICT_OK && event->user_id.size > 0)
+        verdict = check_id(event->user_id, "user_id", true, error);
+    if (verdict == VERDICT_OK && event->type == EVENT_SEARCH) {
+        if (event->search_term.size == 0)
+            return error_set(error, VERDICT_SKIP, "search_term is empty");
+        if (event->search_term.size > EVENT_TEXT_BYTES_MAX)
+            return error_set(error, VERDICT_SKIP, "search_term has %zu bytes, at most %d are taken",
+                             event->search_term.size, EVENT_TEXT_BYTES_MAX);
+    }
+    bool needs_items = event->type != EVENT_SEARCH &&
+                       !(event->type == EVENT_CART && event->action == CART_CLEAR);
+    if (verdict == VERDICT_OK && needs_items && event->item_count == 0)
+        verdict = error_set(error, VERDICT_SKIP, "items is empty");
+    for (uint32_t i = 0; verdict == VERDICT_OK && i < event->item_count; i++) {
+        verdict = check_item(&event->items[i], error);
+        if (verdict == VERDICT_OK && event->type == EVENT_IMPRESSION && event->items[i].index < 0)
+            verdict = error_set(error, VERDICT_SKIP, "items[%u] of an impression has no index", i);
+    }
+    if (verdict == VERDICT_OK)
+        verdict = check_amount(event->value, "value", error);
+    return verdict;
+}
+
+enum verdict event_check(const struct event *event, struct error *error)
+{
+    if (event->type == EVENT_USER)
+        return check_id(event->user_id, "user_id", true, error);
+    if (event->type != EVENT_PRODUCT)
+        return check_activity(event, error);
+    enum verdict verdict = check_id(event->item_id, "item_id", true, error);
+    if (verdict == VERDICT_OK)
+        verdict = check_amount(event->price, "price", error);
+    if (verdict == VERDICT_OK)
+        verdict = check_amount(event->original_price, "original_price", error);
+    return verdict;
+}

@@ -1,0 +1,134 @@
+/* The records that come in, decoded. The wire's field names, types and defaults stand in the
+ * .avsc files; `event_fields` binds them to these structures. */
+#ifndef WEFT_SCHEMAS_EVENT_H
+#define WEFT_SCHEMAS_EVENT_H
+
+#include "schemas/bytes.h"
+#include "schemas/error.h"
+
+#define EVENT_ID_BYTES_MAX 256     /* of any identifier */
+#define EVENT_TEXT_BYTES_MAX 4096  /* of a search term */
+#define EVENT_ITEMS_MAX 500        /* in one event */
+#define EVENT_BYTES_MAX (1u << 20) /* of one record on the wire */
+
+enum event_type {
+    EVENT_VIEW,
+    EVENT_SEARCH,
+    EVENT_CART,
+    EVENT_PURCHASE,
+    EVENT_IMPRESSION,
+    EVENT_CLICK,
+    EVENT_PRODUCT,
+    EVENT_USER,
+    EVENT_TYPES,
+};
+
+/* "view", "search", ...: also the base name of the schema's file. */
+extern const char *const event_type_names[EVENT_TYPES];
+
+enum cart_action { CART_ADD, CART_REMOVE, CART_UPDATE, CART_CLEAR };
+enum purchase_status { PURCHASE_COMPLETED, PURCHASE_REFUNDED, PURCHASE_CANCELLED };
+enum availability { IN_STOCK, OUT_OF_STOCK, PREORDER, BACKORDER };
+
+struct event_item {
+    struct bytes item_id;
+    struct bytes item_variant;
+    struct bytes currency;
+    struct bytes item_list_id;
+    double price;    /* NaN: absent */
+    double discount; /* NaN: absent */
+    int64_t quantity;
+    int64_t index; /* -1: absent */
+};
+
+struct event_strings {
+    struct bytes *at;
+    uint32_t count;
+};
+
+/* One record of any type; what its type does not have is absent. Slices point into the record's
+ * bytes or the arena that it was decoded with, and hold as long as both do. */
+struct event {
+    enum event_type type;
+    /* envelope */
+    struct bytes event_id;
+    struct bytes visitor_id;
+    struct bytes user_id;
+    struct bytes session_id;
+    int64_t event_time_ms; /* since 1970, UTC */
+    struct bytes channel;
+    struct bytes user_agent;
+    struct bytes uri;
+    bool consent;
+    struct bytes recommendation_id;
+    struct bytes placement;
+    /* view, click: one; others: count */
+    struct event_item *items;
+    uint32_t item_count;
+    int64_t dwell_ms; /* -1: absent */
+    /* search */
+    struct bytes search_term;
+    int64_t result_count; /* -1: absent */
+    /* cart, purchase */
+    int64_t action; /* enum cart_action */
+    int64_t status; /* enum purchase_status */
+    struct bytes transaction_id;
+    struct bytes currency;
+    double value; /* NaN: absent */
+    /* product */
+    struct bytes item_id;
+    struct bytes title;
+    struct bytes item_brand;
+    struct bytes image_uri;
+    struct event_strings categories;
+    struct event_strings colors;
+    double price;          /* NaN: absent */
+    double original_price; /* NaN: absent */
+    double rating;         /* NaN: absent */
+    int64_t rating_count;
+    int64_t availability; /* enum availability */
+};
+
+/* Who the event is about: user_id where known, else visitor_id. The key of its Kafka record. */
+static inline struct bytes event_visitor(const struct event *event)
+{
+    return event->user_id.size ? event->user_id : event->visitor_id;
+}
+
+enum field_type {
+    FIELD_STRING,  /* struct bytes */
+    FIELD_LONG,    /* int64_t; int and long on the wire */
+    FIELD_DOUBLE,  /* double; any number on the wire */
+    FIELD_BOOL,    /* bool */
+    FIELD_ENUM,    /* int64_t, the index into `symbols` */
+    FIELD_ITEM,    /* one struct event_item, as items[0] */
+    FIELD_ITEMS,   /* items and item_count */
+    FIELD_STRINGS, /* struct event_strings */
+    FIELD_SKIP,    /* checked for syntax, not kept */
+};
+
+struct field {
+    const char *name;
+    enum field_type type;
+    size_t offset; /* into struct event, or struct event_item */
+    bool required;
+    const char *const *symbols; /* FIELD_ENUM: ends with NULL */
+};
+
+struct field_table {
+    const struct field *fields; /* at most 64, so that a bit mask tells which were seen */
+    size_t count;
+};
+
+struct field_table event_fields(enum event_type type);
+struct field_table event_item_fields(void);
+
+/* Everything absent, defaults as in the schemas. */
+void event_init(struct event *event, enum event_type type);
+void event_item_init(struct event_item *item);
+
+/* What the schemas can't say: identifiers of 1 to 256 bytes without control characters, amounts
+ * finite and not negative, items where the record's kind needs them. SKIP with the field's name. */
+enum verdict event_check(const struct event *event, struct error *error);
+
+#endif

@@ -1,0 +1,39 @@
+/* What weft writes for a visitor: the lists to show next (recommendation.avsc). */
+#ifndef WEFT_SCHEMAS_RECOMMENDATION_H
+#define WEFT_SCHEMAS_RECOMMENDATION_H
+
+#include "schemas/bytes.h"
+
+#define LIST_ITEMS_MAX 100
+
+struct list_item {
+    struct bytes item_id;
+    float score; /* comparable within its list only */
+    const char *reason;
+    struct bytes because_item_id; /* absent: none */
+};
+
+struct list {
+    const char *placement;
+    struct bytes context_item_id; /* absent: none */
+    struct bytes search_term;     /* absent: none */
+    struct list_item *items;      /* best first, distinct */
+    uint32_t item_count;
+};
+
+struct recommendation {
+    struct bytes visitor;
+    uint64_t id;                  /* written as 16 hexadecimal digits */
+    int64_t generated_time_ms;    /* when the lists were made */
+    int64_t source_event_time_ms; /* of the visitor's newest activity that they know */
+    struct bytes experiment_variant;
+    const struct list *lists;
+    uint32_t list_count;
+};
+
+/* Append the record: one line of JSON without its end, or Avro in single-object encoding. */
+void recommendation_write_json(const struct recommendation *recommendation, struct buffer *buffer);
+void recommendation_write_avro(const struct recommendation *recommendation, uint64_t fingerprint,
+                               struct buffer *buffer);
+
+#endif

@@ -1,0 +1,111 @@
+#include "state/store.h"
+
+#include <stdio.h>
+
+/* change(1) family(1) key size(4) value size(4) key value */
+#define CHANGE_HEADER_BYTES 10
+
+static void put_change(struct store_batch *batch, enum change change, enum family family,
+                       struct bytes key, struct bytes value)
+{
+    char header[CHANGE_HEADER_BYTES] = {(char)change, (char)family};
+    uint32_t key_size = (uint32_t)key.size, value_size = (uint32_t)value.size;
+    memcpy(header + 2, &key_size, sizeof key_size);
+    memcpy(header + 6, &value_size, sizeof value_size);
+    buffer_append(&batch->changes, header, sizeof header);
+    buffer_append(&batch->changes, key.at, key.size);
+    buffer_append(&batch->changes, value.at, value.size);
+    batch->count++;
+}
+
+void batch_put(struct store_batch *batch, enum family family, struct bytes key, struct bytes value)
+{
+    put_change(batch, CHANGE_PUT, family, key, value);
+}
+
+void batch_delete(struct store_batch *batch, enum family family, struct bytes key)
+{
+    put_change(batch, CHANGE_DELETE, family, key, bytes_of("", 0));
+}
+
+void batch_delete_prefix(struct store_batch *batch, enum family family, struct bytes prefix)
+{
+    put_change(batch, CHANGE_DELETE_PREFIX, family, prefix, bytes_of("", 0));
+}
+
+void batch_clear(struct store_batch *batch)
+{
+    buffer_clear(&batch->changes);
+    batch->count = 0;
+}
+
+void batch_release(struct store_batch *batch)
+{
+    buffer_release(&batch->changes);
+    batch->count = 0;
+}
+
+bool batch_next(const struct store_batch *batch, size_t *at, struct store_change *ret_change)
+{
+    if (*at >= batch->changes.size)
+        return false;
+    const char *from = batch->changes.at + *at;
+    uint32_t key_size, value_size;
+    memcpy(&key_size, from + 2, sizeof key_size);
+    memcpy(&value_size, from + 6, sizeof value_size);
+    *ret_change = (struct store_change){
+        .change = (enum change)from[0],
+        .family = (enum family)from[1],
+        .key = bytes_of(from + CHANGE_HEADER_BYTES, key_size),
+        .value = bytes_of(from + CHANGE_HEADER_BYTES + key_size, value_size),
+    };
+    *at += CHANGE_HEADER_BYTES + key_size + value_size;
+    return true;
+}
+
+#define OFFSET_KEY_BYTES_MAX 300
+
+static struct bytes offset_key(char *to, char table, const char *topic, int32_t partition)
+{
+    int size = snprintf(to, OFFSET_KEY_BYTES_MAX, "%c....%s", table, topic);
+    for (int i = 0; i < 4; i++)
+        to[1 + i] = (char)((uint32_t)partition >> (24 - 8 * i));
+    return bytes_of(to, size < OFFSET_KEY_BYTES_MAX ? (size_t)size : OFFSET_KEY_BYTES_MAX - 1);
+}
+
+void batch_put_offset(struct store_batch *batch, char table, const char *topic, int32_t partition,
+                      int64_t offset)
+{
+    char key[OFFSET_KEY_BYTES_MAX], value[8];
+    for (int i = 0; i < 8; i++)
+        value[i] = (char)((uint64_t)offset >> 8 * i);
+    batch_put(batch, FAMILY_OFFSETS, offset_key(key, table, topic, partition),
+              bytes_of(value, sizeof value));
+}
+
+void batch_delete_offset(struct store_batch *batch, char table, const char *topic,
+                         int32_t partition)
+{
+    char key[OFFSET_KEY_BYTES_MAX];
+    batch_delete(batch, FAMILY_OFFSETS, offset_key(key, table, topic, partition));
+}
+
+enum verdict store_get_offset(struct store *store, char table, const char *topic,
+                              int32_t partition, int64_t *ret_offset, struct error *error)
+{
+    char key[OFFSET_KEY_BYTES_MAX];
+    struct buffer value = {0};
+    enum verdict verdict = store->get(store, FAMILY_OFFSETS,
+                                      offset_key(key, table, topic, partition), &value, error);
+    if (verdict == VERDICT_OK && value.size != 8)
+        verdict = error_set(error, VERDICT_FATAL, "the stored offset of %s [%d] is damaged", topic,
+                            (int)partition);
+    if (verdict == VERDICT_OK) {
+        uint64_t offset = 0;
+        for (int i = 0; i < 8; i++)
+            offset |= (uint64_t)(unsigned char)value.at[i] << 8 * i;
+        *ret_offset = (int64_t)offset;
+    }
+    buffer_release(&value);
+    return verdict;
+}

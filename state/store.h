@@ -1,0 +1,82 @@
+/* The store's contract: ordered keys and values in three families, written only in atomic batches.
+ * Two stores keep it: RocksDB (store_rocksdb.c) and memory (store_memory.c). Calls schemas/.
+ *
+ * Keys of the families:
+ *
+ *     FAMILY_VISITOR   partition(2, BE) visitor key          value: visitor.avsc, single-object
+ *     FAMILY_MODEL     table(1) ...                          see state/model.h
+ *     FAMILY_OFFSETS   table(1) partition(4, BE) topic       value: next offset (8, LE)
+ *
+ * A batch holds new values together with the offsets that they stand for; that is what makes the
+ * store recoverable: it is never ahead of Kafka, and knows how far it is behind. */
+#ifndef WEFT_STATE_STORE_H
+#define WEFT_STATE_STORE_H
+
+#include "schemas/bytes.h"
+#include "schemas/error.h"
+
+enum family { FAMILY_VISITOR, FAMILY_MODEL, FAMILY_OFFSETS, FAMILIES };
+
+/* Changes, in order. Zero-initialised is empty. Keys and values are copied. */
+struct store_batch {
+    struct buffer changes;
+    uint64_t count;
+};
+
+void batch_put(struct store_batch *batch, enum family family, struct bytes key,
+               struct bytes value);
+void batch_delete(struct store_batch *batch, enum family family, struct bytes key);
+/* Every key of the family that starts with `prefix`, which is not empty. */
+void batch_delete_prefix(struct store_batch *batch, enum family family, struct bytes prefix);
+void batch_clear(struct store_batch *batch);
+void batch_release(struct store_batch *batch);
+
+/* One change of a batch, as a store reads it. */
+enum change { CHANGE_PUT, CHANGE_DELETE, CHANGE_DELETE_PREFIX };
+struct store_change {
+    enum change change;
+    enum family family;
+    struct bytes key;
+    struct bytes value;
+};
+/* `at` starts at 0 and is moved on; false at the end. */
+bool batch_next(const struct store_batch *batch, size_t *at, struct store_change *ret_change);
+
+/* Called for each row in the order of keys; slices hold during the call. Anything but OK ends the
+ * scan, which returns it. */
+struct store_visitor {
+    enum verdict (*row)(struct store_visitor *self, struct bytes key, struct bytes value,
+                        struct error *error);
+};
+
+struct store {
+    /* Appends the value. SKIP: there is no such key. FATAL: can't be read. Thread: any. */
+    enum verdict (*get)(struct store *store, enum family family, struct bytes key,
+                        struct buffer *value, struct error *error);
+    /* All of the batch or nothing. FATAL: disk full and the like. Thread: any. */
+    enum verdict (*write)(struct store *store, const struct store_batch *batch,
+                          struct error *error);
+    enum verdict (*scan)(struct store *store, enum family family, struct bytes prefix,
+                         struct store_visitor *visitor, struct error *error);
+    /* What was written is on disk when this returns. */
+    enum verdict (*sync)(struct store *store, struct error *error);
+    void (*free)(struct store *store);
+};
+
+/* Opens or creates the folder. FATAL, with what to do, when another process has it, when it is
+ * damaged, or when it can't be written. `read_only` works beside the process that has it. */
+enum verdict store_rocksdb_open(const char *path, bool read_only, struct store **ret_store,
+                                struct error *error);
+struct store *store_memory_new(void);
+
+/* Offsets: which record of a topic's partition comes next. Tables: 'i' input, 'c' changelog of
+ * visitors, 'm' what the model has folded. */
+void batch_put_offset(struct store_batch *batch, char table, const char *topic, int32_t partition,
+                      int64_t offset);
+void batch_delete_offset(struct store_batch *batch, char table, const char *topic,
+                         int32_t partition);
+/* SKIP: none is stored. */
+enum verdict store_get_offset(struct store *store, char table, const char *topic,
+                              int32_t partition, int64_t *ret_offset, struct error *error);
+
+#endif

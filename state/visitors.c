@@ -1,0 +1,451 @@
+#include "state/visitors.h"
+
+#include "schemas/avro.h"
+#include "schemas/codec.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+struct visitor_table {
+    struct store *store;
+    uint64_t fingerprint;
+    size_t cache_bytes;
+    size_t bytes; /* of all objects */
+    struct visitor **slots;
+    size_t capacity; /* a power of two */
+    size_t count;
+    struct visitor *newest, *oldest;
+    struct visitor **dirty;
+    size_t dirty_count, dirty_capacity;
+    struct arena encoded; /* of this batch */
+    struct buffer scratch;
+};
+
+uint32_t visitor_position(const struct visitor *visitor, int64_t time_ms, enum kind kind)
+{
+    uint32_t position = visitor->count;
+    while (position > 0) {
+        const struct activity *before = &visitor->activities[position - 1];
+        if (before->time_ms < time_ms || (before->time_ms == time_ms && before->kind <= kind))
+            break;
+        position--;
+    }
+    return position;
+}
+
+static size_t visitor_bytes(const struct visitor *visitor)
+{
+    return sizeof *visitor + visitor->key_size + visitor->capacity * sizeof *visitor->activities +
+           visitor->text_capacity;
+}
+
+/* Drops the text of activities that fell out, once it is more than half. */
+static void compact_text(struct visitor *visitor)
+{
+    uint32_t live = 0;
+    for (uint32_t i = 0; i < visitor->count; i++)
+        live += visitor->activities[i].text_size;
+    if (2 * live >= visitor->text_size)
+        return;
+    char *text = memory_get(live + 64);
+    uint32_t size = 0;
+    for (uint32_t i = 0; i < visitor->count; i++) {
+        struct activity *activity = &visitor->activities[i];
+        memcpy(text + size, visitor->text + activity->text_at, activity->text_size);
+        activity->text_at = size;
+        size += activity->text_size;
+    }
+    free(visitor->text);
+    visitor->text = text;
+    visitor->text_size = size;
+    visitor->text_capacity = live + 64;
+}
+
+static uint32_t add_text(struct visitor *visitor, struct bytes subject)
+{
+    uint32_t needed = visitor->text_size + (uint32_t)subject.size;
+    if (needed > visitor->text_capacity) {
+        uint32_t capacity = visitor->text_capacity ? visitor->text_capacity : 32;
+        while (capacity < needed)
+            capacity *= 2;
+        visitor->text = memory_resize(visitor->text, capacity);
+        visitor->text_capacity = capacity;
+    }
+    uint32_t at = visitor->text_size;
+    if (subject.size > 0)
+        memcpy(visitor->text + at, subject.at, subject.size);
+    visitor->text_size = needed;
+    return at;
+}
+
+static void reserve_activity(struct visitor *visitor)
+{
+    if (visitor->count < visitor->capacity)
+        return;
+    visitor->capacity = visitor->capacity ? 2 * visitor->capacity : 4;
+    visitor->activities =
+        memory_resize(visitor->activities, visitor->capacity * sizeof *visitor->activities);
+}
+
+uint32_t visitor_insert(struct visitor *visitor, uint32_t position, struct activity activity,
+                        struct bytes subject, uint32_t max)
+{
+    assert(position <= visitor->count && max > 0);
+    reserve_activity(visitor);
+    struct activity *at = visitor->activities + position;
+    memmove(at + 1, at, (visitor->count - position) * sizeof *at);
+    activity.text_at = add_text(visitor, subject);
+    activity.text_size = (uint16_t)subject.size;
+    *at = activity;
+    visitor->count++;
+    visitor->accepted++;
+    if (visitor->accepted == 1 || activity.time_ms > visitor->latest_time_ms)
+        visitor->latest_time_ms = activity.time_ms;
+    if (visitor->count <= max)
+        return 0;
+    visitor->count--;
+    memmove(visitor->activities, visitor->activities + 1,
+            visitor->count * sizeof *visitor->activities);
+    visitor->truncated = true;
+    compact_text(visitor);
+    return 1;
+}
+
+/* ---- encoding ---- */
+
+static void write_visitor(const struct visitor *visitor, uint64_t fingerprint,
+                          struct buffer *buffer)
+{
+    avro_put_header(buffer, fingerprint);
+    avro_put_long(buffer, visitor->accepted);
+    avro_put_long(buffer, visitor->latest_time_ms);
+    avro_put_long(buffer, (int64_t)visitor->list_hash);
+    buffer_byte(buffer, visitor->truncated ? 1 : 0);
+    int64_t previous_ms = 0;
+    if (visitor->count > 0)
+        avro_put_long(buffer, visitor->count);
+    for (uint32_t i = 0; i < visitor->count; i++) {
+        const struct activity *activity = &visitor->activities[i];
+        avro_put_long(buffer, (int64_t)activity->event_hash);
+        avro_put_long(buffer, activity->kind);
+        avro_put_string(buffer, activity_subject(visitor, activity));
+        avro_put_long(buffer, activity->time_ms - previous_ms);
+        avro_put_float(buffer, activity->price);
+        previous_ms = activity->time_ms;
+    }
+    avro_put_long(buffer, 0);
+}
+
+static struct visitor *visitor_new(int32_t partition, struct bytes key)
+{
+    struct visitor *visitor = memory_zero(1, sizeof *visitor + key.size);
+    visitor->partition = partition;
+    visitor->key_size = (uint32_t)key.size;
+    if (key.size > 0)
+        memcpy(visitor->key, key.at, key.size);
+    return visitor;
+}
+
+void visitor_free(struct visitor *visitor)
+{
+    if (visitor == NULL)
+        return;
+    free(visitor->activities);
+    free(visitor->text);
+    free(visitor);
+}
+
+static bool read_activities(struct avro_reader *reader, struct visitor *visitor)
+{
+    int64_t previous_ms = 0;
+    for (uint64_t block; (block = avro_get_block(reader)) > 0;) {
+        for (; block > 0 && !reader->failed; block--) {
+            struct activity activity = {.event_hash = (uint64_t)avro_get_long(reader)};
+            int64_t kind = avro_get_long(reader);
+            struct bytes subject = avro_get_string(reader);
+            int64_t elapsed_ms = avro_get_long(reader);
+            activity.price = avro_get_float(reader);
+            if (reader->failed || kind < 0 || kind >= KINDS || subject.size > UINT16_MAX ||
+                __builtin_add_overflow(previous_ms, elapsed_ms, &previous_ms) ||
+                (visitor->count > 0 && elapsed_ms < 0))
+                return false;
+            activity.kind = (uint8_t)kind;
+            activity.time_ms = previous_ms;
+            reserve_activity(visitor);
+            activity.text_at = add_text(visitor, subject);
+            activity.text_size = (uint16_t)subject.size;
+            visitor->activities[visitor->count++] = activity;
+        }
+    }
+    return true;
+}
+
+static bool read_visitor(struct bytes value, uint64_t fingerprint, struct visitor *visitor)
+{
+    struct avro_reader reader = avro_open(value, fingerprint);
+    visitor->accepted = avro_get_long(&reader);
+    visitor->latest_time_ms = avro_get_long(&reader);
+    visitor->list_hash = (uint64_t)avro_get_long(&reader);
+    visitor->truncated = avro_get_bool(&reader);
+    return !reader.failed && read_activities(&reader, visitor) && !reader.failed &&
+           reader.at == reader.end && visitor->accepted >= visitor->count;
+}
+
+static enum verdict decode(uint64_t fingerprint, int32_t partition, struct bytes key,
+                           struct bytes value, struct visitor **ret_visitor, struct error *error)
+{
+    struct visitor *visitor = visitor_new(partition, key);
+    if (!read_visitor(value, fingerprint, visitor)) {
+        visitor_free(visitor);
+        return error_set(error, VERDICT_SKIP, "the stored visitor %.*s is damaged",
+                         (int)(key.size < 100 ? key.size : 100), key.at);
+    }
+    *ret_visitor = visitor;
+    return VERDICT_OK;
+}
+
+enum verdict visitor_decode(int32_t partition, struct bytes key, struct bytes value,
+                            struct visitor **ret_visitor, struct error *error)
+{
+    return decode(schema_fingerprint("visitor"), partition, key, value, ret_visitor, error);
+}
+
+struct bytes visitor_store_key(char *to, int32_t partition, struct bytes key)
+{
+    assert(key.size + 2 <= VISITOR_KEY_BYTES_MAX);
+    to[0] = (char)((uint32_t)partition >> 8);
+    to[1] = (char)partition;
+    memcpy(to + 2, key.at, key.size);
+    return bytes_of(to, key.size + 2);
+}
+
+/* ---- the table ---- */
+
+struct visitor_table *visitors_new(struct store *store, size_t cache_bytes)
+{
+    struct visitor_table *table = memory_zero(1, sizeof *table);
+    table->store = store;
+    table->cache_bytes = cache_bytes;
+    table->fingerprint = schema_fingerprint("visitor");
+    table->capacity = 1024;
+    table->slots = memory_zero(table->capacity, sizeof *table->slots);
+    return table;
+}
+
+static uint64_t table_hash(int32_t partition, struct bytes key)
+{
+    return bytes_hash(key) ^ (uint64_t)(uint32_t)partition * 0x9E3779B97F4A7C15u;
+}
+
+static size_t find_slot(const struct visitor_table *table, uint64_t hash, int32_t partition,
+                        struct bytes key)
+{
+    size_t i = hash & (table->capacity - 1);
+    for (;; i = (i + 1) & (table->capacity - 1)) {
+        const struct visitor *visitor = table->slots[i];
+        if (visitor == NULL || (visitor->hash == hash && visitor->partition == partition &&
+                                bytes_equal(visitor_key(visitor), key)))
+            return i;
+    }
+}
+
+static void unlink_use(struct visitor_table *table, struct visitor *visitor)
+{
+    if (visitor->newer)
+        visitor->newer->older = visitor->older;
+    else
+        table->newest = visitor->older;
+    if (visitor->older)
+        visitor->older->newer = visitor->newer;
+    else
+        table->oldest = visitor->newer;
+    visitor->newer = visitor->older = NULL;
+}
+
+static void link_newest(struct visitor_table *table, struct visitor *visitor)
+{
+    visitor->older = table->newest;
+    if (table->newest)
+        table->newest->newer = visitor;
+    table->newest = visitor;
+    if (table->oldest == NULL)
+        table->oldest = visitor;
+}
+
+static void add_object(struct visitor_table *table, struct visitor *visitor)
+{
+    if (2 * table->count >= table->capacity) {
+        struct visitor **slots = table->slots;
+        size_t capacity = table->capacity;
+        table->capacity *= 2;
+        table->slots = memory_zero(table->capacity, sizeof *slots);
+        for (size_t i = 0; i < capacity; i++)
+            if (slots[i])
+                table->slots[find_slot(table, slots[i]->hash, slots[i]->partition,
+                                       visitor_key(slots[i]))] = slots[i];
+        free(slots);
+    }
+    table->slots[find_slot(table, visitor->hash, visitor->partition, visitor_key(visitor))] =
+        visitor;
+    table->count++;
+    table->bytes += visitor_bytes(visitor);
+    link_newest(table, visitor);
+}
+
+/* Open addressing without tombstones: what follows in the run moves up. */
+static void remove_slot(struct visitor_table *table, size_t hole)
+{
+    size_t mask = table->capacity - 1;
+    table->slots[hole] = NULL;
+    for (size_t i = (hole + 1) & mask; table->slots[i]; i = (i + 1) & mask) {
+        size_t home = table->slots[i]->hash & mask;
+        if (((i - home) & mask) >= ((i - hole) & mask)) {
+            table->slots[hole] = table->slots[i];
+            table->slots[i] = NULL;
+            hole = i;
+        }
+    }
+}
+
+static void remove_object(struct visitor_table *table, struct visitor *visitor)
+{
+    remove_slot(table,
+                find_slot(table, visitor->hash, visitor->partition, visitor_key(visitor)));
+    unlink_use(table, visitor);
+    table->count--;
+    visitor_free(visitor);
+}
+
+void visitors_free(struct visitor_table *table)
+{
+    if (table == NULL)
+        return;
+    for (size_t i = 0; i < table->capacity; i++)
+        visitor_free(table->slots[i]);
+    free(table->slots);
+    free(table->dirty);
+    arena_release(&table->encoded);
+    buffer_release(&table->scratch);
+    free(table);
+}
+
+enum verdict visitors_get(struct visitor_table *table, int32_t partition, struct bytes key,
+                          struct visitor **ret_visitor, struct error *error)
+{
+    uint64_t hash = table_hash(partition, key);
+    struct visitor *visitor = table->slots[find_slot(table, hash, partition, key)];
+    if (visitor) {
+        if (table->newest != visitor) {
+            unlink_use(table, visitor);
+            link_newest(table, visitor);
+        }
+        *ret_visitor = visitor;
+        return VERDICT_OK;
+    }
+    char store_key[VISITOR_KEY_BYTES_MAX];
+    buffer_clear(&table->scratch);
+    enum verdict verdict =
+        table->store->get(table->store, FAMILY_VISITOR,
+                          visitor_store_key(store_key, partition, key), &table->scratch, error);
+    if (verdict == VERDICT_SKIP)
+        visitor = visitor_new(partition, key);
+    else if (verdict == VERDICT_OK &&
+             decode(table->fingerprint, partition, key, buffer_bytes(&table->scratch), &visitor,
+                    error) != VERDICT_OK)
+        verdict = VERDICT_FATAL;
+    if (verdict == VERDICT_FATAL)
+        return verdict;
+    visitor->hash = hash;
+    add_object(table, visitor);
+    *ret_visitor = visitor;
+    return VERDICT_OK;
+}
+
+void visitors_mark_dirty(struct visitor_table *table, struct visitor *visitor)
+{
+    if (visitor->dirty)
+        return;
+    if (table->dirty_count == table->dirty_capacity) {
+        table->dirty_capacity = table->dirty_capacity ? 2 * table->dirty_capacity : 256;
+        table->dirty = memory_resize(table->dirty, table->dirty_capacity * sizeof *table->dirty);
+    }
+    table->dirty[table->dirty_count++] = visitor;
+    visitor->dirty = true;
+    table->bytes -= visitor_bytes(visitor); /* counted again when it is clean */
+}
+
+size_t visitors_dirty_count(const struct visitor_table *table)
+{
+    return table->dirty_count;
+}
+
+struct visitor *visitors_dirty_at(const struct visitor_table *table, size_t index)
+{
+    return table->dirty[index];
+}
+
+struct bytes visitors_encode(struct visitor_table *table, struct visitor *visitor)
+{
+    buffer_clear(&table->scratch);
+    write_visitor(visitor, table->fingerprint, &table->scratch);
+    visitor->encoded = arena_copy(&table->encoded, buffer_bytes(&table->scratch));
+    return visitor->encoded;
+}
+
+void visitors_batch(struct visitor_table *table, struct store_batch *batch)
+{
+    char key[VISITOR_KEY_BYTES_MAX];
+    for (size_t i = 0; i < table->dirty_count; i++) {
+        struct visitor *visitor = table->dirty[i];
+        batch_put(batch, FAMILY_VISITOR,
+                  visitor_store_key(key, visitor->partition, visitor_key(visitor)),
+                  visitor->encoded);
+    }
+}
+
+void visitors_commit(struct visitor_table *table)
+{
+    for (size_t i = 0; i < table->dirty_count; i++) {
+        struct visitor *visitor = table->dirty[i];
+        visitor->dirty = visitor->touched = false;
+        visitor->encoded = bytes_of(NULL, 0);
+        table->bytes += visitor_bytes(visitor);
+    }
+    table->dirty_count = 0;
+    arena_clear(&table->encoded);
+    while (table->bytes > table->cache_bytes && table->oldest) {
+        table->bytes -= visitor_bytes(table->oldest);
+        remove_object(table, table->oldest);
+    }
+}
+
+void visitors_abort(struct visitor_table *table)
+{
+    for (size_t i = 0; i < table->dirty_count; i++)
+        remove_object(table, table->dirty[i]);
+    table->dirty_count = 0;
+    arena_clear(&table->encoded);
+}
+
+void visitors_forget(struct visitor_table *table, int32_t partition)
+{
+    assert(table->dirty_count == 0);
+    for (struct visitor *visitor = table->oldest, *newer; visitor; visitor = newer) {
+        newer = visitor->newer;
+        if (visitor->partition == partition) {
+            table->bytes -= visitor_bytes(visitor);
+            remove_object(table, visitor);
+        }
+    }
+}
+
+size_t visitors_cached(const struct visitor_table *table)
+{
+    return table->count;
+}
+
+size_t visitors_bytes(const struct visitor_table *table)
+{
+    return table->bytes;
+}

@@ -1,0 +1,104 @@
+/* The visitor table: what each visitor did, in the order of its time.
+ *
+ * Decoded objects live in memory; RocksDB behind them is written once a commit. A changed object is
+ * dirty until it is committed; an abort forgets the dirty ones, so that the next look reads what
+ * was committed last. Nothing here is shared: a table and its objects belong to one worker. */
+#ifndef WEFT_STATE_VISITORS_H
+#define WEFT_STATE_VISITORS_H
+
+#include "schemas/interaction.h"
+#include "state/store.h"
+
+struct activity {
+    int64_t time_ms;
+    uint64_t event_hash; /* bytes_hash(event_id) */
+    float price;         /* NaN: not known */
+    uint32_t text_at;    /* the subject's place in the visitor's text */
+    uint16_t text_size;
+    uint8_t kind; /* enum kind */
+};
+
+struct visitor {
+    struct visitor *newer, *older; /* by last use */
+    uint64_t hash;
+    int32_t partition;
+    bool dirty;      /* differs from what was committed */
+    bool touched;    /* lists are due at the end of the batch */
+    bool short_list; /* the model knew too little for a full list: worth another try */
+    bool truncated;  /* older activities fell out at the bound */
+    uint32_t count, capacity;
+    struct activity *activities; /* by time, then kind, then arrival */
+    char *text;
+    uint32_t text_size, text_capacity;
+    int64_t accepted;       /* activities so far */
+    int64_t latest_time_ms; /* of all activities */
+    uint64_t list_hash;     /* of the lists that were written last */
+    struct bytes encoded;   /* set by visitors_encode() until the batch ends */
+    uint32_t key_size;
+    char key[];
+};
+
+static inline struct bytes visitor_key(const struct visitor *visitor)
+{
+    return bytes_of(visitor->key, visitor->key_size);
+}
+
+/* The item_id or the search term; holds until the visitor changes. */
+static inline struct bytes activity_subject(const struct visitor *visitor,
+                                            const struct activity *activity)
+{
+    return bytes_of(visitor->text + activity->text_at, activity->text_size);
+}
+
+/* Where an activity of that time and kind belongs: behind all that are not later. */
+uint32_t visitor_position(const struct visitor *visitor, int64_t time_ms, enum kind kind);
+
+/* Puts an activity at `position` and lets the oldest fall out when there are more than `max`.
+ * Returns how many fell out (0 or 1). The caller marks the visitor dirty. */
+uint32_t visitor_insert(struct visitor *visitor, uint32_t position, struct activity activity,
+                        struct bytes subject, uint32_t max);
+
+struct visitor_table;
+
+/* `cache_bytes` bounds the memory of clean objects. The store outlives the table. */
+struct visitor_table *visitors_new(struct store *store, size_t cache_bytes);
+void visitors_free(struct visitor_table *table);
+
+/* The visitor, new and empty if never seen. The pointer holds until visitors_commit(),
+ * visitors_abort() or visitors_forget(). FATAL: the store can't be read, or the row is damaged. */
+enum verdict visitors_get(struct visitor_table *table, int32_t partition, struct bytes key,
+                          struct visitor **ret_visitor, struct error *error);
+
+void visitors_mark_dirty(struct visitor_table *table, struct visitor *visitor);
+
+/* The dirty ones in the order in which they became so. */
+size_t visitors_dirty_count(const struct visitor_table *table);
+struct visitor *visitors_dirty_at(const struct visitor_table *table, size_t index);
+
+/* The new value of a dirty visitor for changelog and store (visitor.avsc); holds until the batch
+ * ends. */
+struct bytes visitors_encode(struct visitor_table *table, struct visitor *visitor);
+
+/* Puts every dirty visitor, encoded before, into the batch. */
+void visitors_batch(struct visitor_table *table, struct store_batch *batch);
+/* The batch was written: dirty objects are clean, and the cache is brought under its bound. */
+void visitors_commit(struct visitor_table *table);
+/* The transaction was aborted: dirty objects are dropped. */
+void visitors_abort(struct visitor_table *table);
+/* The partition went to another worker. Its objects must be clean. */
+void visitors_forget(struct visitor_table *table, int32_t partition);
+
+size_t visitors_cached(const struct visitor_table *table);
+size_t visitors_bytes(const struct visitor_table *table);
+
+/* The key of FAMILY_VISITOR. `to` has room for VISITOR_KEY_BYTES_MAX. */
+#define VISITOR_KEY_BYTES_MAX 300
+struct bytes visitor_store_key(char *to, int32_t partition, struct bytes key);
+
+/* Reads a stored value into a new object, which the caller frees with visitor_free(). SKIP: the
+ * bytes are no visitor. Also what `get` and the tests read with. */
+enum verdict visitor_decode(int32_t partition, struct bytes key, struct bytes value,
+                            struct visitor **ret_visitor, struct error *error);
+void visitor_free(struct visitor *visitor);
+
+#endif

@@ -1,0 +1,47 @@
+/* `weft describe`: the topology. */
+#include "processors/runtime/command.h"
+#include "processors/runtime/topology.h"
+
+#include <stdio.h>
+
+static int describe_command(const struct command *command, int argc, char **argv)
+{
+    static const struct option options[] = {
+        COMMAND_OPTIONS,
+        {"dot", no_argument, NULL, 'd'},
+        {NULL, 0, NULL, 0},
+    };
+    struct config config;
+    struct topology topology;
+    struct error error = {0};
+    bool dot = false;
+    int code;
+    config_init(&config);
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (option == 'd')
+            dot = true;
+        else if ((code = command_option(command, option, &config)) >= 0)
+            return code;
+    }
+    if ((code = command_config(&config)) != EXIT_DONE)
+        return code;
+    if (topology_build(&config, &topology, &error) != VERDICT_OK)
+        return command_fail(command, EXIT_FAILED, "%s", error.message);
+    struct buffer text = {0};
+    if (dot)
+        topology_dot(&topology, &text);
+    else
+        topology_text(&topology, &text);
+    fwrite(text.at, 1, text.size, stdout);
+    buffer_release(&text);
+    return EXIT_DONE;
+}
+
+WEFT_COMMAND(describe) = {
+    .name = "describe",
+    .summary = "prints the steps and topics, as text or as DOT",
+    .usage = "[--dot] [OPTION]...\n\n" COMMAND_OPTIONS_HELP
+             "  --dot              for Graphviz: weft describe --dot | dot -Tsvg\n",
+    .order = 2,
+    .run = describe_command,
+};
