@@ -198,7 +198,8 @@ static bool accepts(const struct field *field, enum node_op op)
     case NODE_BOOL:
         return field->type == FIELD_BOOL;
     case NODE_LONG:
-        return field->type == FIELD_LONG || field->type == FIELD_DOUBLE;
+        return field->type == FIELD_LONG || field->type == FIELD_COUNT ||
+               field->type == FIELD_DOUBLE;
     case NODE_FLOAT:
     case NODE_DOUBLE:
         return field->type == FIELD_DOUBLE;

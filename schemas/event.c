@@ -81,7 +81,7 @@ static const struct field product_fields[] = {
     {"currency", FIELD_STRING, AT(currency), false, NULL},
     {"availability", FIELD_ENUM, AT(availability), false, availabilities},
     {"rating", FIELD_DOUBLE, AT(rating), false, NULL},
-    {"rating_count", FIELD_LONG, AT(rating_count), false, NULL},
+    {"rating_count", FIELD_COUNT, AT(rating_count), false, NULL},
     {"like_count", FIELD_SKIP, 0, false, NULL},
     {"genders", FIELD_SKIP, 0, false, NULL},
     {"age_groups", FIELD_SKIP, 0, false, NULL},
@@ -105,7 +105,7 @@ static const struct field item_fields[] = {
     {"price", FIELD_DOUBLE, ITEM_AT(price), false, NULL},
     {"currency", FIELD_STRING, ITEM_AT(currency), false, NULL},
     {"discount", FIELD_DOUBLE, ITEM_AT(discount), false, NULL},
-    {"quantity", FIELD_LONG, ITEM_AT(quantity), false, NULL},
+    {"quantity", FIELD_COUNT, ITEM_AT(quantity), false, NULL},
     {"index", FIELD_LONG, ITEM_AT(index), false, NULL},
     {"item_list_id", FIELD_STRING, ITEM_AT(item_list_id), false, NULL},
 };

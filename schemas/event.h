@@ -98,6 +98,7 @@ static inline struct bytes event_visitor(const struct event *event)
 enum field_type {
     FIELD_STRING,  /* struct bytes */
     FIELD_LONG,    /* int64_t; int and long on the wire */
+    FIELD_COUNT,   /* int64_t with a default, so never null on the wire */
     FIELD_DOUBLE,  /* double; any number on the wire */
     FIELD_BOOL,    /* bool */
     FIELD_ENUM,    /* int64_t, the index into `symbols` */

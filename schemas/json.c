@@ -465,6 +465,7 @@ static bool decode_field(struct scanner *s, const struct field *field, char *bas
         memcpy(base + field->offset, &text, sizeof text);
         return true;
     case FIELD_LONG:
+    case FIELD_COUNT:
     case FIELD_DOUBLE:
         return decode_number(s, field, base);
     case FIELD_BOOL:
@@ -554,4 +555,34 @@ enum verdict json_decode(struct bytes text, struct arena *arena, struct event *e
     if (s.at < s.end)
         return fail(&s, "something follows the object"), VERDICT_SKIP;
     return VERDICT_OK;
+}
+
+enum verdict json_text_field(struct bytes text, const char *name, struct arena *arena,
+                             struct bytes *ret_value, struct error *error)
+{
+    struct scanner s = {
+        .start = text.at,
+        .at = text.at,
+        .end = text.at + text.size,
+        .arena = arena,
+        .error = error,
+    };
+    skip_space(&s);
+    if (peek(&s) != '{')
+        return fail(&s, "an object was expected"), VERDICT_SKIP;
+    bool ok = true;
+    if (open_container(&s, '}')) {
+        do {
+            struct bytes found;
+            if (!scan_name(&s, &found))
+                return VERDICT_SKIP;
+            if (bytes_equal(found, bytes_text(name)))
+                return scan_string(&s, ret_value) ? VERDICT_OK : VERDICT_SKIP;
+            if (!skip_value(&s, 1))
+                return VERDICT_SKIP;
+        } while (next_element(&s, '}', &ok));
+    }
+    if (ok)
+        error_set(error, VERDICT_SKIP, "%s is missing", name);
+    return VERDICT_SKIP;
 }

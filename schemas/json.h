@@ -15,4 +15,9 @@
 enum verdict json_decode(struct bytes text, struct arena *arena, struct event *event,
                          struct error *error);
 
+/* The text of one field of the outermost object, such as a line's "type". SKIP: it is missing, or
+ * what stands before it is not JSON. */
+enum verdict json_text_field(struct bytes text, const char *name, struct arena *arena,
+                             struct bytes *ret_value, struct error *error);
+
 #endif

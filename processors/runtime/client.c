@@ -11,6 +11,12 @@
 #define ANSWER_MS 10000
 #define CLIENT_TOPICS_MAX 16
 
+enum verdict client_ensure_topics(const struct config *config, const struct topology *topology,
+                                  int32_t *ret_partitions, struct error *error)
+{
+    return kafka_ensure_topics(config, topology, true, ret_partitions, error);
+}
+
 struct client_producer {
     rd_kafka_t *rk;
     rd_kafka_topic_t *topics[CLIENT_TOPICS_MAX];

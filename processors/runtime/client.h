@@ -12,6 +12,11 @@ struct client_message {
     struct bytes value; /* absent: a tombstone */
 };
 
+/* Creates the topics that are missing, as `weft run` does, and checks the others. FATAL, with what
+ * to do. */
+enum verdict client_ensure_topics(const struct config *config, const struct topology *topology,
+                                  int32_t *ret_partitions, struct error *error);
+
 /* ---- producing ---- */
 
 struct client_producer;
@@ -21,8 +26,7 @@ struct client_producer *client_producer_new(const struct config *config, struct 
 void client_producer_free(struct client_producer *producer);
 
 /* Sends one record; key and value are copied. partition -1: by the key, as Java producers do.
- * `acked` (may be NULL) is called from client_producer_poll() with the time of the sending; it must
- * outlive the record. Waits while the queue is full. SKIP: the record can't be sent (too large). */
+ * Waits while the queue is full. SKIP: the record can't be sent (too large). */
 enum verdict client_send(struct client_producer *producer, const char *topic, int32_t partition,
                          int64_t time_ms, struct bytes key, struct bytes value,
                          struct error *error);

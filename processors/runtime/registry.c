@@ -112,3 +112,42 @@ struct schema_source *registry_source(struct registry *registry)
 {
     return &registry->source;
 }
+
+enum verdict registry_register(struct registry *registry, const char *subject,
+                               struct bytes schema, uint32_t *ret_id, struct error *error)
+{
+    char url[URL_BYTES_MAX];
+    struct buffer body = {0}, answer = {0};
+    snprintf(url, sizeof url, "%s/subjects/%s/versions", registry->url, subject);
+    buffer_text(&body, "{\"schema\":");
+    buffer_json(&body, schema);
+    buffer_text(&body, "}");
+    struct curl_slist *headers =
+        curl_slist_append(NULL, "Content-Type: application/vnd.schemaregistry.v1+json");
+    CURL *curl = registry->curl;
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)body.size);
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.at);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
+    CURLcode code = curl_easy_perform(curl);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, NULL);
+    curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
+    curl_slist_free_all(headers);
+    json_t *json = json_loadb(answer.at ? answer.at : "", answer.size, 0, NULL);
+    json_t *id = json_object_get(json, "id");
+    enum verdict verdict = VERDICT_OK;
+    if (code != CURLE_OK)
+        verdict = error_set(error, VERDICT_RETRY, "no answer from %s: %s", url,
+                            curl_easy_strerror(code));
+    else if (!json_is_integer(id))
+        verdict = error_set(error, VERDICT_SKIP, "%s refuses the schema: %.*s", url,
+                            (int)(answer.size < 200 ? answer.size : 200),
+                            answer.at ? answer.at : "");
+    else
+        *ret_id = (uint32_t)json_integer_value(id);
+    json_decref(json);
+    buffer_release(&body);
+    buffer_release(&answer);
+    return verdict;
+}

@@ -1,0 +1,214 @@
+/* `weft replay`: a file of events to the topics, at the file's pace, at a rate, or at once. */
+#include "processors/runtime/client.h"
+#include "processors/runtime/command.h"
+#include "processors/runtime/log.h"
+#include "tools/events.h"
+#include "tools/progress.h"
+#include "tools/wire.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define REJECTIONS_SHOWN 5
+#define FLUSH_MS 60000
+
+struct replay {
+    const struct command *command;
+    struct config config;
+    struct topology topology;
+    const char *format, *wire_name;
+    double speed; /* of the file's own pace; 0: as fast as possible */
+    double rate;  /* events/s; 0: none */
+    uint64_t limit;
+    int64_t shift_ms; /* added to every time; with `now` so that the first is now */
+    bool now;
+    struct wire_format wire;
+    struct client_producer *producer;
+    struct progress progress;
+    uint64_t sent, rejected;
+    int64_t first_ms, started_us;
+};
+
+/* Sleeps until the event's turn; false when it was interrupted. */
+static bool await_turn(struct replay *replay, int64_t time_ms)
+{
+    int64_t due_us = replay->started_us;
+    if (replay->rate > 0)
+        due_us += (int64_t)((double)replay->sent / replay->rate * 1e6);
+    else if (replay->speed > 0)
+        due_us += (int64_t)((double)(time_ms - replay->first_ms) * 1e3 / replay->speed);
+    else
+        due_us = 0;
+    for (;;) {
+        if (atomic_load(&command_interrupted))
+            return false;
+        int64_t left_us = due_us - clock_monotonic_us();
+        if (left_us <= 0)
+            return true;
+        client_producer_poll(replay->producer, left_us > 10000 ? 10 : 0);
+        if (left_us < 10000)
+            usleep((useconds_t)(left_us < 1000 ? left_us : 1000));
+    }
+}
+
+static void show_rejection(struct replay *replay, const struct error *error)
+{
+    if (replay->rejected++ < REJECTIONS_SHOWN)
+        fprintf(stderr, "rejected %s\n", error->message);
+    else if (replay->rejected == REJECTIONS_SHOWN + 1)
+        fprintf(stderr, "further rejections are only counted\n");
+}
+
+static int replay_file(struct replay *replay, const char *path)
+{
+    struct event_file *file;
+    struct error error = {0};
+    struct arena arena = {0};
+    struct buffer scratch = {0};
+    struct event event;
+    int code = EXIT_DONE;
+    if (event_file_open(path, replay->format, &file, &error) != VERDICT_OK)
+        return command_fail(replay->command, EXIT_FAILED, "%s", error.message);
+    while (code == EXIT_DONE && (replay->limit == 0 || replay->sent < replay->limit)) {
+        arena_clear(&arena);
+        enum read read = event_file_next(file, &arena, &event, &error);
+        if (read == READ_END || atomic_load(&command_interrupted))
+            break;
+        if (read == READ_FAILED) {
+            code = command_fail(replay->command, EXIT_FAILED, "%s", error.message);
+        } else if (read == READ_REJECTED) {
+            show_rejection(replay, &error);
+        } else {
+            if (replay->sent == 0) {
+                replay->first_ms = event.event_time_ms;
+                replay->started_us = clock_monotonic_us();
+                if (replay->now)
+                    replay->shift_ms = clock_now_ms() - event.event_time_ms;
+            }
+            if (!await_turn(replay, event.event_time_ms))
+                break;
+            event.event_time_ms += replay->shift_ms;
+            if (wire_send(replay->producer, &replay->topology, &replay->wire, &event, &scratch,
+                          &error) == VERDICT_OK)
+                replay->sent++;
+            else
+                show_rejection(replay, &error);
+            if (replay->sent % 256 == 0) {
+                client_producer_poll(replay->producer, 0);
+                progress_show(&replay->progress, event_file_share(file), replay->sent, "events");
+            }
+        }
+    }
+    printf("%s: %llu lines read", path, (unsigned long long)event_file_lines(file));
+    printf(", format %s\n", event_file_format(file));
+    event_file_close(file);
+    arena_release(&arena);
+    buffer_release(&scratch);
+    return code;
+}
+
+static int replay_all(struct replay *replay, int count, char **paths)
+{
+    struct error error = {0};
+    int32_t partitions;
+    int code = EXIT_DONE;
+    if (topology_build(&replay->config, &replay->topology, &error) != VERDICT_OK ||
+        wire_init(&replay->wire, replay->wire_name, &replay->config, &replay->topology, &error) !=
+            VERDICT_OK)
+        return command_fail(replay->command, EXIT_USAGE, "%s", error.message);
+    enum verdict verdict = client_ensure_topics(&replay->config, &replay->topology, &partitions,
+                                                &error);
+    if (verdict == VERDICT_OK)
+        replay->producer = client_producer_new(&replay->config, &error);
+    if (replay->producer == NULL)
+        return command_fail(replay->command, EXIT_FAILED, "%s", error.message);
+    command_catch_signals();
+    progress_start(&replay->progress);
+    for (int i = 0; i < count && code == EXIT_DONE; i++)
+        code = replay_file(replay, paths[i]);
+    progress_end(&replay->progress);
+    if (client_producer_flush(replay->producer, FLUSH_MS, &error) != VERDICT_OK)
+        code = command_fail(replay->command, EXIT_FAILED, "%s", error.message);
+    printf("published %llu, rejected %llu, not delivered %llu, in %.1f s\n",
+           (unsigned long long)client_delivered(replay->producer),
+           (unsigned long long)replay->rejected,
+           (unsigned long long)(replay->sent - client_delivered(replay->producer)),
+           (double)(clock_monotonic_us() - replay->progress.started_us) / 1e6);
+    client_producer_free(replay->producer);
+    return code;
+}
+
+static int replay_option(struct replay *replay, int option)
+{
+    char *end = NULL;
+    switch (option) {
+    case 'f':
+        replay->format = optarg;
+        if (!event_format_known(optarg))
+            return command_fail(replay->command, EXIT_USAGE, "there is no format '%s'", optarg);
+        return -1;
+    case 'w':
+        replay->wire_name = optarg;
+        return -1;
+    case 'p':
+        replay->speed = strcmp(optarg, "max") == 0 ? 0 : strtod(optarg, &end);
+        break;
+    case 'r':
+        replay->rate = strtod(optarg, &end);
+        break;
+    case 'l':
+        replay->limit = strtoull(optarg, &end, 10);
+        break;
+    case 'n':
+        replay->now = true;
+        return -1;
+    default:
+        return command_option(replay->command, option, &replay->config);
+    }
+    if (end && (end == optarg || *end != '\0'))
+        return command_fail(replay->command, EXIT_USAGE, "'%s' is not a number", optarg);
+    return -1;
+}
+
+static int replay_command(const struct command *command, int argc, char **argv)
+{
+    static const struct option options[] = {
+        COMMAND_OPTIONS,
+        {"format", required_argument, NULL, 'f'},
+        {"wire", required_argument, NULL, 'w'},
+        {"speed", required_argument, NULL, 'p'},
+        {"rate", required_argument, NULL, 'r'},
+        {"limit", required_argument, NULL, 'l'},
+        {"now", no_argument, NULL, 'n'},
+        {NULL, 0, NULL, 0},
+    };
+    struct replay replay = {.command = command, .wire_name = "json"};
+    int code;
+    config_init(&replay.config);
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;)
+        if ((code = replay_option(&replay, option)) >= 0)
+            return code;
+    if (optind == argc)
+        return command_fail(command, EXIT_USAGE, "no file is given");
+    if ((code = command_config(&replay.config)) != EXIT_DONE)
+        return code;
+    return replay_all(&replay, argc - optind, argv + optind);
+}
+
+WEFT_COMMAND(replay) = {
+    .name = "replay",
+    .summary = "sends files of events to the topics",
+    .usage =
+        "[OPTION]... FILE...\n\n" COMMAND_OPTIONS_HELP
+        "  --format F         weft, rees46, tsv, retailrocket or sessions; else guessed\n"
+        "  --wire W           json (default), avro or confluent\n"
+        "  --speed X          X times the file's own pace; max (default): as fast as possible\n"
+        "  --rate N           N events a second\n"
+        "  --limit N          stop after N events\n"
+        "  --now              move all times so that the first event is now\n\n"
+        "Files are plain or gzip; '-' is standard input. A line that can't be used is rejected\n"
+        "with its number and the reason.\n",
+    .order = 4,
+    .run = replay_command,
+};

@@ -1,0 +1,73 @@
+#include "tools/wire.h"
+
+#include "processors/runtime/registry.h"
+#include "schemas/avro.h"
+#include "schemas/codec.h"
+#include "schemas/event_write.h"
+
+#include <stdio.h>
+
+enum verdict wire_init(struct wire_format *format, const char *name, const struct config *config,
+                       const struct topology *topology, struct error *error)
+{
+    *format = (struct wire_format){.wire = WIRE_JSON};
+    if (strcmp(name, "json") == 0)
+        return VERDICT_OK;
+    for (int i = 0; i < EVENT_TYPES; i++)
+        format->fingerprints[i] = schema_fingerprint(event_type_names[i]);
+    format->wire = WIRE_AVRO;
+    if (strcmp(name, "avro") == 0)
+        return VERDICT_OK;
+    if (strcmp(name, "confluent") != 0)
+        return error_set(error, VERDICT_SKIP, "--wire takes json, avro or confluent, not '%s'",
+                         name);
+    if (config->schema_registry_url[0] == '\0')
+        return error_set(error, VERDICT_SKIP, "--wire confluent needs schema.registry.url");
+    format->wire = WIRE_CONFLUENT;
+    struct registry *registry = registry_new(config->schema_registry_url);
+    enum verdict verdict = VERDICT_OK;
+    for (int i = 0; i < INPUT_TOPICS && verdict == VERDICT_OK; i++) {
+        char subject[CONFIG_TEXT_MAX + 48];
+        snprintf(subject, sizeof subject, "%s-value", topology->topics[i]);
+        verdict = registry_register(registry, subject, schema_text(event_type_names[i]),
+                                    &format->ids[i], error);
+    }
+    registry_free(registry);
+    return verdict == VERDICT_OK ? verdict : VERDICT_SKIP;
+}
+
+void wire_write(const struct wire_format *format, const struct event *event, struct buffer *buffer)
+{
+    if (format->wire == WIRE_JSON) {
+        event_write_json(event, false, buffer);
+        return;
+    }
+    if (format->wire == WIRE_AVRO) {
+        avro_put_header(buffer, format->fingerprints[event->type]);
+    } else {
+        buffer_byte(buffer, 0);
+        for (int i = 0; i < 4; i++)
+            buffer_byte(buffer, (char)(format->ids[event->type] >> (24 - 8 * i)));
+    }
+    event_write_avro(event, buffer);
+}
+
+enum verdict wire_send(struct client_producer *producer, const struct topology *topology,
+                       const struct wire_format *format, const struct event *event,
+                       struct buffer *scratch, struct error *error)
+{
+    struct wire_format json = {.wire = WIRE_JSON};
+    buffer_clear(scratch);
+    if (event->type == EVENT_PRODUCT) {
+        wire_write(&json, event, scratch);
+        return client_send(producer, topology->topics[TOPIC_PRODUCT], -1, 0, event->item_id,
+                           buffer_bytes(scratch), error);
+    }
+    if (event->type >= INPUT_TOPICS)
+        return error_set(error, VERDICT_SKIP, "records of type %s have no topic yet",
+                         event_type_names[event->type]);
+    wire_write(format, event, scratch);
+    int64_t time_ms = event->event_time_ms > 0 ? event->event_time_ms : 0;
+    return client_send(producer, topology->topics[event->type], -1, time_ms, event_visitor(event),
+                       buffer_bytes(scratch), error);
+}
