@@ -1,0 +1,144 @@
+#include "tools/dump.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static void put(FILE *to, struct buffer *line)
+{
+    buffer_byte(line, '\n');
+    fwrite(line->at, 1, line->size, to);
+    buffer_release(line);
+}
+
+void dump_visitor(const struct visitor *visitor, FILE *to)
+{
+    struct buffer line = {0};
+    buffer_text(&line, "{\"visitor\":");
+    buffer_json(&line, visitor_key(visitor));
+    buffer_format(&line, ",\"accepted\":%lld,\"latest_time\":%lld,\"truncated\":%s,\"activities\":[",
+                  (long long)visitor->accepted, (long long)visitor->latest_time_ms,
+                  visitor->truncated ? "true" : "false");
+    for (uint32_t i = 0; i < visitor->count; i++) {
+        const struct activity *activity = &visitor->activities[i];
+        buffer_format(&line, "%s{\"kind\":\"%s\",\"subject\":", i > 0 ? "," : "",
+                      kind_names[activity->kind]);
+        buffer_json(&line, activity_subject(visitor, activity));
+        buffer_format(&line, ",\"time\":%lld", (long long)activity->time_ms);
+        if (!isnan(activity->price))
+            buffer_format(&line, ",\"price\":%.9g", (double)activity->price);
+        buffer_byte(&line, '}');
+    }
+    buffer_text(&line, "]}");
+    put(to, &line);
+}
+
+struct dumper {
+    struct store_visitor visitor;
+    FILE *to;
+};
+
+static enum verdict dump_row(struct store_visitor *self, struct bytes key, struct bytes value,
+                             struct error *error)
+{
+    struct dumper *dumper = (struct dumper *)(void *)self;
+    struct visitor *visitor;
+    if (key.size < 2)
+        return error_set(error, VERDICT_FATAL, "a key of the visitor table is damaged");
+    enum verdict verdict =
+        visitor_decode(0, bytes_of(key.at + 2, key.size - 2), value, &visitor, error);
+    if (verdict != VERDICT_OK)
+        return VERDICT_FATAL;
+    dump_visitor(visitor, dumper->to);
+    visitor_free(visitor);
+    return VERDICT_OK;
+}
+
+enum verdict dump_visitors(struct store *store, FILE *to, struct error *error)
+{
+    struct dumper dumper = {.visitor.row = dump_row, .to = to};
+    return store->scan(store, FAMILY_VISITOR, bytes_of("", 0), &dumper.visitor, error);
+}
+
+struct named {
+    struct bytes id;
+    uint32_t item;
+};
+
+static int name_order(const void *a, const void *b)
+{
+    return bytes_compare(((const struct named *)a)->id, ((const struct named *)b)->id);
+}
+
+static struct named *sorted_items(const struct model *model)
+{
+    struct named *items = memory_get(model->item_count * sizeof *items);
+    for (uint32_t i = 0; i < model->item_count; i++)
+        items[i] = (struct named){.id = model->items[i].id, .item = i};
+    qsort(items, model->item_count, sizeof *items, name_order);
+    return items;
+}
+
+static void dump_rules(const struct model *model, uint32_t item, int kind, int direction, FILE *to)
+{
+    const struct row *row = &model->items[item].rows[kind][direction];
+    if (row->count == 0)
+        return;
+    struct named *entries = memory_get(row->count * sizeof *entries);
+    uint32_t last_s = 0;
+    for (uint32_t i = 0; i < row->count; i++) {
+        entries[i] = (struct named){.id = model->items[row->entries[i].item].id, .item = i};
+        last_s = row->entries[i].last_s > last_s ? row->entries[i].last_s : last_s;
+    }
+    qsort(entries, row->count, sizeof *entries, name_order);
+    int64_t last_ms = (int64_t)last_s * 1000, half_life_ms = model->limits.rules_half_life_ms;
+    struct buffer line = {0};
+    buffer_format(&line, "{\"kind\":\"%s\",\"direction\":\"%s\",\"item\":", rule_kind_names[kind],
+                  direction == RULES_FORWARD ? "forward" : "backward");
+    buffer_json(&line, model->items[item].id);
+    buffer_format(&line, ",\"total\":%.17g,\"entries\":[",
+                  decay_value(row->total, row->base, last_ms, half_life_ms) / PAIR_UNITS);
+    for (uint32_t i = 0; i < row->count; i++) {
+        const struct row_entry *entry = &row->entries[entries[i].item];
+        buffer_text(&line, i > 0 ? ",{\"item\":" : "{\"item\":");
+        buffer_json(&line, entries[i].id);
+        buffer_format(
+            &line, ",\"weight\":%.17g,\"one\":%.17g,\"last\":%u}",
+            decay_value(entry->weight, row->base, last_ms, half_life_ms) / PAIR_UNITS,
+            decay_value(entry->weight_one, row->base, last_ms, half_life_ms) / PAIR_UNITS,
+            entry->last_s);
+    }
+    buffer_text(&line, "]}");
+    put(to, &line);
+    free(entries);
+}
+
+void dump_cooccurrence(const struct model *model, FILE *to)
+{
+    struct named *items = sorted_items(model);
+    for (uint32_t i = 0; i < model->item_count; i++)
+        for (int row = 0; row < RULE_KINDS * RULE_DIRECTIONS; row++)
+            dump_rules(model, items[i].item, row / RULE_DIRECTIONS, row % RULE_DIRECTIONS, to);
+    free(items);
+}
+
+void dump_popularity(const struct model *model, FILE *to)
+{
+    struct named *items = sorted_items(model);
+    for (uint32_t i = 0; i < model->item_count; i++) {
+        const struct item_counts *counts = &model->items[items[i].item].counts;
+        struct buffer line = {0};
+        if (counts->last_ms == INT64_MIN)
+            continue;
+        buffer_text(&line, "{\"item\":");
+        buffer_json(&line, items[i].id);
+        for (int kind = 0; kind < RULE_KINDS; kind++)
+            buffer_format(&line, ",\"%s\":%llu", rule_kind_names[kind],
+                          (unsigned long long)counts->count[kind]);
+        buffer_format(&line, ",\"recent\":%.17g,\"last\":%lld}",
+                      decay_value(counts->recent, counts->base, counts->last_ms,
+                                  model->limits.popular_half_life_ms),
+                      (long long)counts->last_ms);
+        put(to, &line);
+    }
+    free(items);
+}

@@ -1,0 +1,25 @@
+/* Tables as JSON lines, in the order of their keys, for people and for recounts.
+ *
+ *   visitor       {"visitor":K,"accepted":N,"latest_time":MS,"truncated":B,"activities":[
+ *                 {"kind":K,"subject":S,"time":MS,"price":P},...]}
+ *   cooccurrence  {"kind":K,"direction":"forward"|"backward","item":I,"total":T,"entries":[
+ *                 {"item":I,"weight":W,"one":W1,"last":SECONDS},...]}      entries by item
+ *   popularity    {"item":I,"view":N,"cart":N,"purchase":N,"recent":R,"last":MS}
+ *
+ * Weights are in pairs (one pair at gap 1, now, is 1), decayed to the half-life in which the row's
+ * newest pair lies; `recent` likewise in activities. Numbers have 17 digits: equal text is equal. */
+#ifndef WEFT_TOOLS_DUMP_H
+#define WEFT_TOOLS_DUMP_H
+
+#include "processors/runtime/config.h"
+#include "state/visitors.h"
+
+#include <stdio.h>
+
+void dump_visitor(const struct visitor *visitor, FILE *to);
+/* Every visitor in the store. */
+enum verdict dump_visitors(struct store *store, FILE *to, struct error *error);
+void dump_cooccurrence(const struct model *model, FILE *to);
+void dump_popularity(const struct model *model, FILE *to);
+
+#endif

@@ -1,0 +1,454 @@
+/* `weft get`: what weft knows: a visitor's lists, an item's neighbours, a whole table. */
+#include "processors/runtime/client.h"
+#include "processors/runtime/command.h"
+#include "processors/runtime/pipeline.h"
+#include "schemas/codec.h"
+#include "tools/dump.h"
+#include "tools/feed.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define READ_MS 5000
+
+struct get {
+    const struct command *command;
+    struct config config;
+    struct topology topology;
+    const char *from, *format, *wire;
+    bool json;
+    uint32_t neighbours;
+};
+
+/* ---- titles, from the catalogue's topic ---- */
+
+struct title {
+    struct bytes item_id; /* owned */
+    char *text;
+};
+
+struct titles {
+    struct title *at;
+    size_t count, capacity;
+};
+
+static void add_title(struct titles *titles, const struct event *product)
+{
+    struct buffer text = {0};
+    buffer_append(&text, product->title.at, product->title.size);
+    if (!isnan(product->price))
+        buffer_format(&text, ", %.2f %.*s", product->price, (int)product->currency.size,
+                      product->currency.at ? product->currency.at : "");
+    if (product->original_price > product->price)
+        buffer_format(&text, " (was %.2f)", product->original_price);
+    if (titles->count == titles->capacity) {
+        titles->capacity = titles->capacity ? 2 * titles->capacity : 1024;
+        titles->at = memory_resize(titles->at, titles->capacity * sizeof *titles->at);
+    }
+    titles->at[titles->count++] = (struct title){
+        .item_id = bytes_of(memory_text(product->item_id), product->item_id.size),
+        .text = memory_text(buffer_bytes(&text)),
+    };
+    buffer_release(&text);
+}
+
+static int title_order(const void *a, const void *b)
+{
+    return bytes_compare(((const struct title *)a)->item_id, ((const struct title *)b)->item_id);
+}
+
+/* A catalogue that is not there is no error: the lists are shown without titles. */
+static void read_titles(struct get *get, struct titles *titles)
+{
+    struct client_reader *reader;
+    struct client_message message;
+    struct arena arena = {0};
+    struct event product;
+    if (client_reader_new(&get->config, get->topology.topics[TOPIC_PRODUCT], CLIENT_ALL_PARTITIONS,
+                          false, &reader, NULL) != VERDICT_OK)
+        return;
+    struct codec *codec = codec_new(NULL);
+    while (client_reader_next(reader, READ_MS, &message) == VERDICT_OK) {
+        arena_clear(&arena);
+        if (codec_decode(codec, EVENT_PRODUCT, message.value, &arena, &product, NULL) ==
+            VERDICT_OK)
+            add_title(titles, &product);
+    }
+    codec_free(codec);
+    client_reader_free(reader);
+    arena_release(&arena);
+    qsort(titles->at, titles->count, sizeof *titles->at, title_order);
+}
+
+static const char *title_of(const struct titles *titles, const char *item_id)
+{
+    struct title wanted = {.item_id = bytes_text(item_id)};
+    const struct title *found =
+        titles->count ? bsearch(&wanted, titles->at, titles->count, sizeof wanted, title_order)
+                      : NULL;
+    return found ? found->text : "";
+}
+
+static void free_titles(struct titles *titles)
+{
+    for (size_t i = 0; i < titles->count; i++) {
+        free((void *)(uintptr_t)titles->at[i].item_id.at);
+        free(titles->at[i].text);
+    }
+    free(titles->at);
+}
+
+/* ---- one visitor ---- */
+
+/* The newest record with that key; SKIP: none. */
+static enum verdict newest_record(struct get *get, const char *topic, struct bytes key,
+                                  struct buffer *value, struct error *error)
+{
+    struct client_message message;
+    struct client_reader *reader = NULL;
+    int32_t partitions = 0;
+    bool found = false;
+    enum verdict verdict = client_partitions(&get->config, topic, &partitions, error);
+    if (verdict == VERDICT_OK && partitions == 0)
+        return error_set(error, VERDICT_SKIP, "there is no topic %s", topic);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    /* First where Java's partitioner puts the key, then everywhere: producers may differ. */
+    for (int pass = 0; pass < 2 && !found && verdict == VERDICT_OK; pass++) {
+        verdict = client_reader_new(&get->config, topic,
+                                    pass == 0 ? client_partition(key, partitions)
+                                              : CLIENT_ALL_PARTITIONS,
+                                    false, &reader, error);
+        while (verdict == VERDICT_OK &&
+               client_reader_next(reader, READ_MS, &message) == VERDICT_OK) {
+            if (!bytes_equal(message.key, key))
+                continue;
+            buffer_clear(value);
+            buffer_append(value, message.value.at, message.value.size);
+            found = message.value.at != NULL;
+        }
+        client_reader_free(reader);
+        reader = NULL;
+    }
+    return verdict == VERDICT_OK && !found ? VERDICT_SKIP : verdict;
+}
+
+static void show_time(const char *label, int64_t ms)
+{
+    time_t seconds = (time_t)(ms / 1000);
+    struct tm utc;
+    char text[40];
+    gmtime_r(&seconds, &utc);
+    strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &utc);
+    printf("%s %s.%03d UTC\n", label, text, (int)(ms % 1000));
+}
+
+static void show_activities(struct get *get, struct bytes id, const struct titles *titles)
+{
+    struct buffer value = {0};
+    struct visitor *visitor;
+    if (newest_record(get, get->topology.topics[TOPIC_VISITOR_CHANGELOG], id, &value, NULL) ==
+            VERDICT_OK &&
+        visitor_decode(0, id, buffer_bytes(&value), &visitor, NULL) == VERDICT_OK) {
+        uint32_t from = visitor->count > 10 ? visitor->count - 10 : 0;
+        printf("last activities of %u remembered:\n", visitor->count);
+        for (uint32_t i = from; i < visitor->count; i++) {
+            const struct activity *activity = &visitor->activities[i];
+            char *subject = memory_text(activity_subject(visitor, activity));
+            printf("  %-11s %-12s %s\n", kind_names[activity->kind], subject,
+                   title_of(titles, subject));
+            free(subject);
+        }
+        visitor_free(visitor);
+    }
+    buffer_release(&value);
+}
+
+static const char *text_of(json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text ? text : "";
+}
+
+static void show_lists(json_t *record, const struct titles *titles)
+{
+    size_t i, k;
+    json_t *list, *item;
+    json_array_foreach(json_object_get(record, "lists"), i, list) {
+        const char *context = text_of(list, "context_item_id");
+        printf("\n%s", text_of(list, "placement"));
+        if (*context)
+            printf(" for %s %s", context, title_of(titles, context));
+        printf("\n");
+        json_array_foreach(json_object_get(list, "items"), k, item) {
+            const char *id = text_of(item, "item_id"), *because = text_of(item, "because_item_id");
+            printf("  %2zu. %-12s %-48s %6.3f  %s%s%s\n", k + 1, id, title_of(titles, id),
+                   json_number_value(json_object_get(item, "score")), text_of(item, "reason"),
+                   *because ? " because of " : "", because);
+        }
+    }
+}
+
+static int get_visitor(struct get *get, struct bytes id)
+{
+    struct buffer value = {0};
+    struct error error = {0};
+    enum verdict verdict = newest_record(get, get->topology.topics[TOPIC_RECOMMENDATIONS], id,
+                                         &value, &error);
+    int code = EXIT_DONE;
+    if (verdict != VERDICT_OK) {
+        code = command_fail(get->command, EXIT_FAILED, "%s",
+                            error.message[0] ? error.message : "no lists for this visitor");
+    } else if (get->json || value.at[0] != '{') {
+        fwrite(value.at, 1, value.size, stdout);
+        putchar('\n');
+    } else {
+        struct titles titles = {0};
+        json_t *record = json_loadb(value.at, value.size, 0, NULL);
+        read_titles(get, &titles);
+        printf("visitor %.*s\n", (int)id.size, id.at);
+        show_time("lists made", json_integer_value(json_object_get(record, "generated_time")));
+        show_time("newest event", json_integer_value(json_object_get(record, "source_event_time")));
+        show_activities(get, id, &titles);
+        show_lists(record, &titles);
+        json_decref(record);
+        free_titles(&titles);
+    }
+    buffer_release(&value);
+    return code;
+}
+
+/* ---- the model ---- */
+
+static enum verdict open_store(struct get *get, struct store **ret_store, struct error *error)
+{
+    char path[2 * CONFIG_TEXT_MAX];
+    snprintf(path, sizeof path, "%s/db", get->config.state_dir);
+    return store_rocksdb_open(path, true, ret_store, error);
+}
+
+/* The model as the state folder has it, or folded anew from the log. */
+static enum verdict load_model(struct get *get, struct model *model, struct error *error)
+{
+    if (strcmp(get->from, "state") == 0) {
+        struct store *store;
+        enum verdict verdict = open_store(get, &store, error);
+        if (verdict != VERDICT_OK)
+            return verdict;
+        verdict = model_load(model, store, error);
+        store->free(store);
+        return verdict;
+    }
+    struct client_reader *reader;
+    struct client_message message;
+    struct interaction interaction;
+    uint64_t fingerprint = schema_fingerprint("interaction");
+    enum verdict verdict = client_reader_new(
+        &get->config, get->topology.topics[TOPIC_INTERACTIONS], 0, false, &reader, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    while (client_reader_next(reader, READ_MS, &message) == VERDICT_OK)
+        if (interaction_read(message.value, fingerprint, &interaction, NULL) == VERDICT_OK)
+            pipeline_fold(&get->topology, model, &interaction);
+    client_reader_free(reader);
+    return VERDICT_OK;
+}
+
+static void show_rules(const struct model *model, uint32_t item, int kind, int direction,
+                       uint32_t max)
+{
+    const struct row *row = &model->items[item].rows[kind][direction];
+    if (row->count == 0)
+        return;
+    printf("%s %s:\n", rule_kind_names[kind], direction == RULES_FORWARD ? "next" : "before");
+    for (uint32_t i = 0; i < row->count && i < max; i++)
+        printf("  %-16s %5.1f %%\n", model->items[row->entries[i].item].id.at,
+               100 * row->entries[i].weight / row->total);
+}
+
+static int get_item(struct get *get, struct bytes id)
+{
+    struct error error = {0};
+    struct model *model = model_new(&get->config.settings.model);
+    int code = EXIT_DONE;
+    if (load_model(get, model, &error) != VERDICT_OK) {
+        code = command_fail(get->command, EXIT_FAILED, "%s", error.message);
+    } else {
+        uint32_t item = model_find(model, id);
+        if (item == ITEM_NONE) {
+            code = command_fail(get->command, EXIT_FAILED, "the model does not know this item");
+        } else {
+            const struct item_counts *counts = &model->items[item].counts;
+            printf("item %.*s: %llu views, %llu carts, %llu purchases\n", (int)id.size, id.at,
+                   (unsigned long long)counts->count[RULES_VIEW],
+                   (unsigned long long)counts->count[RULES_CART],
+                   (unsigned long long)counts->count[RULES_PURCHASE]);
+            for (int row = 0; row < RULE_KINDS * RULE_DIRECTIONS; row++)
+                show_rules(model, item, row / RULE_DIRECTIONS, row % RULE_DIRECTIONS,
+                           get->neighbours);
+        }
+    }
+    model_free(model);
+    return code;
+}
+
+/* ---- tables ---- */
+
+static int dump_model(struct get *get, const struct model *model, const char *table)
+{
+    if (strcmp(table, "cooccurrence") == 0)
+        dump_cooccurrence(model, stdout);
+    else
+        dump_popularity(model, stdout);
+    (void)get;
+    return EXIT_DONE;
+}
+
+
+/* The changelog read into a memory store: the newest value of each key. */
+static enum verdict dump_changelog(struct get *get, struct error *error)
+{
+    struct client_reader *reader;
+    struct client_message message;
+    struct store_batch batch = {0};
+    char key[VISITOR_KEY_BYTES_MAX];
+    enum verdict verdict =
+        client_reader_new(&get->config, get->topology.topics[TOPIC_VISITOR_CHANGELOG],
+                          CLIENT_ALL_PARTITIONS, false, &reader, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    struct store *store = store_memory_new();
+    while (client_reader_next(reader, READ_MS, &message) == VERDICT_OK) {
+        batch_clear(&batch);
+        struct bytes store_key = visitor_store_key(key, message.partition, message.key);
+        if (message.value.at)
+            batch_put(&batch, FAMILY_VISITOR, store_key, message.value);
+        else
+            batch_delete(&batch, FAMILY_VISITOR, store_key);
+        store->write(store, &batch, NULL);
+    }
+    client_reader_free(reader);
+    verdict = dump_visitors(store, stdout, error);
+    batch_release(&batch);
+    store->free(store);
+    return verdict;
+}
+
+static int dump_driver(struct get *get, const char *table, int count, char **files)
+{
+    struct driver *driver = NULL;
+    struct wire_format wire;
+    struct feed feed;
+    struct error error = {0};
+    enum verdict verdict = wire_init(&wire, get->wire, &get->config, &get->topology, &error);
+    if (verdict == VERDICT_OK)
+        verdict = driver_new(&get->config, false, NULL, &driver, &error);
+    if (verdict == VERDICT_OK)
+        verdict = feed_files(driver, &wire, get->format, count, files, &feed, &error);
+    if (verdict == VERDICT_OK && strcmp(table, "visitor") == 0)
+        verdict = dump_visitors(driver_store(driver), stdout, &error);
+    else if (verdict == VERDICT_OK)
+        dump_model(get, driver_model(driver), table);
+    driver_free(driver);
+    return verdict == VERDICT_OK ? EXIT_DONE
+                                 : command_fail(get->command, EXIT_FAILED, "%s", error.message);
+}
+
+static int get_table(struct get *get, const char *table, int count, char **files)
+{
+    struct error error = {0};
+    enum verdict verdict = VERDICT_OK;
+    if (strcmp(table, "visitor") != 0 && strcmp(table, "cooccurrence") != 0 &&
+        strcmp(table, "popularity") != 0)
+        return command_fail(get->command, EXIT_USAGE,
+                            "there is no table '%s': visitor, cooccurrence, popularity", table);
+    if (strcmp(get->from, "files") == 0)
+        return dump_driver(get, table, count, files);
+    if (strcmp(table, "visitor") != 0) {
+        struct model *model = model_new(&get->config.settings.model);
+        verdict = load_model(get, model, &error);
+        if (verdict == VERDICT_OK)
+            dump_model(get, model, table);
+        model_free(model);
+    } else if (strcmp(get->from, "topics") == 0) {
+        verdict = dump_changelog(get, &error);
+    } else {
+        struct store *store;
+        verdict = open_store(get, &store, &error);
+        if (verdict == VERDICT_OK) {
+            verdict = dump_visitors(store, stdout, &error);
+            store->free(store);
+        }
+    }
+    return verdict == VERDICT_OK ? EXIT_DONE
+                                 : command_fail(get->command, EXIT_FAILED, "%s", error.message);
+}
+
+static int get_command(const struct command *command, int argc, char **argv)
+{
+    static const struct option options[] = {
+        COMMAND_OPTIONS,
+        {"from", required_argument, NULL, 'F'},
+        {"format", required_argument, NULL, 'f'},
+        {"wire", required_argument, NULL, 'w'},
+        {"json", no_argument, NULL, 'j'},
+        {NULL, 0, NULL, 0},
+    };
+    struct get get = {
+        .command = command, .from = "state", .wire = "json", .neighbours = 10};
+    struct error error = {0};
+    int code;
+    config_init(&get.config);
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (option == 'F')
+            get.from = optarg;
+        else if (option == 'f')
+            get.format = optarg;
+        else if (option == 'w')
+            get.wire = optarg;
+        else if (option == 'j')
+            get.json = true;
+        else if ((code = command_option(command, option, &get.config)) >= 0)
+            return code;
+    }
+    if (strcmp(get.from, "state") != 0 && strcmp(get.from, "topics") != 0 &&
+        strcmp(get.from, "files") != 0)
+        return command_fail(command, EXIT_USAGE, "--from takes state, topics or files");
+    if (argc - optind < 2)
+        return command_fail(command, EXIT_USAGE, "say what to get: visitor ID, item ID, table NAME");
+    if ((code = command_config(&get.config)) != EXIT_DONE)
+        return code;
+    if (topology_build(&get.config, &get.topology, &error) != VERDICT_OK)
+        return command_fail(command, EXIT_FAILED, "%s", error.message);
+    command_catch_signals();
+    const char *what = argv[optind];
+    struct bytes id = bytes_text(argv[optind + 1]);
+    if (strcmp(what, "visitor") == 0)
+        return get_visitor(&get, id);
+    if (strcmp(what, "item") == 0)
+        return get_item(&get, id);
+    if (strcmp(what, "table") == 0)
+        return get_table(&get, argv[optind + 1], argc - optind - 2, argv + optind + 2);
+    return command_fail(command, EXIT_USAGE, "'%s' can't be got: visitor, item or table", what);
+}
+
+WEFT_COMMAND(get) = {
+    .name = "get",
+    .summary = "shows a visitor's lists, an item's neighbours, or a table",
+    .usage =
+        "visitor ID [OPTION]...\n"
+        "       weft get item ID [OPTION]...\n"
+        "       weft get table visitor|cooccurrence|popularity [OPTION]... [FILE]...\n\n"
+        COMMAND_OPTIONS_HELP
+        "  --json             the visitor's record as it is in the topic\n"
+        "  --from state       item, table: from state.dir (default; may run beside weft run)\n"
+        "  --from topics      from the changelog and the interactions log\n"
+        "  --from files       table: from FILEs, through the in-process driver\n"
+        "  --format F         of FILEs; else guessed\n"
+        "  --wire W           how the driver gets them: json (default), avro\n",
+    .order = 5,
+    .run = get_command,
+};
