@@ -1,0 +1,140 @@
+#include "tools/latency.h"
+
+#include "processors/runtime/log.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define SLOTS ((size_t)1 << 20) /* events under way; a power of two */
+#define LAST_LISTS_MS 1000
+
+/* An event under way, found again by the hash of its visitor and time. A list knows its newest
+ * event's time, so each list answers one event. */
+struct sent {
+    uint64_t hash;
+    int64_t sent_us; /* 0: free */
+};
+
+struct latency {
+    struct client_reader *reader;
+    struct sent *slots;
+    double *ms;
+    size_t count, capacity;
+    pthread_mutex_t lock; /* of all above but the reader */
+    pthread_t thread;
+    atomic_bool stop;
+};
+
+static uint64_t event_hash(struct bytes visitor, int64_t time_ms)
+{
+    return bytes_hash(visitor) ^ ((uint64_t)time_ms * 0x9E3779B97F4A7C15u);
+}
+
+static int64_t number_behind(struct bytes text, const char *name)
+{
+    size_t size = strlen(name);
+    const char *at = memmem(text.at, text.size, name, size);
+    if (at == NULL)
+        return -1;
+    int64_t number = 0;
+    for (at += size; at < text.at + text.size && *at >= '0' && *at <= '9'; at++)
+        number = number * 10 + (*at - '0');
+    return number;
+}
+
+static void take_list(struct latency *latency, const struct client_message *message)
+{
+    int64_t now_us = clock_monotonic_us();
+    int64_t time_ms = number_behind(message->value, "\"source_event_time\":");
+    uint64_t hash = event_hash(message->key, time_ms);
+    pthread_mutex_lock(&latency->lock);
+    struct sent *sent = &latency->slots[hash & (SLOTS - 1)];
+    if (sent->hash == hash && sent->sent_us != 0) {
+        if (latency->count == latency->capacity) {
+            latency->capacity = latency->capacity ? 2 * latency->capacity : 65536;
+            latency->ms = memory_resize(latency->ms, latency->capacity * sizeof *latency->ms);
+        }
+        latency->ms[latency->count++] = (double)(now_us - sent->sent_us) / 1e3;
+        sent->sent_us = 0;
+    }
+    pthread_mutex_unlock(&latency->lock);
+}
+
+static void *read_lists(void *argument)
+{
+    struct latency *latency = argument;
+    struct client_message message;
+    while (!atomic_load(&latency->stop))
+        if (client_reader_next(latency->reader, 100, &message) == VERDICT_OK && message.value.at)
+            take_list(latency, &message);
+    return NULL;
+}
+
+enum verdict latency_new(const struct config *config, const char *topic,
+                         struct latency **ret_latency, struct error *error)
+{
+    struct latency *latency = memory_zero(1, sizeof *latency);
+    enum verdict verdict = client_reader_new(config, topic, CLIENT_ALL_PARTITIONS, true,
+                                             &latency->reader, error);
+    if (verdict != VERDICT_OK) {
+        free(latency);
+        return verdict;
+    }
+    latency->slots = memory_zero(SLOTS, sizeof *latency->slots);
+    pthread_mutex_init(&latency->lock, NULL);
+    pthread_create(&latency->thread, NULL, read_lists, latency);
+    *ret_latency = latency;
+    return VERDICT_OK;
+}
+
+void latency_free(struct latency *latency)
+{
+    if (latency == NULL)
+        return;
+    atomic_store(&latency->stop, true);
+    pthread_join(latency->thread, NULL);
+    client_reader_free(latency->reader);
+    pthread_mutex_destroy(&latency->lock);
+    free(latency->slots);
+    free(latency->ms);
+    free(latency);
+}
+
+void latency_sent(struct latency *latency, struct bytes visitor, int64_t event_time_ms)
+{
+    uint64_t hash = event_hash(visitor, event_time_ms);
+    pthread_mutex_lock(&latency->lock);
+    latency->slots[hash & (SLOTS - 1)] =
+        (struct sent){.hash = hash, .sent_us = clock_monotonic_us()};
+    pthread_mutex_unlock(&latency->lock);
+}
+
+static int number_order(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double percentile(const struct latency *latency, double p)
+{
+    return latency->ms[(size_t)(p * (double)(latency->count - 1))];
+}
+
+void latency_report(struct latency *latency)
+{
+    struct timespec pause = {.tv_sec = LAST_LISTS_MS / 1000};
+    nanosleep(&pause, NULL);
+    pthread_mutex_lock(&latency->lock);
+    if (latency->count == 0) {
+        printf("no lists came back: is 'weft run' running?\n");
+    } else {
+        qsort(latency->ms, latency->count, sizeof *latency->ms, number_order);
+        printf("event to list, %zu lists, ms: p50 %.1f, p99 %.1f, p99.9 %.1f, max %.1f\n",
+               latency->count, percentile(latency, .5), percentile(latency, .99),
+               percentile(latency, .999), latency->ms[latency->count - 1]);
+    }
+    pthread_mutex_unlock(&latency->lock);
+}

@@ -1,0 +1,331 @@
+/* `weft simulate`: the mall's visitors on the topics, or into a file. */
+#include "processors/runtime/client.h"
+#include "processors/runtime/command.h"
+#include "processors/runtime/log.h"
+#include "schemas/event_write.h"
+#include "tools/latency.h"
+#include "tools/mall.h"
+#include "tools/progress.h"
+#include "tools/wire.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define FLUSH_MS 60000
+
+struct simulate {
+    const struct command *command;
+    struct config config;
+    struct topology topology;
+    struct mall_settings settings;
+    uint64_t events;  /* 0: no end */
+    double cut_off;   /* share of events that are cut off in the middle */
+    double minutes;   /* 0: no end */
+    double history_s; /* of the mall's time before now that is sent at once */
+    bool live, catalogue, measure;
+    const char *out, *wire_name;
+    struct wire_format wire;
+    struct mall *mall;
+    struct client_producer *producer;
+    struct latency *latency;
+    FILE *file;
+    struct buffer scratch;
+    struct progress progress;
+    uint64_t sent, cut;
+    uint64_t random;
+};
+
+static bool should_cut(struct simulate *sim)
+{
+    sim->random = sim->random * 6364136223846793005u + 1442695040888963407u; /* Knuth, MMIX */
+    return (double)(sim->random >> 11) * 0x1p-53 < sim->cut_off;
+}
+
+static enum verdict send_event(struct simulate *sim, const struct event *event,
+                               struct error *error)
+{
+    buffer_clear(&sim->scratch);
+    bool cut = sim->cut_off > 0 && should_cut(sim);
+    if (sim->file)
+        event_write_json(event, true, &sim->scratch);
+    else
+        wire_write(&sim->wire, event, &sim->scratch);
+    if (cut) {
+        sim->scratch.size = sim->scratch.size * 2 / 3;
+        sim->cut++;
+    }
+    sim->sent++;
+    if (sim->file) {
+        buffer_byte(&sim->scratch, '\n');
+        if (fwrite(sim->scratch.at, 1, sim->scratch.size, sim->file) != sim->scratch.size)
+            return error_set(error, VERDICT_FATAL, "%s can't be written", sim->out);
+        return VERDICT_OK;
+    }
+    if (sim->latency && !cut)
+        latency_sent(sim->latency, event_visitor(event), event->event_time_ms);
+    return client_send(sim->producer, sim->topology.topics[event->type], -1,
+                       event->event_time_ms, event_visitor(event), buffer_bytes(&sim->scratch),
+                       error);
+}
+
+static enum verdict send_catalogue(struct simulate *sim, struct error *error)
+{
+    struct wire_format json = {.wire = WIRE_JSON};
+    struct event product;
+    enum verdict verdict = VERDICT_OK;
+    for (uint32_t i = 0; i < mall_product_count(sim->mall) && verdict == VERDICT_OK; i++) {
+        mall_product(sim->mall, i, &product);
+        if (sim->file) {
+            buffer_clear(&sim->scratch);
+            event_write_json(&product, true, &sim->scratch);
+            buffer_byte(&sim->scratch, '\n');
+            fwrite(sim->scratch.at, 1, sim->scratch.size, sim->file);
+        } else {
+            verdict = wire_send(sim->producer, &sim->topology, &json, &product, &sim->scratch,
+                                error);
+        }
+    }
+    return verdict;
+}
+
+/* In live mode the mall's clock is the wall clock: waits for the event's time, and gives it the
+ * time at which it is really sent. */
+static bool await_time(struct simulate *sim, struct event *event)
+{
+    while (sim->live && !atomic_load(&command_interrupted)) {
+        int64_t left_ms = event->event_time_ms - clock_now_ms();
+        if (left_ms <= 0)
+            break;
+        client_producer_poll(sim->producer, 0);
+        usleep(500);
+    }
+    return !atomic_load(&command_interrupted);
+}
+
+static enum verdict run(struct simulate *sim, struct error *error)
+{
+    struct event event;
+    enum verdict verdict = VERDICT_OK;
+    int64_t until_ms = sim->minutes > 0
+                           ? sim->settings.start_ms +
+                                 (int64_t)(sim->minutes * 60000 + sim->history_s * 1000)
+                           : INT64_MAX;
+    while (verdict == VERDICT_OK && (sim->events == 0 || sim->sent < sim->events)) {
+        mall_next(sim->mall, &event);
+        if (event.event_time_ms > until_ms || !await_time(sim, &event))
+            break;
+        verdict = send_event(sim, &event, error);
+        if (sim->sent % 256 == 0 && sim->producer)
+            client_producer_poll(sim->producer, 0);
+        progress_show(&sim->progress,
+                      sim->events ? (double)sim->sent / (double)sim->events : -1.0, sim->sent,
+                      "events");
+    }
+    return verdict;
+}
+
+static enum verdict open_output(struct simulate *sim, struct error *error)
+{
+    int32_t partitions;
+    if (sim->out) {
+        sim->file = strcmp(sim->out, "-") == 0 ? stdout : fopen(sim->out, "w");
+        return sim->file ? VERDICT_OK
+                         : error_set(error, VERDICT_SKIP, "%s can't be written", sim->out);
+    }
+    enum verdict verdict = topology_build(&sim->config, &sim->topology, error);
+    if (verdict == VERDICT_OK)
+        verdict = wire_init(&sim->wire, sim->wire_name, &sim->config, &sim->topology, error);
+    if (verdict == VERDICT_OK)
+        verdict = client_ensure_topics(&sim->config, &sim->topology, &partitions, error);
+    if (verdict == VERDICT_OK)
+        sim->producer = client_producer_new(&sim->config, error);
+    if (verdict == VERDICT_OK && sim->producer && sim->measure)
+        verdict = latency_new(&sim->config, sim->topology.topics[TOPIC_RECOMMENDATIONS],
+                              &sim->latency, error);
+    return verdict == VERDICT_OK && sim->producer == NULL ? VERDICT_FATAL : verdict;
+}
+
+static int simulate(struct simulate *sim)
+{
+    struct error error = {0};
+    int code = EXIT_DONE;
+    if (sim->live)
+        sim->settings.start_ms = clock_now_ms() - (int64_t)(sim->history_s * 1000);
+    enum verdict verdict = open_output(sim, &error);
+    sim->mall = mall_new(&sim->settings);
+    sim->random = sim->settings.seed;
+    command_catch_signals();
+    progress_start(&sim->progress);
+    if (verdict == VERDICT_OK && sim->catalogue)
+        verdict = send_catalogue(sim, &error);
+    if (verdict == VERDICT_OK)
+        verdict = run(sim, &error);
+    progress_end(&sim->progress);
+    if (verdict == VERDICT_OK && sim->producer)
+        verdict = client_producer_flush(sim->producer, FLUSH_MS, &error);
+    if (verdict != VERDICT_OK)
+        code = command_fail(sim->command, EXIT_FAILED, "%s", error.message);
+    if (sim->file && sim->file != stdout && fclose(sim->file) != 0)
+        code = command_fail(sim->command, EXIT_FAILED, "%s can't be written", sim->out);
+    if (sim->latency)
+        latency_report(sim->latency);
+    fprintf(sim->file == stdout ? stderr : stdout,
+            "%llu events, %llu of them cut off, %u products, in %.1f s\n",
+            (unsigned long long)sim->sent, (unsigned long long)sim->cut,
+            sim->catalogue ? mall_product_count(sim->mall) : 0,
+            (double)(clock_monotonic_us() - sim->progress.started_us) / 1e6);
+    latency_free(sim->latency);
+    client_producer_free(sim->producer);
+    mall_free(sim->mall);
+    buffer_release(&sim->scratch);
+    return code;
+}
+
+static int simulate_option(struct simulate *sim, int option)
+{
+    char *end = NULL;
+    double number = 0;
+    switch (option) {
+    case 'o':
+        sim->out = optarg;
+        return -1;
+    case 'w':
+        sim->wire_name = optarg;
+        return -1;
+    case 'C':
+        sim->catalogue = false;
+        return -1;
+    case 'M':
+        sim->measure = true;
+        return -1;
+    case 'c':
+    case 's':
+    case 'b':
+    case 'h':
+    case '?':
+        return command_option(sim->command, option, &sim->config);
+    default:
+        number = strtod(optarg, &end);
+    }
+    if (end == optarg || *end != '\0' || number < 0)
+        return command_fail(sim->command, EXIT_USAGE, "'%s' is not a number of use here", optarg);
+    switch (option) {
+    case 'S':
+        sim->settings.seed = (uint64_t)number;
+        break;
+    case 'e':
+        sim->events = (uint64_t)number;
+        break;
+    case 'm':
+        sim->minutes = number;
+        break;
+    case 'r':
+        sim->settings.events_per_s = number > 0.01 ? number : 0.01;
+        break;
+    case 'p':
+        sim->settings.products = number >= 1 ? (uint32_t)number : 1;
+        break;
+    case 'v':
+        sim->settings.visitors = number >= 1 ? (uint32_t)number : 1;
+        break;
+    case 't':
+        sim->settings.start_ms = (int64_t)number;
+        sim->live = false;
+        break;
+    case 'H':
+        sim->history_s = number;
+        break;
+    case 'D':
+        sim->settings.duplicates = number;
+        break;
+    case 'K':
+        sim->settings.double_clicks = number;
+        break;
+    case 'B':
+        sim->settings.bots = number;
+        break;
+    default:
+        sim->cut_off = number;
+        break;
+    }
+    return -1;
+}
+
+static int simulate_command(const struct command *command, int argc, char **argv)
+{
+    static const struct option options[] = {
+        COMMAND_OPTIONS,
+        {"seed", required_argument, NULL, 'S'},
+        {"events", required_argument, NULL, 'e'},
+        {"minutes", required_argument, NULL, 'm'},
+        {"rate", required_argument, NULL, 'r'},
+        {"products", required_argument, NULL, 'p'},
+        {"visitors", required_argument, NULL, 'v'},
+        {"start", required_argument, NULL, 't'},
+        {"history", required_argument, NULL, 'H'},
+        {"duplicates", required_argument, NULL, 'D'},
+        {"double-clicks", required_argument, NULL, 'K'},
+        {"bots", required_argument, NULL, 'B'},
+        {"cut-off", required_argument, NULL, 'X'},
+        {"out", required_argument, NULL, 'o'},
+        {"wire", required_argument, NULL, 'w'},
+        {"no-catalogue", no_argument, NULL, 'C'},
+        {"measure", no_argument, NULL, 'M'},
+        {NULL, 0, NULL, 0},
+    };
+    struct simulate sim = {
+        .command = command,
+        .settings = {.seed = 1,
+                     .products = 3000,
+                     .visitors = 0,
+                     .events_per_s = 20,
+                     .start_ms = 1767225600000, /* 2026-01-01 */
+                     .duplicates = 0.01,
+                     .double_clicks = 0.02,
+                     .bots = 0.002},
+        .cut_off = 0.001,
+        .live = true,
+        .catalogue = true,
+        .wire_name = "json",
+    };
+    int code;
+    config_init(&sim.config);
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;)
+        if ((code = simulate_option(&sim, option)) >= 0)
+            return code;
+    if (optind < argc)
+        return command_fail(command, EXIT_USAGE, "'%s' is not an option", argv[optind]);
+    if (sim.out)
+        sim.live = false;
+    if (sim.out && sim.events == 0 && sim.minutes <= 0)
+        return command_fail(command, EXIT_USAGE, "--out needs --events or --minutes");
+    if (sim.settings.visitors == 0) /* sessions of two minutes, a few an hour */
+        sim.settings.visitors = (uint32_t)(sim.settings.events_per_s * 100) + 100;
+    if ((code = command_config(&sim.config)) != EXIT_DONE)
+        return code;
+    return simulate(&sim);
+}
+
+WEFT_COMMAND(simulate) = {
+    .name = "simulate",
+    .summary = "a small fashion mall whose visitors' tastes are known",
+    .usage =
+        "[OPTION]...\n\n" COMMAND_OPTIONS_HELP
+        "  --rate N           events a second (default 20)\n"
+        "  --events N         stop after N events; --minutes M: after M minutes\n"
+        "  --history S        first send S seconds of the past at once\n"
+        "  --out FILE         write weft's JSON lines there instead, as fast as possible\n"
+        "  --start MS         the mall's clock starts there and does not wait (with --out: 2026)\n"
+        "  --seed N           the same seed gives the same events (default 1)\n"
+        "  --products N       default 3000; --visitors N: default 100 times the rate\n"
+        "  --duplicates X     share of events sent twice (default .01)\n"
+        "  --double-clicks X  share of views clicked twice (default .02)\n"
+        "  --bots X           share of visitors who are none (default .002)\n"
+        "  --cut-off X        share of records cut off in the middle (default .001)\n"
+        "  --wire W           json (default), avro or confluent\n"
+        "  --no-catalogue     don't send the products first\n"
+        "  --measure          also read the lists and report the time from event to list\n",
+    .order = 6,
+    .run = simulate_command,
+};
