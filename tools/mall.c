@@ -8,9 +8,12 @@
 #define TITLE_BYTES 80
 #define ID_BYTES 24
 #define RECENT 6
+#define CLICKS_MAX 4096
+#define SECOND_CLICK_MS 120
 #define CART_MAX 5
 #define THINK_S 15.0 /* between two events of a session, on average */
 #define SESSION_EVENTS 8.0
+#define WARM_UP_MS 300000 /* before the start, so that sessions are under way at it */
 
 /* ---- what there is to buy ---- */
 
@@ -86,6 +89,12 @@ struct visitor_state {
     uint32_t cart_count;
 };
 
+/* A double click on its way. */
+struct second_click {
+    int64_t time_ms;
+    uint32_t visitor, product;
+};
+
 struct mall {
     struct mall_settings settings;
     uint64_t random;
@@ -99,7 +108,9 @@ struct mall {
     struct event event; /* the one handed out last */
     struct event_item items[CART_MAX];
     char event_id[32], visitor_id[24], user_id[24], session_id[40], transaction_id[40], term[64];
-    bool repeat, click_again;
+    bool repeat;
+    struct second_click clicks[CLICKS_MAX]; /* a ring, by time */
+    uint32_t click_first, click_count;
 };
 
 /* ---- chance ---- */
@@ -184,7 +195,10 @@ static void invite_visitor(struct mall *mall, uint32_t index)
     visitor->bargains = (float)uniform(mall);
     visitor->bot = uniform(mall) < mall->settings.bots;
     visitor->known = uniform(mall) < 0.4;
-    visitor->next_ms = mall->settings.start_ms + (int64_t)(uniform(mall) * mall->pause_s * 1000);
+    double session_s = SESSION_EVENTS * THINK_S;
+    bool inside = uniform(mall) * (mall->pause_s + session_s) < session_s;
+    double wait_s = inside ? uniform(mall) * session_s : exponential(mall, mall->pause_s);
+    visitor->next_ms = mall->settings.start_ms - WARM_UP_MS + (int64_t)(wait_s * 1000);
 }
 
 /* ---- the heap of who is next ---- */
@@ -344,7 +358,7 @@ static void fill_item(struct mall *mall, struct event_item *item, uint32_t index
         item->discount = round((product->original_price - product->price) * 100) / 100;
 }
 
-static void begin_event(struct mall *mall, uint32_t index, enum event_type type)
+static void begin_event(struct mall *mall, uint32_t index, enum event_type type, int64_t time_ms)
 {
     struct visitor_state *visitor = &mall->visitors[index];
     struct event *event = &mall->event;
@@ -363,7 +377,7 @@ static void begin_event(struct mall *mall, uint32_t index, enum event_type type)
         snprintf(mall->user_id, sizeof mall->user_id, "u%06u", index);
         event->user_id = bytes_text(mall->user_id);
     }
-    event->event_time_ms = visitor->next_ms;
+    event->event_time_ms = time_ms;
     event->items = mall->items;
 }
 
@@ -371,7 +385,7 @@ static void do_search(struct mall *mall, uint32_t index)
 {
     struct visitor_state *visitor = &mall->visitors[index];
     const struct category *category = &categories[visitor->favourite_categories[below(mall, 3)]];
-    begin_event(mall, index, EVENT_SEARCH);
+    begin_event(mall, index, EVENT_SEARCH, visitor->next_ms);
     snprintf(mall->term, sizeof mall->term, "%s %s", colours[visitor->favourite_colour],
              category->noun);
     for (char *at = mall->term; *at; at++)
@@ -380,24 +394,31 @@ static void do_search(struct mall *mall, uint32_t index)
     mall->event.result_count = 20 + below(mall, 200);
 }
 
+static void show_page(struct mall *mall, uint32_t index, uint32_t product, int64_t time_ms)
+{
+    begin_event(mall, index, EVENT_VIEW, time_ms);
+    fill_item(mall, &mall->items[0], product);
+    mall->event.item_count = 1;
+}
+
 static void do_view(struct mall *mall, uint32_t index)
 {
     struct visitor_state *visitor = &mall->visitors[index];
     uint32_t product = choose_product(mall, visitor);
     if (visitor->bot)
         product = below(mall, mall->settings.products);
-    begin_event(mall, index, EVENT_VIEW);
-    fill_item(mall, &mall->items[0], product);
-    mall->event.item_count = 1;
+    show_page(mall, index, product, visitor->next_ms);
     look_at(visitor, product);
-    mall->click_again = uniform(mall) < mall->settings.double_clicks;
+    if (uniform(mall) < mall->settings.double_clicks && mall->click_count < CLICKS_MAX)
+        mall->clicks[(mall->click_first + mall->click_count++) % CLICKS_MAX] =
+            (struct second_click){visitor->next_ms + SECOND_CLICK_MS, index, product};
 }
 
 static void do_cart(struct mall *mall, uint32_t index)
 {
     struct visitor_state *visitor = &mall->visitors[index];
     uint32_t product = visitor->recent[visitor->recent_count - 1];
-    begin_event(mall, index, EVENT_CART);
+    begin_event(mall, index, EVENT_CART, visitor->next_ms);
     mall->event.action = CART_ADD;
     fill_item(mall, &mall->items[0], product);
     mall->event.item_count = 1;
@@ -408,7 +429,7 @@ static void do_purchase(struct mall *mall, uint32_t index)
 {
     struct visitor_state *visitor = &mall->visitors[index];
     double value = 0;
-    begin_event(mall, index, EVENT_PURCHASE);
+    begin_event(mall, index, EVENT_PURCHASE, visitor->next_ms);
     for (uint32_t i = 0; i < visitor->cart_count; i++) {
         fill_item(mall, &mall->items[i], visitor->cart[i]);
         value += mall->items[i].price;
@@ -447,15 +468,19 @@ static void act(struct mall *mall, uint32_t index)
 
 void mall_next(struct mall *mall, struct event *ret_event)
 {
+    const struct second_click *click = &mall->clicks[mall->click_first];
+    while (mall->visitors[mall->heap[0]].next_ms < mall->settings.start_ms) {
+        act(mall, mall->heap[0]);
+        sink(mall, 0);
+        mall->click_count = 0;
+    }
     if (mall->repeat) {
         mall->repeat = false; /* the same again: a retried send */
-    } else if (mall->click_again) {
-        mall->click_again = false;
-        snprintf(mall->event_id, sizeof mall->event_id, "e%llu-%llu",
-                 (unsigned long long)mall->settings.seed,
-                 (unsigned long long)mall->event_number++);
-        mall->event.event_id = bytes_text(mall->event_id);
-        mall->event.event_time_ms += 120;
+    } else if (mall->click_count > 0 &&
+               click->time_ms <= mall->visitors[mall->heap[0]].next_ms) {
+        show_page(mall, click->visitor, click->product, click->time_ms);
+        mall->click_first = (mall->click_first + 1) % CLICKS_MAX;
+        mall->click_count--;
     } else {
         act(mall, mall->heap[0]);
         sink(mall, 0);
