@@ -7,6 +7,9 @@
  *     FAMILY_MODEL     table(1) ...                          see state/model.h
  *     FAMILY_OFFSETS   table(1) partition(4, BE) topic       value: next offset (8, LE)
  *
+ * A process has two stores on disk: one for visitors and the inputs' offsets, one for the model,
+ * whose large writes would hold the visitors' small ones up.
+ *
  * A batch holds new values together with the offsets that they stand for; that is what makes the
  * store recoverable: it is never ahead of Kafka, and knows how far it is behind. */
 #ifndef WEFT_STATE_STORE_H

@@ -1,7 +1,7 @@
 /* The store on disk. The only file that includes RocksDB.
  *
- * One database a process: RocksDB's C API has no write buffer manager that many could share. The
- * log is written but not synced at each batch: a crash of the process loses nothing, a crash of
+ * Not one database a partition: RocksDB's C API has no write buffer manager that many could share.
+ * The log is written but not synced at each batch: a crash of the process loses nothing, a crash of
  * the machine loses what the changelog brings back. */
 #include "state/store.h"
 

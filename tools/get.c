@@ -223,10 +223,12 @@ static int get_visitor(struct get *get, struct bytes id)
 
 /* ---- the model ---- */
 
-static enum verdict open_store(struct get *get, struct store **ret_store, struct error *error)
+/* `part`: visitors or model. */
+static enum verdict open_store(struct get *get, const char *part, struct store **ret_store,
+                               struct error *error)
 {
     char path[2 * CONFIG_TEXT_MAX];
-    snprintf(path, sizeof path, "%s/db", get->config.state_dir);
+    snprintf(path, sizeof path, "%s/%s", get->config.state_dir, part);
     return store_rocksdb_open(path, true, ret_store, error);
 }
 
@@ -235,7 +237,7 @@ static enum verdict load_model(struct get *get, struct model *model, struct erro
 {
     if (strcmp(get->from, "state") == 0) {
         struct store *store;
-        enum verdict verdict = open_store(get, &store, error);
+        enum verdict verdict = open_store(get, "model", &store, error);
         if (verdict != VERDICT_OK)
             return verdict;
         verdict = model_load(model, store, error);
@@ -377,7 +379,7 @@ static int get_table(struct get *get, const char *table, int count, char **files
         verdict = dump_changelog(get, &error);
     } else {
         struct store *store;
-        verdict = open_store(get, &store, &error);
+        verdict = open_store(get, "visitors", &store, &error);
         if (verdict == VERDICT_OK) {
             verdict = dump_visitors(store, stdout, &error);
             store->free(store);

@@ -34,6 +34,7 @@ struct simulate {
     struct progress progress;
     uint64_t sent, cut;
     uint64_t random;
+    int64_t shift_ms; /* from the mall's clock to the wall clock, which went on while it opened */
 };
 
 static bool should_cut(struct simulate *sim)
@@ -89,9 +90,8 @@ static enum verdict send_catalogue(struct simulate *sim, struct error *error)
     return verdict;
 }
 
-/* In live mode the mall's clock is the wall clock: waits for the event's time, and gives it the
- * time at which it is really sent. */
-static bool await_time(struct simulate *sim, struct event *event)
+/* In live mode the mall's clock is the wall clock: waits for the event's time. */
+static bool await_time(struct simulate *sim, const struct event *event)
 {
     while (sim->live && !atomic_load(&command_interrupted)) {
         int64_t left_ms = event->event_time_ms - clock_now_ms();
@@ -113,7 +113,13 @@ static enum verdict run(struct simulate *sim, struct error *error)
                            : INT64_MAX;
     while (verdict == VERDICT_OK && (sim->events == 0 || sim->sent < sim->events)) {
         mall_next(sim->mall, &event);
-        if (event.event_time_ms > until_ms || !await_time(sim, &event))
+        if (event.event_time_ms > until_ms)
+            break;
+        if (sim->live && sim->sent == 0)
+            sim->shift_ms =
+                clock_now_ms() - (int64_t)(sim->history_s * 1000) - event.event_time_ms;
+        event.event_time_ms += sim->shift_ms;
+        if (!await_time(sim, &event))
             break;
         verdict = send_event(sim, &event, error);
         if (sim->sent % 256 == 0 && sim->producer)

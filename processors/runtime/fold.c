@@ -25,12 +25,12 @@ static enum verdict open_log(struct fold *fold, struct error *error)
     struct run *run = fold->run;
     int64_t low, high;
     enum verdict verdict =
-        store_get_offset(run->store, 'm', fold->topic, 0, &fold->next, error);
+        store_get_offset(run->model_store, 'm', fold->topic, 0, &fold->next, error);
     if (verdict == VERDICT_SKIP) {
         fold->next = 0;
         verdict = VERDICT_OK;
     } else if (verdict == VERDICT_OK) {
-        verdict = model_load(run->model, run->store, error);
+        verdict = model_load(run->model, run->model_store, error);
     }
     fold->saved = fold->next;
     if (verdict != VERDICT_OK)
@@ -112,7 +112,7 @@ static enum verdict save(struct fold *fold, struct error *error)
         return VERDICT_OK;
     model_save(fold->run->model, &batch);
     batch_put_offset(&batch, 'm', fold->topic, 0, fold->next);
-    enum verdict verdict = fold->run->store->write(fold->run->store, &batch, error);
+    enum verdict verdict = fold->run->model_store->write(fold->run->model_store, &batch, error);
     fold->saved = fold->next;
     int64_t now_us = clock_monotonic_us();
     int64_t pause_us = fold->run->config->model_save_ms * 1000;
@@ -189,6 +189,7 @@ void *fold_thread(void *argument)
         .started_us = clock_monotonic_us(),
     };
     struct error error = {0};
+    pthread_setname_np(pthread_self(), "model");
     if (run_fold(&fold, &error) != VERDICT_OK)
         run_fail(run, "model", &error);
     if (fold.reader) {

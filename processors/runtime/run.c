@@ -90,9 +90,12 @@ static enum verdict open_state(struct process *process, struct error *error)
     enum verdict verdict = make_folder(process->config.state_dir, error);
     if (verdict == VERDICT_OK)
         verdict = name_instance(process, error);
-    snprintf(path, sizeof path, "%s/db", process->config.state_dir);
+    snprintf(path, sizeof path, "%s/visitors", process->config.state_dir);
     if (verdict == VERDICT_OK)
         verdict = store_rocksdb_open(path, false, &process->run.store, error);
+    snprintf(path, sizeof path, "%s/model", process->config.state_dir);
+    if (verdict == VERDICT_OK)
+        verdict = store_rocksdb_open(path, false, &process->run.model_store, error);
     return verdict;
 }
 
@@ -229,6 +232,8 @@ static void finish(struct process *process)
     model_free(process->run.model);
     if (process->run.store)
         process->run.store->free(process->run.store);
+    if (process->run.model_store)
+        process->run.model_store->free(process->run.model_store);
 }
 
 static int run_command(const struct command *command, int argc, char **argv)

@@ -23,7 +23,8 @@ struct run {
     struct topology topology;
     int32_t partitions;
     char instance[CONFIG_TEXT_MAX]; /* static member's name, start of the transactional ids */
-    struct store *store;            /* thread-safe */
+    struct store *store;            /* of visitors and offsets; thread-safe */
+    struct store *model_store;      /* of the model, apart, so that large writes hold nobody up */
     struct model *model;            /* under its locks; written by the fold only */
     atomic_bool stop;               /* somebody asked for it */
     atomic_bool failed;             /* a thread met a fatal error and has logged it */

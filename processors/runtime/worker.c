@@ -362,9 +362,31 @@ static void close_batch(struct worker *worker)
     worker->turn = (worker->turn + 1) % PRODUCERS;
 }
 
+/* When the parts of a commit ended; for the debug log. */
+struct commit_times {
+    int64_t began_us, closed_us, flushed_us, ended_us;
+};
+
+static void log_commit(const struct worker *worker, const struct commit_times *times)
+{
+    if (log_level_wanted() < LOG_LEVEL_DEBUG)
+        return;
+    int64_t now_us = clock_monotonic_us();
+    log_line(LOG_LEVEL_DEBUG, worker->name,
+             "commit: %llu records, %lld us since the last; lists and changelog %lld us, flush "
+             "%lld, end %lld, store %lld",
+             (unsigned long long)worker->batch_records,
+             (long long)(now_us - worker->committed_us),
+             (long long)(times->closed_us - times->began_us),
+             (long long)(times->flushed_us - times->closed_us),
+             (long long)(times->ended_us - times->flushed_us),
+             (long long)(now_us - times->ended_us));
+}
+
 /* Steps 2 to 6. RETRY: start anew; FATAL: the store can't be written. */
 static enum verdict commit(struct worker *worker)
 {
+    struct commit_times times = {.began_us = clock_monotonic_us()};
     enum verdict verdict = pipeline_close(worker->pipeline, &worker->error);
     if (verdict == VERDICT_OK)
         verdict = write_changelog(worker);
@@ -374,15 +396,19 @@ static enum verdict commit(struct worker *worker)
         pipeline_committed(worker->pipeline); /* a second look found nothing new */
         return VERDICT_OK;
     }
+    times.closed_us = clock_monotonic_us();
     verdict = begin(worker); /* duplicates alone write nothing, but their offsets count */
     if (verdict == VERDICT_OK)
         verdict = flush(worker);
+    times.flushed_us = clock_monotonic_us();
     rd_kafka_topic_partition_list_t *offsets = batch_offsets(worker);
     if (verdict == VERDICT_OK && exactly_once(worker)) {
         verdict = end_transaction(worker, offsets);
+        times.ended_us = clock_monotonic_us();
         if (verdict == VERDICT_OK)
             verdict = write_store(worker, offsets);
     } else if (verdict == VERDICT_OK) {
+        times.ended_us = times.flushed_us;
         verdict = write_store(worker, offsets);
         if (verdict == VERDICT_OK)
             verdict = commit_plainly(worker, offsets);
@@ -390,6 +416,7 @@ static enum verdict commit(struct worker *worker)
     rd_kafka_topic_partition_list_destroy(offsets);
     if (verdict != VERDICT_OK)
         return verdict;
+    log_commit(worker, &times);
     worker->commits++;
     worker->restarts = 0;
     pipeline_committed(worker->pipeline);
@@ -828,6 +855,7 @@ void *worker_thread(void *argument)
 {
     struct worker *worker = argument;
     struct run *run = worker->run;
+    pthread_setname_np(pthread_self(), worker->name);
     while (!run_stops(run)) {
         enum verdict verdict = run_session(worker);
         if (verdict == VERDICT_OK)
