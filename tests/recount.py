@@ -1,0 +1,225 @@
+#!/usr/bin/env python3
+"""Recounts weft's tables from files of events, sharing no code with weft.
+
+    recount.py FILE (--visitor DUMP | --cooccurrence DUMP | --popularity DUMP)...
+
+FILE is REES46's CSV or the tsv with the header ts_ms user session kind item ..., plain or gzip.
+A DUMP is what `weft get table NAME` printed; '-' is standard input. Every row must be equal: the
+same visitors with the same activities, the same pairs with exactly the same weights. Prints what
+differs and 'N passed, N failed'; exits with 1 if anything differs.
+
+The rules, as the README states them: views of one item within double.click.ms (500) count once;
+sessions end after 30 minutes; of each kind a session's pairs up to 8 apart count 1/gap, weighted by
+2^(time / half-life) with 11 significant bits.
+"""
+
+import calendar
+import csv
+import gzip
+import json
+import sys
+import time
+from collections import defaultdict
+from fractions import Fraction
+
+SESSION_GAP_MS = 30 * 60 * 1000
+DOUBLE_CLICK_MS = 500
+ACTIVITIES_MAX = 64
+GAPS = 8
+RULES_HALF_LIFE_MS = 30 * 86400 * 1000
+POPULAR_HALF_LIFE_MS = 3 * 86400 * 1000
+KINDS = ("view", "cart", "purchase")
+
+
+def open_text(path):
+    raw = gzip.open(path, "rt", encoding="utf-8", newline="") if path.endswith(".gz") else open(
+        path, encoding="utf-8", newline="")
+    return raw
+
+
+def read_events(path):
+    """(time_ms, user, kind, item, price or None) of every usable line, in the file's order."""
+    with open_text(path) as lines:
+        header = next(lines).rstrip("\r\n")
+        if header.startswith("event_time,"):
+            for row in csv.reader(lines):
+                if len(row) != 9:
+                    continue
+                when = calendar.timegm(time.strptime(row[0], "%Y-%m-%d %H:%M:%S UTC")) * 1000
+                yield when, row[7], row[1], row[2], float(row[6]) if row[6] else None
+        else:
+            for line in lines:
+                row = line.rstrip("\r\n").split("\t")
+                kind = "refund" if row[3] == "return" else row[3]
+                yield int(row[0]), row[1], kind, row[4], float(row[7]) if row[7] else None
+
+
+ORDER = {"view": 0, "cart": 2, "purchase": 3, "refund": 7}
+
+
+def visitors_of(path):
+    """Each visitor's activities in the order of time, then kind, then the file's order."""
+    visitors = defaultdict(list)
+    for number, (when, user, kind, item, price) in enumerate(read_events(path)):
+        visitors[user].append((when, ORDER[kind], number, kind, item, price))
+    kept = {}
+    for user, activities in visitors.items():
+        activities.sort(key=lambda a: a[:3])
+        last_view = {}
+        keep = []
+        for when, _, _, kind, item, price in activities:
+            if kind == "view":
+                if item in last_view and when - last_view[item] < DOUBLE_CLICK_MS:
+                    continue
+                last_view[item] = when
+            keep.append((when, kind, item, price))
+        kept[user] = keep
+    return kept
+
+
+def growth(when, half_life):
+    """2^(when / half_life) as m * 2^k with 11 bits."""
+    k = when // half_life
+    m = round(2.0 ** ((when - k * half_life) / half_life) * 1024)
+    return m, k
+
+
+class Weight:
+    """A sum of whole numbers, each times a power of two."""
+
+    def __init__(self):
+        self.parts = defaultdict(int)
+
+    def add(self, units, m, k):
+        self.parts[k] += units * m
+
+    def value(self, reference, scale):
+        total = sum((Fraction(n) * Fraction(2) ** (k - reference) for k, n in self.parts.items()),
+                    Fraction(0))
+        return float(total / scale)
+
+
+def count_pairs(visitors):
+    pairs = defaultdict(lambda: [Weight(), Weight(), 0])
+    for activities in visitors.values():
+        recent = {kind: [] for kind in KINDS}
+        previous = None
+        for when, kind, item, _ in activities:
+            if previous is not None and when - previous > SESSION_GAP_MS:
+                recent = {k: [] for k in KINDS}
+            previous = when
+            if kind not in recent:
+                continue
+            m, k = growth(when, RULES_HALF_LIFE_MS)
+            for gap, earlier in enumerate(reversed(recent[kind][-GAPS:]), 1):
+                pair = pairs[kind, earlier, item]
+                pair[0].add(840 // gap, m, k)
+                if gap == 1:
+                    pair[1].add(840, m, k)
+                pair[2] = max(pair[2], when // 1000)
+            recent[kind].append(item)
+    return pairs
+
+
+def cooccurrence_rows(visitors):
+    rows = defaultdict(dict)
+    for (kind, earlier, later), pair in count_pairs(visitors).items():
+        rows[kind, "forward", earlier][later] = pair
+        rows[kind, "backward", later][earlier] = pair
+    result = {}
+    for key, entries in rows.items():
+        reference = max(pair[2] for pair in entries.values()) * 1000 // RULES_HALF_LIFE_MS
+        scale = 1024 * 840
+        total = Weight()
+        for pair in entries.values():
+            for k, n in pair[0].parts.items():
+                total.parts[k] += n
+        result[key] = (total.value(reference, scale),
+                       {item: (pair[0].value(reference, scale), pair[1].value(reference, scale),
+                               pair[2]) for item, pair in entries.items()})
+    return result
+
+
+def popularity_rows(visitors):
+    rows = defaultdict(lambda: [dict.fromkeys(KINDS, 0), Weight(), None])
+    for activities in visitors.values():
+        for when, kind, item, _ in activities:
+            if kind not in KINDS:
+                continue
+            row = rows[item]
+            row[0][kind] += 1
+            row[1].add(1, *growth(when, POPULAR_HALF_LIFE_MS))
+            row[2] = when if row[2] is None else max(row[2], when)
+    return {item: (counts["view"], counts["cart"], counts["purchase"],
+                   weight.value(last // POPULAR_HALF_LIFE_MS, 1024), last)
+            for item, (counts, weight, last) in rows.items()}
+
+
+def read_dump(path):
+    with (sys.stdin if path == "-" else open(path, encoding="utf-8")) as lines:
+        return [json.loads(line) for line in lines]
+
+
+def dumped_visitors(path):
+    rows = {}
+    for row in read_dump(path):
+        rows[row["visitor"]] = (row["accepted"], [
+            (a["time"], a["kind"], a["subject"], a.get("price")) for a in row["activities"]])
+    return rows
+
+
+def expected_visitors(visitors):
+    def single(price):  # as a 32-bit float prints with nine digits
+        import struct
+        if price is None:
+            return None
+        return float("%.9g" % struct.unpack("f", struct.pack("f", price))[0])
+
+    return {user: (len(activities), [(w, k, i, single(p)) for w, k, i, p in
+                                     activities[-ACTIVITIES_MAX:]])
+            for user, activities in visitors.items()}
+
+
+def dumped_cooccurrence(path):
+    return {(row["kind"], row["direction"], row["item"]):
+            (row["total"], {e["item"]: (e["weight"], e["one"], e["last"]) for e in row["entries"]})
+            for row in read_dump(path)}
+
+
+def dumped_popularity(path):
+    return {row["item"]: (row["view"], row["cart"], row["purchase"], row["recent"], row["last"])
+            for row in read_dump(path)}
+
+
+def compare(name, expected, found):
+    """Prints the first differences; returns (rows equal, rows different)."""
+    different = [key for key in expected.keys() | found.keys()
+                 if expected.get(key) != found.get(key)]
+    for key in sorted(different, key=str)[:5]:
+        print(f"{name} {key}:\n  expected {expected.get(key)}\n  found    {found.get(key)}")
+    return len(expected.keys() | found.keys()) - len(different), len(different)
+
+
+def main(arguments):
+    if len(arguments) < 3 or len(arguments) % 2 == 0:
+        sys.exit(__doc__)
+    visitors = visitors_of(arguments[0])
+    tables = {
+        "--visitor": lambda path: (expected_visitors(visitors), dumped_visitors(path)),
+        "--cooccurrence": lambda path: (cooccurrence_rows(visitors), dumped_cooccurrence(path)),
+        "--popularity": lambda path: (popularity_rows(visitors), dumped_popularity(path)),
+    }
+    passed = failed = 0
+    for option, path in zip(arguments[1::2], arguments[2::2]):
+        if option not in tables:
+            sys.exit(f"recount.py: no option {option}")
+        equal, different = compare(option[2:], *tables[option](path))
+        print(f"{option[2:]}: {equal} rows equal, {different} different")
+        passed += different == 0 and equal > 0
+        failed += different > 0 or equal == 0
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,121 @@
+/* `weft check`: a configuration, or files of events, before they are used. */
+#include "processors/runtime/command.h"
+#include "processors/runtime/topology.h"
+#include "tools/events.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#define REJECTIONS_SHOWN 10
+
+static void list_keys(void)
+{
+    for (size_t i = 0; i < config_key_count; i++)
+        printf("%s=%s\n    %s%s%s\n", config_keys[i].name, config_keys[i].fallback,
+               config_keys[i].help, config_keys[i].choices ? "; one of " : "",
+               config_keys[i].choices ? config_keys[i].choices : "");
+    printf("kafka.NAME=VALUE\n    handed to librdkafka as NAME; kafka.consumer.NAME and "
+           "kafka.producer.NAME only to its consumers or producers\n");
+}
+
+static void print_time(const char *label, int64_t ms)
+{
+    time_t seconds = (time_t)(ms / 1000);
+    struct tm utc;
+    char text[40];
+    gmtime_r(&seconds, &utc);
+    strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &utc);
+    printf("  %s %s UTC\n", label, text);
+}
+
+static int check_file(const struct command *command, const char *path, const char *format)
+{
+    struct event_file *file;
+    struct error error = {0};
+    struct arena arena = {0};
+    struct event event;
+    uint64_t types[EVENT_TYPES] = {0}, rejected = 0;
+    int64_t first_ms = INT64_MAX, last_ms = INT64_MIN;
+    enum read read;
+    if (event_file_open(path, format, &file, &error) != VERDICT_OK)
+        return command_fail(command, EXIT_FAILED, "%s", error.message);
+    while ((read = event_file_next(file, &arena, &event, &error)) == READ_EVENT ||
+           read == READ_REJECTED) {
+        if (read == READ_REJECTED) {
+            if (rejected++ < REJECTIONS_SHOWN)
+                printf("%s: %s\n", path, error.message);
+        } else {
+            types[event.type]++;
+            if (event.type < EVENT_PRODUCT && event.event_time_ms < first_ms)
+                first_ms = event.event_time_ms;
+            if (event.type < EVENT_PRODUCT && event.event_time_ms > last_ms)
+                last_ms = event.event_time_ms;
+        }
+        arena_clear(&arena);
+    }
+    printf("%s: format %s, %" PRIu64 " lines, %" PRIu64 " rejected\n", path,
+           event_file_format(file), event_file_lines(file), rejected);
+    for (int i = 0; i < EVENT_TYPES; i++)
+        if (types[i] > 0)
+            printf("  %-10s %" PRIu64 "\n", event_type_names[i], types[i]);
+    if (first_ms <= last_ms) {
+        print_time("from", first_ms);
+        print_time("to  ", last_ms);
+    }
+    event_file_close(file);
+    arena_release(&arena);
+    if (read == READ_FAILED)
+        return command_fail(command, EXIT_FAILED, "%s", error.message);
+    return rejected > 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int check_command(const struct command *command, int argc, char **argv)
+{
+    static const struct option options[] = {
+        COMMAND_OPTIONS,
+        {"keys", no_argument, NULL, 'k'},
+        {"format", required_argument, NULL, 'f'},
+        {NULL, 0, NULL, 0},
+    };
+    struct config config;
+    struct topology topology;
+    struct error error = {0};
+    const char *format = NULL;
+    int code;
+    config_init(&config);
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (option == 'k') {
+            list_keys();
+            return EXIT_DONE;
+        }
+        if (option == 'f')
+            format = optarg;
+        else if ((code = command_option(command, option, &config)) >= 0)
+            return code;
+    }
+    if (format && !event_format_known(format))
+        return command_fail(command, EXIT_USAGE, "there is no format '%s'", format);
+    if ((code = command_config(&config)) != EXIT_DONE)
+        return code;
+    if (topology_build(&config, &topology, &error) != VERDICT_OK)
+        return command_fail(command, EXIT_FAILED, "%s", error.message);
+    if (optind == argc)
+        printf("the configuration is good\n");
+    for (int i = optind; i < argc; i++) {
+        int one = check_file(command, argv[i], format);
+        code = one == EXIT_DONE ? code : one;
+    }
+    return code;
+}
+
+WEFT_COMMAND(check) = {
+    .name = "check",
+    .summary = "checks a configuration, or files of events",
+    .usage = "[OPTION]... [FILE]...\n\n" COMMAND_OPTIONS_HELP
+             "  --keys             list all keys with their defaults\n"
+             "  --format F         of FILEs; else guessed\n\n"
+             "Exits with 1 if a line would be rejected.\n",
+    .order = 8,
+    .run = check_command,
+};
