@@ -3,7 +3,8 @@
 
     recount.py FILE (--visitor DUMP | --cooccurrence DUMP | --popularity DUMP)...
 
-FILE is REES46's CSV or the tsv with the header ts_ms user session kind item ..., plain or gzip.
+FILE is REES46's CSV, the tsv with the header ts_ms user session kind item ..., or weft's JSON
+lines, plain or gzip.
 A DUMP is what `weft get table NAME` printed; '-' is standard input. Every row must be equal: the
 same visitors with the same activities, the same pairs with exactly the same weights. Prints what
 differs and 'N passed, N failed'; exits with 1 if anything differs.
@@ -37,44 +38,85 @@ def open_text(path):
     return raw
 
 
+CART_KINDS = {"add": "cart", "remove": "cart_remove", "update": "cart_update",
+              "clear": "cart_clear"}
+
+
+def price_of(text):
+    return float(text) if text else None
+
+
+def read_json_line(line):
+    """None for a line that is no event."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    kind = event.get("type")
+    if kind not in ("view", "search", "cart", "purchase"):
+        return None
+    if kind == "search":
+        subjects = [(event["search_term"], None)]
+    else:
+        items = [event["item"]] if kind == "view" else event.get("items", [])
+        subjects = [(item["item_id"], item.get("price")) for item in items] or [("", None)]
+    if kind == "cart":
+        kind = CART_KINDS[event["action"]]
+    if kind == "purchase" and event.get("status", "completed") != "completed":
+        kind = "refund"
+    user = event.get("user_id") or event["visitor_id"]
+    return event["event_time"], user, event["event_id"], kind, subjects
+
+
 def read_events(path):
-    """(time_ms, user, kind, item, price or None) of every usable line, in the file's order."""
+    """(time_ms, user, event_id or None, kind, [(subject, price or None)]) of every usable line."""
     with open_text(path) as lines:
         header = next(lines).rstrip("\r\n")
-        if header.startswith("event_time,"):
+        if header.startswith("{"):
+            yield from filter(None, map(read_json_line, [header, *lines]))
+        elif header.startswith("event_time,"):
             for row in csv.reader(lines):
                 if len(row) != 9:
                     continue
                 when = calendar.timegm(time.strptime(row[0], "%Y-%m-%d %H:%M:%S UTC")) * 1000
-                yield when, row[7], row[1], row[2], float(row[6]) if row[6] else None
+                yield when, row[7], None, row[1], [(row[2], price_of(row[6]))]
         else:
             for line in lines:
                 row = line.rstrip("\r\n").split("\t")
                 kind = "refund" if row[3] == "return" else row[3]
-                yield int(row[0]), row[1], kind, row[4], float(row[7]) if row[7] else None
+                yield int(row[0]), row[1], None, kind, [(row[4], price_of(row[7]))]
 
 
-ORDER = {"view": 0, "cart": 2, "purchase": 3, "refund": 7}
+# Of activities at the same moment: a page is looked at before it is bought from.
+ORDER = {"view": 0, "search": 1, "cart": 2, "purchase": 3, "cart_remove": 4, "cart_update": 5,
+         "cart_clear": 6, "refund": 7}
 
 
 def visitors_of(path):
     """Each visitor's activities in the order of time, then kind, then the file's order."""
     visitors = defaultdict(list)
-    for number, (when, user, kind, item, price) in enumerate(read_events(path)):
-        visitors[user].append((when, ORDER[kind], number, kind, item, price))
-    kept = {}
-    for user, activities in visitors.items():
-        activities.sort(key=lambda a: a[:3])
-        last_view = {}
-        keep = []
-        for when, _, _, kind, item, price in activities:
-            if kind == "view":
-                if item in last_view and when - last_view[item] < DOUBLE_CLICK_MS:
-                    continue
-                last_view[item] = when
-            keep.append((when, kind, item, price))
-        kept[user] = keep
-    return kept
+    known = set()
+    for when, user, event_id, kind, subjects in read_events(path):
+        if event_id is not None:
+            if (user, event_id) in known:
+                continue
+            known.add((user, event_id))
+        visitors[user].append((when, ORDER[kind], kind, subjects))
+    return {user: drop_double_clicks(sorted(events, key=lambda e: e[:2]))
+            for user, events in visitors.items()}
+
+
+def drop_double_clicks(events):
+    last_view = {}
+    keep = []
+    for when, _, kind, subjects in events:
+        if kind == "view":
+            item = subjects[0][0]
+            if item in last_view and when - last_view[item] < DOUBLE_CLICK_MS:
+                continue
+            last_view[item] = when
+        keep.extend((when, kind, subject, price) for subject, price in subjects)
+    return keep
 
 
 def growth(when, half_life):

@@ -299,14 +299,12 @@ static int get_item(struct get *get, struct bytes id)
 
 /* ---- tables ---- */
 
-static int dump_model(struct get *get, const struct model *model, const char *table)
+static void dump_model(const struct model *model, const char *table)
 {
     if (strcmp(table, "cooccurrence") == 0)
         dump_cooccurrence(model, stdout);
     else
         dump_popularity(model, stdout);
-    (void)get;
-    return EXIT_DONE;
 }
 
 
@@ -339,21 +337,39 @@ static enum verdict dump_changelog(struct get *get, struct error *error)
     return verdict;
 }
 
+struct printer {
+    struct driver_sink sink;
+    FILE *to;
+};
+
+static void print_list(struct driver_sink *sink, enum output output, struct bytes key,
+                       struct bytes value)
+{
+    FILE *to = ((struct printer *)(void *)sink)->to;
+    (void)key;
+    if (output != OUTPUT_RECOMMENDATIONS)
+        return;
+    fwrite(value.at, 1, value.size, to);
+    fputc('\n', to);
+}
+
 static int dump_driver(struct get *get, const char *table, int count, char **files)
 {
+    struct printer printer = {.sink.written = print_list, .to = stdout};
+    bool lists = strcmp(table, "lists") == 0;
     struct driver *driver = NULL;
     struct wire_format wire;
     struct feed feed;
     struct error error = {0};
     enum verdict verdict = wire_init(&wire, get->wire, &get->config, &get->topology, &error);
     if (verdict == VERDICT_OK)
-        verdict = driver_new(&get->config, false, NULL, &driver, &error);
+        verdict = driver_new(&get->config, lists, lists ? &printer.sink : NULL, &driver, &error);
     if (verdict == VERDICT_OK)
         verdict = feed_files(driver, &wire, get->format, count, files, &feed, &error);
     if (verdict == VERDICT_OK && strcmp(table, "visitor") == 0)
         verdict = dump_visitors(driver_store(driver), stdout, &error);
-    else if (verdict == VERDICT_OK)
-        dump_model(get, driver_model(driver), table);
+    else if (verdict == VERDICT_OK && !lists)
+        dump_model(driver_model(driver), table);
     driver_free(driver);
     return verdict == VERDICT_OK ? EXIT_DONE
                                  : command_fail(get->command, EXIT_FAILED, "%s", error.message);
@@ -363,17 +379,21 @@ static int get_table(struct get *get, const char *table, int count, char **files
 {
     struct error error = {0};
     enum verdict verdict = VERDICT_OK;
-    if (strcmp(table, "visitor") != 0 && strcmp(table, "cooccurrence") != 0 &&
+    bool files_only = strcmp(table, "lists") == 0;
+    if (!files_only && strcmp(table, "visitor") != 0 && strcmp(table, "cooccurrence") != 0 &&
         strcmp(table, "popularity") != 0)
         return command_fail(get->command, EXIT_USAGE,
-                            "there is no table '%s': visitor, cooccurrence, popularity", table);
+                            "there is no table '%s': visitor, cooccurrence, popularity, lists",
+                            table);
+    if (files_only && strcmp(get->from, "files") != 0)
+        return command_fail(get->command, EXIT_USAGE, "lists can be had --from files only");
     if (strcmp(get->from, "files") == 0)
         return dump_driver(get, table, count, files);
     if (strcmp(table, "visitor") != 0) {
         struct model *model = model_new(&get->config.settings.model);
         verdict = load_model(get, model, &error);
         if (verdict == VERDICT_OK)
-            dump_model(get, model, table);
+            dump_model(model, table);
         model_free(model);
     } else if (strcmp(get->from, "topics") == 0) {
         verdict = dump_changelog(get, &error);
@@ -443,7 +463,7 @@ WEFT_COMMAND(get) = {
     .usage =
         "visitor ID [OPTION]...\n"
         "       weft get item ID [OPTION]...\n"
-        "       weft get table visitor|cooccurrence|popularity [OPTION]... [FILE]...\n\n"
+        "       weft get table visitor|cooccurrence|popularity|lists [OPTION]... [FILE]...\n\n"
         COMMAND_OPTIONS_HELP
         "  --json             the visitor's record as it is in the topic\n"
         "  --from state       item, table: from state.dir (default; may run beside weft run)\n"

@@ -62,6 +62,7 @@ enum verdict driver_new(const struct config *config, bool lists, struct driver_s
         driver_free(driver);
         return verdict;
     }
+    pipeline_look_once(driver->pipeline);
     pipeline_context(driver->pipeline)->now_ms = clock_now_ms();
     *ret_driver = driver;
     return VERDICT_OK;

@@ -38,6 +38,7 @@ struct pipeline {
     struct look *looks; /* a ring, in the order in which they came */
     size_t look_first, look_count;
     bool trust_keys;
+    bool look_once;
 };
 
 static enum verdict learn_file(struct pipeline *pipeline, const char *folder, const char *name,
@@ -185,7 +186,7 @@ enum verdict pipeline_event(struct pipeline *pipeline, struct record *record,
 
 static void wait_for_look(struct pipeline *pipeline, const struct visitor *visitor, int tries)
 {
-    if (tries >= LOOK_TRIES_MAX || pipeline->look_count == LOOKS_MAX)
+    if (pipeline->look_once || tries >= LOOK_TRIES_MAX || pipeline->look_count == LOOKS_MAX)
         return;
     struct look *look =
         &pipeline->looks[(pipeline->look_first + pipeline->look_count++) % LOOKS_MAX];
@@ -197,6 +198,11 @@ static void wait_for_look(struct pipeline *pipeline, const struct visitor *visit
         .key = memory_text(visitor_key(visitor)),
         .key_size = visitor->key_size,
     };
+}
+
+void pipeline_look_once(struct pipeline *pipeline)
+{
+    pipeline->look_once = true;
 }
 
 int64_t pipeline_next_look_us(const struct pipeline *pipeline)

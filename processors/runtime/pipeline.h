@@ -31,7 +31,9 @@ enum verdict pipeline_event(struct pipeline *pipeline, struct record *record,
  * not fill are looked at again in later batches, a few times, at growing distance. */
 enum verdict pipeline_close(struct pipeline *pipeline, struct error *error);
 
-/* Whether a visitor waits for a second look now, and when the next one will (INT64_MAX: none). */
+/* Second looks go by the clock: a driver that must be deterministic turns them off. */
+void pipeline_look_once(struct pipeline *pipeline);
+/* When the next second look is due, by the monotonic clock; INT64_MAX: none waits. */
 int64_t pipeline_next_look_us(const struct pipeline *pipeline);
 
 /* The outcome of the batch; counts of an aborted one are taken back. */
