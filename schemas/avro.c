@@ -428,7 +428,9 @@ static bool run_array(struct run *r, const struct node *n, char *base, int depth
 static bool run_enum(struct run *r, const struct node *n, char *base)
 {
     int64_t index = avro_get_long(&r->reader);
-    if (r->reader.failed || index < 0 || index >= n->size)
+    if (r->reader.failed)
+        return run_fail(r, "it is cut off");
+    if (index < 0 || index >= n->size)
         return run_fail(r, "an enum outside its symbols");
     if (n->field == NULL)
         return true;
@@ -443,7 +445,9 @@ static bool run_enum(struct run *r, const struct node *n, char *base)
 static bool run_union(struct run *r, const struct node *n, char *base, int depth)
 {
     int64_t branch = avro_get_long(&r->reader);
-    if (r->reader.failed || branch < 0 || branch >= (int64_t)n->child_count)
+    if (r->reader.failed)
+        return run_fail(r, "it is cut off");
+    if (branch < 0 || branch >= (int64_t)n->child_count)
         return run_fail(r, "a union outside its branches");
     return run_node(r, n->children[branch], base, depth + 1);
 }

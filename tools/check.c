@@ -1,6 +1,7 @@
 /* `weft check`: a configuration, or files of events, before they are used. */
 #include "processors/runtime/command.h"
 #include "processors/runtime/topology.h"
+#include "schemas/codec.h"
 #include "tools/events.h"
 
 #include <inttypes.h>
@@ -76,6 +77,7 @@ static int check_command(const struct command *command, int argc, char **argv)
         COMMAND_OPTIONS,
         {"keys", no_argument, NULL, 'k'},
         {"format", required_argument, NULL, 'f'},
+        {"fingerprint", required_argument, NULL, 'p'},
         {NULL, 0, NULL, 0},
     };
     struct config config;
@@ -87,6 +89,12 @@ static int check_command(const struct command *command, int argc, char **argv)
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (option == 'k') {
             list_keys();
+            return EXIT_DONE;
+        }
+        if (option == 'p') {
+            if (schema_text(optarg).at == NULL)
+                return command_fail(command, EXIT_USAGE, "there is no schema '%s'", optarg);
+            printf("%016" PRIx64 "\n", schema_fingerprint(optarg));
             return EXIT_DONE;
         }
         if (option == 'f')
@@ -114,7 +122,9 @@ WEFT_COMMAND(check) = {
     .summary = "checks a configuration, or files of events",
     .usage = "[OPTION]... [FILE]...\n\n" COMMAND_OPTIONS_HELP
              "  --keys             list all keys with their defaults\n"
-             "  --format F         of FILEs; else guessed\n\n"
+             "  --format F         of FILEs; else guessed\n"
+             "  --fingerprint S    print the fingerprint of schema S (view, cart, ...), which\n"
+             "                     Avro's single-object encoding carries\n\n"
              "Exits with 1 if a line would be rejected.\n",
     .order = 8,
     .run = check_command,

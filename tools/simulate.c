@@ -65,9 +65,8 @@ static enum verdict send_event(struct simulate *sim, const struct event *event,
     }
     if (sim->latency && !cut)
         latency_sent(sim->latency, event_visitor(event), event->event_time_ms);
-    return client_send(sim->producer, sim->topology.topics[event->type], -1,
-                       event->event_time_ms, event_visitor(event), buffer_bytes(&sim->scratch),
-                       error);
+    return client_send(sim->producer, sim->topology.topics[event->type], -1, event_visitor(event),
+                       buffer_bytes(&sim->scratch), error);
 }
 
 static enum verdict send_catalogue(struct simulate *sim, struct error *error)

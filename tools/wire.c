@@ -60,14 +60,13 @@ enum verdict wire_send(struct client_producer *producer, const struct topology *
     buffer_clear(scratch);
     if (event->type == EVENT_PRODUCT) {
         wire_write(&json, event, scratch);
-        return client_send(producer, topology->topics[TOPIC_PRODUCT], -1, 0, event->item_id,
+        return client_send(producer, topology->topics[TOPIC_PRODUCT], -1, event->item_id,
                            buffer_bytes(scratch), error);
     }
     if (event->type >= INPUT_TOPICS)
         return error_set(error, VERDICT_SKIP, "records of type %s have no topic yet",
                          event_type_names[event->type]);
     wire_write(format, event, scratch);
-    int64_t time_ms = event->event_time_ms > 0 ? event->event_time_ms : 0;
-    return client_send(producer, topology->topics[event->type], -1, time_ms, event_visitor(event),
+    return client_send(producer, topology->topics[event->type], -1, event_visitor(event),
                        buffer_bytes(scratch), error);
 }

@@ -79,15 +79,13 @@ static rd_kafka_topic_t *topic_handle(struct client_producer *producer, const ch
 }
 
 enum verdict client_send(struct client_producer *producer, const char *topic, int32_t partition,
-                         int64_t time_ms, struct bytes key, struct bytes value,
-                         struct error *error)
+                         struct bytes key, struct bytes value, struct error *error)
 {
     rd_kafka_topic_t *handle = topic_handle(producer, topic);
     for (;;) {
         rd_kafka_resp_err_t err = rd_kafka_producev(
             producer->rk, RD_KAFKA_V_RKT(handle), RD_KAFKA_V_PARTITION(partition),
-            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_TIMESTAMP(time_ms),
-            RD_KAFKA_V_KEY(key.at, key.size),
+            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.at, key.size),
             RD_KAFKA_V_VALUE((void *)(uintptr_t)value.at, value.size), RD_KAFKA_V_END);
         if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
             return VERDICT_OK;

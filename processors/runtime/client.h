@@ -25,11 +25,11 @@ struct client_producer *client_producer_new(const struct config *config, struct 
 /* Waits up to 10 s for what is under way; what is left then is lost. */
 void client_producer_free(struct client_producer *producer);
 
-/* Sends one record; key and value are copied. partition -1: by the key, as Java producers do.
+/* Sends one record; key and value are copied. partition -1: by the key, as Java producers do. Its
+ * Kafka timestamp is now, whatever time the event has: retention goes by it.
  * Waits while the queue is full. SKIP: the record can't be sent (too large). */
 enum verdict client_send(struct client_producer *producer, const char *topic, int32_t partition,
-                         int64_t time_ms, struct bytes key, struct bytes value,
-                         struct error *error);
+                         struct bytes key, struct bytes value, struct error *error);
 /* Lets librdkafka work. Returns how many records are under way. */
 size_t client_producer_poll(struct client_producer *producer, int timeout_ms);
 /* RETRY: not all was delivered within the time, or some failed. */

@@ -154,7 +154,7 @@ static void report(struct process *process, bool last)
     log_line(LOG_LEVEL_INFO, "metrics", "%.*s", (int)text.size, text.at);
     if (process->metrics) {
         client_send(process->metrics, process->run.topology.topics[TOPIC_METRICS], 0,
-                    clock_now_ms(), bytes_of(NULL, 0), buffer_bytes(&text), &error);
+                    bytes_of(NULL, 0), buffer_bytes(&text), &error);
         client_producer_poll(process->metrics, 0);
     }
     if (process->metrics_file) {

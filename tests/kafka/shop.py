@@ -147,7 +147,7 @@ class Shop:
     def total(self, name):
         return sum((self.metrics(i) or {}).get(name, 0) for i in self.processes)
 
-    def settle(self, read=None, timeout=120):
+    def settle(self, read=None, timeout=60):
         """Waits until that many records are read, or else until no more come, and until the model
         has folded what was written and all second looks are over or rare."""
         deadline = time.time() + timeout
@@ -157,7 +157,7 @@ class Shop:
             now = (self.total("read"), self.total("folded"), self.total("interactions"))
             if now != last:
                 last, since = now, time.time()
-            elif time.time() - since > 1.5 and (read is None or now[0] >= read):
+            elif time.time() - since > 1 and (read is None or now[0] >= read):
                 return
             time.sleep(0.1)
         raise RuntimeError(f"{self.name} does not settle: {last}, wanted {read}: {self.log_end()}")
@@ -191,12 +191,12 @@ class Shop:
 
     def kcat(self, topic, template="%s\\n", *more):
         out = subprocess.run(["kcat", "-C", "-q", "-e", "-b", self.address, "-t", topic, "-X",
-                              "isolation.level=read_committed", "-f", template, *more],
+                              "isolation.level=read_committed", "-X", "fetch.wait.max.ms=10", "-f", template, *more],
                              capture_output=True, check=True)
         return out.stdout
 
-    def produce(self, topic, key, value, headers=()):
-        """One record as it is, bytes and all."""
+    def produce(self, topic, key, value):
+        """One record as it is, bytes and all; it is not empty."""
         path = os.path.join(self.folder, "record")
         with open(path, "wb") as file:
             file.write(value)
@@ -204,8 +204,16 @@ class Shop:
                      "message.max.bytes=20000000", "-X", "topic.partitioner=murmur2_random"]
         if key is not None:
             arguments += ["-k", key]
-        subprocess.run([*arguments, path] if value else [*arguments, "/dev/null"], check=True,
-                       stdin=subprocess.DEVNULL)
+        subprocess.run([*arguments, path], check=True, stdin=subprocess.DEVNULL)
+
+    def lag(self):
+        """Records of the inputs behind the group's offsets, by Kafka's own tool."""
+        out = subprocess.run([os.path.join(ROOT, "tools", "kafka"), "tool",
+                              "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+                              "--bootstrap-server", self.address, "--describe", "--group",
+                              self.name], capture_output=True, text=True).stdout
+        rows = [line.split() for line in out.splitlines() if line.startswith(self.name + " ")]
+        return sum(int(row[5]) for row in rows if row[5] != "-") if rows else -1
 
     def size(self, topic):
         """Records of a topic that were committed, compacted ones left out."""

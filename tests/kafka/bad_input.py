@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+"""Records that can't be used, each sent to Apache Kafka: they are in the dead-letter topic, byte for
+byte, with where they came from and why; everything else is processed. Needs kcat, and what
+tools/kafka needs."""
+
+import json
+import struct
+import subprocess
+import sys
+import time
+
+from shop import Checks, Kafka, Shop, weft
+
+NOW = int(time.time() * 1000)
+
+
+def view(**changes):
+    event = {"event_id": "x", "visitor_id": "v", "event_time": NOW, "item": {"item_id": "i"}}
+    event.update(changes)
+    return json.dumps(event).encode()
+
+
+def cart(items, **changes):
+    event = {"event_id": "x", "visitor_id": "v", "event_time": NOW, "action": "add",
+             "items": items}
+    event.update(changes)
+    return json.dumps(event).encode()
+
+
+def avro_view(fingerprint, price=None, cut=0):
+    """A view as Avro in single-object encoding."""
+    text = lambda t: bytes([2 * len(t)]) + t.encode()
+    zigzag = b""
+    n = NOW << 1
+    while n >= 128:
+        zigzag += bytes([n & 127 | 128])
+        n >>= 7
+    zigzag += bytes([n])
+    body = text("x") + text("v") + b"\0\0" + zigzag + b"\0\0\0\1\0\0\0\0" + text("i") + b"\0"
+    body += b"\0" if price is None else b"\2" + struct.pack("<d", price)
+    body += b"\0\0\2\0\0" + b"\0"
+    record = b"\xc3\x01" + int(fingerprint, 16).to_bytes(8, "little") + body
+    return record[:len(record) - cut] if cut else record
+
+
+# name, topic, key, bytes, what the reason must say
+CASES = [
+    ("not JSON", "view", "v", b"hello", "neither JSON nor Avro"),
+    ("JSON cut off", "view", "v", view()[:40], "cut off at byte 40"),
+    ("JSON of another shape", "view", "v", b"[1,2]", "neither JSON nor Avro"),
+    ("something behind the JSON", "view", "v", view() + b"{}", "something follows"),
+    ("no visitor", "view", "v", b'{"event_id":"x","event_time":1,"item":{"item_id":"i"}}',
+     "visitor_id is missing"),
+    ("empty visitor", "view", "v", view(visitor_id=""), "visitor_id is missing or empty"),
+    ("no event_id", "view", "v", b'{"visitor_id":"v","event_time":1,"item":{"item_id":"i"}}',
+     "event_id is missing"),
+    ("another's key", "view", "w", view(), "the record's key is 'w' but its visitor is 'v'"),
+    ("no key", "view", None, view(), "the record's key is ''"),
+    ("empty items", "cart", "v", cart([]), "items is empty"),
+    ("100,000 items", "cart", "v", cart([{"item_id": "i"}] * 20000), "more than 500 items"),
+    ("negative price", "view", "v", view(item={"item_id": "i", "price": -1}), "price is -1"),
+    ("NaN price", "view", "v", view(item={"item_id": "i", "price": float("nan")}),
+     "price is not a number"),
+    ("price as text", "view", "v", view(item={"item_id": "i", "price": "1"}),
+     "price is not a number"),
+    ("event_time in 1970", "view", "v", view(event_time=1000), "before event.time.min.ms"),
+    ("event_time in 2099", "view", "v", view(event_time=4070908800000), "event.future.max.ms"),
+    ("event_time as text", "view", "v", view(event_time="now"), "event_time is not a number"),
+    ("event_time as fraction", "view", "v", view(event_time=1.5), "event_time is not a whole"),
+    ("item as text", "view", "v", view(item="i"), "item is not an object"),
+    ("string of 900 KB", "view", "v", view(visitor_id="v" * 900000), "visitor_id has 900000 bytes"),
+    ("string of 10 MB", "view", "v", view(uri="u" * 10000000), "at most 1048576 are taken"),
+    ("NUL in an id", "view", "v", view(visitor_id="v\0w"), "visitor_id has a control character"),
+    ("invalid UTF-8", "view", "v", b'{"event_id":"\xff\xfe"}', "not UTF-8"),
+    ("half a surrogate", "view", "v", b'{"event_id":"\\ud800"}', "surrogate"),
+    ("nested too deep", "view", "v", b'{"a":' * 40 + b"1" + b"}" * 40, "nested more than 32"),
+    ("unknown action", "cart", "v", cart([{"item_id": "i"}], action="steal"),
+     "action is not one of its symbols"),
+    ("no search term", "search", "v", b'{"event_id":"x","visitor_id":"v","event_time":1}',
+     "search_term is missing"),
+    ("Avro of an unknown schema", "view", "v", b"\xc3\x01" + b"12345678" + b"x",
+     "no view schema has the fingerprint"),
+    ("Avro cut off in its header", "view", "v", b"\xc3\x01\x02", "cut off in the schema's"),
+    ("Confluent framing without a registry", "view", "v", b"\0\0\0\0\7abc",
+     "schema.registry.url is not set"),
+    ("a tombstone", "view", "v", None, "tombstone"),
+    ("an empty record", "view", "v", b"", "empty"),
+]
+
+
+def parse_headers(text):
+    """kcat's name=value,name=value; a comma within a value is followed by no known name."""
+    headers = {}
+    for part in text.split(",__weft.errors."):
+        name, _, value = part.removeprefix("__weft.errors.").partition("=")
+        headers[name] = value
+    return headers
+
+
+def send(shop, topic, key, value):
+    if not value:  # -Z: empty means none
+        subprocess.run(["kcat", "-P", "-b", shop.address, "-t", topic, "-K:",
+                        *([] if value is not None else ["-Z"])], check=True,
+                       input=f"{key}:\n".encode())
+    else:
+        shop.produce(topic, key, value)
+
+
+def main():
+    checks = Checks()
+    kafka = Kafka(19192)
+    shop = Shop("bad", kafka.address, 1, ["kafka.consumer.fetch.message.max.bytes=20000000"])
+    try:
+        shop.start(0)
+        shop.ready()
+        for topic in ("view", "search", "cart"):
+            kafka.run("tool", "kafka.admin.ConfigCommand", "--bootstrap-server", kafka.address,
+                      "--alter", "--entity-type", "topics", "--entity-name", f"bad.{topic}",
+                      "--add-config", "max.message.bytes=20000000")
+        fingerprint = weft("check", "--fingerprint", "view").stdout.strip()
+        cases = CASES + [
+            ("Avro cut off", "view", "v", avro_view(fingerprint, cut=3), "cut off"),
+            ("Avro with a NaN price", "view", "v", avro_view(fingerprint, price=float("nan")),
+             "price is not a finite number"),
+            ("Avro with a negative price", "view", "v", avro_view(fingerprint, price=-2.0), "price is -2"),
+            ("Avro with something behind it", "view", "v", avro_view(fingerprint) + b"!",
+             "something follows"),
+        ]
+        good = 0
+        for number, (_, topic, key, value, _) in enumerate(cases):
+            send(shop, f"bad.{topic}", key, value)
+            shop.produce("bad.view", "good", view(event_id=f"good{number}", visitor_id="good",
+                                                  event_time=NOW + 1000 * number))
+            good += 1
+        shop.produce("bad.view", "v", avro_view(fingerprint))
+        shop.settle(len(cases) + good + 1)
+        row = shop.metrics()
+        checks.equal("everything else is processed", row["processed"], good + 1)
+        checks.equal("every bad record is counted", row["dead_letters"], len(cases))
+        shop.stop()
+        letters = {}
+        raw = shop.kcat("bad-dead-letters", "%h\\t%S\\t%K\\n", "-X",
+                        "fetch.message.max.bytes=20000000")
+        for line in raw.decode(errors="replace").splitlines():
+            headers, size, _ = line.rsplit("\t", 2)
+            parsed = parse_headers(headers)
+            letters[parsed["topic"], int(parsed["offset"])] = (parsed, int(size))
+        checks.equal("every bad record is in the dead letters", len(letters), len(cases))
+        offsets = {"view": 0, "search": 0, "cart": 0}
+        for name, topic, _, value, reason in cases:
+            parsed, size = letters.get((f"bad.{topic}", offsets[topic]), ({}, None))
+            offsets[topic] += 1
+            offsets["view"] += 1  # the good one behind it
+            checks.check(f"{name}: says '{reason}'", reason in parsed.get("message", ""), parsed)
+            checks.check(f"{name}: comes as it came, with its place",
+                         size == (-1 if value is None else len(value)) and
+                         parsed.get("partition") == "0" and
+                         parsed.get("step") in ("decode", "hygiene"), (size, parsed))
+    finally:
+        shop.remove()
+        kafka.stop()
+    return checks.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
