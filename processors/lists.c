@@ -36,8 +36,8 @@ static enum verdict lists_close(struct context *context, struct visitor *visitor
     model_lock_read(context->model);
     recommendation.list_count =
         recommend_lists(context->recommender, context->model, visitor,
-                        context->settings->list_items, context->arena, lists);
-    visitor->short_list = lists[0].item_count < context->settings->list_items;
+                        context->settings->list_items, context->arena, lists,
+                        &visitor->look_again);
     uint64_t hash = hash_lists(&recommendation);
     bool same = hash == visitor->list_hash;
     if (!same) {

@@ -24,7 +24,7 @@ struct visitor {
     int32_t partition;
     bool dirty;      /* differs from what was committed */
     bool touched;    /* lists are due at the end of the batch */
-    bool short_list; /* the model knew too little for a full list: worth another try */
+    bool look_again; /* the model knew too little for good lists: worth another try */
     bool truncated;  /* older activities fell out at the bound */
     uint32_t count, capacity;
     struct activity *activities; /* by time, then kind, then arrival */

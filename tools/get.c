@@ -21,6 +21,7 @@ struct get {
     const char *from, *format, *wire;
     bool json;
     uint32_t neighbours;
+    size_t shown; /* items of a list */
 };
 
 /* ---- titles, from the catalogue's topic ---- */
@@ -173,7 +174,7 @@ static const char *text_of(json_t *object, const char *name)
     return text ? text : "";
 }
 
-static void show_lists(json_t *record, const struct titles *titles)
+static void show_lists(json_t *record, const struct titles *titles, size_t shown)
 {
     size_t i, k;
     json_t *list, *item;
@@ -185,6 +186,8 @@ static void show_lists(json_t *record, const struct titles *titles)
         printf("\n");
         json_array_foreach(json_object_get(list, "items"), k, item) {
             const char *id = text_of(item, "item_id"), *because = text_of(item, "because_item_id");
+            if (k >= shown)
+                break;
             printf("  %2zu. %-12s %-48s %6.3f  %s%s%s\n", k + 1, id, title_of(titles, id),
                    json_number_value(json_object_get(item, "score")), text_of(item, "reason"),
                    *because ? " because of " : "", because);
@@ -213,7 +216,7 @@ static int get_visitor(struct get *get, struct bytes id)
         show_time("lists made", json_integer_value(json_object_get(record, "generated_time")));
         show_time("newest event", json_integer_value(json_object_get(record, "source_event_time")));
         show_activities(get, id, &titles);
-        show_lists(record, &titles);
+        show_lists(record, &titles, get->shown);
         json_decref(record);
         free_titles(&titles);
     }
@@ -417,10 +420,11 @@ static int get_command(const struct command *command, int argc, char **argv)
         {"format", required_argument, NULL, 'f'},
         {"wire", required_argument, NULL, 'w'},
         {"json", no_argument, NULL, 'j'},
+        {"shown", required_argument, NULL, 'n'},
         {NULL, 0, NULL, 0},
     };
     struct get get = {
-        .command = command, .from = "state", .wire = "json", .neighbours = 10};
+        .command = command, .from = "state", .wire = "json", .neighbours = 10, .shown = SIZE_MAX};
     struct error error = {0};
     int code;
     config_init(&get.config);
@@ -433,6 +437,8 @@ static int get_command(const struct command *command, int argc, char **argv)
             get.wire = optarg;
         else if (option == 'j')
             get.json = true;
+        else if (option == 'n')
+            get.shown = strtoul(optarg, NULL, 10);
         else if ((code = command_option(command, option, &get.config)) >= 0)
             return code;
     }
@@ -466,6 +472,7 @@ WEFT_COMMAND(get) = {
         "       weft get table visitor|cooccurrence|popularity|lists [OPTION]... [FILE]...\n\n"
         COMMAND_OPTIONS_HELP
         "  --json             the visitor's record as it is in the topic\n"
+        "  --shown N          visitor: only the first N items of each list\n"
         "  --from state       item, table: from state.dir (default; may run beside weft run)\n"
         "  --from topics      from the changelog and the interactions log\n"
         "  --from files       table: from FILEs, through the in-process driver\n"

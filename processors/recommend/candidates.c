@@ -25,6 +25,7 @@ void query_init(struct query *query, const struct model *model, const struct vis
 {
     query->model = model;
     query->recent_count = 0;
+    query->unknown = false;
     uint32_t ago = 0;
     for (uint32_t i = visitor->count; i > 0 && ago < RECENT_MAX; i--) {
         const struct activity *activity = &visitor->activities[i - 1];
@@ -33,14 +34,34 @@ void query_init(struct query *query, const struct model *model, const struct vis
             continue;
         ago++;
         uint32_t item = model_find(model, activity_subject(visitor, activity));
-        bool known = item == ITEM_NONE;
-        for (uint32_t k = 0; k < query->recent_count && !known; k++)
-            known = query->recent[k] == item;
-        if (known)
+        bool skip = item == ITEM_NONE;
+        query->unknown = query->unknown || skip;
+        for (uint32_t k = 0; k < query->recent_count && !skip; k++)
+            skip = query->recent[k] == item;
+        if (skip)
             continue;
         query->recent[query->recent_count] = item;
         query->distance[query->recent_count++] = ago;
     }
+}
+
+void query_focus(struct query *query, uint32_t item)
+{
+    uint32_t at = 0;
+    while (at < query->recent_count && query->recent[at] != item)
+        at++;
+    if (at == query->recent_count) {
+        if (query->recent_count < RECENT_MAX)
+            query->recent_count++;
+        else
+            at--;
+    }
+    for (; at > 0; at--) {
+        query->recent[at] = query->recent[at - 1];
+        query->distance[at] = query->distance[at - 1];
+    }
+    query->recent[0] = item;
+    query->distance[0] = 1;
 }
 
 void candidates_init(struct candidates *candidates)

@@ -15,10 +15,13 @@ struct query {
     uint32_t recent[RECENT_MAX];
     uint32_t distance[RECENT_MAX]; /* how many activities ago, the last one 1 */
     uint32_t recent_count;
+    bool unknown; /* the model does not know all of them yet */
 };
 
 /* Items of views, carts and purchases of the visitor that the model knows. */
 void query_init(struct query *query, const struct model *model, const struct visitor *visitor);
+/* Puts an item first, as if it had just been looked at. */
+void query_focus(struct query *query, uint32_t item);
 
 struct candidate {
     uint32_t item;

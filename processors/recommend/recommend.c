@@ -38,10 +38,8 @@ void recommender_free(struct recommender *recommender)
     free(recommender);
 }
 
-static void propose(struct recommender *recommender, struct model *model,
-                    const struct visitor *visitor)
+static void propose(struct recommender *recommender, const struct model *model)
 {
-    query_init(&recommender->query, model, visitor);
     candidates_clear(&recommender->candidates, model->item_count);
     for (int i = 0; i < generator_count; i++)
         generators[i].generate(&recommender->query, &recommender->candidates, i);
@@ -106,14 +104,6 @@ static void explain(const struct model *model, const struct candidate *candidate
         cause == ITEM_NONE ? bytes_of(NULL, 0) : model->items[cause].id;
 }
 
-static uint32_t last_viewed(const struct model *model, const struct visitor *visitor)
-{
-    for (uint32_t i = visitor->count; i > 0; i--)
-        if (visitor->activities[i - 1].kind == KIND_VIEW)
-            return model_find(model, activity_subject(visitor, &visitor->activities[i - 1]));
-    return ITEM_NONE;
-}
-
 static struct bytes last_viewed_id(const struct visitor *visitor)
 {
     for (uint32_t i = visitor->count; i > 0; i--)
@@ -122,35 +112,49 @@ static struct bytes last_viewed_id(const struct visitor *visitor)
     return bytes_of(NULL, 0);
 }
 
+/* Selects the best and writes them out with their reasons. */
+static void fill_list(struct recommender *recommender, const struct model *model,
+                      const struct placement_row *row, uint32_t length, uint32_t without,
+                      struct arena *arena, struct list *ret_list)
+{
+    select_best(recommender, length, row->repeats, without);
+    ret_list->placement = row->name;
+    ret_list->item_count = recommender->best_count;
+    ret_list->items = arena_get(arena, recommender->best_count * sizeof *ret_list->items);
+    for (uint32_t i = 0; i < recommender->best_count; i++) {
+        explain(model, &recommender->candidates.at[recommender->best[i].place], row->repeats,
+                &ret_list->items[i]);
+        ret_list->items[i].score = recommender->best[i].score;
+    }
+}
+
 uint32_t recommend_lists(struct recommender *recommender, struct model *model,
                          const struct visitor *visitor, uint32_t length, struct arena *arena,
-                         struct list *ret_lists)
+                         struct list *ret_lists, bool *ret_look_again)
 {
+    struct query *query = &recommender->query;
     uint32_t list_count = 0;
-    propose(recommender, model, visitor);
+    query_init(query, model, visitor);
+    propose(recommender, model);
+    *ret_look_again = query->unknown;
     for (int placement = 0; placement < PLACEMENTS; placement++) {
         const struct placement_row *row = &placement_rows[placement];
-        struct bytes context_id = bytes_of(NULL, 0);
+        struct list *list = &ret_lists[list_count];
         uint32_t context = ITEM_NONE;
+        *list = (struct list){0};
         if (row->needs_context) {
-            context_id = last_viewed_id(visitor);
-            context = last_viewed(model, visitor);
-            if (context_id.at == NULL)
+            list->context_item_id = last_viewed_id(visitor);
+            if (list->context_item_id.at == NULL)
                 continue;
+            context = model_find(model, list->context_item_id);
+            if (context != ITEM_NONE && query->recent[0] != context) {
+                query_focus(query, context);
+                propose(recommender, model);
+            }
         }
-        select_best(recommender, length, row->repeats, context);
-        struct list *list = &ret_lists[list_count++];
-        *list = (struct list){
-            .placement = row->name,
-            .context_item_id = context_id,
-            .items = arena_get(arena, recommender->best_count * sizeof *list->items),
-            .item_count = recommender->best_count,
-        };
-        for (uint32_t i = 0; i < recommender->best_count; i++) {
-            explain(model, &recommender->candidates.at[recommender->best[i].place], row->repeats,
-                    &list->items[i]);
-            list->items[i].score = recommender->best[i].score;
-        }
+        fill_list(recommender, model, row, length, context, arena, list);
+        *ret_look_again = *ret_look_again || list->item_count < length;
+        list_count++;
     }
     return list_count;
 }
@@ -159,7 +163,8 @@ uint32_t recommend_next(struct recommender *recommender, struct model *model,
                         const struct visitor *visitor, uint32_t length,
                         struct ranked_item *ret_items)
 {
-    propose(recommender, model, visitor);
+    query_init(&recommender->query, model, visitor);
+    propose(recommender, model);
     select_best(recommender, length, true, ITEM_NONE);
     for (uint32_t i = 0; i < recommender->best_count; i++)
         ret_items[i] = (struct ranked_item){

@@ -21,10 +21,12 @@ void recommender_free(struct recommender *recommender);
 
 /* Makes the visitor's lists, each of at most `length` (<= LIST_ITEMS_MAX) distinct items that the
  * model knows, home first; before the model knows anything they are empty. Returns how many were made. Item ids point into the model
- * and hold while it is locked; the arrays are the arena's. Thread: holds the model's read lock. */
+ * and hold while it is locked; the arrays are the arena's. `ret_look_again`: the model is too young
+ * for this visitor: it did not fill a list, or does not know an item of the visitor's yet. Thread:
+ * holds the model's read lock. */
 uint32_t recommend_lists(struct recommender *recommender, struct model *model,
                          const struct visitor *visitor, uint32_t length, struct arena *arena,
-                         struct list *ret_lists);
+                         struct list *ret_lists, bool *ret_look_again);
 
 struct ranked_item {
     uint32_t item;

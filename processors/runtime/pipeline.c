@@ -243,7 +243,7 @@ static enum verdict take_looks(struct pipeline *pipeline, struct error *error)
             continue;
         visitors_mark_dirty(pipeline->context.visitors, visitor);
         verdict = close_visitor(pipeline, visitor, error);
-        if (verdict == VERDICT_OK && visitor->short_list)
+        if (verdict == VERDICT_OK && visitor->look_again)
             wait_for_look(pipeline, visitor, look.tries + 1);
     }
     return verdict;
@@ -257,7 +257,7 @@ enum verdict pipeline_close(struct pipeline *pipeline, struct error *error)
     for (size_t i = 0; verdict == VERDICT_OK && i < touched; i++) {
         struct visitor *visitor = visitors_dirty_at(visitors, i);
         verdict = close_visitor(pipeline, visitor, error);
-        if (verdict == VERDICT_OK && visitor->short_list)
+        if (verdict == VERDICT_OK && visitor->look_again)
             wait_for_look(pipeline, visitor, 0);
     }
     return verdict == VERDICT_OK ? take_looks(pipeline, error) : verdict;
