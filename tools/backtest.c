@@ -272,8 +272,9 @@ static void report(struct backtest *test, double seconds)
         printf("events %zu (%llu rejected), %.0f events/s, us a list p50 %.1f p99 %.1f\n",
                test->line_count, (unsigned long long)test->rejected, rate, percentile(test, .5),
                percentile(test, .99));
-        printf("memory: model %.0f bytes an item\n",
-               share((double)model_bytes(model), model->item_count));
+        printf("memory: %.0f bytes an item, %.0f bytes a visitor\n",
+               share((double)model_bytes(model), model->item_count),
+               driver_visitor_bytes(test->driver));
         for (int i = 0; i < DECILES; i++)
             if (test->deciles[i].cases)
                 printf("  decile %2d: cases %8llu, HR %.4f, MRR %.4f\n", i + 1,
@@ -284,12 +285,14 @@ static void report(struct backtest *test, double seconds)
     }
     printf("{\"cases\":%llu,\"k\":%u,\"hr\":%.6f,\"mrr\":%.6f,\"ndcg\":%.6f,\"coverage\":%.6f,"
            "\"events\":%zu,\"rejected\":%llu,\"items\":%u,\"events_per_s\":%.0f,"
-           "\"list_us_p50\":%.2f,\"list_us_p99\":%.2f,\"model_bytes_per_item\":%.0f,\"deciles\":[",
+           "\"list_us_p50\":%.2f,\"list_us_p99\":%.2f,\"model_bytes_per_item\":%.0f,\"visitor_bytes\":%.0f,"
+           "\"deciles\":[",
            (unsigned long long)all->cases, test->at, share(all->hits, all->cases),
            share(all->reciprocal, all->cases), share(all->gain, all->cases), coverage,
            test->line_count, (unsigned long long)test->rejected, model->item_count, rate,
            percentile(test, .5), percentile(test, .99),
-           share((double)model_bytes(model), model->item_count));
+           share((double)model_bytes(model), model->item_count),
+           driver_visitor_bytes(test->driver));
     for (int i = 0; i < DECILES; i++)
         printf("%s{\"cases\":%llu,\"hr\":%.6f,\"mrr\":%.6f,\"ndcg\":%.6f}", i > 0 ? "," : "",
                (unsigned long long)test->deciles[i].cases,

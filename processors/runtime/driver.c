@@ -149,6 +149,13 @@ const struct counts *driver_counts(const struct driver *driver)
     return pipeline_counts(driver->pipeline);
 }
 
+double driver_visitor_bytes(struct driver *driver)
+{
+    struct visitor_table *visitors = pipeline_visitors(driver->pipeline);
+    size_t count = visitors_cached(visitors);
+    return count ? (double)visitors_bytes(visitors) / (double)count : 0;
+}
+
 enum verdict driver_save(struct driver *driver, struct error *error)
 {
     batch_clear(&driver->batch);

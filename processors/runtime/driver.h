@@ -37,6 +37,8 @@ void driver_fold(struct driver *driver, struct bytes interaction);
 struct visitor *driver_visitor(struct driver *driver, struct bytes key);
 struct model *driver_model(struct driver *driver);
 struct store *driver_store(struct driver *driver); /* driver_save() first, for the model's rows */
+/* Average memory of a visitor's object, bytes. */
+double driver_visitor_bytes(struct driver *driver);
 const struct counts *driver_counts(const struct driver *driver);
 enum verdict driver_save(struct driver *driver, struct error *error);
 

@@ -48,7 +48,7 @@ class Kafka:
 
     def __init__(self, port=19092):
         self.home = tempfile.mkdtemp(prefix="weft-kafka-")
-        self.environment = dict(os.environ, WEFT_KAFKA_HOME=self.home, WEFT_KAFKA_HEAP="512m")
+        self.environment = {"WEFT_KAFKA_HEAP": "512m", **os.environ, "WEFT_KAFKA_HOME": self.home}
         jars = os.path.join(os.environ.get("WEFT_KAFKA_HOME", os.path.join(ROOT, "build", "kafka")),
                             "libs")
         if os.path.exists(os.path.join(jars, ".complete")):

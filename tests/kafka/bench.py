@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+"""Measures weft beside an Apache Kafka of its own on this machine. Figures are printed, nothing is
+asserted.
+
+    bench.py [drain] [latency] [driver] [restore]        all of them by default
+
+drain    a backlog of 500,000 events, exactly-once, lists on: events/s from the start of the process to
+         the last commit, CPU of weft and of the broker for each event, peak memory
+latency  from an event's sending to its list at a read_committed reader, at 1,000 and 10,000 events/s
+driver   in one process without a broker: events/s, microseconds for a list, bytes for a visitor and an
+         item
+restore  rows/s from a changelog after the local state was deleted; kill -9 to the first new list
+"""
+
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+from shop import Kafka, Shop, WEFT, weft
+
+EVENTS = 500_000
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def peak_mb(pid):
+    with open(f"/proc/{pid}/status") as file:
+        for line in file:
+            if line.startswith("VmHWM"):
+                return int(line.split()[1]) / 1024
+    return 0
+
+
+def make_events(folder):
+    path = os.path.join(folder, "events.jsonl")
+    weft("simulate", "--out", path, "--events", str(EVENTS), "--rate", "50", "--visitors", "20000",
+         "--no-catalogue", "--cut-off", "0")
+    return path
+
+
+def broker_pid(kafka):
+    with open(os.path.join(kafka.home, "broker-1.pid")) as file:
+        return int(file.read())
+
+
+def wait_read(shop, count):
+    while True:
+        row = shop.metrics()
+        if row and row["read"] >= count:
+            return row
+        shop.alive()
+        time.sleep(0.02)
+
+
+def drain(kafka, path):
+    print(f"drain: {EVENTS} events, 4 partitions, exactly-once, lists on", flush=True)
+    for run in ("cold broker", "warm broker"):
+        shop = Shop(f"drain-{run[:4]}", kafka.address, 4)
+        shop.replay(path)
+        pid = broker_pid(kafka)
+        broker, begun = cpu_seconds(pid), time.time()
+        shop.start(0, "--set", "metrics.interval.ms=100")
+        row = wait_read(shop, EVENTS)
+        seconds = time.time() - begun
+        mine = shop.processes[0].pid
+        print(f"  {run}: {EVENTS / seconds:,.0f} events/s from the start of the process; "
+              f"CPU an event: weft {cpu_seconds(mine) / EVENTS * 1e6:.1f} us, broker "
+              f"{(cpu_seconds(pid) - broker) / EVENTS * 1e6:.1f} us; peak memory "
+              f"{peak_mb(mine):.0f} MB; {row['lists']:,} lists, {row['commits']} commits",
+              flush=True)
+        shop.stop()
+        shop.remove()
+
+
+def latency(kafka):
+    print("latency: 4 partitions, exactly-once, warm broker", flush=True)
+    for rate in (1000, 1000, 10000):
+        shop = Shop(f"latency-{rate}-{time.time_ns() % 1000}", kafka.address, 4)
+        shop.start(0)
+        shop.ready()
+        out = weft("simulate", *shop.common(), "--rate", str(rate), "--minutes", "0.35",
+                   "--measure", "--no-catalogue").stdout
+        print(f"  {rate}/s: {out.splitlines()[0]}", flush=True)
+        shop.stop()
+        shop.remove()
+
+
+def driver(path):
+    print("driver: the same events without a broker", flush=True)
+    rows = [json.loads(weft("backtest", "--json", path).stdout) for _ in range(3)]
+    middle = lambda name: statistics.median(row[name] for row in rows)
+    print(f"  {middle('events_per_s'):,.0f} events/s, asked before each; us a list p50 "
+          f"{middle('list_us_p50'):.1f}, p99 {middle('list_us_p99'):.1f}; "
+          f"{rows[0]['model_bytes_per_item']:.0f} bytes an item, "
+          f"{rows[0]['visitor_bytes']:.0f} bytes a visitor", flush=True)
+
+
+def first_list_after(shop, visitor):
+    """Seconds until a list that knows a new event of the visitor is readable."""
+    now = int(time.time() * 1000)
+    shop.produce(f"{shop.name}.view", visitor, json.dumps(
+        {"event_id": f"n{now}", "visitor_id": visitor, "event_time": now,
+         "item": {"item_id": "M00001"}}).encode())
+    while True:
+        out = shop.kcat(f"{shop.name}.recommendations", "%k %s\\n").decode()
+        if any(line.startswith(visitor + " ") and f'"source_event_time":{now}' in line
+               for line in out.splitlines()[-200:]):
+            return
+        time.sleep(0.02)
+
+
+def restore(kafka, path):
+    print("restore:", flush=True)
+    shop = Shop("restore", kafka.address, 4)
+    shop.replay(path)
+    shop.start(0)
+    wait_read(shop, EVENTS)
+    shop.stop(how=signal.SIGKILL)
+    for part in ("visitors", "model"):
+        subprocess.run(["rm", "-rf", os.path.join(shop.state(0), part)], check=True)
+    shop.start(0)
+    shop.ready()
+    time.sleep(0.5)
+    with open(os.path.join(shop.folder, "log-0.txt")) as log:
+        for line in log:
+            if "restore: " in line and "rows in" in line or "model: ready" in line:
+                print("  after the state was deleted:", line.split("INFO ")[1].strip(), flush=True)
+    shop.stop(how=signal.SIGKILL)
+    times = []
+    for _ in range(3):
+        shop.start(0)
+        shop.ready()
+        first_list_after(shop, "probe")
+        shop.stop(how=signal.SIGKILL)
+        begun = time.time()
+        shop.start(0)
+        first_list_after(shop, "probe")
+        times.append(time.time() - begun)
+        shop.stop(how=signal.SIGKILL)
+    print(f"  kill -9 to the first new list, the reader's own start with it: median "
+          f"{statistics.median(times):.2f} s of {len(times)}", flush=True)
+    shop.remove()
+
+
+def main(wanted):
+    if "--help" in wanted or "-h" in wanted:
+        print(__doc__)
+        return 0
+    wanted = wanted or ["drain", "latency", "driver", "restore"]
+    print(f"{WEFT}, {os.cpu_count()} cores", flush=True)
+    with tempfile.TemporaryDirectory(prefix="weft-bench-") as folder:
+        path = make_events(folder)
+        if "driver" in wanted:
+            driver(path)
+        if set(wanted) & {"drain", "latency", "restore"}:
+            os.environ["WEFT_KAFKA_HEAP"] = "1g"
+            kafka = Kafka(19292)
+            try:
+                if "drain" in wanted:
+                    drain(kafka, path)
+                if "latency" in wanted:
+                    latency(kafka)
+                if "restore" in wanted:
+                    restore(kafka, path)
+            finally:
+                kafka.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
