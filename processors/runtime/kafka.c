@@ -25,10 +25,10 @@ static const struct kafka_extra consumer[] = {
     {"auto.offset.reset", "earliest"},
     {"enable.partition.eof", "true"},
     {"queued.min.messages", "1000000"},
-    {"queued.max.messages.kbytes", "16384"},
+    {"queued.max.messages.kbytes", "4096"},
     {"fetch.wait.max.ms", "100"},
     {"fetch.error.backoff.ms", "50"},
-    {"fetch.message.max.bytes", "4194304"},
+    {"fetch.message.max.bytes", "524288"},
     {"check.crcs", "true"},
     {NULL, NULL},
 };
