@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# docker-compose.yml, tried for real: Kafka, weft and the shop come up, lists are printed, three
+# instances share the visitors, one goes on alone, all stop cleanly. About a minute and a half.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+
+passed=0
+failed=0
+
+check() { # what, command...
+    local what=$1
+    shift
+    if "$@"; then
+        passed=$((passed + 1))
+        echo "ok      $what"
+    else
+        failed=$((failed + 1))
+        echo "FAILED  $what"
+    fi
+}
+
+within() { # seconds, command...
+    local until=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [ $SECONDS -lt $until ] || return 1
+        sleep 1
+    done
+}
+
+free_port() {
+    local port
+    while port=$((20000 + RANDOM % 10000)); do
+        (exec 3<> "/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
+    done
+    echo "$port"
+}
+
+if ! docker compose version >/dev/null 2>&1 || ! docker info >/dev/null 2>&1; then
+    echo "left out: there is no docker engine with compose"
+    echo "0 passed, 0 failed"
+    exit 0
+fi
+
+project=weft-test-$$
+KAFKA_PORT=$(free_port)
+export KAFKA_PORT
+compose() { docker compose -p "$project" --profile shop --profile kcat "$@"; }
+logs() { compose logs --no-color --no-log-prefix "$@" 2>/dev/null; }
+trap 'compose down --volumes --timeout 10 >/dev/null 2>&1' EXIT
+
+lists() { logs kcat | grep -c '"lists":\[{"placement"'; }
+lists_from() { [ "$(lists)" -ge "$1" ]; }
+containers() { compose ps -aq weft; }
+
+# How many partitions each running instance has, one number a line.
+shares() {
+    local id
+    for id in $(compose ps -q weft); do
+        docker logs "$id" 2>&1 | sed -n 's/.* \([0-9]*\) partitions assigned$/\1/p' | tail -n 1
+    done
+}
+shared_by() { # instances
+    shares | awk -v wanted="$1" '$1 > 0 {n++; sum += $1} END {exit !(n == wanted && sum == 12)}'
+}
+
+good_configuration() { compose run --rm --no-deps -T weft check --config "$1" >/dev/null 2>&1; }
+
+visitor_has_list() {
+    local visitor
+    visitor=$(logs kcat | sed -n 's/^\([^ ]*\) {.*"item_id".*/\1/p' | tail -n 1)
+    compose exec -T weft weft get visitor "$visitor" --config /etc/weft/compose.properties |
+        grep -q "$visitor"
+}
+
+ended_well() { # service
+    local id
+    for id in $(compose ps -aq "$1"); do
+        [ "$(docker inspect -f '{{.State.Status}} {{.State.ExitCode}}' "$id")" = "exited 0" ] ||
+            return 1
+    done
+}
+
+never_restarted() {
+    local id
+    for id in $(containers); do
+        [ "$(docker inspect -f '{{.RestartCount}}' "$id")" = 0 ] || return 1
+    done
+}
+
+said_stop() {
+    local id
+    for id in $(containers); do
+        docker logs "$id" 2>&1 | tail -n 1 | grep -q '"event":"stop".*"aborts":0,' || return 1
+    done
+}
+
+compose build >/dev/null 2>&1
+check "the image is built" [ $? = 0 ]
+for file in deploy/*.properties; do
+    check "$file is a good configuration" good_configuration "/etc/weft/${file##*/}"
+done
+
+compose up -d --no-build >/dev/null 2>&1
+check "Kafka, weft, the shop and kcat start" [ $? = 0 ]
+check "one instance has all partitions" within 40 shared_by 1
+check "kcat prints lists" within 30 lists_from 100
+check "weft get shows a visitor's lists" visitor_has_list
+
+compose up -d --no-build --no-recreate --scale weft=3 >/dev/null 2>&1
+check "three instances share the partitions" within 40 shared_by 3
+check "and lists go on" within 20 lists_from $(($(lists) + 100))
+
+for id in $(compose ps -q weft | tail -n 2); do
+    docker stop -t 20 "$id" >/dev/null
+done
+check "one goes on alone with all of them" within 40 shared_by 1
+check "and lists go on" within 20 lists_from $(($(lists) + 100))
+
+compose stop shop weft >/dev/null 2>&1
+check "the shop ends with 0" ended_well shop
+check "weft ends with 0" ended_well weft
+check "what was begun was committed" said_stop
+check "no instance had to be restarted" never_restarted
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
