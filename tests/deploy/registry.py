@@ -282,11 +282,30 @@ def refused_schemas(weft, registry, counts):
     check("a record that ends in its id is called cut off", "cut off" in why, why)
 
 
+def hung_registry(weft, registry, counts):
+    """It takes connections and says nothing: records wait for one time-out, not one for each id."""
+    schemas = [shrunk_schema("channel"), shrunk_schema("channel", "uri"), shrunk_schema("placement")]
+    ids = [registry.register(schema) for schema in schemas]
+    registry.do("pause")
+    for i, schema in enumerate(schemas):
+        weft.send("visitor-hung-0", framed(ids[i], schema, view(0, "hung")))
+    weft.send("visitor-hung-0", json.dumps(view(0, "hung")).encode())
+    counts["processed"] += 1
+    counts["dead_letters"] += len(schemas)
+    check("a registry that hangs holds the rest up for a few seconds only",
+          within(6, lambda: weft.has(**counts)), weft.metrics())
+    registry.do("unpause")
+    time.sleep(11)  # it is left alone for ten seconds
+    weft.send("visitor-back-0", framed(ids[0], schemas[0], view(0, "back")))
+    counts["processed"] += 1
+    check("when it is back it is asked again", within(10, lambda: weft.has(**counts)),
+          weft.metrics())
+
+
 def without_registry(weft, registry, counts, known):
     late_schema = shrunk_schema("uri")
     late_id = registry.register(late_schema)
     registry.do("kill")
-    within(10, lambda: not registry.answers())
     never_seen = framed(late_id, late_schema, view(0, "late"))
     weft.send("visitor-late-0", never_seen)
     for i in range(EACH):
@@ -318,6 +337,7 @@ def main():
             weft = Weft(binary, folder, registry)
             known = known_schemas(weft, registry, counts)
             refused_schemas(weft, registry, counts)
+            hung_registry(weft, registry, counts)
             without_registry(weft, registry, counts, known)
             check("weft ends with 0", weft.stop())
             weft = None
