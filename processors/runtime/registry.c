@@ -59,8 +59,11 @@ static enum verdict ask(struct registry *registry, const char *url, struct buffe
     CURLcode code = curl_easy_perform(registry->curl);
     curl_easy_getinfo(registry->curl, CURLINFO_RESPONSE_CODE, &status);
     enum verdict verdict;
-    *ret_code = code;
-    if (code != CURLE_OK)
+    *ret_code = code == CURLE_WRITE_ERROR ? CURLE_OK : code;
+    if (code == CURLE_WRITE_ERROR)
+        verdict = error_set(error, VERDICT_SKIP, "the answer from %s is longer than %zu bytes", url,
+                            ANSWER_BYTES_MAX);
+    else if (code != CURLE_OK)
         verdict = error_set(error, VERDICT_RETRY, "no answer from %s: %s", url,
                             curl_easy_strerror(code));
     else if (status == 404)
