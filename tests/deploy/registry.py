@@ -265,18 +265,22 @@ def refused_schemas(weft, registry, counts):
     without_item = shrunk_schema("item")
     useless = framed(registry.register(without_item), without_item, view(0, "useless"))
     weft.send("visitor-useless-0", useless)
+    timeless_schema = shrunk_schema("event_time")
+    timeless = framed(registry.register(timeless_schema), timeless_schema, view(0, "timeless"))
+    weft.send("visitor-timeless-0", timeless)
     weft.send("visitor-cut-0", unknown[:3])
-    counts["dead_letters"] += 3
+    counts["dead_letters"] += 4
     check("what can't be read goes to the dead letters", within(30, lambda: weft.has(**counts)),
           weft.metrics())
     letters = dict(weft.dead_letters())
-    check("as the bytes that came", {unknown, useless, unknown[:3]} <= set(letters))
+    check("as the bytes that came", {unknown, useless, timeless, unknown[:3]} <= set(letters))
     why = letters.get(unknown, "")
     check("an id that is not registered is named", "schema id %d: the registry does not know it"
           % UNKNOWN_ID in why, why)
     why = letters.get(useless, "")
-    check("a schema without the item leads to an event without one",
-          "item" in why.partition("errors.message")[2], why)
+    check("a schema without the item is refused for it", "item: the field is missing" in why, why)
+    why = letters.get(timeless, "")
+    check("a schema without the time too", "event_time: the field is missing" in why, why)
     print("        " + why.partition("errors.message=")[2])
     why = letters.get(unknown[:3], "")
     check("a record that ends in its id is called cut off", "cut off" in why, why)
