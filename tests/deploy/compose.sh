@@ -71,7 +71,7 @@ visitor_has_list() {
     visitor=$(logs kcat | sed -n 's/^\([^ ]*\) {.*"item_id".*/\1/p' | tail -n 1)
     [ -n "$visitor" ] && # the first lists are empty: nothing is known yet
         compose exec -T weft weft get visitor "$visitor" --config /etc/weft/compose.properties |
-        grep -q "^visitor $visitor"
+        grep "^visitor $visitor" >/dev/null # all of it: pipefail
 }
 
 ended_well() { # service
@@ -92,8 +92,28 @@ never_restarted() {
 said_stop() {
     local id
     for id in $(containers); do
-        docker logs "$id" 2>&1 | tail -n 1 | grep -q '"event":"stop".*"aborts":0,' || return 1
+        docker logs "$id" 2>&1 | tail -n 1 | grep '"event":"stop".*"aborts":0,' >/dev/null || return 1
     done
+}
+
+# Events in the topics, and events whose effect was committed, by all instances there ever were.
+sent() {
+    compose exec -T kafka /opt/kafka/bin/kafka-get-offsets.sh --bootstrap-server localhost:9092 \
+        --topic 'events\..*' 2>/dev/null | awk -F: '{n += $3} END {print n + 0}'
+}
+taken() {
+    local id
+    for id in $(containers); do
+        docker logs "$id" 2>&1 | tail -n 1 | sed -n 's/.*"read":\([0-9]*\),.*/\1/p'
+    done | awk '{n += $1} END {print n + 0}'
+}
+each_taken_once() {
+    local sent taken
+    sent=$(sent)
+    taken=$(taken)
+    [ "$sent" -gt 0 ] && [ "$sent" = "$taken" ] && return
+    echo "        $sent events, $taken taken"
+    return 1
 }
 
 compose build >/dev/null 2>&1
@@ -118,10 +138,13 @@ done
 check "one goes on alone with all of them" within 40 shared_by 1
 check "and lists go on" within 20 lists_from $(($(lists) + 100))
 
-compose stop shop weft >/dev/null 2>&1
+compose stop shop >/dev/null 2>&1
+sleep 2 # what it sent last is taken
+compose stop weft >/dev/null 2>&1
 check "the shop ends with 0" ended_well shop
 check "weft ends with 0" ended_well weft
 check "what was begun was committed" said_stop
+check "each event was taken once, by whatever instance" each_taken_once
 check "no instance had to be restarted" never_restarted
 
 if [ "$failed" -gt 0 ]; then
