@@ -53,7 +53,7 @@ void model_free(struct model *model)
         return;
     for (uint32_t i = 0; i < model->item_count; i++) {
         free((void *)(uintptr_t)model->items[i].id.at);
-        for (int row = 0; row < RULE_KINDS * RULE_DIRECTIONS; row++)
+        for (int row = 0; row < RULE_ROWS; row++)
             free(model->items[i].rows[row / RULE_DIRECTIONS][row % RULE_DIRECTIONS].entries);
     }
     free(model->items);
@@ -229,7 +229,7 @@ void model_add(struct model *model, uint32_t owner, enum rule_kind kind,
                struct decay decay, int64_t time_ms, uint64_t chance)
 {
     struct row *row = &model->items[owner].rows[kind][direction];
-    mark_dirty(model, owner, (uint8_t)(1u << (kind * RULE_DIRECTIONS + direction)));
+    mark_dirty(model, owner, (uint8_t)(1u << ((int)kind * (int)RULE_DIRECTIONS + (int)direction)));
     if (row->count == 0 && !(row->total > 0)) {
         row->base = decay.k;
         row->total = row->total_one = 0;
@@ -383,7 +383,7 @@ void model_save(struct model *model, struct store_batch *batch)
             batch_put(batch, FAMILY_MODEL, item_key(key, 'i', -1, index), item->id);
             batch_put(batch, FAMILY_MODEL, item_key(key, 's', -1, index), buffer_bytes(&value));
         }
-        for (int row = 0; row < RULE_KINDS * RULE_DIRECTIONS; row++) {
+        for (int row = 0; row < RULE_ROWS; row++) {
             if (!(item->dirty >> row & 1))
                 continue;
             buffer_clear(&value);
@@ -494,7 +494,7 @@ static enum verdict load_row(struct store_visitor *visitor, struct bytes key, st
         return VERDICT_OK;
     }
     int row = key.at[1];
-    if (row < 0 || row >= RULE_KINDS * RULE_DIRECTIONS ||
+    if (row < 0 || row >= RULE_ROWS ||
         !read_row(value, model->item_count,
                   &item->rows[row / RULE_DIRECTIONS][row % RULE_DIRECTIONS]))
         return damaged(error, table);
@@ -519,7 +519,7 @@ size_t model_bytes(const struct model *model)
                    model->dirty_capacity * sizeof *model->dirty;
     for (uint32_t i = 0; i < model->item_count; i++) {
         bytes += model->items[i].id.size + 1;
-        for (int row = 0; row < RULE_KINDS * RULE_DIRECTIONS; row++)
+        for (int row = 0; row < RULE_ROWS; row++)
             bytes += model->items[i].rows[row / RULE_DIRECTIONS][row % RULE_DIRECTIONS].capacity *
                      sizeof(struct row_entry);
     }

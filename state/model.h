@@ -29,6 +29,7 @@
 /* Kinds of activity that have rules of their own: the second of a pair is of the same kind. */
 enum rule_kind { RULES_VIEW, RULES_CART, RULES_PURCHASE, RULE_KINDS };
 enum rule_direction { RULES_FORWARD, RULES_BACKWARD, RULE_DIRECTIONS };
+enum { RULE_ROWS = (int)RULE_KINDS * (int)RULE_DIRECTIONS }; /* of an item */
 extern const char *const rule_kind_names[RULE_KINDS];
 
 /* False: activities of this kind have no rules. */

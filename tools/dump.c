@@ -116,7 +116,7 @@ void dump_cooccurrence(const struct model *model, FILE *to)
 {
     struct named *items = sorted_items(model);
     for (uint32_t i = 0; i < model->item_count; i++)
-        for (int row = 0; row < RULE_KINDS * RULE_DIRECTIONS; row++)
+        for (int row = 0; row < RULE_ROWS; row++)
             dump_rules(model, items[i].item, row / RULE_DIRECTIONS, row % RULE_DIRECTIONS, to);
     free(items);
 }

@@ -291,7 +291,7 @@ static int get_item(struct get *get, struct bytes id)
                    (unsigned long long)counts->count[RULES_VIEW],
                    (unsigned long long)counts->count[RULES_CART],
                    (unsigned long long)counts->count[RULES_PURCHASE]);
-            for (int row = 0; row < RULE_KINDS * RULE_DIRECTIONS; row++)
+            for (int row = 0; row < RULE_ROWS; row++)
                 show_rules(model, item, row / RULE_DIRECTIONS, row % RULE_DIRECTIONS,
                            get->neighbours);
         }

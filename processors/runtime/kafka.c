@@ -142,13 +142,14 @@ rd_kafka_t *kafka_open(const struct config *config, enum kafka_role role,
 enum verdict kafka_ends(rd_kafka_t *rk, const char *topic, int32_t partition, int64_t *ret_low,
                         int64_t *ret_high, struct error *error)
 {
-    rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
-    for (int i = 0; i < 10; i++) {
+    rd_kafka_resp_err_t err;
+    int64_t until_us = clock_monotonic_us() + FIRST_BROKER_MS * 1000;
+    do { /* a topic that was just created is in the metadata before its leader answers for it */
         err = rd_kafka_query_watermark_offsets(rk, topic, partition, ret_low, ret_high, ANSWER_MS);
         if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
             return VERDICT_OK;
         usleep(100000);
-    }
+    } while (clock_monotonic_us() < until_us);
     return error_set(error, VERDICT_RETRY, "the ends of %s [%d] can't be had: %s", topic,
                      (int)partition, rd_kafka_err2str(err));
 }

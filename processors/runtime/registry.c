@@ -1,5 +1,7 @@
 #include "processors/runtime/registry.h"
 
+#include "processors/runtime/log.h"
+
 #include <curl/curl.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -8,6 +10,7 @@
 
 #define ANSWER_MS 2000L
 #define TRIES 3
+#define SILENCE_MS 10000 /* one that does not answer is left alone for as long */
 #define ANSWER_BYTES_MAX ((size_t)1 << 20)
 #define URL_BYTES_MAX 512
 
@@ -15,6 +18,8 @@ struct registry {
     struct schema_source source;
     char *url;
     CURL *curl;
+    int64_t silent_until_us; /* monotonic */
+    struct error silence;    /* why it is silent */
 };
 
 static size_t receive(char *at, size_t size, size_t count, void *to)
@@ -45,7 +50,7 @@ static enum verdict read_answer(const struct buffer *answer, struct buffer *sche
 }
 
 static enum verdict ask(struct registry *registry, const char *url, struct buffer *schema,
-                        struct error *error)
+                        CURLcode *ret_code, struct error *error)
 {
     struct buffer answer = {0};
     long status = 0;
@@ -54,7 +59,11 @@ static enum verdict ask(struct registry *registry, const char *url, struct buffe
     CURLcode code = curl_easy_perform(registry->curl);
     curl_easy_getinfo(registry->curl, CURLINFO_RESPONSE_CODE, &status);
     enum verdict verdict;
-    if (code != CURLE_OK)
+    *ret_code = code == CURLE_WRITE_ERROR ? CURLE_OK : code;
+    if (code == CURLE_WRITE_ERROR)
+        verdict = error_set(error, VERDICT_SKIP, "the answer from %s is longer than %zu bytes", url,
+                            ANSWER_BYTES_MAX);
+    else if (code != CURLE_OK)
         verdict = error_set(error, VERDICT_RETRY, "no answer from %s: %s", url,
                             curl_easy_strerror(code));
     else if (status == 404)
@@ -67,18 +76,30 @@ static enum verdict ask(struct registry *registry, const char *url, struct buffe
     return verdict;
 }
 
-static enum verdict registry_fetch(struct schema_source *source, uint32_t id,
-                                   struct buffer *schema, struct error *error)
+/* The worker waits here, and its JSON records with it: so a time-out is not tried again, and after
+ * one failure no id is asked for until SILENCE_MS have passed. */
+static enum verdict registry_fetch(struct schema_source *source, uint32_t id, struct buffer *schema,
+                                   struct error *error)
 {
     struct registry *registry = (struct registry *)(void *)source;
     char url[URL_BYTES_MAX];
+    CURLcode code = CURLE_OK;
+    if (clock_monotonic_us() < registry->silent_until_us)
+        return error_set(error, VERDICT_RETRY, "%s", registry->silence.message);
     snprintf(url, sizeof url, "%s/schemas/ids/%u", registry->url, id);
     enum verdict verdict = VERDICT_RETRY;
-    for (int i = 0; i < TRIES && verdict == VERDICT_RETRY; i++) {
+    for (int i = 0; i < TRIES && verdict == VERDICT_RETRY && code != CURLE_OPERATION_TIMEDOUT;
+         i++) {
         if (i > 0)
             usleep(200000);
         error_clear(error);
-        verdict = ask(registry, url, schema, error);
+        verdict = ask(registry, url, schema, &code, error);
+    }
+    if (code != CURLE_OK) {
+        registry->silent_until_us = clock_monotonic_us() + SILENCE_MS * 1000;
+        error_clear(&registry->silence);
+        error_set(&registry->silence, verdict, "no answer from %s: %s", registry->url,
+                  curl_easy_strerror(code));
     }
     return verdict;
 }

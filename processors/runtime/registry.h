@@ -7,7 +7,8 @@
 struct registry;
 
 /* `url` as in schema.registry.url: scheme, host, port, path. Thread: the one that uses it.
- * Answers are awaited for at most 5 s. */
+ * Answers are awaited for at most 2 s; a registry that gives none is left alone for 10 s, in which
+ * every schema not had yet is RETRY. */
 struct registry *registry_new(const char *url);
 void registry_free(struct registry *registry);
 struct schema_source *registry_source(struct registry *registry);
