@@ -104,6 +104,17 @@ static void free_titles(struct titles *titles)
 
 /* ---- one visitor ---- */
 
+/* The next record; SKIP: the end. RETRY: the broker fell silent, so what was read is not all. */
+static enum verdict next_record(struct client_reader *reader, struct client_message *ret_message,
+                                struct error *error)
+{
+    enum verdict read = client_reader_next(reader, READ_MS, ret_message);
+    if (read == VERDICT_SKIP)
+        return error_set(error, VERDICT_RETRY, "the broker has not answered for %d s",
+                         READ_MS / 1000);
+    return read == VERDICT_RETRY ? VERDICT_SKIP : read;
+}
+
 /* The newest record with that key; SKIP: none. */
 static enum verdict newest_record(struct get *get, const char *topic, struct bytes key,
                                   struct buffer *value, struct error *error)
@@ -124,13 +135,15 @@ static enum verdict newest_record(struct get *get, const char *topic, struct byt
                                               : CLIENT_ALL_PARTITIONS,
                                     false, &reader, error);
         while (verdict == VERDICT_OK &&
-               client_reader_next(reader, READ_MS, &message) == VERDICT_OK) {
+               (verdict = next_record(reader, &message, error)) == VERDICT_OK) {
             if (!bytes_equal(message.key, key))
                 continue;
             buffer_clear(value);
             buffer_append(value, message.value.at, message.value.size);
             found = message.value.at != NULL;
         }
+        if (verdict == VERDICT_SKIP && reader)
+            verdict = VERDICT_OK; /* the end */
         client_reader_free(reader);
         reader = NULL;
     }
@@ -255,11 +268,11 @@ static enum verdict load_model(struct get *get, struct model *model, struct erro
         &get->config, get->topology.topics[TOPIC_INTERACTIONS], 0, false, &reader, error);
     if (verdict != VERDICT_OK)
         return verdict;
-    while (client_reader_next(reader, READ_MS, &message) == VERDICT_OK)
+    while ((verdict = next_record(reader, &message, error)) == VERDICT_OK)
         if (interaction_read(message.value, fingerprint, &interaction, NULL) == VERDICT_OK)
             pipeline_fold(&get->topology, model, &interaction);
     client_reader_free(reader);
-    return VERDICT_OK;
+    return verdict == VERDICT_SKIP ? VERDICT_OK : verdict;
 }
 
 static void show_rules(const struct model *model, uint32_t item, int kind, int direction,
@@ -324,7 +337,7 @@ static enum verdict dump_changelog(struct get *get, struct error *error)
     if (verdict != VERDICT_OK)
         return verdict;
     struct store *store = store_memory_new();
-    while (client_reader_next(reader, READ_MS, &message) == VERDICT_OK) {
+    while ((verdict = next_record(reader, &message, error)) == VERDICT_OK) {
         batch_clear(&batch);
         struct bytes store_key = visitor_store_key(key, message.partition, message.key);
         if (message.value.at)
@@ -334,7 +347,8 @@ static enum verdict dump_changelog(struct get *get, struct error *error)
         store->write(store, &batch, NULL);
     }
     client_reader_free(reader);
-    verdict = dump_visitors(store, stdout, error);
+    if (verdict == VERDICT_SKIP)
+        verdict = dump_visitors(store, stdout, error);
     batch_release(&batch);
     store->free(store);
     return verdict;

@@ -107,7 +107,7 @@ struct mall {
     uint64_t event_number;
     struct event event; /* the one handed out last */
     struct event_item items[CART_MAX];
-    char event_id[32], visitor_id[24], user_id[24], session_id[40], transaction_id[40], term[64];
+    char event_id[64], visitor_id[24], user_id[24], session_id[40], transaction_id[72], term[64];
     bool repeat;
     struct second_click clicks[CLICKS_MAX]; /* a ring, by time */
     uint32_t click_first, click_count;
@@ -363,8 +363,9 @@ static void begin_event(struct mall *mall, uint32_t index, enum event_type type,
     struct visitor_state *visitor = &mall->visitors[index];
     struct event *event = &mall->event;
     event_init(event, type);
-    snprintf(mall->event_id, sizeof mall->event_id, "e%llu-%llu",
-             (unsigned long long)mall->settings.seed, (unsigned long long)mall->event_number++);
+    snprintf(mall->event_id, sizeof mall->event_id, "e%llx-%llx-%llu",
+             (unsigned long long)mall->settings.seed, (unsigned long long)mall->settings.run,
+             (unsigned long long)mall->event_number++);
     snprintf(mall->visitor_id, sizeof mall->visitor_id, "%s%06u", visitor->bot ? "bot" : "v",
              index);
     snprintf(mall->session_id, sizeof mall->session_id, "%s-%u", mall->visitor_id,

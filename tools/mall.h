@@ -8,6 +8,7 @@
 
 struct mall_settings {
     uint64_t seed;
+    int64_t run; /* in the event ids, so that two runs on the same topics differ */
     uint32_t products;
     uint32_t visitors;
     double events_per_s;  /* in the mall's own time */

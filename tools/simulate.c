@@ -157,6 +157,7 @@ static int simulate(struct simulate *sim)
     int code = EXIT_DONE;
     if (sim->live)
         sim->settings.start_ms = clock_now_ms() - (int64_t)(sim->history_s * 1000);
+    sim->settings.run = sim->live ? clock_now_ms() : 0;
     enum verdict verdict = open_output(sim, &error);
     sim->mall = mall_new(&sim->settings);
     sim->random = sim->settings.seed;

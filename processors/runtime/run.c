@@ -10,6 +10,7 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -145,6 +146,21 @@ static void write_metrics(struct process *process, const struct totals *totals, 
                   (unsigned long long)evicted);
 }
 
+/* Whole or not at all: readers never see half of it. */
+static void write_file(const char *path, const struct buffer *text)
+{
+    char part[PATH_MAX];
+    int size = snprintf(part, sizeof part, "%s.part", path);
+    FILE *file = size < (int)sizeof part ? fopen(part, "w") : NULL;
+    bool good = file != NULL;
+    if (good) {
+        good = fwrite(text->at, 1, text->size, file) == text->size && fputc('\n', file) != EOF;
+        good = fclose(file) == 0 && good && rename(part, path) == 0;
+    }
+    if (!good)
+        log_line(LOG_LEVEL_WARN, "metrics", "%s can't be written: %s", path, strerror(errno));
+}
+
 static void report(struct process *process, bool last)
 {
     struct totals totals = sum_totals(process);
@@ -157,16 +173,8 @@ static void report(struct process *process, bool last)
                     bytes_of(NULL, 0), buffer_bytes(&text), &error);
         client_producer_poll(process->metrics, 0);
     }
-    if (process->metrics_file) {
-        FILE *file = fopen(process->metrics_file, "w");
-        if (file) {
-            fprintf(file, "%.*s\n", (int)text.size, text.at);
-            fclose(file);
-        } else {
-            log_line(LOG_LEVEL_WARN, "metrics", "%s can't be written: %s", process->metrics_file,
-                     strerror(errno));
-        }
-    }
+    if (process->metrics_file)
+        write_file(process->metrics_file, &text);
     buffer_release(&text);
 }
 
