@@ -495,7 +495,7 @@ static size_t find_field(struct field_table table, struct bytes name, size_t hin
     for (size_t i = 0; i < table.count; i++) {
         size_t k = hint + i < table.count ? hint + i : hint + i - table.count;
         const char *known = table.fields[k].name;
-        if (strncmp(known, name.at, name.size) == 0 && known[name.size] == '\0')
+        if (bytes_equal(name, bytes_text(known))) /* a name may hold a NUL */
             return k;
     }
     return table.count;
