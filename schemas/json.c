@@ -30,6 +30,8 @@ static bool fail(struct scanner *s, const char *what)
 
 static bool fail_type(struct scanner *s, const char *name, const char *expected)
 {
+    if (s->at >= s->end)
+        return fail(s, "a value was expected");
     error_set(s->error, VERDICT_SKIP, "%s is not %s (byte %zu)", name, expected,
               (size_t)(s->at - s->start));
     return false;
@@ -413,7 +415,7 @@ static bool decode_number(struct scanner *s, const struct field *field, char *ba
     struct number number;
     char c = peek(s);
     if (c != '-' && (c < '0' || c > '9'))
-        return s->at < s->end ? fail_type(s, field->name, "a number") : fail(s, "no value");
+        return fail_type(s, field->name, "a number");
     if (!scan_number(s, &number))
         return false;
     if (field->type == FIELD_DOUBLE) {
@@ -459,7 +461,7 @@ static bool decode_field(struct scanner *s, const struct field *field, char *bas
     switch (field->type) {
     case FIELD_STRING:
         if (peek(s) != '"')
-            return s->at < s->end ? fail_type(s, field->name, "a string") : fail(s, "no value");
+            return fail_type(s, field->name, "a string");
         if (!scan_string(s, &text))
             return false;
         memcpy(base + field->offset, &text, sizeof text);
