@@ -1,5 +1,6 @@
 #include "schemas/json.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -232,9 +233,12 @@ static bool number_value(struct scanner *s, const char *from, const char *fracti
     ret_number->value = strtod(copy, NULL);
     if (!isfinite(ret_number->value))
         return fail(s, "a number that no double holds");
-    ret_number->is_integer = fraction == NULL && !has_exponent && fabs(ret_number->value) < 9.2e18;
-    if (ret_number->is_integer)
+    ret_number->is_integer = false;
+    if (fraction == NULL && !has_exponent) {
+        errno = 0;
         ret_number->integer = strtoll(copy, NULL, 10);
+        ret_number->is_integer = errno == 0;
+    }
     return true;
 }
 
