@@ -120,7 +120,8 @@ static uint32_t compile_union(struct compiler *c, avro_schema_t schema, const st
 
 static bool has_reader_field(avro_schema_t schema, const struct field *field)
 {
-    return avro_schema_record_field_get(schema, field->name) != NULL;
+    /* not avro_schema_record_field_get(), which follows a wild pointer where there is no such field */
+    return avro_schema_record_field_get_index(schema, field->name) >= 0;
 }
 
 /* A record that holds one of ours: the event itself, or an item in it. */
