@@ -242,6 +242,8 @@ static uint32_t compile(struct compiler *c, avro_schema_t schema, const struct f
     case AVRO_FIXED:
         if (field)
             return compile_error(c, field, "a fixed is not what is expected");
+        if (avro_schema_fixed_size(schema) < 0)
+            return compile_error(c, NULL, "a fixed of negative size");
         node = add_node(c, NODE_FIXED, NULL);
         if (node != NODE_NONE)
             c->plan->nodes[node].size = avro_schema_fixed_size(schema);
