@@ -46,6 +46,7 @@ struct compiler {
     avro_schema_t linked[AVRO_NODES_MAX]; /* named types under way or done, when skipped */
     uint32_t linked_node[AVRO_NODES_MAX];
     uint32_t linked_count;
+    bool in_array; /* of strings or items that are decoded */
     struct error *error;
 };
 
@@ -162,12 +163,16 @@ static uint32_t compile_item(struct compiler *c, avro_schema_t schema, const str
 static uint32_t compile_array(struct compiler *c, avro_schema_t schema, const struct field *field,
                               int depth)
 {
-    if (field && field->type != FIELD_ITEMS && field->type != FIELD_STRINGS)
+    if (field && (c->in_array || (field->type != FIELD_ITEMS && field->type != FIELD_STRINGS)))
         return compile_error(c, field, "an array is not what is expected");
     uint32_t node = add_node(c, NODE_ARRAY, field);
     if (node == NODE_NONE)
         return node;
+    if (field)
+        c->in_array = true;
     uint32_t child = compile(c, avro_schema_array_items(schema), field, depth + 1);
+    if (field)
+        c->in_array = false;
     return set_children(c, node, &child, 1) ? node : NODE_NONE;
 }
 
@@ -191,7 +196,7 @@ static uint32_t compile_skipped_record(struct compiler *c, avro_schema_t schema,
     return set_children(c, node, children, (uint32_t)count) ? node : NODE_NONE;
 }
 
-static bool accepts(const struct field *field, enum node_op op)
+static bool accepts(const struct compiler *c, const struct field *field, enum node_op op)
 {
     if (field == NULL)
         return true;
@@ -205,7 +210,7 @@ static bool accepts(const struct field *field, enum node_op op)
     case NODE_DOUBLE:
         return field->type == FIELD_DOUBLE;
     case NODE_STRING:
-        return field->type == FIELD_STRING || field->type == FIELD_STRINGS;
+        return field->type == FIELD_STRING || (field->type == FIELD_STRINGS && c->in_array);
     default:
         return false;
     }
@@ -213,7 +218,7 @@ static bool accepts(const struct field *field, enum node_op op)
 
 static uint32_t compile_scalar(struct compiler *c, enum node_op op, const struct field *field)
 {
-    if (op != NODE_NULL && !accepts(field, op))
+    if (op != NODE_NULL && !accepts(c, field, op))
         return compile_error(c, field, "the writer's type can't be read as ours");
     return add_node(c, op, field);
 }
@@ -268,7 +273,7 @@ static uint32_t compile(struct compiler *c, avro_schema_t schema, const struct f
     case AVRO_RECORD:
         if (field == NULL)
             return compile_skipped_record(c, schema, depth);
-        if (field->type != FIELD_ITEM && field->type != FIELD_ITEMS)
+        if (field->type != FIELD_ITEM && !(field->type == FIELD_ITEMS && c->in_array))
             return compile_error(c, field, "a record is not what is expected");
         return compile_item(c, schema, field, depth);
     default:
