@@ -672,7 +672,7 @@ enum verdict avro_fingerprint(struct bytes schema, uint64_t *ret_fingerprint, st
 {
     const uint64_t empty = 0xC15D213AA4D7A795u;
     json_error_t json_error;
-    json_t *json = json_loadb(schema.at, schema.size, 0, &json_error);
+    json_t *json = json_loadb(schema.at, schema.size, JSON_DECODE_ANY, &json_error);
     if (json == NULL)
         return error_set(error, VERDICT_SKIP, "a schema is not JSON: line %d: %s", json_error.line,
                          json_error.text);
