@@ -86,7 +86,7 @@ static enum verdict rocksdb_write_batch(struct store *store, const struct store_
         } else if (change.change == CHANGE_DELETE) {
             rocksdb_writebatch_delete_cf(writes, family, change.key.at, change.key.size);
         } else {
-            char end[64];
+            char end[PREFIX_BYTES_MAX];
             struct bytes behind = prefix_end(change.key, end);
             rocksdb_writebatch_delete_range_cf(writes, family, change.key.at, change.key.size,
                                                behind.at, behind.size);
