@@ -533,10 +533,11 @@ static bool run_node(struct run *r, uint32_t index, char *base, int depth)
 enum verdict avro_decode(const struct avro_plan *plan, struct bytes bytes, struct arena *arena,
                          struct event *event, struct error *error)
 {
+    const char *at = bytes.at ? bytes.at : ""; /* no offset from NULL */
     struct run r = {
         .plan = plan,
-        .reader = {.at = bytes.at, .end = bytes.at + bytes.size},
-        .start = bytes.at,
+        .reader = {.at = at, .end = at + bytes.size},
+        .start = at,
         .arena = arena,
         .event = event,
         .error = error,
@@ -819,7 +820,8 @@ uint64_t avro_get_block(struct avro_reader *reader)
 
 struct avro_reader avro_open(struct bytes record, uint64_t fingerprint)
 {
-    struct avro_reader reader = {.at = record.at, .end = record.at + record.size};
+    const char *at = record.at ? record.at : ""; /* no offset from NULL */
+    struct avro_reader reader = {.at = at, .end = at + record.size};
     if (get_fixed(&reader, 2) != 0x01C3 || get_fixed(&reader, 8) != fingerprint)
         reader.failed = true;
     return reader;

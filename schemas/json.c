@@ -544,10 +544,11 @@ static bool decode_object(struct scanner *s, struct field_table table, char *bas
 enum verdict json_decode(struct bytes text, struct arena *arena, struct event *event,
                          struct error *error)
 {
+    const char *at = text.at ? text.at : ""; /* no offset from NULL */
     struct scanner s = {
-        .start = text.at,
-        .at = text.at,
-        .end = text.at + text.size,
+        .start = at,
+        .at = at,
+        .end = at + text.size,
         .arena = arena,
         .event = event,
         .error = error,
@@ -566,10 +567,11 @@ enum verdict json_decode(struct bytes text, struct arena *arena, struct event *e
 enum verdict json_text_field(struct bytes text, const char *name, struct arena *arena,
                              struct bytes *ret_value, struct error *error)
 {
+    const char *at = text.at ? text.at : ""; /* no offset from NULL */
     struct scanner s = {
-        .start = text.at,
-        .at = text.at,
-        .end = text.at + text.size,
+        .start = at,
+        .at = at,
+        .end = at + text.size,
         .arena = arena,
         .error = error,
     };
