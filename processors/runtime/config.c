@@ -123,6 +123,8 @@ static const char *nearest_key(const char *name)
 static bool among(const char *choices, const char *value)
 {
     size_t size = strlen(value);
+    if (strchr(value, '|'))
+        return false;
     for (const char *at = choices; at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
         if (strncmp(at, value, size) == 0 && (at[size] == '|' || at[size] == '\0'))
             return true;
