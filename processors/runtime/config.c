@@ -135,6 +135,9 @@ static enum verdict set_kafka(struct config *config, const char *name, const cha
                               struct error *error)
 {
     struct kafka_property *property = NULL;
+    if (strlen(name) >= CONFIG_TEXT_MAX)
+        return error_set(error, VERDICT_SKIP, "kafka.%.20s... is longer than %d bytes", name,
+                         CONFIG_TEXT_MAX - 1);
     for (size_t i = 0; i < config->kafka_count && property == NULL; i++)
         if (strcmp(config->kafka[i].name, name) == 0)
             property = &config->kafka[i];
