@@ -223,12 +223,13 @@ enum verdict config_assign(struct config *config, const char *assignment, struct
 
 enum verdict config_read_file(struct config *config, const char *path, struct error *error)
 {
-    char line[4 * CONFIG_TEXT_MAX];
+    char *line = NULL;
+    size_t capacity = 0;
     FILE *file = fopen(path, "r");
     if (file == NULL)
         return error_set(error, VERDICT_SKIP, "can't open %s: %s", path, strerror(errno));
     enum verdict verdict = VERDICT_OK;
-    for (int number = 1; verdict == VERDICT_OK && fgets(line, sizeof line, file); number++) {
+    for (int number = 1; verdict == VERDICT_OK && getline(&line, &capacity, file) >= 0; number++) {
         char *text = trim(line);
         if (*text == '\0' || *text == '#' || *text == '!')
             continue;
@@ -237,6 +238,7 @@ enum verdict config_read_file(struct config *config, const char *path, struct er
         if (verdict != VERDICT_OK)
             error_set(error, verdict, "%s, line %d: %s", path, number, inner.message);
     }
+    free(line);
     fclose(file);
     return verdict;
 }
