@@ -15,6 +15,7 @@
     }
 
 #define DAY_MS "86400000"
+#define EVENT_TIME_MAX_MS 10000000000000 /* year 2286: differences of times never overflow */
 
 const struct config_key config_keys[] = {
     TEXT("application.id", "weft", application_id, NULL,
@@ -62,9 +63,9 @@ const struct config_key config_keys[] = {
            "remembered of a visitor"),
     NUMBER("visitor.cache.bytes", "67108864", visitor_cache_bytes, 0, INT64_MAX,
            "memory for visitors, for each worker"),
-    NUMBER("event.time.min.ms", "946684800000", event_time_min_ms, INT64_MIN, INT64_MAX,
+    NUMBER("event.time.min.ms", "946684800000", event_time_min_ms, 0, EVENT_TIME_MAX_MS,
            "older events are refused; 2000-01-01"),
-    NUMBER("event.future.max.ms", DAY_MS, event_future_max_ms, 0, INT64_MAX,
+    NUMBER("event.future.max.ms", DAY_MS, event_future_max_ms, 0, EVENT_TIME_MAX_MS,
            "how far ahead of the clock an event may be"),
     NUMBER("list.items", "20", list_items, 1, LIST_ITEMS_MAX, "length of a list"),
     NUMBER("items.max", "1000000", items_max, 1, 100000000, "items that the model learns"),
