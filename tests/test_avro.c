@@ -106,12 +106,12 @@ static const char *const gained[] = {
     "{\"type\":\"enum\",\"name\":\"G%d\",\"symbols\":[\"A\",\"B\",\"C\"]}",
     "{\"type\":\"array\",\"items\":{\"type\":\"array\",\"items\":\"string\"}}",
     "{\"type\":\"map\",\"values\":{\"type\":\"array\",\"items\":\"int\"}}",
-    "{\"type\":\"record\",\"name\":\"G%d\",\"fields\":[{\"name\":\"a\",\"type\":\"float\"},"
+    ("{\"type\":\"record\",\"name\":\"G%d\",\"fields\":[{\"name\":\"a\",\"type\":\"float\"},"
     "{\"name\":\"b\",\"type\":{\"type\":\"record\",\"name\":\"H%d\",\"fields\":["
     "{\"name\":\"c\",\"type\":[\"null\",\"string\"]},{\"name\":\"d\",\"type\":\"boolean\"}]}},"
-    "{\"name\":\"e\",\"type\":{\"type\":\"array\",\"items\":\"H%d\"}}]}",
-    "{\"type\":\"record\",\"name\":\"G%d\",\"fields\":[{\"name\":\"v\",\"type\":\"long\"},"
-    "{\"name\":\"next\",\"type\":[\"null\",\"G%d\"]}]}",
+    "{\"name\":\"e\",\"type\":{\"type\":\"array\",\"items\":\"H%d\"}}]}"),
+    ("{\"type\":\"record\",\"name\":\"G%d\",\"fields\":[{\"name\":\"v\",\"type\":\"long\"},"
+    "{\"name\":\"next\",\"type\":[\"null\",\"G%d\"]}]}"),
 };
 
 static json_t *gained_field(struct random *random, int number)
@@ -195,7 +195,7 @@ static void fill(struct random *random, avro_value_t *value, int depth)
 {
     avro_value_t inner;
     avro_schema_t schema = avro_value_get_schema(value);
-    size_t count;
+    size_t count = 0;
     char text[8] = {0};
     for (uint32_t i = random_below(random, sizeof text - 1), k = 0; k < i; k++)
         text[k] = (char)('a' + random_below(random, 26));
