@@ -57,9 +57,9 @@ static void check_avro(avro_schema_t schema, const struct interaction *in, struc
     avro_reader_free(reader);
     reader = avro_reader_memory(record.at + 10, (int64_t)record.size - 10);
     avro_value_read(reader, &value);
-    int kind;
-    size_t count;
-    int64_t time_ms;
+    int kind = -1;
+    size_t count = 0;
+    int64_t time_ms = 0;
     avro_value_get_by_name(&value, "kind", &field, NULL);
     avro_value_get_enum(&field, &kind);
     CHECK_INT(kind, in->kind);

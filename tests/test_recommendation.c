@@ -93,7 +93,7 @@ static void check_json(const struct recommendation *recommendation, struct bytes
 
 static avro_value_t field_of(const avro_value_t *value, const char *name)
 {
-    avro_value_t field = {0}, branch;
+    avro_value_t field = {0}, branch = {0};
     CHECK(avro_value_get_by_name(value, name, &field, NULL) == 0);
     if (avro_value_get_type(&field) == AVRO_UNION) {
         avro_value_get_current_branch(&field, &branch);
