@@ -49,7 +49,7 @@ void fuzz_seeds(struct fuzz_sink *sink)
         "2019-10-01 00:00:00 UTC,view,1,2,a.b,x,35.79,5,s\n"
         "2019-10-01 00:00:01 UTC,remove_from_cart,1,2,,,,5,s\n",
         "\3ts_ms\tuser\tsession\tkind\titem\tcategory\tbrand\tprice\tqty\ttext\n"
-        "1000\tu\ts\tpurchase\ti\tc\tb\t1.5\t2\t\n2000\tu\ts\treturn\ti\tc\tb\t\t1e9\tx\n",
+        "1000\tu\ts\tpurchase\ti\tc\tb\t1.5\t2\t\n2000\tu\ts\treturn\ti\tc\tb\t\t1e9\tx\n3000\tu\ts\tview\ti\tc\tb\t\t1e300\tx\n",
         "\4a b  c\td\n\n x \n",
     };
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
