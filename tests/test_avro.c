@@ -396,6 +396,26 @@ static void test_defaults(void)
     arena_release(&arena);
 }
 
+static void test_unions(void)
+{
+    static const char schema[] = RECORD(IDS "," FIELD("x", "[\"null\",\"int\"]"));
+    static const struct {
+        const char *index;
+        bool taken;
+    } cases[] = {{"\0", true}, {"\2\7", true}, {"\4", false}, {"\6", false}, {"\1", false}};
+    struct arena arena = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct event event;
+        struct buffer record = {0};
+        buffer_text(&record, "\2a\2b");
+        buffer_append(&record, cases[i].index, i == 0 ? 1 : strlen(cases[i].index));
+        CHECK_SAY((product(schema, buffer_bytes(&record), &arena, &event, NULL) == VERDICT_OK) ==
+                      cases[i].taken, "case %zu", i);
+        buffer_release(&record);
+    }
+    arena_release(&arena);
+}
+
 static void test_enums(void)
 {
     static const char schema[] = RECORD(
@@ -591,6 +611,7 @@ int main(void)
     TEST_RUN(test_cut_off);
     TEST_RUN(test_resolution);
     TEST_RUN(test_defaults);
+    TEST_RUN(test_unions);
     TEST_RUN(test_enums);
     TEST_RUN(test_refused_schemas);
     TEST_RUN(test_hostile_lengths);
