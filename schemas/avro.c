@@ -46,6 +46,7 @@ struct compiler {
     avro_schema_t linked[AVRO_NODES_MAX]; /* named types under way or done, when skipped */
     uint32_t linked_node[AVRO_NODES_MAX];
     uint32_t linked_count;
+    bool in_array; /* of strings or items that are decoded */
     struct error *error;
 };
 
@@ -162,12 +163,16 @@ static uint32_t compile_item(struct compiler *c, avro_schema_t schema, const str
 static uint32_t compile_array(struct compiler *c, avro_schema_t schema, const struct field *field,
                               int depth)
 {
-    if (field && field->type != FIELD_ITEMS && field->type != FIELD_STRINGS)
+    if (field && (c->in_array || (field->type != FIELD_ITEMS && field->type != FIELD_STRINGS)))
         return compile_error(c, field, "an array is not what is expected");
     uint32_t node = add_node(c, NODE_ARRAY, field);
     if (node == NODE_NONE)
         return node;
+    if (field)
+        c->in_array = true;
     uint32_t child = compile(c, avro_schema_array_items(schema), field, depth + 1);
+    if (field)
+        c->in_array = false;
     return set_children(c, node, &child, 1) ? node : NODE_NONE;
 }
 
@@ -191,7 +196,7 @@ static uint32_t compile_skipped_record(struct compiler *c, avro_schema_t schema,
     return set_children(c, node, children, (uint32_t)count) ? node : NODE_NONE;
 }
 
-static bool accepts(const struct field *field, enum node_op op)
+static bool accepts(const struct compiler *c, const struct field *field, enum node_op op)
 {
     if (field == NULL)
         return true;
@@ -205,7 +210,7 @@ static bool accepts(const struct field *field, enum node_op op)
     case NODE_DOUBLE:
         return field->type == FIELD_DOUBLE;
     case NODE_STRING:
-        return field->type == FIELD_STRING || field->type == FIELD_STRINGS;
+        return field->type == FIELD_STRING || (field->type == FIELD_STRINGS && c->in_array);
     default:
         return false;
     }
@@ -213,7 +218,7 @@ static bool accepts(const struct field *field, enum node_op op)
 
 static uint32_t compile_scalar(struct compiler *c, enum node_op op, const struct field *field)
 {
-    if (op != NODE_NULL && !accepts(field, op))
+    if (op != NODE_NULL && !accepts(c, field, op))
         return compile_error(c, field, "the writer's type can't be read as ours");
     return add_node(c, op, field);
 }
@@ -242,6 +247,8 @@ static uint32_t compile(struct compiler *c, avro_schema_t schema, const struct f
     case AVRO_FIXED:
         if (field)
             return compile_error(c, field, "a fixed is not what is expected");
+        if (avro_schema_fixed_size(schema) < 0)
+            return compile_error(c, NULL, "a fixed of negative size");
         node = add_node(c, NODE_FIXED, NULL);
         if (node != NODE_NONE)
             c->plan->nodes[node].size = avro_schema_fixed_size(schema);
@@ -266,7 +273,7 @@ static uint32_t compile(struct compiler *c, avro_schema_t schema, const struct f
     case AVRO_RECORD:
         if (field == NULL)
             return compile_skipped_record(c, schema, depth);
-        if (field->type != FIELD_ITEM && field->type != FIELD_ITEMS)
+        if (field->type != FIELD_ITEM && !(field->type == FIELD_ITEMS && c->in_array))
             return compile_error(c, field, "a record is not what is expected");
         return compile_item(c, schema, field, depth);
     default:
@@ -530,10 +537,11 @@ static bool run_node(struct run *r, uint32_t index, char *base, int depth)
 enum verdict avro_decode(const struct avro_plan *plan, struct bytes bytes, struct arena *arena,
                          struct event *event, struct error *error)
 {
+    const char *at = bytes.at ? bytes.at : ""; /* no offset from NULL */
     struct run r = {
         .plan = plan,
-        .reader = {.at = bytes.at, .end = bytes.at + bytes.size},
-        .start = bytes.at,
+        .reader = {.at = at, .end = at + bytes.size},
+        .start = at,
         .arena = arena,
         .event = event,
         .error = error,
@@ -669,7 +677,7 @@ enum verdict avro_fingerprint(struct bytes schema, uint64_t *ret_fingerprint, st
 {
     const uint64_t empty = 0xC15D213AA4D7A795u;
     json_error_t json_error;
-    json_t *json = json_loadb(schema.at, schema.size, 0, &json_error);
+    json_t *json = json_loadb(schema.at, schema.size, JSON_DECODE_ANY, &json_error);
     if (json == NULL)
         return error_set(error, VERDICT_SKIP, "a schema is not JSON: line %d: %s", json_error.line,
                          json_error.text);
@@ -816,7 +824,8 @@ uint64_t avro_get_block(struct avro_reader *reader)
 
 struct avro_reader avro_open(struct bytes record, uint64_t fingerprint)
 {
-    struct avro_reader reader = {.at = record.at, .end = record.at + record.size};
+    const char *at = record.at ? record.at : ""; /* no offset from NULL */
+    struct avro_reader reader = {.at = at, .end = at + record.size};
     if (get_fixed(&reader, 2) != 0x01C3 || get_fixed(&reader, 8) != fingerprint)
         reader.failed = true;
     return reader;

@@ -189,6 +189,7 @@ void buffer_format(struct buffer *buffer, const char *format, ...)
 void buffer_json(struct buffer *buffer, struct bytes text)
 {
     static const char hex[] = "0123456789abcdef";
+    text.at = text.at ? text.at : ""; /* no offset from NULL */
     const unsigned char *at = (const unsigned char *)text.at;
     buffer_reserve(buffer, text.size + 2);
     buffer_byte(buffer, '"');

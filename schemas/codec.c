@@ -73,8 +73,11 @@ static struct known_plan *add_plan(struct codec *codec, uint64_t id, bool conflu
         for (size_t i = 0; known == NULL && i < CODEC_PLANS_MAX; i++)
             if (codec->plans[i].plan == NULL)
                 known = &codec->plans[i];
-        if (known == NULL) {
-            known = &codec->plans[id % CODEC_PLANS_MAX];
+        if (known == NULL) { /* or one that can be asked for again */
+            size_t at = id % CODEC_PLANS_MAX;
+            for (size_t i = 0; i < CODEC_PLANS_MAX && !codec->plans[at].confluent; i++)
+                at = (at + 1) % CODEC_PLANS_MAX;
+            known = &codec->plans[at];
             avro_plan_free(known->plan);
         }
     }

@@ -3,6 +3,8 @@
 #include "schemas/avro.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 static int64_t long_at(const char *base, const struct field *field)
 {
@@ -37,10 +39,15 @@ static void json_object(const struct event *event, struct field_table table, con
 
 static void json_double(struct buffer *buffer, double value)
 {
-    if (value == floor(value) && fabs(value) < 1e15)
+    char text[32];
+    if (value == floor(value) && fabs(value) < 1e15) {
         buffer_decimal(buffer, (int64_t)value);
-    else
-        buffer_format(buffer, "%.15g", value);
+        return;
+    }
+    snprintf(text, sizeof text, "%.15g", value); /* short where that is exact */
+    if (strtod(text, NULL) != value)
+        snprintf(text, sizeof text, "%.17g", value);
+    buffer_text(buffer, text);
 }
 
 static void json_strings(const struct event_strings *strings, struct buffer *buffer)

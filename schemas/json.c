@@ -1,5 +1,6 @@
 #include "schemas/json.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,8 @@ static bool fail(struct scanner *s, const char *what)
 
 static bool fail_type(struct scanner *s, const char *name, const char *expected)
 {
+    if (s->at >= s->end)
+        return fail(s, "a value was expected");
     error_set(s->error, VERDICT_SKIP, "%s is not %s (byte %zu)", name, expected,
               (size_t)(s->at - s->start));
     return false;
@@ -230,9 +233,12 @@ static bool number_value(struct scanner *s, const char *from, const char *fracti
     ret_number->value = strtod(copy, NULL);
     if (!isfinite(ret_number->value))
         return fail(s, "a number that no double holds");
-    ret_number->is_integer = fraction == NULL && !has_exponent && fabs(ret_number->value) < 9.2e18;
-    if (ret_number->is_integer)
+    ret_number->is_integer = false;
+    if (fraction == NULL && !has_exponent) {
+        errno = 0;
         ret_number->integer = strtoll(copy, NULL, 10);
+        ret_number->is_integer = errno == 0;
+    }
     return true;
 }
 
@@ -413,7 +419,7 @@ static bool decode_number(struct scanner *s, const struct field *field, char *ba
     struct number number;
     char c = peek(s);
     if (c != '-' && (c < '0' || c > '9'))
-        return s->at < s->end ? fail_type(s, field->name, "a number") : fail(s, "no value");
+        return fail_type(s, field->name, "a number");
     if (!scan_number(s, &number))
         return false;
     if (field->type == FIELD_DOUBLE) {
@@ -459,7 +465,7 @@ static bool decode_field(struct scanner *s, const struct field *field, char *bas
     switch (field->type) {
     case FIELD_STRING:
         if (peek(s) != '"')
-            return s->at < s->end ? fail_type(s, field->name, "a string") : fail(s, "no value");
+            return fail_type(s, field->name, "a string");
         if (!scan_string(s, &text))
             return false;
         memcpy(base + field->offset, &text, sizeof text);
@@ -495,7 +501,7 @@ static size_t find_field(struct field_table table, struct bytes name, size_t hin
     for (size_t i = 0; i < table.count; i++) {
         size_t k = hint + i < table.count ? hint + i : hint + i - table.count;
         const char *known = table.fields[k].name;
-        if (strncmp(known, name.at, name.size) == 0 && known[name.size] == '\0')
+        if (bytes_equal(name, bytes_text(known))) /* a name may hold a NUL */
             return k;
     }
     return table.count;
@@ -538,10 +544,11 @@ static bool decode_object(struct scanner *s, struct field_table table, char *bas
 enum verdict json_decode(struct bytes text, struct arena *arena, struct event *event,
                          struct error *error)
 {
+    const char *at = text.at ? text.at : ""; /* no offset from NULL */
     struct scanner s = {
-        .start = text.at,
-        .at = text.at,
-        .end = text.at + text.size,
+        .start = at,
+        .at = at,
+        .end = at + text.size,
         .arena = arena,
         .event = event,
         .error = error,
@@ -560,10 +567,11 @@ enum verdict json_decode(struct bytes text, struct arena *arena, struct event *e
 enum verdict json_text_field(struct bytes text, const char *name, struct arena *arena,
                              struct bytes *ret_value, struct error *error)
 {
+    const char *at = text.at ? text.at : ""; /* no offset from NULL */
     struct scanner s = {
-        .start = text.at,
-        .at = text.at,
-        .end = text.at + text.size,
+        .start = at,
+        .at = at,
+        .end = at + text.size,
         .arena = arena,
         .error = error,
     };

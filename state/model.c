@@ -450,7 +450,8 @@ static bool read_row(struct bytes value, uint32_t item_count, struct row *row)
         memcpy(&entry->last_s, at + 4, 4);
         memcpy(&entry->weight, at + 8, 8);
         memcpy(&entry->weight_one, at + 16, 8);
-        if (entry->item >= item_count || !(isfinite(entry->weight) && entry->weight > 0))
+        if (entry->item >= item_count || !(isfinite(entry->weight) && entry->weight > 0) ||
+            !isfinite(entry->weight_one))
             return false;
     }
     return true;
@@ -483,7 +484,7 @@ static enum verdict load_row(struct store_visitor *visitor, struct bytes key, st
     }
     if (table == 'i')
         return VERDICT_OK;
-    if (key.size != (table == 'r' ? 6u : 5u) || key_item(key) >= model->item_count)
+    if ((table != 'r' && table != 's') || key.size != (table == 'r' ? 6u : 5u) || key_item(key) >= model->item_count)
         return damaged(error, table);
     struct model_item *item = &model->items[key_item(key)];
     if (table == 's') {

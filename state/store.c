@@ -1,5 +1,6 @@
 #include "state/store.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 /* change(1) family(1) key size(4) value size(4) key value */
@@ -30,6 +31,7 @@ void batch_delete(struct store_batch *batch, enum family family, struct bytes ke
 
 void batch_delete_prefix(struct store_batch *batch, enum family family, struct bytes prefix)
 {
+    assert(prefix.size > 0 && prefix.size <= PREFIX_BYTES_MAX && (unsigned char)*prefix.at < 0xFF);
     put_change(batch, CHANGE_DELETE_PREFIX, family, prefix, bytes_of("", 0));
 }
 

@@ -29,7 +29,9 @@ struct store_batch {
 void batch_put(struct store_batch *batch, enum family family, struct bytes key,
                struct bytes value);
 void batch_delete(struct store_batch *batch, enum family family, struct bytes key);
-/* Every key of the family that starts with `prefix`, which is not empty. */
+/* Every key of the family that starts with `prefix`, which has 1 to PREFIX_BYTES_MAX bytes, the
+ * first of them below 0xFF. */
+#define PREFIX_BYTES_MAX 64
 void batch_delete_prefix(struct store_batch *batch, enum family family, struct bytes prefix);
 void batch_clear(struct store_batch *batch);
 void batch_release(struct store_batch *batch);

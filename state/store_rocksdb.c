@@ -8,10 +8,13 @@
 #include <rocksdb/c.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define WRITE_BUFFER_BYTES ((size_t)32 << 20)
 #define BLOCK_CACHE_BYTES ((size_t)64 << 20)
 #define WAL_BYTES_MAX ((uint64_t)256 << 20)
+#define READ_ONLY_TRIES_MAX 50
+#define READ_ONLY_PAUSE_US 20000
 
 static const char *const family_names[FAMILIES + 1] = {"visitor", "model", "offsets", "default"};
 
@@ -86,7 +89,7 @@ static enum verdict rocksdb_write_batch(struct store *store, const struct store_
         } else if (change.change == CHANGE_DELETE) {
             rocksdb_writebatch_delete_cf(writes, family, change.key.at, change.key.size);
         } else {
-            char end[64];
+            char end[PREFIX_BYTES_MAX];
             struct bytes behind = prefix_end(change.key, end);
             rocksdb_writebatch_delete_range_cf(writes, family, change.key.at, change.key.size,
                                                behind.at, behind.size);
@@ -187,11 +190,19 @@ enum verdict store_rocksdb_open(const char *path, bool read_only, struct store *
     for (int i = 0; i <= FAMILIES; i++)
         options[i] = self->options;
     char *message = NULL;
-    if (read_only)
+    if (read_only) /* holds all files, which the writer may delete at any time */
+        rocksdb_options_set_max_open_files(self->options, -1);
+    for (int tries = 0; read_only && self->db == NULL && tries < READ_ONLY_TRIES_MAX; tries++) {
+        if (message) { /* the writer was putting files together just now */
+            rocksdb_free(message);
+            message = NULL;
+            usleep(READ_ONLY_PAUSE_US);
+        }
         self->db = rocksdb_open_for_read_only_column_families(self->options, path, FAMILIES + 1,
                                                               family_names, options,
                                                               self->families, 0, &message);
-    else
+    }
+    if (!read_only)
         self->db = rocksdb_open_column_families(self->options, path, FAMILIES + 1, family_names,
                                                 options, self->families, &message);
     if (message) {

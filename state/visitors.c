@@ -65,7 +65,7 @@ static void compact_text(struct visitor *visitor)
 static uint32_t add_text(struct visitor *visitor, struct bytes subject)
 {
     uint32_t needed = visitor->text_size + (uint32_t)subject.size;
-    if (needed > visitor->text_capacity) {
+    if (needed > visitor->text_capacity || visitor->text == NULL) {
         uint32_t capacity = visitor->text_capacity ? visitor->text_capacity : 32;
         while (capacity < needed)
             capacity *= 2;

@@ -297,6 +297,8 @@ static enum read read_tsv(struct event_file *file, struct event *event, struct e
         return reject(file, error, "price is not a number");
     if (columns[8].size > 0 && !read_number(columns[8], &quantity))
         return reject(file, error, "qty is not a number");
+    if (fabs(quantity) > 1e15)
+        return reject(file, error, "qty is too large");
     event->event_time_ms = (int64_t)time_ms;
     fill_event(file, event, columns[1], columns[2], columns[4], price);
     file->item.quantity = (int64_t)fabs(quantity);

@@ -15,6 +15,7 @@
     }
 
 #define DAY_MS "86400000"
+#define EVENT_TIME_MAX_MS 10000000000000 /* year 2286: differences of times never overflow */
 
 const struct config_key config_keys[] = {
     TEXT("application.id", "weft", application_id, NULL,
@@ -62,9 +63,9 @@ const struct config_key config_keys[] = {
            "remembered of a visitor"),
     NUMBER("visitor.cache.bytes", "67108864", visitor_cache_bytes, 0, INT64_MAX,
            "memory for visitors, for each worker"),
-    NUMBER("event.time.min.ms", "946684800000", event_time_min_ms, INT64_MIN, INT64_MAX,
+    NUMBER("event.time.min.ms", "946684800000", event_time_min_ms, 0, EVENT_TIME_MAX_MS,
            "older events are refused; 2000-01-01"),
-    NUMBER("event.future.max.ms", DAY_MS, event_future_max_ms, 0, INT64_MAX,
+    NUMBER("event.future.max.ms", DAY_MS, event_future_max_ms, 0, EVENT_TIME_MAX_MS,
            "how far ahead of the clock an event may be"),
     NUMBER("list.items", "20", list_items, 1, LIST_ITEMS_MAX, "length of a list"),
     NUMBER("items.max", "1000000", items_max, 1, 100000000, "items that the model learns"),
@@ -123,6 +124,8 @@ static const char *nearest_key(const char *name)
 static bool among(const char *choices, const char *value)
 {
     size_t size = strlen(value);
+    if (strchr(value, '|'))
+        return false;
     for (const char *at = choices; at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
         if (strncmp(at, value, size) == 0 && (at[size] == '|' || at[size] == '\0'))
             return true;
@@ -133,6 +136,9 @@ static enum verdict set_kafka(struct config *config, const char *name, const cha
                               struct error *error)
 {
     struct kafka_property *property = NULL;
+    if (strlen(name) >= CONFIG_TEXT_MAX)
+        return error_set(error, VERDICT_SKIP, "kafka.%.20s... is longer than %d bytes", name,
+                         CONFIG_TEXT_MAX - 1);
     for (size_t i = 0; i < config->kafka_count && property == NULL; i++)
         if (strcmp(config->kafka[i].name, name) == 0)
             property = &config->kafka[i];
@@ -218,12 +224,13 @@ enum verdict config_assign(struct config *config, const char *assignment, struct
 
 enum verdict config_read_file(struct config *config, const char *path, struct error *error)
 {
-    char line[4 * CONFIG_TEXT_MAX];
+    char *line = NULL;
+    size_t capacity = 0;
     FILE *file = fopen(path, "r");
     if (file == NULL)
         return error_set(error, VERDICT_SKIP, "can't open %s: %s", path, strerror(errno));
     enum verdict verdict = VERDICT_OK;
-    for (int number = 1; verdict == VERDICT_OK && fgets(line, sizeof line, file); number++) {
+    for (int number = 1; verdict == VERDICT_OK && getline(&line, &capacity, file) >= 0; number++) {
         char *text = trim(line);
         if (*text == '\0' || *text == '#' || *text == '!')
             continue;
@@ -232,6 +239,7 @@ enum verdict config_read_file(struct config *config, const char *path, struct er
         if (verdict != VERDICT_OK)
             error_set(error, verdict, "%s, line %d: %s", path, number, inner.message);
     }
+    free(line);
     fclose(file);
     return verdict;
 }

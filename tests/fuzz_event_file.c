@@ -1,0 +1,57 @@
+/* A format (the first byte: 0 guessed) and an event file, plain or gzip. */
+#include "tests/fuzz.h"
+#include "tools/events.h"
+
+#include <sys/mman.h>
+
+#define READS_MAX 100000
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const char *const formats[] = {NULL, "weft", "rees46", "tsv", "sessions", "retailrocket"};
+    struct event_file *file;
+    struct arena arena = {0};
+    struct event event;
+    struct error error = {0};
+    char path[64];
+    if (size == 0)
+        return 0;
+    int fd = memfd_create("events", 0);
+    FUZZ_CHECK(fd >= 0 && write(fd, data + 1, size - 1) == (ssize_t)size - 1);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    if (event_file_open(path, formats[data[0] % 6], &file, &error) != VERDICT_OK) {
+        FUZZ_CHECK(error.message[0]);
+        close(fd);
+        return 0;
+    }
+    for (int i = 0; i < READS_MAX; i++) {
+        enum read read = event_file_next(file, &arena, &event, &error);
+        if (read == READ_END || read == READ_FAILED)
+            break;
+        if (read == READ_EVENT)
+            FUZZ_CHECK(event_check(&event, NULL) == VERDICT_OK);
+        else
+            FUZZ_CHECK(error.message[0]);
+        arena_clear(&arena);
+    }
+    event_file_close(file);
+    arena_release(&arena);
+    close(fd);
+    return 0;
+}
+
+void fuzz_seeds(struct fuzz_sink *sink)
+{
+    static const char *const files[] = {
+        "\1{\"type\":\"view\",\"event_id\":\"e\",\"visitor_id\":\"v\",\"event_time\":1700000000000,"
+        "\"item\":{\"item_id\":\"i\"}}\n{\"type\":\"user\",\"user_id\":\"u\"}\r\n\n{\"type\":\"x\"}",
+        "\6event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session\n"
+        "2019-10-01 00:00:00 UTC,view,1,2,a.b,x,35.79,5,s\n"
+        "2019-10-01 00:00:01 UTC,remove_from_cart,1,2,,,,5,s\n",
+        "\3ts_ms\tuser\tsession\tkind\titem\tcategory\tbrand\tprice\tqty\ttext\n"
+        "1000\tu\ts\tpurchase\ti\tc\tb\t1.5\t2\t\n2000\tu\ts\treturn\ti\tc\tb\t\t1e9\tx\n3000\tu\ts\tview\ti\tc\tb\t\t1e300\tx\n",
+        "\4a b  c\td\n\n x \n",
+    };
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        sink->add(sink, bytes_text(files[i]));
+}

@@ -1,0 +1,71 @@
+/* A visitor as stored. What a table takes comes back from visitors_encode(). */
+#include "schemas/codec.h"
+#include "state/visitors.h"
+#include "tests/fuzz.h"
+
+/* Made at the first input, kept for all. */
+static struct store *store;
+static struct visitor_table *table;
+
+static void check_same(const struct visitor *a, const struct visitor *b)
+{
+    FUZZ_CHECK(a->count == b->count && a->accepted == b->accepted &&
+               a->latest_time_ms == b->latest_time_ms && a->list_hash == b->list_hash &&
+               a->truncated == b->truncated);
+    for (uint32_t i = 0; i < a->count; i++) {
+        const struct activity *x = &a->activities[i], *y = &b->activities[i];
+        FUZZ_CHECK(x->time_ms == y->time_ms && x->event_hash == y->event_hash &&
+                   x->kind == y->kind && memcmp(&x->price, &y->price, sizeof x->price) == 0 &&
+                   bytes_equal(activity_subject(a, x), activity_subject(b, y)));
+    }
+}
+
+/* Through the table, which has the schema's fingerprint at hand. */
+static enum verdict read_stored(const char *name, struct bytes value, struct visitor **ret_visitor,
+                                struct error *error)
+{
+    char key[VISITOR_KEY_BYTES_MAX];
+    struct store_batch batch = {0};
+    batch_put(&batch, FAMILY_VISITOR, visitor_store_key(key, 3, bytes_text(name)), value);
+    FUZZ_CHECK(store->write(store, &batch, NULL) == VERDICT_OK);
+    batch_release(&batch);
+    return visitors_get(table, 3, bytes_text(name), ret_visitor, error);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct visitor *visitor, *again;
+    struct error error = {0};
+    if (store == NULL) {
+        store = store_memory_new();
+        table = visitors_new(store, 1 << 20);
+    }
+    if (read_stored("one", bytes_of(data, size), &visitor, &error) != VERDICT_OK) {
+        FUZZ_CHECK(error.message[0]);
+        return 0;
+    }
+    visitors_mark_dirty(table, visitor);
+    FUZZ_CHECK(read_stored("two", visitors_encode(table, visitor), &again, &error) == VERDICT_OK);
+    check_same(visitor, again);
+    visitors_mark_dirty(table, again);
+    visitors_abort(table);
+    return 0;
+}
+
+void fuzz_seeds(struct fuzz_sink *sink)
+{
+    struct store *empty = store_memory_new();
+    struct visitor_table *seeds = visitors_new(empty, 0);
+    struct visitor *visitor;
+    FUZZ_CHECK(visitors_get(seeds, 0, bytes_text("visitor"), &visitor, NULL) == VERDICT_OK);
+    visitors_mark_dirty(seeds, visitor);
+    for (uint32_t i = 0; i < 6; i++) {
+        struct activity activity = {
+            .time_ms = 1700000000000 + i * 1000, .kind = (uint8_t)i, .event_hash = i};
+        sink->add(sink, visitors_encode(seeds, visitor));
+        visitor_insert(visitor, i < 4 ? i : 3, activity, bytes_text("item"), 4);
+    }
+    sink->add(sink, visitors_encode(seeds, visitor));
+    visitors_free(seeds);
+    empty->free(empty);
+}

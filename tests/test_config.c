@@ -1,0 +1,210 @@
+/* Configuration: defaults, ranges, messages, files. */
+#include "processors/runtime/config.h"
+#include "tests/test.h"
+
+#define CHECK_SET(name, value, part)                                                               \
+    do {                                                                                           \
+        struct config set_config;                                                                  \
+        struct error why = {0};                                                                    \
+        const char *expected = (part);                                                             \
+        config_init(&set_config);                                                                  \
+        enum verdict set = config_set(&set_config, (name), (value), &why);                         \
+        CHECK_SAY((set == VERDICT_OK) == (expected == NULL), "%s = %s: %s", (name), (value),       \
+                  why.message);                                                                    \
+        CHECK_CONTAINS(why.message, expected ? expected : "");                                     \
+    } while (0)
+
+static void test_defaults(void)
+{
+    struct config config, again;
+    struct error error = {0};
+    memset(&config, 'x', sizeof config);
+    config_init(&config);
+    config_init(&again);
+    for (size_t i = 0; i < config_key_count; i++) {
+        const struct config_key *key = &config_keys[i];
+        CHECK_SET(key->name, key->fallback, NULL);
+        CHECK(config_set(&again, key->name, key->fallback, NULL) == VERDICT_OK);
+        CHECK(key->help && key->help[0]);
+        for (size_t k = 0; k < i; k++)
+            CHECK(strcmp(key->name, config_keys[k].name) != 0 &&
+                  key->offset != config_keys[k].offset);
+    }
+    CHECK(memcmp(&config, &again, sizeof config) == 0);
+    CHECK_SAY(config_finish(&config, &error) == VERDICT_OK, "%s", error.message);
+    CHECK_INT(config.settings.session_gap_ms, 1800000);
+    CHECK_INT(config.settings.list_items, config.list_items);
+    CHECK(!config.settings.output_avro && config_exactly_once(&config));
+    char topic[64];
+    config_topic(&config, "late", topic, sizeof topic);
+    CHECK_TEXT(topic, "weft-late");
+}
+
+static void test_ranges(void)
+{
+    char value[32];
+    for (size_t i = 0; i < config_key_count; i++) {
+        const struct config_key *key = &config_keys[i];
+        if (!key->number) {
+            if (key->choices)
+                CHECK_SET(key->name, "nonsense", "is none of");
+            continue;
+        }
+        snprintf(value, sizeof value, "%" PRId64, key->min);
+        CHECK_SET(key->name, value, NULL);
+        snprintf(value, sizeof value, "%" PRId64, key->max);
+        CHECK_SET(key->name, value, NULL);
+        if (key->min > INT64_MIN) {
+            snprintf(value, sizeof value, "%" PRId64, key->min - 1);
+            CHECK_SET(key->name, value, "is not between");
+        }
+        if (key->max < INT64_MAX) {
+            snprintf(value, sizeof value, "%" PRId64, key->max + 1);
+            CHECK_SET(key->name, value, "is not between");
+        }
+        CHECK_SET(key->name, "", "is not a whole number");
+        CHECK_SET(key->name, "1.5", "is not a whole number");
+        CHECK_SET(key->name, "1s", "is not a whole number");
+        CHECK_SET(key->name, "9223372036854775808", "is not a whole number");
+    }
+}
+
+static void test_names(void)
+{
+    char long_text[CONFIG_TEXT_MAX + 1];
+    memset(long_text, 'x', sizeof long_text);
+    long_text[CONFIG_TEXT_MAX] = '\0';
+    CHECK_SET("commit.intervall.ms", "1", "the nearest is 'commit.interval.ms'");
+    CHECK_SET("bootstrap.server", "x", "the nearest is 'bootstrap.servers'");
+    CHECK_SET("", "x", "there is no key ''");
+    CHECK_SET("topics.view", long_text, "longer than 255 bytes");
+    CHECK_SET("topics.view", long_text + 1, NULL);
+    CHECK_SET(long_text, "x", "there is no key");
+    CHECK_SET("input.key", "check", NULL);
+    CHECK_SET("input.key", "trust", NULL);
+    CHECK_SET("input.key", "", "is none of");
+    CHECK_SET("input.key", "tru", "is none of");
+    CHECK_SET("input.key", "check|trust", "is none of");
+    struct config config;
+    struct error error = {0};
+    char name[32];
+    config_init(&config);
+    CHECK(config_set(&config, "kafka.security.protocol", "SSL", NULL) == VERDICT_OK);
+    CHECK(config_set(&config, "kafka.security.protocol", "PLAINTEXT", NULL) == VERDICT_OK);
+    CHECK_INT(config.kafka_count, 1);
+    CHECK_TEXT(config.kafka[0].name, "security.protocol");
+    CHECK_TEXT(config.kafka[0].value, "PLAINTEXT");
+    for (int i = 1; i < CONFIG_KAFKA_MAX; i++) {
+        snprintf(name, sizeof name, "kafka.x%d", i);
+        CHECK(config_set(&config, name, "y", NULL) == VERDICT_OK);
+    }
+    CHECK(config_set(&config, "kafka.one.more", "y", &error) == VERDICT_SKIP);
+    CHECK_CONTAINS(error.message, "more than 64 kafka.* keys");
+    char long_name[CONFIG_TEXT_MAX + 8] = "kafka.";
+    memset(long_name + 6, 'n', CONFIG_TEXT_MAX);
+    long_name[6 + CONFIG_TEXT_MAX] = '\0';
+    CHECK_SET(long_name, "y", "longer");
+}
+
+static void test_assign(void)
+{
+    struct config config;
+    struct error error = {0};
+    config_init(&config);
+    CHECK(config_assign(&config, " \ttopics.view =  a=b \r\n", NULL) == VERDICT_OK);
+    CHECK_TEXT(config.topic_view, "a=b");
+    CHECK(config_assign(&config, "instance.id=", NULL) == VERDICT_OK);
+    CHECK_TEXT(config.instance_id, "");
+    CHECK(config_assign(&config, "topics.view", &error) == VERDICT_SKIP);
+    CHECK_TEXT(error.message, "'topics.view' is not key=value");
+    char text[4 * CONFIG_TEXT_MAX];
+    memset(text, 'x', sizeof text);
+    text[sizeof text - 1] = '\0';
+    CHECK(config_assign(&config, text, NULL) == VERDICT_SKIP);
+}
+
+static void test_finish(void)
+{
+    static const struct {
+        const char *assignment, *part;
+    } cases[] = {
+        {"application.id=a b", "has characters that no topic's name may have"},
+        {"application.id=", "1 to 150 characters"},
+        {"commit.min.ms=101", "commit.min.ms is larger"},
+        {"commit.min.ms=100", NULL},
+        {"output.format=avro", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct config config;
+        struct error error = {0};
+        config_init(&config);
+        CHECK(config_assign(&config, cases[i].assignment, NULL) == VERDICT_OK);
+        CHECK((config_finish(&config, &error) == VERDICT_OK) == (cases[i].part == NULL));
+        CHECK_CONTAINS(error.message, cases[i].part ? cases[i].part : "");
+        CHECK_INT(config.settings.output_avro, i == 4);
+    }
+}
+
+static enum verdict read_text(struct config *config, const char *text, struct error *error)
+{
+    char *folder = test_new_folder(), path[4200];
+    snprintf(path, sizeof path, "%s/shop.properties", folder);
+    FILE *file = fopen(path, "w");
+    fputs(text, file);
+    fclose(file);
+    config_init(config);
+    enum verdict verdict = config_read_file(config, path, error);
+    test_remove_folder(folder);
+    free(folder);
+    return verdict;
+}
+
+static void test_files(void)
+{
+    struct config config;
+    struct error error = {0};
+    CHECK(read_text(&config, "# comment\n\n! another\n  threads = 4 \r\nlist.items=7\ntopics.view=v",
+                    &error) == VERDICT_OK);
+    CHECK_INT(config.threads, 4);
+    CHECK_INT(config.list_items, 7);
+    CHECK_TEXT(config.topic_view, "v");
+    CHECK(read_text(&config, "", &error) == VERDICT_OK);
+    CHECK(read_text(&config, "threads=2\n\n# x\nthreds=3\nnonsense\n", &error) == VERDICT_SKIP);
+    CHECK_CONTAINS(error.message, "shop.properties, line 4: there is no key 'threds'; the nearest "
+                                  "is 'threads'");
+    CHECK_INT(config.threads, 2);
+    error_clear(&error);
+    CHECK(read_text(&config, "threads", &error) == VERDICT_SKIP);
+    CHECK_CONTAINS(error.message, "line 1: 'threads' is not key=value");
+    error_clear(&error);
+    CHECK(config_read_file(&config, "/nonexistent/x", &error) == VERDICT_SKIP);
+    CHECK_CONTAINS(error.message, "can't open /nonexistent/x");
+}
+
+/* A comment may be as long as it likes, and counts as one line. */
+static void test_long_lines(void)
+{
+    struct buffer text = {0};
+    struct config config;
+    struct error error = {0};
+    buffer_byte(&text, '#');
+    for (int i = 0; i < 10000; i++)
+        buffer_byte(&text, 'c');
+    buffer_append(&text, "\nthreads=3\nx=1\n", 16);
+    CHECK(read_text(&config, text.at, &error) == VERDICT_SKIP);
+    CHECK_CONTAINS(error.message, "line 3: there is no key 'x'");
+    CHECK_INT(config.threads, 3);
+    buffer_release(&text);
+}
+
+int main(void)
+{
+    TEST_RUN(test_defaults);
+    TEST_RUN(test_ranges);
+    TEST_RUN(test_names);
+    TEST_RUN(test_assign);
+    TEST_RUN(test_finish);
+    TEST_RUN(test_files);
+    TEST_RUN(test_long_lines);
+    return test_done();
+}

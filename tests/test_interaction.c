@@ -1,0 +1,173 @@
+/* Records of the interactions log: what is written comes back, what is cut off does not. */
+#include "schemas/codec.h"
+#include "schemas/interaction.h"
+#include "tests/test_events.h"
+
+#include <avro.h>
+
+static struct interaction random_interaction(struct random *random, struct arena *arena)
+{
+    struct interaction in = {
+        .event_id = random_one_in(random, 5) ? bytes_of("", 0) : random_text(random, arena, false),
+        .position = random_below(random, 500),
+        .kind = (enum kind)random_below(random, KINDS),
+        .subject = random_one_in(random, 5) ? bytes_of("", 0) : random_text(random, arena, false),
+        .event_time_ms = (int64_t)(random_next(random) >> 20),
+        .price = random_one_in(random, 2) ? NAN : (float)random_below(random, 1000) / 4,
+        .joined = random_one_in(random, 2),
+        .before_count = random_below(random, NEIGHBOURS_MAX + 1),
+        .after_count = random_below(random, NEIGHBOURS_MAX + 1),
+    };
+    for (uint32_t i = 0; i < in.before_count; i++)
+        in.before[i].item_id = random_text(random, arena, false);
+    for (uint32_t i = 0; i < in.after_count; i++)
+        in.after[i] = (struct neighbour){random_text(random, arena, false),
+                                         (int64_t)(random_next(random) >> 20)};
+    return in;
+}
+
+static void check_same(const struct interaction *a, const struct interaction *b)
+{
+    CHECK_BYTES(a->event_id, b->event_id);
+    CHECK_INT(a->position, b->position);
+    CHECK_INT(a->kind, b->kind);
+    CHECK_BYTES(a->subject, b->subject);
+    CHECK_INT(a->event_time_ms, b->event_time_ms);
+    CHECK(same_double((double)a->price, (double)b->price));
+    CHECK_INT(a->joined, b->joined);
+    CHECK_INT(a->before_count, b->before_count);
+    CHECK_INT(a->after_count, b->after_count);
+    for (uint32_t i = 0; i < a->before_count; i++)
+        CHECK_BYTES(a->before[i].item_id, b->before[i].item_id);
+    for (uint32_t i = 0; i < a->after_count; i++) {
+        CHECK_BYTES(a->after[i].item_id, b->after[i].item_id);
+        CHECK_INT(a->after[i].event_time_ms, b->after[i].event_time_ms);
+    }
+}
+
+/* avro-c reads it by interaction.avsc: right to the last byte, with the same kind and neighbours. */
+static void check_avro(avro_schema_t schema, const struct interaction *in, struct bytes record)
+{
+    avro_value_iface_t *iface = avro_generic_class_from_schema(schema);
+    avro_value_t value, field, element;
+    avro_reader_t reader = avro_reader_memory(record.at + 10, (int64_t)record.size - 10);
+    avro_generic_value_new(iface, &value);
+    CHECK_SAY(avro_value_read(reader, &value) == 0, "avro-c: %s", avro_strerror());
+    CHECK(avro_value_read(reader, &value) != 0); /* nothing is left */
+    avro_reader_free(reader);
+    reader = avro_reader_memory(record.at + 10, (int64_t)record.size - 10);
+    avro_value_read(reader, &value);
+    int kind = -1;
+    size_t count = 0;
+    int64_t time_ms = 0;
+    avro_value_get_by_name(&value, "kind", &field, NULL);
+    avro_value_get_enum(&field, &kind);
+    CHECK_INT(kind, in->kind);
+    avro_value_get_by_name(&value, "before", &field, NULL);
+    avro_value_get_size(&field, &count);
+    CHECK_INT(count, in->before_count);
+    avro_value_get_by_name(&value, "after", &field, NULL);
+    avro_value_get_size(&field, &count);
+    CHECK_INT(count, in->after_count);
+    for (size_t i = 0; i < count; i++) {
+        avro_value_get_by_index(&field, i, &element, NULL);
+        avro_value_get_by_index(&element, 1, &element, NULL);
+        avro_value_get_long(&element, &time_ms);
+        CHECK_INT(time_ms, in->after[i].event_time_ms);
+    }
+    avro_reader_free(reader);
+    avro_value_decref(&value);
+    avro_value_iface_decref(iface);
+}
+
+static void test_round_trip(void)
+{
+    struct random random = random_from(41);
+    struct arena arena = {0};
+    struct buffer record = {0};
+    struct bytes text = schema_text("interaction");
+    uint64_t fingerprint = schema_fingerprint("interaction");
+    avro_schema_t schema;
+    CHECK(avro_schema_from_json_length(text.at, text.size, &schema) == 0);
+    for (int i = 0; i < 2000; i++) {
+        struct interaction in = random_interaction(&random, &arena), out;
+        struct error error = {0};
+        buffer_clear(&record);
+        interaction_write(&in, fingerprint, &record);
+        CHECK_SAY(interaction_read(buffer_bytes(&record), fingerprint, &out, &error) == VERDICT_OK,
+                  "%s", error.message);
+        check_same(&in, &out);
+        check_avro(schema, &in, buffer_bytes(&record));
+        arena_clear(&arena);
+    }
+    avro_schema_decref(schema);
+    buffer_release(&record);
+    arena_release(&arena);
+}
+
+static void test_damaged(void)
+{
+    struct random random = random_from(42);
+    struct arena arena = {0};
+    struct buffer record = {0};
+    for (int i = 0; i < 200; i++) {
+        struct interaction in = random_interaction(&random, &arena), out = {.position = 77};
+        buffer_clear(&record);
+        interaction_write(&in, 5, &record);
+        for (size_t size = 0; size < record.size; size++) {
+            char *copy = memory_get(size); /* of exactly that size, for the address sanitizer */
+            memcpy(copy, record.at, size);
+            struct error error = {0};
+            CHECK(interaction_read(bytes_of(copy, size), 5, &out, &error) == VERDICT_SKIP);
+            CHECK(error.message[0] && out.position == 77);
+            free(copy);
+        }
+        CHECK(interaction_read(buffer_bytes(&record), 6, &out, NULL) == VERDICT_SKIP);
+        buffer_byte(&record, 0);
+        CHECK(interaction_read(buffer_bytes(&record), 5, &out, NULL) == VERDICT_SKIP);
+        arena_clear(&arena);
+    }
+    struct interaction out;
+    CHECK(interaction_read(bytes_of(NULL, 0), 5, &out, NULL) == VERDICT_SKIP);
+    buffer_release(&record);
+    arena_release(&arena);
+}
+
+static void test_refused(void)
+{
+    struct buffer record = {0};
+    struct interaction in = {.event_id = bytes_text("e"), .subject = bytes_text("s"), .price = NAN};
+    struct interaction out;
+    interaction_write(&in, 5, &record);
+    /* event_id(2) position kind subject(2) ... */
+    record.at[10 + 3] = 2 * KINDS;
+    CHECK(interaction_read(buffer_bytes(&record), 5, &out, NULL) == VERDICT_SKIP);
+    record.at[10 + 3] = 2 * (KINDS - 1);
+    CHECK(interaction_read(buffer_bytes(&record), 5, &out, NULL) == VERDICT_OK);
+    CHECK_INT(out.kind, KINDS - 1);
+    record.at[10 + 3] = 1; /* -1 */
+    CHECK(interaction_read(buffer_bytes(&record), 5, &out, NULL) == VERDICT_SKIP);
+    record.at[10 + 3] = 0;
+    record.at[10 + 2] = 1;
+    CHECK(interaction_read(buffer_bytes(&record), 5, &out, NULL) == VERDICT_SKIP);
+    buffer_clear(&record);
+    in.before_count = NEIGHBOURS_MAX;
+    for (int i = 0; i < NEIGHBOURS_MAX; i++)
+        in.before[i].item_id = bytes_text("");
+    interaction_write(&in, 5, &record);
+    /* one block of 8 made a block of 9: nine neighbours are refused, whatever follows */
+    size_t at = record.size - 1 - 1 - NEIGHBOURS_MAX - 1;
+    CHECK_INT(record.at[at], 2 * NEIGHBOURS_MAX);
+    record.at[at] = 2 * (NEIGHBOURS_MAX + 1);
+    buffer_byte(&record, 0);
+    CHECK(interaction_read(buffer_bytes(&record), 5, &out, NULL) == VERDICT_SKIP);
+    buffer_release(&record);
+}
+
+int main(void)
+{
+    TEST_RUN(test_round_trip);
+    TEST_RUN(test_damaged);
+    TEST_RUN(test_refused);
+    return test_done();
+}

@@ -1,0 +1,251 @@
+/* What becomes of a record: the driver's whole topology on bytes as they come from the wire. */
+#include "processors/runtime/driver.h"
+#include "tests/test.h"
+
+#define START_MS 1700000000000
+
+struct sink {
+    struct driver_sink sink;
+    int written[OUTPUTS];
+};
+
+static void written(struct driver_sink *self, enum output output, struct bytes key,
+                    struct bytes value)
+{
+    struct sink *sink = (struct sink *)(void *)self;
+    sink->written[output]++;
+    CHECK(value.size > 0);
+    CHECK((key.size > 0) == (output == OUTPUT_RECOMMENDATIONS));
+}
+
+static struct driver *new_driver(const char *assignment, bool lists, struct sink *sink)
+{
+    struct config config;
+    struct driver *driver = NULL;
+    struct error error = {0};
+    config_init(&config);
+    if (assignment)
+        CHECK(config_assign(&config, assignment, &error) == VERDICT_OK);
+    CHECK(config_finish(&config, &error) == VERDICT_OK);
+    CHECK_SAY(driver_new(&config, lists, sink ? &sink->sink : NULL, &driver, &error) ==
+                  VERDICT_OK, "%s", error.message);
+    return driver;
+}
+
+static enum fate send(struct driver *driver, enum event_type type, const char *key,
+                      const char *value, struct error *error)
+{
+    enum fate fate = FATES;
+    error_clear(error);
+    CHECK(driver_record(driver, type, bytes_text(key), bytes_text(value), &fate, error) ==
+          VERDICT_OK);
+    return fate;
+}
+
+static enum fate view(struct driver *driver, const char *id, int64_t time_ms, const char *item,
+                      struct error *error)
+{
+    char text[300];
+    snprintf(text, sizeof text,
+             "{\"event_id\":\"%s\",\"visitor_id\":\"v\",\"event_time\":%" PRId64
+             ",\"item\":{\"item_id\":\"%s\"}}",
+             id, time_ms, item);
+    return send(driver, EVENT_VIEW, "v", text, error);
+}
+
+static void test_dead_letters(void)
+{
+    struct driver *driver = new_driver(NULL, true, NULL);
+    struct error error = {0};
+    CHECK_INT(send(driver, EVENT_VIEW, "v", "nonsense", &error), FATE_DEAD_LETTER);
+    CHECK_CONTAINS(error.message, "neither JSON nor Avro");
+    CHECK_INT(send(driver, EVENT_VIEW, "v", "{\"event_id\":\"e\"}", &error), FATE_DEAD_LETTER);
+    CHECK_CONTAINS(error.message, "visitor_id is missing");
+    CHECK_INT(send(driver, EVENT_CART, "v", NULL, &error), FATE_DEAD_LETTER);
+    CHECK_CONTAINS(error.message, "tombstone");
+    CHECK_INT(view(driver, "e", START_MS - (1ll << 50), "i", &error), FATE_DEAD_LETTER);
+    CHECK_CONTAINS(error.message, "before event.time.min.ms");
+    CHECK_INT(view(driver, "e", START_MS + (1ll << 50), "i", &error), FATE_DEAD_LETTER);
+    CHECK_CONTAINS(error.message, "more than event.future.max.ms");
+    CHECK_INT(view(driver, "e", INT64_MAX, "i", &error), FATE_DEAD_LETTER);
+    CHECK_INT(view(driver, "e", INT64_MIN, "i", &error), FATE_DEAD_LETTER);
+    CHECK_INT(view(driver, "e", START_MS, "i", &error), FATE_PROCESSED);
+    const struct counts *counts = driver_counts(driver);
+    CHECK_INT(counts->fates[FATE_DEAD_LETTER], 7); /* each record has exactly one fate */
+    CHECK_INT(counts->fates[FATE_PROCESSED], 1);
+    CHECK_INT(driver_visitor(driver, bytes_text("v"))->count, 1);
+    CHECK(driver_visitor(driver, bytes_text("w")) == NULL);
+    driver_free(driver);
+}
+
+static void test_keys(void)
+{
+    static const char value[] = "{\"event_id\":\"e\",\"visitor_id\":\"v\",\"user_id\":\"u\","
+                                "\"event_time\":1700000000000,\"item\":{\"item_id\":\"i\"}}";
+    struct driver *driver = new_driver(NULL, false, NULL);
+    struct error error = {0};
+    CHECK_INT(send(driver, EVENT_VIEW, "v", value, &error), FATE_DEAD_LETTER);
+    CHECK_CONTAINS(error.message, "the record's key is 'v' but its visitor is 'u'");
+    CHECK_INT(send(driver, EVENT_VIEW, NULL, value, &error), FATE_DEAD_LETTER);
+    CHECK_INT(send(driver, EVENT_VIEW, "u", value, &error), FATE_PROCESSED);
+    driver_free(driver);
+    driver = new_driver("input.key=trust", false, NULL);
+    CHECK_INT(send(driver, EVENT_VIEW, NULL, value, &error), FATE_PROCESSED);
+    CHECK(driver_visitor(driver, bytes_text("u")) != NULL);
+    CHECK(driver_visitor(driver, bytes_text("v")) == NULL);
+    driver_free(driver);
+}
+
+static void test_duplicates(void)
+{
+    struct driver *driver = new_driver(NULL, false, NULL);
+    struct error error = {0};
+    CHECK_INT(view(driver, "a", START_MS, "i", &error), FATE_PROCESSED);
+    CHECK_INT(view(driver, "a", START_MS, "i", &error), FATE_DUPLICATE);
+    CHECK_INT(view(driver, "a", START_MS + 99999, "k", &error), FATE_DUPLICATE);
+    CHECK_INT(view(driver, "b", START_MS + 499, "i", &error), FATE_DOUBLE_CLICK);
+    CHECK_INT(view(driver, "b", START_MS - 499, "i", &error), FATE_DOUBLE_CLICK);
+    CHECK_INT(view(driver, "b", START_MS + 499, "k", &error), FATE_PROCESSED);
+    CHECK_INT(view(driver, "c", START_MS + 500, "i", &error), FATE_PROCESSED);
+    CHECK_INT(view(driver, "d", START_MS - 500, "i", &error), FATE_PROCESSED);
+    CHECK_INT(driver_counts(driver)->fates[FATE_DUPLICATE], 2);
+    CHECK_INT(driver_counts(driver)->fates[FATE_DOUBLE_CLICK], 2);
+    CHECK_INT(driver_counts(driver)->counters[COUNT_REORDERED], 1);
+    driver_free(driver);
+    driver = new_driver("double.click.ms=0", false, NULL);
+    CHECK_INT(view(driver, "a", START_MS, "i", &error), FATE_PROCESSED);
+    CHECK_INT(view(driver, "b", START_MS, "i", &error), FATE_PROCESSED);
+    driver_free(driver);
+}
+
+static void test_late(void)
+{
+    struct driver *driver = new_driver("visitor.activities.max=3", false, NULL);
+    struct error error = {0};
+    char id[16];
+    for (int i = 0; i < 5; i++) {
+        snprintf(id, sizeof id, "e%d", i);
+        CHECK_INT(view(driver, id, START_MS + i * 1000, id, &error), FATE_PROCESSED);
+    }
+    CHECK_INT(driver_counts(driver)->counters[COUNT_ACTIVITIES_OUT], 2);
+    CHECK_INT(view(driver, "late", START_MS + 1999, "x", &error), FATE_LATE);
+    CHECK_INT(view(driver, "middle", START_MS + 3500, "y", &error), FATE_PROCESSED);
+    const struct visitor *visitor = driver_visitor(driver, bytes_text("v"));
+    CHECK_INT(visitor->count, 3);
+    CHECK_INT(visitor->accepted, 6);
+    CHECK_BYTES(activity_subject(visitor, &visitor->activities[1]), bytes_text("y"));
+    CHECK_INT(driver_counts(driver)->fates[FATE_LATE], 1);
+    driver_free(driver);
+}
+
+static void test_outputs(void)
+{
+    struct sink sink = {.sink.written = written};
+    struct driver *driver = new_driver(NULL, true, &sink);
+    struct error error = {0};
+    CHECK_INT(view(driver, "a", START_MS, "i", &error), FATE_PROCESSED);
+    CHECK_INT(view(driver, "b", START_MS + 1000, "k", &error), FATE_PROCESSED);
+    CHECK_INT(view(driver, "b", START_MS + 1000, "k", &error), FATE_DUPLICATE);
+    CHECK_INT(send(driver, EVENT_VIEW, "v", "", &error), FATE_DEAD_LETTER);
+    CHECK_INT(sink.written[OUTPUT_INTERACTIONS], 2);
+    CHECK_INT(sink.written[OUTPUT_RECOMMENDATIONS], 2);
+    CHECK_INT(driver_counts(driver)->counters[COUNT_LISTS], 2);
+    CHECK_INT(driver_model(driver)->item_count, 2);
+    driver_learning(driver, false);
+    CHECK_INT(view(driver, "c", START_MS + 2000, "l", &error), FATE_PROCESSED);
+    CHECK_INT(driver_model(driver)->item_count, 2);
+    CHECK_INT(sink.written[OUTPUT_INTERACTIONS], 3);
+    driver_free(driver);
+    driver_free(NULL);
+}
+
+/* A batch of the pipeline that is aborted leaves nothing behind. */
+struct nowhere {
+    struct outlet outlet;
+    int emitted;
+};
+
+static enum verdict emit(struct outlet *outlet, enum output output, int32_t partition,
+                         struct bytes key, struct bytes value, struct error *error)
+{
+    struct nowhere *self = (struct nowhere *)(void *)outlet;
+    (void)output, (void)partition, (void)key, (void)value, (void)error;
+    self->emitted++;
+    return VERDICT_OK;
+}
+
+static void test_aborted(void)
+{
+    struct config config;
+    struct topology topology;
+    struct pipeline *pipeline;
+    struct nowhere nowhere = {.outlet.emit = emit};
+    struct arena arena = {0};
+    const char *step;
+    config_init(&config);
+    config_finish(&config, NULL);
+    CHECK(topology_build(&config, &topology, NULL) == VERDICT_OK);
+    struct store *store = store_memory_new();
+    struct model *model = model_new(&config.settings.model);
+    CHECK(pipeline_new(&config, &topology, store, model, &nowhere.outlet, NULL, &pipeline, NULL) ==
+          VERDICT_OK);
+    pipeline_context(pipeline)->now_ms = START_MS;
+    for (int i = 0; i < 3; i++) {
+        struct record record = {
+            .type = EVENT_VIEW,
+            .key = bytes_text("v"),
+            .value = bytes_text("{\"event_id\":\"e\",\"visitor_id\":\"v\",\"event_time\":"
+                                "1700000000000,\"item\":{\"item_id\":\"i\"}}"),
+        };
+        CHECK(pipeline_decode(pipeline, &record, &arena, NULL) == VERDICT_OK);
+        CHECK(pipeline_event(pipeline, &record, &step, NULL) == VERDICT_OK);
+        CHECK_INT(record.fate, FATE_PROCESSED); /* each time as if for the first time */
+        CHECK_INT(visitors_dirty_count(pipeline_visitors(pipeline)), 1);
+        CHECK(pipeline_close(pipeline, NULL) == VERDICT_OK);
+        pipeline_aborted(pipeline);
+        CHECK_INT(visitors_dirty_count(pipeline_visitors(pipeline)), 0);
+        CHECK_INT(pipeline_counts(pipeline)->fates[FATE_PROCESSED], 0);
+    }
+    CHECK_INT(nowhere.emitted, 6);
+    pipeline_free(pipeline);
+    pipeline_free(NULL);
+    model_free(model);
+    store->free(store);
+    arena_release(&arena);
+}
+
+static void test_schemas_path(void)
+{
+    char *folder = test_new_folder(), path[4200], assignment[300];
+    struct config config;
+    struct driver *driver = NULL;
+    struct error error = {0};
+    snprintf(path, sizeof path, "%s/nobody.avsc", folder);
+    FILE *file = fopen(path, "w");
+    fputs("{}", file);
+    fclose(file);
+    config_init(&config);
+    snprintf(assignment, sizeof assignment, "schemas.path=%s", folder);
+    CHECK(config_assign(&config, assignment, NULL) == VERDICT_OK);
+    config_finish(&config, NULL);
+    CHECK(driver_new(&config, true, NULL, &driver, &error) == VERDICT_SKIP);
+    CHECK_CONTAINS(error.message, "does not start with a record's name");
+    CHECK(driver == NULL);
+    test_remove_folder(folder);
+    error_clear(&error);
+    CHECK(driver_new(&config, true, NULL, &driver, &error) == VERDICT_SKIP);
+    CHECK_CONTAINS(error.message, "schemas.path: can't open");
+    free(folder);
+}
+
+int main(void)
+{
+    TEST_RUN(test_dead_letters);
+    TEST_RUN(test_keys);
+    TEST_RUN(test_duplicates);
+    TEST_RUN(test_late);
+    TEST_RUN(test_outputs);
+    TEST_RUN(test_aborted);
+    TEST_RUN(test_schemas_path);
+    return test_done();
+}

@@ -1,0 +1,271 @@
+/* The visitor table: sequences against a sorted array, encoding, cache, abort and commit. */
+#include "state/visitors.h"
+#include "schemas/codec.h"
+#include "tests/test.h"
+
+#define MODEL_MAX 400
+
+struct naive_activity {
+    int64_t time_ms;
+    uint32_t kind, arrival;
+    char subject[16];
+};
+
+static struct visitor *visitor_of(struct visitor_table *table, int32_t partition, const char *key)
+{
+    struct visitor *visitor = NULL;
+    struct error error = {0};
+    CHECK_SAY(visitors_get(table, partition, bytes_text(key), &visitor, &error) == VERDICT_OK,
+              "%s", error.message);
+    return visitor;
+}
+
+static void insert(struct visitor *visitor, int64_t time_ms, enum kind kind, const char *subject,
+                   uint32_t max)
+{
+    struct activity activity = {.time_ms = time_ms, .kind = (uint8_t)kind, .price = 1.5f,
+                                .event_hash = (uint64_t)time_ms * 7 + kind};
+    visitor_insert(visitor, visitor_position(visitor, time_ms, kind), activity,
+                   bytes_text(subject), max);
+}
+
+static int compare_naive(const void *a, const void *b)
+{
+    const struct naive_activity *x = a, *y = b;
+    if (x->time_ms != y->time_ms)
+        return x->time_ms < y->time_ms ? -1 : 1;
+    if (x->kind != y->kind)
+        return x->kind < y->kind ? -1 : 1;
+    return x->arrival < y->arrival ? -1 : 1;
+}
+
+static void check_sequence(const struct visitor *visitor, const struct naive_activity *naive,
+                           uint32_t count)
+{
+    CHECK_INT(visitor->count, count);
+    for (uint32_t i = 0; i < count && i < visitor->count; i++) {
+        const struct activity *activity = &visitor->activities[i];
+        CHECK_INT(activity->time_ms, naive[i].time_ms);
+        CHECK_INT(activity->kind, naive[i].kind);
+        CHECK_BYTES(activity_subject(visitor, activity), bytes_text(naive[i].subject));
+    }
+}
+
+static void check_decoded(struct visitor_table *table, struct visitor *visitor)
+{
+    struct visitor *again = NULL;
+    CHECK(visitor_decode(visitor->partition, visitor_key(visitor), visitors_encode(table, visitor),
+                         &again, NULL) == VERDICT_OK);
+    CHECK_INT(again->count, visitor->count);
+    CHECK_INT(again->accepted, visitor->accepted);
+    CHECK_INT(again->latest_time_ms, visitor->latest_time_ms);
+    CHECK_INT(again->truncated, visitor->truncated);
+    CHECK_INT(again->list_hash, visitor->list_hash);
+    CHECK_BYTES(visitor_key(again), visitor_key(visitor));
+    for (uint32_t i = 0; i < visitor->count; i++) {
+        const struct activity *a = &visitor->activities[i], *b = &again->activities[i];
+        CHECK(a->time_ms == b->time_ms && a->kind == b->kind && a->event_hash == b->event_hash &&
+              memcmp(&a->price, &b->price, sizeof a->price) == 0);
+        CHECK_BYTES(activity_subject(visitor, a), activity_subject(again, b));
+    }
+    visitor_free(again);
+}
+
+/* One visitor's activities in any order; the oldest of what is remembered falls out at the bound. */
+static void test_sequences(void)
+{
+    struct random random = random_from(81);
+    static struct naive_activity naive[MODEL_MAX];
+    for (int round = 0; round < 60; round++) {
+        struct store *store = store_memory_new();
+        struct visitor_table *table = visitors_new(store, 0);
+        struct visitor *visitor = visitor_of(table, 0, "v");
+        uint32_t max = 1 + random_below(&random, 100), count = 0;
+        int64_t latest_ms = INT64_MIN;
+        bool truncated = false;
+        visitors_mark_dirty(table, visitor);
+        for (uint32_t i = 0; i < 300; i++) {
+            struct naive_activity *next = &naive[count++];
+            *next = (struct naive_activity){random_below(&random, 200) - 50,
+                                            random_below(&random, KINDS), i, ""};
+            snprintf(next->subject, sizeof next->subject, "%.*s", (int)random_below(&random, 15),
+                     "abcdefghijklmnop");
+            latest_ms = next->time_ms > latest_ms ? next->time_ms : latest_ms;
+            insert(visitor, next->time_ms, (enum kind)next->kind, next->subject, max);
+            qsort(naive, count, sizeof naive[0], compare_naive);
+            if (count > max) {
+                memmove(naive, naive + 1, --count * sizeof naive[0]);
+                truncated = true;
+            }
+        }
+        check_sequence(visitor, naive, count);
+        CHECK_INT(visitor->accepted, 300);
+        CHECK_INT(visitor->latest_time_ms, latest_ms);
+        CHECK_INT(visitor->truncated, truncated);
+        CHECK(visitor->text_size <= 2 * 15 * (count + 1) + 64); /* what fell out makes room */
+        visitor->list_hash = random_next(&random);
+        check_decoded(table, visitor);
+        visitors_free(table);
+        store->free(store);
+    }
+}
+
+static void test_damaged(void)
+{
+    struct random random = random_from(82);
+    struct store *store = store_memory_new();
+    struct visitor_table *table = visitors_new(store, 0);
+    struct visitor *visitor = visitor_of(table, 0, "v"), *again;
+    visitors_mark_dirty(table, visitor);
+    for (int i = 0; i < 30; i++)
+        insert(visitor, i * 1000, (enum kind)(i % KINDS), "subject", 100);
+    struct bytes value = visitors_encode(table, visitor);
+    for (size_t size = 0; size < value.size; size++) {
+        char *copy = memory_get(size);
+        struct error error = {0};
+        memcpy(copy, value.at, size);
+        CHECK(visitor_decode(0, bytes_text("v"), bytes_of(copy, size), &again, &error) ==
+              VERDICT_SKIP);
+        CHECK_CONTAINS(error.message, "the stored visitor v is damaged");
+        free(copy);
+    }
+    for (int i = 0; i < 5000; i++) { /* not all of these can be told, but none does harm */
+        char *copy = memory_get(value.size);
+        memcpy(copy, value.at, value.size);
+        for (uint32_t k = 1 + random_below(&random, 3); k > 0; k--) {
+            uint32_t bit = random_below(&random, (uint32_t)value.size * 8);
+            copy[bit / 8] = (char)(copy[bit / 8] ^ (1 << bit % 8));
+        }
+        if (visitor_decode(0, bytes_text("v"), bytes_of(copy, value.size), &again, NULL) ==
+            VERDICT_OK) {
+            CHECK(again->accepted >= again->count);
+            visitor_free(again);
+        }
+        free(copy);
+    }
+    CHECK(visitor_decode(0, bytes_text("v"), bytes_of(NULL, 0), &again, NULL) == VERDICT_SKIP);
+    struct store_batch batch = {0};
+    char key[VISITOR_KEY_BYTES_MAX];
+    batch_put(&batch, FAMILY_VISITOR, visitor_store_key(key, 9, bytes_text("bad")),
+              bytes_of(value.at, value.size - 1));
+    CHECK(store->write(store, &batch, NULL) == VERDICT_OK);
+    struct error error = {0};
+    CHECK(visitors_get(table, 9, bytes_text("bad"), &again, &error) == VERDICT_FATAL);
+    CHECK_CONTAINS(error.message, "the stored visitor bad is damaged");
+    batch_release(&batch);
+    visitors_free(table);
+    store->free(store);
+}
+
+static void commit(struct visitor_table *table, struct store *store)
+{
+    struct store_batch batch = {0};
+    for (size_t i = 0; i < visitors_dirty_count(table); i++)
+        visitors_encode(table, visitors_dirty_at(table, i));
+    visitors_batch(table, &batch);
+    CHECK_INT(batch.count, visitors_dirty_count(table));
+    CHECK(store->write(store, &batch, NULL) == VERDICT_OK);
+    visitors_commit(table);
+    batch_release(&batch);
+}
+
+#define VISITORS 200
+#define PARTITIONS 3
+
+/* Batches at random, committed or aborted, under a cache of which few fit; the model is how many
+ * activities each visitor has, as committed and as of now. */
+static void test_batches(void)
+{
+    struct random random = random_from(83);
+    struct store *store = store_memory_new();
+    size_t cache_bytes = 8000;
+    struct visitor_table *table = visitors_new(store, cache_bytes);
+    static uint32_t committed[VISITORS], now[VISITORS];
+    memset(committed, 0, sizeof committed);
+    memset(now, 0, sizeof now);
+    for (int round = 0; round < 1500; round++) {
+        size_t dirty = 0;
+        bool is_dirty[VISITORS] = {false};
+        for (uint32_t k = random_below(&random, 8); k > 0; k--) {
+            uint32_t which = random_below(&random, VISITORS);
+            char key[16];
+            snprintf(key, sizeof key, "visitor %u", which / PARTITIONS);
+            struct visitor *visitor = visitor_of(table, (int32_t)(which % PARTITIONS), key);
+            CHECK_INT(visitor->count, now[which]);
+            CHECK_INT(visitor->accepted, now[which]);
+            CHECK_INT(visitor->dirty, is_dirty[which]);
+            if (random_one_in(&random, 3))
+                continue;
+            visitors_mark_dirty(table, visitor);
+            visitors_mark_dirty(table, visitor);
+            dirty += !is_dirty[which];
+            is_dirty[which] = true;
+            insert(visitor, round, KIND_VIEW, "item", 1000);
+            now[which]++;
+        }
+        CHECK_INT(visitors_dirty_count(table), dirty);
+        if (random_one_in(&random, 3)) {
+            visitors_abort(table);
+            memcpy(now, committed, sizeof now);
+        } else {
+            commit(table, store);
+            memcpy(committed, now, sizeof now);
+            CHECK(visitors_bytes(table) <= cache_bytes);
+        }
+        CHECK_INT(visitors_dirty_count(table), 0);
+        if (random_one_in(&random, 20)) {
+            visitors_forget(table, (int32_t)random_below(&random, PARTITIONS));
+        }
+    }
+    for (int32_t i = 0; i < PARTITIONS; i++)
+        visitors_forget(table, i);
+    CHECK_INT(visitors_cached(table), 0);
+    CHECK_INT(visitors_bytes(table), 0);
+    visitors_free(table);
+    store->free(store);
+}
+
+/* The one used last stays the longest. */
+static void test_eviction(void)
+{
+    struct store *store = store_memory_new();
+    struct visitor_table *table = visitors_new(store, 0);
+    struct visitor *visitor = visitor_of(table, 0, "a");
+    size_t bytes = visitors_bytes(table);
+    CHECK(bytes >= sizeof *visitor);
+    visitors_commit(table);
+    CHECK_INT(visitors_cached(table), 0);
+    visitors_free(table);
+    table = visitors_new(store, 2 * bytes);
+    visitor_of(table, 0, "a");
+    visitor_of(table, 0, "b");
+    visitor_of(table, 0, "a");
+    visitor_of(table, 0, "c");
+    CHECK_INT(visitors_cached(table), 3); /* pointers hold until the commit */
+    visitors_commit(table);
+    CHECK_INT(visitors_cached(table), 2);
+    visitor_of(table, 0, "a");
+    CHECK_INT(visitors_cached(table), 2); /* it was b that went */
+    visitor_of(table, 0, "b");
+    CHECK_INT(visitors_cached(table), 3);
+    visitor = visitor_of(table, 0, "a");
+    visitors_mark_dirty(table, visitor);
+    visitors_abort(table);
+    CHECK_INT(visitors_cached(table), 2);
+    visitor_of(table, 1, "c"); /* another partition: another visitor */
+    CHECK_INT(visitors_cached(table), 3);
+    visitors_forget(table, 0);
+    CHECK_INT(visitors_cached(table), 1);
+    visitors_free(table);
+    visitors_free(NULL);
+    store->free(store);
+}
+
+int main(void)
+{
+    TEST_RUN(test_sequences);
+    TEST_RUN(test_damaged);
+    TEST_RUN(test_batches);
+    TEST_RUN(test_eviction);
+    return test_done();
+}
