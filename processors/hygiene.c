@@ -1,6 +1,7 @@
 /* Hygiene: keeps out what would count twice. A retried send has the event_id of the first one; a
  * double click shows the same page twice within a moment. Both are known by the visitor's
- * remembered activities, so that what is dropped depends on the events alone. */
+ * remembered activities. Which of several quick views of one item is kept depends on the order of
+ * their topic's partition, which is the same in every run. */
 #include "processors/processor.h"
 
 static bool seen_before(const struct visitor *visitor, struct bytes event_id)

@@ -140,8 +140,8 @@ static enum verdict sessions_event(struct context *context, struct record *recor
 {
     struct visitor *visitor = context->visitor;
     const struct event *event = &record->event;
-    if (visitor->truncated && visitor->count > 0 &&
-        event->event_time_ms < visitor->activities[0].time_ms)
+    bool full = visitor->truncated || visitor->count >= context->settings->activities_max;
+    if (full && event->event_time_ms < visitor->activities[0].time_ms)
         return record_end(record, FATE_LATE);
     visitors_mark_dirty(context->visitors, visitor);
     visitor->touched = true;

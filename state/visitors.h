@@ -54,7 +54,7 @@ static inline struct bytes activity_subject(const struct visitor *visitor,
 uint32_t visitor_position(const struct visitor *visitor, int64_t time_ms, enum kind kind);
 
 /* Puts an activity at `position` and lets the oldest fall out when there are more than `max`.
- * Returns how many fell out (0 or 1). The caller marks the visitor dirty. */
+ * Returns how many fell out (0 or 1). A visitor of a table must have been marked dirty before. */
 uint32_t visitor_insert(struct visitor *visitor, uint32_t position, struct activity activity,
                         struct bytes subject, uint32_t max);
 

@@ -115,6 +115,41 @@ static void naive_parts(struct naive *naive, const struct model *model)
     }
 }
 
+/* The product page's item comes first, as if it had just been looked at. */
+static void naive_focus(struct naive *naive, const struct model *model, uint32_t context)
+{
+    uint32_t recent[RECENT_MAX], distance[RECENT_MAX], count = 1;
+    if (context == ITEM_NONE || (naive->recent_count > 0 && naive->recent[0] == context))
+        return;
+    recent[0] = context;
+    distance[0] = 1;
+    for (uint32_t i = 0; i < naive->recent_count && count < RECENT_MAX; i++) {
+        if (naive->recent[i] == context)
+            continue;
+        recent[count] = naive->recent[i];
+        distance[count++] = naive->distance[i];
+    }
+    memcpy(naive->recent, recent, sizeof recent);
+    memcpy(naive->distance, distance, sizeof distance);
+    naive->recent_count = count;
+    naive_parts(naive, model);
+}
+
+static bool naive_unknown(const struct model *model, const struct visitor *visitor)
+{
+    uint32_t ago = 0;
+    for (uint32_t i = visitor->count; i > 0 && ago < RECENT_MAX; i--) {
+        const struct activity *activity = &visitor->activities[i - 1];
+        if (activity->kind != KIND_VIEW && activity->kind != KIND_CART &&
+            activity->kind != KIND_PURCHASE)
+            continue;
+        ago++;
+        if (model_find(model, activity_subject(visitor, activity)) == ITEM_NONE)
+            return true;
+    }
+    return false;
+}
+
 static void check_candidates(const struct model *model, const struct visitor *visitor,
                              struct naive *naive)
 {
@@ -220,26 +255,32 @@ static struct bytes naive_context(const struct visitor *visitor)
 }
 
 static void check_lists(struct recommender *recommender, struct model *model,
-                        const struct visitor *visitor, const struct naive *naive, uint32_t length)
+                        const struct visitor *visitor, struct naive *naive, uint32_t length)
 {
+    bool again = false, unknown = naive_unknown(model, visitor);
     struct arena arena = {0};
     struct list lists[PLACEMENTS];
     struct ranked_item next[LIST_ITEMS_MAX];
     struct bytes context = naive_context(visitor);
-    uint32_t count = recommend_lists(recommender, model, visitor, length, &arena, lists);
+    uint32_t count = recommend_lists(recommender, model, visitor, length, &arena, lists,
+                                     &again);
+    bool is_short = lists[0].item_count < length ||
+                    (context.at && lists[1].item_count < length);
+    CHECK_INT(again, unknown || is_short);
     CHECK_INT(count, context.at ? 2 : 1);
     CHECK_TEXT(lists[0].placement, "home");
     CHECK(lists[0].context_item_id.at == NULL);
     check_list(model, naive, &lists[0], length, true, ITEM_NONE);
-    if (count == 2) {
-        CHECK_TEXT(lists[1].placement, "product");
-        CHECK_BYTES(lists[1].context_item_id, context);
-        check_list(model, naive, &lists[1], length, false, model_find(model, context));
-    }
     uint32_t found = recommend_next(recommender, model, visitor, length, next);
     CHECK_INT(found, lists[0].item_count); /* the same as home's */
     for (uint32_t i = 0; i < found; i++)
         CHECK_BYTES(model->items[next[i].item].id, lists[0].items[i].item_id);
+    if (count == 2) {
+        CHECK_TEXT(lists[1].placement, "product");
+        CHECK_BYTES(lists[1].context_item_id, context);
+        naive_focus(naive, model, model_find(model, context));
+        check_list(model, naive, &lists[1], length, false, model_find(model, context));
+    }
     arena_release(&arena);
 }
 

@@ -147,7 +147,8 @@ uint32_t recommend_lists(struct recommender *recommender, struct model *model,
             if (list->context_item_id.at == NULL)
                 continue;
             context = model_find(model, list->context_item_id);
-            if (context != ITEM_NONE && query->recent[0] != context) {
+            if (context != ITEM_NONE &&
+                (query->recent_count == 0 || query->recent[0] != context)) {
                 query_focus(query, context);
                 propose(recommender, model);
             }
