@@ -110,11 +110,11 @@ def first_list_after(shop, visitor):
     now = int(time.time() * 1000)
     shop.produce(f"{shop.name}.view", visitor, json.dumps(
         {"event_id": f"n{now}", "visitor_id": visitor, "event_time": now,
-         "item": {"item_id": "M00001"}}).encode())
+         "item": {"item_id": f"new {now}"}}).encode())
     while True:
-        out = shop.kcat(f"{shop.name}.recommendations", "%k %s\\n").decode()
+        out = shop.kcat(f"{shop.name}.recommendations", "%k %s\\n", "-o", "-20").decode()
         if any(line.startswith(visitor + " ") and f'"source_event_time":{now}' in line
-               for line in out.splitlines()[-200:]):
+               for line in out.splitlines()):
             return
         time.sleep(0.02)
 
