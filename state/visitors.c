@@ -122,6 +122,7 @@ static void write_visitor(const struct visitor *visitor, uint64_t fingerprint,
     avro_put_long(buffer, visitor->latest_time_ms);
     avro_put_long(buffer, (int64_t)visitor->list_hash);
     buffer_byte(buffer, visitor->truncated ? 1 : 0);
+    buffer_byte(buffer, visitor->look_again ? 1 : 0);
     int64_t previous_ms = 0;
     if (visitor->count > 0)
         avro_put_long(buffer, visitor->count);
@@ -188,6 +189,7 @@ static bool read_visitor(struct bytes value, uint64_t fingerprint, struct visito
     visitor->latest_time_ms = avro_get_long(&reader);
     visitor->list_hash = (uint64_t)avro_get_long(&reader);
     visitor->truncated = avro_get_bool(&reader);
+    visitor->look_again = avro_get_bool(&reader);
     return !reader.failed && read_activities(&reader, visitor) && !reader.failed &&
            reader.at == reader.end && visitor->accepted >= visitor->count;
 }

@@ -2,6 +2,7 @@
 """Recounts weft's tables from files of events, sharing no code with weft.
 
     recount.py FILE (--visitor DUMP | --cooccurrence DUMP | --popularity DUMP)...
+            [--activities N]   first: visitor.activities.max of the weft that is recounted (64)
 
 FILE is REES46's CSV, the tsv with the header ts_ms user session kind item ..., or weft's JSON
 lines, plain or gzip.
@@ -253,6 +254,10 @@ def main(arguments):
     }
     passed = failed = 0
     for option, path in zip(arguments[1::2], arguments[2::2]):
+        if option == "--activities":
+            global ACTIVITIES_MAX
+            ACTIVITIES_MAX = int(path)
+            continue
         if option not in tables:
             sys.exit(f"recount.py: no option {option}")
         equal, different = compare(option[2:], *tables[option](path))

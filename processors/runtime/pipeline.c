@@ -210,6 +210,47 @@ int64_t pipeline_next_look_us(const struct pipeline *pipeline)
     return pipeline->look_count ? pipeline->looks[pipeline->look_first].due_us : INT64_MAX;
 }
 
+bool pipeline_has_looks(const struct pipeline *pipeline)
+{
+    return pipeline->look_count > 0;
+}
+
+void pipeline_forget_looks(struct pipeline *pipeline)
+{
+    pipeline->look_count = 0; /* keys are freed when their places are used again */
+}
+
+struct finder {
+    struct store_visitor visitor;
+    struct pipeline *pipeline;
+    int32_t partition;
+};
+
+static enum verdict find_look(struct store_visitor *self, struct bytes key, struct bytes value,
+                              struct error *error)
+{
+    struct finder *finder = (struct finder *)(void *)self;
+    struct visitor *visitor;
+    if (key.size < 2 || visitor_decode(finder->partition, bytes_of(key.at + 2, key.size - 2),
+                                       value, &visitor, error) != VERDICT_OK)
+        return VERDICT_FATAL;
+    if (visitor->look_again)
+        wait_for_look(finder->pipeline, visitor, 0);
+    visitor_free(visitor);
+    return VERDICT_OK;
+}
+
+enum verdict pipeline_find_looks(struct pipeline *pipeline, struct store *store,
+                                 int32_t partition, struct error *error)
+{
+    char prefix[VISITOR_KEY_BYTES_MAX];
+    struct finder finder = {
+        .visitor.row = find_look, .pipeline = pipeline, .partition = partition};
+    return store->scan(store, FAMILY_VISITOR,
+                       visitor_store_key(prefix, partition, bytes_of("", 0)), &finder.visitor,
+                       error);
+}
+
 static enum verdict close_visitor(struct pipeline *pipeline, struct visitor *visitor,
                                   struct error *error)
 {

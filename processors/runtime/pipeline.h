@@ -33,6 +33,13 @@ enum verdict pipeline_close(struct pipeline *pipeline, struct error *error);
 
 /* Second looks go by the clock: a driver that must be deterministic turns them off. */
 void pipeline_look_once(struct pipeline *pipeline);
+/* Whether a visitor of any partition waits for one. */
+bool pipeline_has_looks(const struct pipeline *pipeline);
+/* Takes up the waiting visitors of a partition from the store, as after a crash. */
+enum verdict pipeline_find_looks(struct pipeline *pipeline, struct store *store,
+                                 int32_t partition, struct error *error);
+/* Forgets all who wait: their partitions may go to another worker. */
+void pipeline_forget_looks(struct pipeline *pipeline);
 /* When the next second look is due, by the monotonic clock; INT64_MAX: none waits. */
 int64_t pipeline_next_look_us(const struct pipeline *pipeline);
 

@@ -129,9 +129,13 @@ static enum verdict write_rows(struct restore *restore, struct error *error)
 {
     if (restore->batch.count == 0)
         return VERDICT_OK;
-    for (size_t i = 0; i < restore->count; i++)
-        batch_put_offset(&restore->batch, 'c', restore->topic, restore->tasks[i]->partition,
+    for (size_t i = 0; i < restore->count; i++) {
+        int32_t partition = restore->tasks[i]->partition;
+        batch_put_offset(&restore->batch, 'c', restore->topic, partition,
                          restore->tasks[i]->changelog_next);
+        /* what others wrote may wait for a second look */
+        batch_delete_offset(&restore->batch, 'l', restore->topic, partition);
+    }
     enum verdict verdict =
         restore->run->store->write(restore->run->store, &restore->batch, error);
     batch_clear(&restore->batch);

@@ -37,6 +37,7 @@ struct task {
     int64_t committed[INPUT_TOPICS]; /* offsets of the group when it was assigned; -1: none */
     int64_t changelog_next;          /* offset up to which the store has the changelog */
     int64_t changelog_target;
+    bool looks_wait; /* as the store has it: visitors wait for a second look */
 };
 
 /* `wake_fd` gets a byte when a record arrives for an empty queue. */

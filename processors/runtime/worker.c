@@ -325,6 +325,10 @@ static enum verdict write_store(struct worker *worker,
     for (size_t i = 0; i < worker->task_count; i++) {
         struct task *task = worker->tasks[i];
         int64_t offset = producer->changelog[task->partition];
+        if (task->looks_wait != pipeline_has_looks(worker->pipeline)) {
+            task->looks_wait = !task->looks_wait;
+            batch_put_offset(&worker->batch, 'l', changelog, task->partition, task->looks_wait);
+        }
         if (offset < 0)
             continue;
         task->changelog_next = offset + 1;
@@ -431,6 +435,7 @@ static void drop_tasks(struct worker *worker)
 {
     restore_free(worker->restore);
     worker->restore = NULL;
+    pipeline_forget_looks(worker->pipeline);
     for (size_t i = 0; i < worker->task_count; i++) {
         visitors_forget(pipeline_visitors(worker->pipeline), worker->tasks[i]->partition);
         task_free(worker->tasks[i]);
@@ -660,6 +665,27 @@ static enum verdict run_batch(struct worker *worker)
     return VERDICT_OK;
 }
 
+/* Visitors whose lists wait for a second look, from before a crash or of another process. */
+static enum verdict find_looks(struct worker *worker)
+{
+    const char *changelog = worker->run->topology.topics[TOPIC_VISITOR_CHANGELOG];
+    enum verdict verdict = VERDICT_OK;
+    for (size_t i = 0; i < worker->task_count && verdict == VERDICT_OK; i++) {
+        struct task *task = worker->tasks[i];
+        int64_t waiting = 1; /* a new copy of the state does not know */
+        verdict = store_get_offset(worker->run->store, 'l', changelog, task->partition, &waiting,
+                                   &worker->error);
+        if (verdict == VERDICT_FATAL)
+            break;
+        task->looks_wait = waiting != 0;
+        verdict = VERDICT_OK;
+        if (task->looks_wait)
+            verdict = pipeline_find_looks(worker->pipeline, worker->run->store, task->partition,
+                                          &worker->error);
+    }
+    return verdict;
+}
+
 static enum verdict run_restore(struct worker *worker)
 {
     enum verdict verdict = restore_step(worker->restore, &worker->restored, &worker->error);
@@ -668,6 +694,7 @@ static enum verdict run_restore(struct worker *worker)
     if (verdict == VERDICT_OK) {
         restore_free(worker->restore);
         worker->restore = NULL;
+        verdict = find_looks(worker);
         set_state(worker, WORKER_RUNNING);
         publish_totals(worker);
     }

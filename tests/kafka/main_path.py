@@ -16,6 +16,7 @@ import time
 
 from shop import Checks, Embedded, Kafka, Shop, INPUTS, WEFT, merged, recount, weft
 
+LONG = "visitor.activities.max=1000"  # beyond the bound a late event can come too late
 WIDE = "cooccurrence.row.entries.max=100000"  # at the bound the order of the log would matter
 
 
@@ -46,7 +47,7 @@ def check_tables(checks, name, shop, file, indexes):
     states = [["--set", f"state.dir={shop.state(i)}"] for i in indexes]
     visitors = merged([shop.dump("visitor", *s) for s in states],
                       os.path.join(shop.folder, "visitors"))
-    good, text = recount(file, "--visitor", visitors,
+    good, text = recount(file, "--activities", "1000", "--visitor", visitors,
                          "--visitor", shop.dump("visitor", "--from", "topics"),
                          "--cooccurrence", shop.dump("cooccurrence", "--from", "topics"),
                          "--popularity", shop.dump("popularity", "--from", "topics"))
@@ -100,7 +101,7 @@ def check_lists(checks, name, shop, file):
 
 
 def one_run(checks, file, address, partitions, processes, name):
-    shop = Shop(name, address, partitions, [WIDE])
+    shop = Shop(name, address, partitions, [WIDE, LONG])
     broker = None
     if address is None:
         broker = Embedded(shop.settings)
@@ -137,7 +138,7 @@ def one_run(checks, file, address, partitions, processes, name):
 def restarts(checks, file, address):
     """Stops, kills and lost state in the middle of the work: the same tables as without."""
     name = "restarts"
-    shop = Shop(name, address, 4, [WIDE, "session.timeout.ms=6000", "commit.interval.ms=20",
+    shop = Shop(name, address, 4, [WIDE, LONG, "session.timeout.ms=6000", "commit.interval.ms=20",
                                    "batch.records.max=500"])
     try:
         lines, published, rejected = shop.replay(file)
@@ -167,7 +168,7 @@ def restarts(checks, file, address):
 def live_order(checks, file, address):
     """The same events live: topics are written side by side, records may come late."""
     name = "live"
-    shop = Shop(name, address, 4, [WIDE])
+    shop = Shop(name, address, 4, [WIDE, LONG])
     try:
         shop.start(0)
         shop.ready()
@@ -203,7 +204,7 @@ def lopsided(checks, address):
 
 def at_least_once(checks, file, address):
     name = "alo"
-    shop = Shop(name, address, 2, [WIDE, "processing.guarantee=at_least_once"])
+    shop = Shop(name, address, 2, [WIDE, LONG, "processing.guarantee=at_least_once"])
     try:
         _, published, _ = shop.replay(file)
         shop.start(0)
