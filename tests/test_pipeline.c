@@ -27,7 +27,7 @@ static struct driver *new_driver(const char *assignment, bool lists, struct sink
     if (assignment)
         CHECK(config_assign(&config, assignment, &error) == VERDICT_OK);
     CHECK(config_finish(&config, &error) == VERDICT_OK);
-    CHECK_SAY(driver_new(&config, lists, sink ? &sink->sink : NULL, &driver, &error) ==
+    CHECK_SAY(driver_new(&config, lists, sink ? &sink->sink : NULL, NULL, &driver, &error) ==
                   VERDICT_OK, "%s", error.message);
     return driver;
 }
@@ -228,12 +228,12 @@ static void test_schemas_path(void)
     snprintf(assignment, sizeof assignment, "schemas.path=%s", folder);
     CHECK(config_assign(&config, assignment, NULL) == VERDICT_OK);
     config_finish(&config, NULL);
-    CHECK(driver_new(&config, true, NULL, &driver, &error) == VERDICT_SKIP);
+    CHECK(driver_new(&config, true, NULL, NULL, &driver, &error) == VERDICT_SKIP);
     CHECK_CONTAINS(error.message, "does not start with a record's name");
     CHECK(driver == NULL);
     test_remove_folder(folder);
     error_clear(&error);
-    CHECK(driver_new(&config, true, NULL, &driver, &error) == VERDICT_SKIP);
+    CHECK(driver_new(&config, true, NULL, NULL, &driver, &error) == VERDICT_SKIP);
     CHECK_CONTAINS(error.message, "schemas.path: can't open");
     free(folder);
 }

@@ -239,7 +239,7 @@ static void test_any_order(void)
             events[i].turn = i + random_below(&random, 1 + lateness[round % 5]);
         memcpy(arrival, events, sizeof events);
         qsort(arrival, EVENTS, sizeof arrival[0], by_turn);
-        CHECK(driver_new(&config, false, NULL, &driver, &error) == VERDICT_OK);
+        CHECK(driver_new(&config, false, NULL, NULL, &driver, &error) == VERDICT_OK);
         for (size_t i = 0; i < EVENTS; i++)
             deliver(driver, &arrival[i]);
         check_tables(driver_model(driver), &tables);

@@ -310,7 +310,7 @@ static int backtest_files(struct backtest *test, int count, char **paths)
     if (verdict == VERDICT_OK && test->line_count == 0)
         verdict = error_set(&error, VERDICT_SKIP, "the files hold no events");
     if (verdict == VERDICT_OK)
-        verdict = driver_new(&test->config, false, &held.sink, &test->driver, &error);
+        verdict = driver_new(&test->config, false, &held.sink, NULL, &test->driver, &error);
     if (verdict == VERDICT_OK) {
         test->recommender = recommender_new();
         driver_learning(test->driver, !test->freeze);

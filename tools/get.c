@@ -378,9 +378,11 @@ static int dump_driver(struct get *get, const char *table, int count, char **fil
     struct wire_format wire;
     struct feed feed;
     struct error error = {0};
-    enum verdict verdict = wire_init(&wire, get->wire, &get->config, &get->topology, &error);
+    struct schema_source own_schemas = wire_own_schemas();
+    enum verdict verdict = wire_init_local(&wire, get->wire, &error);
     if (verdict == VERDICT_OK)
-        verdict = driver_new(&get->config, lists, lists ? &printer.sink : NULL, &driver, &error);
+        verdict = driver_new(&get->config, lists, lists ? &printer.sink : NULL, &own_schemas, &driver,
+                             &error);
     if (verdict == VERDICT_OK)
         verdict = feed_files(driver, &wire, get->format, count, files, &feed, &error);
     if (verdict == VERDICT_OK && strcmp(table, "visitor") == 0)
@@ -491,7 +493,8 @@ WEFT_COMMAND(get) = {
         "  --from topics      from the changelog and the interactions log\n"
         "  --from files       table: from FILEs, through the in-process driver\n"
         "  --format F         of FILEs; else guessed\n"
-        "  --wire W           how the driver gets them: json (default), avro\n",
+        "  --wire W           how the driver gets them: json (default), avro or\n"
+        "                     confluent, which needs no registry here\n",
     .order = 5,
     .run = get_command,
 };

@@ -7,25 +7,56 @@
 
 #include <stdio.h>
 
+#define OWN_ID 1 /* of the first event type, in wire_own_schemas() */
+
+static enum verdict set_wire(struct wire_format *format, const char *name, struct error *error)
+{
+    static const char *const names[] = {"json", "avro", "confluent"};
+    *format = (struct wire_format){.wire = WIRE_JSON};
+    for (int i = 0; i < EVENT_TYPES; i++)
+        format->fingerprints[i] = schema_fingerprint(event_type_names[i]);
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(name, names[i]) != 0)
+            continue;
+        format->wire = (enum wire)i;
+        return VERDICT_OK;
+    }
+    return error_set(error, VERDICT_SKIP, "--wire takes json, avro or confluent, not '%s'", name);
+}
+
+enum verdict wire_init_local(struct wire_format *format, const char *name, struct error *error)
+{
+    enum verdict verdict = set_wire(format, name, error);
+    for (uint32_t i = 0; i < EVENT_TYPES; i++)
+        format->ids[i] = OWN_ID + i;
+    return verdict;
+}
+
+static enum verdict own_schema(struct schema_source *source, uint32_t id, struct buffer *schema,
+                               struct error *error)
+{
+    (void)source;
+    if (id < OWN_ID || id >= OWN_ID + EVENT_TYPES)
+        return error_set(error, VERDICT_SKIP, "there is no schema %u", id);
+    struct bytes text = schema_text(event_type_names[id - OWN_ID]);
+    buffer_append(schema, text.at, text.size);
+    return VERDICT_OK;
+}
+
+struct schema_source wire_own_schemas(void)
+{
+    return (struct schema_source){.fetch = own_schema};
+}
+
 enum verdict wire_init(struct wire_format *format, const char *name, const struct config *config,
                        const struct topology *topology, struct error *error)
 {
-    *format = (struct wire_format){.wire = WIRE_JSON};
-    if (strcmp(name, "json") == 0)
-        return VERDICT_OK;
-    for (int i = 0; i < EVENT_TYPES; i++)
-        format->fingerprints[i] = schema_fingerprint(event_type_names[i]);
-    format->wire = WIRE_AVRO;
-    if (strcmp(name, "avro") == 0)
-        return VERDICT_OK;
-    if (strcmp(name, "confluent") != 0)
-        return error_set(error, VERDICT_SKIP, "--wire takes json, avro or confluent, not '%s'",
-                         name);
+    enum verdict verdict = set_wire(format, name, error);
+    if (verdict != VERDICT_OK || format->wire != WIRE_CONFLUENT)
+        return verdict;
     if (config->schema_registry_url[0] == '\0')
         return error_set(error, VERDICT_SKIP, "--wire confluent needs schema.registry.url");
-    format->wire = WIRE_CONFLUENT;
     struct registry *registry = registry_new(config->schema_registry_url);
-    enum verdict verdict = VERDICT_OK;
     for (int i = 0; i < INPUT_TOPICS && verdict == VERDICT_OK; i++) {
         char subject[CONFIG_TEXT_MAX + 48];
         snprintf(subject, sizeof subject, "%s-value", topology->topics[i]);

@@ -3,6 +3,7 @@
 #define WEFT_TOOLS_WIRE_H
 
 #include "processors/runtime/client.h"
+#include "schemas/codec.h"
 
 enum wire { WIRE_JSON, WIRE_AVRO, WIRE_CONFLUENT };
 
@@ -16,6 +17,10 @@ struct wire_format {
  * the subjects "<topic>-value". SKIP with what to do. */
 enum verdict wire_init(struct wire_format *format, const char *name, const struct config *config,
                        const struct topology *topology, struct error *error);
+
+/* The same without a registry, for the in-process driver: ids that wire_own_schemas() knows. */
+enum verdict wire_init_local(struct wire_format *format, const char *name, struct error *error);
+struct schema_source wire_own_schemas(void);
 
 /* Appends the record's value. */
 void wire_write(const struct wire_format *format, const struct event *event,

@@ -39,7 +39,8 @@ static enum verdict driver_emit(struct outlet *outlet, enum output output, int32
 }
 
 enum verdict driver_new(const struct config *config, bool lists, struct driver_sink *sink,
-                        struct driver **ret_driver, struct error *error)
+                        struct schema_source *source, struct driver **ret_driver,
+                        struct error *error)
 {
     struct driver *driver = memory_zero(1, sizeof *driver);
     driver->outlet.emit = driver_emit;
@@ -57,7 +58,7 @@ enum verdict driver_new(const struct config *config, bool lists, struct driver_s
             driver->topology.visitors_count--;
     if (verdict == VERDICT_OK)
         verdict = pipeline_new(&driver->config, &driver->topology, driver->store, driver->model,
-                               &driver->outlet, NULL, &driver->pipeline, error);
+                               &driver->outlet, source, &driver->pipeline, error);
     if (verdict != VERDICT_OK) {
         driver_free(driver);
         return verdict;

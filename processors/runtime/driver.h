@@ -15,9 +15,11 @@ struct driver_sink {
                     struct bytes value);
 };
 
-/* `sink` may be NULL. `lists`: whether lists are made at each record. */
+/* `sink` and `source` (of Confluent framing's schemas, schemas/codec.h) may be NULL and outlive the
+ * driver. `lists`: whether lists are made at each record. */
 enum verdict driver_new(const struct config *config, bool lists, struct driver_sink *sink,
-                        struct driver **ret_driver, struct error *error);
+                        struct schema_source *source, struct driver **ret_driver,
+                        struct error *error);
 void driver_free(struct driver *driver);
 
 /* One record as it is on the wire. OK: `ret_fate` says what became of it, and for a dead letter

@@ -219,14 +219,14 @@ def at_least_once(checks, file, address):
 def driver(checks, file, name):
     """Without a broker: the same bytes twice, and from either wire format."""
     outputs = {}
-    for wire in ("json", "avro", "json"):
+    for wire in ("json", "avro", "confluent", "json"):
         for table in ("visitor", "cooccurrence", "popularity", "lists"):
             text = weft("get", "table", table, "--from", "files", "--wire", wire, "--set", WIDE,
                         file).stdout
             outputs.setdefault(table, []).append(text)
     for table, texts in outputs.items():
-        checks.check(f"{name}: {table} from json, avro and json again are the same bytes",
-                     texts[0] and texts.count(texts[0]) == 3, "they differ")
+        checks.check(f"{name}: {table} from json, avro, confluent and json again are the same "
+                     "bytes", texts[0] and texts.count(texts[0]) == 4, "they differ")
     with tempfile.TemporaryDirectory() as folder:
         options = []
         for table in ("visitor", "cooccurrence", "popularity"):
