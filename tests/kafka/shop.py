@@ -73,6 +73,8 @@ class Embedded:
         self.process = subprocess.Popen([WEFT, "broker", "--address-file", self.file, *settings],
                                         stdout=subprocess.DEVNULL)
         while not os.path.exists(self.file) or not open(self.file).read().endswith("\n"):
+            if self.process.poll() is not None:
+                raise RuntimeError(f"weft broker ended with {self.process.returncode}")
             time.sleep(0.05)
         self.address = open(self.file).read().strip()
 
