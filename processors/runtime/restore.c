@@ -1,5 +1,6 @@
 #include "processors/runtime/restore.h"
 
+#include "processors/runtime/failpoint.h"
 #include "processors/runtime/log.h"
 
 #include <stdlib.h>
@@ -114,6 +115,7 @@ static void take_row(struct restore *restore, struct task *task, const rd_kafka_
     char to[VISITOR_KEY_BYTES_MAX];
     task->changelog_next = message->offset + 1;
     restore->rows++;
+    failpoint("mid_restore");
     if (message->key == NULL || message->key_len + 2 > VISITOR_KEY_BYTES_MAX)
         return; /* weft writes no such row */
     struct bytes key =

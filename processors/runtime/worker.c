@@ -21,6 +21,7 @@
  * the same start: what the broker says was committed is what counts. */
 #include "processors/runtime/worker.h"
 
+#include "processors/runtime/failpoint.h"
 #include "processors/runtime/kafka.h"
 #include "processors/runtime/log.h"
 #include "processors/runtime/registry.h"
@@ -279,6 +280,7 @@ static enum verdict end_transaction(struct worker *worker,
     }
     if (offsets->cnt > 0 && verdict != VERDICT_OK)
         return VERDICT_RETRY;
+    failpoint("after_offsets");
     verdict = VERDICT_SKIP;
     while (verdict == VERDICT_SKIP && clock_monotonic_us() < until_us)
         verdict = classify(worker, rd_kafka_commit_transaction(rk, TRANSACTION_CALL_MS),
@@ -334,6 +336,7 @@ static enum verdict write_store(struct worker *worker,
         task->changelog_next = offset + 1;
         batch_put_offset(&worker->batch, 'c', changelog, task->partition, offset + 1);
     }
+    failpoint_within("mid_batch", 200);
     return worker->run->store->write(worker->run->store, &worker->batch, &worker->error);
 }
 
@@ -405,10 +408,12 @@ static enum verdict commit(struct worker *worker)
     if (verdict == VERDICT_OK)
         verdict = flush(worker);
     times.flushed_us = clock_monotonic_us();
+    failpoint("after_flush");
     rd_kafka_topic_partition_list_t *offsets = batch_offsets(worker);
     if (verdict == VERDICT_OK && exactly_once(worker)) {
         verdict = end_transaction(worker, offsets);
         times.ended_us = clock_monotonic_us();
+        failpoint("after_commit");
         if (verdict == VERDICT_OK)
             verdict = write_store(worker, offsets);
     } else if (verdict == VERDICT_OK) {
