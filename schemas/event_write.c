@@ -1,6 +1,6 @@
 #include "schemas/event_write.h"
 
-#include "schemas/avro.h"
+#include "schemas/avro_binary.h"
 
 #include <math.h>
 #include <stdio.h>

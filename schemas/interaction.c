@@ -1,6 +1,6 @@
 #include "schemas/interaction.h"
 
-#include "schemas/avro.h"
+#include "schemas/avro_binary.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
 #include "state/visitors.h"
 
-#include "schemas/avro.h"
+#include "schemas/avro_binary.h"
 #include "schemas/codec.h"
 
 #include <assert.h>

@@ -1,7 +1,7 @@
 #include "tools/wire.h"
 
 #include "processors/runtime/registry.h"
-#include "schemas/avro.h"
+#include "schemas/avro_binary.h"
 #include "schemas/codec.h"
 #include "schemas/event_write.h"
 

@@ -1,0 +1,35 @@
+/* Avro's binary encoding, value by value: for the records that weft itself writes and reads back, and
+ * what plans are run with. Calls bytes.h. */
+#ifndef WEFT_SCHEMAS_AVRO_BINARY_H
+#define WEFT_SCHEMAS_AVRO_BINARY_H
+
+#include "schemas/bytes.h"
+
+/* Writing: appended to the buffer. */
+void avro_put_long(struct buffer *buffer, int64_t value); /* also int, and the branch of a union */
+void avro_put_float(struct buffer *buffer, float value);
+void avro_put_double(struct buffer *buffer, double value);
+void avro_put_string(struct buffer *buffer, struct bytes text);
+void avro_put_optional(struct buffer *buffer, struct bytes text); /* [null, string] */
+void avro_put_header(struct buffer *buffer, uint64_t fingerprint);
+
+/* Reading back what weft wrote itself. A reader that has run past its end or met nonsense has
+ * `failed` set and hands out zeros. */
+struct avro_reader {
+    const char *at;
+    const char *end;
+    bool failed;
+};
+
+int64_t avro_get_long(struct avro_reader *reader);
+float avro_get_float(struct avro_reader *reader);
+double avro_get_double(struct avro_reader *reader);
+bool avro_get_bool(struct avro_reader *reader);
+struct bytes avro_get_string(struct avro_reader *reader);
+/* The number of elements in the next block of an array whose elements take at least one byte;
+ * 0 at its end. */
+uint64_t avro_get_block(struct avro_reader *reader);
+/* Starts on a single-object record with this fingerprint; fails on any other. */
+struct avro_reader avro_open(struct bytes record, uint64_t fingerprint);
+
+#endif
