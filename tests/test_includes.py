@@ -37,7 +37,8 @@ LIBRARIES = {
 # Headers that name none of the libraries, with those that do for the runtime's own use.
 HIDDEN = re.compile(r"\b(rd_kafka_|rocksdb_|json_t\b|avro_schema_t|avro_value)|"
                     r"#\s*include\s*<(avro\.h|rocksdb|jansson|librdkafka)")
-INTERNAL = ("processors/runtime/kafka.h", "processors/runtime/task.h")
+INTERNAL = ("processors/runtime/kafka.h", "processors/runtime/task.h",
+            "processors/runtime/transaction.h")
 
 FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = {".c": 800, ".h": 200}

@@ -11,9 +11,7 @@
  *      changelog offsets.
  *
  * So the store is never ahead of Kafka: after a crash anywhere it is at most one transaction
- * behind, and the changelog brings it level. Two producers take turns, strictly one after the
- * other, because a broker keeps a producer waiting for 20 ms when its next transaction follows at
- * once.
+ * behind, and the changelog brings it level.
  *
  * Whatever goes wrong with a transaction ends in the same way: it is aborted, everything derived
  * from it is dropped, and the worker starts anew from what was committed: new producers under the
@@ -26,6 +24,7 @@
 #include "processors/runtime/log.h"
 #include "processors/runtime/registry.h"
 #include "processors/runtime/restore.h"
+#include "processors/runtime/transaction.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -34,23 +33,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define PRODUCERS 2
-#define TRANSACTION_CALL_MS 10000
-#define TRANSACTION_PATIENCE_US 60000000
+#define ANSWER_MS 10000
 #define STABLE_OFFSETS_TRIES 300 /* of 200 ms: longer than transaction.timeout.ms */
 #define RESTARTS_MAX 20          /* in a row, without a commit between them */
 #define RECORDS_A_LOOK 64        /* between looks at the clock */
 #define GROUP_POLL_US 50000
-#define REASON_BYTES_MAX ERROR_MESSAGE_MAX
-
-struct producer {
-    rd_kafka_t *rk;
-    rd_kafka_topic_t *topics[TOPICS];
-    int64_t *changelog; /* by partition: highest offset written in this batch; -1: none */
-    int32_t partitions;
-    uint64_t failures;
-    char failure[REASON_BYTES_MAX]; /* the first one's reason */
-};
 
 enum worker_state {
     WORKER_STARTING,  /* clients are made, producers initialised */
@@ -70,9 +57,7 @@ struct worker {
     enum worker_state state;
     rd_kafka_t *consumer;
     rd_kafka_queue_t *group_queue;
-    struct producer producers[PRODUCERS];
-    int turn; /* whose producer it is */
-    bool in_transaction;
+    struct transactions *transactions;
     struct pipeline *pipeline;
     struct registry *registry;
     struct task **tasks; /* by their order of assignment */
@@ -99,154 +84,22 @@ static void set_state(struct worker *worker, enum worker_state state)
     worker->state = state;
 }
 
-static struct producer *current(struct worker *worker)
-{
-    return &worker->producers[worker->turn];
-}
-
 static bool exactly_once(const struct worker *worker)
 {
     return config_exactly_once(worker->run->config);
-}
-
-/* ---- producing ---- */
-
-static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
-{
-    struct producer *producer = opaque;
-    (void)rk;
-    if (message->err) {
-        if (producer->failures++ == 0)
-            snprintf(producer->failure, sizeof producer->failure, "%s [%d]: %s",
-                     message->rkt ? rd_kafka_topic_name(message->rkt) : "?",
-                     (int)message->partition, rd_kafka_err2str(message->err));
-    } else if (message->_private && message->offset > producer->changelog[message->partition]) {
-        producer->changelog[message->partition] = message->offset;
-    }
-}
-
-static enum verdict begin(struct worker *worker)
-{
-    if (worker->in_transaction || !exactly_once(worker)) {
-        worker->in_transaction = true;
-        return VERDICT_OK;
-    }
-    rd_kafka_t *rk = current(worker)->rk;
-    char why[256];
-    rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(rk, why, sizeof why);
-    if (fatal)
-        return error_set(&worker->error, VERDICT_RETRY, "the producer is fenced or broken: %s",
-                         why);
-    rd_kafka_error_t *failed = rd_kafka_begin_transaction(rk);
-    if (failed) {
-        error_set(&worker->error, VERDICT_RETRY, "a transaction can't begin: %s",
-                  rd_kafka_error_string(failed));
-        rd_kafka_error_destroy(failed);
-        return VERDICT_RETRY;
-    }
-    worker->in_transaction = true;
-    return VERDICT_OK;
-}
-
-/* Copies key and value. Waits while the producer's queue is full. */
-static enum verdict produce(struct worker *worker, enum topic topic, int32_t partition,
-                            struct bytes key, struct bytes value)
-{
-    struct producer *producer = current(worker);
-    enum verdict verdict = begin(worker);
-    if (verdict != VERDICT_OK)
-        return verdict;
-    void *mark = topic == TOPIC_VISITOR_CHANGELOG ? producer : NULL;
-    while (rd_kafka_produce(producer->topics[topic], partition, RD_KAFKA_MSG_F_COPY,
-                            (void *)(uintptr_t)value.at, value.size, key.at, key.size,
-                            mark) != 0) {
-        rd_kafka_resp_err_t err = rd_kafka_last_error();
-        if (err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
-            return error_set(&worker->error, VERDICT_RETRY, "can't write to %s [%d]: %s",
-                             worker->run->topology.topics[topic], (int)partition,
-                             rd_kafka_err2str(err));
-        rd_kafka_poll(producer->rk, 10);
-    }
-    return VERDICT_OK;
 }
 
 static enum verdict worker_emit(struct outlet *outlet, enum output output, int32_t partition,
                                 struct bytes key, struct bytes value, struct error *error)
 {
     static const enum topic topics[OUTPUTS] = {TOPIC_INTERACTIONS, TOPIC_RECOMMENDATIONS};
+    struct worker *worker = (struct worker *)(void *)outlet;
     (void)error; /* the worker's own */
-    return produce((struct worker *)(void *)outlet, topics[output], partition, key, value);
-}
-
-/* A record as it came, with what was wrong, or to the late topic. */
-static enum verdict produce_raw(struct worker *worker, enum topic topic, const struct input *input,
-                                const char *step, const char *message)
-{
-    char partition[16], offset[24];
-    enum verdict verdict = begin(worker);
-    snprintf(partition, sizeof partition, "%" PRId32, input->partition);
-    snprintf(offset, sizeof offset, "%" PRId64, input->record.offset);
-    const struct kafka_extra headers[] = {
-        {"__weft.errors.topic", input->topic},     {"__weft.errors.partition", partition},
-        {"__weft.errors.offset", offset},          {"__weft.errors.step", step},
-        {"__weft.errors.message", message},
-    };
-    const size_t count = sizeof headers / sizeof headers[0];
-    while (verdict == VERDICT_OK) {
-        rd_kafka_headers_t *list = rd_kafka_headers_new(count);
-        for (size_t i = 0; i < count; i++)
-            rd_kafka_header_add(list, headers[i].name, -1, headers[i].value, -1);
-        const rd_kafka_message_t *head = input->head;
-        rd_kafka_resp_err_t err = rd_kafka_producev(
-            current(worker)->rk, RD_KAFKA_V_RKT(current(worker)->topics[topic]),
-            RD_KAFKA_V_PARTITION(input->partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-            RD_KAFKA_V_KEY(head->key, head->key_len), RD_KAFKA_V_VALUE(head->payload, head->len),
-            RD_KAFKA_V_HEADERS(list), RD_KAFKA_V_END);
-        if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
-            break;
-        rd_kafka_headers_destroy(list);
-        if (err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
-            verdict = error_set(&worker->error, VERDICT_RETRY, "can't write to %s: %s",
-                                worker->run->topology.topics[topic], rd_kafka_err2str(err));
-        else
-            rd_kafka_poll(current(worker)->rk, 10);
-    }
-    return verdict;
+    return transaction_send(worker->transactions, topics[output], partition, key, value,
+                            &worker->error);
 }
 
 /* ---- the transaction ---- */
-
-/* What an error of the transactional API asks for; destroys it. OK: done. SKIP: the same call
- * again. RETRY: abort and start anew. */
-static enum verdict classify(struct worker *worker, rd_kafka_error_t *failed, const char *what)
-{
-    if (failed == NULL)
-        return VERDICT_OK;
-    enum verdict verdict = VERDICT_RETRY;
-    if (!rd_kafka_error_is_fatal(failed) && !rd_kafka_error_txn_requires_abort(failed) &&
-        rd_kafka_error_is_retriable(failed))
-        verdict = VERDICT_SKIP;
-    log_line(verdict == VERDICT_SKIP ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, worker->name, "%s: %s: %s",
-             what, rd_kafka_error_name(failed), rd_kafka_error_string(failed));
-    if (verdict == VERDICT_RETRY)
-        error_set(&worker->error, verdict, "%s: %s", what, rd_kafka_error_string(failed));
-    rd_kafka_error_destroy(failed);
-    return verdict;
-}
-
-static enum verdict flush(struct worker *worker)
-{
-    struct producer *producer = current(worker);
-    int64_t until_us = clock_monotonic_us() + TRANSACTION_PATIENCE_US;
-    while (rd_kafka_flush(producer->rk, 1000) != RD_KAFKA_RESP_ERR_NO_ERROR)
-        if (clock_monotonic_us() > until_us)
-            return error_set(&worker->error, VERDICT_RETRY, "outputs were not delivered for %d s",
-                             TRANSACTION_PATIENCE_US / 1000000);
-    if (producer->failures > 0)
-        return error_set(&worker->error, VERDICT_RETRY, "%llu outputs were not delivered: %s",
-                         (unsigned long long)producer->failures, producer->failure);
-    return VERDICT_OK;
-}
 
 static rd_kafka_topic_partition_list_t *batch_offsets(const struct worker *worker)
 {
@@ -261,33 +114,6 @@ static rd_kafka_topic_partition_list_t *batch_offsets(const struct worker *worke
         }
     }
     return offsets;
-}
-
-static enum verdict end_transaction(struct worker *worker,
-                                    rd_kafka_topic_partition_list_t *offsets)
-{
-    rd_kafka_t *rk = current(worker)->rk;
-    int64_t until_us = clock_monotonic_us() + TRANSACTION_PATIENCE_US;
-    enum verdict verdict = VERDICT_SKIP;
-    while (offsets->cnt > 0 && verdict == VERDICT_SKIP && clock_monotonic_us() < until_us) {
-        rd_kafka_consumer_group_metadata_t *group =
-            rd_kafka_consumer_group_metadata(worker->consumer);
-        verdict = classify(worker,
-                           rd_kafka_send_offsets_to_transaction(rk, offsets, group,
-                                                                TRANSACTION_CALL_MS),
-                           "sending offsets");
-        rd_kafka_consumer_group_metadata_destroy(group);
-    }
-    if (offsets->cnt > 0 && verdict != VERDICT_OK)
-        return VERDICT_RETRY;
-    failpoint("after_offsets");
-    verdict = VERDICT_SKIP;
-    while (verdict == VERDICT_SKIP && clock_monotonic_us() < until_us)
-        verdict = classify(worker, rd_kafka_commit_transaction(rk, TRANSACTION_CALL_MS),
-                           "committing");
-    if (verdict == VERDICT_SKIP)
-        return error_set(&worker->error, VERDICT_RETRY, "the commit's outcome is not known");
-    return verdict;
 }
 
 static enum verdict commit_plainly(struct worker *worker,
@@ -308,8 +134,9 @@ static enum verdict write_changelog(struct worker *worker)
     enum verdict verdict = VERDICT_OK;
     for (size_t i = 0; verdict == VERDICT_OK && i < visitors_dirty_count(visitors); i++) {
         struct visitor *visitor = visitors_dirty_at(visitors, i);
-        verdict = produce(worker, TOPIC_VISITOR_CHANGELOG, visitor->partition,
-                          visitor_key(visitor), visitors_encode(visitors, visitor));
+        verdict = transaction_send(worker->transactions, TOPIC_VISITOR_CHANGELOG,
+                                   visitor->partition, visitor_key(visitor),
+                                   visitors_encode(visitors, visitor), &worker->error);
     }
     return verdict;
 }
@@ -317,7 +144,6 @@ static enum verdict write_changelog(struct worker *worker)
 static enum verdict write_store(struct worker *worker,
                                 const rd_kafka_topic_partition_list_t *offsets)
 {
-    struct producer *producer = current(worker);
     const char *changelog = worker->run->topology.topics[TOPIC_VISITOR_CHANGELOG];
     batch_clear(&worker->batch);
     visitors_batch(pipeline_visitors(worker->pipeline), &worker->batch);
@@ -326,7 +152,7 @@ static enum verdict write_store(struct worker *worker,
                          offsets->elems[i].partition, offsets->elems[i].offset);
     for (size_t i = 0; i < worker->task_count; i++) {
         struct task *task = worker->tasks[i];
-        int64_t offset = producer->changelog[task->partition];
+        int64_t offset = transaction_changelog(worker->transactions, task->partition);
         if (task->looks_wait != pipeline_has_looks(worker->pipeline)) {
             task->looks_wait = !task->looks_wait;
             batch_put_offset(&worker->batch, 'l', changelog, task->partition, task->looks_wait);
@@ -357,16 +183,12 @@ static void publish_totals(struct worker *worker)
 
 static void close_batch(struct worker *worker)
 {
-    struct producer *producer = current(worker);
-    for (size_t i = 0; i < worker->task_count; i++) {
-        producer->changelog[worker->tasks[i]->partition] = -1;
+    for (size_t i = 0; i < worker->task_count; i++)
         for (int k = 0; k < INPUT_TOPICS; k++)
             worker->tasks[i]->inputs[k].next = -1;
-    }
-    worker->in_transaction = false;
+    transactions_turn(worker->transactions);
     worker->batch_records = 0;
     worker->committed_us = clock_monotonic_us();
-    worker->turn = (worker->turn + 1) % PRODUCERS;
 }
 
 /* When the parts of a commit ended; for the debug log. */
@@ -399,19 +221,20 @@ static enum verdict commit(struct worker *worker)
         verdict = write_changelog(worker);
     if (verdict != VERDICT_OK)
         return verdict;
-    if (!worker->in_transaction && worker->batch_records == 0) {
+    if (!transaction_is_open(worker->transactions) && worker->batch_records == 0) {
         pipeline_committed(worker->pipeline); /* a second look found nothing new */
         return VERDICT_OK;
     }
     times.closed_us = clock_monotonic_us();
-    verdict = begin(worker); /* duplicates alone write nothing, but their offsets count */
+    verdict = transaction_begin(worker->transactions, &worker->error); /* duplicates alone write nothing, but their offsets count */
     if (verdict == VERDICT_OK)
-        verdict = flush(worker);
+        verdict = transaction_flush(worker->transactions, &worker->error);
     times.flushed_us = clock_monotonic_us();
     failpoint("after_flush");
     rd_kafka_topic_partition_list_t *offsets = batch_offsets(worker);
     if (verdict == VERDICT_OK && exactly_once(worker)) {
-        verdict = end_transaction(worker, offsets);
+        verdict = transaction_commit(worker->transactions, worker->consumer, offsets,
+                                     &worker->error);
         times.ended_us = clock_monotonic_us();
         failpoint("after_commit");
         if (verdict == VERDICT_OK)
@@ -463,7 +286,7 @@ static enum verdict committed_offsets(struct worker *worker,
     rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
     for (int i = 0; i < STABLE_OFFSETS_TRIES && !run_stops(worker->run); i++) {
         bool stable = true;
-        err = rd_kafka_committed(worker->consumer, partitions, TRANSACTION_CALL_MS);
+        err = rd_kafka_committed(worker->consumer, partitions, ANSWER_MS);
         for (int k = 0; k < partitions->cnt && err == RD_KAFKA_RESP_ERR_NO_ERROR; k++) {
             if (partitions->elems[k].err)
                 err = partitions->elems[k].err;
@@ -577,11 +400,13 @@ static enum verdict process(struct worker *worker, struct input *input)
         return verdict;
     }
     if (input->record.fate == FATE_DEAD_LETTER)
-        verdict = produce_raw(worker, TOPIC_DEAD_LETTERS, input, step,
-                              input->decoded ? why.message : input->why.message);
+        verdict = transaction_send_raw(worker->transactions, TOPIC_DEAD_LETTERS, input, step,
+                                       input->decoded ? why.message : input->why.message,
+                                       &worker->error);
     else if (input->record.fate == FATE_LATE)
-        verdict = produce_raw(worker, TOPIC_LATE, input, step,
-                              "older than all that is remembered of the visitor");
+        verdict = transaction_send_raw(worker->transactions, TOPIC_LATE, input, step,
+                                       "older than all that is remembered of the visitor",
+                                       &worker->error);
     worker->batch_records++;
     input_advance(input);
     return verdict;
@@ -633,8 +458,7 @@ static void poll_group(struct worker *worker, int64_t now_us)
         rd_kafka_message_destroy(message);
     }
     worker->group_polled_us = now_us;
-    for (int i = 0; i < PRODUCERS; i++)
-        rd_kafka_poll(worker->producers[i].rk, 0);
+    transactions_poll(worker->transactions);
 }
 
 static enum verdict run_batch(struct worker *worker)
@@ -708,79 +532,6 @@ static enum verdict run_restore(struct worker *worker)
 
 /* ---- a session: from new clients to the first trouble ---- */
 
-static enum verdict open_producer(struct worker *worker, int which)
-{
-    struct run *run = worker->run;
-    struct producer *producer = &worker->producers[which];
-    char id[3 * CONFIG_TEXT_MAX];
-    snprintf(id, sizeof id, "%s-%s-%d-%c", run->config->application_id, run->instance,
-             worker->index, 'a' + which);
-    const struct kafka_extra transactional[] = {
-        {"transactional.id", id},
-        {"transaction.timeout.ms", "10000"},
-        {NULL, NULL},
-    };
-    const struct kafka_extra idempotent[] = {{"enable.idempotence", "true"}, {NULL, NULL}};
-    rd_kafka_conf_t *conf =
-        kafka_conf(run->config, KAFKA_PRODUCER, exactly_once(worker) ? transactional : idempotent,
-                   &worker->error);
-    if (conf == NULL)
-        return VERDICT_FATAL;
-    rd_kafka_conf_set_dr_msg_cb(conf, delivered);
-    rd_kafka_conf_set_opaque(conf, producer);
-    producer->rk = kafka_new(KAFKA_PRODUCER, conf, &worker->error);
-    if (producer->rk == NULL)
-        return VERDICT_FATAL;
-    producer->failures = 0;
-    producer->changelog = memory_get((size_t)run->partitions * sizeof *producer->changelog);
-    for (int32_t i = 0; i < run->partitions; i++)
-        producer->changelog[i] = -1;
-    for (int i = 0; i < TOPICS; i++)
-        producer->topics[i] = rd_kafka_topic_new(producer->rk, run->topology.topics[i], NULL);
-    enum verdict verdict = exactly_once(worker) ? VERDICT_SKIP : VERDICT_OK;
-    int64_t until_us = clock_monotonic_us() + TRANSACTION_PATIENCE_US;
-    while (verdict == VERDICT_SKIP && !run_stops(run) && clock_monotonic_us() < until_us)
-        verdict = classify(worker, rd_kafka_init_transactions(producer->rk, TRANSACTION_CALL_MS),
-                           "initialising transactions");
-    return verdict == VERDICT_OK ? VERDICT_OK : VERDICT_RETRY;
-}
-
-static void close_producer(struct producer *producer)
-{
-    if (producer->rk == NULL)
-        return;
-    for (int i = 0; i < TOPICS; i++)
-        if (producer->topics[i])
-            rd_kafka_topic_destroy(producer->topics[i]);
-    rd_kafka_purge(producer->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-    rd_kafka_flush(producer->rk, 100);
-    rd_kafka_destroy(producer->rk);
-    free(producer->changelog);
-    *producer = (struct producer){0};
-}
-
-/* librdkafka 2.0.2 may hold a producer's first message for most of a second: let it be this one. */
-static enum verdict warm_up(struct worker *worker)
-{
-    char text[2 * CONFIG_TEXT_MAX];
-    enum verdict verdict = VERDICT_OK;
-    for (int i = 0; i < PRODUCERS && verdict == VERDICT_OK; i++) {
-        snprintf(text, sizeof text, "{\"time\":%lld,\"instance_id\":\"%s-%d\",\"event\":\"start\"}",
-                 (long long)clock_now_ms(), worker->run->instance, worker->index);
-        verdict = produce(worker, TOPIC_METRICS, 0, bytes_of(NULL, 0), bytes_text(text));
-        if (verdict == VERDICT_OK)
-            verdict = flush(worker);
-        if (verdict == VERDICT_OK && exactly_once(worker))
-            verdict = classify(worker,
-                               rd_kafka_commit_transaction(current(worker)->rk,
-                                                           TRANSACTION_CALL_MS),
-                               "the first transaction");
-        if (verdict == VERDICT_OK)
-            close_batch(worker);
-    }
-    return verdict == VERDICT_SKIP ? VERDICT_RETRY : verdict;
-}
-
 static enum verdict open_consumer(struct worker *worker)
 {
     struct run *run = worker->run;
@@ -823,15 +574,7 @@ static void await_model(struct worker *worker)
 
 static void close_session(struct worker *worker)
 {
-    if (worker->in_transaction && exactly_once(worker) && current(worker)->rk) {
-        rd_kafka_purge(current(worker)->rk, RD_KAFKA_PURGE_F_QUEUE);
-        rd_kafka_error_t *failed =
-            rd_kafka_abort_transaction(current(worker)->rk, TRANSACTION_CALL_MS);
-        if (failed)
-            rd_kafka_error_destroy(failed); /* the next start of this id aborts it */
-        worker->aborts++;
-    }
-    worker->in_transaction = false;
+    worker->aborts += transactions_abort(worker->transactions);
     pipeline_aborted(worker->pipeline);
     if (worker->consumer) {
         meet_trouble(worker, VERDICT_RETRY); /* nothing is committed from here on */
@@ -841,11 +584,9 @@ static void close_session(struct worker *worker)
         rd_kafka_destroy(worker->consumer);
         worker->consumer = NULL;
     }
-    for (int i = 0; i < PRODUCERS; i++)
-        close_producer(&worker->producers[i]);
+    transactions_close(worker->transactions);
     worker->batch_records = 0;
     worker->batch_opened_us = 0;
-    worker->turn = 0;
 }
 
 static enum verdict run_session(struct worker *worker)
@@ -854,10 +595,7 @@ static enum verdict run_session(struct worker *worker)
     worker->trouble = VERDICT_OK;
     error_clear(&worker->error);
     set_state(worker, WORKER_STARTING);
-    for (int i = 0; i < PRODUCERS && verdict == VERDICT_OK; i++)
-        verdict = open_producer(worker, i);
-    if (verdict == VERDICT_OK)
-        verdict = warm_up(worker);
+    verdict = transactions_open(worker->transactions, &worker->error);
     if (verdict == VERDICT_OK)
         await_model(worker);
     if (verdict == VERDICT_OK)
@@ -914,6 +652,7 @@ struct worker *worker_new(struct run *run, int index)
     worker->run = run;
     worker->index = index;
     snprintf(worker->name, sizeof worker->name, "worker %d", index);
+    worker->transactions = transactions_new(run, worker->name, index);
     pthread_mutex_init(&worker->totals_lock, NULL);
     if (run->config->schema_registry_url[0])
         worker->registry = registry_new(run->config->schema_registry_url);
@@ -934,6 +673,7 @@ void worker_free(struct worker *worker)
 {
     if (worker == NULL)
         return;
+    transactions_free(worker->transactions);
     pipeline_free(worker->pipeline);
     registry_free(worker->registry);
     batch_release(&worker->batch);
