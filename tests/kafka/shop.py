@@ -46,7 +46,7 @@ def weft(*arguments, check=True):
 class Kafka:
     """Apache Kafka by tools/kafka, with a data folder and port of its own."""
 
-    def __init__(self, port=19092):
+    def __init__(self, port=int(os.environ.get("WEFT_KAFKA_PORT", "19092"))):
         self.home = tempfile.mkdtemp(prefix="weft-kafka-")
         self.environment = {"WEFT_KAFKA_HEAP": "512m", **os.environ, "WEFT_KAFKA_HOME": self.home}
         jars = os.path.join(os.environ.get("WEFT_KAFKA_HOME", os.path.join(ROOT, "build", "kafka")),
