@@ -45,7 +45,7 @@ struct compiler {
     avro_schema_t linked[AVRO_NODES_MAX]; /* named types under way or done, when skipped */
     uint32_t linked_node[AVRO_NODES_MAX];
     uint32_t linked_count;
-    bool in_array; /* of strings or items that are decoded */
+    bool in_array; /* or map: of strings or items that are decoded */
     struct error *error;
 };
 
@@ -175,6 +175,22 @@ static uint32_t compile_array(struct compiler *c, avro_schema_t schema, const st
     return set_children(c, node, &child, 1) ? node : NODE_NONE;
 }
 
+static uint32_t compile_map(struct compiler *c, avro_schema_t schema, const struct field *field,
+                            int depth)
+{
+    if (field && (c->in_array || field->type != FIELD_PAIRS))
+        return compile_error(c, field, "a map is not what is expected");
+    uint32_t node = add_node(c, NODE_MAP, field);
+    if (node == NODE_NONE)
+        return node;
+    if (field)
+        c->in_array = true;
+    uint32_t child = compile(c, avro_schema_map_values(schema), field, depth + 1);
+    if (field)
+        c->in_array = false;
+    return set_children(c, node, &child, 1) ? node : NODE_NONE;
+}
+
 static uint32_t compile_skipped_record(struct compiler *c, avro_schema_t schema, int depth)
 {
     for (uint32_t i = 0; i < c->linked_count; i++)
@@ -209,7 +225,8 @@ static bool accepts(const struct compiler *c, const struct field *field, enum no
     case NODE_DOUBLE:
         return field->type == FIELD_DOUBLE;
     case NODE_STRING:
-        return field->type == FIELD_STRING || (field->type == FIELD_STRINGS && c->in_array);
+        return field->type == FIELD_STRING ||
+               ((field->type == FIELD_STRINGS || field->type == FIELD_PAIRS) && c->in_array);
     default:
         return false;
     }
@@ -258,15 +275,8 @@ static uint32_t compile(struct compiler *c, avro_schema_t schema, const struct f
         return compile_union(c, schema, field, depth);
     case AVRO_ARRAY:
         return compile_array(c, schema, field, depth);
-    case AVRO_MAP: {
-        if (field)
-            return compile_error(c, field, "a map is not what is expected");
-        node = add_node(c, NODE_MAP, NULL);
-        if (node == NODE_NONE)
-            return node;
-        uint32_t child = compile(c, avro_schema_map_values(schema), NULL, depth + 1);
-        return set_children(c, node, &child, 1) ? node : NODE_NONE;
-    }
+    case AVRO_MAP:
+        return compile_map(c, schema, field, depth);
     case AVRO_LINK:
         return compile(c, avro_schema_link_target(schema), field, depth + 1);
     case AVRO_RECORD:
@@ -346,6 +356,16 @@ static bool run_fail(struct run *r, const char *what)
 
 static bool run_node(struct run *r, uint32_t index, char *base, int depth);
 
+/* The value of the name that run_blocks() has put at the end. */
+static bool store_pair(struct event_pairs *pairs, struct bytes text)
+{
+    if (pairs->count == EVENT_PAIRS_MAX)
+        pairs->left_out++;
+    else
+        pairs->at[2 * pairs->count++ + 1] = text;
+    return true;
+}
+
 static bool store_string(struct run *r, const struct field *field, char *base, struct bytes text)
 {
     if (!bytes_utf8(text))
@@ -356,6 +376,8 @@ static bool store_string(struct run *r, const struct field *field, char *base, s
         r->strings[r->string_count++] = text;
         return true;
     }
+    if (field->type == FIELD_PAIRS)
+        return store_pair((struct event_pairs *)(void *)(base + field->offset), text);
     memcpy(base + field->offset, &text, sizeof text);
     return true;
 }
@@ -393,6 +415,22 @@ static bool run_item(struct run *r, const struct node *n, int depth)
     return true;
 }
 
+/* The name of a map's next value. */
+static bool run_name(struct run *r, const struct node *n, char *base)
+{
+    struct bytes name = avro_get_string(&r->reader);
+    if (r->reader.failed)
+        return run_fail(r, "it is cut off");
+    if (n->field == NULL)
+        return true;
+    struct event_pairs *pairs = (struct event_pairs *)(void *)(base + n->field->offset);
+    if (!bytes_utf8(name))
+        return run_fail(r, "the name before this is not UTF-8");
+    if (pairs->count < EVENT_PAIRS_MAX)
+        pairs->at[2 * pairs->count] = name;
+    return true;
+}
+
 static bool run_blocks(struct run *r, const struct node *n, char *base, int depth)
 {
     for (;;) {
@@ -408,8 +446,8 @@ static bool run_blocks(struct run *r, const struct node *n, char *base, int dept
         if (count > r->reader.end - r->reader.at)
             return run_fail(r, "an array or map with more elements than there are bytes");
         for (int64_t i = 0; i < count; i++) {
-            if (n->op == NODE_MAP)
-                avro_get_string(&r->reader);
+            if (n->op == NODE_MAP && !run_name(r, n, base))
+                return false;
             if (!run_node(r, n->children[0], base, depth + 1))
                 return false;
         }
@@ -421,6 +459,9 @@ static bool run_array(struct run *r, const struct node *n, char *base, int depth
     r->string_count = 0;
     if (n->field && n->field->type == FIELD_ITEMS)
         r->event->item_count = 0;
+    if (n->field && n->field->type == FIELD_PAIRS)
+        *(struct event_pairs *)(void *)(base + n->field->offset) = (struct event_pairs){
+            .at = arena_get(r->arena, 2 * EVENT_PAIRS_MAX * sizeof(struct bytes))};
     if (!run_blocks(r, n, base, depth))
         return false;
     if (n->field && n->field->type == FIELD_STRINGS) {

@@ -82,20 +82,20 @@ static const struct field product_fields[] = {
     {"availability", FIELD_ENUM, AT(availability), false, availabilities},
     {"rating", FIELD_DOUBLE, AT(rating), false, NULL},
     {"rating_count", FIELD_COUNT, AT(rating_count), false, NULL},
-    {"like_count", FIELD_SKIP, 0, false, NULL},
-    {"genders", FIELD_SKIP, 0, false, NULL},
-    {"age_groups", FIELD_SKIP, 0, false, NULL},
+    {"like_count", FIELD_COUNT, AT(like_count), false, NULL},
+    {"genders", FIELD_STRINGS, AT(genders), false, NULL},
+    {"age_groups", FIELD_STRINGS, AT(age_groups), false, NULL},
     {"colors", FIELD_STRINGS, AT(colors), false, NULL},
-    {"tags", FIELD_SKIP, 0, false, NULL},
+    {"tags", FIELD_STRINGS, AT(tags), false, NULL},
     {"image_uri", FIELD_STRING, AT(image_uri), false, NULL},
-    {"attributes", FIELD_SKIP, 0, false, NULL},
+    {"attributes", FIELD_PAIRS, AT(attributes), false, NULL},
 };
 
 static const struct field user_fields[] = {
     {"user_id", FIELD_STRING, AT(user_id), true, NULL},
-    {"gender", FIELD_SKIP, 0, false, NULL},
-    {"age_group", FIELD_SKIP, 0, false, NULL},
-    {"segment", FIELD_SKIP, 0, false, NULL},
+    {"gender", FIELD_STRING, AT(gender), false, NULL},
+    {"age_group", FIELD_STRING, AT(age_group), false, NULL},
+    {"segment", FIELD_STRING, AT(segment), false, NULL},
     {"consent", FIELD_BOOL, AT(consent), false, NULL},
 };
 
@@ -209,10 +209,22 @@ static enum verdict check_activity(const struct event *event, struct error *erro
     return verdict;
 }
 
+static enum verdict check_user(const struct event *event, struct error *error)
+{
+    enum verdict verdict = check_id(event->user_id, "user_id", true, error);
+    if (verdict == VERDICT_OK &&
+        (event->gender.size > EVENT_ID_BYTES_MAX || event->age_group.size > EVENT_ID_BYTES_MAX ||
+         event->segment.size > EVENT_ID_BYTES_MAX))
+        verdict = error_set(error, VERDICT_SKIP,
+                            "gender, age_group or segment is longer than %d bytes",
+                            EVENT_ID_BYTES_MAX);
+    return verdict;
+}
+
 enum verdict event_check(const struct event *event, struct error *error)
 {
     if (event->type == EVENT_USER)
-        return check_id(event->user_id, "user_id", true, error);
+        return check_user(event, error);
     if (event->type != EVENT_PRODUCT)
         return check_activity(event, error);
     enum verdict verdict = check_id(event->item_id, "item_id", true, error);
@@ -220,5 +232,9 @@ enum verdict event_check(const struct event *event, struct error *error)
         verdict = check_amount(event->price, "price", error);
     if (verdict == VERDICT_OK)
         verdict = check_amount(event->original_price, "original_price", error);
+    if (verdict == VERDICT_OK)
+        verdict = check_amount(event->rating, "rating", error);
+    if (verdict == VERDICT_OK && (event->rating_count < 0 || event->like_count < 0))
+        verdict = error_set(error, VERDICT_SKIP, "rating_count or like_count is negative");
     return verdict;
 }

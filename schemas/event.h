@@ -9,6 +9,7 @@
 #define EVENT_ID_BYTES_MAX 256     /* of any identifier */
 #define EVENT_TEXT_BYTES_MAX 4096  /* of a search term */
 #define EVENT_ITEMS_MAX 500        /* in one event */
+#define EVENT_PAIRS_MAX 512        /* kept of a record's attributes; the rest is counted */
 #define EVENT_BYTES_MAX (1u << 20) /* of one record on the wire */
 
 enum event_type {
@@ -44,6 +45,13 @@ struct event_item {
 struct event_strings {
     struct bytes *at;
     uint32_t count;
+};
+
+/* A map of texts: name i is at[2i], its value at[2i + 1]. */
+struct event_pairs {
+    struct bytes *at;
+    uint32_t count;    /* of pairs, at most EVENT_PAIRS_MAX */
+    uint32_t left_out; /* that came after those */
 };
 
 /* One record of any type; what its type does not have is absent. Slices point into the record's
@@ -82,11 +90,20 @@ struct event {
     struct bytes image_uri;
     struct event_strings categories;
     struct event_strings colors;
+    struct event_strings genders;
+    struct event_strings age_groups;
+    struct event_strings tags;
+    struct event_pairs attributes;
     double price;          /* NaN: absent */
     double original_price; /* NaN: absent */
     double rating;         /* NaN: absent */
     int64_t rating_count;
+    int64_t like_count;
     int64_t availability; /* enum availability */
+    /* user */
+    struct bytes gender;
+    struct bytes age_group;
+    struct bytes segment;
 };
 
 /* Who the event is about: user_id where known, else visitor_id. The key of its Kafka record. */
@@ -105,6 +122,7 @@ enum field_type {
     FIELD_ITEM,    /* one struct event_item, as items[0] */
     FIELD_ITEMS,   /* items and item_count */
     FIELD_STRINGS, /* struct event_strings */
+    FIELD_PAIRS,   /* struct event_pairs; a map of strings on the wire */
     FIELD_SKIP,    /* checked for syntax, not kept */
 };
 

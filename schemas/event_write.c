@@ -61,6 +61,24 @@ static void json_strings(const struct event_strings *strings, struct buffer *buf
     buffer_byte(buffer, ']');
 }
 
+static const struct event_pairs *pairs_at(const char *base, const struct field *field)
+{
+    return (const struct event_pairs *)(const void *)(base + field->offset);
+}
+
+static void json_pairs(const struct event_pairs *pairs, struct buffer *buffer)
+{
+    buffer_byte(buffer, '{');
+    for (uint32_t i = 0; i < pairs->count; i++) {
+        if (i > 0)
+            buffer_byte(buffer, ',');
+        buffer_json(buffer, pairs->at[2 * i]);
+        buffer_byte(buffer, ':');
+        buffer_json(buffer, pairs->at[2 * i + 1]);
+    }
+    buffer_byte(buffer, '}');
+}
+
 static void json_items(const struct event *event, struct buffer *buffer)
 {
     buffer_byte(buffer, '[');
@@ -94,6 +112,8 @@ static bool present(const struct event *event, const struct field *field, const 
         return field->required || event->item_count > 0;
     case FIELD_STRINGS:
         return ((const struct event_strings *)(const void *)(base + field->offset))->count > 0;
+    case FIELD_PAIRS:
+        return pairs_at(base, field)->count > 0;
     case FIELD_SKIP:
         break;
     }
@@ -130,6 +150,9 @@ static void json_value(const struct event *event, const struct field *field, con
         break;
     case FIELD_STRINGS:
         json_strings((const struct event_strings *)(const void *)(base + field->offset), buffer);
+        break;
+    case FIELD_PAIRS:
+        json_pairs(pairs_at(base, field), buffer);
         break;
     case FIELD_SKIP:
         break;
@@ -186,6 +209,15 @@ static void avro_strings(const struct event_strings *strings, struct buffer *buf
     avro_put_long(buffer, 0);
 }
 
+static void avro_pairs(const struct event_pairs *pairs, struct buffer *buffer)
+{
+    if (pairs->count > 0)
+        avro_put_long(buffer, pairs->count);
+    for (uint32_t i = 0; i < 2 * pairs->count; i++)
+        avro_put_string(buffer, pairs->at[i]);
+    avro_put_long(buffer, 0);
+}
+
 /* A field whose schema is [null, T]: the branch, and whether a value follows. */
 static bool avro_branch(const struct event *event, const struct field *field, const char *base,
                         struct buffer *buffer)
@@ -228,6 +260,9 @@ static void avro_field(const struct event *event, const struct field *field, con
         break;
     case FIELD_STRINGS:
         avro_strings((const struct event_strings *)(const void *)(base + field->offset), buffer);
+        break;
+    case FIELD_PAIRS:
+        avro_pairs(pairs_at(base, field), buffer);
         break;
     case FIELD_SKIP: /* an empty map or array, or null */
         avro_put_long(buffer, 0);

@@ -381,6 +381,40 @@ static bool decode_strings(struct scanner *s, const struct field *field, char *b
     return true;
 }
 
+static bool decode_pairs(struct scanner *s, const struct field *field, char *base)
+{
+    struct event_pairs *pairs = (struct event_pairs *)(void *)(base + field->offset);
+    struct bytes name, value;
+    uint32_t capacity = 16;
+    bool ok = true;
+    if (peek(s) != '{')
+        return fail_type(s, field->name, "an object of strings");
+    *pairs = (struct event_pairs){.at = arena_get(s->arena, 2 * capacity * sizeof *pairs->at)};
+    if (open_container(s, '}')) {
+        do {
+            if (!scan_name(s, &name))
+                return false;
+            if (peek(s) != '"')
+                return fail_type(s, field->name, "an object of strings");
+            if (!scan_string(s, &value))
+                return false;
+            if (pairs->count == EVENT_PAIRS_MAX) {
+                pairs->left_out++;
+                continue;
+            }
+            if (pairs->count == capacity) {
+                struct bytes *more = arena_get(s->arena, 4 * capacity * sizeof *more);
+                memcpy(more, pairs->at, 2 * capacity * sizeof *more);
+                pairs->at = more;
+                capacity *= 2;
+            }
+            pairs->at[2 * pairs->count] = name;
+            pairs->at[2 * pairs->count++ + 1] = value;
+        } while (next_element(s, '}', &ok));
+    }
+    return ok;
+}
+
 static bool decode_items(struct scanner *s, const struct field *field)
 {
     uint32_t count = 0, capacity = 4;
@@ -489,6 +523,8 @@ static bool decode_field(struct scanner *s, const struct field *field, char *bas
         return decode_items(s, field);
     case FIELD_STRINGS:
         return decode_strings(s, field, base);
+    case FIELD_PAIRS:
+        return decode_pairs(s, field, base);
     case FIELD_SKIP:
         break;
     }

@@ -1,10 +1,11 @@
-/* The store's contract: ordered keys and values in three families, written only in atomic batches.
+/* The store's contract: ordered keys and values in families, written only in atomic batches.
  * Two stores keep it: RocksDB (store_rocksdb.c) and memory (store_memory.c). Calls schemas/.
  *
  * Keys of the families:
  *
  *     FAMILY_VISITOR   partition(2, BE) visitor key          value: visitor.avsc, single-object
  *     FAMILY_MODEL     table(1) ...                          see state/model.h
+ *     FAMILY_CATALOGUE table(1) ...                          see state/catalogue.h
  *     FAMILY_OFFSETS   table(1) partition(4, BE) topic       value: next offset (8, LE)
  *
  * A process has two stores on disk: one for visitors and the inputs' offsets, one for the model,
@@ -18,7 +19,7 @@
 #include "schemas/bytes.h"
 #include "schemas/error.h"
 
-enum family { FAMILY_VISITOR, FAMILY_MODEL, FAMILY_OFFSETS, FAMILIES };
+enum family { FAMILY_VISITOR, FAMILY_MODEL, FAMILY_OFFSETS, FAMILY_CATALOGUE, FAMILIES };
 
 /* Changes, in order. Zero-initialised is empty. Keys and values are copied. */
 struct store_batch {
@@ -75,7 +76,7 @@ enum verdict store_rocksdb_open(const char *path, bool read_only, struct store *
 struct store *store_memory_new(void);
 
 /* Offsets: which record of a topic's partition comes next. Tables: 'i' input, 'c' changelog of
- * visitors, 'm' what the model has folded; 'l' is no offset but 1 while visitors of a changelog's
+ * visitors, 'm' what the model has folded; 'p' what the catalogue has; 'l' is no offset but 1 while visitors of a changelog's
  * partition wait for a second look at their lists, else 0. */
 void batch_put_offset(struct store_batch *batch, char table, const char *topic, int32_t partition,
                       int64_t offset);

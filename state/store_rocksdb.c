@@ -16,7 +16,8 @@
 #define READ_ONLY_TRIES_MAX 50
 #define READ_ONLY_PAUSE_US 20000
 
-static const char *const family_names[FAMILIES + 1] = {"visitor", "model", "offsets", "default"};
+static const char *const family_names[FAMILIES + 1] = {"visitor", "model", "offsets", "catalogue",
+                                                       "default"};
 
 struct rocksdb_store {
     struct store store;

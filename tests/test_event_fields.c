@@ -69,6 +69,8 @@ static bool matches(const struct field *field, const char *name, json_t *type, b
     case FIELD_STRINGS:
         return strcmp(name, "array") == 0 && !null &&
                strcmp(type_of(json_object_get(type, "items"), &inner, &inner_null), "string") == 0;
+    case FIELD_PAIRS:
+        return strcmp(name, "map") == 0 && !null;
     case FIELD_SKIP: /* event_write.c writes a zero byte for it */
         return null || strcmp(name, "array") == 0 || strcmp(name, "map") == 0 ||
                strcmp(name, "long") == 0;

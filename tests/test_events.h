@@ -29,6 +29,16 @@ static inline bool same_strings(const struct event_strings *a, const struct even
     return true;
 }
 
+static inline bool same_pairs(const struct event_pairs *a, const struct event_pairs *b)
+{
+    if (a->count != b->count || a->left_out != b->left_out)
+        return false;
+    for (uint32_t i = 0; i < 2 * a->count; i++)
+        if (!same_text(a->at[i], b->at[i]))
+            return false;
+    return true;
+}
+
 static inline bool same_fields(struct field_table table, const char *a, const char *b,
                                const char **ret_field)
 {
@@ -53,6 +63,9 @@ static inline bool same_fields(struct field_table table, const char *a, const ch
             break;
         case FIELD_STRINGS:
             same = same_strings(x, y);
+            break;
+        case FIELD_PAIRS:
+            same = same_pairs(x, y);
             break;
         default: /* items are compared by same_event; the others are not kept */
             break;
@@ -137,6 +150,14 @@ static inline void random_field(struct random *random, struct arena *arena,
         strings->at = arena_get(arena, strings->count * sizeof *strings->at);
         for (uint32_t i = 0; i < strings->count; i++)
             strings->at[i] = random_text(random, arena, true);
+        break;
+    }
+    case FIELD_PAIRS: {
+        struct event_pairs *pairs = at;
+        pairs->count = random_below(random, 20);
+        pairs->at = arena_get(arena, 2 * pairs->count * sizeof *pairs->at);
+        for (uint32_t i = 0; i < 2 * pairs->count; i++)
+            pairs->at[i] = random_text(random, arena, true);
         break;
     }
     default:

@@ -79,10 +79,13 @@ static bool about_syntax(const char *message)
     return strncmp(message, "JSON is ", 8) == 0;
 }
 
-static bool jansson_takes(struct bytes text)
+static bool jansson_takes(struct bytes text, bool *ret_nul)
 {
-    json_t *json = json_loadb(text.at, text.size, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, NULL);
+    json_error_t why = {0};
+    json_t *json = json_loadb(text.at, text.size, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &why);
     bool object = json_is_object(json);
+    /* in names jansson takes no NUL, which RFC 8259 does; what follows it is not known then */
+    *ret_nul = !object && json_error_code(&why) == json_error_null_byte_in_key;
     json_decref(json);
     return object;
 }
@@ -104,8 +107,8 @@ static void test_against_jansson(void)
             mutate(&random, &text);
         enum verdict verdict =
             decode(buffer_bytes(&text), event.type, &arena, &again, &error);
-        bool well_formed = jansson_takes(buffer_bytes(&text));
-        if (verdict == VERDICT_OK || about_syntax(error.message)) {
+        bool nul, well_formed = jansson_takes(buffer_bytes(&text), &nul);
+        if ((verdict == VERDICT_OK || about_syntax(error.message)) && !nul) {
             CHECK_SAY((verdict == VERDICT_OK) == well_formed, "jansson %s, json.c '%s': %.*s",
                       well_formed ? "takes" : "refuses", error.message, (int)text.size, text.at);
             taken += well_formed;
@@ -140,8 +143,9 @@ static void test_skipped_values(void)
         buffer_release(&value);
         buffer_byte(&text, '}');
         bool taken = decode(buffer_bytes(&text), EVENT_USER, &arena, &event, &error) == VERDICT_OK;
-        CHECK_SAY(taken == jansson_takes(buffer_bytes(&text)), "'%s': %.*s", error.message,
-                  (int)text.size, text.at);
+        bool nul, well_formed = jansson_takes(buffer_bytes(&text), &nul);
+        CHECK_SAY(taken == well_formed || nul, "'%s': %.*s", error.message, (int)text.size,
+                  text.at);
         arena_clear(&arena);
     }
     buffer_release(&text);
@@ -387,7 +391,7 @@ static void test_wrong_types(void)
         [FIELD_STRING] = "1000000", [FIELD_LONG] = "0100000", [FIELD_COUNT] = "0100000",
         [FIELD_DOUBLE] = "0110000", [FIELD_BOOL] = "0001000", [FIELD_ENUM] = "0000000",
         [FIELD_ITEM] = "0000000",   [FIELD_ITEMS] = "0000100", [FIELD_STRINGS] = "0000100",
-        [FIELD_SKIP] = "1111111",
+        [FIELD_PAIRS] = "0000010",  [FIELD_SKIP] = "1111111",
     };
     struct random random = random_from(26);
     struct arena arena = {0};
