@@ -34,8 +34,9 @@ static enum verdict lists_close(struct context *context, struct visitor *visitor
         .lists = lists,
     };
     model_lock_read(context->model);
+    catalogue_lock_read(context->catalogue);
     recommendation.list_count =
-        recommend_lists(context->recommender, context->model, visitor,
+        recommend_lists(context->recommender, context->model, context->catalogue, visitor,
                         context->settings->list_items, context->arena, lists,
                         &visitor->look_again);
     uint64_t hash = hash_lists(&recommendation);
@@ -48,6 +49,7 @@ static enum verdict lists_close(struct context *context, struct visitor *visitor
         else
             recommendation_write_json(&recommendation, context->scratch);
     }
+    catalogue_unlock_read(context->catalogue);
     model_unlock_read(context->model); /* item ids of the lists point into the model until here */
     if (same) {
         context->counts->counters[COUNT_LISTS_SAME]++;

@@ -20,6 +20,7 @@
 #include "schemas/event.h"
 #include "schemas/interaction.h"
 #include "schemas/recommendation.h"
+#include "state/catalogue.h"
 #include "state/model.h"
 #include "state/visitors.h"
 
@@ -33,6 +34,7 @@ struct settings {
     uint32_t list_items;         /* length of a list */
     bool output_avro;
     struct model_limits model;
+    struct catalogue_limits catalogue;
 };
 
 /* What became of a record. Each record that is read has exactly one fate. */
@@ -97,6 +99,7 @@ struct context {
     struct visitor_table *visitors;
     struct visitor *visitor; /* whom the record is about */
     struct model *model;     /* read under its lock */
+    const struct catalogue *catalogue; /* the same; locked after the model (state/catalogue.h) */
     struct recommender *recommender;
     struct buffer *scratch; /* for one record; cleared by whoever uses it */
     uint64_t interaction_fingerprint;

@@ -76,8 +76,8 @@ enum verdict store_rocksdb_open(const char *path, bool read_only, struct store *
 struct store *store_memory_new(void);
 
 /* Offsets: which record of a topic's partition comes next. Tables: 'i' input, 'c' changelog of
- * visitors, 'm' what the model has folded; 'p' what the catalogue has; 'l' is no offset but 1 while visitors of a changelog's
- * partition wait for a second look at their lists, else 0. */
+ * visitors, 'm' what the model has folded, 'p' what the catalogue has; 'l' is no offset but 1 while
+ * visitors of a changelog's partition wait for a second look at their lists, else 0. */
 void batch_put_offset(struct store_batch *batch, char table, const char *topic, int32_t partition,
                       int64_t offset);
 void batch_delete_offset(struct store_batch *batch, char table, const char *topic,

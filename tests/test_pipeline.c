@@ -187,7 +187,9 @@ static void test_aborted(void)
     CHECK(topology_build(&config, &topology, NULL) == VERDICT_OK);
     struct store *store = store_memory_new();
     struct model *model = model_new(&config.settings.model);
-    CHECK(pipeline_new(&config, &topology, store, model, &nowhere.outlet, NULL, &pipeline, NULL) ==
+    struct catalogue *catalogue = catalogue_new(&config.settings.catalogue);
+    CHECK(pipeline_new(&config, &topology, store, model, catalogue, &nowhere.outlet, NULL, &pipeline,
+                       NULL) ==
           VERDICT_OK);
     pipeline_context(pipeline)->now_ms = START_MS;
     for (int i = 0; i < 3; i++) {
@@ -210,6 +212,7 @@ static void test_aborted(void)
     pipeline_free(pipeline);
     pipeline_free(NULL);
     model_free(model);
+    catalogue_free(catalogue);
     store->free(store);
     arena_release(&arena);
 }

@@ -158,7 +158,7 @@ static void check_candidates(const struct model *model, const struct visitor *vi
     bool proposed[ITEMS + 20] = {false};
     naive_recent(naive, model, visitor);
     naive_parts(naive, model);
-    query_init(&query, model, visitor);
+    query_init(&query, model, NULL, visitor);
     CHECK_INT(query.recent_count, naive->recent_count);
     for (uint32_t i = 0; i < query.recent_count && i < naive->recent_count; i++)
         CHECK(query.recent[i] == naive->recent[i] && query.distance[i] == naive->distance[i]);
@@ -262,7 +262,7 @@ static void check_lists(struct recommender *recommender, struct model *model,
     struct list lists[PLACEMENTS];
     struct ranked_item next[LIST_ITEMS_MAX];
     struct bytes context = naive_context(visitor);
-    uint32_t count = recommend_lists(recommender, model, visitor, length, &arena, lists,
+    uint32_t count = recommend_lists(recommender, model, NULL, visitor, length, &arena, lists,
                                      &again);
     bool is_short = lists[0].item_count < length ||
                     (context.at && lists[1].item_count < length);
@@ -271,7 +271,7 @@ static void check_lists(struct recommender *recommender, struct model *model,
     CHECK_TEXT(lists[0].placement, "home");
     CHECK(lists[0].context_item_id.at == NULL);
     check_list(model, naive, &lists[0], length, true, ITEM_NONE);
-    uint32_t found = recommend_next(recommender, model, visitor, length, next);
+    uint32_t found = recommend_next(recommender, model, NULL, visitor, length, next);
     CHECK_INT(found, lists[0].item_count); /* the same as home's */
     for (uint32_t i = 0; i < found; i++)
         CHECK_BYTES(model->items[next[i].item].id, lists[0].items[i].item_id);

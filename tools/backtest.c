@@ -146,7 +146,8 @@ static void ask(struct backtest *test, const struct event *event, size_t index)
         return;
     struct timespec before, after;
     clock_gettime(CLOCK_MONOTONIC, &before);
-    uint32_t count = recommend_next(test->recommender, model, visitor, test->at, ranked);
+    uint32_t count = recommend_next(
+        test->recommender, model, driver_catalogue(test->driver), visitor, test->at, ranked);
     clock_gettime(CLOCK_MONOTONIC, &after);
     if (test->list_count == test->list_capacity) {
         test->list_capacity = test->list_capacity ? 2 * test->list_capacity : 65536;

@@ -21,9 +21,11 @@ const int generator_count = sizeof generators / sizeof generators[0];
 _Static_assert(sizeof generators / sizeof generators[0] <= GENERATORS_MAX,
                "raise GENERATORS_MAX");
 
-void query_init(struct query *query, const struct model *model, const struct visitor *visitor)
+void query_init(struct query *query, const struct model *model, const struct catalogue *catalogue,
+                const struct visitor *visitor)
 {
     query->model = model;
+    query->catalogue = catalogue;
     query->recent_count = 0;
     query->unknown = false;
     uint32_t ago = 0;

@@ -2,6 +2,7 @@
 #ifndef WEFT_RECOMMEND_CANDIDATES_H
 #define WEFT_RECOMMEND_CANDIDATES_H
 
+#include "state/catalogue.h"
 #include "state/model.h"
 #include "state/visitors.h"
 
@@ -12,6 +13,7 @@
 /* What is asked: the visitor's last items, newest first, each once. */
 struct query {
     const struct model *model;
+    const struct catalogue *catalogue; /* NULL: nothing is known of products */
     uint32_t recent[RECENT_MAX];
     uint32_t distance[RECENT_MAX]; /* how many activities ago, the last one 1 */
     uint32_t recent_count;
@@ -19,7 +21,8 @@ struct query {
 };
 
 /* Items of views, carts and purchases of the visitor that the model knows. */
-void query_init(struct query *query, const struct model *model, const struct visitor *visitor);
+void query_init(struct query *query, const struct model *model, const struct catalogue *catalogue,
+                const struct visitor *visitor);
 /* Puts an item first, as if it had just been looked at. */
 void query_focus(struct query *query, uint32_t item);
 

@@ -129,12 +129,12 @@ static void fill_list(struct recommender *recommender, const struct model *model
 }
 
 uint32_t recommend_lists(struct recommender *recommender, struct model *model,
-                         const struct visitor *visitor, uint32_t length, struct arena *arena,
+                         const struct catalogue *catalogue, const struct visitor *visitor, uint32_t length, struct arena *arena,
                          struct list *ret_lists, bool *ret_look_again)
 {
     struct query *query = &recommender->query;
     uint32_t list_count = 0;
-    query_init(query, model, visitor);
+    query_init(query, model, catalogue, visitor);
     propose(recommender, model);
     *ret_look_again = query->unknown;
     for (int placement = 0; placement < PLACEMENTS; placement++) {
@@ -161,10 +161,10 @@ uint32_t recommend_lists(struct recommender *recommender, struct model *model,
 }
 
 uint32_t recommend_next(struct recommender *recommender, struct model *model,
-                        const struct visitor *visitor, uint32_t length,
+                        const struct catalogue *catalogue, const struct visitor *visitor, uint32_t length,
                         struct ranked_item *ret_items)
 {
-    query_init(&recommender->query, model, visitor);
+    query_init(&recommender->query, model, catalogue, visitor);
     propose(recommender, model);
     select_best(recommender, length, true, ITEM_NONE);
     for (uint32_t i = 0; i < recommender->best_count; i++)

@@ -22,10 +22,10 @@ void recommender_free(struct recommender *recommender);
 /* Makes the visitor's lists, each of at most `length` (<= LIST_ITEMS_MAX) distinct items that the
  * model knows, home first; before the model knows anything they are empty. Returns how many were made. Item ids point into the model
  * and hold while it is locked; the arrays are the arena's. `ret_look_again`: the model is too young
- * for this visitor: it did not fill a list, or does not know an item of the visitor's yet. Thread:
- * holds the model's read lock. */
+ * for this visitor: it did not fill a list, or does not know an item of the visitor's yet.
+ * `catalogue` may be NULL. Thread: holds the model's read lock, then the catalogue's. */
 uint32_t recommend_lists(struct recommender *recommender, struct model *model,
-                         const struct visitor *visitor, uint32_t length, struct arena *arena,
+                         const struct catalogue *catalogue, const struct visitor *visitor, uint32_t length, struct arena *arena,
                          struct list *ret_lists, bool *ret_look_again);
 
 struct ranked_item {
@@ -36,7 +36,7 @@ struct ranked_item {
 /* The plain prediction of the next item, repeats with it and nothing filtered: what backtests
  * measure. Returns how many of `length` were found, best first. */
 uint32_t recommend_next(struct recommender *recommender, struct model *model,
-                        const struct visitor *visitor, uint32_t length,
+                        const struct catalogue *catalogue, const struct visitor *visitor, uint32_t length,
                         struct ranked_item *ret_items);
 
 #endif

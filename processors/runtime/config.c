@@ -43,7 +43,7 @@ const struct config_key config_keys[] = {
     TEXT("topics.cart", "events.cart", topic_cart, NULL, "input"),
     TEXT("topics.purchase", "events.purchase", topic_purchase, NULL, "input"),
     TEXT("topics.product", "catalog.product", topic_product, NULL,
-         "the catalogue, which tools show titles from"),
+         "the catalogue: products keyed by item_id, compacted"),
     TEXT("topics.recommendations", "recommendations", topic_recommendations, NULL, "output"),
     NUMBER("partitions", "4", partitions, 1, 4096, "of topics that weft creates"),
     NUMBER("replication.factor", "-1", replication_factor, -1, 10,
@@ -75,6 +75,17 @@ const struct config_key config_keys[] = {
            "30 days"),
     NUMBER("popularity.half.life.ms", "259200000", popular_half_life_ms, 60000, INT64_MAX,
            "3 days"),
+    NUMBER("catalogue.products.max", "2000000", catalogue_products_max, 1, 100000000,
+           "products of the catalogue; what comes after is refused and counted"),
+    NUMBER("catalogue.attribute.names.max", "10000", catalogue_attribute_names_max, 0, 1000000,
+           "distinct names of products' attributes"),
+    NUMBER("catalogue.attribute.values.max", "1000000", catalogue_attribute_values_max, 0,
+           10000000, "distinct name=value of products' attributes"),
+    NUMBER("catalogue.product.attributes.max", "100", catalogue_product_attributes_max, 0,
+           PRODUCT_ATTRIBUTES_MAX, "attributes of one product"),
+    NUMBER("catalogue.rescan.ms", "43200000", catalogue_rescan_ms, 60000, INT64_MAX,
+           "a process that was away longer reads the catalogue from its beginning, since its topic "
+           "may have forgotten deletions by then; below the topic's delete.retention.ms"),
     NUMBER("model.save.ms", "5000", model_save_ms, 10, 3600000,
            "how often the model's rows are written to disk"),
     NUMBER("metrics.interval.ms", "10000", metrics_interval_ms, 100, 3600000,
@@ -264,6 +275,13 @@ enum verdict config_finish(struct config *config, struct error *error)
         .event_future_max_ms = config->event_future_max_ms,
         .list_items = (uint32_t)config->list_items,
         .output_avro = config->output_format[0] == 'a',
+        .catalogue =
+            {
+                .products_max = (uint32_t)config->catalogue_products_max,
+                .attribute_names_max = (uint32_t)config->catalogue_attribute_names_max,
+                .attribute_values_max = (uint32_t)config->catalogue_attribute_values_max,
+                .product_attributes_max = (uint32_t)config->catalogue_product_attributes_max,
+            },
         .model =
             {
                 .items_max = (uint32_t)config->items_max,

@@ -49,6 +49,11 @@ struct config {
     int64_t row_entries_max;
     int64_t rules_half_life_ms;
     int64_t popular_half_life_ms;
+    int64_t catalogue_products_max;
+    int64_t catalogue_attribute_names_max;
+    int64_t catalogue_attribute_values_max;
+    int64_t catalogue_product_attributes_max;
+    int64_t catalogue_rescan_ms;
     int64_t model_save_ms;
     int64_t metrics_interval_ms;
     struct kafka_property kafka[CONFIG_KAFKA_MAX];

@@ -10,6 +10,7 @@ struct driver {
     struct topology topology;
     struct store *store;
     struct model *model;
+    struct catalogue *catalogue;
     struct pipeline *pipeline;
     struct driver_sink *sink;
     struct store_batch batch;
@@ -50,6 +51,7 @@ enum verdict driver_new(const struct config *config, bool lists, struct driver_s
     driver->fingerprint = schema_fingerprint("interaction");
     driver->store = store_memory_new();
     driver->model = model_new(&config->settings.model);
+    driver->catalogue = catalogue_new(&config->settings.catalogue);
     driver->config.visitor_cache_bytes = INT64_MAX;
     enum verdict verdict = topology_build(&driver->config, &driver->topology, error);
     if (verdict == VERDICT_OK && !lists) /* steps that only close have nothing to do */
@@ -58,7 +60,7 @@ enum verdict driver_new(const struct config *config, bool lists, struct driver_s
             driver->topology.visitors_count--;
     if (verdict == VERDICT_OK)
         verdict = pipeline_new(&driver->config, &driver->topology, driver->store, driver->model,
-                               &driver->outlet, source, &driver->pipeline, error);
+                               driver->catalogue, &driver->outlet, source, &driver->pipeline, error);
     if (verdict != VERDICT_OK) {
         driver_free(driver);
         return verdict;
@@ -75,6 +77,7 @@ void driver_free(struct driver *driver)
         return;
     pipeline_free(driver->pipeline);
     model_free(driver->model);
+    catalogue_free(driver->catalogue);
     if (driver->store)
         driver->store->free(driver->store);
     batch_release(&driver->batch);
@@ -142,6 +145,21 @@ struct model *driver_model(struct driver *driver)
     return driver->model;
 }
 
+enum catalogue_change driver_product(struct driver *driver, const struct event *product)
+{
+    return catalogue_put(driver->catalogue, product);
+}
+
+enum catalogue_change driver_product_gone(struct driver *driver, struct bytes item_id)
+{
+    return catalogue_delete(driver->catalogue, item_id);
+}
+
+struct catalogue *driver_catalogue(struct driver *driver)
+{
+    return driver->catalogue;
+}
+
 struct store *driver_store(struct driver *driver)
 {
     return driver->store;
@@ -163,5 +181,6 @@ enum verdict driver_save(struct driver *driver, struct error *error)
 {
     batch_clear(&driver->batch);
     model_save(driver->model, &driver->batch);
+    catalogue_save(driver->catalogue, &driver->batch);
     return driver->store->write(driver->store, &driver->batch, error);
 }

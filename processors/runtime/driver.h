@@ -30,6 +30,10 @@ enum verdict driver_record(struct driver *driver, enum event_type type, struct b
 enum verdict driver_event(struct driver *driver, const struct event *event, enum fate *ret_fate,
                           struct error *error);
 
+/* What the shop says of a product from now on; of type EVENT_PRODUCT and checked. */
+enum catalogue_change driver_product(struct driver *driver, const struct event *product);
+enum catalogue_change driver_product_gone(struct driver *driver, struct bytes item_id);
+
 /* While this is off the model does not change (`weft backtest --freeze`). */
 void driver_learning(struct driver *driver, bool on);
 /* Folds an interaction that the caller made or held back. */
@@ -38,6 +42,7 @@ void driver_fold(struct driver *driver, struct bytes interaction);
 /* The visitor as remembered now; NULL: never seen. Holds until the next record. */
 struct visitor *driver_visitor(struct driver *driver, struct bytes key);
 struct model *driver_model(struct driver *driver);
+struct catalogue *driver_catalogue(struct driver *driver);
 struct store *driver_store(struct driver *driver); /* driver_save() first, for the model's rows */
 /* Average memory of a visitor's object, bytes. */
 double driver_visitor_bytes(struct driver *driver);

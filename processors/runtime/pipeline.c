@@ -41,7 +41,7 @@ struct pipeline {
     bool look_once;
 };
 
-static enum verdict learn_file(struct pipeline *pipeline, const char *folder, const char *name,
+static enum verdict learn_file(struct codec *codec, const char *folder, const char *name,
                                struct error *error)
 {
     char path[2 * CONFIG_TEXT_MAX + 2];
@@ -65,15 +65,14 @@ static enum verdict learn_file(struct pipeline *pipeline, const char *folder, co
     text.size = fread(text.at, 1, EVENT_BYTES_MAX, file);
     fclose(file);
     struct error inner = {0};
-    enum verdict verdict = codec_learn(pipeline->codec, type, buffer_bytes(&text), &inner);
+    enum verdict verdict = codec_learn(codec, type, buffer_bytes(&text), &inner);
     if (verdict != VERDICT_OK)
         error_set(error, verdict, "%s: %s", path, inner.message);
     buffer_release(&text);
     return verdict;
 }
 
-static enum verdict learn_folder(struct pipeline *pipeline, const char *folder,
-                                 struct error *error)
+enum verdict pipeline_learn_schemas(struct codec *codec, const char *folder, struct error *error)
 {
     if (*folder == '\0')
         return VERDICT_OK;
@@ -85,14 +84,15 @@ static enum verdict learn_folder(struct pipeline *pipeline, const char *folder,
     for (struct dirent *entry; verdict == VERDICT_OK && (entry = readdir(dir));) {
         const char *dot = strrchr(entry->d_name, '.');
         if (dot && strcmp(dot, ".avsc") == 0)
-            verdict = learn_file(pipeline, folder, entry->d_name, error);
+            verdict = learn_file(codec, folder, entry->d_name, error);
     }
     closedir(dir);
     return verdict;
 }
 
 enum verdict pipeline_new(const struct config *config, const struct topology *topology,
-                          struct store *store, struct model *model, struct outlet *outlet,
+                          struct store *store, struct model *model,
+                          const struct catalogue *catalogue, struct outlet *outlet,
                           struct schema_source *source, struct pipeline **ret_pipeline,
                           struct error *error)
 {
@@ -109,12 +109,13 @@ enum verdict pipeline_new(const struct config *config, const struct topology *to
         .outlet = outlet,
         .visitors = visitors_new(store, (size_t)config->visitor_cache_bytes),
         .model = model,
+        .catalogue = catalogue,
         .recommender = recommender_new(),
         .scratch = &pipeline->scratch,
         .interaction_fingerprint = schema_fingerprint("interaction"),
         .recommendation_fingerprint = schema_fingerprint("recommendation"),
     };
-    enum verdict verdict = learn_folder(pipeline, config->schemas_path, error);
+    enum verdict verdict = pipeline_learn_schemas(pipeline->codec, config->schemas_path, error);
     if (verdict != VERDICT_OK) {
         pipeline_free(pipeline);
         return verdict;

@@ -11,9 +11,13 @@ struct pipeline;
 /* Everything given is borrowed and outlives the pipeline. `source` may be NULL (schemas/codec.h).
  * Thread: the one that made it. SKIP: a file in schemas.path can't be used. */
 enum verdict pipeline_new(const struct config *config, const struct topology *topology,
-                          struct store *store, struct model *model, struct outlet *outlet,
+                          struct store *store, struct model *model,
+                          const struct catalogue *catalogue, struct outlet *outlet,
                           struct schema_source *source, struct pipeline **ret_pipeline,
                           struct error *error);
+/* Teaches the codec the schemas of a folder (schemas.path); empty: none. SKIP with the file. */
+enum verdict pipeline_learn_schemas(struct codec *codec, const char *folder,
+                                    struct error *error);
 void pipeline_free(struct pipeline *pipeline);
 
 /* Decodes record->value into record->event and checks the key. SKIP: a dead letter, for the reason

@@ -1,6 +1,7 @@
 /* `weft run`: the process. */
 #include "processors/runtime/run.h"
 
+#include "processors/runtime/catalogue_fold.h"
 #include "processors/runtime/client.h"
 #include "processors/runtime/command.h"
 #include "processors/runtime/fold.h"
@@ -24,7 +25,7 @@ struct process {
     struct run run;
     struct worker *workers[WORKERS_MAX];
     pthread_t threads[WORKERS_MAX];
-    pthread_t fold;
+    pthread_t fold, catalogue;
     int worker_count;
     struct client_producer *metrics;
     int64_t started_us;
@@ -133,6 +134,17 @@ static void write_metrics(struct process *process, const struct totals *totals, 
     uint64_t folded = run->model->folded, refused = run->model->items_refused;
     uint64_t evicted = run->model->entries_evicted;
     model_unlock_read(run->model);
+    catalogue_lock_read(run->catalogue);
+    uint32_t products = run->catalogue->present;
+    struct catalogue_counts out = run->catalogue->counts;
+    catalogue_unlock_read(run->catalogue);
+    buffer_format(buffer,
+                  ",\"products\":%u,\"products_rejected\":%llu,\"products_refused\":%llu,"
+                  "\"attributes_out\":%llu,\"words_refused\":%llu,\"texts_cut\":%llu",
+                  products, (unsigned long long)atomic_load(&run->catalogue_rejected),
+                  (unsigned long long)out.products_refused,
+                  (unsigned long long)out.attributes_out, (unsigned long long)out.words_refused,
+                  (unsigned long long)out.texts_cut);
     buffer_format(buffer,
                   ",\"commits\":%llu,\"aborts\":%llu,\"restored\":%llu,\"visitors_cached\":%llu,"
                   "\"visitors_bytes\":%llu,\"workers_ready\":%llu,\"items\":%u,\"folded\":%llu,"
@@ -193,6 +205,7 @@ static enum verdict start(struct process *process, bool create, struct error *er
     if (verdict != VERDICT_OK)
         return verdict;
     run->model = model_new(&process->config.settings.model);
+    run->catalogue = catalogue_new(&process->config.settings.catalogue);
     process->metrics = client_producer_new(&process->config, error);
     if (process->metrics == NULL)
         return VERDICT_FATAL;
@@ -207,6 +220,7 @@ static enum verdict start(struct process *process, bool create, struct error *er
         process->worker_count++;
     }
     pthread_create(&process->fold, NULL, fold_thread, run);
+    pthread_create(&process->catalogue, NULL, catalogue_fold_thread, run);
     for (int i = 0; i < wanted; i++)
         pthread_create(&process->threads[i], NULL, worker_thread, process->workers[i]);
     return VERDICT_OK;
@@ -229,6 +243,7 @@ static void wait_for_end(struct process *process)
     for (int i = 0; i < process->worker_count; i++)
         pthread_join(process->threads[i], NULL);
     pthread_join(process->fold, NULL);
+    pthread_join(process->catalogue, NULL);
     report(process, true);
 }
 
@@ -238,6 +253,7 @@ static void finish(struct process *process)
     for (int i = 0; i < process->worker_count; i++)
         worker_free(process->workers[i]);
     model_free(process->run.model);
+    catalogue_free(process->run.catalogue);
     if (process->run.store)
         process->run.store->free(process->run.store);
     if (process->run.model_store)

@@ -26,10 +26,15 @@ struct run {
     struct store *store;            /* of visitors and offsets; thread-safe */
     struct store *model_store;      /* of the model, apart, so that large writes hold nobody up */
     struct model *model;            /* under its locks; written by the fold only */
+    struct catalogue *catalogue;    /* under its lock; written by the catalogue's fold only */
     atomic_bool stop;               /* somebody asked for it */
     atomic_bool failed;             /* a thread met a fatal error and has logged it */
     atomic_llong folded_offset;     /* next offset of the log */
     atomic_llong fold_log_end;      /* end of the log as last seen */
+    atomic_bool catalogue_ready;    /* folded up to the end that it had at the start, or so late that
+                                     * nobody should wait */
+    atomic_bool has_first_partition; /* a worker of this process has the visitors' partition 0 */
+    atomic_ullong catalogue_rejected; /* rows that can't be used */
     atomic_bool fold_ready;         /* the log was folded up to the end that it had at the start */
 };
 

@@ -266,6 +266,8 @@ static void drop_tasks(struct worker *worker)
     pipeline_forget_looks(worker->pipeline);
     for (size_t i = 0; i < worker->task_count; i++) {
         visitors_forget(pipeline_visitors(worker->pipeline), worker->tasks[i]->partition);
+        if (worker->tasks[i]->partition == 0)
+            atomic_store(&worker->run->has_first_partition, false);
         task_free(worker->tasks[i]);
     }
     free(worker->tasks);
@@ -332,6 +334,8 @@ static struct task *add_task(struct worker *worker, int32_t partition)
     worker->tasks =
         memory_resize(worker->tasks, (worker->task_count + 1) * sizeof *worker->tasks);
     worker->tasks[worker->task_count++] = task;
+    if (partition == 0)
+        atomic_store(&worker->run->has_first_partition, true);
     return task;
 }
 
@@ -568,7 +572,8 @@ static enum verdict open_consumer(struct worker *worker)
 /* Lists made before the model has caught up would be poor, so the worker joins after it. */
 static void await_model(struct worker *worker)
 {
-    while (!run_stops(worker->run) && !atomic_load(&worker->run->fold_ready))
+    while (!run_stops(worker->run) && !(atomic_load(&worker->run->fold_ready) &&
+                                        atomic_load(&worker->run->catalogue_ready)))
         usleep(10000);
 }
 
@@ -657,7 +662,7 @@ struct worker *worker_new(struct run *run, int index)
     if (run->config->schema_registry_url[0])
         worker->registry = registry_new(run->config->schema_registry_url);
     enum verdict verdict = pipeline_new(
-        run->config, &run->topology, run->store, run->model, &worker->outlet,
+        run->config, &run->topology, run->store, run->model, run->catalogue, &worker->outlet,
         worker->registry ? registry_source(worker->registry) : NULL, &worker->pipeline, &error);
     if (verdict == VERDICT_OK && pipe2(worker->wake, O_NONBLOCK | O_CLOEXEC) != 0)
         verdict = error_set(&error, VERDICT_FATAL, "no pipe can be made");
