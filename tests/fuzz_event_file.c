@@ -1,10 +1,13 @@
 /* A format (the first byte: 0 guessed) and an event file, plain or gzip. */
 #include "tests/fuzz.h"
 #include "tools/events.h"
+#include "tools/facts.h"
 
 #include <sys/mman.h>
 
 #define READS_MAX 100000
+
+static const struct catalogue_limits limits = {.products_max = 1000};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -24,17 +27,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         close(fd);
         return 0;
     }
+    struct catalogue *catalogue = catalogue_new(&limits);
     for (int i = 0; i < READS_MAX; i++) {
         enum read read = event_file_next(file, &arena, &event, &error);
         if (read == READ_END || read == READ_FAILED)
             break;
+        struct event product;
         if (read == READ_EVENT)
             FUZZ_CHECK(event_check(&event, NULL) == VERDICT_OK);
-        else
+        if (event_file_product(file, &product)) {
+            facts_put(catalogue, &product, &arena);
+            FUZZ_CHECK(facts_put(catalogue, &product, &arena) == CATALOGUE_SAME);
+        }
+        if (read != READ_EVENT)
             FUZZ_CHECK(error.message[0]);
         arena_clear(&arena);
     }
     event_file_close(file);
+    catalogue_free(catalogue);
     arena_release(&arena);
     close(fd);
     return 0;

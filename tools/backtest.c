@@ -10,6 +10,7 @@
 #include "processors/runtime/driver.h"
 #include "processors/runtime/log.h"
 #include "tools/events.h"
+#include "tools/facts.h"
 #include "tools/progress.h"
 
 #include <math.h>
@@ -27,7 +28,7 @@ struct measure {
 /* An event that is remembered until the end of the file is known. */
 struct line {
     struct event event;
-    struct event_item *items;
+    struct event *product; /* what its line says anew of the item; NULL: nothing */
 };
 
 struct backtest {
@@ -40,6 +41,7 @@ struct backtest {
     struct driver *driver;
     struct recommender *recommender;
     struct arena memory; /* of all events */
+    struct catalogue *said; /* of products by the lines so far */
     struct line *lines;
     size_t line_count, line_capacity;
     uint64_t rejected;
@@ -51,6 +53,27 @@ struct backtest {
     struct buffer held; /* interactions of sessions that have not ended (--freeze) */
     struct progress progress;
 };
+
+/* What the last line says of its item, if that is new. */
+static struct event *keep_product(struct backtest *test, const struct event_file *file,
+                                  struct arena *arena)
+{
+    struct event product;
+    struct arena *memory = &test->memory;
+    if (!event_file_product(file, &product) ||
+        facts_put(test->said, &product, arena) == CATALOGUE_SAME)
+        return NULL;
+    product.item_id = arena_copy(memory, product.item_id);
+    product.title = arena_copy(memory, product.title);
+    product.item_brand = arena_copy(memory, product.item_brand);
+    struct bytes *category = arena_get(memory, sizeof *category);
+    if (product.categories.count)
+        *category = arena_copy(memory, product.categories.at[0]);
+    product.categories.at = category;
+    struct event *kept = arena_get(memory, sizeof *kept);
+    *kept = product;
+    return kept;
+}
 
 static enum verdict read_all(struct backtest *test, int count, char **paths, struct error *error)
 {
@@ -87,7 +110,8 @@ static enum verdict read_all(struct backtest *test, int count, char **paths, str
                 kept.items[k] = event.items[k];
                 kept.items[k].item_id = arena_copy(memory, event.items[k].item_id);
             }
-            test->lines[test->line_count++] = (struct line){.event = kept};
+            test->lines[test->line_count++] =
+                (struct line){.event = kept, .product = keep_product(test, file, &arena)};
         }
         event_file_close(file);
         arena_release(&arena);
@@ -227,6 +251,8 @@ static enum verdict run(struct backtest *test, struct error *error)
             ask(test, event, i);
         if (evaluating && test->freeze)
             buffer_clear(&test->held);
+        if (test->lines[i].product) /* after the question, which must not hear of the answer */
+            driver_product(test->driver, test->lines[i].product);
         if (driver_event(test->driver, event, &fate, error) != VERDICT_OK)
             return VERDICT_FATAL;
         if (i % 1024 == 0)
@@ -307,7 +333,9 @@ static int backtest_files(struct backtest *test, int count, char **paths)
 {
     struct error error = {0};
     struct held_back held = {.sink.written = hold_back, .test = test};
+    test->said = catalogue_new(&test->config.settings.catalogue);
     enum verdict verdict = read_all(test, count, paths, &error);
+    catalogue_free(test->said);
     if (verdict == VERDICT_OK && test->line_count == 0)
         verdict = error_set(&error, VERDICT_SKIP, "the files hold no events");
     if (verdict == VERDICT_OK)

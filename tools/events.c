@@ -33,6 +33,10 @@ struct event_file {
     uint64_t session, click;
     struct event_item item;
     bool peeked;
+    bool has_product;
+    struct event product; /* what the line says of its item */
+    struct bytes category;
+    struct buffer levels; /* of a category_code */
 };
 
 bool event_format_known(const char *format)
@@ -145,6 +149,7 @@ void event_file_close(struct event_file *file)
     if (file->gz)
         gzclose(file->gz);
     buffer_release(&file->line);
+    buffer_release(&file->levels);
     free(file->chunk);
     free(file->path);
     free(file);
@@ -249,6 +254,49 @@ static void fill_event(struct event_file *file, struct event *event, struct byte
         event->transaction_id = session.size ? session : event->event_id;
 }
 
+/* REES46's "appliances.environment.water_heater" as a path. */
+static struct bytes code_path(struct event_file *file, struct bytes code)
+{
+    buffer_clear(&file->levels);
+    for (size_t i = 0; i < code.size; i++) {
+        if (code.at[i] == '.')
+            buffer_text(&file->levels, " > ");
+        else
+            buffer_byte(&file->levels, code.at[i]);
+    }
+    return buffer_bytes(&file->levels);
+}
+
+static struct bytes utf8_or_none(struct bytes text)
+{
+    return text.size > 0 && bytes_utf8(text) ? text : bytes_of(NULL, 0);
+}
+
+static void fill_product(struct event_file *file, struct bytes category, struct bytes brand,
+                         struct bytes title, double price)
+{
+    struct event *product = &file->product;
+    event_init(product, EVENT_PRODUCT);
+    file->category = utf8_or_none(category);
+    product->item_id = file->item.item_id;
+    product->item_brand = utf8_or_none(brand);
+    product->title = utf8_or_none(title);
+    file->has_product = file->category.size || product->item_brand.size || product->title.size ||
+                        !isnan(price);
+    if (product->title.at == NULL)
+        product->title = bytes_text(""); /* a record must have one */
+    product->categories = (struct event_strings){&file->category, file->category.size ? 1 : 0};
+    product->price = price;
+}
+
+bool event_file_product(const struct event_file *file, struct event *ret_product)
+{
+    if (!file->has_product || event_check(&file->product, NULL) != VERDICT_OK)
+        return false;
+    *ret_product = file->product;
+    return true;
+}
+
 static enum read checked(struct event_file *file, const struct event *event, struct error *error)
 {
     struct error inner = {0};
@@ -276,6 +324,8 @@ static enum read read_rees46(struct event_file *file, struct event *event, struc
         return reject(file, error, "price is not a number");
     event->event_time_ms = time_ms;
     fill_event(file, event, columns[7], columns[8], columns[2], price);
+    fill_product(file, columns[4].size ? code_path(file, columns[4]) : columns[3], columns[5],
+                 bytes_of(NULL, 0), price);
     return checked(file, event, error);
 }
 
@@ -302,6 +352,7 @@ static enum read read_tsv(struct event_file *file, struct event *event, struct e
     event->event_time_ms = (int64_t)time_ms;
     fill_event(file, event, columns[1], columns[2], columns[4], price);
     file->item.quantity = (int64_t)fabs(quantity);
+    fill_product(file, columns[5], columns[6], columns[9], price);
     return checked(file, event, error);
 }
 
@@ -358,6 +409,7 @@ enum read event_file_next(struct event_file *file, struct arena *arena, struct e
                           struct error *error)
 {
     error_clear(error);
+    file->has_product = false;
     if (file->format == FORMAT_SESSIONS && file->rest.size > 0) {
         enum read read = read_click(file, arena, ret_event, error);
         if (read != READ_END)

@@ -32,6 +32,11 @@ void event_file_close(struct event_file *file);
 enum read event_file_next(struct event_file *file, struct arena *arena, struct event *ret_event,
                           struct error *error);
 
+/* What the line of the last event says of its item (rees46: category, brand, price; tsv: these and
+ * the text as title), as a product of the catalogue. False: nothing. Slices hold until the next
+ * event. A line says it each time: catalogue_put() tells whether it is new. */
+bool event_file_product(const struct event_file *file, struct event *ret_product);
+
 uint64_t event_file_line(const struct event_file *file);       /* of the last event, from 1 */
 uint64_t event_file_lines(const struct event_file *file);      /* read so far that held data */
 struct bytes event_file_text(const struct event_file *file);   /* the last line as it stands */

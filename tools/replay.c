@@ -3,6 +3,7 @@
 #include "processors/runtime/command.h"
 #include "processors/runtime/log.h"
 #include "tools/events.h"
+#include "tools/facts.h"
 #include "tools/progress.h"
 #include "tools/wire.h"
 
@@ -23,6 +24,9 @@ struct replay {
     uint64_t limit;
     int64_t shift_ms; /* added to every time; with `now` so that the first is now */
     bool now;
+    bool with_catalogue;
+    struct catalogue *said; /* of products by the lines so far; NULL: not asked for */
+    uint64_t products;      /* records sent of them */
     struct wire_format wire;
     struct client_producer *producer;
     struct progress progress;
@@ -60,6 +64,22 @@ static void show_rejection(struct replay *replay, const struct error *error)
         fprintf(stderr, "further rejections are only counted\n");
 }
 
+/* Sends what the line says anew of its item. */
+static void send_product(struct replay *replay, const struct event_file *file,
+                         struct arena *arena, struct buffer *scratch)
+{
+    struct event product;
+    struct error error = {0};
+    if (replay->said == NULL || !event_file_product(file, &product) ||
+        facts_put(replay->said, &product, arena) == CATALOGUE_SAME)
+        return;
+    if (wire_send(replay->producer, &replay->topology, &replay->wire, &product, scratch, &error) ==
+        VERDICT_OK)
+        replay->products++;
+    else
+        show_rejection(replay, &error);
+}
+
 static int replay_file(struct replay *replay, const char *path)
 {
     struct event_file *file;
@@ -88,6 +108,7 @@ static int replay_file(struct replay *replay, const char *path)
             }
             if (!await_turn(replay, event.event_time_ms))
                 break;
+            send_product(replay, file, &arena, &scratch);
             event.event_time_ms += replay->shift_ms;
             if (wire_send(replay->producer, &replay->topology, &replay->wire, &event, &scratch,
                           &error) == VERDICT_OK)
@@ -123,6 +144,8 @@ static int replay_all(struct replay *replay, int count, char **paths)
         replay->producer = client_producer_new(&replay->config, &error);
     if (replay->producer == NULL)
         return command_fail(replay->command, EXIT_FAILED, "%s", error.message);
+    if (replay->with_catalogue)
+        replay->said = catalogue_new(&replay->config.settings.catalogue);
     command_catch_signals();
     progress_start(&replay->progress);
     for (int i = 0; i < count && code == EXIT_DONE; i++)
@@ -133,9 +156,14 @@ static int replay_all(struct replay *replay, int count, char **paths)
     printf("published %llu, rejected %llu, not delivered %llu, in %.1f s\n",
            (unsigned long long)client_delivered(replay->producer),
            (unsigned long long)replay->rejected,
-           (unsigned long long)(replay->sent - client_delivered(replay->producer)),
+           (unsigned long long)(replay->sent + replay->products -
+                                client_delivered(replay->producer)),
            (double)(clock_monotonic_us() - replay->progress.started_us) / 1e6);
+    if (replay->said)
+        printf("of these %llu records of %u products\n", (unsigned long long)replay->products,
+               replay->said->product_count);
     client_producer_free(replay->producer);
+    catalogue_free(replay->said);
     return code;
 }
 
@@ -163,6 +191,9 @@ static int replay_option(struct replay *replay, int option)
     case 'n':
         replay->now = true;
         return -1;
+    case 'c':
+        replay->with_catalogue = true;
+        return -1;
     default:
         return command_option(replay->command, option, &replay->config);
     }
@@ -181,6 +212,7 @@ static int replay_command(const struct command *command, int argc, char **argv)
         {"rate", required_argument, NULL, 'r'},
         {"limit", required_argument, NULL, 'l'},
         {"now", no_argument, NULL, 'n'},
+        {"catalogue", no_argument, NULL, 'c'},
         {NULL, 0, NULL, 0},
     };
     struct replay replay = {.command = command, .wire_name = "json"};
@@ -206,7 +238,8 @@ WEFT_COMMAND(replay) = {
         "  --speed X          X times the file's own pace; max (default): as fast as possible\n"
         "  --rate N           N events a second\n"
         "  --limit N          stop after N events\n"
-        "  --now              move all times so that the first event is now\n\n"
+        "  --now              move all times so that the first event is now\n"
+        "  --catalogue        send too what the lines say of products (category, brand, price)\n\n"
         "Files are plain or gzip; '-' is standard input. A line that can't be used is rejected\n"
         "with its number and the reason.\n",
     .order = 4,
