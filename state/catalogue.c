@@ -449,6 +449,7 @@ static void mark_product(struct catalogue *catalogue, uint32_t index, uint8_t wh
 
 static void tell(struct catalogue *catalogue, uint32_t product)
 {
+    catalogue->changes++;
     for (int i = 0; i < catalogue->watcher_count; i++)
         catalogue->watchers[i]->changed(catalogue->watchers[i], catalogue, product);
 }

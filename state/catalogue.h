@@ -119,6 +119,7 @@ struct catalogue {
     struct product *products;
     uint32_t product_count, product_capacity; /* gone ones are counted too */
     uint32_t present;                         /* products that are not gone */
+    uint64_t changes;                         /* what watchers were told */
     struct catalogue_slot *slots;             /* of item_ids */
     uint32_t slot_capacity;
     struct word *words;

@@ -163,7 +163,7 @@ static void check_candidates(const struct model *model, const struct visitor *vi
     for (uint32_t i = 0; i < query.recent_count && i < naive->recent_count; i++)
         CHECK(query.recent[i] == naive->recent[i] && query.distance[i] == naive->distance[i]);
     candidates_init(&candidates);
-    candidates_clear(&candidates, model->item_count);
+    candidates_clear(&candidates, model->item_count, 0);
     for (int i = 0; i < generator_count; i++)
         generators[i].generate(&query, &candidates, i);
     for (uint32_t i = 0; i < candidates.count; i++) {
@@ -314,7 +314,7 @@ static void test_candidates_add(void)
 {
     struct candidates candidates;
     candidates_init(&candidates);
-    candidates_clear(&candidates, 2 * CANDIDATES_MAX);
+    candidates_clear(&candidates, 2 * CANDIDATES_MAX, 10);
     candidates_add(&candidates, 5, 3, .2f, 7);
     candidates_add(&candidates, 5, 3, .3f, 8);
     candidates_add(&candidates, 5, 3, .25f, 9);
@@ -328,7 +328,7 @@ static void test_candidates_add(void)
     CHECK_INT(candidates.count, CANDIDATES_MAX);
     CHECK(fabsf(candidates.at[0].parts[0] - 1) < 1e-6f);
     candidates.round = UINT32_MAX; /* stamps of long ago must not look new */
-    candidates_clear(&candidates, 2 * CANDIDATES_MAX);
+    candidates_clear(&candidates, 2 * CANDIDATES_MAX, 10);
     CHECK_INT(candidates.round, 1);
     candidates_add(&candidates, 5, 0, 1, 1);
     CHECK(candidates.count == 1 && candidates.at[0].parts[3] <= 0);

@@ -66,6 +66,13 @@ void query_focus(struct query *query, uint32_t item)
     query->distance[0] = 1;
 }
 
+struct bytes query_item_id(const struct query *query, uint32_t item)
+{
+    return item_is_product(item)
+               ? product_id(&query->catalogue->products[item & ~ITEM_PRODUCT])
+               : query->model->items[item].id;
+}
+
 void candidates_init(struct candidates *candidates)
 {
     *candidates = (struct candidates){
@@ -76,25 +83,39 @@ void candidates_init(struct candidates *candidates)
 void candidates_release(struct candidates *candidates)
 {
     free(candidates->at);
-    free(candidates->stamps);
-    free(candidates->places);
+    free(candidates->items.stamps);
+    free(candidates->items.places);
+    free(candidates->products.stamps);
+    free(candidates->products.places);
     *candidates = (struct candidates){0};
 }
 
-void candidates_clear(struct candidates *candidates, uint32_t item_count)
+/* Room for `count` numbers; the new ones have no stamp. */
+static void reserve(struct proposed *proposed, uint32_t count)
 {
-    if (item_count > candidates->item_capacity) {
-        uint32_t capacity = item_count + item_count / 2;
-        candidates->stamps =
-            memory_resize(candidates->stamps, capacity * sizeof *candidates->stamps);
-        candidates->places =
-            memory_resize(candidates->places, capacity * sizeof *candidates->places);
-        memset(candidates->stamps, 0, capacity * sizeof *candidates->stamps);
-        candidates->item_capacity = capacity;
-        candidates->round = 0;
-    }
+    if (count <= proposed->capacity)
+        return;
+    uint32_t capacity = count + count / 2;
+    proposed->stamps = memory_resize(proposed->stamps, capacity * sizeof *proposed->stamps);
+    proposed->places = memory_resize(proposed->places, capacity * sizeof *proposed->places);
+    memset(proposed->stamps + proposed->capacity, 0,
+           (capacity - proposed->capacity) * sizeof *proposed->stamps);
+    proposed->capacity = capacity;
+}
+
+static void forget_stamps(struct proposed *proposed)
+{
+    if (proposed->capacity > 0)
+        memset(proposed->stamps, 0, proposed->capacity * sizeof *proposed->stamps);
+}
+
+void candidates_clear(struct candidates *candidates, uint32_t item_count, uint32_t product_count)
+{
+    reserve(&candidates->items, item_count);
+    reserve(&candidates->products, product_count);
     if (++candidates->round == 0) { /* the stamps of 2^32 rounds ago would look new */
-        memset(candidates->stamps, 0, candidates->item_capacity * sizeof *candidates->stamps);
+        forget_stamps(&candidates->items);
+        forget_stamps(&candidates->products);
         candidates->round = 1;
     }
     candidates->count = 0;
@@ -104,13 +125,16 @@ void candidates_add(struct candidates *candidates, uint32_t item, int generator,
                     uint32_t cause)
 {
     struct candidate *candidate;
-    if (candidates->stamps[item] == candidates->round) {
-        candidate = &candidates->at[candidates->places[item]];
+    struct proposed *proposed =
+        item_is_product(item) ? &candidates->products : &candidates->items;
+    uint32_t number = item_is_product(item) ? item & ~ITEM_PRODUCT : item;
+    if (proposed->stamps[number] == candidates->round) {
+        candidate = &candidates->at[proposed->places[number]];
     } else {
         if (candidates->count == CANDIDATES_MAX)
             return;
-        candidates->stamps[item] = candidates->round;
-        candidates->places[item] = candidates->count;
+        proposed->stamps[number] = candidates->round;
+        proposed->places[number] = candidates->count;
         candidate = &candidates->at[candidates->count++];
         candidate->item = item;
         memset(candidate->parts, 0, sizeof candidate->parts);

@@ -1,5 +1,7 @@
 #include "processors/recommend/recommend.h"
 
+#include "processors/recommend/similar.h"
+
 #include <stdlib.h>
 
 struct placement_row {
@@ -27,6 +29,7 @@ struct recommender *recommender_new(void)
 {
     struct recommender *recommender = memory_zero(1, sizeof *recommender);
     candidates_init(&recommender->candidates);
+    recommender->query.similar = similar_new();
     return recommender;
 }
 
@@ -35,12 +38,15 @@ void recommender_free(struct recommender *recommender)
     if (recommender == NULL)
         return;
     candidates_release(&recommender->candidates);
+    similar_free(recommender->query.similar);
     free(recommender);
 }
 
 static void propose(struct recommender *recommender, const struct model *model)
 {
-    candidates_clear(&recommender->candidates, model->item_count);
+    const struct catalogue *catalogue = recommender->query.catalogue;
+    candidates_clear(&recommender->candidates, model->item_count,
+                     catalogue ? catalogue->product_count : 0);
     for (int i = 0; i < generator_count; i++)
         generators[i].generate(&recommender->query, &recommender->candidates, i);
 }
@@ -90,7 +96,7 @@ static void select_best(struct recommender *recommender, uint32_t length, bool r
     }
 }
 
-static void explain(const struct model *model, const struct candidate *candidate, bool repeats,
+static void explain(const struct query *query, const struct candidate *candidate, bool repeats,
                     struct list_item *ret_item)
 {
     int most = repeats ? 0 : 1;
@@ -98,10 +104,10 @@ static void explain(const struct model *model, const struct candidate *candidate
         if (candidate->parts[k] > candidate->parts[most])
             most = k;
     uint32_t cause = candidate->causes[most];
-    ret_item->item_id = model->items[candidate->item].id;
+    ret_item->item_id = query_item_id(query, candidate->item);
     ret_item->reason = generators[most].reason;
     ret_item->because_item_id =
-        cause == ITEM_NONE ? bytes_of(NULL, 0) : model->items[cause].id;
+        cause == ITEM_NONE ? bytes_of(NULL, 0) : query_item_id(query, cause);
 }
 
 static struct bytes last_viewed_id(const struct visitor *visitor)
@@ -113,16 +119,16 @@ static struct bytes last_viewed_id(const struct visitor *visitor)
 }
 
 /* Selects the best and writes them out with their reasons. */
-static void fill_list(struct recommender *recommender, const struct model *model,
-                      const struct placement_row *row, uint32_t length, uint32_t without,
-                      struct arena *arena, struct list *ret_list)
+static void fill_list(struct recommender *recommender, const struct placement_row *row,
+                      uint32_t length, uint32_t without, struct arena *arena,
+                      struct list *ret_list)
 {
     select_best(recommender, length, row->repeats, without);
     ret_list->placement = row->name;
     ret_list->item_count = recommender->best_count;
     ret_list->items = arena_get(arena, recommender->best_count * sizeof *ret_list->items);
     for (uint32_t i = 0; i < recommender->best_count; i++) {
-        explain(model, &recommender->candidates.at[recommender->best[i].place], row->repeats,
+        explain(&recommender->query, &recommender->candidates.at[recommender->best[i].place], row->repeats,
                 &ret_list->items[i]);
         ret_list->items[i].score = recommender->best[i].score;
     }
@@ -153,7 +159,7 @@ uint32_t recommend_lists(struct recommender *recommender, struct model *model,
                 propose(recommender, model);
             }
         }
-        fill_list(recommender, model, row, length, context, arena, list);
+        fill_list(recommender, row, length, context, arena, list);
         *ret_look_again = *ret_look_again || list->item_count < length;
         list_count++;
     }

@@ -1,0 +1,266 @@
+#include "processors/recommend/similar.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define SLOTS (2 * SIMILAR_POSTINGS_MAX)
+#define HISTORY 3 /* items of the visitor that are asked for what is similar */
+
+static const float kind_weights[PRODUCT_KINDS] = {
+    [WORD_BRAND] = 1,  [WORD_CATEGORY] = 1,     [WORD_COLOUR] = .6f,    [WORD_TAG] = 1,
+    [WORD_GENDER] = 1, [WORD_AGE_GROUP] = .6f, [WORD_ATTRIBUTE] = 1,
+};
+
+static float value(const struct catalogue *catalogue, uint32_t word)
+{
+    return kind_weights[catalogue->words[word].kind] * catalogue_rarity(catalogue, word);
+}
+
+/* ---- the formula ---- */
+
+static float norm(const struct catalogue *catalogue, uint32_t product)
+{
+    struct words words = product_all_words(&catalogue->products[product]);
+    float sum = 0;
+    for (uint32_t i = 0; i < words.count; i++) {
+        float v = value(catalogue, words.at[i]);
+        sum += v * v;
+    }
+    return sum;
+}
+
+static float shared(const struct catalogue *catalogue, uint32_t a, uint32_t b)
+{
+    const struct product *x = &catalogue->products[a], *y = &catalogue->products[b];
+    float sum = 0;
+    for (int kind = 0; kind < PRODUCT_KINDS; kind++) {
+        struct words left = product_words(x, (enum word_kind)kind);
+        struct words right = product_words(y, (enum word_kind)kind);
+        for (uint32_t i = 0, k = 0; i < left.count && k < right.count;) {
+            if (kind == WORD_CATEGORY) { /* in no order, but few */
+                for (k = 0; k < right.count && right.at[k] != left.at[i]; k++)
+                    ;
+                if (k < right.count)
+                    sum += value(catalogue, left.at[i]) * value(catalogue, left.at[i]);
+                k = 0;
+                i++;
+            } else if (left.at[i] < right.at[k]) {
+                i++;
+            } else if (left.at[i] > right.at[k]) {
+                k++;
+            } else {
+                float v = value(catalogue, left.at[i]);
+                sum += v * v;
+                i++;
+                k++;
+            }
+        }
+    }
+    return sum;
+}
+
+static float category_factor(const struct catalogue *catalogue, uint32_t a, uint32_t b)
+{
+    uint32_t mine = catalogue->products[a].category;
+    if (mine == WORD_NONE)
+        return 1;
+    uint32_t depth = catalogue_shared_depth(catalogue, mine, catalogue->products[b].category);
+    return .3f + .7f * (float)depth / (float)catalogue->words[mine].depth;
+}
+
+static float price_factor(const struct product *a, const struct product *b)
+{
+    if (!(a->price > 0) || !(b->price > 0))
+        return 1;
+    return .6f + .4f / (1 + fabsf(logf(a->price / b->price)));
+}
+
+static float similarity_normed(const struct catalogue *catalogue, uint32_t a, uint32_t b,
+                               float norm_a)
+{
+    float norms = norm_a * norm(catalogue, b);
+    if (!(norms > 0))
+        return 0;
+    return shared(catalogue, a, b) / sqrtf(norms) * category_factor(catalogue, a, b) *
+           price_factor(&catalogue->products[a], &catalogue->products[b]);
+}
+
+float similarity(const struct catalogue *catalogue, uint32_t a, uint32_t b)
+{
+    if (catalogue->products[a].gone || catalogue->products[b].gone)
+        return 0;
+    return similarity_normed(catalogue, a, b, norm(catalogue, a));
+}
+
+/* ---- finding ---- */
+
+/* Products met in postings, with what they share as far as it was seen. */
+struct found {
+    struct {
+        uint32_t product; /* + 1; 0: free */
+        float score;
+    } slots[SLOTS];
+};
+
+static void add_found(struct found *found, uint32_t product, float score)
+{
+    uint32_t i = (product * 0x9E3779B1u) >> 7 & (SLOTS - 1);
+    while (found->slots[i].product != 0 && found->slots[i].product != product + 1)
+        i = (i + 1) & (SLOTS - 1);
+    found->slots[i].product = product + 1;
+    found->slots[i].score += score;
+}
+
+struct ordered_word {
+    uint32_t word, count;
+};
+
+static int rarest_first(const void *a, const void *b)
+{
+    const struct ordered_word *x = a, *y = b;
+    if (x->count != y->count)
+        return (x->count > y->count) - (x->count < y->count);
+    return (x->word > y->word) - (x->word < y->word);
+}
+
+static void read_postings(const struct catalogue *catalogue, uint32_t product, struct found *found)
+{
+    struct ordered_word order[PRODUCT_WORDS_MAX];
+    struct words words = product_all_words(&catalogue->products[product]);
+    uint32_t left = SIMILAR_POSTINGS_MAX;
+    for (uint32_t i = 0; i < words.count; i++)
+        order[i] = (struct ordered_word){words.at[i],
+                                         catalogue->words[words.at[i]].postings.count};
+    qsort(order, words.count, sizeof *order, rarest_first);
+    for (uint32_t i = 0; i < words.count && left > 0; i++) {
+        const struct postings *postings = &catalogue->words[order[i].word].postings;
+        float v = value(catalogue, order[i].word);
+        uint32_t share = left / 2 + 1; /* so that the next word has something left */
+        uint32_t take = postings->count < share ? postings->count : share;
+        for (uint32_t k = 0; k < take; k++) {
+            uint32_t at = (uint32_t)((uint64_t)k * postings->count / take);
+            add_found(found, postings->at[at], v * v);
+        }
+        left -= take;
+    }
+}
+
+/* Keeps the `most` best in order: the best first, ties by the number. */
+static bool better(const struct similar_product *a, float score, uint32_t product)
+{
+    return a->similarity > score || (!(a->similarity < score) && a->product < product);
+}
+
+static uint32_t keep(struct similar_product *best, uint32_t count, uint32_t most, uint32_t product,
+                     float score)
+{
+    if (count == most && better(&best[most - 1], score, product))
+        return count;
+    uint32_t at = count < most ? count++ : most - 1;
+    uint32_t from = 0, to = at;
+    while (from < to) {
+        uint32_t middle = (from + to) / 2;
+        if (better(&best[middle], score, product))
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    memmove(best + from + 1, best + from, (at - from) * sizeof *best);
+    best[from] = (struct similar_product){.product = product, .similarity = score};
+    return count;
+}
+
+uint32_t similar_top(const struct catalogue *catalogue, uint32_t product, uint32_t length,
+                     struct similar_product *ret_products)
+{
+    struct found found;
+    struct similar_product likely[SIMILAR_EXACT_MAX];
+    uint32_t likely_count = 0, count = 0;
+    memset(&found, 0, sizeof found);
+    read_postings(catalogue, product, &found);
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        uint32_t other = found.slots[i].product - 1;
+        if (found.slots[i].product != 0 && other != product)
+            likely_count =
+                keep(likely, likely_count, SIMILAR_EXACT_MAX, other, found.slots[i].score);
+    }
+    float mine = norm(catalogue, product);
+    for (uint32_t i = 0; i < likely_count; i++) {
+        uint32_t other = likely[i].product;
+        if (!product_available(&catalogue->products[other]))
+            continue;
+        float score = similarity_normed(catalogue, product, other, mine);
+        if (score > 0)
+            count = keep(ret_products, count, length, other, score);
+    }
+    return count;
+}
+
+/* ---- rows that are kept ---- */
+
+struct similar_kept {
+    uint32_t product; /* + 1; 0: none */
+    uint32_t count;
+    uint64_t content, changes;
+    struct similar_product products[SIMILAR_MAX];
+};
+
+struct similar {
+    struct similar_kept *rows; /* by product, modulo */
+};
+
+struct similar *similar_new(void)
+{
+    struct similar *similar = memory_get(sizeof *similar);
+    similar->rows = memory_zero(SIMILAR_ROWS_MAX, sizeof *similar->rows);
+    return similar;
+}
+
+void similar_free(struct similar *similar)
+{
+    if (similar == NULL)
+        return;
+    free(similar->rows);
+    free(similar);
+}
+
+const struct similar_product *similar_row(struct similar *similar,
+                                          const struct catalogue *catalogue, uint32_t product,
+                                          uint32_t *ret_count)
+{
+    struct similar_kept *kept = &similar->rows[product % SIMILAR_ROWS_MAX];
+    uint64_t many = SIMILAR_CHANGES_MIN + catalogue->present / 64;
+    if (kept->product != product + 1 || kept->content != catalogue->products[product].content ||
+        catalogue->changes - kept->changes > many) {
+        kept->product = product + 1;
+        kept->content = catalogue->products[product].content;
+        kept->changes = catalogue->changes;
+        kept->count = similar_top(catalogue, product, SIMILAR_MAX, kept->products);
+    }
+    *ret_count = kept->count;
+    return kept->products;
+}
+
+void similar_generate(const struct query *query, struct candidates *candidates, int generator)
+{
+    const struct catalogue *catalogue = query->catalogue;
+    if (catalogue == NULL || query->similar == NULL)
+        return;
+    for (uint32_t i = 0; i < query->recent_count && i < HISTORY; i++) {
+        uint32_t item = query->recent[i], count;
+        uint32_t product = catalogue_find(catalogue, query_item_id(query, item));
+        if (product == PRODUCT_NONE || catalogue->products[product].gone)
+            continue;
+        const struct similar_product *row =
+            similar_row(query->similar, catalogue, product, &count);
+        for (uint32_t k = 0; k < count; k++) {
+            const struct product *other = &catalogue->products[row[k].product];
+            if (!product_available(other))
+                continue;
+            uint32_t found = model_find(query->model, product_id(other));
+            candidates_add(candidates, found == ITEM_NONE ? ITEM_PRODUCT | row[k].product : found,
+                           generator,
+                           .5f * row[k].similarity / (float)query->distance[i], item);
+        }
+    }
+}
