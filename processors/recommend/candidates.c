@@ -3,6 +3,7 @@
 #include "processors/recommend/popularity.h"
 #include "processors/recommend/repeats.h"
 #include "processors/recommend/rules.h"
+#include "processors/recommend/similar.h"
 
 #include <stdlib.h>
 
@@ -14,6 +15,7 @@ const struct generator generators[] = {
     {"carted", "carted_together", rules_carted},
     {"bought", "bought_together", rules_bought},
     {"popular", "popular", popularity_generate},
+    {"similar", "similar", similar_generate},
 };
 
 const int generator_count = sizeof generators / sizeof generators[0];

@@ -260,7 +260,7 @@ void similar_generate(const struct query *query, struct candidates *candidates, 
             uint32_t found = model_find(query->model, product_id(other));
             candidates_add(candidates, found == ITEM_NONE ? ITEM_PRODUCT | row[k].product : found,
                            generator,
-                           .5f * row[k].similarity / (float)query->distance[i], item);
+                           .04f * row[k].similarity / (float)query->distance[i], item);
         }
     }
 }

@@ -48,7 +48,7 @@ const struct similar_product *similar_row(struct similar *similar,
                                           const struct catalogue *catalogue, uint32_t product,
                                           uint32_t *ret_count);
 
-/* Candidates: what is similar to the last three items, .5 * similarity / distance; also products
+/* Candidates: what is similar to the last three items, .04 * similarity / distance; also products
  * that the model does not know (ITEM_PRODUCT). Nothing without query->catalogue and
  * query->similar. */
 void similar_generate(const struct query *query, struct candidates *candidates, int generator);
