@@ -65,6 +65,26 @@ bool batch_next(const struct store_batch *batch, size_t *at, struct store_change
     return true;
 }
 
+void row_check(enum family family, struct bytes key, struct bytes value, char *ret_check)
+{
+    uint64_t hash = (bytes_hash(key) + (uint64_t)family) * 0x9E3779B97F4A7C15u ^ bytes_hash(value);
+    for (int i = 0; i < ROW_CHECK_BYTES; i++)
+        ret_check[i] = (char)(hash >> 8 * i);
+}
+
+bool row_open(enum family family, struct bytes key, struct bytes stored, struct bytes *ret_value)
+{
+    char check[ROW_CHECK_BYTES];
+    if (stored.size < ROW_CHECK_BYTES)
+        return false;
+    struct bytes value = bytes_of(stored.at, stored.size - ROW_CHECK_BYTES);
+    row_check(family, key, value, check);
+    if (memcmp(check, stored.at + value.size, sizeof check) != 0)
+        return false;
+    *ret_value = value;
+    return true;
+}
+
 #define OFFSET_KEY_BYTES_MAX 300
 
 static struct bytes offset_key(char *to, char table, const char *topic, int32_t partition)

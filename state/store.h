@@ -66,14 +66,32 @@ struct store {
                          struct store_visitor *visitor, struct error *error);
     /* What was written is on disk when this returns. */
     enum verdict (*sync)(struct store *store, struct error *error);
+    /* What was read can't be right: the next opening tells so with RETRY. Thread: any. */
+    void (*condemn)(struct store *store, const char *why);
     void (*free)(struct store *store);
 };
 
-/* Opens or creates the folder. FATAL, with what to do, when another process has it, when it is
- * damaged, or when it can't be written. `read_only` works beside the process that has it. */
+/* The format of what is on disk; 1 had no checksums. */
+#define STORE_FORMAT 2
+
+/* Opens or creates the folder. FATAL, with what to do, when another process has it, when it was
+ * written by a newer weft, or when it can't be read or written. RETRY, with what is wrong, when it
+ * is damaged, half deleted, condemned or of an older format: store_rocksdb_remove() it and open it
+ * again; all of it can be rebuilt from Kafka. Nothing is changed before that. `read_only` works
+ * beside the process that has it, and what would be RETRY is FATAL. */
 enum verdict store_rocksdb_open(const char *path, bool read_only, struct store **ret_store,
                                 struct error *error);
+/* Whether the next opening will say RETRY because somebody condemned it. */
+bool store_rocksdb_condemned(const char *path);
+/* Deletes the folder with all that is in it; fine when there is none. Nobody may have it open. */
+enum verdict store_rocksdb_remove(const char *path, struct error *error);
 struct store *store_memory_new(void);
+
+/* A row's value as it lies on disk: the value and ROW_CHECK_BYTES that bind it to its family and
+ * key. `row_check` makes those; `row_open` is false when they do not fit. */
+#define ROW_CHECK_BYTES 4
+void row_check(enum family family, struct bytes key, struct bytes value, char *ret_check);
+bool row_open(enum family family, struct bytes key, struct bytes stored, struct bytes *ret_value);
 
 /* Offsets: which record of a topic's partition comes next. Tables: 'i' input, 'c' changelog of
  * visitors, 'm' what the model has folded, 'p' what the catalogue has; 'l' is no offset but 1 while

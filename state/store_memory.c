@@ -147,6 +147,12 @@ static enum verdict memory_sync(struct store *store, struct error *error)
     return VERDICT_OK;
 }
 
+static void memory_condemn(struct store *store, const char *why)
+{
+    (void)store;
+    (void)why;
+}
+
 static void memory_free(struct store *store)
 {
     if (store == NULL)
@@ -169,6 +175,7 @@ struct store *store_memory_new(void)
         .write = memory_write,
         .scan = memory_scan,
         .sync = memory_sync,
+        .condemn = memory_condemn,
         .free = memory_free,
     };
     pthread_mutex_init(&self->lock, NULL);

@@ -1,10 +1,17 @@
 /* The store on disk. The only file that includes RocksDB.
  *
+ * The default family holds one row, "format". Rows of weft's families carry checksums of their own
+ * beside RocksDB's of its blocks: from where a value is made to where it is used again. All families
+ * are flushed together, so that what is left when logs are lost is a state that there once was.
+ *
  * Not one database a partition: RocksDB's C API has no write buffer manager that many could share.
  * The log is written but not synced at each batch: a crash of the process loses nothing, a crash of
  * the machine loses what the changelog brings back. */
 #include "state/store.h"
 
+#include <errno.h>
+#include <ftw.h>
+#include <limits.h>
 #include <rocksdb/c.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +22,10 @@
 #define WAL_BYTES_MAX ((uint64_t)256 << 20)
 #define READ_ONLY_TRIES_MAX 50
 #define READ_ONLY_PAUSE_US 20000
+#define FOLDERS_OPEN_MAX 16
+#define CONDEMNED "CONDEMNED" /* a file in the folder; its text says why */
+#define FORMAT_KEY "format"
+#define FORMAT_BYTES 4
 
 static const char *const family_names[FAMILIES + 1] = {"visitor", "model", "offsets", "catalogue",
                                                        "default"};
@@ -22,6 +33,7 @@ static const char *const family_names[FAMILIES + 1] = {"visitor", "model", "offs
 struct rocksdb_store {
     struct store store;
     char *path;
+    bool read_only;
     rocksdb_t *db;
     rocksdb_options_t *options;
     rocksdb_block_based_table_options_t *table_options;
@@ -36,14 +48,45 @@ static struct rocksdb_store *self_of(struct store *store)
     return (struct rocksdb_store *)(void *)store;
 }
 
+static void rocksdb_condemn(struct store *store, const char *why)
+{
+    struct rocksdb_store *self = self_of(store);
+    char path[PATH_MAX];
+    if (self->read_only || snprintf(path, sizeof path, "%s/" CONDEMNED, self->path) >= PATH_MAX)
+        return;
+    FILE *file = fopen(path, "w");
+    if (file == NULL)
+        return; /* then the next start meets the same damage */
+    fprintf(file, "%s\n", why);
+    fclose(file);
+}
+
+/* RocksDB's own words for files that are damaged or missing. */
+static bool says_damage(const char *message)
+{
+    return strncmp(message, "Corruption", 10) == 0 || strstr(message, "No such file") != NULL ||
+           strncmp(message, "Invalid argument", 16) == 0 || strstr(message, "does not exist");
+}
+
 /* Takes RocksDB's message over. */
-static enum verdict fail(const struct rocksdb_store *self, const char *what, char *message,
+static enum verdict fail(struct rocksdb_store *self, const char *what, char *message,
                          struct error *error)
 {
     enum verdict verdict =
         error_set(error, VERDICT_FATAL, "%s %s: %s", what, self->path, message);
+    if (says_damage(message))
+        rocksdb_condemn(&self->store, message);
     rocksdb_free(message);
     return verdict;
+}
+
+static enum verdict fail_row(struct rocksdb_store *self, enum family family, struct error *error)
+{
+    char why[100];
+    snprintf(why, sizeof why, "a row of table '%s' does not fit its checksum",
+             family_names[family]);
+    rocksdb_condemn(&self->store, why);
+    return error_set(error, VERDICT_FATAL, "%s is damaged: %s", self->path, why);
 }
 
 static enum verdict rocksdb_get_row(struct store *store, enum family family, struct bytes key,
@@ -59,9 +102,12 @@ static enum verdict rocksdb_get_row(struct store *store, enum family family, str
         return VERDICT_SKIP;
     size_t size;
     const char *at = rocksdb_pinnableslice_value(slice, &size);
-    buffer_append(value, at, size);
+    struct bytes found;
+    bool good = row_open(family, key, bytes_of(at, size), &found);
+    if (good)
+        buffer_append(value, found.at, found.size);
     rocksdb_pinnableslice_destroy(slice);
-    return VERDICT_OK;
+    return good ? VERDICT_OK : fail_row(self, family, error);
 }
 
 /* The first key behind all that start with `prefix`: its last byte below 0xFF is raised. */
@@ -76,6 +122,17 @@ static struct bytes prefix_end(struct bytes prefix, char *to)
     return bytes_of(to, size);
 }
 
+static void put_row(rocksdb_writebatch_t *writes, rocksdb_column_family_handle_t *family,
+                    const struct store_change *change)
+{
+    char check[ROW_CHECK_BYTES];
+    row_check(change->family, change->key, change->value, check);
+    const char *const parts[] = {change->value.at, check};
+    const size_t sizes[] = {change->value.size, sizeof check};
+    rocksdb_writebatch_putv_cf(writes, family, 1, &change->key.at, &change->key.size, 2, parts,
+                               sizes);
+}
+
 static enum verdict rocksdb_write_batch(struct store *store, const struct store_batch *batch,
                                         struct error *error)
 {
@@ -85,8 +142,7 @@ static enum verdict rocksdb_write_batch(struct store *store, const struct store_
     for (size_t at = 0; batch_next(batch, &at, &change);) {
         rocksdb_column_family_handle_t *family = self->families[change.family];
         if (change.change == CHANGE_PUT) {
-            rocksdb_writebatch_put_cf(writes, family, change.key.at, change.key.size,
-                                      change.value.at, change.value.size);
+            put_row(writes, family, &change);
         } else if (change.change == CHANGE_DELETE) {
             rocksdb_writebatch_delete_cf(writes, family, change.key.at, change.key.size);
         } else {
@@ -116,7 +172,10 @@ static enum verdict rocksdb_scan(struct store *store, enum family family, struct
         if (key.size < prefix.size || (prefix.size && memcmp(key.at, prefix.at, prefix.size) != 0))
             break;
         value.at = rocksdb_iter_value(it, &value.size);
-        verdict = visitor->row(visitor, key, value, error);
+        if (row_open(family, key, value, &value))
+            verdict = visitor->row(visitor, key, value, error);
+        else
+            verdict = fail_row(self, family, error);
     }
     char *message = NULL;
     rocksdb_iter_get_error(it, &message);
@@ -163,6 +222,7 @@ static void set_options(struct rocksdb_store *self)
     rocksdb_options_set_max_total_wal_size(self->options, WAL_BYTES_MAX);
     rocksdb_options_set_max_open_files(self->options, 500);
     rocksdb_options_set_keep_log_file_num(self->options, 2);
+    rocksdb_options_set_atomic_flush(self->options, 1);
     rocksdb_options_set_compression(self->options, rocksdb_lz4_compression);
     self->cache = rocksdb_cache_create_lru(BLOCK_CACHE_BYTES);
     self->table_options = rocksdb_block_based_options_create();
@@ -174,6 +234,143 @@ static void set_options(struct rocksdb_store *self)
     self->read_options = rocksdb_readoptions_create();
 }
 
+/* ---- opening ---- */
+
+static bool condemned(const char *path, char *ret_why, size_t size)
+{
+    char file_path[PATH_MAX];
+    snprintf(file_path, sizeof file_path, "%s/" CONDEMNED, path);
+    FILE *file = fopen(file_path, "r");
+    if (file == NULL)
+        return false;
+    if (fgets(ret_why, (int)size, file) == NULL)
+        ret_why[0] = '\0';
+    ret_why[strcspn(ret_why, "\n")] = '\0';
+    fclose(file);
+    return true;
+}
+
+bool store_rocksdb_condemned(const char *path)
+{
+    char why[8];
+    return condemned(path, why, sizeof why);
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *place)
+{
+    (void)status;
+    (void)type;
+    (void)place;
+    return remove(path);
+}
+
+enum verdict store_rocksdb_remove(const char *path, struct error *error)
+{
+    if (access(path, F_OK) != 0)
+        return VERDICT_OK;
+    if (nftw(path, remove_entry, FOLDERS_OPEN_MAX, FTW_DEPTH | FTW_PHYS) != 0)
+        return error_set(error, VERDICT_FATAL, "%s can't be deleted: %s", path, strerror(errno));
+    return VERDICT_OK;
+}
+
+static bool is_empty(struct rocksdb_store *self)
+{
+    bool empty = true;
+    for (int i = 0; i < FAMILIES && empty; i++) {
+        rocksdb_iterator_t *it =
+            rocksdb_create_iterator_cf(self->db, self->read_options, self->families[i]);
+        rocksdb_iter_seek_to_first(it);
+        empty = !rocksdb_iter_valid(it);
+        rocksdb_iter_destroy(it);
+    }
+    return empty;
+}
+
+static enum verdict write_format(struct rocksdb_store *self, struct error *error)
+{
+    char *message = NULL, value[FORMAT_BYTES];
+    for (int i = 0; i < FORMAT_BYTES; i++)
+        value[i] = (char)((uint32_t)STORE_FORMAT >> 8 * i);
+    rocksdb_put_cf(self->db, self->write_options, self->families[FAMILIES], FORMAT_KEY,
+                   strlen(FORMAT_KEY), value, sizeof value, &message);
+    return message ? fail(self, "can't write to", message, error) : VERDICT_OK;
+}
+
+/* Writes the format into a store that is new. */
+static enum verdict check_format(struct rocksdb_store *self, struct error *error)
+{
+    char *message = NULL;
+    size_t size;
+    uint32_t format = 1;
+    char *value = rocksdb_get_cf(self->db, self->read_options, self->families[FAMILIES],
+                                 FORMAT_KEY, strlen(FORMAT_KEY), &size, &message);
+    if (message)
+        return fail(self, "can't read", message, error);
+    if (value) {
+        format = 0;
+        for (size_t i = 0; i < size && i < FORMAT_BYTES; i++)
+            format |= (uint32_t)(unsigned char)value[i] << 8 * i;
+        rocksdb_free(value);
+    } else if (is_empty(self)) {
+        return self->read_only ? VERDICT_OK : write_format(self, error);
+    }
+    if (format > STORE_FORMAT)
+        return error_set(error, VERDICT_FATAL,
+                         "%s has format %u, this weft knows %d: use the newer weft, or delete the "
+                         "folder: the state is rebuilt from Kafka",
+                         self->path, format, STORE_FORMAT);
+    if (format < STORE_FORMAT)
+        return error_set(error, VERDICT_RETRY, "%s has the older format %u, now it is %d",
+                         self->path, format, STORE_FORMAT);
+    return VERDICT_OK;
+}
+
+static char *open_read_only(struct rocksdb_store *self, const rocksdb_options_t *const *options)
+{
+    char *message = NULL;
+    rocksdb_options_set_max_open_files(self->options, -1); /* the writer may delete any of them */
+    for (int tries = 0; self->db == NULL && tries < READ_ONLY_TRIES_MAX; tries++) {
+        if (message) { /* the writer was putting files together just now */
+            rocksdb_free(message);
+            message = NULL;
+            usleep(READ_ONLY_PAUSE_US);
+        }
+        self->db = rocksdb_open_for_read_only_column_families(
+            self->options, self->path, FAMILIES + 1, family_names, options, self->families, 0,
+            &message);
+    }
+    return message;
+}
+
+static enum verdict open_database(struct rocksdb_store *self, struct error *error)
+{
+    char why[ERROR_MESSAGE_MAX / 2], *message = NULL;
+    const rocksdb_options_t *options[FAMILIES + 1];
+    for (int i = 0; i <= FAMILIES; i++)
+        options[i] = self->options;
+    if (!self->read_only && condemned(self->path, why, sizeof why))
+        return error_set(error, VERDICT_RETRY, "%s is damaged: %s", self->path, why);
+    if (self->read_only)
+        message = open_read_only(self, options);
+    else
+        self->db = rocksdb_open_column_families(self->options, self->path, FAMILIES + 1,
+                                                family_names, options, self->families, &message);
+    if (message == NULL)
+        return check_format(self, error);
+    enum verdict verdict = says_damage(message) ? VERDICT_RETRY : VERDICT_FATAL;
+    if (strstr(message, "not opened")) /* families that this weft does not know */
+        verdict = error_set(error, VERDICT_FATAL, "%s was written by a newer weft: %s", self->path,
+                            message);
+    else if (strstr(message, "lock hold by") || strstr(message, "While lock file"))
+        verdict = error_set(error, VERDICT_FATAL,
+                            "another process uses %s (%s); give each its own state.dir",
+                            self->path, message);
+    else
+        error_set(error, verdict, "can't open %s: %s", self->path, message);
+    rocksdb_free(message);
+    return verdict;
+}
+
 enum verdict store_rocksdb_open(const char *path, bool read_only, struct store **ret_store,
                                 struct error *error)
 {
@@ -183,39 +380,16 @@ enum verdict store_rocksdb_open(const char *path, bool read_only, struct store *
         .write = rocksdb_write_batch,
         .scan = rocksdb_scan,
         .sync = rocksdb_sync,
+        .condemn = rocksdb_condemn,
         .free = rocksdb_store_free,
     };
     self->path = memory_text(bytes_text(path));
+    self->read_only = read_only;
     set_options(self);
-    const rocksdb_options_t *options[FAMILIES + 1];
-    for (int i = 0; i <= FAMILIES; i++)
-        options[i] = self->options;
-    char *message = NULL;
-    if (read_only) /* holds all files, which the writer may delete at any time */
-        rocksdb_options_set_max_open_files(self->options, -1);
-    for (int tries = 0; read_only && self->db == NULL && tries < READ_ONLY_TRIES_MAX; tries++) {
-        if (message) { /* the writer was putting files together just now */
-            rocksdb_free(message);
-            message = NULL;
-            usleep(READ_ONLY_PAUSE_US);
-        }
-        self->db = rocksdb_open_for_read_only_column_families(self->options, path, FAMILIES + 1,
-                                                              family_names, options,
-                                                              self->families, 0, &message);
-    }
-    if (!read_only)
-        self->db = rocksdb_open_column_families(self->options, path, FAMILIES + 1, family_names,
-                                                options, self->families, &message);
-    if (message) {
-        bool locked = strstr(message, "lock") != NULL;
-        error_set(error, VERDICT_FATAL,
-                  locked ? "another process uses %s (%s); give each its own state.dir"
-                         : "can't open %s: %s; if the folder is damaged, delete it: the state is "
-                           "rebuilt from Kafka",
-                  path, message);
-        rocksdb_free(message);
+    enum verdict verdict = open_database(self, error);
+    if (verdict != VERDICT_OK) {
         rocksdb_store_free(&self->store);
-        return VERDICT_FATAL;
+        return read_only ? VERDICT_FATAL : verdict;
     }
     *ret_store = &self->store;
     return VERDICT_OK;

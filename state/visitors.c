@@ -1,7 +1,6 @@
 #include "state/visitors.h"
 
 #include "schemas/avro_binary.h"
-#include "schemas/codec.h"
 
 #include <assert.h>
 #include <math.h>
@@ -9,7 +8,6 @@
 
 struct visitor_table {
     struct store *store;
-    uint64_t fingerprint;
     size_t cache_bytes;
     size_t bytes; /* of all objects */
     struct visitor **slots;
@@ -114,10 +112,15 @@ uint32_t visitor_insert(struct visitor *visitor, uint32_t position, struct activ
 
 /* ---- encoding ---- */
 
-static void write_visitor(const struct visitor *visitor, uint64_t fingerprint,
-                          struct buffer *buffer)
+/* Binds the value to its key, so that one visitor's row never passes for another's. */
+static uint64_t checksum(struct bytes key, struct bytes value)
 {
-    avro_put_header(buffer, fingerprint);
+    return bytes_hash(value) ^ bytes_hash(key) * 0x9E3779B97F4A7C15u;
+}
+
+static void write_visitor(const struct visitor *visitor, struct buffer *buffer)
+{
+    avro_put_header(buffer, VISITOR_FINGERPRINT);
     avro_put_long(buffer, visitor->accepted);
     avro_put_long(buffer, visitor->latest_time_ms);
     avro_put_long(buffer, (int64_t)visitor->list_hash);
@@ -136,6 +139,7 @@ static void write_visitor(const struct visitor *visitor, uint64_t fingerprint,
         previous_ms = activity->time_ms;
     }
     avro_put_long(buffer, 0);
+    avro_put_long(buffer, (int64_t)checksum(visitor_key(visitor), buffer_bytes(buffer)));
 }
 
 static struct visitor *visitor_new(int32_t partition, struct bytes key)
@@ -182,23 +186,34 @@ static bool read_activities(struct avro_reader *reader, struct visitor *visitor)
     return true;
 }
 
-static bool read_visitor(struct bytes value, uint64_t fingerprint, struct visitor *visitor)
+static bool read_visitor(struct bytes value, struct visitor *visitor)
 {
-    struct avro_reader reader = avro_open(value, fingerprint);
+    struct avro_reader reader = avro_open(value, VISITOR_FINGERPRINT);
+    bool checked = !reader.failed;
+    if (!checked)
+        reader = avro_open(value, VISITOR_FINGERPRINT_1);
     visitor->accepted = avro_get_long(&reader);
     visitor->latest_time_ms = avro_get_long(&reader);
     visitor->list_hash = (uint64_t)avro_get_long(&reader);
     visitor->truncated = avro_get_bool(&reader);
     visitor->look_again = avro_get_bool(&reader);
-    return !reader.failed && read_activities(&reader, visitor) && !reader.failed &&
-           reader.at == reader.end && visitor->accepted >= visitor->count;
+    if (reader.failed || !read_activities(&reader, visitor) || reader.failed ||
+        visitor->accepted < visitor->count)
+        return false;
+    if (checked) {
+        uint64_t sum = checksum(visitor_key(visitor),
+                                bytes_of(value.at, (size_t)(reader.at - value.at)));
+        if ((uint64_t)avro_get_long(&reader) != sum)
+            return false;
+    }
+    return !reader.failed && reader.at == reader.end;
 }
 
-static enum verdict decode(uint64_t fingerprint, int32_t partition, struct bytes key,
-                           struct bytes value, struct visitor **ret_visitor, struct error *error)
+enum verdict visitor_decode(int32_t partition, struct bytes key, struct bytes value,
+                            struct visitor **ret_visitor, struct error *error)
 {
     struct visitor *visitor = visitor_new(partition, key);
-    if (!read_visitor(value, fingerprint, visitor)) {
+    if (!read_visitor(value, visitor)) {
         visitor_free(visitor);
         return error_set(error, VERDICT_SKIP, "the stored visitor %.*s is damaged",
                          (int)(key.size < 100 ? key.size : 100), key.at);
@@ -207,10 +222,23 @@ static enum verdict decode(uint64_t fingerprint, int32_t partition, struct bytes
     return VERDICT_OK;
 }
 
-enum verdict visitor_decode(int32_t partition, struct bytes key, struct bytes value,
-                            struct visitor **ret_visitor, struct error *error)
+bool visitor_intact(struct bytes key, struct bytes value)
 {
-    return decode(schema_fingerprint("visitor"), partition, key, value, ret_visitor, error);
+    if (avro_open(value, VISITOR_FINGERPRINT).failed) {
+        struct visitor *visitor;
+        if (visitor_decode(0, key, value, &visitor, NULL) != VERDICT_OK)
+            return false;
+        visitor_free(visitor);
+        return true;
+    }
+    /* what is before the checksum ends in the array's zero, whose top bit is clear */
+    size_t start = value.size - 1;
+    while (start > 0 && (unsigned char)value.at[start - 1] >= 0x80)
+        start--;
+    struct avro_reader reader = {.at = value.at + start, .end = value.at + value.size};
+    uint64_t sum = (uint64_t)avro_get_long(&reader);
+    return !reader.failed && reader.at == reader.end &&
+           sum == checksum(key, bytes_of(value.at, start));
 }
 
 struct bytes visitor_store_key(char *to, int32_t partition, struct bytes key)
@@ -229,7 +257,6 @@ struct visitor_table *visitors_new(struct store *store, size_t cache_bytes)
     struct visitor_table *table = memory_zero(1, sizeof *table);
     table->store = store;
     table->cache_bytes = cache_bytes;
-    table->fingerprint = schema_fingerprint("visitor");
     table->capacity = 1024;
     table->slots = memory_zero(table->capacity, sizeof *table->slots);
     return table;
@@ -353,9 +380,11 @@ enum verdict visitors_get(struct visitor_table *table, int32_t partition, struct
     if (verdict == VERDICT_SKIP)
         visitor = visitor_new(partition, key);
     else if (verdict == VERDICT_OK &&
-             decode(table->fingerprint, partition, key, buffer_bytes(&table->scratch), &visitor,
-                    error) != VERDICT_OK)
+             visitor_decode(partition, key, buffer_bytes(&table->scratch), &visitor, error) !=
+                 VERDICT_OK) {
+        table->store->condemn(table->store, "a visitor can't be read");
         verdict = VERDICT_FATAL;
+    }
     if (verdict == VERDICT_FATAL)
         return verdict;
     visitor->hash = hash;
@@ -390,7 +419,7 @@ struct visitor *visitors_dirty_at(const struct visitor_table *table, size_t inde
 struct bytes visitors_encode(struct visitor_table *table, struct visitor *visitor)
 {
     buffer_clear(&table->scratch);
-    write_visitor(visitor, table->fingerprint, &table->scratch);
+    write_visitor(visitor, &table->scratch);
     visitor->encoded = arena_copy(&table->encoded, buffer_bytes(&table->scratch));
     return visitor->encoded;
 }

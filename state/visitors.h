@@ -95,10 +95,19 @@ size_t visitors_bytes(const struct visitor_table *table);
 #define VISITOR_KEY_BYTES_MAX 300
 struct bytes visitor_store_key(char *to, int32_t partition, struct bytes key);
 
+/* Fingerprints of visitor.avsc as it is, and as it was before it had a checksum: values of both are
+ * read, also from a changelog that an older weft wrote. */
+#define VISITOR_FINGERPRINT 0xe488f2fd0033ecdcu
+#define VISITOR_FINGERPRINT_1 0x533e6bc3f2dfdddcu
+
 /* Reads a stored value into a new object, which the caller frees with visitor_free(). SKIP: the
- * bytes are no visitor. Also what `get` and the tests read with. */
+ * bytes are no visitor, or another's. Also what `get` and the tests read with. */
 enum verdict visitor_decode(int32_t partition, struct bytes key, struct bytes value,
                             struct visitor **ret_visitor, struct error *error);
 void visitor_free(struct visitor *visitor);
+
+/* Whether a value is what was written for the key: by its checksum, or, where an older weft wrote it,
+ * by decoding it. */
+bool visitor_intact(struct bytes key, struct bytes value);
 
 #endif

@@ -2,6 +2,7 @@
 #include "state/store.h"
 #include "tests/test.h"
 
+#include <dirent.h>
 
 /* A compaction that the end interrupts leaves a few bytes in RocksDB. */
 const char *__lsan_default_suppressions(void);
@@ -313,8 +314,173 @@ static void test_lock(void)
     FILE *file = fopen(path, "w");
     fputs("nonsense", file);
     fclose(file);
-    CHECK(store_rocksdb_open(folder, false, &second, &error) == VERDICT_FATAL);
-    CHECK_CONTAINS(error.message, "if the folder is damaged, delete it");
+    CHECK(store_rocksdb_open(folder, false, &second, &error) == VERDICT_RETRY);
+    CHECK_CONTAINS(error.message, "can't open");
+    CHECK(store_rocksdb_open(folder, true, &second, NULL) == VERDICT_FATAL);
+    test_remove_folder(folder);
+    free(folder);
+}
+
+static void write_rows(const char *folder, int from, int count)
+{
+    struct store *store;
+    struct store_batch batch = {0};
+    char key[32], value[400];
+    open_disk(folder, false, &store);
+    for (int i = from; i < from + count; i++) {
+        snprintf(key, sizeof key, "key %d", i);
+        memset(value, i, sizeof value);
+        batch_put(&batch, FAMILY_VISITOR, bytes_text(key), bytes_of(value, sizeof value));
+        batch_put_offset(&batch, 'i', "topic", 0, i + 1);
+    }
+    CHECK(store->write(store, &batch, NULL) == VERDICT_OK);
+    CHECK(store->sync(store, NULL) == VERDICT_OK);
+    batch_release(&batch);
+    store->free(store);
+}
+
+struct row_counter {
+    struct store_visitor visitor;
+    int64_t rows;
+};
+
+static enum verdict count_row(struct store_visitor *self, struct bytes key, struct bytes value,
+                              struct error *error)
+{
+    struct row_counter *counter = (struct row_counter *)(void *)self;
+    char *text = memory_text(key);
+    int number = atoi(text + 4);
+    (void)error;
+    free(text);
+    CHECK_INT(value.size, 400);
+    CHECK_INT((unsigned char)value.at[399], number & 0xFF);
+    counter->rows++;
+    return VERDICT_OK;
+}
+
+/* Opens a folder to which something was done: either what it holds is a state that there once was,
+ * or it says so. Returns whether it could be opened. */
+static bool check_whole_or_refused(const char *folder, int64_t written)
+{
+    struct store *store;
+    struct error error = {0};
+    int64_t offset = 0;
+    struct row_counter counter = {.visitor.row = count_row};
+    enum verdict verdict = store_rocksdb_open(folder, false, &store, &error);
+    if (verdict == VERDICT_RETRY) {
+        CHECK(error.message[0]);
+        CHECK(store_rocksdb_remove(folder, NULL) == VERDICT_OK);
+        write_rows(folder, 0, 1); /* new, and it works */
+        return false;
+    }
+    CHECK_SAY(verdict == VERDICT_OK, "%s", error.message);
+    verdict = store_get_offset(store, 'i', "topic", 0, &offset, NULL);
+    if (verdict != VERDICT_FATAL)
+        verdict = store->scan(store, FAMILY_VISITOR, bytes_of("", 0), &counter.visitor, NULL);
+    if (verdict == VERDICT_FATAL)
+        CHECK(store_rocksdb_condemned(folder));
+    else
+        CHECK_SAY(counter.rows == offset && offset <= written, "%lld rows, offset %lld",
+                  (long long)counter.rows, (long long)offset);
+    store->free(store);
+    return true;
+}
+
+static void damage_file(struct random *random, const char *path)
+{
+    FILE *file = fopen(path, "r+b");
+    fseek(file, 0, SEEK_END);
+    long size = ftell(file);
+    for (int i = 0; i < 8 && size > 0; i++) {
+        long at = (long)random_below(random, (uint32_t)size);
+        fseek(file, at, SEEK_SET);
+        int byte = fgetc(file);
+        fseek(file, at, SEEK_SET);
+        fputc(byte ^ (1 << random_below(random, 8)), file);
+    }
+    fclose(file);
+}
+
+/* Bits flipped in a file, or a file gone: never a row that nobody wrote. */
+static void test_damage(void)
+{
+    struct random random = random_from(72);
+    int refused = 0;
+    for (int round = 0; round < 40; round++) {
+        char *folder = test_new_folder(), path[4400], names[64][256];
+        size_t count = 0;
+        write_rows(folder, 0, 40);
+        write_rows(folder, 40, 60); /* opening it flushed the first ones to a table */
+        write_rows(folder, 100, 50);
+        DIR *dir = opendir(folder);
+        for (struct dirent *entry; count < 64 && (entry = readdir(dir));)
+            if (entry->d_name[0] != '.' && strncmp(entry->d_name, "LO", 2) != 0)
+                snprintf(names[count++], sizeof names[0], "%s", entry->d_name);
+        closedir(dir);
+        snprintf(path, sizeof path, "%s/%s", folder, names[random_below(&random, (uint32_t)count)]);
+        if (round % 2)
+            damage_file(&random, path);
+        else
+            CHECK(remove(path) == 0);
+        refused += !check_whole_or_refused(folder, 150);
+        test_remove_folder(folder);
+        free(folder);
+    }
+    CHECK_SAY(refused > 5, "%d", refused);
+}
+
+static void test_condemned(void)
+{
+    char *folder = test_new_folder();
+    struct store *store;
+    struct error error = {0};
+    write_rows(folder, 0, 5);
+    open_disk(folder, true, &store);
+    store->condemn(store, "a reader may not");
+    store->free(store);
+    CHECK(!store_rocksdb_condemned(folder));
+    open_disk(folder, false, &store);
+    store->condemn(store, "nonsense was read");
+    store->free(store);
+    CHECK(store_rocksdb_condemned(folder));
+    CHECK(store_rocksdb_open(folder, false, &store, &error) == VERDICT_RETRY);
+    CHECK_CONTAINS(error.message, "is damaged: nonsense was read");
+    CHECK(store_rocksdb_remove(folder, NULL) == VERDICT_OK);
+    CHECK(store_rocksdb_remove(folder, NULL) == VERDICT_OK);
+    write_rows(folder, 0, 5);
+    CHECK(!store_rocksdb_condemned(folder));
+    test_remove_folder(folder);
+    free(folder);
+}
+
+static char *unpack(const char *name)
+{
+    char *folder = test_new_folder(), command[9000];
+    snprintf(command, sizeof command, "tar -C '%s' -xzf '%s/tests/fixtures/%s'", folder,
+             WEFT_SOURCE_DIR, name);
+    CHECK_INT(system(command), 0);
+    return folder;
+}
+
+/* Folders that other versions wrote. */
+static void test_formats(void)
+{
+    struct store *store;
+    struct error error = {0};
+    char *folder = unpack("store-format-1.tar.gz");
+    CHECK(store_rocksdb_open(folder, true, &store, &error) == VERDICT_FATAL);
+    CHECK_CONTAINS(error.message, "has the older format 1");
+    error_clear(&error);
+    CHECK(store_rocksdb_open(folder, false, &store, &error) == VERDICT_RETRY);
+    CHECK_CONTAINS(error.message, "has the older format 1, now it is 2");
+    CHECK(store_rocksdb_remove(folder, NULL) == VERDICT_OK);
+    write_rows(folder, 0, 3);
+    test_remove_folder(folder);
+    free(folder);
+    folder = unpack("store-format-3.tar.gz");
+    error_clear(&error);
+    CHECK(store_rocksdb_open(folder, false, &store, &error) == VERDICT_FATAL);
+    CHECK_CONTAINS(error.message, "has format 3, this weft knows 2");
     test_remove_folder(folder);
     free(folder);
 }
@@ -325,5 +491,8 @@ int main(void)
     TEST_RUN(test_order_in_batch);
     TEST_RUN(test_offsets);
     TEST_RUN(test_lock);
+    TEST_RUN(test_damage);
+    TEST_RUN(test_condemned);
+    TEST_RUN(test_formats);
     return test_done();
 }

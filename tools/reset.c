@@ -1,37 +1,14 @@
 /* `weft reset`: back to the beginning of the events. */
 #include "processors/runtime/client.h"
 #include "processors/runtime/command.h"
+#include "processors/runtime/statedir.h"
 
-#include <ftw.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#define FOLDERS_OPEN_MAX 16
-
-static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *place)
+static void say(const char *path, bool dry_run)
 {
-    (void)status;
-    (void)type;
-    (void)place;
-    return remove(path);
-}
-
-/* Only what weft puts there: a mistaken state.dir loses nothing else. */
-static int remove_state(const struct command *command, const struct config *config, bool dry_run)
-{
-    static const char *const parts[] = {"visitors", "model"};
-    char path[2 * CONFIG_TEXT_MAX];
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        struct stat status;
-        snprintf(path, sizeof path, "%s/%s", config->state_dir, parts[i]);
-        if (stat(path, &status) != 0)
-            continue;
-        printf("%s %s\n", dry_run ? "would delete" : "deleting", path);
-        if (!dry_run && nftw(path, remove_entry, FOLDERS_OPEN_MAX, FTW_DEPTH | FTW_PHYS) != 0)
-            return command_fail(command, EXIT_FAILED, "%s can't be deleted", path);
-    }
-    return EXIT_DONE;
+    printf("%s %s\n", dry_run ? "would delete" : "deleting", path);
 }
 
 static int reset(const struct command *command, const struct config *config, bool dry_run)
@@ -43,7 +20,12 @@ static int reset(const struct command *command, const struct config *config, boo
     const char *const internal[] = {topology.topics[TOPIC_INTERACTIONS],
                                     topology.topics[TOPIC_VISITOR_CHANGELOG]};
     const size_t count = sizeof internal / sizeof internal[0];
-    enum verdict verdict = client_delete_group(config, dry_run, &error);
+    int lock = -1;
+    enum verdict verdict = client_delete_group(config, true, &error); /* is it active? */
+    if (verdict == VERDICT_OK)
+        verdict = statedir_lock(config, &lock, &error);
+    if (verdict == VERDICT_OK && !dry_run)
+        verdict = client_delete_group(config, false, &error);
     if (verdict == VERDICT_OK) {
         printf("%s the offsets of group %s\n", dry_run ? "would delete" : "deleted",
                config->application_id);
@@ -52,9 +34,12 @@ static int reset(const struct command *command, const struct config *config, boo
         if (!dry_run)
             verdict = client_delete_topics(config, internal, count, &error);
     }
-    if (verdict != VERDICT_OK)
-        return command_fail(command, EXIT_FAILED, "%s", error.message);
-    return remove_state(command, config, dry_run);
+    if (verdict == VERDICT_OK)
+        verdict = statedir_clear(config, dry_run, say, &error);
+    if (lock >= 0)
+        close(lock);
+    return verdict == VERDICT_OK ? EXIT_DONE
+                                 : command_fail(command, EXIT_FAILED, "%s", error.message);
 }
 
 static int reset_command(const struct command *command, int argc, char **argv)

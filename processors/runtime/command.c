@@ -19,6 +19,7 @@ void command_catch_signals(void)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a write beyond the limit fails as one to a full disk does */
 }
 
 int command_fail(const struct command *command, int code, const char *format, ...)

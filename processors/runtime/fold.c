@@ -20,18 +20,63 @@ struct fold {
     uint64_t skipped; /* records that no writer made */
 };
 
+static enum verdict clear_stored(struct run *run, const char *topic, struct error *error)
+{
+    struct store_batch batch = {0};
+    for (int first = 0; first < 0xFF; first++) {
+        char prefix = (char)first;
+        batch_delete_prefix(&batch, FAMILY_MODEL, bytes_of(&prefix, 1));
+    }
+    batch_delete_offset(&batch, 'm', topic, 0);
+    enum verdict verdict = run->model_store->write(run->model_store, &batch, error);
+    batch_release(&batch);
+    return verdict;
+}
+
+/* Format of the stored model; SKIP: there is none. */
+static enum verdict stored_format(struct run *run, uint32_t *ret_format, struct error *error)
+{
+    struct buffer value = {0};
+    enum verdict verdict =
+        run->model_store->get(run->model_store, FAMILY_MODEL, bytes_of("m", 1), &value, error);
+    *ret_format = 0;
+    if (verdict == VERDICT_OK)
+        memcpy(ret_format, value.at, value.size < 4 ? value.size : 4);
+    buffer_release(&value);
+    return verdict;
+}
+
+/* The model as the store has it, and the offset that it stands for; without one everything is folded
+ * anew. Rows without their offset are of a load that was broken off. */
+static enum verdict load_stored(struct fold *fold, struct error *error)
+{
+    struct run *run = fold->run;
+    uint32_t format = 0;
+    enum verdict verdict =
+        store_get_offset(run->model_store, 'm', fold->topic, 0, &fold->next, error);
+    enum verdict found = verdict == VERDICT_FATAL ? verdict : stored_format(run, &format, error);
+    if (found == VERDICT_FATAL)
+        return found;
+    bool older = found == VERDICT_OK && format < MODEL_FORMAT;
+    if (verdict == VERDICT_SKIP || older) {
+        if (older)
+            log_line(LOG_LEVEL_WARN, "model",
+                     "the stored model has the older format %u, now it is %d; it is made anew",
+                     format, MODEL_FORMAT);
+        fold->next = 0;
+        return clear_stored(run, fold->topic, error);
+    }
+    verdict = model_load(run->model, run->model_store, error);
+    if (verdict != VERDICT_OK && format == MODEL_FORMAT)
+        run->model_store->condemn(run->model_store, "the stored model can't be read");
+    return verdict;
+}
+
 static enum verdict open_log(struct fold *fold, struct error *error)
 {
     struct run *run = fold->run;
     int64_t low, high;
-    enum verdict verdict =
-        store_get_offset(run->model_store, 'm', fold->topic, 0, &fold->next, error);
-    if (verdict == VERDICT_SKIP) {
-        fold->next = 0;
-        verdict = VERDICT_OK;
-    } else if (verdict == VERDICT_OK) {
-        verdict = model_load(run->model, run->model_store, error);
-    }
+    enum verdict verdict = load_stored(fold, error);
     fold->saved = fold->next;
     if (verdict != VERDICT_OK)
         return verdict;

@@ -110,21 +110,28 @@ static struct task *task_of(struct restore *restore, int32_t partition)
     return NULL;
 }
 
-static void take_row(struct restore *restore, struct task *task, const rd_kafka_message_t *message)
+static enum verdict take_row(struct restore *restore, struct task *task,
+                             const rd_kafka_message_t *message, struct error *error)
 {
     char to[VISITOR_KEY_BYTES_MAX];
     task->changelog_next = message->offset + 1;
     restore->rows++;
     failpoint("mid_restore");
     if (message->key == NULL || message->key_len + 2 > VISITOR_KEY_BYTES_MAX)
-        return; /* weft writes no such row */
-    struct bytes key =
-        visitor_store_key(to, task->partition, bytes_of(message->key, message->key_len));
+        return VERDICT_OK; /* weft writes no such row */
+    struct bytes name = bytes_of(message->key, message->key_len);
+    struct bytes key = visitor_store_key(to, task->partition, name);
+    if (message->payload &&
+        !visitor_intact(name, bytes_of(message->payload, message->len)))
+        return error_set(error, VERDICT_FATAL,
+                         "%s [%d]@%lld is damaged: it is not what was written for its visitor",
+                         restore->topic, (int)task->partition, (long long)message->offset);
     if (message->payload)
         batch_put(&restore->batch, FAMILY_VISITOR, key,
                   bytes_of(message->payload, message->len));
     else
         batch_delete(&restore->batch, FAMILY_VISITOR, key);
+    return VERDICT_OK;
 }
 
 static enum verdict write_rows(struct restore *restore, struct error *error)
@@ -182,8 +189,8 @@ enum verdict restore_step(struct restore *restore, uint64_t *ret_rows, struct er
             continue;
         struct task *task = message->rkt ? task_of(restore, message->partition) : NULL;
         if (task && message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-            take_row(restore, task, message);
-            if (restore->batch.changes.size > BATCH_BYTES_MAX)
+            verdict = take_row(restore, task, message, error);
+            if (verdict == VERDICT_OK && restore->batch.changes.size > BATCH_BYTES_MAX)
                 verdict = write_rows(restore, error);
         } else if (task && message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF &&
                    task->state == TASK_RESTORING) {

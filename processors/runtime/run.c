@@ -7,6 +7,7 @@
 #include "processors/runtime/fold.h"
 #include "processors/runtime/kafka.h"
 #include "processors/runtime/log.h"
+#include "processors/runtime/statedir.h"
 #include "processors/runtime/worker.h"
 
 #include <curl/curl.h>
@@ -14,8 +15,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define WORKERS_MAX 64
@@ -23,6 +22,7 @@
 struct process {
     struct config config;
     struct run run;
+    struct statedir state;
     struct worker *workers[WORKERS_MAX];
     pthread_t threads[WORKERS_MAX];
     pthread_t fold, catalogue;
@@ -37,68 +37,6 @@ void run_fail(struct run *run, const char *who, const struct error *error)
     log_line(LOG_LEVEL_ERROR, who, "%s", error->message);
     atomic_store(&run->failed, true);
     atomic_store(&run->stop, true);
-}
-
-/* ---- local state ---- */
-
-static enum verdict make_folder(const char *path, struct error *error)
-{
-    char part[CONFIG_TEXT_MAX];
-    snprintf(part, sizeof part, "%s", path);
-    for (char *at = part + 1; *at; at++) {
-        if (*at != '/')
-            continue;
-        *at = '\0';
-        mkdir(part, 0777);
-        *at = '/';
-    }
-    if (mkdir(part, 0777) != 0 && errno != EEXIST)
-        return error_set(error, VERDICT_FATAL, "state.dir %s can't be made: %s", path,
-                         strerror(errno));
-    return VERDICT_OK;
-}
-
-/* The static member's name: configured, or drawn once and kept beside the state. */
-static enum verdict name_instance(struct process *process, struct error *error)
-{
-    char path[2 * CONFIG_TEXT_MAX];
-    struct run *run = &process->run;
-    if (process->config.instance_id[0]) {
-        snprintf(run->instance, sizeof run->instance, "%s", process->config.instance_id);
-        return VERDICT_OK;
-    }
-    snprintf(path, sizeof path, "%s/instance.id", process->config.state_dir);
-    FILE *file = fopen(path, "r");
-    if (file && fgets(run->instance, 64, file)) {
-        fclose(file);
-        run->instance[strcspn(run->instance, "\n")] = '\0';
-        return VERDICT_OK;
-    }
-    if (file)
-        fclose(file);
-    uint64_t drawn;
-    if (getrandom(&drawn, sizeof drawn, 0) != sizeof drawn)
-        return error_set(error, VERDICT_FATAL, "no random number can be had");
-    snprintf(run->instance, sizeof run->instance, "%016llx", (unsigned long long)drawn);
-    file = fopen(path, "w");
-    if (file == NULL || fprintf(file, "%s\n", run->instance) < 0 || fclose(file) != 0)
-        return error_set(error, VERDICT_FATAL, "%s can't be written: %s", path, strerror(errno));
-    return VERDICT_OK;
-}
-
-static enum verdict open_state(struct process *process, struct error *error)
-{
-    char path[2 * CONFIG_TEXT_MAX];
-    enum verdict verdict = make_folder(process->config.state_dir, error);
-    if (verdict == VERDICT_OK)
-        verdict = name_instance(process, error);
-    snprintf(path, sizeof path, "%s/visitors", process->config.state_dir);
-    if (verdict == VERDICT_OK)
-        verdict = store_rocksdb_open(path, false, &process->run.store, error);
-    snprintf(path, sizeof path, "%s/model", process->config.state_dir);
-    if (verdict == VERDICT_OK)
-        verdict = store_rocksdb_open(path, false, &process->run.model_store, error);
-    return verdict;
 }
 
 /* ---- metrics ---- */
@@ -198,12 +136,15 @@ static enum verdict start(struct process *process, bool create, struct error *er
     run->config = &process->config;
     enum verdict verdict = topology_build(&process->config, &run->topology, error);
     if (verdict == VERDICT_OK)
-        verdict = open_state(process, error);
+        verdict = statedir_open(&process->config, &process->state, error);
     if (verdict == VERDICT_OK)
         verdict = kafka_ensure_topics(&process->config, &run->topology, create, &run->partitions,
                                       error);
     if (verdict != VERDICT_OK)
         return verdict;
+    snprintf(run->instance, sizeof run->instance, "%s", process->state.instance);
+    run->store = process->state.visitors;
+    run->model_store = process->state.model;
     run->model = model_new(&process->config.settings.model);
     run->catalogue = catalogue_new(&process->config.settings.catalogue);
     process->metrics = client_producer_new(&process->config, error);
@@ -254,10 +195,23 @@ static void finish(struct process *process)
         worker_free(process->workers[i]);
     model_free(process->run.model);
     catalogue_free(process->run.catalogue);
-    if (process->run.store)
-        process->run.store->free(process->run.store);
-    if (process->run.model_store)
-        process->run.model_store->free(process->run.model_store);
+    statedir_close(&process->state);
+    *process = (struct process){.config = process->config,
+                                .metrics_file = process->metrics_file,
+                                .state.lock = -1};
+}
+
+static int run_once(struct process *process, bool create)
+{
+    struct error error = {0};
+    process->started_us = clock_monotonic_us();
+    if (start(process, create, &error) == VERDICT_OK)
+        wait_for_end(process);
+    else
+        run_fail(&process->run, "run", &error);
+    int code = atomic_load(&process->run.failed) ? EXIT_FAILED : EXIT_DONE;
+    finish(process);
+    return code;
 }
 
 static int run_command(const struct command *command, int argc, char **argv)
@@ -269,9 +223,9 @@ static int run_command(const struct command *command, int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
     struct process *process = memory_zero(1, sizeof *process);
-    struct error error = {0};
     bool create = true;
     int code = -1;
+    process->state.lock = -1;
     config_init(&process->config);
     for (int option; code < 0 && (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (option == 'n')
@@ -286,13 +240,11 @@ static int run_command(const struct command *command, int argc, char **argv)
     if (code < 0 && (code = command_config(&process->config)) == EXIT_DONE) {
         command_catch_signals();
         curl_global_init(CURL_GLOBAL_DEFAULT);
-        process->started_us = clock_monotonic_us();
-        if (start(process, create, &error) == VERDICT_OK)
-            wait_for_end(process);
-        else
-            run_fail(&process->run, "run", &error);
-        code = atomic_load(&process->run.failed) ? EXIT_FAILED : EXIT_DONE;
-        finish(process);
+        code = run_once(process, create);
+        if (code == EXIT_FAILED && statedir_condemned(&process->config)) {
+            log_line(LOG_LEVEL_WARN, "run", "starting anew, to rebuild what is damaged");
+            code = run_once(process, create);
+        }
         curl_global_cleanup();
     }
     free(process);
