@@ -339,10 +339,43 @@ static struct task *add_task(struct worker *worker, int32_t partition)
     return task;
 }
 
+/* Every partition comes with its counterparts in the other inputs; a partition too many, or one
+ * alone, would tear visitors apart. FATAL: partitions were added to an input. RETRY: the member that
+ * shares out does not know all inputs yet. */
+static enum verdict check_assignment(struct worker *worker,
+                                     const rd_kafka_topic_partition_list_t *partitions)
+{
+    const struct run *run = worker->run;
+    bool whole = true;
+    for (int i = 0; i < partitions->cnt && whole; i++) {
+        int32_t partition = partitions->elems[i].partition;
+        int count = 0;
+        for (int k = 0; k < partitions->cnt; k++)
+            count += partitions->elems[k].partition == partition;
+        whole = partition < run->partitions && count == INPUT_TOPICS;
+    }
+    if (whole)
+        return VERDICT_OK;
+    for (int i = 0; i < INPUT_TOPICS; i++) {
+        int32_t count;
+        enum verdict verdict =
+            kafka_partitions(worker->consumer, run->topology.topics[i], &count, &worker->error);
+        if (verdict != VERDICT_OK)
+            return verdict;
+        if (count != 0 && count != run->partitions)
+            return error_set(&worker->error, VERDICT_FATAL,
+                             "%s now has %d partitions where %d were: a visitor's events must stay "
+                             "in the same partition of every input, so partitions can't be added in "
+                             "place; see 'Adding partitions' in the README",
+                             run->topology.topics[i], (int)count, (int)run->partitions);
+    }
+    return error_set(&worker->error, VERDICT_RETRY, "not all inputs were shared out");
+}
+
 static void take_assignment(struct worker *worker, rd_kafka_topic_partition_list_t *partitions)
 {
-    enum verdict verdict = VERDICT_OK;
-    if (partitions->cnt > 0)
+    enum verdict verdict = check_assignment(worker, partitions);
+    if (verdict == VERDICT_OK && partitions->cnt > 0)
         verdict = committed_offsets(worker, partitions);
     for (int i = 0; i < partitions->cnt && verdict == VERDICT_OK; i++)
         verdict = start_offset(worker, &partitions->elems[i]);
@@ -539,13 +572,18 @@ static enum verdict run_restore(struct worker *worker)
 static enum verdict open_consumer(struct worker *worker)
 {
     struct run *run = worker->run;
-    char id[2 * CONFIG_TEXT_MAX], timeout[24];
+    char id[2 * CONFIG_TEXT_MAX], timeout[24], heartbeat[24];
+    int64_t timeout_ms = run->config->session_timeout_ms;
     snprintf(id, sizeof id, "%s-%d", run->instance, worker->index);
-    snprintf(timeout, sizeof timeout, "%lld", (long long)run->config->session_timeout_ms);
+    snprintf(timeout, sizeof timeout, "%lld", (long long)timeout_ms);
+    /* librdkafka's own 3 s would be too seldom for a short time-out */
+    snprintf(heartbeat, sizeof heartbeat, "%lld",
+             (long long)(timeout_ms > 9000 ? 3000 : timeout_ms / 3));
     const struct kafka_extra extra[] = {
         {"group.id", run->config->application_id},
         {"group.instance.id", id},
         {"session.timeout.ms", timeout},
+        {"heartbeat.interval.ms", heartbeat},
         {NULL, NULL},
     };
     rd_kafka_conf_t *conf = kafka_conf(run->config, KAFKA_MEMBER, extra, &worker->error);

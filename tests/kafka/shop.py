@@ -44,17 +44,30 @@ def weft(*arguments, check=True):
 
 
 class Kafka:
-    """Apache Kafka by tools/kafka, with a data folder and port of its own."""
+    """Apache Kafka by tools/kafka, with a data folder and ports of its own. With `proxy`, the first
+    port of a proxy, `proxied` is the address for those who are to go through it."""
 
-    def __init__(self, port=int(os.environ.get("WEFT_KAFKA_PORT", "19092"))):
+    def __init__(self, port=int(os.environ.get("WEFT_KAFKA_PORT", "19092")), brokers=1, proxy=None,
+                 settings=()):
         self.home = tempfile.mkdtemp(prefix="weft-kafka-")
         self.environment = {"WEFT_KAFKA_HEAP": "512m", **os.environ, "WEFT_KAFKA_HOME": self.home}
         jars = os.path.join(os.environ.get("WEFT_KAFKA_HOME", os.path.join(ROOT, "build", "kafka")),
                             "libs")
         if os.path.exists(os.path.join(jars, ".complete")):
             os.symlink(jars, os.path.join(self.home, "libs"))
-        self.address = f"127.0.0.1:{port}"
-        self.run("start", "--port", str(port))
+        self.brokers = brokers
+        self.address = ",".join(f"127.0.0.1:{port + n}" for n in range(brokers))
+        arguments = ["--port", str(port), "--brokers", str(brokers)]
+        if proxy:
+            self.proxied = ",".join(f"127.0.0.1:{proxy + n}" for n in range(brokers))
+            arguments += ["--proxy", str(proxy)]
+        for assignment in settings:
+            arguments += ["--set", assignment]
+        self.run("start", *arguments)
+
+    def broker(self, number, what):
+        """start, stop or kill one of them, 1 being the first."""
+        self.run("broker", str(number), what)
 
     def run(self, *arguments):
         subprocess.run([os.path.join(ROOT, "tools", "kafka"), *arguments], env=self.environment,
@@ -109,14 +122,14 @@ class Shop:
     def metrics_path(self, index):
         return os.path.join(self.folder, f"metrics-{index}.json")
 
-    def start(self, index=0, *more):
+    def start(self, index=0, *more, environment=None):
         if os.path.exists(self.metrics_path(index)):
             os.unlink(self.metrics_path(index))
         log = open(os.path.join(self.folder, f"log-{index}.txt"), "a")
         self.processes[index] = subprocess.Popen(
             [WEFT, "run", *self.common(), "--set", f"state.dir={self.state(index)}", "--set",
              "metrics.interval.ms=200", "--metrics-file", self.metrics_path(index), *more],
-            stderr=log)
+            stderr=log, env={**os.environ, **(environment or {})})
         log.close()
 
     def metrics(self, index=0):

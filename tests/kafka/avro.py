@@ -1,0 +1,133 @@
+"""Reads Avro's binary encoding by a schema as it stands in schemas/: enough for what weft writes."""
+
+import json
+import os
+import struct
+
+
+class Decoder:
+    """One record after another. `decode(bytes)` gives (value, bytes read)."""
+
+    def __init__(self, schema):
+        self.names = {}
+        self.read = self.compile(schema, None)
+
+    def compile(self, schema, space):
+        if isinstance(schema, list):
+            return self.union([self.compile(branch, space) for branch in schema])
+        if isinstance(schema, str):
+            known = {"null": lambda data, at: (None, at), "boolean": read_boolean,
+                     "int": read_long, "long": read_long, "float": read_float,
+                     "double": read_double, "string": read_string, "bytes": read_bytes}
+            if schema in known:
+                return known[schema]
+            return lambda data, at: self.names[schema.rsplit(".", 1)[-1]](data, at)
+        kind = schema["type"]
+        if kind == "array":
+            return self.array(self.compile(schema["items"], space))
+        if kind == "map":
+            item = self.compile(schema["values"], space)
+
+            def entry(data, at):
+                key, at = read_string(data, at)
+                value, at = item(data, at)
+                return (key, value), at
+
+            entries = self.array(entry)
+            return lambda data, at: (lambda rows: (dict(rows[0]), rows[1]))(entries(data, at))
+        if kind == "enum":
+            symbols = schema["symbols"]
+
+            def read_enum(data, at):
+                index, at = read_long(data, at)
+                return symbols[index], at
+
+            self.names[schema["name"]] = read_enum
+            return read_enum
+        if kind == "record":
+            fields = []
+
+            def read_record(data, at):
+                record = {}
+                for name, read in fields:
+                    record[name], at = read(data, at)
+                return record, at
+
+            self.names[schema["name"]] = read_record
+            fields.extend((field["name"], self.compile(field["type"], space))
+                          for field in schema["fields"])
+            return read_record
+        return self.compile(kind, space)
+
+    @staticmethod
+    def union(branches):
+        def read(data, at):
+            index, at = read_long(data, at)
+            return branches[index](data, at)
+
+        return read
+
+    @staticmethod
+    def array(item):
+        def read(data, at):
+            values = []
+            while True:
+                count, at = read_long(data, at)
+                if count == 0:
+                    return values, at
+                if count < 0:
+                    count = -count
+                    _, at = read_long(data, at)
+                for _ in range(count):
+                    value, at = item(data, at)
+                    values.append(value)
+
+        return read
+
+
+def read_long(data, at):
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            return (value >> 1) ^ -(value & 1), at
+
+
+def read_boolean(data, at):
+    return data[at] != 0, at + 1
+
+
+def read_float(data, at):
+    return struct.unpack_from("<f", data, at)[0], at + 4
+
+
+def read_double(data, at):
+    return struct.unpack_from("<d", data, at)[0], at + 8
+
+
+def read_bytes(data, at):
+    size, at = read_long(data, at)
+    if size < 0 or at + size > len(data):
+        raise ValueError("a text is longer than its record")
+    return data[at:at + size], at + size
+
+
+def read_string(data, at):
+    text, at = read_bytes(data, at)
+    return text.decode(), at
+
+
+def single_object(root, name):
+    """A function from bytes (C3 01, fingerprint, body, perhaps a checksum) to a record."""
+    with open(os.path.join(root, "schemas", f"{name}.avsc"), encoding="utf-8") as file:
+        decoder = Decoder(json.load(file))
+
+    def decode(data):
+        if data[:2] != b"\xc3\x01":
+            raise ValueError(f"no single-object encoding: {data[:16]!r}")
+        return decoder.read(data, 10)[0]
+
+    return decode

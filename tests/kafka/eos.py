@@ -1,0 +1,766 @@
+#!/usr/bin/env python3
+"""Tries to make weft lose an event or count one twice, and lets a verifier judge.
+
+    eos.py [--kills N] [--points N] [--zombies N] [--broker-kills N] [--cuts N] [OPTION]...
+
+Rounds of seeded traffic through 1 to 4 processes of weft, in which things break; after each, the
+verifier (verifier.py) recomputes everything from the input topics alone. Needs kcat, Java, and a
+binary with fail points: $WEFT, or build-failpoints/weft.
+
+  --kills N         kill -9 at random, three in four while a transaction of that process is open
+  --points N        ends at each named point of processors/runtime/failpoint.h
+  --zombies N       SIGSTOP beyond the session time-out, then SIGCONT
+  --stops N         clean stops and starts
+  --wipes N         kill -9, and the local state is deleted
+  --torn N          kill -9, and the end of the local state's write-ahead log is cut off
+  --broker-kills N  kill -9 of a broker
+  --bounces N       a broker is stopped and started
+  --elections N     all leaders are moved back to the first replica
+  --coordinators N  a process stands still between sending offsets and committing while the broker
+                    that coordinates its transaction goes away
+  --cuts N          connections cut, held up, or delayed, some or all, by a proxy
+  --hangs N         a producer dies with a transaction open on inputs and outputs
+  --partitions N    partitions are added to an input: must be refused
+  --brokers N       1 (default) or 3, with min.insync.replicas=2
+  --alo N           so many rounds more with at_least_once: nothing lost; doubles are counted
+  --seed N          of everything that is drawn (default 1)
+  --rate N          events a second (default 150)
+  --port P          of the first broker (default 19300)
+  --state FOLDER    remembers what was done, so that the same command goes on after an interruption;
+                    keeps the logs of rounds with violations
+  --mutations       also damages what the verifier reads, and checks that it notices
+
+The last line is 'N passed, N failed': rounds and aims."""
+
+import argparse
+import collections
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import shop as shop_module
+from protocol import Client, Unanswered, COORDINATOR_TRANSACTION, patiently
+from shop import ROOT, Kafka, Shop
+from traffic import KINDS, Feeder, Traffic, producer
+import verifier
+
+POINTS = ("after_flush", "after_offsets", "after_commit", "mid_batch", "mid_restore",
+          "mid_snapshot")
+OF_PROCESSES = ("kill", "zombie", "stop", "wipe", "torn", *POINTS)
+OF_CLUSTER = ("broker_kill", "bounce", "election", "coordinator", "cut", "hang")
+FAULTS_A_ROUND, CLUSTER_FAULTS_A_ROUND = 24, 4
+SESSION_MS = 4000
+READY_S, SETTLE_S = 90, 180
+
+
+class Broken(Exception):
+    """A violation that needs no verifier."""
+
+
+def binary_has(point):
+    with open(shop_module.WEFT, "rb") as file:
+        return point.encode() + b"\0" in file.read()
+
+
+class Cluster:
+    """The brokers, the proxy before them, and the lock that keeps two of them from being away."""
+
+    def __init__(self, brokers, port):
+        self.kafka = Kafka(port, brokers, port + 40, (
+            "group.min.session.timeout.ms=1000",
+            "transaction.abort.timed.out.transaction.cleanup.interval.ms=1000",
+            "leader.imbalance.check.interval.seconds=5", "log.flush.scheduler.interval.ms=1000"))
+        self.address = self.kafka.address
+        self.lock = threading.Lock()
+        pairs = [f"{port + 40 + n}:{port + 20 + n}" for n in range(brokers)]
+        self.proxy = subprocess.Popen(
+            [sys.executable, os.path.join(os.path.dirname(__file__), "proxy.py"), *pairs],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.proxy.stdout.readline()
+
+    def command(self, text):
+        self.proxy.stdin.write(text + "\n")
+        self.proxy.stdin.flush()
+
+    def whole(self):
+        client = Client(self.address)
+
+        def check():
+            if len(client.metadata([]) or client.brokers) < self.kafka.brokers or \
+                    not client.in_sync():
+                raise Unanswered("replicas are behind")
+
+        patiently(check, 120)
+        client.close()
+
+    def away(self, number, how, seconds):
+        """One broker is away for some seconds, and everything in sync again after it."""
+        with self.lock:
+            self.whole()
+            self.kafka.broker(number, how)
+            time.sleep(seconds)
+            self.kafka.broker(number, "start")
+            self.whole()
+
+    def stop(self):
+        self.proxy.stdin.close()
+        self.proxy.wait()
+        for number in range(1, self.kafka.brokers + 1):
+            self.kafka.broker(number, "kill")
+        self.kafka.stop()
+
+
+class Instance(threading.Thread):
+    """One process of weft and what happens to it, one fault after the other."""
+
+    def __init__(self, round_, index, faults, seed):
+        super().__init__(daemon=True)
+        self.round = round_
+        self.shop = round_.shop
+        self.index = index
+        self.faults = collections.deque(faults)
+        self.random = random.Random(seed)
+        self.client = Client(round_.cluster.address)
+        self.broken = None
+
+    # -- the process --
+
+    def start_weft(self, fail_at=None):
+        self.shop.start(self.index, environment={"WEFT_FAIL_AT": fail_at or ""})
+
+    @property
+    def process(self):
+        return self.shop.processes[self.index]
+
+    def up(self):
+        process = self.shop.processes.get(self.index)
+        if process is not None and process.poll() is not None:
+            self.round.note_exit(self.index, process.returncode)
+            del self.shop.processes[self.index]
+            process = None
+        if process is None:
+            self.start_weft()
+
+    def ready(self, since=0.0):
+        deadline = time.time() + READY_S
+        while time.time() < deadline:
+            self.up()
+            row = self.shop.metrics(self.index)
+            if row and row["workers_ready"] >= 1 and row["time"] >= since * 1000:
+                return
+            time.sleep(0.05)
+        raise Broken(f"instance {self.index} was not ready after {READY_S} s")
+
+    def name(self):
+        if self.round.fixed_names:
+            return f"fixed{self.index}"
+        with open(os.path.join(self.shop.state(self.index), "instance.id")) as file:
+            return file.read().strip()
+
+    def transactions(self):
+        app, name = self.shop.name, self.name()
+        return [f"{app}-{name}-{w}-{which}" for w in range(self.round.threads) for which in "ab"]
+
+    def work_is_open(self):
+        """Whether events wait, and, with transactions, one of this process is open."""
+        try:
+            inputs = [f"{self.shop.name}.{kind}" for kind in KINDS]
+            committed = self.client.committed(self.shop.name, inputs)
+            if all(end <= committed.get(place, 0)
+                   for place, end in self.client.ends(inputs, False).items()):
+                return False
+            return not self.round.once or any(
+                self.client.transaction(name) == "Ongoing" for name in self.transactions())
+        except (Unanswered, OSError):
+            return False
+
+    def await_open(self):
+        deadline = time.time() + 8
+        while time.time() < deadline:
+            self.up()
+            if self.work_is_open():
+                return True
+            time.sleep(0.01)
+        return False
+
+    def end(self):
+        process = self.shop.processes.pop(self.index, None)
+        if process:
+            process.kill()
+            process.wait()
+
+    # -- what happens to it --
+
+    def kill(self):
+        aimed = self.random.random() < 0.75
+        self.up()
+        if aimed:
+            self.ready()
+            time.sleep(self.random.random() * (3 if self.round.long else 0.5))
+            self.await_open()
+            opened = self.work_is_open()
+        else:
+            time.sleep(self.random.random() * 2)
+            opened = None
+        self.end()
+        self.round.count_open(opened)
+        if self.random.random() < 0.2:  # long enough that others take over
+            time.sleep(SESSION_MS / 1000 + 1 + self.random.random() * 2)
+
+    def wipe(self):
+        self.kill()
+        shutil.rmtree(self.shop.state(self.index), ignore_errors=True)
+
+    def torn(self):
+        self.kill()
+        folder = os.path.join(self.shop.state(self.index), "visitors")
+        logs = sorted(name for name in os.listdir(folder) if name.endswith(".log")) \
+            if os.path.isdir(folder) else []
+        if logs:
+            path = os.path.join(folder, logs[-1])
+            size = os.path.getsize(path)
+            os.truncate(path, max(0, size - self.random.randrange(1, 5000)))
+
+    def zombie(self):
+        self.up()
+        self.ready()
+        self.await_open()
+        process = self.process
+        process.send_signal(signal.SIGSTOP)
+        long = self.random.random() < 0.4
+        time.sleep(SESSION_MS / 1000 + 2 + (self.round.transaction_ms / 1000 if long else 0))
+        try:
+            _, members = self.client.group(self.shop.name)
+            self.round.count("zombies out of the group",
+                             not any(m.startswith(self.name() + "-") for m in members))
+        except (Unanswered, OSError):
+            pass
+        since = time.time()
+        process.send_signal(signal.SIGCONT)
+        self.ready(since + 0.3)
+
+    def stop(self):
+        self.up()
+        self.ready()
+        time.sleep(self.random.random())
+        process = self.process
+        process.send_signal(signal.SIGINT)
+        try:
+            code = process.wait(60)
+        except subprocess.TimeoutExpired:
+            raise Broken(f"instance {self.index} did not stop within 60 s") from None
+        self.shop.processes.pop(self.index)
+        if code != 0:
+            self.round.note_exit(self.index, code)
+
+    def point(self, point):
+        self.end()
+        nth = self.random.randrange(1, 3 if self.round.long else 12)
+        if point == "mid_restore":
+            shutil.rmtree(os.path.join(self.shop.state(self.index), "visitors"),
+                          ignore_errors=True)
+            nth = self.random.randrange(1, 20)
+        if point == "mid_snapshot":
+            nth = 1
+        self.start_weft(f"{point}:{nth}")
+        try:
+            code = self.process.wait(40)
+        except subprocess.TimeoutExpired:
+            self.round.note(f"{point}:{nth} was not come to")
+            return False
+        self.shop.processes.pop(self.index)
+        if code != -signal.SIGKILL:
+            self.round.note_exit(self.index, code)
+            return False
+        return True
+
+    def coordinator(self):
+        self.end()
+        nth = self.random.randrange(1, 3 if self.round.long else 8)
+        self.start_weft(f"after_offsets:{nth}:stop")
+        process = self.process
+        deadline = time.time() + 40
+        while not stands_still(process.pid):
+            if process.poll() is not None or time.time() > deadline:
+                self.round.note(f"after_offsets:{nth}:stop was not come to")
+                return False
+            time.sleep(0.01)
+        try:
+            for name in self.transactions():
+                if self.client.transaction(name) == "Ongoing":
+                    break
+            node, _ = self.client.coordinator(name, COORDINATOR_TRANSACTION)
+            with self.round.cluster.lock:
+                self.round.cluster.kafka.broker(node, self.random.choice(("stop", "kill")))
+                if self.round.cluster.kafka.brokers == 1:
+                    self.round.cluster.kafka.broker(node, "start")
+                else:
+                    patiently(lambda: moved(self.client, name, node), 30)
+                process.send_signal(signal.SIGCONT)
+                time.sleep(1)
+                self.round.cluster.kafka.broker(node, "start")
+                self.round.cluster.whole()
+        finally:
+            process.send_signal(signal.SIGCONT)
+        return True
+
+    def run(self):
+        tries = collections.Counter()
+        try:
+            while self.faults:
+                fault = self.faults.popleft()
+                if fault in POINTS:
+                    struck = self.point(fault)
+                else:
+                    struck = getattr(self, fault)() is not False
+                if struck:
+                    self.round.struck[fault] += 1
+                elif tries[fault] < 3:
+                    tries[fault] += 1
+                    self.faults.append(fault)
+            self.up()
+        except Exception as error:  # the round ends with it
+            self.broken = f"instance {self.index}: {type(error).__name__}: {error}"
+
+
+def stands_still(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] == "T"
+    except OSError:
+        return False
+
+
+def moved(client, name, node):
+    if client.coordinator(name, COORDINATOR_TRANSACTION)[0] == node:
+        raise Unanswered("the coordinator has not moved yet")
+
+
+class Round:
+    def __init__(self, cluster, number, seed, faults, cluster_faults, once=True, rate=150):
+        self.cluster, self.number, self.once = cluster, number, once
+        self.random = random.Random(f"{seed}/{number}/{once}")
+        self.seed = self.random.randrange(1 << 30)
+        self.cluster_faults = cluster_faults
+        self.rate = rate
+        self.instances = (4, 3, 2, 4, 3, 1)[number % 6]
+        self.long = number % 2 == 1
+        self.threads = 2 if number % 5 == 2 else 1
+        self.fixed_names = number % 3 == 0
+        self.transaction_ms = 10000 if self.long else 5000
+        self.ending = ("stop", "alive", "kill")[number % 3]
+        self.through_proxy = "cut" in cluster_faults
+        self.struck = collections.Counter()
+        self.counts = collections.Counter()
+        self.exits, self.notes, self.violations = [], [], []
+        self.lock = threading.Lock()
+        self.doubled = 0
+        commit = 5000 if self.long else 100
+        settings = ["cooccurrence.row.entries.max=100000", "visitor.activities.max=1000",
+                    f"session.timeout.ms={SESSION_MS}", f"commit.interval.ms={commit}",
+                    f"commit.min.ms={commit if self.long else 3}", "model.save.ms=300",
+                    f"threads={self.threads}", "kafka.topic.metadata.refresh.interval.ms=2000",
+                    f"kafka.producer.transaction.timeout.ms={self.transaction_ms}",
+                    "processing.guarantee=" + ("exactly_once" if once else "at_least_once")]
+        self.shop = Shop(f"eos{number}" if once else f"alo{number}",
+                         cluster.kafka.proxied if self.through_proxy else cluster.address,
+                         4, settings)
+        if self.fixed_names:
+            start = self.shop.start
+            self.shop.start = lambda index=0, *more, environment=None: start(
+                index, "--set", f"instance.id=fixed{index}", *more, environment=environment)
+        dealt = [faults[i::self.instances] for i in range(self.instances)]
+        for fault in [f for f in cluster_faults if f == "coordinator"]:
+            dealt[self.random.randrange(self.instances)].append(fault)
+        for faults_ in dealt:
+            self.random.shuffle(faults_)
+        self.threads_of = [Instance(self, i, dealt[i], self.random.randrange(1 << 30))
+                           for i in range(self.instances)]
+
+    # -- what the threads report --
+
+    def note(self, text):
+        with self.lock:
+            self.notes.append(text)
+
+    def note_exit(self, index, code):
+        with self.lock:
+            self.exits.append((index, code, self.troubles(index)[-400:]))
+
+    def troubles(self, index):
+        """The newest warnings and errors of an instance's log."""
+        with open(os.path.join(self.shop.folder, f"log-{index}.txt"), errors="replace") as log:
+            return "\n".join([line.rstrip() for line in log
+                              if " WARN " in line or " ERROR " in line][-3:])
+
+    def count(self, name, good):
+        with self.lock:
+            self.counts[name] += bool(good)
+            self.counts[name + ", of"] += 1
+
+    def count_open(self, opened):
+        if opened is None:
+            self.counts["kills at random"] += 1
+        else:
+            self.count("kills with a transaction open", opened)
+
+    # -- what happens to the brokers --
+
+    def broker_kill(self):
+        self.cluster.away(self.random.randrange(self.cluster.kafka.brokers) + 1, "kill",
+                          self.random.random() * 3)
+
+    def bounce(self):
+        self.cluster.away(self.random.randrange(self.cluster.kafka.brokers) + 1, "stop",
+                          self.random.random() * 2)
+
+    def election(self):
+        with self.cluster.lock:
+            client = Client(self.cluster.address)
+            patiently(client.elect_leaders)
+            client.close()
+        time.sleep(1)
+
+    def cut(self):
+        what = self.random.choice(("cut", "cut", "stall", "delay"))
+        seconds = self.random.choice((0.3, 1.5, SESSION_MS / 1000 + 2))
+        first = self.random.choice((50, 300, 900)) if what == "delay" else self.random.choice(
+            (0.3, 0.6, 1))
+        self.cluster.command(f"{what} {first} {seconds}")
+        time.sleep(seconds + 2)
+
+    def hang(self):
+        """A producer that dies in its transaction; what it wrote must count nowhere."""
+        name = self.shop.name
+        dead = Traffic(f"{self.seed}-hang-{self.struck['hang']}")
+        targets = [f"{name}.view", f"{name}-visitor-changelog", f"{name}-interactions"]
+        producers = []
+        for topic in targets:
+            process = producer(self.cluster.address, topic, "-X",
+                               f"transactional.id={topic}-dead-{self.struck['hang']}", "-X",
+                               "transaction.timeout.ms=4000")
+            for _ in range(40):
+                _, key, value = dead.event()
+                value = value.replace('"event_id": "e', '"event_id": "dead')
+                process.stdin.write(f"{key}\t{value}\n".encode())
+            process.stdin.flush()
+            producers.append(process)
+        time.sleep(2)
+        for process in producers:
+            process.kill()
+            process.wait()
+        time.sleep(6)
+
+    def run_cluster_faults(self):
+        for fault in self.cluster_faults:
+            if fault == "coordinator":
+                continue
+            time.sleep(self.random.random())
+            getattr(self, fault)()
+            self.struck[fault] += 1
+
+    # -- the round --
+
+    def run(self):
+        started = time.time()
+        self.feeder = None
+        try:
+            for i in range(self.instances):
+                self.shop.start(i)
+            for instance in self.threads_of:
+                instance.ready()
+            self.feeder = Feeder(Traffic(self.seed), self.cluster.address, self.shop.name,
+                                 self.rate)
+            self.feeder.start()
+            for instance in self.threads_of:
+                instance.start()
+            self.run_cluster_faults()
+            for instance in self.threads_of:
+                instance.join()
+                if instance.broken:
+                    self.violations.append(instance.broken)
+            time.sleep(2)
+            self.feeder.finish()
+            self.settle()
+            self.judge()
+        except Exception as error:
+            self.violations.append(f"{type(error).__name__}: {error}")
+        except BaseException:
+            self.kill_all()
+            raise
+        finally:
+            if self.feeder:
+                self.feeder.kill()
+        self.seconds = time.time() - started
+
+    def settle(self):
+        client = Client(self.cluster.address)
+        deadline = time.time() + SETTLE_S
+        left = "not asked"
+        while time.time() < deadline:
+            for instance in self.threads_of:
+                instance.up()
+            left = verifier.settled(client, self.shop.name)
+            if left is None:
+                end = client.ends([f"{self.shop.name}-interactions"], False)
+                rows = [self.shop.metrics(i) for i in range(self.instances)]
+                behind = [i for i, row in enumerate(rows)
+                          if not row or row["folded_offset"] < max(end.values())]
+                if not behind:
+                    break
+                left = f"models behind: {behind}"
+            time.sleep(0.2)
+        else:
+            raise Broken(f"not settled after {SETTLE_S} s: {left}")
+        _, members = patiently(lambda: client.group(self.shop.name))
+        client.close()
+        self.owners = {}
+        for instance in self.threads_of:
+            self.owners[instance.index] = [
+                partition for name, topics in members.items()
+                if name.startswith(instance.name() + "-")
+                for partition in topics.get(f"{self.shop.name}.view", [])]
+        if sorted(sum(self.owners.values(), [])) != [0, 1, 2, 3]:
+            self.violations.append(f"partitions have not one owner each: {self.owners}")
+        time.sleep(1)
+
+    def judge(self, mutations=False):
+        if self.ending == "stop":
+            self.shop.stop()
+        elif self.ending == "kill":
+            self.shop.stop(how=signal.SIGKILL)
+        states = {i: self.shop.state(i) for i in range(self.instances)}
+        self.found = verifier.read(self.shop, self.cluster.address, self.owners, states)
+        wrong, self.doubled = verifier.judge(self.found, self.once)
+        self.violations += wrong
+
+    def partitions_added(self):
+        """Refused by those that run and by those that start, with what to do."""
+        client = Client(self.cluster.address)
+        for i in range(self.instances):
+            if i not in self.shop.processes:
+                self.shop.start(i)
+        for instance in self.threads_of:
+            instance.ready()
+        patiently(lambda: client.add_partitions(f"{self.shop.name}.view", 8))
+        client.close()
+        deadline = time.time() + 60
+        for i in range(self.instances):
+            process = self.shop.processes.pop(i)
+            try:
+                code = process.wait(max(1, deadline - time.time()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                code = "none: it runs on"
+            if code != 1 or "Adding partitions" not in self.troubles(i):
+                self.violations.append(f"partitions were added and instance {i} ended with {code}: "
+                                       f"{self.troubles(i)[-500:]}")
+        self.shop.start(0)
+        try:
+            code = self.shop.processes.pop(0).wait(60)
+        except subprocess.TimeoutExpired:
+            code = "none"
+        if code != 1 or "partitions" not in self.troubles(0):
+            self.violations.append(f"started on unequal partitions: {code}")
+        self.struck["partitions"] += 1
+
+    def describe(self):
+        return (f"{self.instances} processes of {self.threads} threads, commit "
+                f"{'5 s' if self.long else '100 ms'}, names "
+                f"{'fixed' if self.fixed_names else 'drawn'}, "
+                f"{'through the proxy, ' if self.through_proxy else ''}judged "
+                f"{ {'stop': 'stopped', 'alive': 'running', 'kill': 'after kill -9'}[self.ending]}")
+
+    def kill_all(self):
+        for instance in self.threads_of:
+            instance.faults.clear()
+        if self.shop.processes:
+            self.shop.stop(how=signal.SIGKILL)
+
+    def remove(self, keep=None):
+        self.kill_all()
+        if keep:
+            shutil.copytree(self.shop.folder, keep, dirs_exist_ok=True)
+        self.shop.remove()
+        try:
+            client = Client(self.cluster.address)
+            client.delete_topics([f"{self.shop.name}.{kind}" for kind in KINDS] +
+                                 verifier.outputs(self.shop.name) +
+                                 [f"{self.shop.name}-metrics", f"{self.shop.name}.product"])
+            client.close()
+        except (Unanswered, OSError):
+            pass
+
+
+# ---- the run ----
+
+class State:
+    """What was done so far, in a file."""
+
+    def __init__(self, folder, wanted, arguments):
+        self.folder = folder
+        self.path = os.path.join(folder, "state.json")
+        self.data = {"arguments": arguments, "struck": {}, "rounds": 0, "alo_rounds": 0,
+                     "seconds": 0.0, "events": 0, "doubled": 0, "violations": [], "counts": {},
+                     "exits": 0, "missed": []}
+        os.makedirs(folder, exist_ok=True)
+        if os.path.exists(self.path):
+            with open(self.path) as file:
+                self.data = json.load(file)
+            if self.data["arguments"] != arguments:
+                sys.exit(f"eos.py: {self.path} is of another command: {self.data['arguments']}")
+            print(f"going on after {self.data['rounds']} rounds", flush=True)
+        self.wanted = wanted
+
+    def left(self, kinds):
+        return {kind: max(0, self.wanted.get(kind, 0) - self.data["struck"].get(kind, 0))
+                for kind in kinds}
+
+    def add(self, round_):
+        data = self.data
+        for kind, count in round_.struck.items() if round_.once else ():
+            data["struck"][kind] = data["struck"].get(kind, 0) + count
+        for name, count in round_.counts.items():
+            data["counts"][name] = data["counts"].get(name, 0) + count
+        data["rounds" if round_.once else "alo_rounds"] += 1
+        data["seconds"] += round_.seconds
+        data["events"] += len(round_.found.inputs) if hasattr(round_, "found") else 0
+        data["doubled"] += round_.doubled
+        data["exits"] += len(round_.exits)
+        data["missed"] += round_.notes
+        data["violations"] += [f"round {round_.number}: {text}" for text in round_.violations]
+        with open(self.path + ".part", "w") as file:
+            json.dump(data, file, indent=1)
+        os.replace(self.path + ".part", self.path)
+
+
+def draw(left, most, rounds_left, rng):
+    """So many of each kind that all rounds have about the same."""
+    chosen = []
+    for kind, count in left.items():
+        share = count / rounds_left
+        chosen += [kind] * (int(share) + (rng.random() < share - int(share)))
+    rng.shuffle(chosen)
+    return chosen[:most]
+
+
+def one_round(cluster, state, options, number, once):
+    rng = random.Random(f"{options.seed}/plan/{number}/{once}")
+    of_processes, of_cluster = state.left(OF_PROCESSES), state.left(OF_CLUSTER)
+    if once:
+        rounds = max(1, -(-sum(of_processes.values()) // FAULTS_A_ROUND),
+                     -(-sum(of_cluster.values()) // CLUSTER_FAULTS_A_ROUND))
+    else:  # the same mixture, without counting
+        of_processes = {kind: 2 for kind in OF_PROCESSES if state.wanted.get(kind)}
+        of_cluster, rounds = {kind: 1 for kind in OF_CLUSTER if state.wanted.get(kind)}, 1
+        of_cluster.pop("coordinator", None)
+        for kind in ("after_offsets", "after_commit"):
+            of_processes.pop(kind, None)
+    faults = draw(of_processes, 2 * FAULTS_A_ROUND, rounds, rng)
+    cluster_faults = draw(of_cluster, 2 * CLUSTER_FAULTS_A_ROUND, rounds, rng)
+    round_ = Round(cluster, number, options.seed, faults, cluster_faults, once, options.rate)
+    round_.run()
+    if once and state.left(["partitions"])["partitions"] and not round_.violations:
+        try:
+            round_.partitions_added()
+        except Exception as error:
+            round_.violations.append(f"{type(error).__name__}: {error}")
+    return round_
+
+
+def report(round_):
+    struck = ", ".join(f"{count} {kind}" for kind, count in sorted(round_.struck.items()))
+    print(f"{'FAIL' if round_.violations else 'ok  '}  round {round_.number}"
+          f"{'' if round_.once else ' (at least once)'}: "
+          f"{len(round_.found.inputs) if hasattr(round_, 'found') else 0} events, {struck}; "
+          f"{round_.describe()}; {round_.seconds:.0f} s", flush=True)
+    for text in round_.violations:
+        print(f"      {text[:1500]}", flush=True)
+    for index, code, end in round_.exits:
+        print(f"      instance {index} ended by itself with {code}: {end[-300:]}", flush=True)
+    for text in round_.notes:
+        print(f"      {text}", flush=True)
+
+
+def finish(state, options):
+    data, failed = state.data, 0
+    print(f"seed {options.seed}, {data['seconds']:.0f} s, {data['rounds']} rounds, "
+          f"{data['alo_rounds']} of them more with at_least_once, {data['events']} events, "
+          f"{options.brokers} brokers")
+    for kind, wanted in state.wanted.items():
+        struck = data["struck"].get(kind, 0)
+        print(f"{'ok   ' if struck >= wanted else 'FAIL '} {kind}: {struck} of {wanted}")
+        failed += struck < wanted
+    for name, count in sorted(data["counts"].items()):
+        if not name.endswith(", of"):
+            of = data["counts"].get(name + ", of")
+            print(f"      {name}: {count}" + (f" of {of}" if of else ""))
+    print(f"      processes that ended by themselves and were started again: {data['exits']}")
+    if data["alo_rounds"]:
+        print(f"      at_least_once: {data['doubled']} activities counted more than once, "
+              "none lost" if not data["violations"] else "")
+    print(f"violations: {len(data['violations'])}")
+    for text in data["violations"]:
+        print(f"      {text[:300]}")
+    passed = data["rounds"] + data["alo_rounds"] + len(state.wanted) - failed
+    failed += len(data["violations"])
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__, add_help=True)
+    numbers = {"kills": 0, "points": 0, "zombies": 0, "stops": 0, "wipes": 0, "torn": 0,
+               "broker-kills": 0, "bounces": 0, "elections": 0, "coordinators": 0, "cuts": 0,
+               "hangs": 0, "partitions": 0, "brokers": 1, "alo": 0, "seed": 1, "rate": 150,
+               "port": 19300}
+    for name, fallback in numbers.items():
+        parser.add_argument(f"--{name}", type=int, default=fallback)
+    parser.add_argument("--state")
+    parser.add_argument("--mutations", action="store_true")
+    options = parser.parse_args()
+    if "WEFT" not in os.environ:
+        shop_module.WEFT = os.path.join(ROOT, "build-failpoints", "weft")
+        os.environ["WEFT"] = shop_module.WEFT
+    wanted = {"kill": options.kills, "zombie": options.zombies, "stop": options.stops,
+              "wipe": options.wipes, "torn": options.torn, "broker_kill": options.broker_kills,
+              "bounce": options.bounces, "election": options.elections,
+              "coordinator": options.coordinators, "cut": options.cuts, "hang": options.hangs,
+              "partitions": options.partitions}
+    for point in POINTS:
+        if options.points and not binary_has(point):
+            print(f"{shop_module.WEFT} has no point {point}", flush=True)
+        else:
+            wanted[point] = options.points
+    wanted = {kind: count for kind, count in wanted.items() if count}
+    folder = options.state or tempfile.mkdtemp(prefix="weft-eos-")
+    arguments = {name.replace("-", "_"): getattr(options, name.replace("-", "_"))
+                 for name in numbers}
+    state = State(folder, wanted, arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("eos.py: stopped"))
+    cluster = Cluster(options.brokers, options.port)
+    try:
+        while any(state.left(wanted).values()) or state.data["alo_rounds"] < options.alo:
+            once = any(state.left(wanted).values())
+            number = state.data["rounds" if once else "alo_rounds"]
+            round_ = one_round(cluster, state, options, number, once)
+            report(round_)
+            state.add(round_)
+            round_.remove(os.path.join(folder, f"round-{number}") if round_.violations else None)
+            if len(state.data["violations"]) > 20:
+                print("too many violations: ending", flush=True)
+                break
+    finally:
+        cluster.stop()
+    return finish(state, options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

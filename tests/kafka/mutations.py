@@ -1,0 +1,136 @@
+"""Deliberate faults in what the verifier reads: it must report each. A mutation changes a copy of
+what was found, as the fault in weft would have."""
+
+import copy
+
+
+def some_visitor(found):
+    """One with several activities, whose local row somebody owns."""
+    return max(found.changelog, key=lambda visitor: (
+        len(found.changelog[visitor][1]["activities"]), visitor))
+
+
+def forget_last(found, visitor, everywhere=True):
+    """The visitor's row as it was before the last activity."""
+    partition, record = found.changelog[visitor]
+    if everywhere:
+        record = dict(record, accepted=record["accepted"] - 1,
+                      activities=record["activities"][:-1])
+        found.changelog[visitor] = (partition, record)
+    for owned, rows in found.local.values():
+        if partition in owned and visitor in rows:
+            accepted, activities = rows[visitor]
+            rows[visitor] = (accepted - 1, activities[:-1])
+
+
+def event_lost(found):
+    found.interactions.pop(len(found.interactions) // 2)
+
+
+def event_doubled(found):
+    found.interactions.append(found.interactions[len(found.interactions) // 2])
+
+
+def stale_row(found):
+    forget_last(found, some_visitor(found))
+
+
+def list_missing(found):
+    del found.lists[some_visitor(found)]
+
+
+def list_old(found):
+    visitor = some_visitor(found)
+    found.lists[visitor] = dict(found.lists[visitor], source_event_time=found.lists[visitor][
+        "source_event_time"] - 1000)
+
+
+def aborted_counted(found):
+    record = dict(found.interactions[-1], event_id="of an aborted transaction")
+    found.interactions.append(record)
+
+
+def commit_without_batch(found):
+    """The offsets of a batch were committed, its rows are nowhere, and the state was then read back
+    from the changelog: a handful of visitors are one event behind, in both."""
+    for visitor in sorted(found.changelog)[:5]:
+        forget_last(found, visitor)
+
+
+def batch_not_restored(found):
+    """The same with the rows in the changelog, but not read back from it."""
+    for visitor in sorted(found.changelog)[:5]:
+        forget_last(found, visitor, everywhere=False)
+
+
+def one_model_differs(found):
+    instance = sorted(found.models)[-1]
+    cooccurrence, popularity = found.models[instance]
+    item = sorted(popularity)[0]
+    view, cart, purchase, recent, last = popularity[item]
+    popularity[item] = (view + 1, cart, purchase, recent, last)
+
+
+def pair_weight_differs(found):
+    instance = sorted(found.models)[-1]
+    rows = found.models[instance][0]
+    key = sorted(rows)[0]
+    total, entries = rows[key]
+    item = sorted(entries)[0]
+    weight, one, last = entries[item]
+    rows[key] = (total, {**entries, item: (weight * (1 + 2 ** -40), one, last)})
+
+
+def offset_behind(found):
+    place = max(found.committed)
+    found.committed[place] -= 1
+
+
+def transaction_hangs(found):
+    place = max(found.ends)
+    found.ends[place] = (found.ends[place][0], found.ends[place][0] - 3)
+
+
+def dead_letter_lost(found):
+    found.dead.pop()
+
+
+def dead_letter_doubled(found):
+    found.dead.append(found.dead[-1])
+
+
+def strayed(found):
+    visitor = some_visitor(found)
+    partition, record = found.changelog[visitor]
+    found.changelog[visitor] = (partition + 1, record)
+
+
+# The first six are what a commit's steps in the wrong order, or left out, would do.
+MUTATIONS = [
+    ("one event lost", event_lost),
+    ("one event doubled", event_doubled),
+    ("one stale row restored", stale_row),
+    ("one list missing", list_missing),
+    ("an aborted record counted", aborted_counted),
+    ("a commit without the batch, followed by a wipe", commit_without_batch),
+    ("a batch that was not read back", batch_not_restored),
+    ("one list older than its events", list_old),
+    ("one count of one model", one_model_differs),
+    ("the last bits of one pair's weight", pair_weight_differs),
+    ("one offset behind", offset_behind),
+    ("a transaction that hangs", transaction_hangs),
+    ("one dead letter lost", dead_letter_lost),
+    ("one dead letter doubled", dead_letter_doubled),
+    ("a visitor in another's partition", strayed),
+]
+
+
+def unnoticed(found, judge):
+    """The names of the mutations that `judge` does not report; none of them touches the inputs."""
+    missed = []
+    for name, mutate in MUTATIONS:
+        damaged = copy.deepcopy(found)
+        mutate(damaged)
+        if not judge(damaged)[0]:
+            missed.append(name)
+    return missed

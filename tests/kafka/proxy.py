@@ -1,0 +1,95 @@
+"""A TCP proxy that breaks connections on demand.
+
+    proxy.py LISTEN:TARGET...      ports on 127.0.0.1
+
+Reads commands from standard input, a line each:
+    cut SHARE SECONDS     closes that share of the connections, and refuses as many new ones for a time
+    stall SHARE SECONDS   that share of the connections stays open, but nothing passes for a time
+    delay MS SECONDS      everything is late by MS for a time
+Ends with its input."""
+
+import asyncio
+import random
+import sys
+import time
+
+
+class Proxy:
+    def __init__(self):
+        self.connections = set()
+        self.refuse = (0.0, 0.0)  # share, until
+        self.delay = (0.0, 0.0)   # seconds, until
+        self.cuts = 0
+
+    async def pump(self, connection, reader, writer):
+        try:
+            while data := await reader.read(65536):
+                pause, until = self.delay
+                if time.time() < until:
+                    await asyncio.sleep(pause)
+                while time.time() < connection.stalled_until:
+                    await asyncio.sleep(0.05)
+                writer.write(data)
+                await writer.drain()
+        except (OSError, asyncio.CancelledError):
+            pass
+        connection.close()
+
+    async def serve(self, target, reader, writer):
+        share, until = self.refuse
+        if time.time() < until and random.random() < share:
+            writer.transport.abort()
+            return
+        try:
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", target)
+        except OSError:
+            writer.transport.abort()
+            return
+        connection = Connection(writer, far_writer)
+        self.connections.add(connection)
+        await asyncio.gather(self.pump(connection, reader, far_writer),
+                             self.pump(connection, far_reader, writer))
+        self.connections.discard(connection)
+
+    def command(self, line):
+        what, first, seconds = line.split()
+        until = time.time() + float(seconds)
+        if what == "delay":
+            self.delay = (float(first) / 1000, until)
+            return
+        chosen = [c for c in self.connections if random.random() < float(first)]
+        for connection in chosen:
+            if what == "cut":
+                connection.close()
+            else:
+                connection.stalled_until = until
+        if what == "cut":
+            self.refuse = (float(first), until)
+
+
+class Connection:
+    def __init__(self, *writers):
+        self.writers = writers
+        self.stalled_until = 0.0
+
+    def close(self):
+        for writer in self.writers:
+            writer.transport.abort()
+
+
+async def main(pairs):
+    proxy = Proxy()
+    for pair in pairs:
+        listen, target = map(int, pair.split(":"))
+        await asyncio.start_server(lambda r, w, target=target: proxy.serve(target, r, w),
+                                   "127.0.0.1", listen)
+    commands = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
+    print("ready", flush=True)
+    while line := await commands.readline():
+        proxy.command(line.decode())
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1:]))

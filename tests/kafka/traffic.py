@@ -1,0 +1,151 @@
+"""Seeded traffic of a shop for the tests that break things: sessions of visitors who view, search,
+fill carts and buy, some events late, some sent twice, some damaged."""
+
+import json
+import random
+import subprocess
+import tempfile
+import threading
+import time
+
+KINDS = ("view", "search", "cart", "purchase")
+START_MS = 1_760_000_000_000
+
+
+class Traffic:
+    """An endless sequence of (topic kind, key, value). The same seed gives the same sequence. No
+    two events of a visitor have the same time, and no two lie within a double click."""
+
+    def __init__(self, seed, visitors=300, items=150):
+        self.random = random.Random(seed)
+        self.items = items
+        self.clocks = {}
+        self.used = {}
+        self.count = 0
+        self.recent = []
+        self.visitors = [self.name_visitor(i) for i in range(visitors)]
+
+    def name_visitor(self, i):
+        visitor = f"v{i}" if i % 50 else f"v\u00fc-{i}"
+        return visitor, (f"user-{i}" if self.random.random() < 0.2 else None)
+
+    def event_time(self, key):
+        used = self.used.setdefault(key, set())
+        clock = self.clocks.setdefault(key, START_MS + self.random.randrange(0, 3600_000))
+        if used and self.random.random() < 0.04:  # late
+            when = clock - 1000 * self.random.randrange(1, 2000)
+        else:
+            pause = self.random.choice((5, 20, 60, 200)) * 1000
+            if self.random.random() < 0.05:
+                pause = 3_600_000
+            when = clock + self.random.randrange(1000, pause + 1000)
+            self.clocks[key] = when
+        when -= when % 1000
+        while when in used:
+            when += 1000
+        used.add(when)
+        return when
+
+    def item(self):
+        return f"i{int(self.items * self.random.random() ** 2)}"
+
+    def event(self):
+        visitor, user = self.random.choice(self.visitors[:1 + int(
+            len(self.visitors) * self.random.random())])
+        key = user or visitor
+        kind = self.random.choices(KINDS, (70, 8, 14, 8))[0]
+        event = {"event_id": f"e{self.count}", "visitor_id": visitor,
+                 "event_time": self.event_time(key)}
+        if user:
+            event["user_id"] = user
+        if kind == "view":
+            event["item"] = {"item_id": self.item(), "price": self.random.randrange(100, 9999) / 100}
+        elif kind == "search":
+            event["search_term"] = f"term {self.random.randrange(40)}"
+        else:
+            ids = {self.item() for _ in range(self.random.choice((1, 1, 2, 3)))}
+            event["items"] = [{"item_id": item} for item in sorted(ids)]
+            if kind == "cart":
+                event["action"] = self.random.choices(("add", "remove", "update"), (8, 1, 1))[0]
+            else:
+                event["transaction_id"] = f"t{self.count}"
+                if self.random.random() < 0.1:
+                    event["status"] = "refunded"
+        return kind, key, json.dumps(event)
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        self.count += 1
+        chance = self.random.random()
+        if chance < 0.01 and self.recent:
+            return self.random.choice(self.recent)  # sent twice
+        if chance < 0.013:  # what is no event
+            return "view", f"bad{self.count}", '{"event_id":"broken%d", "visitor_id":' % self.count
+        row = self.event()
+        if chance < 0.015:  # the right event under a key that is not its visitor's
+            return row[0], "somebody else", row[2]
+        self.recent = [*self.recent[-20:], row]
+        return row
+
+
+def producer(address, topic, *more, stderr=subprocess.DEVNULL):
+    """kcat that takes 'key<TAB>value' lines."""
+    return subprocess.Popen(
+        ["kcat", "-P", "-b", address, "-t", topic, "-K", "\t", "-X",
+         "topic.partitioner=murmur2_random", "-X", "linger.ms=5", *more],
+        stdin=subprocess.PIPE, stderr=stderr)
+
+
+class Feeder(threading.Thread):
+    """Sends traffic at a rate to the topics NAME.view, ... until it is told to end."""
+
+    def __init__(self, traffic, address, name, rate):
+        super().__init__(daemon=True)
+        self.traffic = traffic
+        self.rate = rate
+        self.ended = threading.Event()
+        self.sent = 0
+        self.failure = None
+        self.said = tempfile.TemporaryFile()  # a pipe that nobody reads would block
+        self.producers = {kind: producer(address, f"{name}.{kind}", "-X",
+                                         "enable.idempotence=true", stderr=self.said)
+                          for kind in KINDS}
+
+    def run(self):
+        try:
+            started = time.time()
+            while not self.ended.is_set():
+                due = int((time.time() - started) * self.rate)
+                for _ in range(min(due - self.sent, 1000)):
+                    kind, key, value = next(self.traffic)
+                    self.producers[kind].stdin.write(f"{key}\t{value}\n".encode())
+                    self.sent += 1
+                for process in self.producers.values():
+                    process.stdin.flush()
+                time.sleep(0.02)
+        except OSError as error:
+            self.failure = f"feeding ended: {error}"
+
+    def finish(self):
+        """Waits until everything is with the brokers."""
+        self.ended.set()
+        self.join()
+        for process in self.producers.values():
+            process.stdin.close()
+            process.wait(timeout=300)
+            if process.returncode != 0:
+                self.failure = f"kcat ended with {process.returncode}"
+        self.said.seek(0)
+        text = self.said.read().decode(errors="replace")
+        if "Delivery failed" in text:
+            self.failure = text[-1000:]
+        if self.failure:
+            raise RuntimeError(f"traffic was not delivered: {self.failure}")
+
+    def kill(self):
+        self.ended.set()
+        for process in self.producers.values():
+            process.kill()
+            process.wait()

@@ -1,0 +1,351 @@
+"""Judges what weft left behind, from the input topics alone: `read` gathers what is there, `judge`
+recomputes what must be there and says what differs. No code of weft; its dumps of RocksDB are read,
+never its arithmetic. `judge` needs no broker, so its own test feeds it made-up findings."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+from avro import single_object
+from protocol import Client, Unanswered, patiently
+from shop import ROOT
+
+sys.path.insert(0, os.path.join(ROOT, "tests"))
+import recount  # noqa: E402
+
+INPUTS = ("view", "search", "cart", "purchase")
+ACTIVITIES_MAX = 1000
+recount.ACTIVITIES_MAX = ACTIVITIES_MAX
+ACTIVITY_KINDS = ("view", "search", "cart", "purchase", "cart_remove", "cart_update", "cart_clear",
+                  "refund")
+
+
+def outputs(name):
+    return [f"{name}-interactions", f"{name}-visitor-changelog", f"{name}.recommendations",
+            f"{name}-dead-letters", f"{name}-late"]
+
+
+class Found:
+    """What there is. Offsets are those of Kafka; visitors are keys as text."""
+
+    def __init__(self):
+        self.inputs = []        # (kind, partition, offset, key, value), every committed record
+        self.interactions = []  # records of the log, in its order
+        self.dead = []          # (kind, partition, offset) of each dead letter
+        self.late = []
+        self.changelog = {}     # visitor: (partition, record), the newest
+        self.lists = {}         # visitor: record, the newest
+        self.models = {}        # instance: (cooccurrence rows, popularity rows)
+        self.local = {}         # instance: (partitions that it owns, {visitor: row})
+        self.ends = {}          # (output topic, partition): (end, last stable offset)
+        self.input_ends = {}    # (kind, partition): end
+        self.committed = {}     # (kind, partition): the group's offset
+
+
+# ---- reading ----
+
+HEADER = re.compile(rb"__weft\.errors\.topic=(.*?),__weft\.errors\.partition=(\d+),"
+                    rb"__weft\.errors\.offset=(\d+),")
+
+
+def read_topic(address, topic, isolation="read_committed"):
+    """[(partition, offset, key, value or None, headers)]"""
+    out = subprocess.run(
+        ["kcat", "-C", "-q", "-e", "-b", address, "-t", topic, "-o", "beginning", "-X",
+         f"isolation.level={isolation}", "-X", "fetch.wait.max.ms=10", "-X",
+         "topic.auto.offset.reset=earliest", "-f", "%p %o %K %S %h\\n%k%s"],
+        capture_output=True, check=True, timeout=120).stdout
+    rows, at = [], 0
+    while at < len(out):
+        line_end = out.index(b"\n", at)
+        partition, offset, key_size, size, headers = out[at:line_end].split(b" ", 4)
+        at = line_end + 1
+        key = out[at:at + max(int(key_size), 0)]
+        at += len(key)
+        value = out[at:at + max(int(size), 0)] if int(size) >= 0 else None
+        at += len(value or b"")
+        rows.append((int(partition), int(offset), key, value, headers))
+    return rows
+
+
+def newest_by_key(rows, decode):
+    newest = {}
+    for partition, _, key, value, _ in sorted(rows, key=lambda row: row[:2]):
+        if value is None:
+            newest.pop(key.decode(), None)
+        else:
+            newest[key.decode()] = (partition, decode(value))
+    return newest
+
+
+def failed_places(rows, name):
+    """Which input each dead letter was."""
+    places = []
+    for *_, headers in rows:
+        match = HEADER.search(headers)
+        topic = match.group(1).decode()
+        places.append((topic[len(name) + 1:], int(match.group(2)), int(match.group(3))))
+    return places
+
+
+def read_offsets(found, address, name):
+    client = Client(address)
+    inputs = [f"{name}.{kind}" for kind in INPUTS]
+
+    def short(rows):
+        return {(topic[len(name) + 1:], partition): offset
+                for (topic, partition), offset in rows.items()}
+
+    found.input_ends = short(patiently(lambda: client.ends(inputs, False)))
+    found.committed = short(patiently(lambda: client.committed(name, inputs)))
+    high = patiently(lambda: client.ends(outputs(name), False))
+    stable = patiently(lambda: client.ends(outputs(name), True))
+    found.ends = {place: (high[place], stable[place]) for place in high}
+    client.close()
+
+
+def read(shop, address, owners, states, log_isolation="read_committed"):
+    """`owners`: {instance: partitions that it has}; `states`: {instance: state.dir}."""
+    name, found = shop.name, Found()
+    interaction, visitor = single_object(ROOT, "interaction"), single_object(ROOT, "visitor")
+    topics = [f"{name}.{kind}" for kind in INPUTS] + outputs(name)
+    with ThreadPoolExecutor(4) as pool:
+        rows = dict(zip(topics, pool.map(
+            lambda topic: read_topic(address, topic, log_isolation if topic.endswith(
+                "-interactions") else "read_committed"), topics)))
+        dumps = {}
+        for instance, folder in states.items():
+            for table in ("visitor", "cooccurrence", "popularity"):
+                dumps[instance, table] = pool.submit(dump, shop, table, folder)
+        dumps = {key: future.result() for key, future in dumps.items()}
+    for kind in INPUTS:
+        found.inputs += [(kind, p, o, key, value) for p, o, key, value, _ in
+                         rows[f"{name}.{kind}"]]
+    log = sorted(rows[f"{name}-interactions"], key=lambda row: row[1])
+    found.interactions = [interaction(value) for _, _, _, value, _ in log]
+    found.dead = failed_places(rows[f"{name}-dead-letters"], name)
+    found.late = failed_places(rows[f"{name}-late"], name)
+    found.changelog = newest_by_key(rows[f"{name}-visitor-changelog"], visitor)
+    found.lists = {key: record for key, (_, record) in newest_by_key(
+        rows[f"{name}.recommendations"], json.loads).items()}
+    for instance in states:
+        paths = [dumps[instance, table] for table in ("visitor", "cooccurrence", "popularity")]
+        found.local[instance] = (owners.get(instance, []), recount.dumped_visitors(paths[0]))
+        found.models[instance] = (recount.dumped_cooccurrence(paths[1]),
+                                  recount.dumped_popularity(paths[2]))
+        for path in paths:
+            os.unlink(path)
+    read_offsets(found, address, name)
+    return found
+
+
+def dump(shop, table, folder):
+    """Through a copy: the process may be writing on."""
+    handle, path = tempfile.mkstemp(prefix=f"dump-{table}-", dir=shop.folder)
+    with os.fdopen(handle, "w") as file:
+        subprocess.run([os.environ.get("WEFT", os.path.join(ROOT, "build", "weft")), "get", "table",
+                        table, *shop.common(), "--set", f"state.dir={folder}"], stdout=file,
+                       check=True, stderr=subprocess.PIPE)
+    return path
+
+
+# ---- recomputing ----
+
+def accept(found):
+    """(accepted events with their partition, in the order of their topics; places of dead letters).
+    What weft may refuse: no JSON, or a key that is not the visitor's."""
+    events, dead = [], []
+    for kind, partition, offset, key, value in found.inputs:
+        try:
+            event = json.loads(value)
+            if key.decode() != (event.get("user_id") or event["visitor_id"]):
+                raise ValueError
+        except (ValueError, KeyError, TypeError):
+            dead.append((kind, partition, offset))
+            continue
+        event["type"] = kind
+        events.append((partition, event))
+    return events, dead
+
+
+class Expected:
+    def __init__(self, found):
+        events, self.dead = accept(found)
+        self.partitions = {}
+        self.places = {}  # (event_id, position): visitor
+        self.latest = {}
+        for partition, event in events:
+            visitor = event.get("user_id") or event["visitor_id"]
+            self.partitions[visitor] = partition
+            self.latest[visitor] = max(self.latest.get(visitor, 0), event["event_time"])
+            for position in range(max(len(event.get("items", [])), 1)):
+                self.places[event["event_id"], position] = visitor
+        with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
+            for _, event in events:
+                file.write(json.dumps(event) + "\n")
+            file.flush()
+            visitors = recount.visitors_of(file.name) if events else {}
+        self.visitors = recount.expected_visitors(visitors)
+        self.cooccurrence = recount.cooccurrence_rows(visitors)
+        self.popularity = recount.popularity_rows(visitors)
+
+
+def sequence(record):
+    """(accepted, [(time, kind, subject, price)]) of a changelog's record."""
+    when, activities = 0, []
+    for activity in record["activities"]:
+        when += activity["elapsed_ms"]
+        price = activity["price"]
+        activities.append((when, ACTIVITY_KINDS[activity["kind"]], activity["subject"],
+                           None if price != price else float("%.9g" % price)))
+    return record["accepted"], activities
+
+
+# ---- judging ----
+
+def some(keys):
+    shown = sorted(map(str, keys))
+    return f"{len(shown)}: {', '.join(shown[:4])}"
+
+
+def differences(expected, found):
+    return [key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key)]
+
+
+def judge_log(expected, found, once, say):
+    """Returns how many activities are in the log more than once."""
+    times = Counter((row["event_id"], row["position"]) for row in found.interactions
+                    if row["event_id"])
+    missing = expected.places.keys() - times.keys()
+    unknown = times.keys() - expected.places.keys()
+    twice = [place for place, count in times.items() if count > 1]
+    if missing:
+        say(f"events missing in the interactions log, {some(missing)}")
+    if unknown:
+        say(f"events in the interactions log that no input has, {some(unknown)}")
+    if twice and once:
+        say(f"events more than once in the interactions log, {some(twice)}")
+    return sum(times[place] - 1 for place in twice)
+
+
+def judge_dead(expected, found, once, say):
+    times = Counter(found.dead)
+    wrong = [place for place in set(expected.dead) | set(times)
+             if (times[place] != 1 if once else times[place] < 1) or place not in expected.dead]
+    if wrong:
+        say(f"dead letters that are missing, doubled or not dead, {some(wrong)}")
+    if found.late:
+        say(f"late records though nothing may be too late, {some(found.late)}")
+
+
+def judge_visitors(expected, found, once, say):
+    log = {key: sequence(record) for key, (_, record) in found.changelog.items()}
+    if once:
+        wrong = differences(expected.visitors, log)
+    else:  # every activity is there
+        wrong = [key for key, (_, activities) in expected.visitors.items()
+                 if Counter(activities) - Counter(log.get(key, (0, []))[1])]
+    if wrong:
+        say(f"visitors whose sequence in the changelog is not the recomputed one, {some(wrong)}; "
+            f"expected {expected.visitors.get(wrong[0])}, found {log.get(wrong[0])}")
+    strayed = [key for key, (partition, _) in found.changelog.items()
+               if expected.partitions.get(key, partition) != partition]
+    if strayed:
+        say(f"visitors in another partition of the changelog, {some(strayed)}")
+    for instance, (owned, rows) in found.local.items():
+        wrong = [key for key, partition in expected.partitions.items()
+                 if partition in owned and rows.get(key) != log.get(key)]
+        if wrong:
+            say(f"instance {instance}: visitors whose local state is not that of the changelog, "
+                f"{some(wrong)}; changelog {log.get(wrong[0])}, local {rows.get(wrong[0])}")
+
+
+def same_row(expected, found):
+    """Weights are the same to the last bit. The time at which a pair was last counted may be a
+    later one: an event that comes late and pushes a pair too far apart takes back its weight, but
+    not that time."""
+    if expected is None or found is None:
+        return expected == found
+    empty = (0, 0, 0)
+    pairs = [(expected[1].get(item, empty), found[1].get(item, empty))
+             for item in expected[1].keys() | found[1].keys()]
+    return expected[0] == found[0] and all(a[:2] == b[:2] and a[2] <= b[2] for a, b in pairs)
+
+
+def judge_models(expected, found, doubled, say):
+    for instance, (cooccurrence, popularity) in found.models.items():
+        if doubled:  # what is counted twice is known; nothing may be missing
+            wrong = [item for item, row in expected.popularity.items()
+                     if any(a < b for a, b in zip(popularity.get(item, (0, 0, 0)), row[:3]))]
+            if wrong:
+                say(f"instance {instance}: items that were counted too seldom, {some(wrong)}")
+            continue
+        wrong = [key for key in expected.cooccurrence.keys() | cooccurrence.keys()
+                 if not same_row(expected.cooccurrence.get(key), cooccurrence.get(key))]
+        if wrong:
+            say(f"instance {instance}: co-occurrence rows that differ, {some(wrong)}")
+        wrong = differences(expected.popularity, popularity)
+        if wrong:
+            say(f"instance {instance}: popularity rows that differ, {some(wrong)}")
+
+
+def judge_lists(expected, found, say):
+    old = [visitor for visitor, when in expected.latest.items()
+           if found.lists.get(visitor, {}).get("source_event_time") != when]
+    if old:
+        say(f"visitors whose last list is missing or older than their last event, {some(old)}")
+    unknown = found.lists.keys() - expected.latest.keys()
+    if unknown:
+        say(f"lists of visitors that no input has, {some(unknown)}")
+
+
+def judge_offsets(found, say):
+    last = {}
+    for kind, partition, offset, _, _ in found.inputs:
+        last[kind, partition] = max(last.get((kind, partition), -1), offset)
+    # Behind the last record there may be marks of transactions, which are no records.
+    wrong = [place for place, end in found.input_ends.items()
+             if not last.get(place, -1) + 1 <= found.committed.get(place, 0) <= end]
+    if wrong:
+        say(f"input partitions whose committed offset is not their end, {some(wrong)}")
+    hanging = [place for place, (end, stable) in found.ends.items() if end != stable]
+    if hanging:
+        say(f"output partitions with a transaction that hangs, {some(hanging)}")
+
+
+def judge(found, once=True, expected=None):
+    """(what is wrong, one text each; activities counted more than once). `once` is false for
+    at_least_once, where nothing may be missing. `expected`: when it was recomputed already."""
+    wrong = []
+    expected = expected or Expected(found)
+    if not expected.places or not found.models:
+        wrong.append("there is nothing to judge")
+    doubled = judge_log(expected, found, once, wrong.append)
+    judge_dead(expected, found, once, wrong.append)
+    judge_visitors(expected, found, once, wrong.append)
+    judge_models(expected, found, doubled, wrong.append)
+    judge_lists(expected, found, wrong.append)
+    judge_offsets(found, wrong.append)
+    return wrong, doubled
+
+
+def settled(client, name):
+    """None when nothing is left to read and no transaction is open; else what is left."""
+    try:
+        inputs = [f"{name}.{kind}" for kind in INPUTS]
+        committed = client.committed(name, inputs)
+        behind = {place: end - committed.get(place, 0)
+                  for place, end in client.ends(inputs, True).items()
+                  if end > committed.get(place, 0)}
+        if behind:
+            return f"unread: {behind}"
+        high, stable = client.ends(outputs(name), False), client.ends(outputs(name), True)
+        opened = [place for place in high if high[place] != stable[place]]
+        return f"open transactions: {opened}" if opened else None
+    except (Unanswered, OSError) as error:
+        return str(error)

@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""The verifier of tests/kafka without a broker: what is right passes, and each deliberate fault is
+reported, for exactly_once and, where something is missing, for at_least_once."""
+
+import json
+import os
+import sys
+import zlib
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "kafka"))
+
+import mutations  # noqa: E402
+import verifier  # noqa: E402
+from avro import Decoder  # noqa: E402
+from traffic import Traffic  # noqa: E402
+
+LOST_ONLY = ("one event lost", "one stale row restored", "one list missing",
+             "a commit without the batch, followed by a wipe", "a batch that was not read back",
+             "one offset behind", "a transaction that hangs", "one dead letter lost")
+
+
+def made_up(seed, events=1500):
+    """What weft would leave behind."""
+    found, ends = verifier.Found(), {}
+    traffic = Traffic(seed, visitors=60, items=40)
+    for kind, key, value in (next(traffic) for _ in range(events)):
+        partition = zlib.crc32(key.encode()) % 4
+        offset = ends.get((kind, partition), 0)
+        ends[kind, partition] = offset + 1
+        found.inputs.append((kind, partition, offset, key.encode(), value.encode()))
+    expected = verifier.Expected(found)
+    found.input_ends, found.committed = dict(ends), dict(ends)
+    found.interactions = [{"event_id": event, "position": position}
+                          for event, position in expected.places]
+    found.interactions.insert(7, {"event_id": "", "position": 0})  # a joint of two sessions
+    found.dead = list(expected.dead)
+    for visitor, (accepted, activities) in expected.visitors.items():
+        rows, before = [], 0
+        for when, kind, subject, price in activities:
+            rows.append({"elapsed_ms": when - before, "subject": subject,
+                         "kind": verifier.ACTIVITY_KINDS.index(kind),
+                         "price": float("nan") if price is None else price})
+            before = when
+        found.changelog[visitor] = (expected.partitions[visitor],
+                                    {"accepted": accepted, "activities": rows})
+        found.lists[visitor] = {"source_event_time": expected.latest[visitor]}
+    for instance in range(2):
+        found.models[instance] = (dict(expected.cooccurrence), dict(expected.popularity))
+        found.local[instance] = ([2 * instance, 2 * instance + 1], dict(expected.visitors))
+    found.ends = {("x-interactions", 0): (900, 900), ("x-late", 1): (0, 0)}
+    return found
+
+
+def check_avro():
+    """By the examples of Avro's specification."""
+    schema = {"type": "record", "name": "test", "fields": [
+        {"name": "a", "type": "long"}, {"name": "b", "type": "string"},
+        {"name": "c", "type": ["null", "string"]},
+        {"name": "d", "type": {"type": "array", "items": "long"}}]}
+    data = b"\x36\x06foo" + b"\x02\x02a" + b"\x04\x06\x36\x00"
+    value, end = Decoder(schema).read(data, 0)
+    return value == {"a": 27, "b": "foo", "c": "a", "d": [3, 27]} and end == len(data)
+
+
+def main():
+    passed = failed = 0
+
+    def check(name, good, why=""):
+        nonlocal passed, failed
+        passed, failed = passed + bool(good), failed + (not good)
+        if not good:
+            print(f"FAIL  {name} {why}")
+
+    check("avro", check_avro())
+    for seed in (1, 2, 3):
+        found = made_up(seed)
+        check("there are dead letters and duplicates", found.dead and len(found.inputs) > len(
+            {json.loads(v)["event_id"] for *_, v in found.inputs if v.startswith(b"{\"event_id\"")
+             and v.endswith(b"}")}))
+        expected = verifier.Expected(found)
+        wrong, doubled = verifier.judge(found, expected=expected)
+        check(f"seed {seed}: what is right passes", not wrong and doubled == 0, wrong)
+        missed = mutations.unnoticed(
+            found, lambda f: verifier.judge(f, expected=expected))
+        for name, _ in mutations.MUTATIONS:
+            check(f"seed {seed}: {name}", name not in missed, "is not noticed")
+        missed = mutations.unnoticed(found, lambda f: verifier.judge(f, False, expected))
+        for name in LOST_ONLY:
+            check(f"seed {seed}, at least once: {name}", name not in missed, "is not noticed")
+        mutations.event_doubled(found)
+        wrong, doubled = verifier.judge(found, False, expected)
+        check(f"seed {seed}: at least once counts doubles", not wrong and doubled == 1,
+              (wrong, doubled))
+    check("nothing at all is no success", verifier.judge(verifier.Found())[0])
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
