@@ -18,8 +18,8 @@
 
 #include "processors/recommend/candidates.h"
 
-#define SIMILAR_POSTINGS_MAX 4096
-#define SIMILAR_EXACT_MAX 192
+#define SIMILAR_POSTINGS_MAX 2048
+#define SIMILAR_EXACT_MAX 96
 #define SIMILAR_MAX 20 /* of one product */
 
 struct similar_product {
