@@ -32,6 +32,7 @@ LIBRARIES = {
     r"jansson\.h$": ("schemas/", "tools/", "processors/runtime/registry.c", "tests/"),
     r"rocksdb/": ("state/store_rocksdb.c",),
     r"cblas": ("processors/math/",),
+    r"utf8proc": ("processors/recommend/text.c",),
 }
 
 # Headers that name none of the libraries, with those that do for the runtime's own use.
