@@ -20,37 +20,42 @@
 struct category {
     const char *path;
     const char *noun;
+    const char *korean;
     double price; /* typical, in dollars */
     int goes_with[3];
 };
 
 static const struct category categories[] = {
-    {"Women > Outerwear > Coats", "Coat", 180, {1, 5, 9}},
-    {"Women > Knitwear > Sweaters", "Sweater", 70, {0, 3, 4}},
-    {"Women > Dresses", "Dress", 95, {5, 10, 11}},
-    {"Women > Jeans", "Jeans", 80, {1, 6, 5}},
-    {"Women > Skirts", "Skirt", 60, {1, 5, 10}},
-    {"Women > Shoes > Boots", "Boots", 140, {0, 2, 12}},
-    {"Women > Shoes > Sneakers", "Sneakers", 90, {3, 13, 12}},
-    {"Men > Outerwear > Jackets", "Jacket", 160, {8, 14, 15}},
-    {"Men > Shirts", "Shirt", 55, {7, 14, 16}},
-    {"Accessories > Scarves", "Scarf", 35, {0, 7, 10}},
-    {"Accessories > Bags", "Bag", 120, {2, 5, 9}},
-    {"Accessories > Jewellery", "Necklace", 45, {2, 10, 4}},
-    {"Accessories > Socks", "Socks", 12, {5, 6, 15}},
-    {"Women > T-Shirts", "T-Shirt", 28, {3, 6, 4}},
-    {"Men > Trousers", "Trousers", 75, {8, 7, 16}},
-    {"Men > Shoes", "Shoes", 125, {14, 8, 12}},
-    {"Accessories > Belts", "Belt", 38, {14, 3, 15}},
+    {"Women > Outerwear > Coats", "Coat", "코트", 180, {1, 5, 9}},
+    {"Women > Knitwear > Sweaters", "Sweater", "스웨터", 70, {0, 3, 4}},
+    {"Women > Dresses", "Dress", "원피스", 95, {5, 10, 11}},
+    {"Women > Jeans", "Jeans", "청바지", 80, {1, 6, 5}},
+    {"Women > Skirts", "Skirt", "스커트", 60, {1, 5, 10}},
+    {"Women > Shoes > Boots", "Boots", "부츠", 140, {0, 2, 12}},
+    {"Women > Shoes > Sneakers", "Sneakers", "운동화", 90, {3, 13, 12}},
+    {"Men > Outerwear > Jackets", "Jacket", "재킷", 160, {8, 14, 15}},
+    {"Men > Shirts", "Shirt", "셔츠", 55, {7, 14, 16}},
+    {"Accessories > Scarves", "Scarf", "스카프", 35, {0, 7, 10}},
+    {"Accessories > Bags", "Bag", "가방", 120, {2, 5, 9}},
+    {"Accessories > Jewellery", "Necklace", "목걸이", 45, {2, 10, 4}},
+    {"Accessories > Socks", "Socks", "양말", 12, {5, 6, 15}},
+    {"Women > T-Shirts", "T-Shirt", "티셔츠", 28, {3, 6, 4}},
+    {"Men > Trousers", "Trousers", "바지", 75, {8, 7, 16}},
+    {"Men > Shoes", "Shoes", "구두", 125, {14, 8, 12}},
+    {"Accessories > Belts", "Belt", "벨트", 38, {14, 3, 15}},
 };
 #define CATEGORIES (sizeof categories / sizeof categories[0])
 
 static const char *const colours[] = {"Black", "White", "Navy", "Grey", "Beige", "Red", "Green",
                                       "Brown", "Blue", "Pink"};
+static const char *const korean_colours[] = {"블랙", "화이트", "네이비", "그레이", "베이지",
+                                             "레드", "그린",   "브라운", "블루",   "핑크"};
 #define COLOURS (sizeof colours / sizeof colours[0])
 
 static const char *const materials[] = {"Wool", "Cotton", "Linen", "Leather", "Denim", "Silk",
                                         "Cashmere", "Recycled"};
+static const char *const korean_materials[] = {"울", "면",   "린넨",     "가죽",
+                                               "데님", "실크", "캐시미어", "리사이클"};
 #define MATERIALS (sizeof materials / sizeof materials[0])
 
 static const char *const cuts[] = {"Oversized", "Slim", "Classic", "Cropped", "Relaxed", "Quilted",
@@ -66,10 +71,14 @@ static const char *const brands[BRANDS] = {
 struct product {
     char id[ID_BYTES];
     char title[TITLE_BYTES];
-    uint32_t category, brand, colour;
-    double price, original_price;
+    char korean[TITLE_BYTES];
+    uint32_t category, brand, colour, material, cut;
+    double price, original_price, rating;
+    uint32_t rating_count, like_count;
     struct bytes paths[1];
     struct bytes colours[1];
+    struct bytes genders[1];
+    struct bytes attributes[6]; /* names and values */
 };
 
 struct visitor_state {
@@ -81,6 +90,9 @@ struct visitor_state {
     uint8_t favourite_brands[3];
     uint8_t favourite_categories[3];
     uint8_t favourite_colour;
+    bool korean;       /* searches in Korean */
+    bool searched;     /* and looks at what was found next */
+    uint8_t sought_category, sought_colour, sought_material; /* 255: any */
     float price_level; /* times the category's typical price */
     float bargains;    /* how much a discount draws, 0 to 1 */
     uint32_t recent[RECENT];
@@ -165,9 +177,18 @@ static void stock_product(struct mall *mall, uint32_t index)
     product->colour = zipf(mall, COLOURS);
     const struct category *category = &categories[product->category];
     snprintf(product->id, sizeof product->id, "M%05u", index + 1);
+    product->cut = below(mall, CUTS);
+    product->material = below(mall, MATERIALS);
     snprintf(product->title, sizeof product->title, "%s %s %s %s %s", brands[product->brand],
-             cuts[below(mall, CUTS)], colours[product->colour], materials[below(mall, MATERIALS)],
+             cuts[product->cut], colours[product->colour], materials[product->material],
              category->noun);
+    snprintf(product->korean, sizeof product->korean, "%s %s %s",
+             korean_colours[product->colour], korean_materials[product->material],
+             category->korean);
+    uint64_t chance = (index + 1) * 0x9E3779B97F4A7C15u; /* of what nobody's visit depends on */
+    product->rating = 3 + (double)(chance >> 60) / 8;
+    product->rating_count = (uint32_t)(chance >> 40 & 255);
+    product->like_count = (uint32_t)(chance >> 32 & 255);
     double level = 0.6 + 0.08 * (product->brand % 12);
     product->original_price =
         floor(category->price * level * exp(0.25 * normal(mall))) + 0.9;
@@ -179,6 +200,13 @@ static void stock_product(struct mall *mall, uint32_t index)
         product->price = product->original_price;
     product->paths[0] = bytes_text(category->path);
     product->colours[0] = bytes_text(colours[product->colour]);
+    product->genders[0] =
+        bytes_text(*category->path == 'W' ? "female" : *category->path == 'M' ? "male" : "unisex");
+    const char *const attributes[6] = {"material", materials[product->material],
+                                       "cut",      cuts[product->cut],
+                                       "title_ko", product->korean};
+    for (int i = 0; i < 6; i++)
+        product->attributes[i] = bytes_text(attributes[i]);
     uint32_t *list = mall->by_category[product->category];
     list[mall->category_size[product->category]++] = index;
 }
@@ -191,6 +219,7 @@ static void invite_visitor(struct mall *mall, uint32_t index)
         visitor->favourite_categories[i] = (uint8_t)below(mall, CATEGORIES);
     }
     visitor->favourite_colour = (uint8_t)zipf(mall, COLOURS);
+    visitor->korean = index % 5 == 0;
     visitor->price_level = (float)exp(0.35 * normal(mall));
     visitor->bargains = (float)uniform(mall);
     visitor->bot = uniform(mall) < mall->settings.bots;
@@ -279,6 +308,11 @@ void mall_product(const struct mall *mall, uint32_t index, struct event *ret_pro
     ret_product->item_brand = bytes_text(brands[product->brand]);
     ret_product->categories = (struct event_strings){product->paths, 1};
     ret_product->colors = (struct event_strings){product->colours, 1};
+    ret_product->genders = (struct event_strings){product->genders, 1};
+    ret_product->attributes = (struct event_pairs){.at = product->attributes, .count = 3};
+    ret_product->rating = product->rating;
+    ret_product->rating_count = product->rating_count;
+    ret_product->like_count = product->like_count;
     ret_product->price = product->price;
     if (product->original_price > product->price)
         ret_product->original_price = product->original_price;
@@ -300,12 +334,18 @@ static double appeal(const struct visitor_state *visitor, const struct product *
     score += (double)visitor->bargains * 3 * (1 - product->price / product->original_price);
     if (visitor->favourite_colour == product->colour)
         score += 0.7;
+    if (visitor->searched && visitor->sought_colour == product->colour)
+        score += 4;
+    if (visitor->searched && visitor->sought_material == product->material)
+        score += 4;
     return score;
 }
 
 static uint32_t next_category(struct mall *mall, const struct visitor_state *visitor)
 {
     double chance = uniform(mall);
+    if (visitor->searched)
+        return visitor->sought_category;
     if (visitor->recent_count > 0) {
         uint32_t last = mall->products[visitor->recent[visitor->recent_count - 1]].category;
         if (chance < 0.65)
@@ -327,7 +367,7 @@ static uint32_t choose_product(struct mall *mall, const struct visitor_state *vi
         return below(mall, mall->settings.products);
     uint32_t best = 0;
     double best_score = -1e9;
-    for (int i = 0; i < 12; i++) {
+    for (int i = 0; i < (visitor->searched ? 40 : 12); i++) {
         uint32_t seen = mall->by_category[category][zipf(mall, size)];
         double score = appeal(visitor, &mall->products[seen]) + 0.5 * normal(mall);
         if (score > best_score) {
@@ -382,15 +422,42 @@ static void begin_event(struct mall *mall, uint32_t index, enum event_type type,
     event->items = mall->items;
 }
 
+/* Two neighbouring letters change places. */
+static void mistype(struct mall *mall, char *term)
+{
+    size_t size = strlen(term);
+    size_t at = size > 3 ? 1 + below(mall, (uint32_t)size - 2) : 0;
+    if (at > 0 && term[at] != ' ' && term[at + 1] != ' ' && term[at] > 0 && term[at + 1] > 0) {
+        char letter = term[at];
+        term[at] = term[at + 1];
+        term[at + 1] = letter;
+    }
+}
+
 static void do_search(struct mall *mall, uint32_t index)
 {
     struct visitor_state *visitor = &mall->visitors[index];
-    const struct category *category = &categories[visitor->favourite_categories[below(mall, 3)]];
+    uint8_t sought = visitor->favourite_categories[below(mall, 3)];
+    const struct category *category = &categories[sought];
+    double chance = uniform(mall);
+    const char *noun = visitor->korean ? category->korean : category->noun, *before = NULL;
+    visitor->searched = true;
+    visitor->sought_category = sought;
+    visitor->sought_colour = visitor->sought_material = 255;
+    if (chance < 0.5) {
+        visitor->sought_colour = visitor->favourite_colour;
+        before = (visitor->korean ? korean_colours : colours)[visitor->favourite_colour];
+    } else if (chance < 0.75) {
+        visitor->sought_material = (uint8_t)below(mall, MATERIALS);
+        before = (visitor->korean ? korean_materials : materials)[visitor->sought_material];
+    }
     begin_event(mall, index, EVENT_SEARCH, visitor->next_ms);
-    snprintf(mall->term, sizeof mall->term, "%s %s", colours[visitor->favourite_colour],
-             category->noun);
+    snprintf(mall->term, sizeof mall->term, "%s%s%s", before ? before : "", before ? " " : "",
+             noun);
     for (char *at = mall->term; *at; at++)
         *at = (char)(*at >= 'A' && *at <= 'Z' ? *at + 32 : *at);
+    if (uniform(mall) < 0.05)
+        mistype(mall, mall->term);
     mall->event.search_term = bytes_text(mall->term);
     mall->event.result_count = 20 + below(mall, 200);
 }
@@ -406,6 +473,7 @@ static void do_view(struct mall *mall, uint32_t index)
 {
     struct visitor_state *visitor = &mall->visitors[index];
     uint32_t product = choose_product(mall, visitor);
+    visitor->searched = false;
     if (visitor->bot)
         product = below(mall, mall->settings.products);
     show_page(mall, index, product, visitor->next_ms);
