@@ -9,6 +9,7 @@
 #include "processors/runtime/command.h"
 #include "processors/runtime/driver.h"
 #include "processors/runtime/log.h"
+#include "schemas/json.h"
 #include "tools/events.h"
 #include "tools/facts.h"
 #include "tools/progress.h"
@@ -54,6 +55,15 @@ struct backtest {
     struct progress progress;
 };
 
+static void add_line(struct backtest *test, const struct line *line)
+{
+    if (test->line_count == test->line_capacity) {
+        test->line_capacity = test->line_capacity ? 2 * test->line_capacity : 65536;
+        test->lines = memory_resize(test->lines, test->line_capacity * sizeof *test->lines);
+    }
+    test->lines[test->line_count++] = *line;
+}
+
 /* What the last line says of its item, if that is new. */
 static struct event *keep_product(struct backtest *test, const struct event_file *file,
                                   struct arena *arena)
@@ -75,6 +85,16 @@ static struct event *keep_product(struct backtest *test, const struct event_file
     return kept;
 }
 
+/* A line of weft's own format that is about a product. */
+static void keep_product_line(struct backtest *test, const struct event_file *file)
+{
+    struct event *product = arena_get(&test->memory, sizeof *product);
+    event_init(product, EVENT_PRODUCT);
+    if (json_decode(arena_copy(&test->memory, event_file_text(file)), &test->memory, product,
+                    NULL) == VERDICT_OK)
+        add_line(test, &(struct line){.event.type = EVENT_PRODUCT, .product = product});
+}
+
 static enum verdict read_all(struct backtest *test, int count, char **paths, struct error *error)
 {
     for (int i = 0; i < count; i++) {
@@ -88,17 +108,16 @@ static enum verdict read_all(struct backtest *test, int count, char **paths, str
             struct error why = {0};
             arena_clear(&arena);
             read = event_file_next(file, &arena, &event, &why);
+            if (read == READ_EVENT && event.type == EVENT_PRODUCT) {
+                keep_product_line(test, file);
+                continue;
+            }
             if (read == READ_REJECTED || (read == READ_EVENT && event.type >= INPUT_TOPICS))
                 test->rejected++;
             if (read == READ_FAILED)
                 error_set(error, VERDICT_SKIP, "%s", why.message);
             if (read != READ_EVENT || event.type >= INPUT_TOPICS)
                 continue;
-            if (test->line_count == test->line_capacity) {
-                test->line_capacity = test->line_capacity ? 2 * test->line_capacity : 65536;
-                test->lines =
-                    memory_resize(test->lines, test->line_capacity * sizeof *test->lines);
-            }
             struct arena *memory = &test->memory;
             struct event kept = event;
             kept.event_id = arena_copy(memory, event.event_id);
@@ -110,8 +129,8 @@ static enum verdict read_all(struct backtest *test, int count, char **paths, str
                 kept.items[k] = event.items[k];
                 kept.items[k].item_id = arena_copy(memory, event.items[k].item_id);
             }
-            test->lines[test->line_count++] =
-                (struct line){.event = kept, .product = keep_product(test, file, &arena)};
+            add_line(test, &(struct line){.event = kept,
+                                          .product = keep_product(test, file, &arena)});
         }
         event_file_close(file);
         arena_release(&arena);
@@ -140,7 +159,8 @@ static void cover(struct backtest *test, const struct ranked_item *ranked, uint3
         test->covered_capacity = 2 * items;
     }
     for (uint32_t i = 0; i < count; i++)
-        test->covered[ranked[i].item] = 1;
+        if (!item_is_product(ranked[i].item)) /* which the model does not know yet */
+            test->covered[ranked[i].item] = 1;
 }
 
 /* How many activities with an item the visitor has in the session that goes on at `time_ms`. */
@@ -180,6 +200,9 @@ static void ask(struct backtest *test, const struct event *event, size_t index)
     test->list_us[test->list_count++] = (double)(after.tv_sec - before.tv_sec) * 1e6 +
                                         (double)(after.tv_nsec - before.tv_nsec) / 1e3;
     uint32_t target = model_find(model, event->items[0].item_id), rank = 0;
+    uint32_t product = catalogue_find(driver_catalogue(test->driver), event->items[0].item_id);
+    if (target == ITEM_NONE && product != PRODUCT_NONE)
+        target = ITEM_PRODUCT | product;
     for (uint32_t i = 0; i < count && rank == 0; i++)
         if (ranked[i].item == target)
             rank = i + 1;
@@ -240,6 +263,10 @@ static enum verdict run(struct backtest *test, struct error *error)
     for (size_t i = 0; i < test->line_count; i++) {
         const struct event *event = &test->lines[i].event;
         enum fate fate;
+        if (event->type == EVENT_PRODUCT) {
+            driver_product(test->driver, test->lines[i].product);
+            continue;
+        }
         bool new_visitor = !bytes_equal(session, event_visitor(event));
         if (test->freeze && !evaluating && new_visitor)
             learn_held_back(test);

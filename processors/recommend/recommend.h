@@ -29,7 +29,7 @@ uint32_t recommend_lists(struct recommender *recommender, struct model *model,
                          struct list *ret_lists, bool *ret_look_again);
 
 struct ranked_item {
-    uint32_t item;
+    uint32_t item; /* or ITEM_PRODUCT | product */
     float score;
 };
 
