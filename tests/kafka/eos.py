@@ -44,6 +44,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 
 import shop as shop_module
 from protocol import Client, Unanswered, COORDINATOR_TRANSACTION, patiently
@@ -55,7 +56,7 @@ POINTS = ("after_flush", "after_offsets", "after_commit", "mid_batch", "mid_rest
           "mid_snapshot")
 OF_PROCESSES = ("kill", "zombie", "stop", "wipe", "torn", *POINTS)
 OF_CLUSTER = ("broker_kill", "bounce", "election", "coordinator", "cut", "hang")
-FAULTS_A_ROUND, CLUSTER_FAULTS_A_ROUND = 24, 4
+FAULTS_A_ROUND, CLUSTER_FAULTS_A_ROUND = 36, 4
 SESSION_MS = 4000
 READY_S, SETTLE_S = 90, 180
 
@@ -327,7 +328,16 @@ class Instance(threading.Thread):
                     self.faults.append(fault)
             self.up()
         except Exception as error:  # the round ends with it
-            self.broken = f"instance {self.index}: {type(error).__name__}: {error}"
+            self.broken = f"instance {self.index}: {told(error)}"
+
+
+def told(error):
+    """An error with where it came from."""
+    if isinstance(error, Broken):
+        return str(error)
+    places = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(
+        traceback.extract_tb(error.__traceback__)[-4:]))
+    return f"{type(error).__name__}: {error} ({places})"
 
 
 def stands_still(pid):
@@ -491,7 +501,7 @@ class Round:
             self.settle()
             self.judge()
         except Exception as error:
-            self.violations.append(f"{type(error).__name__}: {error}")
+            self.violations.append(told(error))
         except BaseException:
             self.kill_all()
             raise
@@ -671,7 +681,7 @@ def one_round(cluster, state, options, number, once):
         try:
             round_.partitions_added()
         except Exception as error:
-            round_.violations.append(f"{type(error).__name__}: {error}")
+            round_.violations.append(told(error))
     return round_
 
 
