@@ -7,6 +7,7 @@
  * kills the process with SIGKILL when it comes to POINT for the NTH time (default: the first), or
  * stops it there (SIGSTOP) until somebody continues it. The points, each named where it is called:
  *
+ *     mid_flush       some outputs are delivered, some are not
  *     after_flush     outputs are delivered, the transaction is open
  *     after_offsets   the input offsets are in the transaction, which is not committed
  *     after_commit    the transaction is committed, the store knows nothing of it

@@ -227,6 +227,7 @@ static enum verdict commit(struct worker *worker)
     }
     times.closed_us = clock_monotonic_us();
     verdict = transaction_begin(worker->transactions, &worker->error); /* duplicates alone write nothing, but their offsets count */
+    failpoint_within("mid_flush", 3000);
     if (verdict == VERDICT_OK)
         verdict = transaction_flush(worker->transactions, &worker->error);
     times.flushed_us = clock_monotonic_us();

@@ -50,9 +50,10 @@ import shop as shop_module
 from protocol import Client, Unanswered, COORDINATOR_TRANSACTION, patiently
 from shop import ROOT, Kafka, Shop
 from traffic import KINDS, Feeder, Traffic, producer
+import mutations
 import verifier
 
-POINTS = ("after_flush", "after_offsets", "after_commit", "mid_batch", "mid_restore",
+POINTS = ("mid_flush", "after_flush", "after_offsets", "after_commit", "mid_batch", "mid_restore",
           "mid_snapshot")
 OF_PROCESSES = ("kill", "zombie", "stop", "wipe", "torn", *POINTS)
 OF_CLUSTER = ("broker_kill", "bounce", "election", "coordinator", "cut", "hang")
@@ -541,15 +542,32 @@ class Round:
             self.violations.append(f"partitions have not one owner each: {self.owners}")
         time.sleep(1)
 
-    def judge(self, mutations=False):
+    def judge(self):
         if self.ending == "stop":
             self.shop.stop()
         elif self.ending == "kill":
             self.shop.stop(how=signal.SIGKILL)
         states = {i: self.shop.state(i) for i in range(self.instances)}
         self.found = verifier.read(self.shop, self.cluster.address, self.owners, states)
-        wrong, self.doubled = verifier.judge(self.found, self.once)
+        self.expected = verifier.Expected(self.found)
+        wrong, self.doubled = verifier.judge(self.found, self.once, self.expected)
         self.violations += wrong
+
+    def mutate(self):
+        """What is not noticed: the mutations, and this round's aborted records if they counted."""
+        def judge(found):
+            return verifier.judge(found, True, self.expected)
+
+        missed = mutations.unnoticed(self.found, judge)
+        states = {0: self.shop.state(0)}
+        found = verifier.read(self.shop, self.cluster.address, self.owners, states,
+                              "read_uncommitted")
+        aborted = len(found.interactions) - len(self.found.interactions)
+        if aborted and not judge(found)[0]:
+            missed.append(f"{aborted} aborted records of this round")
+        print(f"      {len(mutations.MUTATIONS)} deliberate faults and {aborted} aborted records: "
+              f"{len(missed)} not noticed", flush=True)
+        return missed
 
     def partitions_added(self):
         """Refused by those that run and by those that start, with what to do."""
@@ -619,7 +637,7 @@ class State:
         self.path = os.path.join(folder, "state.json")
         self.data = {"arguments": arguments, "struck": {}, "rounds": 0, "alo_rounds": 0,
                      "seconds": 0.0, "events": 0, "doubled": 0, "violations": [], "counts": {},
-                     "exits": 0, "missed": []}
+                     "exits": 0, "missed": [], "mutated": False}
         os.makedirs(folder, exist_ok=True)
         if os.path.exists(self.path):
             with open(self.path) as file:
@@ -677,6 +695,9 @@ def one_round(cluster, state, options, number, once):
     cluster_faults = draw(of_cluster, 2 * CLUSTER_FAULTS_A_ROUND, rounds, rng)
     round_ = Round(cluster, number, options.seed, faults, cluster_faults, once, options.rate)
     round_.run()
+    if once and options.mutations and not round_.violations and not state.data["mutated"]:
+        round_.violations += [f"the verifier does not notice {name}" for name in round_.mutate()]
+        state.data["mutated"] = True
     if once and state.left(["partitions"])["partitions"] and not round_.violations:
         try:
             round_.partitions_added()
