@@ -139,6 +139,14 @@ rd_kafka_t *kafka_open(const struct config *config, enum kafka_role role,
     return conf ? kafka_new(role, conf, error) : NULL;
 }
 
+/* librdkafka asks the leader that it remembers, and asks nobody who it is now. */
+static void refresh_leaders(rd_kafka_t *rk)
+{
+    const struct rd_kafka_metadata *metadata;
+    if (rd_kafka_metadata(rk, 1, NULL, &metadata, ANSWER_MS) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        rd_kafka_metadata_destroy(metadata);
+}
+
 enum verdict kafka_ends(rd_kafka_t *rk, const char *topic, int32_t partition, int64_t *ret_low,
                         int64_t *ret_high, struct error *error)
 {
@@ -149,6 +157,7 @@ enum verdict kafka_ends(rd_kafka_t *rk, const char *topic, int32_t partition, in
         if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
             return VERDICT_OK;
         usleep(100000);
+        refresh_leaders(rk);
     } while (clock_monotonic_us() < until_us);
     return error_set(error, VERDICT_RETRY, "the ends of %s [%d] can't be had: %s", topic,
                      (int)partition, rd_kafka_err2str(err));

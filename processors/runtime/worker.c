@@ -217,6 +217,10 @@ static enum verdict commit(struct worker *worker)
 {
     struct commit_times times = {.began_us = clock_monotonic_us()};
     enum verdict verdict = pipeline_close(worker->pipeline, &worker->error);
+    /* Without a transaction the changelog must not be there before what it stands for: after a
+     * crash the events would be known, and nothing written of them. */
+    if (verdict == VERDICT_OK && !exactly_once(worker))
+        verdict = transaction_flush(worker->transactions, &worker->error);
     if (verdict == VERDICT_OK)
         verdict = write_changelog(worker);
     if (verdict != VERDICT_OK)
@@ -242,9 +246,9 @@ static enum verdict commit(struct worker *worker)
             verdict = write_store(worker, offsets);
     } else if (verdict == VERDICT_OK) {
         times.ended_us = times.flushed_us;
-        verdict = write_store(worker, offsets);
-        if (verdict == VERDICT_OK)
-            verdict = commit_plainly(worker, offsets);
+        verdict = commit_plainly(worker, offsets);
+        if (verdict == VERDICT_OK) /* never ahead of the group; the changelog has it already */
+            verdict = write_store(worker, offsets);
     }
     rd_kafka_topic_partition_list_destroy(offsets);
     if (verdict != VERDICT_OK)

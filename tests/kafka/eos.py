@@ -60,6 +60,7 @@ OF_CLUSTER = ("broker_kill", "bounce", "election", "coordinator", "cut", "hang")
 FAULTS_A_ROUND, CLUSTER_FAULTS_A_ROUND = 36, 4
 SESSION_MS = 4000
 READY_S, SETTLE_S = 90, 180
+ENDS_MAX = 10  # of one process in one round, by itself
 
 
 class Broken(Exception):
@@ -131,6 +132,7 @@ class Instance(threading.Thread):
         self.random = random.Random(seed)
         self.client = Client(round_.cluster.address)
         self.broken = None
+        self.ended = 0
 
     # -- the process --
 
@@ -147,6 +149,11 @@ class Instance(threading.Thread):
             self.round.note_exit(self.index, process.returncode)
             del self.shop.processes[self.index]
             process = None
+            self.ended += 1
+            if self.ended > ENDS_MAX:
+                raise Broken(f"instance {self.index} ended by itself {self.ended} times: "
+                             f"{self.round.troubles(self.index)[-400:]}")
+            time.sleep(0.5)
         if process is None:
             self.start_weft()
 
@@ -276,6 +283,7 @@ class Instance(threading.Thread):
             code = self.process.wait(40)
         except subprocess.TimeoutExpired:
             self.round.note(f"{point}:{nth} was not come to")
+            self.end()
             return False
         self.shop.processes.pop(self.index)
         if code != -signal.SIGKILL:
@@ -292,6 +300,7 @@ class Instance(threading.Thread):
         while not stands_still(process.pid):
             if process.poll() is not None or time.time() > deadline:
                 self.round.note(f"after_offsets:{nth}:stop was not come to")
+                self.end()
                 return False
             time.sleep(0.01)
         try:
@@ -714,8 +723,10 @@ def report(round_):
           f"{round_.describe()}; {round_.seconds:.0f} s", flush=True)
     for text in round_.violations:
         print(f"      {text[:1500]}", flush=True)
-    for index, code, end in round_.exits:
+    for index, code, end in round_.exits[:4]:
         print(f"      instance {index} ended by itself with {code}: {end[-300:]}", flush=True)
+    if len(round_.exits) > 4:
+        print(f"      and {len(round_.exits) - 4} times more", flush=True)
     for text in round_.notes:
         print(f"      {text}", flush=True)
 
