@@ -54,6 +54,7 @@ void catalogue_free(struct catalogue *catalogue)
     }
     free(catalogue->products);
     free(catalogue->words);
+    free(catalogue->rarities);
     free(catalogue->slots);
     free(catalogue->word_slots);
     free(catalogue->free_words);
@@ -229,10 +230,22 @@ uint32_t catalogue_shared_depth(const struct catalogue *catalogue, uint32_t a, u
     return a == b && a != WORD_NONE ? words[a].depth : 0;
 }
 
-float catalogue_rarity(const struct catalogue *catalogue, uint32_t word)
+static void set_rarity(struct catalogue *catalogue, uint32_t word)
 {
     uint32_t count = catalogue->words[word].count;
-    return logf(1 + (float)catalogue->present / (float)(count ? count : 1));
+    catalogue->rarities[word] = logf(1 + (float)catalogue->present / (float)(count ? count : 1));
+}
+
+/* All of them, when the number of products has moved. */
+static void set_rarities(struct catalogue *catalogue)
+{
+    double before = catalogue->rarities_of, now = catalogue->present;
+    if (catalogue->loading || fabs(now - before) <= RARITY_SLACK * before)
+        return;
+    for (uint32_t i = 0; i < catalogue->word_count; i++)
+        if (catalogue->words[i].text)
+            set_rarity(catalogue, i);
+    catalogue->rarities_of = catalogue->present;
 }
 
 /* ---- words ---- */
@@ -325,6 +338,17 @@ static void link_word(struct catalogue *catalogue, uint32_t number)
         parent->count++;
 }
 
+static void reserve_word(struct catalogue *catalogue)
+{
+    uint32_t before = catalogue->word_capacity;
+    catalogue->words = reserve(catalogue->words, catalogue->word_count, &catalogue->word_capacity,
+                               sizeof *catalogue->words);
+    if (catalogue->word_capacity != before)
+        catalogue->rarities = memory_resize(
+            catalogue->rarities, catalogue->word_capacity * sizeof *catalogue->rarities);
+    catalogue->rarities[catalogue->word_count] = 0;
+}
+
 /* Finds or adds; WORD_NONE when the kind is full. The caller gives it to a product at once. */
 static uint32_t intern(struct catalogue *catalogue, enum word_kind kind, uint32_t parent,
                        struct bytes text)
@@ -339,8 +363,7 @@ static uint32_t intern(struct catalogue *catalogue, enum word_kind kind, uint32_
     if (catalogue->free_count > 0) {
         number = catalogue->free_words[--catalogue->free_count];
     } else {
-        catalogue->words = reserve(catalogue->words, catalogue->word_count,
-                                   &catalogue->word_capacity, sizeof *catalogue->words);
+        reserve_word(catalogue);
         number = catalogue->word_count++;
         catalogue->words[number].dirty = false;
     }
@@ -412,6 +435,8 @@ static void take_words(struct catalogue *catalogue, uint32_t product)
         struct word *word = &catalogue->words[words.at[i]];
         struct postings *postings = &word->postings;
         word->count++;
+        if (!catalogue->loading)
+            set_rarity(catalogue, words.at[i]);
         if (!has_postings((enum word_kind)word->kind))
             continue;
         postings->at = reserve(postings->at, postings->count, &postings->capacity,
@@ -427,6 +452,7 @@ static void drop_words(struct catalogue *catalogue, struct words words)
         catalogue->words[words.at[i]].count--;
     for (uint32_t i = 0; i < words.count; i++) {
         const struct word *word = &catalogue->words[words.at[i]];
+        set_rarity(catalogue, words.at[i]);
         if (word->count == 0)
             free_word(catalogue, words.at[i]);
         else if (has_postings((enum word_kind)word->kind) &&
@@ -450,6 +476,7 @@ static void mark_product(struct catalogue *catalogue, uint32_t index, uint8_t wh
 static void tell(struct catalogue *catalogue, uint32_t product)
 {
     catalogue->changes++;
+    set_rarities(catalogue);
     for (int i = 0; i < catalogue->watcher_count; i++)
         catalogue->watchers[i]->changed(catalogue->watchers[i], catalogue, product);
 }
@@ -785,6 +812,7 @@ enum catalogue_change catalogue_delete(struct catalogue *catalogue, struct bytes
 
 uint32_t catalogue_add_stored(struct catalogue *catalogue, const struct product *product)
 {
+    catalogue->loading = true;
     uint32_t index = add_row(catalogue, product);
     name_main_words(&catalogue->products[index]);
     catalogue->present++;
@@ -797,8 +825,7 @@ bool catalogue_add_stored_word(struct catalogue *catalogue, uint32_t number, enu
                                uint32_t parent, struct bytes text)
 {
     while (catalogue->word_count <= number) { /* numbers between were free */
-        catalogue->words = reserve(catalogue->words, catalogue->word_count,
-                                   &catalogue->word_capacity, sizeof *catalogue->words);
+        reserve_word(catalogue);
         catalogue->words[catalogue->word_count++] = (struct word){.parent = WORD_NONE};
     }
     if (catalogue->words[number].text || catalogue_word(catalogue, kind, text) != WORD_NONE)
@@ -848,6 +875,8 @@ bool catalogue_link_words(struct catalogue *catalogue)
 
 void catalogue_free_unused(struct catalogue *catalogue)
 {
+    catalogue->loading = false;
+    set_rarities(catalogue);
     for (uint32_t i = 0; i < catalogue->word_count; i++) {
         const struct word *word = &catalogue->words[i];
         if (word->text && word->count == 0 && word->kind != WORD_NAME)
@@ -862,7 +891,8 @@ size_t catalogue_bytes(const struct catalogue *catalogue)
     size_t bytes = sizeof *catalogue +
                    catalogue->product_capacity * sizeof *catalogue->products +
                    catalogue->slot_capacity * sizeof *catalogue->slots +
-                   catalogue->word_capacity * sizeof *catalogue->words +
+                   catalogue->word_capacity *
+                       (sizeof *catalogue->words + sizeof *catalogue->rarities) +
                    catalogue->word_slot_capacity * sizeof *catalogue->word_slots +
                    (catalogue->free_capacity + catalogue->dirty_capacity +
                     catalogue->dirty_word_capacity) *

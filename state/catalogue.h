@@ -123,6 +123,8 @@ struct catalogue {
     struct catalogue_slot *slots;             /* of item_ids */
     uint32_t slot_capacity;
     struct word *words;
+    float *rarities; /* of the words */
+    uint32_t rarities_of; /* products that they were all worked out for */
     uint32_t word_count, word_capacity;
     struct catalogue_slot *word_slots;
     uint32_t word_slot_capacity, word_slots_used;
@@ -134,6 +136,7 @@ struct catalogue {
     struct catalogue_counts counts;
     struct catalogue_watcher *watchers[CATALOGUE_WATCHERS_MAX];
     int watcher_count;
+    bool loading; /* rarities are worked out at the end */
     struct catalogue_locks *locks;
 };
 
@@ -158,8 +161,13 @@ bool catalogue_has(const struct catalogue *catalogue, uint32_t product, uint32_t
 bool catalogue_within(const struct catalogue *catalogue, uint32_t word, uint32_t category);
 /* How deep the deepest category is that both lie in; 0: none. */
 uint32_t catalogue_shared_depth(const struct catalogue *catalogue, uint32_t a, uint32_t b);
-/* ln(1 + N / n): N products, n with the word (Robertson, Sparck Jones 1976, smoothed). */
-float catalogue_rarity(const struct catalogue *catalogue, uint32_t word);
+/* ln(1 + N / n): N products, n with the word (Robertson, Sparck Jones 1976, smoothed). N may be off
+ * by RARITY_SLACK. */
+#define RARITY_SLACK .02
+static inline float catalogue_rarity(const struct catalogue *catalogue, uint32_t word)
+{
+    return catalogue->rarities[word];
+}
 
 struct words {
     const uint32_t *at; /* ascending, but categories: each path from its leaf up, the first first */

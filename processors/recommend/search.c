@@ -9,6 +9,7 @@
 #define GRAM_POSTINGS_MAX 30000 /* looked at for one term that is not there */
 #define ALIKE_SLOTS 8192
 #define ALIKE_CHECKED_MAX 48
+#define COMMON_TIMES 64 /* terms so many times as frequent as the rarest only rank, and find nothing */
 
 /* Numbers, growing. */
 struct numbers {
@@ -355,13 +356,17 @@ struct asked {
     float weight; /* of parts a third */
 };
 
+/* A sample of the products met: those whose hash is at most the threshold, which is halved each
+ * time the room is full (Gibbons 2001, "Distinct sampling"). All terms share the hash, so that what
+ * has two of them is in the sample with both. */
 struct found {
-    struct {
+    struct met {
         uint32_t product; /* + 1; 0: free */
         uint32_t terms;   /* bit per term of the query */
         float score;
     } slots[2 * SEARCH_FOUND_MAX];
     uint32_t count;
+    uint32_t threshold;
 };
 
 static uint64_t postings_of(const struct search *search, const struct catalogue *catalogue,
@@ -513,36 +518,68 @@ static uint32_t read_query(const struct search *search, const struct catalogue *
     return count;
 }
 
-/* Products of the sample, by a hash that all terms share, so that what has two of them is in both
- * samples or in none. */
-static void note_found(struct found *found, uint32_t product, uint32_t bit, float score,
-                       uint32_t threshold)
+static uint32_t hash_product(uint32_t product)
 {
     uint32_t hash = product * 0x9E3779B1u;
     hash ^= hash >> 15;
     hash *= 0x85EBCA77u;
-    if (hash > threshold || found->count == SEARCH_FOUND_MAX)
-        return;
-    uint32_t at = (hash ^ hash >> 13) & (2 * SEARCH_FOUND_MAX - 1);
+    return hash ^ hash >> 13;
+}
+
+static struct met *met_slot(struct found *found, uint32_t product, uint32_t hash)
+{
+    uint32_t at = hash & (2 * SEARCH_FOUND_MAX - 1);
     while (found->slots[at].product != 0 && found->slots[at].product != product + 1)
         at = (at + 1) & (2 * SEARCH_FOUND_MAX - 1);
-    found->count += found->slots[at].product == 0;
-    found->slots[at].product = product + 1;
-    found->slots[at].score += found->slots[at].terms & bit ? .2f * score : score;
-    found->slots[at].terms |= bit;
+    return &found->slots[at];
+}
+
+static void halve(struct found *found)
+{
+    struct met kept[SEARCH_FOUND_MAX];
+    uint32_t count = 0;
+    found->threshold /= 2;
+    for (uint32_t i = 0; i < 2 * SEARCH_FOUND_MAX; i++)
+        if (found->slots[i].product != 0 &&
+            hash_product(found->slots[i].product - 1) <= found->threshold)
+            kept[count++] = found->slots[i];
+    memset(found->slots, 0, sizeof found->slots);
+    for (uint32_t i = 0; i < count; i++)
+        *met_slot(found, kept[i].product - 1, hash_product(kept[i].product - 1)) = kept[i];
+    found->count = count;
+}
+
+static void note_found(struct found *found, uint32_t product, uint32_t bit, float score)
+{
+    uint32_t hash = hash_product(product);
+    if (hash > found->threshold)
+        return;
+    struct met *met = met_slot(found, product, hash);
+    if (met->product == 0) {
+        if (found->count == SEARCH_FOUND_MAX) {
+            halve(found);
+            if (hash > found->threshold)
+                return;
+            met = met_slot(found, product, hash);
+        }
+        found->count++;
+    }
+    met->product = product + 1;
+    met->score += met->terms & bit ? .2f * score : score;
+    met->terms |= bit;
 }
 
 static void scan(struct found *found, const uint32_t *at, uint32_t count, uint64_t *left,
-                 uint32_t bit, float score, uint32_t threshold)
+                 uint32_t bit, float score)
 {
     uint32_t take = count < *left ? count : (uint32_t)*left;
     for (uint32_t i = 0; i < take; i++)
-        note_found(found, at[i], bit, score, threshold);
+        note_found(found, at[i], bit, score);
     *left -= take;
 }
 
 static void scan_term(const struct search *search, const struct catalogue *catalogue,
-                      const struct asked *asked, uint32_t bit, uint64_t *left, uint32_t threshold,
+                      const struct asked *asked, uint32_t bit, uint64_t *left,
                       struct found *found)
 {
     uint64_t mine = *left / 2 + 1; /* so that the next term has something left */
@@ -550,10 +587,10 @@ static void scan_term(const struct search *search, const struct catalogue *catal
     for (uint32_t i = 0; i < asked->like_count; i++) {
         const struct term_row *term = &search->terms[asked->like[i].term];
         float score = asked->idf * asked->weight * asked->like[i].likeness;
-        scan(found, term->titles.at, term->titles.count, &mine, bit, score, threshold);
+        scan(found, term->titles.at, term->titles.count, &mine, bit, score);
         for (uint32_t k = 0; k < term->words.count; k++) {
             const struct postings *postings = &catalogue->words[term->words.at[k]].postings;
-            scan(found, postings->at, postings->count, &mine, bit, score, threshold);
+            scan(found, postings->at, postings->count, &mine, bit, score);
         }
     }
     *left -= before - mine;
@@ -619,6 +656,12 @@ static uint32_t keep(struct search_result *best, uint32_t count, uint32_t most, 
     return count;
 }
 
+static int rarest_first(const void *a, const void *b)
+{
+    const struct asked *x = a, *y = b;
+    return (x->postings > y->postings) - (x->postings < y->postings);
+}
+
 uint32_t search_top(const struct search *search, const struct catalogue *catalogue,
                     struct bytes query, uint32_t length, struct search_result *ret_results)
 {
@@ -627,22 +670,26 @@ uint32_t search_top(const struct search *search, const struct catalogue *catalog
     struct found found;
     uint32_t asked_count = read_query(search, catalogue, query, asked);
     uint32_t likely_count = 0, count = 0;
-    uint64_t left = SEARCH_SCAN_MAX, total = 0;
+    uint64_t left = SEARCH_SCAN_MAX;
     if (asked_count == 0)
         return 0;
     memset(&found, 0, sizeof found);
+    qsort(asked, asked_count, sizeof *asked, rarest_first);
+    uint64_t common = asked[0].postings * COMMON_TIMES;
+    found.threshold = UINT32_MAX;
     for (uint32_t k = 0; k < asked_count; k++)
-        total += asked[k].postings;
-    uint32_t threshold = UINT32_MAX;
-    if (total > SEARCH_FOUND_MAX / 2)
-        threshold = (uint32_t)((double)UINT32_MAX * (SEARCH_FOUND_MAX / 2) / (double)total);
-    for (uint32_t k = 0; k < asked_count; k++)
-        scan_term(search, catalogue, &asked[k], 1u << k, &left, threshold, &found);
-    for (uint32_t i = 0; i < 2 * SEARCH_FOUND_MAX; i++)
-        if (found.slots[i].product != 0 &&
-            product_available(&catalogue->products[found.slots[i].product - 1]))
-            likely_count = keep(likely, likely_count, SEARCH_EXACT_MAX,
-                                found.slots[i].product - 1, found.slots[i].score);
+        if (asked[k].postings <= common)
+            scan_term(search, catalogue, &asked[k], 1u << k, &left, &found);
+    for (uint32_t i = 0; i < 2 * SEARCH_FOUND_MAX; i++) {
+        uint32_t product = found.slots[i].product - 1;
+        if (found.slots[i].product == 0 ||
+            (likely_count == SEARCH_EXACT_MAX &&
+             better(&likely[likely_count - 1], found.slots[i].score, product)))
+            continue; /* before its product is looked at, which costs more */
+        if (product_available(&catalogue->products[product]))
+            likely_count =
+                keep(likely, likely_count, SEARCH_EXACT_MAX, product, found.slots[i].score);
+    }
     for (uint32_t i = 0; i < likely_count; i++) {
         float score = exact_score(search, catalogue, likely[i].product, asked, asked_count);
         if (score > 0)

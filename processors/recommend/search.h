@@ -15,9 +15,9 @@
  * other term that no product has stands for terms like it: those that it begins, and those
  * spelled alike (one edit up to five letters, else two), found by pairs of letters.
  *
- * Work is bounded: SEARCH_SCAN_MAX postings are looked at, of which a sample of about
- * SEARCH_FOUND_MAX / 2 products is taken, the same products for each term; the exact score is
- * computed for the SEARCH_EXACT_MAX best of these.
+ * Work is bounded: at most SEARCH_SCAN_MAX postings are looked at, the rarest terms' first; when
+ * more than SEARCH_FOUND_MAX products have one of the terms a sample of them is kept, the same
+ * products for each term; the exact score is computed for the SEARCH_EXACT_MAX best of these.
  *
  * Threads: changes under the catalogue's write lock, searches under its read lock. */
 #ifndef WEFT_RECOMMEND_SEARCH_H
@@ -26,9 +26,9 @@
 #include "processors/recommend/text.h"
 #include "state/catalogue.h"
 
-#define SEARCH_SCAN_MAX 262144
-#define SEARCH_FOUND_MAX 8192
-#define SEARCH_EXACT_MAX 128
+#define SEARCH_SCAN_MAX 65536
+#define SEARCH_FOUND_MAX 4096
+#define SEARCH_EXACT_MAX 96
 #define SEARCH_QUERY_TERMS_MAX 12 /* of a query; further ones are ignored */
 #define SEARCH_LIKE_MAX 6         /* terms that stand for one that is not there */
 #define SEARCH_TERMS_MAX 4000000  /* distinct ones; what comes after is not found, and counted */

@@ -11,47 +11,56 @@ static const float kind_weights[PRODUCT_KINDS] = {
     [WORD_GENDER] = 1, [WORD_AGE_GROUP] = .6f, [WORD_ATTRIBUTE] = 1,
 };
 
-static float value(const struct catalogue *catalogue, uint32_t word)
-{
-    return kind_weights[catalogue->words[word].kind] * catalogue_rarity(catalogue, word);
-}
-
 /* ---- the formula ---- */
+
+/* Squares of the values of one kind's words. */
+static float square(const struct catalogue *catalogue, uint32_t word, float weight)
+{
+    float value = weight * catalogue_rarity(catalogue, word);
+    return value * value;
+}
 
 static float norm(const struct catalogue *catalogue, uint32_t product)
 {
-    struct words words = product_all_words(&catalogue->products[product]);
     float sum = 0;
-    for (uint32_t i = 0; i < words.count; i++) {
-        float v = value(catalogue, words.at[i]);
-        sum += v * v;
+    for (int kind = 0; kind < PRODUCT_KINDS; kind++) {
+        struct words words =
+            product_words(&catalogue->products[product], (enum word_kind)kind);
+        for (uint32_t i = 0; i < words.count; i++)
+            sum += square(catalogue, words.at[i], kind_weights[kind]);
     }
+    return sum;
+}
+
+/* In no order, but few. */
+static float shared_categories(const struct catalogue *catalogue, struct words left,
+                               struct words right)
+{
+    float sum = 0;
+    for (uint32_t i = 0; i < left.count; i++)
+        for (uint32_t k = 0; k < right.count; k++)
+            if (left.at[i] == right.at[k])
+                sum += square(catalogue, left.at[i], kind_weights[WORD_CATEGORY]);
     return sum;
 }
 
 static float shared(const struct catalogue *catalogue, uint32_t a, uint32_t b)
 {
     const struct product *x = &catalogue->products[a], *y = &catalogue->products[b];
-    float sum = 0;
+    float sum = shared_categories(catalogue, product_words(x, WORD_CATEGORY),
+                                  product_words(y, WORD_CATEGORY));
     for (int kind = 0; kind < PRODUCT_KINDS; kind++) {
         struct words left = product_words(x, (enum word_kind)kind);
         struct words right = product_words(y, (enum word_kind)kind);
+        if (kind == WORD_CATEGORY)
+            continue;
         for (uint32_t i = 0, k = 0; i < left.count && k < right.count;) {
-            if (kind == WORD_CATEGORY) { /* in no order, but few */
-                for (k = 0; k < right.count && right.at[k] != left.at[i]; k++)
-                    ;
-                if (k < right.count)
-                    sum += value(catalogue, left.at[i]) * value(catalogue, left.at[i]);
-                k = 0;
-                i++;
-            } else if (left.at[i] < right.at[k]) {
+            if (left.at[i] < right.at[k]) {
                 i++;
             } else if (left.at[i] > right.at[k]) {
                 k++;
             } else {
-                float v = value(catalogue, left.at[i]);
-                sum += v * v;
-                i++;
+                sum += square(catalogue, left.at[i++], kind_weights[kind]);
                 k++;
             }
         }
@@ -134,12 +143,13 @@ static void read_postings(const struct catalogue *catalogue, uint32_t product, s
     qsort(order, words.count, sizeof *order, rarest_first);
     for (uint32_t i = 0; i < words.count && left > 0; i++) {
         const struct postings *postings = &catalogue->words[order[i].word].postings;
-        float v = value(catalogue, order[i].word);
+        float value = square(catalogue, order[i].word,
+                             kind_weights[catalogue->words[order[i].word].kind]);
         uint32_t share = left / 2 + 1; /* so that the next word has something left */
         uint32_t take = postings->count < share ? postings->count : share;
         for (uint32_t k = 0; k < take; k++) {
             uint32_t at = (uint32_t)((uint64_t)k * postings->count / take);
-            add_found(found, postings->at[at], v * v);
+            add_found(found, postings->at[at], value);
         }
         left -= take;
     }

@@ -1,0 +1,190 @@
+/* Measures the catalogue at size: rows a second from JSON, bytes an item, start-up from disk, and
+ * what similar items and searches cost there. Run by tools/bench catalogue.
+ *
+ *     measure_catalogue [PRODUCTS [ATTRIBUTES]]      prints one JSON object */
+#include "processors/recommend/search.h"
+#include "processors/recommend/similar.h"
+#include "schemas/codec.h"
+#include "schemas/event_write.h"
+#include "tests/test.h"
+
+#include <malloc.h>
+#include <math.h>
+#include <time.h>
+
+#define NAMES 900  /* distinct attributes of the shop */
+#define VALUES 100 /* of each, the first ones most often */
+#define BATCH 50000
+#define QUESTIONS 2000
+
+static const char *const nouns[] = {"coat", "dress", "shirt", "boots", "bag", "scarf", "lamp",
+                                    "chair", "phone", "cable", "glass", "towel"};
+
+static double now_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static uint32_t skewed(struct random *random, uint32_t count)
+{
+    double u = (double)(random_next(random) >> 11) * 0x1p-53;
+    return (uint32_t)((double)count * u * u * u);
+}
+
+static struct bytes text_of(struct arena *arena, const char *format, uint32_t a, uint32_t b,
+                            const char *c)
+{
+    char text[200];
+    int size = snprintf(text, sizeof text, format, a, b, c);
+    return arena_copy(arena, bytes_of(text, (size_t)size));
+}
+
+static struct event make_product(struct random *random, struct arena *arena, uint32_t number,
+                                 uint32_t attributes)
+{
+    struct event event;
+    uint32_t kind = skewed(random, 600), brand = skewed(random, 20000);
+    const char *noun = nouns[kind % 12];
+    event_init(&event, EVENT_PRODUCT);
+    event.item_id = text_of(arena, "item-%08u", number, 0, "");
+    event.title = text_of(arena, "Brand%u Model%u fine %s in wool and cotton", brand,
+                          random_below(random, 200000), noun);
+    event.item_brand = text_of(arena, "Brand%u", brand, 0, "");
+    struct bytes *path = arena_get(arena, sizeof *path);
+    *path = text_of(arena, "Department %u > Section %u > %s", kind % 9, kind, noun);
+    event.categories = (struct event_strings){path, 1};
+    struct bytes *colour = arena_get(arena, sizeof *colour);
+    *colour = text_of(arena, "colour %u", skewed(random, 60), 0, "");
+    event.colors = (struct event_strings){colour, 1};
+    event.image_uri = text_of(arena, "https://images.example.com/p/%08u/front-large.jpg", number,
+                              0, "");
+    event.price = 5 + exp(4 + (double)random_below(random, 1000) / 400);
+    event.rating_count = random_below(random, 1000);
+    event.attributes.count = attributes;
+    event.attributes.at = arena_get(arena, 2 * attributes * sizeof(struct bytes));
+    for (uint32_t i = 0; i < attributes; i++) {
+        uint32_t name = (kind * 7 + i * 13) % NAMES;
+        event.attributes.at[2 * i] = text_of(arena, "attribute %u", name, 0, "");
+        event.attributes.at[2 * i + 1] = text_of(arena, "value %u", skewed(random, VALUES), 0, "");
+    }
+    return event;
+}
+
+static int number_order(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void print_times(const char *name, double *us, uint32_t count)
+{
+    qsort(us, count, sizeof *us, number_order);
+    printf(",\"%s_us_p50\":%.0f,\"%s_us_p99\":%.0f", name, us[count / 2], name,
+           us[(uint32_t)(.99 * (count - 1))]);
+}
+
+static void ask(const struct catalogue *catalogue, const struct search *search)
+{
+    static double us[QUESTIONS];
+    struct random random = {.state = 3};
+    struct similar_product similar[SIMILAR_MAX];
+    struct search_result results[20];
+    uint64_t found = 0;
+    for (int i = 0; i < QUESTIONS; i++) {
+        double from = now_s();
+        found += similar_top(catalogue, random_below(&random, catalogue->product_count),
+                             SIMILAR_MAX, similar);
+        us[i] = (now_s() - from) * 1e6;
+    }
+    print_times("similar", us, QUESTIONS);
+    for (int i = 0; i < QUESTIONS; i++) {
+        char query[80];
+        snprintf(query, sizeof query, "%s brand%u wool%s", nouns[random_below(&random, 12)],
+                 skewed(&random, 20000), i % 4 ? "" : " ctoton");
+        double from = now_s();
+        found += search_top(search, catalogue, bytes_text(query), 20, results);
+        us[i] = (now_s() - from) * 1e6;
+    }
+    print_times("search", us, QUESTIONS);
+    printf(",\"answers\":%llu", (unsigned long long)found);
+}
+
+static double write_changes(struct catalogue *catalogue, struct store *store)
+{
+    struct store_batch batch = {0};
+    double from = now_s();
+    catalogue_save(catalogue, &batch);
+    CHECK(store->write(store, &batch, NULL) == VERDICT_OK);
+    batch_release(&batch);
+    return now_s() - from;
+}
+
+int main(int argc, char **argv)
+{
+    uint32_t products = argc > 1 ? (uint32_t)atoi(argv[1]) : 1000000;
+    uint32_t attributes = argc > 2 ? (uint32_t)atoi(argv[2]) : 50;
+    const struct catalogue_limits limits = {2000000, 10000, 1000000, 100};
+    struct random random = {.state = 1};
+    struct arena arena = {0};
+    struct buffer json = {0};
+    struct error error = {0};
+    struct store *store;
+    struct codec *codec = codec_new(NULL);
+    char *folder = test_new_folder();
+    struct catalogue *catalogue = catalogue_new(&limits);
+    struct search *search = search_new(catalogue);
+    double put_s = 0, save_s = 0, numbers_s = 0;
+    if (store_rocksdb_open(folder, false, &store, &error) != VERDICT_OK) {
+        fprintf(stderr, "%s\n", error.message);
+        return 1;
+    }
+    size_t before = mallinfo2().uordblks;
+    for (uint32_t i = 0; i < products; i++) {
+        struct event event = make_product(&random, &arena, i, attributes);
+        buffer_clear(&json);
+        event_write_json(&event, false, &json);
+        double from = now_s();
+        CHECK(codec_decode(codec, EVENT_PRODUCT, buffer_bytes(&json), &arena, &event, NULL) ==
+              VERDICT_OK);
+        catalogue_put(catalogue, &event);
+        put_s += now_s() - from;
+        event.price += 1;
+        event.rating_count++;
+        if (i % 10 == 0) {
+            from = now_s();
+            catalogue_put(catalogue, &event);
+            numbers_s += now_s() - from;
+        }
+        arena_clear(&arena);
+        if (i % BATCH == BATCH - 1)
+            save_s += write_changes(catalogue, store);
+    }
+    save_s += write_changes(catalogue, store);
+    size_t bytes = mallinfo2().uordblks - before;
+    printf("{\"products\":%u,\"attributes\":%u,\"rows_per_s\":%.0f,\"save_s\":%.1f,"
+           "\"price_changes_per_s\":%.0f,\"bytes_an_item\":%.0f,\"of_these_search\":%.0f",
+           products, attributes, products / put_s, save_s, products / 10 / numbers_s,
+           (double)bytes / products, (double)search_bytes(search) / products);
+    ask(catalogue, search);
+    catalogue_free(catalogue);
+    search_free(search);
+    store->free(store);
+    double from = now_s();
+    CHECK(store_rocksdb_open(folder, false, &store, &error) == VERDICT_OK);
+    catalogue = catalogue_new(&limits);
+    search = search_new(catalogue);
+    CHECK(catalogue_load(catalogue, store, &error) == VERDICT_OK);
+    CHECK_INT(catalogue->present, products);
+    printf(",\"start_s\":%.1f}\n", now_s() - from);
+    catalogue_free(catalogue);
+    search_free(search);
+    store->free(store);
+    codec_free(codec);
+    arena_release(&arena);
+    buffer_release(&json);
+    test_remove_folder(folder);
+    free(folder);
+    return test_failed > 0;
+}
