@@ -17,6 +17,7 @@
 #ifndef WEFT_PROCESSORS_PROCESSOR_H
 #define WEFT_PROCESSORS_PROCESSOR_H
 
+#include "processors/recommend/recommend.h"
 #include "schemas/event.h"
 #include "schemas/interaction.h"
 #include "schemas/recommendation.h"
@@ -35,6 +36,7 @@ struct settings {
     bool output_avro;
     struct model_limits model;
     struct catalogue_limits catalogue;
+    struct recommend_settings recommend;
 };
 
 /* What became of a record. Each record that is read has exactly one fate. */
@@ -55,10 +57,16 @@ enum counter {
     COUNT_LISTS,          /* recommendation records written */
     COUNT_LISTS_SAME,     /* not written, since nothing changed */
     COUNT_ACTIVITIES_OUT, /* fell out of a visitor's memory at its bound */
+    COUNT_ASKED,          /* clicks whose visitor's last list is known */
+    COUNT_HITS,           /* whose item was among its first HIT_LENGTH */
+    COUNT_RECIPROCAL,     /* sum of 1/rank of those, in millionths */
+    COUNT_WEIGHTS,        /* differences of the ranker written to the log */
     COUNTERS,
 };
 
 extern const char *const counter_names[COUNTERS];
+
+#define HIT_LENGTH 20
 
 struct counts {
     uint64_t fates[FATES];
@@ -88,8 +96,6 @@ struct outlet {
                          struct bytes key, struct bytes value, struct error *error);
 };
 
-struct recommender; /* recommend/recommend.h */
-
 /* What a step of the visitors stage works with. Thread: the worker whose context it is. */
 struct context {
     const struct settings *settings;
@@ -104,6 +110,7 @@ struct context {
     struct buffer *scratch; /* for one record; cleared by whoever uses it */
     uint64_t interaction_fingerprint;
     uint64_t recommendation_fingerprint;
+    uint64_t weights_fingerprint;
     int64_t now_ms;       /* the wall clock, which events must not be far ahead of */
     int64_t generated_ms; /* the time that lists carry: the wall clock; in the driver the event's */
 };

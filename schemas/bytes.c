@@ -93,6 +93,12 @@ void *memory_resize(void *at, size_t size)
     return memory_check(realloc(at, size ? size : 1), size);
 }
 
+void *memory_aligned(size_t size)
+{
+    size_t lines = (size + 63) / 64;
+    return memory_check(aligned_alloc(64, 64 * (lines ? lines : 1)), size);
+}
+
 char *memory_text(struct bytes bytes)
 {
     char *text = memory_get(bytes.size + 1);

@@ -5,7 +5,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define DECAY_BITS 10          /* m has this many bits behind its leading one */
 #define BASE_RANGE 30          /* half-lives that a row's numbers go past its base */
 #define COUNTS_DIRTY 0x80u
 
@@ -39,6 +38,8 @@ struct model *model_new(const struct model_limits *limits)
     model->slot_capacity = 1024;
     model->slots = memory_zero(model->slot_capacity, sizeof *model->slots);
     model->locks = memory_get(sizeof *model->locks);
+    model->vectors = vectors_new(&limits->vectors);
+    model->weights = weights_new(limits->features);
     pthread_rwlockattr_t attributes;
     pthread_rwlockattr_init(&attributes);
     pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
@@ -59,6 +60,8 @@ void model_free(struct model *model)
     free(model->items);
     free(model->slots);
     free(model->dirty);
+    vectors_free(model->vectors);
+    free(model->weights);
     pthread_rwlock_destroy(&model->locks->rows);
     free(model->locks);
     free(model);
@@ -318,6 +321,16 @@ void model_count(struct model *model, uint32_t item, enum rule_kind kind, struct
     keep_popular(model, item);
 }
 
+void model_merge(struct model *model, const struct weights *difference)
+{
+    if (difference->features != model->weights->features) {
+        model->weights_dropped++;
+        return;
+    }
+    weights_add(model->weights, difference);
+    model->weights_dirty = true;
+}
+
 /* ---- on disk ----
  *
  * counts:  count(8) x 3, recent(8), base(4), last_ms(8)                       = 44 bytes
@@ -393,6 +406,10 @@ void model_save(struct model *model, struct store_batch *batch)
         item->dirty = 0;
     }
     model->dirty_count = 0;
+    vectors_save(model->vectors, batch);
+    if (model->weights_dirty)
+        weights_save(model->weights, batch);
+    model->weights_dirty = false;
     buffer_release(&value);
 }
 
@@ -484,6 +501,17 @@ static enum verdict load_row(struct store_visitor *visitor, struct bytes key, st
     }
     if (table == 'i')
         return VERDICT_OK;
+    if (table == 'e' || table == 'p' || table == 'q')
+        return vectors_load_row(model->vectors, model->item_count, key, value) == VERDICT_OK
+                   ? VERDICT_OK
+                   : damaged(error, table);
+    if (table == 'w') {
+        bool dropped;
+        if (weights_load(model->weights, value, &dropped) != VERDICT_OK)
+            return damaged(error, table);
+        model->weights_dropped += dropped;
+        return VERDICT_OK;
+    }
     if ((table != 'r' && table != 's') || key.size != (table == 'r' ? 6u : 5u) || key_item(key) >= model->item_count)
         return damaged(error, table);
     struct model_item *item = &model->items[key_item(key)];
@@ -510,12 +538,15 @@ enum verdict model_load(struct model *model, struct store *store, struct error *
     for (loader.pass = 0; verdict == VERDICT_OK && loader.pass < 2; loader.pass++)
         verdict =
             store->scan(store, FAMILY_MODEL, bytes_of("", 0), &loader.visitor, error);
+    if (verdict == VERDICT_OK && vectors_loaded(model->vectors) != VERDICT_OK)
+        verdict = damaged(error, 'p');
     return verdict;
 }
 
 size_t model_bytes(const struct model *model)
 {
-    size_t bytes = sizeof *model + model->item_capacity * sizeof *model->items +
+    size_t bytes = sizeof *model + vectors_bytes(model->vectors) + sizeof *model->weights +
+                   model->item_capacity * sizeof *model->items +
                    model->slot_capacity * sizeof *model->slots +
                    model->dirty_capacity * sizeof *model->dirty;
     for (uint32_t i = 0; i < model->item_count; i++) {

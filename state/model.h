@@ -14,6 +14,8 @@
  *     's' item(4)               struct item_counts, as drawn in model.c
  *     'r' table(1) item(4)      one row of rules, as drawn in model.c
  *     'm'                       format version
+ *     'e' 'p' 'q'               vectors: see state/vectors.h
+ *     'w'                       the ranker's weights: see state/weights.h
  *
  * Threads: one writer, many readers; the model's owner keeps them apart by model_lock_*(). */
 #ifndef WEFT_STATE_MODEL_H
@@ -21,6 +23,8 @@
 
 #include "schemas/interaction.h"
 #include "state/store.h"
+#include "state/vectors.h"
+#include "state/weights.h"
 
 #define MODEL_FORMAT 1
 #define ITEM_NONE UINT32_MAX
@@ -71,6 +75,9 @@ struct model_limits {
     uint32_t row_entries_max; /* of one row */
     int64_t rules_half_life_ms;
     int64_t popular_half_life_ms;
+    struct vectors_limits vectors;
+    uint32_t encoder_clicks_per_second_max; /* above, a sample of the clicks is learned from */
+    uint64_t features; /* hash of the ranker's features (recommend/features.h); 0: no ranker */
 };
 
 struct model {
@@ -81,6 +88,10 @@ struct model {
     uint32_t slot_capacity;
     uint32_t popular[POPULAR_MAX]; /* heaviest first by `recent` */
     uint32_t popular_count;
+    struct vectors *vectors;
+    struct weights *weights; /* the ranker's, merged; zeros until somebody has learned */
+    bool weights_dirty;
+    uint64_t weights_dropped; /* differences and stored rows that were for other features */
     uint64_t folded;       /* interactions since the start of the process */
     uint64_t items_refused;
     uint64_t entries_evicted;
@@ -104,6 +115,7 @@ uint32_t model_find(const struct model *model, struct bytes id);
 uint32_t model_intern(struct model *model, struct bytes id);
 
 /* g(t) for a half-life: m and k as above. */
+#define DECAY_BITS 10 /* m has this many bits behind its leading one */
 struct decay {
     double m;
     int32_t k;
@@ -120,6 +132,9 @@ void model_add(struct model *model, uint32_t owner, enum rule_kind kind,
 /* Counts one activity with the item and keeps the popular ones in order. Thread: writer. */
 void model_count(struct model *model, uint32_t item, enum rule_kind kind, struct decay decay,
                  int64_t time_ms);
+
+/* Adds what a worker's ranker has learned. Thread: writer. */
+void model_merge(struct model *model, const struct weights *difference);
 
 /* Puts what changed since the last time into the batch. Thread: writer. */
 void model_save(struct model *model, struct store_batch *batch);

@@ -17,7 +17,7 @@ OWN = {
     "state/": ("schemas/", "state/"),
     "processors/": ("processors/processor.h", "schemas/", "processors/recommend/",
                     "processors/math/"),
-    "processors/processor.h": ("schemas/", "state/"),
+    "processors/processor.h": ("schemas/", "state/", "processors/recommend/"),
     "processors/recommend/": ("schemas/", "state/", "processors/recommend/", "processors/math/"),
     "processors/math/": ("schemas/", "processors/math/"),
     "processors/runtime/": ("schemas/", "state/", "processors/"),

@@ -154,7 +154,9 @@ static void test_rows_and_candidates(void)
 {
     struct random random = random_from(53);
     struct catalogue *catalogue = catalogue_new(&limits);
-    const struct model_limits model_limits = {100, 10, 1000, 1000};
+    const struct model_limits model_limits = {.items_max = 100, .row_entries_max = 10,
+                                              .rules_half_life_ms = 1000,
+                                              .popular_half_life_ms = 1000};
     struct model *model = model_new(&model_limits);
     struct similar *similar = similar_new();
     struct candidates candidates;
@@ -173,7 +175,7 @@ static void test_rows_and_candidates(void)
         struct bytes id = query_item_id(&query, item);
         CHECK(product_available(&catalogue->products[catalogue_find(catalogue, id)]));
         CHECK(item_is_product(item) == (model_find(model, id) == ITEM_NONE));
-        CHECK(candidates.at[i].parts[2] > 0 && candidates.at[i].parts[2] <= 1);
+        CHECK(similar_weight(&candidates.at[i]) > 0 && similar_weight(&candidates.at[i]) <= 1);
         known += !item_is_product(item);
         unknown += item_is_product(item);
     }

@@ -40,7 +40,6 @@ struct backtest {
     bool freeze, json;
     uint32_t min_prefix, at;
     struct driver *driver;
-    struct recommender *recommender;
     struct arena memory; /* of all events */
     struct catalogue *said; /* of products by the lines so far */
     struct line *lines;
@@ -180,19 +179,21 @@ static uint32_t prefix_length(const struct backtest *test, const struct visitor 
     return length;
 }
 
-static void ask(struct backtest *test, const struct event *event, size_t index)
+/* Asks for the next item, as serving does, so that the ranker can learn from the answer. */
+static void ask(struct backtest *test, const struct event *event, size_t index, bool counts)
 {
     struct ranked_item ranked[LIST_ITEMS_MAX];
     struct visitor *visitor = driver_visitor(test->driver, event_visitor(event));
     struct model *model = driver_model(test->driver);
-    if (event->item_count == 0 ||
-        prefix_length(test, visitor, event->event_time_ms) < test->min_prefix)
+    if (event->item_count == 0 || visitor == NULL)
         return;
     struct timespec before, after;
     clock_gettime(CLOCK_MONOTONIC, &before);
-    uint32_t count = recommend_next(
-        test->recommender, model, driver_catalogue(test->driver), visitor, test->at, ranked);
+    uint32_t count = recommend_next(driver_recommender(test->driver), model,
+                                    driver_catalogue(test->driver), visitor, test->at, ranked);
     clock_gettime(CLOCK_MONOTONIC, &after);
+    if (!counts || prefix_length(test, visitor, event->event_time_ms) < test->min_prefix)
+        return;
     if (test->list_count == test->list_capacity) {
         test->list_capacity = test->list_capacity ? 2 * test->list_capacity : 65536;
         test->list_us = memory_resize(test->list_us, test->list_capacity * sizeof(double));
@@ -272,10 +273,11 @@ static enum verdict run(struct backtest *test, struct error *error)
             learn_held_back(test);
         session = event_visitor(event);
         if (!evaluating && i >= from_index && event->event_time_ms >= from_ms &&
-            (!test->freeze || new_visitor))
+            (!test->freeze || new_visitor)) {
             evaluating = true;
-        if (evaluating)
-            ask(test, event, i);
+            driver_ranking(test->driver, !test->freeze);
+        }
+        ask(test, event, i, evaluating);
         if (evaluating && test->freeze)
             buffer_clear(&test->held);
         if (test->lines[i].product) /* after the question, which must not hear of the answer */
@@ -368,7 +370,6 @@ static int backtest_files(struct backtest *test, int count, char **paths)
     if (verdict == VERDICT_OK)
         verdict = driver_new(&test->config, false, &held.sink, NULL, &test->driver, &error);
     if (verdict == VERDICT_OK) {
-        test->recommender = recommender_new();
         driver_learning(test->driver, !test->freeze);
         progress_start(&test->progress);
         verdict = run(test, &error);
@@ -376,7 +377,6 @@ static int backtest_files(struct backtest *test, int count, char **paths)
     }
     if (verdict == VERDICT_OK)
         report(test, (double)(clock_monotonic_us() - test->progress.started_us) / 1e6);
-    recommender_free(test->recommender);
     driver_free(test->driver);
     arena_release(&test->memory);
     buffer_release(&test->held);

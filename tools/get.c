@@ -262,15 +262,18 @@ static enum verdict load_model(struct get *get, struct model *model, struct erro
     }
     struct client_reader *reader;
     struct client_message message;
-    struct interaction interaction;
-    uint64_t fingerprint = schema_fingerprint("interaction");
+    struct log_reader log;
     enum verdict verdict = client_reader_new(
         &get->config, get->topology.topics[TOPIC_INTERACTIONS], 0, false, &reader, error);
     if (verdict != VERDICT_OK)
         return verdict;
-    while ((verdict = next_record(reader, &message, error)) == VERDICT_OK)
-        if (interaction_read(message.value, fingerprint, &interaction, NULL) == VERDICT_OK)
-            pipeline_fold(&get->topology, model, &interaction);
+    log_reader_init(&log);
+    while ((verdict = next_record(reader, &message, error)) == VERDICT_OK) {
+        struct log_record record;
+        if (log_read(&log, message.value, &record, NULL) == VERDICT_OK)
+            pipeline_fold(&get->topology, model, &record);
+    }
+    log_reader_release(&log);
     client_reader_free(reader);
     return verdict == VERDICT_SKIP ? VERDICT_OK : verdict;
 }

@@ -1,71 +1,116 @@
 #include "processors/recommend/candidates.h"
 
+#include "processors/recommend/encoder.h"
 #include "processors/recommend/popularity.h"
 #include "processors/recommend/repeats.h"
 #include "processors/recommend/rules.h"
 #include "processors/recommend/similar.h"
+#include "processors/recommend/two_hop.h"
 
 #include <stdlib.h>
 
 const struct generator generators[] = {
-    {"repeats", "viewed_before", repeats_generate},
-    {"forward", "viewed_next", rules_forward},
-    {"backward", "viewed_together", rules_backward},
-    {"previous", "viewed_in_session", rules_previous},
-    {"carted", "carted_together", rules_carted},
-    {"bought", "bought_together", rules_bought},
-    {"popular", "popular", popularity_generate},
-    {"similar", "similar", similar_generate},
+    {"repeats", "viewed_before", repeats_generate, repeats_weight, repeats_cause},
+    {"forward", "viewed_next", rules_forward, rules_forward_weight, cause_last},
+    {"backward", "viewed_together", rules_backward, rules_backward_weight, cause_last},
+    {"previous", "viewed_in_session", rules_previous, rules_previous_weight,
+     rules_previous_cause},
+    {"carted", "carted_together", rules_carted, rules_carted_weight, cause_last},
+    {"bought", "bought_together", rules_bought, rules_bought_weight, cause_last},
+    {"two_hop", "related", two_hop_generate, two_hop_weight, cause_last},
+    {"similar", "similar", similar_generate, similar_weight, similar_cause},
+    {"popular", "popular", popularity_generate, popularity_weight, cause_none},
 };
 
 const int generator_count = sizeof generators / sizeof generators[0];
 
-_Static_assert(sizeof generators / sizeof generators[0] <= GENERATORS_MAX,
-               "raise GENERATORS_MAX");
+static void add_recent(struct query *query, uint32_t item, uint32_t ago)
+{
+    for (uint32_t k = 0; k < query->recent_count; k++)
+        if (query->recent[k] == item)
+            return;
+    query->recent[query->recent_count] = item;
+    query->distance[query->recent_count++] = ago;
+}
 
-void query_init(struct query *query, const struct model *model, const struct catalogue *catalogue,
-                const struct visitor *visitor)
+static struct decay_now decay_now(int64_t time_ms, int64_t half_life_ms)
+{
+    double age = (double)time_ms / (double)half_life_ms, k = floor(age);
+    return (struct decay_now){(int32_t)k, (float)exp2(k - age) / (1 << DECAY_BITS)};
+}
+
+static void encode(struct query *query)
+{
+    query->has_session = encoder_session(query->model->vectors, query->sequence, query->length,
+                                         query->session);
+}
+
+void query_init(struct query *query, const struct model *model,
+                const struct catalogue *catalogue, const struct visitor *visitor, int64_t gap_ms)
 {
     query->model = model;
     query->catalogue = catalogue;
-    query->recent_count = 0;
+    query->length = query->session_length = query->recent_count = 0;
+    query->time_ms = 0;
     query->unknown = false;
     uint32_t ago = 0;
+    int64_t edge_ms = INT64_MIN;
+    bool same_session = true;
     for (uint32_t i = visitor->count; i > 0 && ago < RECENT_MAX; i--) {
         const struct activity *activity = &visitor->activities[i - 1];
         enum rule_kind rules;
+        if (edge_ms != INT64_MIN && edge_ms - activity->time_ms > gap_ms)
+            same_session = false;
+        edge_ms = activity->time_ms;
         if (!rule_kind_of((enum kind)activity->kind, &rules))
             continue;
         ago++;
+        if (query->time_ms == 0)
+            query->time_ms = activity->time_ms;
         uint32_t item = model_find(model, activity_subject(visitor, activity));
-        bool skip = item == ITEM_NONE;
-        query->unknown = query->unknown || skip;
-        for (uint32_t k = 0; k < query->recent_count && !skip; k++)
-            skip = query->recent[k] == item;
-        if (skip)
+        if (item == ITEM_NONE) {
+            query->unknown = true;
             continue;
-        query->recent[query->recent_count] = item;
-        query->distance[query->recent_count++] = ago;
+        }
+        query->sequence[query->length] = item;
+        query->kinds[query->length] = activity->kind;
+        query->prices[query->length] = activity->price;
+        query->length++;
+        query->session_length += same_session;
+        add_recent(query, item, ago);
     }
+    query->rules_now = decay_now(query->time_ms, model->limits.rules_half_life_ms);
+    query->popular_now = decay_now(query->time_ms, model->limits.popular_half_life_ms);
+    encode(query);
 }
 
 void query_focus(struct query *query, uint32_t item)
 {
     uint32_t at = 0;
-    while (at < query->recent_count && query->recent[at] != item)
+    while (at < query->length && query->sequence[at] != item)
         at++;
-    if (at == query->recent_count) {
-        if (query->recent_count < RECENT_MAX)
-            query->recent_count++;
+    if (at == query->length) {
+        if (query->length < RECENT_MAX)
+            query->length++;
         else
             at--;
     }
+    uint8_t kind = KIND_VIEW;
+    float price = query->prices[at];
     for (; at > 0; at--) {
-        query->recent[at] = query->recent[at - 1];
-        query->distance[at] = query->distance[at - 1];
+        query->sequence[at] = query->sequence[at - 1];
+        query->kinds[at] = query->kinds[at - 1];
+        query->prices[at] = query->prices[at - 1];
     }
-    query->recent[0] = item;
-    query->distance[0] = 1;
+    query->sequence[0] = item;
+    query->kinds[0] = kind;
+    query->prices[0] = price;
+    query->recent_count = 0;
+    for (uint32_t i = 0; i < query->length; i++)
+        add_recent(query, query->sequence[i], i + 1);
+    if (query->session_length == 0)
+        query->session_length = 1;
+    encode(query);
 }
 
 struct bytes query_item_id(const struct query *query, uint32_t item)
@@ -79,6 +124,7 @@ void candidates_init(struct candidates *candidates)
 {
     *candidates = (struct candidates){
         .at = memory_get(CANDIDATES_MAX * sizeof *candidates->at),
+        .keys = memory_get(CANDIDATES_MAX * sizeof *candidates->keys),
     };
 }
 
@@ -89,6 +135,7 @@ void candidates_release(struct candidates *candidates)
     free(candidates->items.places);
     free(candidates->products.stamps);
     free(candidates->products.places);
+    free(candidates->keys);
     *candidates = (struct candidates){0};
 }
 
@@ -123,28 +170,129 @@ void candidates_clear(struct candidates *candidates, uint32_t item_count, uint32
     candidates->count = 0;
 }
 
-void candidates_add(struct candidates *candidates, uint32_t item, int generator, float part,
-                    uint32_t cause)
+static inline struct proposed *proposed_of(const struct candidates *candidates, uint32_t item)
+{
+    struct candidates *own = (struct candidates *)(uintptr_t)candidates;
+    return item_is_product(item) ? &own->products : &own->items;
+}
+
+static inline uint32_t number_of(uint32_t item)
+{
+    return item_is_product(item) ? item & ~ITEM_PRODUCT : item;
+}
+
+struct candidate *candidates_propose(struct candidates *candidates, uint32_t item, int generator)
 {
     struct candidate *candidate;
-    struct proposed *proposed =
-        item_is_product(item) ? &candidates->products : &candidates->items;
-    uint32_t number = item_is_product(item) ? item & ~ITEM_PRODUCT : item;
+    struct proposed *proposed = proposed_of(candidates, item);
+    uint32_t number = number_of(item);
     if (proposed->stamps[number] == candidates->round) {
         candidate = &candidates->at[proposed->places[number]];
     } else {
         if (candidates->count == CANDIDATES_MAX)
-            return;
+            return NULL;
         proposed->stamps[number] = candidates->round;
         proposed->places[number] = candidates->count;
         candidate = &candidates->at[candidates->count++];
+        memset(candidate, 0, sizeof *candidate);
         candidate->item = item;
-        memset(candidate->parts, 0, sizeof candidate->parts);
-        memset(candidate->largest, 0, sizeof candidate->largest);
     }
-    candidate->parts[generator] += part;
-    if (part > candidate->largest[generator]) {
-        candidate->largest[generator] = part;
-        candidate->causes[generator] = cause;
+    candidate->generators |= 1u << generator;
+    return candidate;
+}
+
+struct candidate *candidates_find(const struct candidates *candidates, uint32_t item)
+{
+    const struct proposed *proposed = proposed_of(candidates, item);
+    uint32_t number = number_of(item);
+    return proposed->stamps[number] == candidates->round
+               ? &candidates->at[proposed->places[number]]
+               : NULL;
+}
+
+/* Larger keys are better: the weight's bits order as the weights do, since none is negative. */
+static uint64_t key_of(const struct candidate *candidate, uint32_t place)
+{
+    uint32_t bits;
+    (void)place;
+    memcpy(&bits, &candidate->weight, sizeof bits);
+    return (uint64_t)bits << 32 | ~candidate->item;
+}
+
+/* The k-th largest (k from 1) of n different keys, by Hoare's selection (1961); reorders them. */
+static uint64_t select_key(uint64_t *keys, uint32_t n, uint32_t k)
+{
+    uint32_t first = 0, last = n - 1, goal = k - 1;
+    while (first < last) {
+        uint64_t pivot = keys[first + (last - first) / 2];
+        uint32_t i = first, j = last;
+        for (;;) {
+            while (keys[i] > pivot)
+                i++;
+            while (keys[j] < pivot)
+                j--;
+            if (i >= j)
+                break;
+            uint64_t key = keys[i];
+            keys[i++] = keys[j];
+            keys[j--] = key;
+        }
+        if (goal <= j)
+            last = j;
+        else
+            first = j + 1;
     }
+    return keys[goal];
+}
+
+void candidates_prune(struct candidates *candidates, uint32_t keep)
+{
+    for (uint32_t i = 0; i < candidates->count; i++) {
+        struct candidate *candidate = &candidates->at[i];
+        candidate->weight = 0;
+        for (uint32_t bits = candidate->generators; bits; bits &= bits - 1)
+            candidate->weight += generators[__builtin_ctz(bits)].weight(candidate);
+        candidates->keys[i] = key_of(candidate, i);
+    }
+    if (candidates->count <= keep)
+        return;
+    uint64_t least = select_key(candidates->keys, candidates->count, keep);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < candidates->count; i++) {
+        if (key_of(&candidates->at[i], i) < least) {
+            proposed_of(candidates, candidates->at[i].item)
+                ->stamps[number_of(candidates->at[i].item)] = candidates->round - 1;
+            continue;
+        }
+        if (kept != i)
+            candidates->at[kept] = candidates->at[i];
+        proposed_of(candidates, candidates->at[kept].item)
+            ->places[number_of(candidates->at[kept].item)] = kept;
+        kept++;
+    }
+    candidates->count = kept;
+}
+
+void candidates_generate(struct candidates *candidates, const struct query *query, uint64_t off,
+                         uint32_t keep)
+{
+    candidates_clear(candidates, query->model->item_count,
+                     query->catalogue ? query->catalogue->product_count : 0);
+    for (int i = 0; i < generator_count; i++)
+        if (!(off >> i & 1))
+            generators[i].generate(query, candidates, i);
+    candidates_prune(candidates, keep);
+}
+
+uint32_t cause_last(const struct query *query, const struct candidate *candidate)
+{
+    (void)candidate;
+    return query->recent_count ? query->recent[0] : ITEM_NONE;
+}
+
+uint32_t cause_none(const struct query *query, const struct candidate *candidate)
+{
+    (void)query;
+    (void)candidate;
+    return ITEM_NONE;
 }

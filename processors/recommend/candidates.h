@@ -1,4 +1,5 @@
-/* Candidates: what generators propose for one query, and the table of generators. */
+/* Candidates: what the generators propose for one query, with the evidence that the ranker's features
+ * are made of, and the table of generators. */
 #ifndef WEFT_RECOMMEND_CANDIDATES_H
 #define WEFT_RECOMMEND_CANDIDATES_H
 
@@ -6,9 +7,11 @@
 #include "state/model.h"
 #include "state/visitors.h"
 
-#define RECENT_MAX 20     /* activities that a query looks back */
-#define GENERATORS_MAX 8
-#define CANDIDATES_MAX 1024 /* more than the generators' own bounds add up to */
+#include <math.h>
+
+#define RECENT_MAX 20       /* activities that a query looks back */
+#define CANDIDATES_MAX 1536 /* more than the generators' own bounds add up to */
+#define RANKED_MAX 128      /* what is left of them for the ranker */
 
 /* In place of an item of the model: a product of the catalogue that the model does not know, since
  * nobody has clicked on it yet. ITEM_NONE is none. */
@@ -20,31 +23,72 @@ static inline bool item_is_product(uint32_t item)
 
 struct similar; /* similar.h */
 
-/* What is asked: the visitor's last items, newest first, each once. */
+/* For reading sums of forward decay (state/model.h) as counts at a time. */
+struct decay_now {
+    int32_t k;      /* the half-life that the time lies in */
+    float fraction; /* 2^-(how far into it) / 2^10 */
+};
+
+static inline float decay_count(struct decay_now now, double sum, int32_t base)
+{
+    return (float)(ldexp(sum, base - now.k) * (double)now.fraction);
+}
+
+/* What is asked: the visitor's last activities with items that the model knows, newest first. */
 struct query {
     const struct model *model;
     const struct catalogue *catalogue; /* NULL: nothing is known of products */
     struct similar *similar; /* the thread's; set once, NULL: none */
-    uint32_t recent[RECENT_MAX];
+    uint32_t sequence[RECENT_MAX]; /* items, with repeats */
+    uint8_t kinds[RECENT_MAX];     /* enum kind */
+    float prices[RECENT_MAX];      /* NaN: not known */
+    uint32_t length;
+    uint32_t session_length; /* how many of them are of the last session */
+    uint32_t recent[RECENT_MAX]; /* the same items, each once */
     uint32_t distance[RECENT_MAX]; /* how many activities ago, the last one 1 */
     uint32_t recent_count;
+    int64_t time_ms; /* of the last activity; 0: none */
+    struct decay_now rules_now, popular_now; /* what decayed sums are worth at that time */
+    bool has_session; /* there is an h */
+    _Alignas(32) float session[VECTOR_SIZE]; /* the encoder's h */
     bool unknown; /* the model does not know all of them yet */
 };
 
-/* Items of views, carts and purchases of the visitor that the model knows. */
-void query_init(struct query *query, const struct model *model, const struct catalogue *catalogue,
-                const struct visitor *visitor);
+/* A pause longer than `gap_ms` ends a session. */
+void query_init(struct query *query, const struct model *model,
+                const struct catalogue *catalogue, const struct visitor *visitor, int64_t gap_ms);
 /* Puts an item first, as if it had just been looked at. */
 void query_focus(struct query *query, uint32_t item);
 
 /* The item_id of an item or product. */
 struct bytes query_item_id(const struct query *query, uint32_t item);
 
+/* Evidence for one item; what no generator gave is 0. Shares `p` are of a row's whole weight, ranks
+ * count from 1. */
 struct candidate {
     uint32_t item; /* or ITEM_PRODUCT | product */
-    float parts[GENERATORS_MAX];     /* what each generator gives; 0: nothing */
-    uint32_t causes[GENERATORS_MAX]; /* the item that weighed most in it; ITEM_NONE: none */
-    float largest[GENERATORS_MAX];   /* how much that item weighed */
+    uint32_t generators; /* which proposed it, a bit each */
+    float weight;        /* what stage one ranks by: the generators' weights, summed */
+    uint16_t distance, times; /* repeats: how long ago, how often */
+    uint16_t forward_rank, backward_rank;
+    float forward, forward_one; /* p, and p of the pairs at gap one */
+    float forward_weight;       /* decayed, in pairs at gap one */
+    uint32_t forward_last_s;    /* time of the newest such pair */
+    float backward;             /* p */
+    float previous, previous_back; /* sum of .7^j p over the items before the last */
+    float previous_most;           /* the largest of these */
+    uint32_t previous_cause;       /* the item that gave it */
+    float pair;        /* count after the last two items */
+    uint16_t pair_rank, popular_rank;
+    uint16_t together_rank[RULE_KINDS]; /* in the rows of carts and of purchases */
+    float together[RULE_KINDS];         /* p */
+    float similar;         /* sum of similarity / distance */
+    float similar_most;
+    uint32_t similar_cause;
+    float hop;                          /* sum of p p' over two steps */
+    float vector;                       /* h . n(u) */
+    float near, near_after; /* session neighbours: all, and those behind the common item */
+    uint16_t near_rank, near_after_rank;
 };
 
 /* Working memory of one thread. */
@@ -56,6 +100,7 @@ struct candidates {
         uint32_t *places; /* by number: where it stands in `at` */
         uint32_t capacity;
     } items, products;
+    uint64_t *keys; /* of stage one */
     uint32_t round;
 };
 
@@ -64,19 +109,37 @@ void candidates_release(struct candidates *candidates);
 /* Empty, for a model of so many items and a catalogue of so many products. */
 void candidates_clear(struct candidates *candidates, uint32_t item_count, uint32_t product_count);
 
-/* Adds to what the generator gives to the item. Past CANDIDATES_MAX new items are left out. */
-void candidates_add(struct candidates *candidates, uint32_t item, int generator, float part,
-                    uint32_t cause);
+/* The item's candidate, made if it is new, marked as proposed by the generator. NULL past
+ * CANDIDATES_MAX. */
+struct candidate *candidates_propose(struct candidates *candidates, uint32_t item, int generator);
+/* The item's candidate if some generator proposed it before, else NULL. */
+struct candidate *candidates_find(const struct candidates *candidates, uint32_t item);
+
+/* Stage one: sums the generators' weights and keeps the `keep` best, in no order. Ties go to the item
+ * that the log named first. */
+void candidates_prune(struct candidates *candidates, uint32_t keep);
 
 struct generator {
-    const char *name;   /* for tools and reports */
+    const char *name;   /* for settings, tools and reports */
     const char *reason; /* as readers of the lists see it */
     void (*generate)(const struct query *query, struct candidates *candidates, int generator);
+    /* Its part of a candidate's weight in stage one. */
+    float (*weight)(const struct candidate *candidate);
+    /* The item of the visitor's history that made it propose the candidate; ITEM_NONE: none. */
+    uint32_t (*cause)(const struct query *query, const struct candidate *candidate);
 };
 
-/* All generators; the index is the `generator` of the calls above. Adding one is one file and one
- * row in candidates.c. */
+/* All generators; the index is the `generator` of the calls above. They run in this order; adding one
+ * is one file and one row in candidates.c. */
 extern const struct generator generators[];
 extern const int generator_count;
+
+/* Runs all generators but those whose bit is in `off`, then stage one. */
+void candidates_generate(struct candidates *candidates, const struct query *query, uint64_t off,
+                         uint32_t keep);
+
+/* A usual cause: the item looked at last. */
+uint32_t cause_last(const struct query *query, const struct candidate *candidate);
+uint32_t cause_none(const struct query *query, const struct candidate *candidate);
 
 #endif

@@ -1,6 +1,7 @@
 #include "processors/recommend/popularity.h"
 
 #define POPULAR_TOP 40 /* enough to fill a list from which a context was taken out */
+#define POPULAR_FEW 10 /* where there are others */
 
 void popularity_fold(struct model *model, const struct interaction *interaction)
 {
@@ -18,6 +19,16 @@ void popularity_fold(struct model *model, const struct interaction *interaction)
 void popularity_generate(const struct query *query, struct candidates *candidates, int generator)
 {
     const struct model *model = query->model;
-    for (uint32_t i = 0; i < model->popular_count && i < POPULAR_TOP; i++)
-        candidates_add(candidates, model->popular[i], generator, .02f / (1 + (float)i), ITEM_NONE);
+    uint32_t count = candidates->count < POPULAR_TOP ? POPULAR_TOP : POPULAR_FEW;
+    for (uint32_t i = 0; i < model->popular_count && i < count; i++) {
+        struct candidate *candidate =
+            candidates_propose(candidates, model->popular[i], generator);
+        if (candidate)
+            candidate->popular_rank = (uint16_t)(i + 1);
+    }
+}
+
+float popularity_weight(const struct candidate *candidate)
+{
+    return .02f / (float)candidate->popular_rank;
 }

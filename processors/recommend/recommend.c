@@ -7,7 +7,7 @@
 struct placement_row {
     const char *name;
     bool needs_context;
-    bool repeats; /* whether what was viewed lately may come again */
+    bool repeats; /* whether what was viewed lately may come for that alone */
 };
 
 static const struct placement_row placement_rows[PLACEMENTS] = {
@@ -15,21 +15,32 @@ static const struct placement_row placement_rows[PLACEMENTS] = {
     [PLACEMENT_PRODUCT] = {.name = "product", .needs_context = true},
 };
 
+#define REPEATS_BIT 1u /* of the first generator */
+
 struct recommender {
+    const struct recommend_settings *settings;
+    struct learner learner;
+    struct served_ring *served;
+    uint64_t clicks; /* that could be learned from */
     struct query query;
     struct candidates candidates;
-    struct {
-        float score;
-        uint32_t place;
-    } best[LIST_ITEMS_MAX];
-    uint32_t best_count;
+    struct feature_matrix matrix;
+    float scores[RANKED_MAX];
+    uint16_t order[RANKED_MAX]; /* places, best first */
+    uint16_t ranks[RANKED_MAX]; /* by place, from 1 */
 };
 
-struct recommender *recommender_new(void)
+struct recommender *recommender_new(const struct recommend_settings *settings,
+                                    const struct model *model)
 {
-    struct recommender *recommender = memory_zero(1, sizeof *recommender);
+    struct recommender *recommender = memory_aligned(sizeof *recommender);
+    memset(recommender, 0, sizeof *recommender);
+    recommender->settings = settings;
     candidates_init(&recommender->candidates);
     recommender->query.similar = similar_new();
+    learner_init(&recommender->learner, model, &settings->features_off);
+    recommender->served =
+        served_new(settings->served_bytes, settings->candidates, settings->served_age_ms);
     return recommender;
 }
 
@@ -39,71 +50,89 @@ void recommender_free(struct recommender *recommender)
         return;
     candidates_release(&recommender->candidates);
     similar_free(recommender->query.similar);
+    learner_release(&recommender->learner);
+    served_free(recommender->served);
     free(recommender);
 }
 
-static void propose(struct recommender *recommender, const struct model *model)
+struct learner *recommender_learner(struct recommender *recommender)
 {
-    const struct catalogue *catalogue = recommender->query.catalogue;
-    candidates_clear(&recommender->candidates, model->item_count,
-                     catalogue ? catalogue->product_count : 0);
-    for (int i = 0; i < generator_count; i++)
-        generators[i].generate(&recommender->query, &recommender->candidates, i);
+    return &recommender->learner;
 }
+
+/* ---- ranking ---- */
 
 /* Ties go to the item that the log named first, so that the same model gives the same list. */
-static bool before(const struct recommender *recommender, float score, uint32_t place,
-                   uint32_t other)
+static bool before(const struct recommender *recommender, uint16_t a, uint16_t b)
 {
-    if (score > recommender->best[other].score)
-        return true;
-    return !(score < recommender->best[other].score) &&
-           recommender->candidates.at[place].item <
-               recommender->candidates.at[recommender->best[other].place].item;
+    float x = recommender->scores[a], y = recommender->scores[b];
+    if (x > y || x < y)
+        return x > y;
+    return recommender->candidates.at[a].item < recommender->candidates.at[b].item;
 }
 
-static void keep_best(struct recommender *recommender, float score, uint32_t place,
-                      uint32_t length)
+/* Shell's sort (1959) with Ciura's gaps (2001): at most RANKED_MAX places. */
+static void sort_places(struct recommender *recommender)
 {
-    uint32_t at = recommender->best_count;
-    if (at == length) {
-        if (!before(recommender, score, place, length - 1))
-            return;
-        at--;
-    } else {
-        recommender->best_count++;
+    static const uint32_t gaps[] = {57, 23, 10, 4, 1};
+    uint16_t *order = recommender->order;
+    uint32_t count = recommender->candidates.count;
+    for (uint32_t i = 0; i < count; i++)
+        order[i] = (uint16_t)i;
+    for (size_t g = 0; g < sizeof gaps / sizeof gaps[0]; g++) {
+        for (uint32_t i = gaps[g]; i < count; i++) {
+            uint16_t place = order[i];
+            uint32_t k = i;
+            for (; k >= gaps[g] && before(recommender, place, order[k - gaps[g]]); k -= gaps[g])
+                order[k] = order[k - gaps[g]];
+            order[k] = place;
+        }
     }
-    for (; at > 0 && before(recommender, score, place, at - 1); at--)
-        recommender->best[at] = recommender->best[at - 1];
-    recommender->best[at].score = score;
-    recommender->best[at].place = place;
+    for (uint32_t i = 0; i < count; i++)
+        recommender->ranks[order[i]] = (uint16_t)(i + 1);
 }
 
-/* `without`: ITEM_NONE, or the item that must not come. */
-static void select_best(struct recommender *recommender, uint32_t length, bool repeats,
-                        uint32_t without)
+/* From the query to the order of its candidates. */
+static void rank(struct recommender *recommender)
 {
-    recommender->best_count = 0;
-    for (uint32_t i = 0; i < recommender->candidates.count; i++) {
-        const struct candidate *candidate = &recommender->candidates.at[i];
-        if (candidate->item == without)
-            continue;
-        float score = 0;
-        for (int k = repeats ? 0 : 1; k < generator_count; k++) /* 0: repeats */
-            score += candidate->parts[k];
-        if (score > 0)
-            keep_best(recommender, score, i, length);
+    const struct recommend_settings *settings = recommender->settings;
+    struct candidates *candidates = &recommender->candidates;
+    candidates_generate(candidates, &recommender->query, settings->generators_off,
+                        settings->candidates);
+    features_fill(&recommender->query, candidates, &settings->features_off, &recommender->matrix);
+    ranker_standardise(&recommender->learner.ranker, &recommender->matrix);
+    if (!ranker_score(&recommender->learner.ranker, &recommender->matrix, recommender->scores))
+        for (uint32_t i = 0; i < candidates->count; i++)
+            recommender->scores[i] = candidates->at[i].weight;
+    sort_places(recommender);
+}
+
+static void keep_served(struct recommender *recommender, struct visitor *visitor)
+{
+    if (recommender->settings->learning)
+        visitor->served =
+            served_keep(recommender->served, visitor->latest_time_ms, &recommender->candidates,
+                        &recommender->matrix, recommender->ranks);
+}
+
+/* ---- lists ---- */
+
+static void explain(const struct recommender *recommender, const struct candidate *candidate,
+                    bool repeats, struct list_item *ret_item)
+{
+    const struct query *query = &recommender->query;
+    uint32_t bits = candidate->generators & ~(repeats ? 0 : REPEATS_BIT);
+    int most = -1;
+    float weight = -1;
+    for (; bits; bits &= bits - 1) {
+        int generator = __builtin_ctz(bits);
+        float part = generators[generator].weight(candidate);
+        if (part > weight) {
+            most = generator;
+            weight = part;
+        }
     }
-}
-
-static void explain(const struct query *query, const struct candidate *candidate, bool repeats,
-                    struct list_item *ret_item)
-{
-    int most = repeats ? 0 : 1;
-    for (int k = most + 1; k < generator_count; k++)
-        if (candidate->parts[k] > candidate->parts[most])
-            most = k;
-    uint32_t cause = candidate->causes[most];
+    uint32_t cause = generators[most].cause(query, candidate);
     ret_item->item_id = query_item_id(query, candidate->item);
     ret_item->reason = generators[most].reason;
     ret_item->because_item_id =
@@ -118,30 +147,37 @@ static struct bytes last_viewed_id(const struct visitor *visitor)
     return bytes_of(NULL, 0);
 }
 
-/* Selects the best and writes them out with their reasons. */
+/* Takes the best for the placement and writes them out with their reasons. */
 static void fill_list(struct recommender *recommender, const struct placement_row *row,
                       uint32_t length, uint32_t without, struct arena *arena,
                       struct list *ret_list)
 {
-    select_best(recommender, length, row->repeats, without);
+    const struct candidates *candidates = &recommender->candidates;
     ret_list->placement = row->name;
-    ret_list->item_count = recommender->best_count;
-    ret_list->items = arena_get(arena, recommender->best_count * sizeof *ret_list->items);
-    for (uint32_t i = 0; i < recommender->best_count; i++) {
-        explain(&recommender->query, &recommender->candidates.at[recommender->best[i].place], row->repeats,
-                &ret_list->items[i]);
-        ret_list->items[i].score = recommender->best[i].score;
+    ret_list->item_count = 0;
+    ret_list->items = arena_get(arena, length * sizeof *ret_list->items);
+    for (uint32_t i = 0; i < candidates->count && ret_list->item_count < length; i++) {
+        uint16_t place = recommender->order[i];
+        const struct candidate *candidate = &candidates->at[place];
+        if (candidate->item == without ||
+            (!row->repeats && candidate->generators == REPEATS_BIT))
+            continue;
+        struct list_item *item = &ret_list->items[ret_list->item_count++];
+        explain(recommender, candidate, row->repeats, item);
+        item->score = recommender->scores[place];
     }
 }
 
 uint32_t recommend_lists(struct recommender *recommender, struct model *model,
-                         const struct catalogue *catalogue, const struct visitor *visitor, uint32_t length, struct arena *arena,
+                         const struct catalogue *catalogue, struct visitor *visitor,
+                         uint32_t length, struct arena *arena,
                          struct list *ret_lists, bool *ret_look_again)
 {
     struct query *query = &recommender->query;
     uint32_t list_count = 0;
-    query_init(query, model, catalogue, visitor);
-    propose(recommender, model);
+    query_init(query, model, catalogue, visitor, recommender->settings->session_gap_ms);
+    rank(recommender);
+    keep_served(recommender, visitor);
     *ret_look_again = query->unknown;
     for (int placement = 0; placement < PLACEMENTS; placement++) {
         const struct placement_row *row = &placement_rows[placement];
@@ -156,7 +192,7 @@ uint32_t recommend_lists(struct recommender *recommender, struct model *model,
             if (context != ITEM_NONE &&
                 (query->recent_count == 0 || query->recent[0] != context)) {
                 query_focus(query, context);
-                propose(recommender, model);
+                rank(recommender);
             }
         }
         fill_list(recommender, row, length, context, arena, list);
@@ -167,16 +203,44 @@ uint32_t recommend_lists(struct recommender *recommender, struct model *model,
 }
 
 uint32_t recommend_next(struct recommender *recommender, struct model *model,
-                        const struct catalogue *catalogue, const struct visitor *visitor, uint32_t length,
-                        struct ranked_item *ret_items)
+                        const struct catalogue *catalogue, struct visitor *visitor,
+                        uint32_t length, struct ranked_item *ret_items)
 {
-    query_init(&recommender->query, model, catalogue, visitor);
-    propose(recommender, model);
-    select_best(recommender, length, true, ITEM_NONE);
-    for (uint32_t i = 0; i < recommender->best_count; i++)
+    query_init(&recommender->query, model, catalogue, visitor,
+               recommender->settings->session_gap_ms);
+    rank(recommender);
+    keep_served(recommender, visitor);
+    uint32_t count = recommender->candidates.count;
+    if (count > length)
+        count = length;
+    for (uint32_t i = 0; i < count; i++)
         ret_items[i] = (struct ranked_item){
-            .item = recommender->candidates.at[recommender->best[i].place].item,
-            .score = recommender->best[i].score,
+            .item = recommender->candidates.at[recommender->order[i]].item,
+            .score = recommender->scores[recommender->order[i]],
         };
-    return recommender->best_count;
+    return count;
+}
+
+/* ---- learning ---- */
+
+struct outcome recommend_learn(struct recommender *recommender, struct visitor *visitor,
+                               uint32_t item, enum kind kind)
+{
+    const struct recommend_settings *settings = recommender->settings;
+    const struct served_list *list = served_find(recommender->served, visitor->served);
+    struct outcome outcome = {.known = list != NULL};
+    visitor->served = 0;
+    if (list == NULL || item == ITEM_NONE)
+        return outcome;
+    uint32_t place = served_place(list, item, &outcome.rank);
+    if (place == UINT32_MAX || !settings->learning ||
+        recommender->clicks++ % settings->learn_every != 0)
+        return outcome;
+    served_matrix(list, &recommender->matrix);
+    if (recommender->matrix.count > 1) {
+        ranker_learn(&recommender->learner.ranker, &recommender->matrix, place,
+                     settings->kind_weights[kind]);
+        recommender->learner.changed = true;
+    }
+    return outcome;
 }

@@ -1,11 +1,13 @@
-/* From a visitor to the lists: candidates, their score, and the best of them for each placement.
+/* From a visitor to the lists: candidates, their order by the ranker, and the best of them for each
+ * placement; and back from the next click to the ranker.
  *
- * The score of a candidate is the sum of what the generators give it. Its reason is the generator
- * that gave most; its cause the item of the visitor's history that weighed most there. */
+ * Until the ranker has learned enough, candidates are ordered by the sum of their generators' weights
+ * (candidates.h). An item's reason is the generator that weighed most, its cause the item of the
+ * visitor's history that made it do so. */
 #ifndef WEFT_RECOMMEND_RECOMMEND_H
 #define WEFT_RECOMMEND_RECOMMEND_H
 
-#include "processors/recommend/candidates.h"
+#include "processors/recommend/learner.h"
 #include "schemas/recommendation.h"
 
 enum placement {
@@ -14,18 +16,34 @@ enum placement {
     PLACEMENTS,
 };
 
-/* Working memory for one thread. */
+struct recommend_settings {
+    int64_t session_gap_ms;
+    uint32_t candidates;        /* that the ranker sees, up to RANKED_MAX */
+    uint32_t learn_every;       /* 1: from each click, 2: from every second one, ... */
+    bool learning;              /* off: the ranker stays as it is */
+    int64_t merge_ms;           /* between differences written to the log */
+    size_t served_bytes;        /* memory for lists that wait for their click */
+    int64_t served_age_ms;      /* how long at least a list waits */
+    uint64_t generators_off;    /* bits */
+    struct feature_mask features_off;
+    float kind_weights[KINDS]; /* of a click, by what it was, in learning */
+};
+
+/* Working memory for one thread, with the thread's copy of the ranker. `settings` outlives it. */
 struct recommender;
-struct recommender *recommender_new(void);
+struct recommender *recommender_new(const struct recommend_settings *settings,
+                                    const struct model *model);
 void recommender_free(struct recommender *recommender);
 
 /* Makes the visitor's lists, each of at most `length` (<= LIST_ITEMS_MAX) distinct items that the
- * model knows, home first; before the model knows anything they are empty. Returns how many were made. Item ids point into the model
- * and hold while it is locked; the arrays are the arena's. `ret_look_again`: the model is too young
- * for this visitor: it did not fill a list, or does not know an item of the visitor's yet.
- * `catalogue` may be NULL. Thread: holds the model's read lock, then the catalogue's. */
+ * model knows, home first; before the model knows anything they are empty. Returns how many were
+ * made. Item ids point into the model and hold while it is locked; the arrays are the arena's.
+ * `ret_look_again`: the model is too young for this visitor: it did not fill a list, or does not know
+ * an item of the visitor's yet. What was served is kept for recommend_learn(). `catalogue` may be
+ * NULL. Thread: holds the model's read lock, then the catalogue's. */
 uint32_t recommend_lists(struct recommender *recommender, struct model *model,
-                         const struct catalogue *catalogue, const struct visitor *visitor, uint32_t length, struct arena *arena,
+                         const struct catalogue *catalogue, struct visitor *visitor,
+                         uint32_t length, struct arena *arena,
                          struct list *ret_lists, bool *ret_look_again);
 
 struct ranked_item {
@@ -34,9 +52,23 @@ struct ranked_item {
 };
 
 /* The plain prediction of the next item, repeats with it and nothing filtered: what backtests
- * measure. Returns how many of `length` were found, best first. */
+ * measure. Kept for recommend_learn() too. Returns how many of `length` were found, best first. */
 uint32_t recommend_next(struct recommender *recommender, struct model *model,
-                        const struct catalogue *catalogue, const struct visitor *visitor, uint32_t length,
-                        struct ranked_item *ret_items);
+                        const struct catalogue *catalogue, struct visitor *visitor,
+                        uint32_t length, struct ranked_item *ret_items);
+
+/* What the last list of the visitor was worth, and the ranker's step along it. */
+struct outcome {
+    bool known;     /* a list was kept */
+    uint32_t rank;  /* of the item in the order of all candidates, from 1; 0: it was none */
+};
+
+/* The visitor's next click was on `item` (or ITEM_PRODUCT | product; ITEM_NONE: one that neither the
+ * model nor the catalogue knows). */
+struct outcome recommend_learn(struct recommender *recommender, struct visitor *visitor,
+                               uint32_t item, enum kind kind);
+
+/* The thread's copy of the ranker's weights: to be merged, written and taken back. */
+struct learner *recommender_learner(struct recommender *recommender);
 
 #endif

@@ -107,12 +107,6 @@ void rules_fold(struct model *model, const struct interaction *interaction)
     fold_around(model, kind, interaction, before, after, activity, &chance);
 }
 
-static const struct row *row_of(const struct query *query, uint32_t item, enum rule_kind kind,
-                                enum rule_direction direction)
-{
-    return &query->model->items[item].rows[kind][direction];
-}
-
 static uint32_t at_most(uint32_t count, uint32_t max)
 {
     return count < max ? count : max;
@@ -122,43 +116,96 @@ void rules_forward(const struct query *query, struct candidates *candidates, int
 {
     if (query->recent_count == 0)
         return;
-    const struct row *row = row_of(query, query->recent[0], RULES_VIEW, RULES_FORWARD);
+    const struct row *row = rules_row(query->model, query->recent[0], RULES_VIEW, RULES_FORWARD);
     uint32_t count = at_most(row->count, FORWARD_TOP);
-    float scale = row->total > 0 ? (float)(1 / row->total) : 0;
-    for (uint32_t i = 0; i < count; i++)
-        candidates_add(candidates, row->entries[i].item, generator,
-                       1 / (4 + (float)i) + (float)row->entries[i].weight * scale,
-                       query->recent[0]);
+    float scale = rules_scale(row);
+    float scale_one = row->total_one > 0 ? (float)(1 / row->total_one) : 0;
+    float pairs = decay_count(query->rules_now, 1, row->base) / PAIR_UNITS;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct row_entry *entry = &row->entries[i];
+        struct candidate *candidate = candidates_propose(candidates, entry->item, generator);
+        if (candidate == NULL)
+            return;
+        candidate->forward_rank = (uint16_t)(i + 1);
+        candidate->forward = (float)entry->weight * scale;
+        candidate->forward_one = (float)entry->weight_one * scale_one;
+        candidate->forward_weight = (float)entry->weight * pairs;
+        candidate->forward_last_s = entry->last_s;
+    }
 }
 
-static void add_ranks(const struct query *query, struct candidates *candidates, int generator,
-                      const struct row *row, uint32_t max)
+float rules_forward_weight(const struct candidate *candidate)
 {
-    uint32_t count = at_most(row->count, max);
-    for (uint32_t i = 0; i < count; i++)
-        candidates_add(candidates, row->entries[i].item, generator, .5f / (4 + (float)i),
-                       query->recent[0]);
+    return 1 / (3 + (float)candidate->forward_rank) + candidate->forward;
 }
 
 void rules_backward(const struct query *query, struct candidates *candidates, int generator)
 {
-    if (query->recent_count > 0)
-        add_ranks(query, candidates, generator,
-                  row_of(query, query->recent[0], RULES_VIEW, RULES_BACKWARD), BACKWARD_TOP);
+    if (query->recent_count == 0)
+        return;
+    const struct row *row = rules_row(query->model, query->recent[0], RULES_VIEW, RULES_BACKWARD);
+    uint32_t count = at_most(row->count, BACKWARD_TOP);
+    float scale = rules_scale(row);
+    for (uint32_t i = 0; i < count; i++) {
+        struct candidate *candidate =
+            candidates_propose(candidates, row->entries[i].item, generator);
+        if (candidate == NULL)
+            return;
+        candidate->backward_rank = (uint16_t)(i + 1);
+        candidate->backward = (float)row->entries[i].weight * scale;
+    }
+}
+
+float rules_backward_weight(const struct candidate *candidate)
+{
+    return .5f / (3 + (float)candidate->backward_rank);
+}
+
+static void add_previous(const struct query *query, struct candidates *candidates, int generator,
+                         uint32_t item, float weight)
+{
+    const struct row *row = rules_row(query->model, item, RULES_VIEW, RULES_FORWARD);
+    float scale = rules_scale(row) * weight;
+    for (uint32_t i = 0; i < row->count && i < PREVIOUS_TOP; i++) {
+        struct candidate *candidate =
+            candidates_propose(candidates, row->entries[i].item, generator);
+        if (candidate == NULL)
+            return;
+        float part = (float)row->entries[i].weight * scale;
+        candidate->previous += part;
+        if (part > candidate->previous_most) {
+            candidate->previous_most = part;
+            candidate->previous_cause = item;
+        }
+    }
+    row = rules_row(query->model, item, RULES_VIEW, RULES_BACKWARD);
+    scale = rules_scale(row) * weight;
+    for (uint32_t i = 0; i < row->count && i < PREVIOUS_TOP; i++) {
+        struct candidate *candidate = candidates_find(candidates, row->entries[i].item);
+        if (candidate)
+            candidate->previous_back += (float)row->entries[i].weight * scale;
+    }
 }
 
 void rules_previous(const struct query *query, struct candidates *candidates, int generator)
 {
-    float weight = .5f;
-    for (uint32_t j = 1; j <= PREVIOUS_ITEMS && j < query->recent_count; j++) {
+    float weight = 1;
+    for (uint32_t j = 1; j <= PREVIOUS_ITEMS && j < query->length; j++) {
         weight *= .7f;
-        const struct row *row = row_of(query, query->recent[j], RULES_VIEW, RULES_FORWARD);
-        uint32_t count = at_most(row->count, PREVIOUS_TOP);
-        float scale = row->total > 0 ? weight * (float)(1 / row->total) : 0;
-        for (uint32_t i = 0; i < count; i++)
-            candidates_add(candidates, row->entries[i].item, generator,
-                           (float)row->entries[i].weight * scale, query->recent[j]);
+        if (query->sequence[j] != query->recent[0])
+            add_previous(query, candidates, generator, query->sequence[j], weight);
     }
+}
+
+float rules_previous_weight(const struct candidate *candidate)
+{
+    return .5f * candidate->previous;
+}
+
+uint32_t rules_previous_cause(const struct query *query, const struct candidate *candidate)
+{
+    (void)query;
+    return candidate->previous_cause;
 }
 
 static void add_together(const struct query *query, struct candidates *candidates, int generator,
@@ -166,10 +213,20 @@ static void add_together(const struct query *query, struct candidates *candidate
 {
     if (query->recent_count == 0)
         return;
-    for (int direction = 0; direction < RULE_DIRECTIONS; direction++)
-        add_ranks(query, candidates, generator,
-                  row_of(query, query->recent[0], kind, (enum rule_direction)direction),
-                  TOGETHER_TOP);
+    for (int direction = 0; direction < RULE_DIRECTIONS; direction++) {
+        const struct row *row =
+            rules_row(query->model, query->recent[0], kind, (enum rule_direction)direction);
+        float scale = rules_scale(row);
+        for (uint32_t i = 0; i < row->count && i < TOGETHER_TOP; i++) {
+            struct candidate *candidate =
+                candidates_propose(candidates, row->entries[i].item, generator);
+            if (candidate == NULL)
+                return;
+            candidate->together[kind] += (float)row->entries[i].weight * scale;
+            if (candidate->together_rank[kind] == 0 || candidate->together_rank[kind] > i + 1)
+                candidate->together_rank[kind] = (uint16_t)(i + 1);
+        }
+    }
 }
 
 void rules_carted(const struct query *query, struct candidates *candidates, int generator)
@@ -177,7 +234,17 @@ void rules_carted(const struct query *query, struct candidates *candidates, int 
     add_together(query, candidates, generator, RULES_CART);
 }
 
+float rules_carted_weight(const struct candidate *candidate)
+{
+    return .5f / (3 + (float)candidate->together_rank[RULES_CART]);
+}
+
 void rules_bought(const struct query *query, struct candidates *candidates, int generator)
 {
     add_together(query, candidates, generator, RULES_PURCHASE);
+}
+
+float rules_bought_weight(const struct candidate *candidate)
+{
+    return .5f / (3 + (float)candidate->together_rank[RULES_PURCHASE]);
 }

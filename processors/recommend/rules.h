@@ -11,15 +11,35 @@
  * a joint of two sessions brought together. Thread: writer of the model. */
 void rules_fold(struct model *model, const struct interaction *interaction);
 
-/* Candidates: what was viewed after the last item, and before it.
- * forward: 1/(3 + rank) + p, p the share of the row's weight; backward: .5/(3 + rank). */
+/* Candidates, by the rows of views. forward: what was viewed after the last item; p the share of the
+ * row's weight, weighs 1/(3 + rank) + p. backward: what was viewed before it; .5/(3 + rank). */
 void rules_forward(const struct query *query, struct candidates *candidates, int generator);
+float rules_forward_weight(const struct candidate *candidate);
 void rules_backward(const struct query *query, struct candidates *candidates, int generator);
-/* Candidates: what was viewed after the four items before the last: .5 * sum of .7^j * p. */
+float rules_backward_weight(const struct candidate *candidate);
+/* Candidates: what was viewed after the four activities before the last: previous = sum of .7^j p;
+ * weighs half of it. The same over what was viewed before them only adds evidence to items that are
+ * there already. */
 void rules_previous(const struct query *query, struct candidates *candidates, int generator);
-/* Candidates: what was put in the cart, and bought, together with the last item, both directions:
+float rules_previous_weight(const struct candidate *candidate);
+uint32_t rules_previous_cause(const struct query *query, const struct candidate *candidate);
+/* Candidates: what was put in the cart, and bought, together with the last item, in both directions;
  * .5/(3 + rank). */
 void rules_carted(const struct query *query, struct candidates *candidates, int generator);
+float rules_carted_weight(const struct candidate *candidate);
 void rules_bought(const struct query *query, struct candidates *candidates, int generator);
+float rules_bought_weight(const struct candidate *candidate);
+
+static inline const struct row *rules_row(const struct model *model, uint32_t item,
+                                          enum rule_kind kind, enum rule_direction direction)
+{
+    return &model->items[item].rows[kind][direction];
+}
+
+/* What makes shares of an entry's weight: 1/total; 0 for an empty row. */
+static inline float rules_scale(const struct row *row)
+{
+    return row->total > 0 ? (float)(1 / row->total) : 0;
+}
 
 #endif

@@ -268,9 +268,27 @@ void similar_generate(const struct query *query, struct candidates *candidates, 
             if (!product_available(other))
                 continue;
             uint32_t found = model_find(query->model, product_id(other));
-            candidates_add(candidates, found == ITEM_NONE ? ITEM_PRODUCT | row[k].product : found,
-                           generator,
-                           .04f * row[k].similarity / (float)query->distance[i], item);
+            struct candidate *candidate = candidates_propose(
+                candidates, found == ITEM_NONE ? ITEM_PRODUCT | row[k].product : found, generator);
+            if (candidate == NULL)
+                return;
+            float part = row[k].similarity / (float)query->distance[i];
+            candidate->similar += part;
+            if (part > candidate->similar_most) {
+                candidate->similar_most = part;
+                candidate->similar_cause = item;
+            }
         }
     }
+}
+
+float similar_weight(const struct candidate *candidate)
+{
+    return .04f * candidate->similar;
+}
+
+uint32_t similar_cause(const struct query *query, const struct candidate *candidate)
+{
+    (void)query;
+    return candidate->similar_cause;
 }

@@ -48,9 +48,11 @@ const struct similar_product *similar_row(struct similar *similar,
                                           const struct catalogue *catalogue, uint32_t product,
                                           uint32_t *ret_count);
 
-/* Candidates: what is similar to the last three items, .04 * similarity / distance; also products
- * that the model does not know (ITEM_PRODUCT). Nothing without query->catalogue and
- * query->similar. */
+/* Candidates: what is similar to the last three items: similar = sum of similarity / distance; also
+ * products that the model does not know (ITEM_PRODUCT); weighs .04 of it. Nothing without
+ * query->catalogue and query->similar. */
 void similar_generate(const struct query *query, struct candidates *candidates, int generator);
+float similar_weight(const struct candidate *candidate);
+uint32_t similar_cause(const struct query *query, const struct candidate *candidate);
 
 #endif

@@ -86,6 +86,30 @@ const struct config_key config_keys[] = {
     NUMBER("catalogue.rescan.ms", "43200000", catalogue_rescan_ms, 60000, INT64_MAX,
            "a process that was away longer reads the catalogue from its beginning, since its topic "
            "may have forgotten deletions by then; below the topic's delete.retention.ms"),
+    NUMBER("vectors.items.max", "1000000", vectors_items_max, 0, 100000000,
+           "items with a vector, the least used give way; 0: no vectors"),
+    NUMBER("vectors.ring.clicks", "200000", vectors_ring, 1000, 100000000,
+           "clicks that negatives and replayed samples are drawn from"),
+    NUMBER("vectors.clicks.per.second.max", "20000", vectors_clicks_per_second_max, 1, 1000000000,
+           "above, vectors learn from a sample of the clicks"),
+    TEXT("learning", "on", learning, "on|off", "off: ranker and vectors stay as they are"),
+    NUMBER("ranker.candidates", "64", ranker_candidates, 16, RANKED_MAX,
+           "that are ranked, of all that the generators propose"),
+    NUMBER("ranker.learn.every", "1", ranker_learn_every, 1, 1000,
+           "2: the ranker learns from every second click, and so on"),
+    NUMBER("ranker.merge.ms", "5000", ranker_merge_ms, 100, 3600000,
+           "how often a worker's ranker is merged with the others'"),
+    NUMBER("ranker.served.bytes", "67108864", ranker_served_bytes, 0, INT64_MAX,
+           "memory for lists that wait for their visitor's next click, for each worker"),
+    NUMBER("ranker.served.ms", "120000", ranker_served_ms, 0, 86400000,
+           "how long at least such a list waits"),
+    TEXT("ranker.features.off", "", features_off, NULL,
+         "groups or names of features, with commas, that the ranker does not see"),
+    TEXT("generators.off", "", generators_off, NULL,
+         "names of candidate generators, with commas, that are not asked"),
+    NUMBER("weight.cart", "1", weight_cart, 0, 100,
+           "of putting into the cart in the ranker's learning, where a view is 1"),
+    NUMBER("weight.purchase", "1", weight_purchase, 0, 100, "the same of a purchase"),
     NUMBER("model.save.ms", "5000", model_save_ms, 10, 3600000,
            "how often the model's rows are written to disk"),
     NUMBER("metrics.interval.ms", "10000", metrics_interval_ms, 100, 3600000,
@@ -255,6 +279,48 @@ enum verdict config_read_file(struct config *config, const char *path, struct er
     return verdict;
 }
 
+static enum verdict find_generators(const char *list, uint64_t *ret_bits, struct error *error)
+{
+    uint64_t bits = 0;
+    while (*list) {
+        size_t size = strcspn(list, ",");
+        int at = 0;
+        while (at < generator_count && (strlen(generators[at].name) != size ||
+                                        memcmp(generators[at].name, list, size) != 0))
+            at++;
+        if (at == generator_count)
+            return error_set(error, VERDICT_SKIP, "generators.off: there is no generator '%.*s'",
+                             (int)size, list);
+        bits |= 1ull << at;
+        list += size + (list[size] == ',');
+    }
+    *ret_bits = bits;
+    return VERDICT_OK;
+}
+
+static enum verdict finish_recommend(struct config *config, struct error *error)
+{
+    struct recommend_settings *settings = &config->settings.recommend;
+    *settings = (struct recommend_settings){
+        .session_gap_ms = config->session_gap_ms,
+        .candidates = (uint32_t)config->ranker_candidates,
+        .learn_every = (uint32_t)config->ranker_learn_every,
+        .learning = strcmp(config->learning, "on") == 0,
+        .merge_ms = config->ranker_merge_ms,
+        .served_bytes = (size_t)config->ranker_served_bytes,
+        .served_age_ms = config->ranker_served_ms,
+    };
+    for (int kind = 0; kind < KINDS; kind++)
+        settings->kind_weights[kind] = 1;
+    settings->kind_weights[KIND_CART] = (float)config->weight_cart;
+    settings->kind_weights[KIND_PURCHASE] = (float)config->weight_purchase;
+    enum verdict verdict =
+        find_generators(config->generators_off, &settings->generators_off, error);
+    if (verdict == VERDICT_OK)
+        verdict = features_find(config->features_off, &settings->features_off, error);
+    return verdict;
+}
+
 enum verdict config_finish(struct config *config, struct error *error)
 {
     const char *id = config->application_id;
@@ -288,9 +354,16 @@ enum verdict config_finish(struct config *config, struct error *error)
                 .row_entries_max = (uint32_t)config->row_entries_max,
                 .rules_half_life_ms = config->rules_half_life_ms,
                 .popular_half_life_ms = config->popular_half_life_ms,
+                .vectors = {.items_max = (uint32_t)config->vectors_items_max,
+                            .ring_max = (uint32_t)config->vectors_ring},
+                .encoder_clicks_per_second_max =
+                    strcmp(config->learning, "on") == 0
+                        ? (uint32_t)config->vectors_clicks_per_second_max
+                        : 0,
+                .features = features_hash(),
             },
     };
-    return VERDICT_OK;
+    return finish_recommend(config, error);
 }
 
 void config_topic(const struct config *config, const char *suffix, char *to, size_t size)

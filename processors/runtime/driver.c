@@ -15,15 +15,15 @@ struct driver {
     struct driver_sink *sink;
     struct store_batch batch;
     struct arena arena;
-    uint64_t fingerprint;
+    struct log_reader log;
     bool learning;
 };
 
 void driver_fold(struct driver *driver, struct bytes interaction)
 {
-    struct interaction decoded;
-    if (interaction_read(interaction, driver->fingerprint, &decoded, NULL) == VERDICT_OK)
-        pipeline_fold(&driver->topology, driver->model, &decoded);
+    struct log_record record;
+    if (log_read(&driver->log, interaction, &record, NULL) == VERDICT_OK)
+        pipeline_fold(&driver->topology, driver->model, &record);
 }
 
 static enum verdict driver_emit(struct outlet *outlet, enum output output, int32_t partition,
@@ -48,7 +48,7 @@ enum verdict driver_new(const struct config *config, bool lists, struct driver_s
     driver->config = *config;
     driver->sink = sink;
     driver->learning = true;
-    driver->fingerprint = schema_fingerprint("interaction");
+    log_reader_init(&driver->log);
     driver->store = store_memory_new();
     driver->model = model_new(&config->settings.model);
     driver->catalogue = catalogue_new(&config->settings.catalogue);
@@ -80,6 +80,7 @@ void driver_free(struct driver *driver)
     catalogue_free(driver->catalogue);
     if (driver->store)
         driver->store->free(driver->store);
+    log_reader_release(&driver->log);
     batch_release(&driver->batch);
     arena_release(&driver->arena);
     free(driver);
@@ -124,6 +125,16 @@ enum verdict driver_event(struct driver *driver, const struct event *event, enum
 {
     struct record record = {.type = event->type, .event = *event, .key = event_visitor(event)};
     return run(driver, &record, ret_fate, error);
+}
+
+struct recommender *driver_recommender(struct driver *driver)
+{
+    return pipeline_context(driver->pipeline)->recommender;
+}
+
+void driver_ranking(struct driver *driver, bool on)
+{
+    driver->config.settings.recommend.learning = on;
 }
 
 void driver_learning(struct driver *driver, bool on)

@@ -36,6 +36,8 @@ enum catalogue_change driver_product_gone(struct driver *driver, struct bytes it
 
 /* While this is off the model does not change (`weft backtest --freeze`). */
 void driver_learning(struct driver *driver, bool on);
+/* While this is off the ranker does not learn. */
+void driver_ranking(struct driver *driver, bool on);
 /* Folds an interaction that the caller made or held back. */
 void driver_fold(struct driver *driver, struct bytes interaction);
 
@@ -43,6 +45,7 @@ void driver_fold(struct driver *driver, struct bytes interaction);
 struct visitor *driver_visitor(struct driver *driver, struct bytes key);
 struct model *driver_model(struct driver *driver);
 struct catalogue *driver_catalogue(struct driver *driver);
+struct recommender *driver_recommender(struct driver *driver);
 struct store *driver_store(struct driver *driver); /* driver_save() first, for the model's rows */
 /* Average memory of a visitor's object, bytes. */
 double driver_visitor_bytes(struct driver *driver);

@@ -3,7 +3,9 @@
 #include "processors/runtime/kafka.h"
 #include "processors/runtime/log.h"
 
-#define SLICE_RECORDS_MAX 256 /* under one write lock: well below 1 ms */
+#define SLICE_RECORDS_MAX 256 /* taken at once */
+#define SLICE_US_MAX 500      /* under one write lock */
+#define RECORDS_A_LOOK 16     /* between looks at the clock */
 #define PROGRESS_US 2000000
 #define SAVE_SHARE 10 /* saving takes at most a tenth of the time */
 
@@ -11,7 +13,7 @@ struct fold {
     struct run *run;
     rd_kafka_t *reader;
     const char *topic;
-    uint64_t fingerprint;
+    struct log_reader log;
     int64_t next;   /* offset */
     int64_t target; /* end of the log at the start */
     int64_t saved;  /* offset that the store has */
@@ -129,19 +131,22 @@ static void note_position(struct fold *fold, int64_t next)
 static void fold_slice(struct fold *fold, rd_kafka_message_t **messages, size_t count)
 {
     struct run *run = fold->run;
-    struct interaction interactions[SLICE_RECORDS_MAX];
-    size_t good = 0;
+    model_lock_write(run->model);
+    int64_t locked_us = clock_monotonic_us();
     for (size_t i = 0; i < count; i++) {
-        if (interaction_read(bytes_of(messages[i]->payload, messages[i]->len), fold->fingerprint,
-                             &interactions[good], NULL) == VERDICT_OK)
-            good++;
+        struct log_record record;
+        if (log_read(&fold->log, bytes_of(messages[i]->payload, messages[i]->len), &record,
+                     NULL) == VERDICT_OK)
+            pipeline_fold(&run->topology, run->model, &record);
         else if (fold->skipped++ == 0)
             log_line(LOG_LEVEL_ERROR, "model", "%s [0]@%lld is no interaction; skipped",
                      fold->topic, (long long)messages[i]->offset);
+        if (i % RECORDS_A_LOOK == 0 && clock_monotonic_us() - locked_us > SLICE_US_MAX) {
+            model_unlock_write(run->model);
+            model_lock_write(run->model);
+            locked_us = clock_monotonic_us();
+        }
     }
-    model_lock_write(run->model);
-    for (size_t i = 0; i < good; i++)
-        pipeline_fold(&run->topology, run->model, &interactions[i]);
     model_unlock_write(run->model);
     if (count > 0)
         note_position(fold, messages[count - 1]->offset + 1);
@@ -230,10 +235,10 @@ void *fold_thread(void *argument)
     struct fold fold = {
         .run = run,
         .topic = run->topology.topics[TOPIC_INTERACTIONS],
-        .fingerprint = schema_fingerprint("interaction"),
         .started_us = clock_monotonic_us(),
     };
     struct error error = {0};
+    log_reader_init(&fold.log);
     pthread_setname_np(pthread_self(), "model");
     if (run_fold(&fold, &error) != VERDICT_OK)
         run_fail(run, "model", &error);
@@ -241,5 +246,6 @@ void *fold_thread(void *argument)
         rd_kafka_consumer_close(fold.reader);
         rd_kafka_destroy(fold.reader);
     }
+    log_reader_release(&fold.log);
     return NULL;
 }

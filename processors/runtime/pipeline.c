@@ -1,6 +1,5 @@
 #include "processors/runtime/pipeline.h"
 
-#include "processors/recommend/recommend.h"
 #include "processors/runtime/log.h"
 
 #include <dirent.h>
@@ -16,7 +15,8 @@
 const char *const fate_names[FATES] = {"processed", "duplicates", "double_clicks", "late",
                                        "dead_letters"};
 const char *const counter_names[COUNTERS] = {"interactions", "reordered", "lists", "lists_same",
-                                             "activities_out"};
+                                             "activities_out", "asked", "hits", "reciprocal_millionths",
+                                             "weights"};
 
 /* A visitor whose lists were short: the model was still young. */
 struct look {
@@ -110,10 +110,11 @@ enum verdict pipeline_new(const struct config *config, const struct topology *to
         .visitors = visitors_new(store, (size_t)config->visitor_cache_bytes),
         .model = model,
         .catalogue = catalogue,
-        .recommender = recommender_new(),
+        .recommender = recommender_new(&config->settings.recommend, model),
         .scratch = &pipeline->scratch,
         .interaction_fingerprint = schema_fingerprint("interaction"),
         .recommendation_fingerprint = schema_fingerprint("recommendation"),
+        .weights_fingerprint = schema_fingerprint("weights"),
     };
     enum verdict verdict = pipeline_learn_schemas(pipeline->codec, config->schemas_path, error);
     if (verdict != VERDICT_OK) {
@@ -204,6 +205,7 @@ static void wait_for_look(struct pipeline *pipeline, const struct visitor *visit
 void pipeline_look_once(struct pipeline *pipeline)
 {
     pipeline->look_once = true;
+    learner_never_aborts(recommender_learner(pipeline->context.recommender));
 }
 
 int64_t pipeline_next_look_us(const struct pipeline *pipeline)
@@ -291,11 +293,38 @@ static enum verdict take_looks(struct pipeline *pipeline, struct error *error)
     return verdict;
 }
 
+/* The ranker's share of the log: what others have learned is taken over, what was learned here is
+ * written when it is due. */
+static enum verdict exchange_weights(struct pipeline *pipeline, struct error *error)
+{
+    struct context *context = &pipeline->context;
+    struct learner *learner = recommender_learner(context->recommender);
+    const struct recommend_settings *settings = &context->settings->recommend;
+    if (!settings->learning)
+        return VERDICT_OK;
+    buffer_clear(context->scratch);
+    if (!learner_write(learner, context->generated_ms, settings->merge_ms,
+                       context->weights_fingerprint, context->scratch))
+        return VERDICT_OK;
+    context->counts->counters[COUNT_WEIGHTS]++;
+    return context->outlet->emit(context->outlet, OUTPUT_INTERACTIONS, 0, bytes_of(NULL, 0),
+                                 buffer_bytes(context->scratch), error);
+}
+
+static void take_weights(struct pipeline *pipeline)
+{
+    struct context *context = &pipeline->context;
+    model_lock_read(context->model);
+    learner_take_over(recommender_learner(context->recommender), context->model);
+    model_unlock_read(context->model);
+}
+
 enum verdict pipeline_close(struct pipeline *pipeline, struct error *error)
 {
     struct visitor_table *visitors = pipeline->context.visitors;
     size_t touched = visitors_dirty_count(visitors);
-    enum verdict verdict = VERDICT_OK;
+    take_weights(pipeline);
+    enum verdict verdict = exchange_weights(pipeline, error);
     for (size_t i = 0; verdict == VERDICT_OK && i < touched; i++) {
         struct visitor *visitor = visitors_dirty_at(visitors, i);
         verdict = close_visitor(pipeline, visitor, error);
@@ -320,12 +349,14 @@ void pipeline_committed(struct pipeline *pipeline)
     for (int i = 0; i < COUNTERS; i++)
         pipeline->committed.counters[i] += pipeline->batch.counters[i];
     visitors_commit(pipeline->context.visitors);
+    learner_commit(recommender_learner(pipeline->context.recommender));
     clear_batch(pipeline);
 }
 
 void pipeline_aborted(struct pipeline *pipeline)
 {
     visitors_abort(pipeline->context.visitors);
+    learner_abort(recommender_learner(pipeline->context.recommender));
     clear_batch(pipeline);
 }
 
@@ -345,9 +376,39 @@ const struct counts *pipeline_counts(const struct pipeline *pipeline)
 }
 
 void pipeline_fold(const struct topology *topology, struct model *model,
-                   const struct interaction *interaction)
+                   const struct log_record *record)
 {
-    for (size_t i = 0; i < topology->model_count; i++)
-        topology->model[i]->interaction(model, interaction);
+    if (record->weights)
+        model_merge(model, record->weights);
+    else
+        for (size_t i = 0; i < topology->model_count; i++)
+            topology->model[i]->interaction(model, &record->interaction);
     model->folded++;
+}
+
+void log_reader_init(struct log_reader *reader)
+{
+    reader->interaction_fingerprint = schema_fingerprint("interaction");
+    reader->weights_fingerprint = schema_fingerprint("weights");
+    reader->weights = weights_new(0);
+}
+
+void log_reader_release(struct log_reader *reader)
+{
+    free(reader->weights);
+}
+
+enum verdict log_read(struct log_reader *reader, struct bytes bytes, struct log_record *ret_record,
+                      struct error *error)
+{
+    struct error ignored = {0};
+    ret_record->weights = NULL;
+    if (interaction_read(bytes, reader->interaction_fingerprint, &ret_record->interaction,
+                         &ignored) == VERDICT_OK)
+        return VERDICT_OK;
+    if (weights_read(bytes, reader->weights_fingerprint, reader->weights, NULL) == VERDICT_OK) {
+        ret_record->weights = reader->weights;
+        return VERDICT_OK;
+    }
+    return error_set(error, VERDICT_SKIP, "%s", ignored.message);
 }

@@ -55,8 +55,25 @@ struct visitor_table *pipeline_visitors(struct pipeline *pipeline);
 struct context *pipeline_context(struct pipeline *pipeline);
 const struct counts *pipeline_counts(const struct pipeline *pipeline); /* committed ones */
 
+/* A record of the interactions log: an interaction, or a difference of the ranker's weights. */
+struct log_record {
+    struct interaction interaction;
+    const struct weights *weights; /* NULL: it is an interaction. Holds until the next log_read() */
+};
+
+struct log_reader {
+    uint64_t interaction_fingerprint, weights_fingerprint;
+    struct weights *weights;
+};
+
+void log_reader_init(struct log_reader *reader);
+void log_reader_release(struct log_reader *reader);
+/* Slices point into `bytes`. SKIP: bytes that no writer of this version made. */
+enum verdict log_read(struct log_reader *reader, struct bytes bytes, struct log_record *ret_record,
+                      struct error *error);
+
 /* Folds one record of the log. Thread: writer of the model, under its write lock. */
 void pipeline_fold(const struct topology *topology, struct model *model,
-                   const struct interaction *interaction);
+                   const struct log_record *record);
 
 #endif

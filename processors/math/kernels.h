@@ -1,0 +1,62 @@
+/* Kernels: the inner loops of the vectors and of the features, with a fixed order of operations.
+ *
+ * Only IEEE additions, multiplications, divisions and square roots in an order that the source
+ * fixes, no fused multiply-add, no libm: so the same inputs give the same bits with every
+ * instruction set, compiler and machine. What folds the log (the vectors) uses these alone;
+ * OpenBLAS, which picks its kernels by processor, serves where bits may differ (product.h).
+ *
+ * Includes nothing of weft. Thread: any. */
+#ifndef WEFT_MATH_KERNELS_H
+#define WEFT_MATH_KERNELS_H
+
+#include <stdint.h>
+
+#define LANES 8 /* every length `n` below is a multiple of this, every row aligned to it */
+
+struct kernels {
+    /* x . y */
+    float (*dot)(const float *x, const float *y, uint32_t n);
+    /* y += a x */
+    void (*add)(float *y, const float *x, float a, uint32_t n);
+    /* sums[r] += x[r * stride] y, for `rows` rows of n */
+    void (*outer)(float *sums, const float *x, uint32_t stride, uint32_t rows, const float *y,
+                  uint32_t n);
+    /* For a row that counts by its direction alone: turns the gradient of row/|row| into that of the
+     * row, and takes a step of row-wise Adagrad along it: sum += mean(g^2), row -= rate g / sqrt(sum).
+     * `inverse` is 1/|row|; returns the new row's squared norm. */
+    float (*turn_step)(float *row, const float *gradient, float inverse, float *sum, float rate,
+                       uint32_t n);
+    /* y += x * z, elementwise */
+    void (*add_product)(float *y, const float *x, const float *z, uint32_t n);
+    /* A hidden unit: z = x + bias, x = z or leak z below 0, y += a x */
+    void (*leaky)(float *x, float bias, float leak, float a, float *y, uint32_t n);
+    /* x *= a */
+    void (*scale)(float *x, float a, uint32_t n);
+    /* ret_scores[s][j] = queries[s] . rows[places[j]] for `count` rows of `n` and `query_count` (at
+     * most QUERIES_MAX) queries; a row of ret_scores has `stride` floats. */
+    void (*dot_rows)(const float *rows, const uint32_t *places, uint32_t count, uint32_t n,
+                     const float *queries, uint32_t query_count, float *ret_scores,
+                     uint32_t stride);
+    /* x = e^(x - shift), relative error below 3e-7; below -87 it is 0. Returns the sum. */
+    float (*exponential)(float *x, float shift, uint32_t n);
+    /* x = b ln(1 + a x) for a x >= 0, relative error below 1e-6 */
+    void (*log1p)(float *x, float a, float b, uint32_t n);
+    /* Where x > 0: x = a + b ln x; else 0. */
+    void (*log_rank)(float *x, float a, float b, uint32_t n);
+    /* ret_ranks[i] = 1 + how many x are larger than x[i] */
+    void (*ranks)(const float *x, float *ret_ranks, uint32_t n);
+    /* Adagrad (Duchi, Hazan, Singer 2011): sums += g^2; x -= rate g / sqrt(sums + epsilon) */
+    void (*adagrad)(float *x, float *sums, const float *g, float rate, float epsilon, uint32_t n);
+};
+
+#define QUERIES_MAX 8
+
+/* The fastest that this processor has; all give the same bits. */
+const struct kernels *kernels_best(void);
+/* What every processor has: for tests. */
+const struct kernels *kernels_plain(void);
+
+/* ln x and e^x for one number, with the kernels' bits. x > 0 and finite for the first. */
+float kernels_log(float x);
+
+#endif

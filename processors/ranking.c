@@ -1,0 +1,62 @@
+/* Ranking: before a click changes anything, what the visitor's last list was worth; the ranker learns
+ * from it. It stands before sessions, so that what it learns from is what was served. */
+#include "processors/processor.h"
+
+static enum kind kind_of(const struct event *event)
+{
+    return event->type == EVENT_CART       ? KIND_CART
+           : event->type == EVENT_PURCHASE ? KIND_PURCHASE
+                                           : KIND_VIEW;
+}
+
+static bool is_answer(const struct event *event)
+{
+    if (event->item_count == 0 || event->type == EVENT_SEARCH)
+        return false;
+    return (event->type != EVENT_CART || event->action == CART_ADD) &&
+           (event->type != EVENT_PURCHASE || event->status == PURCHASE_COMPLETED);
+}
+
+static enum verdict ranking_event(struct context *context, struct record *record,
+                                  struct error *error)
+{
+    const struct event *event = &record->event;
+    struct visitor *visitor = context->visitor;
+    (void)error;
+    if (visitor->served == 0 || !is_answer(event))
+        return VERDICT_OK;
+    model_lock_read(context->model);
+    uint32_t item = model_find(context->model, event->items[0].item_id);
+    if (item == ITEM_NONE) {
+        catalogue_lock_read(context->catalogue);
+        uint32_t product = catalogue_find(context->catalogue, event->items[0].item_id);
+        catalogue_unlock_read(context->catalogue);
+        item = product == PRODUCT_NONE ? ITEM_NONE : ITEM_PRODUCT | product;
+    }
+    model_unlock_read(context->model);
+    struct outcome outcome =
+        recommend_learn(context->recommender, visitor, item, kind_of(event));
+    if (!outcome.known)
+        return VERDICT_OK;
+    uint64_t *counters = context->counts->counters;
+    counters[COUNT_ASKED]++;
+    if (outcome.rank > 0 && outcome.rank <= HIT_LENGTH) {
+        counters[COUNT_HITS]++;
+        counters[COUNT_RECIPROCAL] += 1000000 / outcome.rank;
+    }
+    return VERDICT_OK;
+}
+
+static const char *const inputs[] = {"clean", NULL};
+static const char *const outputs[] = {"interactions", NULL};
+
+WEFT_STEP(ranking) = {
+    .name = "ranking",
+    .summary = "learns from each click which items of the last list should have come first",
+    .stage = STAGE_VISITORS,
+    .after = "hygiene",
+    .inputs = inputs,
+    .outputs = outputs,
+    .table = "weights",
+    .event = ranking_event,
+};

@@ -1,0 +1,360 @@
+#include "processors/recommend/features.h"
+
+#include "processors/math/kernels.h"
+#include "processors/recommend/encoder.h"
+#include "processors/recommend/rules.h"
+
+#define SHARE BEND_LOG, 1000, .14474f
+#define RANK BEND_RANK, 1, -.2f
+#define AGE BEND_RANK, 1, -.05f /* of 1 + seconds */
+#define COUNT(b) BEND_LOG, 1, b
+#define PLAIN BEND_NONE, 0, 0
+
+enum column {
+    REPEAT,
+    REPEAT_LAST,
+    REPEAT_PREVIOUS,
+    REPEAT_OLDER,
+    REPEAT_INVERSE,
+    REPEAT_TIMES,
+    REPEAT_ONLY,
+    REPEAT_EARLIER,
+    FORWARD_SHARE,
+    FORWARD,
+    FORWARD_OF_MOST,
+    FORWARD_INVERSE,
+    FORWARD_RANK,
+    FORWARD_ONE,
+    FORWARD_LIFT,
+    FORWARD_AGE,
+    FORWARD_WEIGHT,
+    BACKWARD_SHARE,
+    BACKWARD_RANK,
+    PREVIOUS_SHARE,
+    PREVIOUS_BACK,
+    PREVIOUS_MIX,
+    HOP,
+    VECTOR,
+    VECTOR_RANK,
+    VECTOR_BELOW,
+    ITEM_COUNT,
+    ITEM_RECENT,
+    ITEM_TREND,
+    ITEM_AGE,
+    ITEM_AGREE,
+    CART_SHARE,
+    CART_INVERSE,
+    PURCHASE_SHARE,
+    PURCHASE_INVERSE,
+    SIMILAR,
+    VARYING,
+    LENGTH_1 = VARYING,
+    LENGTH_2,
+    LENGTH_3,
+    LENGTH_5,
+    LENGTH_INVERSE,
+    LAST_COUNT,
+    REPEATS_SHARE,
+    DISTINCT,
+    LAST_TOTAL,
+    LAST_MOST,
+    LAST_CART,
+    LAST_PURCHASE,
+    COLUMNS,
+};
+
+const struct feature features[] = {
+    [REPEAT] = {"repeat", "repeats", PLAIN},
+    [REPEAT_LAST] = {"repeat_last", "repeats", PLAIN},
+    [REPEAT_PREVIOUS] = {"repeat_previous", "repeats", PLAIN},
+    [REPEAT_OLDER] = {"repeat_older", "repeats", PLAIN},
+    [REPEAT_INVERSE] = {"repeat_inverse", "repeats", PLAIN},
+    [REPEAT_TIMES] = {"repeat_times", "repeats", BEND_RANK, 0, 1},
+    [REPEAT_ONLY] = {"repeat_only", "repeats", PLAIN},
+    [REPEAT_EARLIER] = {"repeat_earlier", "repeats", PLAIN},
+    [FORWARD_SHARE] = {"forward_share", "forward", SHARE},
+    [FORWARD] = {"forward", "forward", PLAIN},
+    [FORWARD_OF_MOST] = {"forward_of_most", "forward", PLAIN},
+    [FORWARD_INVERSE] = {"forward_inverse", "forward", PLAIN},
+    [FORWARD_RANK] = {"forward_rank", "forward", RANK},
+    [FORWARD_ONE] = {"forward_one", "forward", SHARE},
+    [FORWARD_LIFT] = {"forward_lift", "forward", SHARE},
+    [FORWARD_AGE] = {"forward_age", "forward", AGE},
+    [FORWARD_WEIGHT] = {"forward_weight", "forward", COUNT(.2f)},
+    [BACKWARD_SHARE] = {"backward_share", "backward", SHARE},
+    [BACKWARD_RANK] = {"backward_rank", "backward", RANK},
+    [PREVIOUS_SHARE] = {"previous_share", "previous", SHARE},
+    [PREVIOUS_BACK] = {"previous_back", "previous", SHARE},
+    [PREVIOUS_MIX] = {"previous_mix", "previous", SHARE},
+    [HOP] = {"hop", "two_hop", SHARE},
+    [VECTOR] = {"vector", "vectors", PLAIN},
+    [VECTOR_RANK] = {"vector_rank", "vectors", RANK},
+    [VECTOR_BELOW] = {"vector_below", "vectors", PLAIN},
+    [ITEM_COUNT] = {"item_count", "items", COUNT(.1f)},
+    [ITEM_RECENT] = {"item_recent", "items", COUNT(.2f)},
+    [ITEM_TREND] = {"item_trend", "items", BEND_RANK, 0, .1f},
+    [ITEM_AGE] = {"item_age", "items", AGE},
+    [ITEM_AGREE] = {"item_agree", "items", PLAIN},
+    [CART_SHARE] = {"cart_share", "carts", SHARE},
+    [CART_INVERSE] = {"cart_inverse", "carts", PLAIN},
+    [PURCHASE_SHARE] = {"purchase_share", "purchases", SHARE},
+    [PURCHASE_INVERSE] = {"purchase_inverse", "purchases", PLAIN},
+    [SIMILAR] = {"similar", "similar", PLAIN},
+    [LENGTH_1] = {"length_1", "context", PLAIN},
+    [LENGTH_2] = {"length_2", "context", PLAIN},
+    [LENGTH_3] = {"length_3", "context", PLAIN},
+    [LENGTH_5] = {"length_5", "context", PLAIN},
+    [LENGTH_INVERSE] = {"length_inverse", "context", PLAIN},
+    [LAST_COUNT] = {"last_count", "context", COUNT(.1f)},
+    [REPEATS_SHARE] = {"repeats_share", "context", PLAIN},
+    [DISTINCT] = {"distinct", "context", BEND_RANK, 0, .3f},
+    [LAST_TOTAL] = {"last_total", "context", COUNT(.1f)},
+    [LAST_MOST] = {"last_most", "context", PLAIN},
+    [LAST_CART] = {"last_cart", "kinds", PLAIN},
+    [LAST_PURCHASE] = {"last_purchase", "kinds", PLAIN},
+};
+
+const uint32_t feature_count = COLUMNS;
+const uint32_t feature_varying_count = VARYING;
+
+_Static_assert(COLUMNS <= FEATURES_MAX, "raise FEATURES_MAX");
+
+uint64_t features_hash(void)
+{
+    uint64_t hash = VARYING;
+    for (uint32_t f = 0; f < COLUMNS; f++) {
+        hash = hash * 0x9E3779B97F4A7C15u ^ bytes_hash(bytes_text(features[f].name));
+        hash = hash * 0x9E3779B97F4A7C15u ^ bytes_hash(bytes_of(&features[f].a, sizeof(float))) ^
+               bytes_hash(bytes_of(&features[f].b, sizeof(float)));
+    }
+    return hash;
+}
+
+enum verdict features_find(const char *list, struct feature_mask *ret_mask, struct error *error)
+{
+    struct feature_mask mask = {{0, 0}};
+    while (*list) {
+        size_t size = strcspn(list, ",");
+        bool known = false;
+        for (uint32_t f = 0; f < COLUMNS; f++) {
+            bool named = (strlen(features[f].name) == size &&
+                          memcmp(features[f].name, list, size) == 0) ||
+                         (strlen(features[f].group) == size &&
+                          memcmp(features[f].group, list, size) == 0);
+            if (named)
+                mask.words[f / 64] |= 1ull << (f % 64);
+            known = known || named;
+        }
+        if (!known)
+            return error_set(error, VERDICT_SKIP, "there is no feature '%.*s'", (int)size, list);
+        list += size + (list[size] == ',');
+    }
+    *ret_mask = mask;
+    return VERDICT_OK;
+}
+
+/* ---- raw numbers ---- */
+
+struct filling {
+    const struct query *query;
+    const struct candidates *candidates;
+    float *columns;
+    uint32_t stride;
+};
+
+static float *column(const struct filling *filling, enum column column)
+{
+    return filling->columns + (size_t)column * filling->stride;
+}
+
+static float inverse(float rank)
+{
+    return rank > 0 ? 1 / rank : 0;
+}
+
+static void fill_repeats(const struct filling *to, uint32_t i, const struct candidate *candidate)
+{
+    if (candidate->distance == 0)
+        return;
+    const struct query *query = to->query;
+    column(to, REPEAT)[i] = 1;
+    column(to, REPEAT_LAST)[i] = candidate->distance == 1;
+    column(to, REPEAT_PREVIOUS)[i] = candidate->distance == 2;
+    column(to, REPEAT_OLDER)[i] = candidate->distance > 2;
+    column(to, REPEAT_INVERSE)[i] = 1 / (float)candidate->distance;
+    column(to, REPEAT_TIMES)[i] = (float)candidate->times;
+    column(to, REPEAT_ONLY)[i] = candidate->distance == 1 && query->session_length == 1;
+    column(to, REPEAT_EARLIER)[i] = candidate->distance > query->session_length;
+}
+
+static float age_of(const struct query *query, int64_t then_s)
+{
+    int64_t age_s = query->time_ms / 1000 - then_s;
+    return 1 + (age_s > 0 ? (float)age_s : 0);
+}
+
+static void fill_rules(const struct filling *to, uint32_t i, const struct candidate *candidate,
+                       float most, float total, float clicks)
+{
+    if (candidate->forward_rank > 0) {
+        column(to, FORWARD_SHARE)[i] = column(to, FORWARD)[i] = candidate->forward;
+        column(to, FORWARD_OF_MOST)[i] = candidate->forward / most;
+        column(to, FORWARD_INVERSE)[i] = 1 / (float)candidate->forward_rank;
+        column(to, FORWARD_RANK)[i] = (float)candidate->forward_rank;
+        column(to, FORWARD_ONE)[i] = candidate->forward_one;
+        column(to, FORWARD_LIFT)[i] = .3f * candidate->forward * sqrtf(total / (clicks + 2));
+        column(to, FORWARD_AGE)[i] = age_of(to->query, candidate->forward_last_s);
+        column(to, FORWARD_WEIGHT)[i] = candidate->forward_weight;
+    }
+    column(to, BACKWARD_SHARE)[i] = candidate->backward;
+    column(to, BACKWARD_RANK)[i] = (float)candidate->backward_rank;
+    column(to, PREVIOUS_SHARE)[i] = candidate->previous;
+    column(to, PREVIOUS_BACK)[i] = candidate->previous_back;
+    column(to, PREVIOUS_MIX)[i] = .25f * (candidate->forward + candidate->backward +
+                                          candidate->previous + candidate->previous_back);
+    column(to, CART_SHARE)[i] = candidate->together[RULES_CART];
+    column(to, CART_INVERSE)[i] = inverse((float)candidate->together_rank[RULES_CART]);
+    column(to, PURCHASE_SHARE)[i] = candidate->together[RULES_PURCHASE];
+    column(to, PURCHASE_INVERSE)[i] = inverse((float)candidate->together_rank[RULES_PURCHASE]);
+    column(to, HOP)[i] = candidate->hop;
+    column(to, SIMILAR)[i] = candidate->similar;
+}
+
+/* 0 for a product that nobody has clicked on. */
+static float clicks_of(const struct model *model, uint32_t item)
+{
+    uint64_t sum = 0;
+    if (item_is_product(item))
+        return 0;
+    const struct item_counts *counts = &model->items[item].counts;
+    for (int kind = 0; kind < RULE_KINDS; kind++)
+        sum += counts->count[kind];
+    return (float)sum;
+}
+
+static void fill_item(const struct filling *to, uint32_t i, const struct candidate *candidate,
+                      float clicks)
+{
+    if (item_is_product(candidate->item))
+        return;
+    const struct item_counts *counts = &to->query->model->items[candidate->item].counts;
+    float recent = decay_count(to->query->popular_now, counts->recent, counts->base);
+    column(to, ITEM_COUNT)[i] = clicks;
+    column(to, ITEM_RECENT)[i] = recent;
+    column(to, ITEM_TREND)[i] = (recent + 1) / (clicks + 1);
+    column(to, ITEM_AGE)[i] =
+        age_of(to->query, counts->last_ms == INT64_MIN ? 0 : counts->last_ms / 1000);
+    column(to, ITEM_AGREE)[i] = .2f * (float)((candidate->forward_rank > 0) +
+                                              (candidate->backward_rank > 0) +
+                                              (candidate->previous > 0) + (candidate->pair > 0));
+}
+
+static void fill_candidates(const struct filling *to)
+{
+    const struct query *query = to->query;
+    float most = 1, total = 0;
+    if (query->recent_count > 0) {
+        const struct row *row =
+            rules_row(query->model, query->recent[0], RULES_VIEW, RULES_FORWARD);
+        if (row->count > 0)
+            most = (float)row->entries[0].weight * rules_scale(row) + 1e-9f;
+        total = decay_count(query->rules_now, row->total, row->base) / PAIR_UNITS;
+    }
+    for (uint32_t i = 0; i < to->candidates->count; i++) {
+        const struct candidate *candidate = &to->candidates->at[i];
+        float clicks = clicks_of(query->model, candidate->item);
+        fill_repeats(to, i, candidate);
+        fill_rules(to, i, candidate, most, total, clicks);
+        fill_item(to, i, candidate, clicks);
+    }
+}
+
+static void fill_vectors(const struct filling *to, struct candidates *candidates)
+{
+    const struct query *query = to->query;
+    uint32_t items[RANKED_MAX];
+    float *scores = column(to, VECTOR), most = -2;
+    if (!query->has_session)
+        return;
+    for (uint32_t i = 0; i < candidates->count; i++)
+        items[i] = candidates->at[i].item;
+    encoder_scores(query->model->vectors, query->session, items, candidates->count, scores);
+    for (uint32_t i = candidates->count; i < to->stride; i++)
+        scores[i] = -2; /* below all that is there */
+    kernels_best()->ranks(scores, column(to, VECTOR_RANK), to->stride);
+    for (uint32_t i = 0; i < candidates->count; i++) {
+        candidates->at[i].vector = scores[i];
+        most = scores[i] > most ? scores[i] : most;
+    }
+    for (uint32_t i = 0; i < candidates->count; i++) {
+        column(to, VECTOR_BELOW)[i] = 2 * (scores[i] - most);
+        scores[i] *= 2;
+    }
+}
+
+static void fill_context(const struct query *query, float *context)
+{
+    float length = (float)(query->session_length ? query->session_length : 1);
+    uint32_t l = query->session_length;
+    float *at = context - VARYING;
+    at[LENGTH_1] = l == 1;
+    at[LENGTH_2] = l == 2;
+    at[LENGTH_3] = l == 3;
+    at[LENGTH_5] = l == 4 || l == 5;
+    at[LENGTH_INVERSE] = 1 / length;
+    if (query->recent_count == 0)
+        return;
+    const struct model_item *last = &query->model->items[query->recent[0]];
+    const struct row *row = &last->rows[RULES_VIEW][RULES_FORWARD];
+    at[LAST_COUNT] = clicks_of(query->model, query->recent[0]);
+    at[REPEATS_SHARE] = (float)(query->length - query->recent_count) / (float)query->length;
+    at[DISTINCT] = (float)query->recent_count;
+    at[LAST_TOTAL] = decay_count(query->rules_now, row->total, row->base) / PAIR_UNITS;
+    at[LAST_MOST] =
+        row->count > 0 ? (float)row->entries[0].weight * rules_scale(row) : 0;
+    at[LAST_CART] = query->kinds[0] == KIND_CART;
+    at[LAST_PURCHASE] = query->kinds[0] == KIND_PURCHASE;
+}
+
+/* ---- all of it ---- */
+
+static void bend(const struct kernels *kernels, const struct feature *feature, float *x,
+                 uint32_t count)
+{
+    if (feature->bend == BEND_LOG)
+        kernels->log1p(x, feature->a, feature->b, count);
+    else if (feature->bend == BEND_RANK)
+        kernels->log_rank(x, feature->a, feature->b, count);
+}
+
+void features_fill(const struct query *query, struct candidates *candidates,
+                   const struct feature_mask *off, struct feature_matrix *ret_matrix)
+{
+    const struct kernels *kernels = kernels_best();
+    uint32_t stride = (candidates->count + LANES - 1) / LANES * LANES;
+    struct filling filling = {query, candidates, ret_matrix->columns, stride};
+    ret_matrix->count = candidates->count;
+    ret_matrix->stride = stride;
+    memset(ret_matrix->columns, 0, VARYING * stride * sizeof(float));
+    memset(ret_matrix->context, 0, sizeof ret_matrix->context);
+    fill_vectors(&filling, candidates);
+    fill_candidates(&filling);
+    fill_context(query, ret_matrix->context);
+    for (uint32_t f = 0; f < VARYING; f++)
+        bend(kernels, &features[f], ret_matrix->columns + (size_t)f * stride, stride);
+    for (uint32_t f = VARYING; f < COLUMNS; f++) {
+        _Alignas(32) float lane[LANES] = {ret_matrix->context[f - VARYING]};
+        bend(kernels, &features[f], lane, LANES);
+        ret_matrix->context[f - VARYING] = lane[0];
+    }
+    if (off->words[0] == 0 && off->words[1] == 0)
+        return;
+    for (uint32_t f = 0; f < COLUMNS; f++) {
+        if (!feature_masked(off, f))
+            continue;
+        if (f < VARYING)
+            memset(ret_matrix->columns + (size_t)f * stride, 0, stride * sizeof(float));
+        else
+            ret_matrix->context[f - VARYING] = 0;
+    }
+}

@@ -1,0 +1,57 @@
+/* Features: what the ranker sees of each candidate, and of the query as a whole.
+ *
+ * A feature is a column, one number a candidate; columns of the query alone ("context") have one
+ * number for all and are kept apart. Each row of the table names a column, the group that it is
+ * switched off and reported with, and how the raw number is bent:
+ *     BEND_NONE        x
+ *     BEND_LOG         b ln(1 + a x)
+ *     BEND_RANK        a + b ln x for ranks x from 1, 0 where absent (x = 0)
+ * Shares p are bent by .14474 ln(1 + 1000 p), which maps 0..1 to 0..1.
+ * Standardised: x' = (x - mean) / sqrt(variance + .01), with mean and variance of the candidates that
+ * were sampled so far (ranker.h). */
+#ifndef WEFT_RECOMMEND_FEATURES_H
+#define WEFT_RECOMMEND_FEATURES_H
+
+#include "processors/recommend/candidates.h"
+
+enum bend { BEND_NONE, BEND_LOG, BEND_RANK };
+
+struct feature {
+    const char *name;
+    const char *group;
+    enum bend bend;
+    float a, b;
+};
+
+/* The candidates' columns come first, then the context's. */
+extern const struct feature features[];
+extern const uint32_t feature_count;         /* at most FEATURES_MAX */
+extern const uint32_t feature_varying_count; /* of the candidates */
+
+/* Hash of names, order and bends. */
+uint64_t features_hash(void);
+/* Bit i of the mask (two words) is set for each column whose group or name is in `list`, which has
+ * commas between. SKIP: an unknown name, with the known ones. */
+struct feature_mask {
+    uint64_t words[2];
+};
+enum verdict features_find(const char *list, struct feature_mask *ret_mask, struct error *error);
+
+static inline bool feature_masked(const struct feature_mask *mask, uint32_t column)
+{
+    return mask->words[column / 64] >> (column % 64) & 1;
+}
+
+struct feature_matrix {
+    uint32_t count;  /* candidates */
+    uint32_t stride; /* count, rounded up to the kernels' lanes; what lies between is 0 */
+    _Alignas(64) float columns[FEATURES_MAX * RANKED_MAX]; /* [varying][stride] */
+    float context[FEATURES_MAX];                           /* [column - varying count] */
+};
+
+/* Fills in all columns, bent, not standardised. Columns of `off` are 0. At most RANKED_MAX
+ * candidates; sets candidate->vector too. */
+void features_fill(const struct query *query, struct candidates *candidates,
+                   const struct feature_mask *off, struct feature_matrix *ret_matrix);
+
+#endif

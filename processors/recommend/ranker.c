@@ -1,0 +1,216 @@
+#include "processors/recommend/ranker.h"
+
+#include "processors/math/kernels.h"
+#include "processors/math/product.h"
+
+#define RATE .02f
+#define EPSILON 1e-3f
+#define LEAK .1f
+#define SKIP 5e-4f
+#define VARIANCE_FLOOR .01
+#define AVERAGE_LEAST .0016f
+#define AVERAGE_SPAN 80.0f
+
+/* Where things stand in a run. */
+#define AT_BIAS (FEATURES_MAX * HIDDEN)
+#define AT_OUTPUT (AT_BIAS + HIDDEN)
+#define AT_LINEAR (AT_OUTPUT + HIDDEN)
+
+static uint64_t hash_of(uint64_t x)
+{
+    x += 0x9E3779B97F4A7C15u; /* splitmix64's finaliser (Steele, Lea, Flood 2014) */
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
+    return x ^ (x >> 31);
+}
+
+/* About normal: the sum of four even draws. */
+static float draw_normal(uint64_t seed)
+{
+    uint64_t bits = hash_of(seed);
+    float sum = 0;
+    for (int i = 0; i < 4; i++, bits >>= 16)
+        sum += (float)(bits & 0xFFFF) * (1.0f / 65536);
+    return (sum - 2) * 1.7320508f;
+}
+
+static void make_scaling(struct ranker *ranker)
+{
+    const struct weights *weights = ranker->weights;
+    struct ranker_scaling *scaling = &ranker->scaling;
+    for (uint32_t f = 0; f < feature_count; f++) {
+        double n = weights->samples > 0 ? weights->samples : 1;
+        double mean = weights->sums[f] / n;
+        double variance = weights->squares[f] / n - mean * mean;
+        scaling->mean[f] = (float)mean;
+        scaling->scale[f] =
+            feature_masked(&ranker->off, f)
+                ? 0
+                : (float)(1 / sqrt((variance > 0 ? variance : 0) + VARIANCE_FLOOR));
+    }
+    scaling->samples = weights->samples;
+}
+
+void ranker_init(struct ranker *ranker, struct weights *weights, const struct feature_mask *off)
+{
+    memset(ranker, 0, sizeof *ranker);
+    ranker->weights = weights;
+    ranker->off = *off;
+    for (uint32_t i = 0; i < AT_BIAS; i++)
+        ranker->start[i] = .15f * draw_normal(i);
+    for (uint32_t i = AT_OUTPUT; i < AT_LINEAR; i++)
+        ranker->start[i] = .3f * draw_normal(i);
+    make_scaling(ranker);
+}
+
+/* ---- standardising ---- */
+
+static void sample(struct ranker *ranker, const struct feature_matrix *matrix)
+{
+    struct weights *weights = ranker->weights;
+    uint32_t i = (uint32_t)((hash_of(ranker->draws++) >> 32) * matrix->count >> 32);
+    weights->samples += 1;
+    for (uint32_t f = 0; f < feature_count; f++) {
+        double x = f < feature_varying_count
+                       ? (double)matrix->columns[(size_t)f * matrix->stride + i]
+                       : (double)matrix->context[f - feature_varying_count];
+        weights->sums[f] += x;
+        weights->squares[f] += x * x;
+    }
+}
+
+void ranker_standardise(struct ranker *ranker, struct feature_matrix *matrix)
+{
+    struct ranker_scaling *scaling = &ranker->scaling;
+    double samples = ranker->weights->samples;
+    if (samples < RANKER_SAMPLES && matrix->count > 0)
+        sample(ranker, matrix);
+    /* While there are few, each counts; later now and then. */
+    if (samples < 64 || samples - scaling->samples >= 64 ||
+        (samples >= RANKER_SAMPLES && scaling->samples < RANKER_SAMPLES))
+        make_scaling(ranker);
+    for (uint32_t f = 0; f < feature_varying_count; f++) {
+        float *x = matrix->columns + (size_t)f * matrix->stride;
+        float mean = scaling->mean[f], scale = scaling->scale[f];
+        for (uint32_t i = 0; i < matrix->stride; i++)
+            x[i] = (x[i] - mean) * scale;
+    }
+    for (uint32_t f = feature_varying_count; f < feature_count; f++) {
+        float *x = &matrix->context[f - feature_varying_count];
+        *x = (*x - scaling->mean[f]) * scaling->scale[f];
+    }
+}
+
+/* ---- forward ---- */
+
+/* `run` is what was learned; what counts is start + run. Leaves the hidden units' outputs in
+ * ranker->hidden and the scores in `ret_scores`. */
+static void forward(struct ranker *ranker, const float *run, const struct feature_matrix *matrix,
+                    float *ret_scores)
+{
+    uint32_t n = matrix->stride;
+    const struct kernels *kernels = kernels_best();
+    float *weights = ranker->scratch, constant = 0, bias[HIDDEN];
+    for (uint32_t i = 0; i < WEIGHTS_COUNT; i++)
+        weights[i] = ranker->start[i] + run[i];
+    memcpy(bias, weights + AT_BIAS, sizeof bias);
+    for (uint32_t f = feature_varying_count; f < feature_count; f++) {
+        float x = matrix->context[f - feature_varying_count];
+        const float *row = weights + f * HIDDEN;
+        constant += weights[AT_LINEAR + f] * x;
+        for (uint32_t k = 0; k < HIDDEN; k++)
+            bias[k] += row[k] * x;
+    }
+    product_transposed(weights, HIDDEN, matrix->columns, n, HIDDEN, n, feature_varying_count,
+                       ranker->hidden, n);
+    for (uint32_t i = 0; i < n; i++)
+        ret_scores[i] = constant;
+    for (uint32_t f = 0; f < feature_varying_count; f++)
+        kernels->add(ret_scores, matrix->columns + (size_t)f * n, weights[AT_LINEAR + f], n);
+    for (uint32_t k = 0; k < HIDDEN; k++)
+        kernels->leaky(ranker->hidden + (size_t)k * n, bias[k], LEAK, weights[AT_OUTPUT + k],
+                       ret_scores, n);
+}
+
+bool ranker_score(struct ranker *ranker, const struct feature_matrix *matrix, float *ret_scores)
+{
+    const struct weights *weights = ranker->weights;
+    if (weights->steps < RANKER_TRUST_STEPS)
+        return false;
+    forward(ranker,
+            weights->runs[weights->steps < RANKER_AVERAGE_FROM ? WEIGHTS_NOW : WEIGHTS_AVERAGE],
+            matrix, ret_scores);
+    return true;
+}
+
+/* ---- learning ---- */
+
+/* The gradient of one candidate with p - y = g. */
+static void add_gradient(const struct ranker *ranker, const struct feature_matrix *matrix,
+                         uint32_t i, float g, const float *weights, float *gradient,
+                         float *ret_hidden_sum)
+{
+    const struct kernels *kernels = kernels_best();
+    uint32_t n = matrix->stride;
+    float deltas[HIDDEN];
+    for (uint32_t k = 0; k < HIDDEN; k++) {
+        float unit = ranker->hidden[(size_t)k * n + i];
+        gradient[AT_OUTPUT + k] += g * unit;
+        deltas[k] = g * weights[AT_OUTPUT + k] * (unit > 0 ? 1 : LEAK);
+        ret_hidden_sum[k] += deltas[k];
+    }
+    for (uint32_t f = 0; f < feature_varying_count; f++)
+        gradient[AT_LINEAR + f] += g * matrix->columns[(size_t)f * n + i];
+    kernels->outer(gradient, matrix->columns + i, n, feature_varying_count, deltas, HIDDEN);
+}
+
+float ranker_gradient(struct ranker *ranker, const struct feature_matrix *matrix,
+                      uint32_t clicked, float weight, float *ret_gradient)
+{
+    float scores[RANKED_MAX], hidden_sum[HIDDEN] = {0}, sum_of_g = 0;
+    const struct kernels *kernels = kernels_best();
+    forward(ranker, ranker->weights->runs[WEIGHTS_NOW], matrix, scores);
+    memset(ret_gradient, 0, WEIGHTS_COUNT * sizeof *ret_gradient);
+    float most = scores[0];
+    for (uint32_t i = 1; i < matrix->count; i++)
+        most = scores[i] > most ? scores[i] : most;
+    for (uint32_t i = matrix->count; i < matrix->stride; i++)
+        scores[i] = most - 100;
+    float of_clicked = scores[clicked];
+    float sum = kernels->exponential(scores, most, matrix->stride);
+    for (uint32_t i = 0; i < matrix->count; i++) {
+        float g = scores[i] / sum - (i == clicked ? 1 : 0);
+        if (fabsf(g) < SKIP)
+            continue;
+        sum_of_g += g * weight;
+        add_gradient(ranker, matrix, i, g * weight, ranker->scratch, ret_gradient, hidden_sum);
+    }
+    for (uint32_t k = 0; k < HIDDEN; k++)
+        ret_gradient[AT_BIAS + k] = hidden_sum[k];
+    for (uint32_t f = feature_varying_count; f < feature_count; f++) {
+        float x = matrix->context[f - feature_varying_count];
+        ret_gradient[AT_LINEAR + f] = sum_of_g * x;
+        kernels->add(ret_gradient + f * HIDDEN, hidden_sum, x, HIDDEN);
+    }
+    return most + logf(sum) - of_clicked;
+}
+
+void ranker_learn(struct ranker *ranker, const struct feature_matrix *matrix, uint32_t clicked,
+                  float weight)
+{
+    struct weights *weights = ranker->weights;
+    float *now = weights->runs[WEIGHTS_NOW], *average = weights->runs[WEIGHTS_AVERAGE];
+    ranker_gradient(ranker, matrix, clicked, weight, ranker->gradient);
+    const struct kernels *kernels = kernels_best();
+    if (!isfinite(kernels->dot(ranker->gradient, ranker->gradient, WEIGHTS_COUNT)))
+        return; /* nothing that is not a number enters */
+    kernels->adagrad(now, weights->runs[WEIGHTS_SUMS], ranker->gradient, RATE, EPSILON,
+                     WEIGHTS_COUNT);
+    weights->steps++;
+    if (weights->steps % RANKER_AVERAGE_STEPS != 0)
+        return;
+    float share = AVERAGE_SPAN / (float)weights->steps;
+    share = share > 1 ? 1 : share < AVERAGE_LEAST ? AVERAGE_LEAST : share;
+    for (uint32_t i = 0; i < WEIGHTS_COUNT; i++)
+        average[i] += share * (now[i] - average[i]);
+}

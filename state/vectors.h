@@ -1,0 +1,114 @@
+/* The vectors' tables: one vector an item, the session encoder's gates, and the ring of the last
+ * clicks that negatives and replayed samples are drawn from. A part of the model: a fold of the
+ * interactions log, written by recommend/encoder.c; this file only keeps it, in memory and in the
+ * store. Calls schemas/ and state/store.
+ *
+ * A vector has a place; an item gets one when it is first learned from. When all
+ * `limits.items_max` places are taken, the hand of a clock looks for one that was not used since it
+ * came by last (Corbato 1968); its item is as new when it comes again.
+ *
+ * Everything that learning depends on is here and is stored, counters included, so that a fold that
+ * is stopped and loaded goes on with the same bits.
+ *
+ * Rows of FAMILY_MODEL, little endian in values, big endian in keys:
+ *
+ *     'e'            counters, gates, their sums, samples that wait (save_header())
+ *     'p' place(4)   item(4) used(1) adagrad(4) inverse_norm(4) vector(4 x VECTOR_SIZE)
+ *     'q' chunk(4)   RING_CHUNK samples of the ring, 40 bytes each
+ *
+ * Threads: as the model's. */
+#ifndef WEFT_STATE_VECTORS_H
+#define WEFT_STATE_VECTORS_H
+
+#include "state/store.h"
+
+#define VECTOR_SIZE 64
+#define ENCODER_ITEMS 8  /* of a session that the encoder looks back at */
+#define ENCODER_WAIT_MAX 8
+#define PLACE_NONE UINT32_MAX
+
+struct vectors_limits {
+    uint32_t items_max; /* vectors; 0: no vectors are learned */
+    uint32_t ring_max;  /* clicks remembered */
+};
+
+/* A click with what came before it in its session, nearest first. */
+struct sample {
+    uint32_t target; /* items */
+    uint32_t before[ENCODER_ITEMS];
+    uint32_t before_count;
+};
+
+struct vectors {
+    struct vectors_limits limits;
+    /* by place */
+    float *rows;          /* VECTOR_SIZE each, aligned to 32 bytes */
+    float *inverse_norms; /* 1 / |row| */
+    float *sums;          /* Adagrad's, one a row */
+    uint32_t *items;      /* ITEM_NONE's value (UINT32_MAX): free */
+    uint8_t *used;        /* since the clock's hand came by */
+    uint8_t *dirty_place;
+    uint32_t place_count, place_capacity, hand;
+    uint64_t evicted; /* since the start of the process */
+    /* by item */
+    uint32_t *places; /* place + 1; 0: none */
+    uint32_t *clicks; /* in the ring */
+    uint32_t item_capacity;
+    /* the encoder */
+    float gates[ENCODER_ITEMS * VECTOR_SIZE];
+    float gate_sums[ENCODER_ITEMS * VECTOR_SIZE];
+    struct sample *ring;
+    uint32_t *targets; /* the ring's targets once more, close together: negatives are drawn from it */
+    uint32_t ring_count, ring_next;
+    struct sample waiting[ENCODER_WAIT_MAX];
+    uint32_t waiting_count;
+    uint64_t steps; /* batches learned: what draws are derived from */
+    /* sampling under load */
+    uint64_t seen; /* clicks, learned or not */
+    int64_t second;
+    uint32_t second_clicks, rate;
+    /* what the store lacks */
+    uint8_t *dirty_chunks;
+    uint32_t *dirty_places;
+    uint32_t dirty_count, dirty_capacity;
+    bool dirty;
+};
+
+struct vectors *vectors_new(const struct vectors_limits *limits);
+void vectors_free(struct vectors *vectors);
+
+/* The item's place; PLACE_NONE: it has no vector. */
+static inline uint32_t vectors_find(const struct vectors *vectors, uint32_t item)
+{
+    return item < vectors->item_capacity ? vectors->places[item] - 1u : PLACE_NONE;
+}
+
+/* Finds or makes the place and marks it used. A new vector is drawn from `seed` alone, each number
+ * about normal with deviation 1/16. PLACE_NONE when limits.items_max is 0. Thread: writer. */
+uint32_t vectors_place(struct vectors *vectors, uint32_t item, uint64_t seed);
+
+static inline float *vectors_row(const struct vectors *vectors, uint32_t place)
+{
+    return vectors->rows + (size_t)place * VECTOR_SIZE;
+}
+
+/* The row changed. `inverse_norm`: 1 / |row|, summed in an order that is always the same. */
+void vectors_changed(struct vectors *vectors, uint32_t place, float inverse_norm);
+
+/* Draws the row anew, as vectors_place() does for a new item: what it held is of no use. */
+void vectors_reset(struct vectors *vectors, uint32_t place, uint64_t seed);
+
+/* Puts a click into the ring; the oldest falls out when it is full. Thread: writer. */
+void vectors_remember(struct vectors *vectors, const struct sample *sample);
+
+/* Puts what changed since the last time into the batch. Thread: writer. */
+void vectors_save(struct vectors *vectors, struct store_batch *batch);
+/* One row of the store whose table is 'e', 'p' or 'q'. `item_count`: of the model. SKIP: damaged. */
+enum verdict vectors_load_row(struct vectors *vectors, uint32_t item_count, struct bytes key,
+                              struct bytes value);
+/* After the last row. SKIP: rows are missing. */
+enum verdict vectors_loaded(struct vectors *vectors);
+
+size_t vectors_bytes(const struct vectors *vectors);
+
+#endif
