@@ -9,7 +9,7 @@
 #define TEMPERATURE 12.0f
 #define RATE .1f
 #define GATE_RATE .02f
-#define GRADIENT_MIN 1e-3f
+#define GRADIENT_MIN 5e-3f
 #define RING_MIN 200 /* clicks before anything is learned */
 #define REPLAY_TRIES 4
 #define SQUARED_NORM_MAX 1e12f
