@@ -18,7 +18,8 @@ static int reset(const struct command *command, const struct config *config, boo
     if (topology_build(config, &topology, &error) != VERDICT_OK)
         return command_fail(command, EXIT_FAILED, "%s", error.message);
     const char *const internal[] = {topology.topics[TOPIC_INTERACTIONS],
-                                    topology.topics[TOPIC_VISITOR_CHANGELOG]};
+                                    topology.topics[TOPIC_VISITOR_CHANGELOG],
+                                    topology.topics[TOPIC_MODEL]};
     const size_t count = sizeof internal / sizeof internal[0];
     int lock = -1;
     enum verdict verdict = client_delete_group(config, true, &error); /* is it active? */

@@ -112,6 +112,8 @@ const struct config_key config_keys[] = {
     NUMBER("weight.purchase", "1", weight_purchase, 0, 100, "the same of a purchase"),
     NUMBER("model.save.ms", "5000", model_save_ms, 10, 3600000,
            "how often the model's rows are written to disk"),
+    NUMBER("snapshot.interval.ms", "600000", snapshot_interval_ms, 0, 604800000,
+           "between snapshots of the model, from which new processes start; 0: none"),
     NUMBER("metrics.interval.ms", "10000", metrics_interval_ms, 100, 3600000,
            "between metrics, in the log and on <application.id>-metrics"),
 };

@@ -68,6 +68,7 @@ struct config {
     int64_t weight_cart;
     int64_t weight_purchase;
     int64_t model_save_ms;
+    int64_t snapshot_interval_ms;
     int64_t metrics_interval_ms;
     struct kafka_property kafka[CONFIG_KAFKA_MAX];
     size_t kafka_count;

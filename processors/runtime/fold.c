@@ -2,11 +2,13 @@
 
 #include "processors/runtime/kafka.h"
 #include "processors/runtime/log.h"
+#include "processors/runtime/snapshots.h"
 
 #define SLICE_RECORDS_MAX 256 /* taken at once */
 #define SLICE_US_MAX 500      /* under one write lock */
 #define RECORDS_A_LOOK 16     /* between looks at the clock */
 #define PROGRESS_US 2000000
+#define SNAPSHOT_TRIES 3
 #define SAVE_SHARE 10 /* saving takes at most a tenth of the time */
 
 struct fold {
@@ -48,60 +50,116 @@ static enum verdict stored_format(struct run *run, uint32_t *ret_format, struct 
     return verdict;
 }
 
-/* The model as the store has it, and the offset that it stands for; without one everything is folded
- * anew. Rows without their offset are of a load that was broken off. */
-static enum verdict load_stored(struct fold *fold, struct error *error)
+/* Whether the store has a model that can be gone on from, and as of which offset. */
+static enum verdict look_at_stored(struct fold *fold, bool *ret_usable, struct error *error)
 {
     struct run *run = fold->run;
     uint32_t format = 0;
-    enum verdict verdict =
+    *ret_usable = false;
+    enum verdict stored =
         store_get_offset(run->model_store, 'm', fold->topic, 0, &fold->next, error);
-    enum verdict found = verdict == VERDICT_FATAL ? verdict : stored_format(run, &format, error);
-    if (found == VERDICT_FATAL)
-        return found;
-    bool older = found == VERDICT_OK && format < MODEL_FORMAT;
-    if (verdict == VERDICT_SKIP || older) {
-        if (older)
-            log_line(LOG_LEVEL_WARN, "model",
-                     "the stored model has the older format %u, now it is %d; it is made anew",
-                     format, MODEL_FORMAT);
-        fold->next = 0;
-        return clear_stored(run, fold->topic, error);
-    }
-    verdict = model_load(run->model, run->model_store, error);
-    if (verdict != VERDICT_OK && format == MODEL_FORMAT)
+    if (stored == VERDICT_FATAL || stored_format(run, &format, error) == VERDICT_FATAL)
+        return VERDICT_FATAL;
+    if (stored == VERDICT_OK && format > 0 && format < MODEL_FORMAT)
+        log_line(LOG_LEVEL_WARN, "model",
+                 "the stored model has the older format %u, now it is %d; it is made anew", format,
+                 MODEL_FORMAT);
+    else
+        *ret_usable = stored == VERDICT_OK; /* a newer format: the loading refuses it */
+    return VERDICT_OK;
+}
+
+static enum verdict load_stored(struct fold *fold, struct error *error)
+{
+    struct run *run = fold->run;
+    enum verdict verdict = model_load(run->model, run->model_store, error);
+    uint32_t format = 0;
+    if (verdict != VERDICT_OK && stored_format(run, &format, NULL) == VERDICT_OK &&
+        format == MODEL_FORMAT)
         run->model_store->condemn(run->model_store, "the stored model can't be read");
     return verdict;
+}
+
+/* A model that was folded elsewhere up to where the log still has what follows. SKIP: there is
+ * none. */
+static enum verdict take_snapshot(struct fold *fold, int64_t low, int64_t high,
+                                  struct error *error)
+{
+    struct run *run = fold->run;
+    struct snapshot_header header;
+    int64_t time_ms;
+    enum verdict verdict = VERDICT_SKIP;
+    for (int tries = 0; tries < SNAPSHOT_TRIES && verdict == VERDICT_SKIP; tries++) {
+        uint32_t format = 0;
+        verdict = snapshots_find(run, &header, &time_ms, error);
+        if (verdict != VERDICT_OK || header.offset < low || header.offset > high)
+            return verdict == VERDICT_OK ? VERDICT_SKIP : verdict;
+        verdict = snapshots_load(run, &header, error);
+        if (verdict == VERDICT_OK && stored_format(run, &format, error) == VERDICT_OK &&
+            format < MODEL_FORMAT)
+            verdict = VERDICT_SKIP;
+        if (verdict == VERDICT_SKIP && clear_stored(run, fold->topic, error) != VERDICT_OK)
+            return VERDICT_FATAL;
+        if (verdict == VERDICT_OK)
+            fold->next = header.offset;
+    }
+    return verdict;
+}
+
+/* Nothing here that can be gone on from: a snapshot and the log after it, or all of the log. */
+static enum verdict begin_anew(struct fold *fold, int64_t low, int64_t high, struct error *error)
+{
+    enum verdict verdict = clear_stored(fold->run, fold->topic, error);
+    if (verdict == VERDICT_OK)
+        verdict = take_snapshot(fold, low, high, error);
+    if (verdict == VERDICT_OK)
+        return load_stored(fold, error);
+    if (verdict != VERDICT_SKIP)
+        return VERDICT_FATAL;
+    fold->next = 0;
+    if (low == 0)
+        return VERDICT_OK;
+    return error_set(error, VERDICT_FATAL,
+                     "%s starts at %lld and there is no snapshot of the model from there on: "
+                     "start a process that still has its state.dir first, or begin anew with "
+                     "'weft reset'",
+                     fold->topic, (long long)low);
 }
 
 static enum verdict open_log(struct fold *fold, struct error *error)
 {
     struct run *run = fold->run;
     int64_t low, high;
-    enum verdict verdict = load_stored(fold, error);
-    fold->saved = fold->next;
-    if (verdict != VERDICT_OK)
-        return verdict;
+    bool usable;
     rd_kafka_t *watcher = kafka_open(run->config, KAFKA_WATCHER, NULL, error);
     if (watcher == NULL)
         return VERDICT_FATAL;
-    verdict = kafka_ends(watcher, fold->topic, 0, &low, &high, error);
+    enum verdict verdict = kafka_ends(watcher, fold->topic, 0, &low, &high, error);
     rd_kafka_destroy(watcher);
+    if (verdict == VERDICT_OK)
+        verdict = look_at_stored(fold, &usable, error);
     if (verdict != VERDICT_OK)
         return VERDICT_FATAL;
-    if (fold->next > high)
+    if (usable && fold->next > high)
         return error_set(error, VERDICT_FATAL,
                          "the local model has folded %s up to %lld, but the topic ends at %lld: it "
                          "is another cluster, or the topic was made anew; delete state.dir or run "
                          "'weft reset'",
                          fold->topic, (long long)fold->next, (long long)high);
-    if (fold->next < low)
-        return error_set(error, VERDICT_FATAL,
-                         "%s starts at %lld, but this model needs it from %lld: its retention must "
-                         "not delete records",
-                         fold->topic, (long long)low, (long long)fold->next);
+    if (usable && fold->next < low)
+        log_line(LOG_LEVEL_WARN, "model",
+                 "the local model has folded %s up to %lld, but it starts at %lld now", fold->topic,
+                 (long long)fold->next, (long long)low);
+    verdict = usable && fold->next >= low ? load_stored(fold, error)
+                                          : begin_anew(fold, low, high, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    fold->saved = fold->next;
     fold->target = high;
-    fold->reader = kafka_open(run->config, KAFKA_READER, NULL, error);
+    /* never jump over what retention took: the next start takes a snapshot then */
+    const struct kafka_extra strict[] = {
+        {"group.id", "weft-reader"}, {"auto.offset.reset", "error"}, {NULL, NULL}};
+    fold->reader = kafka_open(run->config, KAFKA_READER, strict, error);
     if (fold->reader == NULL)
         return VERDICT_FATAL;
     rd_kafka_topic_partition_list_t *log = rd_kafka_topic_partition_list_new(1);
@@ -185,11 +243,12 @@ static void show_progress(struct fold *fold, int64_t now_us)
              100.0 * (double)fold->next / (double)(fold->target ? fold->target : 1));
 }
 
-static void read_slice(struct fold *fold)
+static enum verdict read_slice(struct fold *fold, struct error *error)
 {
     rd_kafka_message_t *messages[SLICE_RECORDS_MAX];
     size_t count = 0;
     int timeout_ms = 100;
+    enum verdict verdict = VERDICT_OK;
     while (count < SLICE_RECORDS_MAX) {
         rd_kafka_message_t *message = rd_kafka_consumer_poll(fold->reader, timeout_ms);
         if (message == NULL)
@@ -204,6 +263,11 @@ static void read_slice(struct fold *fold)
             fold_slice(fold, messages, count);
             count = 0;
             note_position(fold, end);
+        } else if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
+            verdict = error_set(error, VERDICT_FATAL,
+                                "%s no longer has %lld, which is to be folded next: its retention "
+                                "is too short; the next start takes a snapshot",
+                                fold->topic, (long long)fold->next);
         } else {
             log_line(LOG_LEVEL_WARN, "model", "%s: %s", fold->topic,
                      rd_kafka_message_errstr(message));
@@ -211,6 +275,7 @@ static void read_slice(struct fold *fold)
         rd_kafka_message_destroy(message);
     }
     fold_slice(fold, messages, count);
+    return verdict;
 }
 
 static enum verdict run_fold(struct fold *fold, struct error *error)
@@ -220,10 +285,10 @@ static enum verdict run_fold(struct fold *fold, struct error *error)
         note_position(fold, fold->next);
     fold->save_due_us = clock_monotonic_us() + fold->run->config->model_save_ms * 1000;
     while (verdict == VERDICT_OK && !run_stops(fold->run)) {
-        read_slice(fold);
+        verdict = read_slice(fold, error);
         int64_t now_us = clock_monotonic_us();
         show_progress(fold, now_us);
-        if (now_us >= fold->save_due_us)
+        if (verdict == VERDICT_OK && now_us >= fold->save_due_us)
             verdict = save(fold, error);
     }
     return verdict == VERDICT_OK ? save(fold, error) : verdict;

@@ -1,6 +1,7 @@
 /* The fold: reads the interactions log and folds it into this process's copy of the model; writes
  * the rows that changed to the store every model.save.ms, together with the log's offset. The one
- * writer of the model. */
+ * writer of the model. Where there is no stored model to go on from, or the log no longer has what
+ * follows it, it takes the newest snapshot (snapshots.h) and the log after it. */
 #ifndef WEFT_RUNTIME_FOLD_H
 #define WEFT_RUNTIME_FOLD_H
 

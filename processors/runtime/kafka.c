@@ -213,7 +213,7 @@ static rd_kafka_NewTopic_t *declare_topic(const struct config *config, const cha
         snprintf(number, sizeof number, "%lld", (long long)row->retention_ms);
         rd_kafka_NewTopic_set_config(declared, "retention.ms", number);
     }
-    if (topic == TOPIC_DEAD_LETTERS || topic == TOPIC_LATE)
+    if (topic == TOPIC_DEAD_LETTERS || topic == TOPIC_LATE || topic == TOPIC_MODEL)
         rd_kafka_NewTopic_set_config(declared, "max.message.bytes", RECORD_BYTES_MAX);
     return declared;
 }

@@ -7,6 +7,7 @@
 #include "processors/runtime/fold.h"
 #include "processors/runtime/kafka.h"
 #include "processors/runtime/log.h"
+#include "processors/runtime/publish.h"
 #include "processors/runtime/statedir.h"
 #include "processors/runtime/worker.h"
 
@@ -25,7 +26,7 @@ struct process {
     struct statedir state;
     struct worker *workers[WORKERS_MAX];
     pthread_t threads[WORKERS_MAX];
-    pthread_t fold, catalogue;
+    pthread_t fold, catalogue, publisher;
     int worker_count;
     struct client_producer *metrics;
     int64_t started_us;
@@ -86,13 +87,14 @@ static void write_metrics(struct process *process, const struct totals *totals, 
     buffer_format(buffer,
                   ",\"commits\":%llu,\"aborts\":%llu,\"restored\":%llu,\"visitors_cached\":%llu,"
                   "\"visitors_bytes\":%llu,\"workers_ready\":%llu,\"items\":%u,\"folded\":%llu,"
-                  "\"folded_offset\":%lld,\"items_refused\":%llu,\"row_entries_evicted\":%llu}",
+                  "\"folded_offset\":%lld,\"snapshot_offset\":%lld,\"items_refused\":%llu,\"row_entries_evicted\":%llu}",
                   (unsigned long long)totals->commits, (unsigned long long)totals->aborts,
                   (unsigned long long)totals->restored,
                   (unsigned long long)totals->visitors_cached,
                   (unsigned long long)totals->visitors_bytes,
                   (unsigned long long)totals->ready_workers, items, (unsigned long long)folded,
-                  (long long)atomic_load(&run->folded_offset), (unsigned long long)refused,
+                  (long long)atomic_load(&run->folded_offset),
+                  (long long)atomic_load(&run->snapshot_offset), (unsigned long long)refused,
                   (unsigned long long)evicted);
 }
 
@@ -162,6 +164,7 @@ static enum verdict start(struct process *process, bool create, struct error *er
     }
     pthread_create(&process->fold, NULL, fold_thread, run);
     pthread_create(&process->catalogue, NULL, catalogue_fold_thread, run);
+    pthread_create(&process->publisher, NULL, publish_thread, run);
     for (int i = 0; i < wanted; i++)
         pthread_create(&process->threads[i], NULL, worker_thread, process->workers[i]);
     return VERDICT_OK;
@@ -185,6 +188,7 @@ static void wait_for_end(struct process *process)
         pthread_join(process->threads[i], NULL);
     pthread_join(process->fold, NULL);
     pthread_join(process->catalogue, NULL);
+    pthread_join(process->publisher, NULL);
     report(process, true);
 }
 

@@ -14,6 +14,7 @@ const struct topic_row topic_rows[TOPICS] = {
                                0},
     [TOPIC_INTERACTIONS] = {"interactions", "interaction", false, false, CLEANUP_DELETE, -1},
     [TOPIC_VISITOR_CHANGELOG] = {"visitor-changelog", "visitor", true, false, CLEANUP_COMPACT, 0},
+    [TOPIC_MODEL] = {"model", NULL, false, false, CLEANUP_COMPACT, 0},
     [TOPIC_LATE] = {"late", NULL, true, false, CLEANUP_DELETE, DAYS(30)},
     [TOPIC_DEAD_LETTERS] = {"dead-letters", NULL, true, false, CLEANUP_DELETE, DAYS(30)},
     [TOPIC_METRICS] = {"metrics", NULL, false, false, CLEANUP_DELETE, DAYS(7)},
@@ -214,7 +215,7 @@ void topology_dot(const struct topology *topology, struct buffer *buffer)
                         "  node [shape=box, style=rounded, fontname=\"sans-serif\"];\n"
                         "  graph [fontname=\"sans-serif\"];\n");
     for (int i = 0; i < TOPICS; i++)
-        if (i != TOPIC_PRODUCT && i != TOPIC_METRICS)
+        if (i != TOPIC_PRODUCT && i != TOPIC_METRICS && i != TOPIC_MODEL)
             buffer_format(buffer, "  \"%s\" [shape=cds, style=solid];\n", topology->topics[i]);
     dot_stage("visitors", "visitors stage: partitioned by visitor", topology->visitors,
               topology->visitors_count, buffer);

@@ -1,0 +1,342 @@
+#!/usr/bin/env python3
+"""Local state and what it is rebuilt from: damaged, half deleted, older, full disks, two processes on
+one folder; snapshots of the model and a log that was cut; verify and reset; partitions that were
+added. Each ends with the recount of all tables.
+
+    state.py [CASE]...
+
+Needs kcat, and what tools/kafka needs."""
+
+import glob
+import json
+import os
+import random
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from shop import Checks, Kafka, Shop, INPUTS, ROOT, WEFT, recount, weft
+
+LONG = "visitor.activities.max=1000"
+WIDE = "cooccurrence.row.entries.max=100000"
+
+
+def tool(kafka, name, *arguments):
+    return subprocess.run([os.path.join(ROOT, "tools", "kafka"), "tool", name,
+                           "--bootstrap-server", kafka.address, *arguments],
+                          env=kafka.environment, capture_output=True, text=True)
+
+
+def log_of(shop, index):
+    with open(os.path.join(shop.folder, f"log-{index}.txt")) as log:
+        return log.read()
+
+
+def wait_log(shop, index, pattern, timeout=40):
+    deadline = time.time() + timeout
+    while time.time() < deadline:
+        found = re.findall(pattern, log_of(shop, index))
+        if found:
+            return found
+        time.sleep(0.1)
+    return []
+
+
+def tables_equal(checks, name, shop, file, index=0):
+    """The state of a process that was stopped, against the recount."""
+    state = ["--set", f"state.dir={shop.state(index)}"]
+    good, text = recount(file, "--activities", "1000", "--visitor",
+                         shop.dump("visitor", *state), "--cooccurrence",
+                         shop.dump("cooccurrence", *state), "--popularity",
+                         shop.dump("popularity", *state))
+    checks.check(f"{name}: visitors and model equal the recount", good, text)
+
+
+def failed_start(shop, *more, limit=None):
+    """A run that ends by itself: (exit code, log)."""
+    def bound():
+        if limit:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    result = subprocess.run([WEFT, "run", *shop.common(), "--set", f"state.dir={shop.state(0)}",
+                             *more], capture_output=True, text=True, timeout=90,
+                            preexec_fn=bound)
+    return result.returncode, result.stderr
+
+
+def filled(kafka, name, file, *extra):
+    """A shop that has read the file and was stopped."""
+    shop = Shop(name, kafka.address, 2, [WIDE, LONG, *extra])
+    _, published, _ = shop.replay(file)
+    shop.start(0)
+    shop.settle(published)
+    shop.stop()
+    return shop
+
+
+def damage(checks, kafka, file):
+    shop = filled(kafka, "damage", file)
+    visitors, model = (os.path.join(shop.state(0), part) for part in ("visitors", "model"))
+
+    def flip(folder):
+        tables = glob.glob(os.path.join(folder, "*.sst"))
+        path = max(tables, key=os.path.getsize)
+        with open(path, "r+b") as table:
+            size = os.path.getsize(path)
+            draw = random.Random(1)
+            for _ in range(40):
+                at = draw.randrange(size // 2)
+                table.seek(at)
+                byte = table.read(1)[0]
+                table.seek(at)
+                table.write(bytes([byte ^ 1 << draw.randrange(8)]))
+
+    def older(folder):
+        shutil.rmtree(folder)
+        os.mkdir(folder)
+        subprocess.run(["tar", "-C", folder, "-xzf",
+                        os.path.join(ROOT, "tests/fixtures/store-format-1.tar.gz")], check=True)
+
+    def half(folder):
+        for path in glob.glob(os.path.join(folder, "MANIFEST-*")):
+            os.unlink(path)
+
+    try:
+        shop.start(0)
+        shop.ready()
+        shop.stop()  # what the log held is in tables now
+        for what, change in (("flipped bits", flip), ("half deleted", half),
+                             ("an older format", older)):
+            for part in (visitors, model):
+                change(part)
+                name = f"{os.path.basename(part)}, {what}"
+                before = len(log_of(shop, 0))
+                shop.start(0)
+                shop.ready()
+                shop.settle()
+                shop.stop()
+                log = log_of(shop, 0)[before:]
+                checks.check(f"{name}: the log says what happens",
+                             "it is deleted and rebuilt from Kafka" in log, log[-1500:])
+                tables_equal(checks, name, shop, file)
+        shutil.rmtree(visitors)
+        os.mkdir(visitors)
+        subprocess.run(["tar", "-C", visitors, "-xzf",
+                        os.path.join(ROOT, "tests/fixtures/store-format-3.tar.gz")], check=True)
+        code, text = failed_start(shop)
+        checks.check("a newer format is refused", code == 1 and "use the newer weft" in text, text)
+        shutil.rmtree(visitors)
+        shop.start(0)
+        shop.ready()
+        code, text = failed_start(shop)
+        checks.check("a second process on the folder is refused",
+                     code == 1 and "another process uses state.dir" in text, text)
+        code = weft("reset", *shop.common(), "--set", f"state.dir={shop.state(0)}", check=False)
+        checks.check("reset while the group is active is refused",
+                     code.returncode == 1 and "members" in code.stderr, code.stderr)
+        shop.settle()
+        shop.stop()
+        tables_equal(checks, "after all that", shop, file)
+    finally:
+        shop.remove()
+
+
+def full_disk(checks, kafka, file):
+    shop = Shop("full", kafka.address, 2, [WIDE, LONG])
+    try:
+        _, published, _ = shop.replay(file)
+        code, text = failed_start(shop, limit=300_000)
+        checks.check("a full disk stops the process with a message",
+                     code == 1 and "can't write to" in text, f"{code}: {text[-1500:]}")
+        shop.start(0)
+        shop.settle()
+        shop.stop()
+        tables_equal(checks, "after a full disk", shop, file)
+        again = weft("verify", *shop.common(), "--set", f"state.dir={shop.state(0)}", check=False)
+        checks.check("after a full disk: verify finds no difference", again.returncode == 0,
+                     again.stdout + again.stderr)
+    finally:
+        shop.remove()
+
+
+def delete_before(kafka, topic, offsets):
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump({"version": 1, "partitions": [
+            {"topic": topic, "partition": p, "offset": o} for p, o in offsets.items()]}, file)
+        file.flush()
+        result = tool(kafka, "org.apache.kafka.tools.DeleteRecordsCommand",
+                      "--offset-json-file", file.name)
+    if result.returncode:
+        raise RuntimeError(result.stdout + result.stderr)
+
+
+def snapshots(checks, kafka, file):
+    fast = ["snapshot.interval.ms=500", "model.save.ms=100"]
+    shop = Shop("snapshots", kafka.address, 2, [WIDE, LONG, *fast])
+    try:
+        _, published, _ = shop.replay(file)
+        shop.start(0)
+        shop.start(1)
+        shop.settle(published)
+        end = int(shop.metrics(0)["folded_offset"])
+        deadline = time.time() + 30
+        while time.time() < deadline and max(
+                shop.metrics(i)["snapshot_offset"] for i in (0, 1)) < end:
+            time.sleep(0.1)
+        offsets = [shop.metrics(i)["snapshot_offset"] for i in (0, 1)]
+        checks.equal("one of two processes wrote a snapshot of the whole log", max(offsets), end)
+        elected = [i for i in (0, 1) if "publisher: elected" in log_of(shop, i)
+                   and "another process has the role" not in log_of(shop, i)]
+        checks.equal("one of two has the role", len(elected), 1)
+        if elected:
+            other = 1 - elected[0]
+            shop.stop(elected[0], signal.SIGKILL)
+            checks.check("after kill -9 the other takes the role",
+                         wait_log(shop, other, "publisher: elected"), log_of(shop, other)[-800:])
+        shop.stop()
+        delete_before(kafka, "snapshots-interactions", {0: end - 1})
+        shop.start(2)
+        shop.ready()
+        shop.settle()
+        shop.stop()
+        checks.check("an empty process takes the snapshot",
+                     re.search(r"snapshot: the model as of \d+: \d+ rows", log_of(shop, 2)),
+                     log_of(shop, 2)[-1500:])
+        state = ["--set", f"state.dir={shop.state(2)}"]
+        good, text = recount(file, "--cooccurrence", shop.dump("cooccurrence", *state),
+                             "--popularity", shop.dump("popularity", *state))
+        checks.check("its model equals the recount, though the log was cut", good, text)
+        # behind a log that was cut while it was away
+        shutil.rmtree(os.path.join(shop.state(0), "model"))
+        shop.start(0)
+        shop.ready()
+        shop.settle()
+        shop.stop()
+        state = ["--set", f"state.dir={shop.state(0)}"]
+        good, text = recount(file, "--popularity", shop.dump("popularity", *state))
+        checks.check("a process that lost its model takes the snapshot", good, text)
+    finally:
+        shop.remove()
+
+
+def no_snapshot(checks, kafka, file):
+    shop = filled(kafka, "cut", file, "snapshot.interval.ms=0")
+    try:
+        delete_before(kafka, "cut-interactions", {0: 100})
+        shop.start(0)
+        shop.ready()
+        shop.stop()
+        tables_equal(checks, "a cut log and the state that had read it", shop, file)
+        shutil.rmtree(os.path.join(shop.state(0), "model"))
+        code, text = failed_start(shop)
+        checks.check("a cut log, no model and no snapshot is refused with what to do",
+                     code == 1 and "there is no snapshot of the model" in text, text)
+    finally:
+        shop.remove()
+
+
+def verify(checks, kafka, file):
+    shop = filled(kafka, "verify", file)
+    state = ["--set", f"state.dir={shop.state(0)}"]
+    try:
+        result = weft("verify", *shop.common(), *state, check=False)
+        checks.check("verify: the state is the changelog's", result.returncode == 0 and
+                     " 0 differences" in result.stdout, result.stdout + result.stderr)
+        visitor = next(iter(shop.lists()))
+        shop.produce("verify-visitor-changelog", visitor, b"nonsense")
+        result = weft("verify", *shop.common(), *state, check=False)
+        checks.check("verify: a damaged record of the changelog is reported",
+                     result.returncode == 1 and
+                     f"visitor {visitor}: its record in the changelog is damaged" in result.stdout,
+                     result.stdout + result.stderr)
+        shutil.rmtree(os.path.join(shop.state(0), "visitors"))
+        code, text = failed_start(shop)
+        checks.check("restoring a damaged record is refused", code == 1 and
+                     re.search(r"verify-visitor-changelog \[\d\]@\d+ is damaged", text),
+                     text[-1500:])
+    finally:
+        shop.remove()
+    shop = filled(kafka, "gone", file)
+    state = ["--set", f"state.dir={shop.state(0)}"]
+    try:
+        ends = {p: len(shop.kcat("gone-visitor-changelog", "%o\\n", "-p", str(p)).split())
+                for p in (0, 1)}
+        delete_before(kafka, "gone-visitor-changelog", {0: ends[0] // 2})
+        result = weft("verify", *shop.common(), *state, check=False)
+        checks.check("verify: visitors whose records are gone are reported",
+                     result.returncode == 1 and "is here but not in the changelog"
+                     in result.stdout, result.stdout + result.stderr)
+        result = weft("reset", "--dry-run", *shop.common(), *state)
+        checks.check("reset --dry-run says what it would do",
+                     "would delete topic gone-model" in result.stdout, result.stdout)
+        checks.check("reset --dry-run does nothing",
+                     os.path.exists(os.path.join(shop.state(0), "visitors")) and
+                     shop.size("gone-interactions") > 0)
+        weft("reset", *shop.common(), *state)
+        checks.check("reset deletes the state",
+                     not os.path.exists(os.path.join(shop.state(0), "visitors")))
+        shop.start(0)
+        shop.settle()
+        shop.stop()
+        tables_equal(checks, "after reset", shop, file)
+    finally:
+        shop.remove()
+
+
+def more_partitions(checks, kafka, file):
+    shop = filled(kafka, "more", file)
+    try:
+        shop.start(0, "--set", "kafka.topic.metadata.refresh.interval.ms=1000")
+        shop.ready()
+        for topic in INPUTS[:1]:
+            result = tool(kafka, "org.apache.kafka.tools.TopicCommand", "--alter", "--topic",
+                          f"more.{topic}", "--partitions", "3")
+            if result.returncode:
+                raise RuntimeError(result.stdout + result.stderr)
+        process = shop.processes.pop(0)
+        try:
+            code = process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            code = process.wait()
+        checks.check("partitions added to an input while it runs: stops with what to do",
+                     code == 1 and "Adding partitions" in log_of(shop, 0),
+                     f"{code}: {log_of(shop, 0)[-800:]}")
+        code, text = failed_start(shop)
+        checks.check("one input with more partitions is refused",
+                     code == 1 and "partitions but" in text, text)
+        for topic in INPUTS[1:]:
+            tool(kafka, "org.apache.kafka.tools.TopicCommand", "--alter", "--topic",
+                 f"more.{topic}", "--partitions", "3")
+        code, text = failed_start(shop)
+        checks.check("all inputs with more partitions are refused with what to do",
+                     code == 1 and "Adding partitions" in text, text)
+    finally:
+        shop.remove()
+
+
+CASES = {function.__name__: function for function in
+         (damage, full_disk, snapshots, no_snapshot, verify, more_partitions)}
+
+
+def main(wanted):
+    checks = Checks()
+    with tempfile.TemporaryDirectory(prefix="weft-state-") as folder:
+        file = os.path.join(folder, "events.jsonl")
+        weft("simulate", "--out", file, "--events", "6000", "--rate", "20", "--visitors", "600",
+             "--no-catalogue", "--cut-off", "0")
+        kafka = Kafka()
+        try:
+            for name in wanted or CASES:
+                CASES[name](checks, kafka, file)
+        finally:
+            kafka.stop()
+    return checks.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
