@@ -38,6 +38,7 @@ static const struct kafka_extra consumer[] = {
 static const struct kafka_extra member[] = {
     {"partition.assignment.strategy", "range"},
     {"isolation.level", "read_committed"},
+    {"topic.metadata.refresh.interval.ms", "30000"}, /* partitions that were added are met soon */
     {NULL, NULL},
 };
 

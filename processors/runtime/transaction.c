@@ -26,6 +26,7 @@ struct transactions {
     struct producer producers[PRODUCERS];
     int turn; /* whose producer it is */
     bool open;
+    bool doubtful; /* the last commit was asked for more than once */
 };
 
 static struct producer *current(struct transactions *transactions)
@@ -196,9 +197,11 @@ enum verdict transaction_commit(struct transactions *transactions, rd_kafka_t *c
         return verdict;
     failpoint("after_offsets");
     verdict = VERDICT_SKIP;
-    while (verdict == VERDICT_SKIP && clock_monotonic_us() < until_us)
+    while (verdict == VERDICT_SKIP && clock_monotonic_us() < until_us) {
         verdict = classify(transactions, rd_kafka_commit_transaction(rk, CALL_MS), "committing",
                            error);
+        transactions->doubtful = transactions->doubtful || verdict == VERDICT_SKIP;
+    }
     if (verdict == VERDICT_SKIP)
         return error_set(error, VERDICT_RETRY, "the commit's outcome is not known");
     return verdict;
@@ -207,15 +210,6 @@ enum verdict transaction_commit(struct transactions *transactions, rd_kafka_t *c
 int64_t transaction_changelog(const struct transactions *transactions, int32_t partition)
 {
     return transactions->producers[transactions->turn].changelog[partition];
-}
-
-void transactions_turn(struct transactions *transactions)
-{
-    struct producer *producer = current(transactions);
-    for (int32_t i = 0; i < transactions->run->partitions; i++)
-        producer->changelog[i] = -1;
-    transactions->open = false;
-    transactions->turn = (transactions->turn + 1) % PRODUCERS;
 }
 
 void transactions_poll(struct transactions *transactions)
@@ -281,6 +275,30 @@ static void close_producer(struct producer *producer)
     *producer = (struct producer){0};
 }
 
+/* An end of a transaction that was late may still be on its way, and librdkafka has no epoch for each
+ * transaction (KIP-890) by which a broker could tell that it is not the next one's: a producer that is
+ * initialised again has another epoch, which fences it. */
+static enum verdict renew(struct transactions *transactions, struct error *error)
+{
+    transactions->doubtful = false;
+    log_line(LOG_LEVEL_WARN, transactions->name, "a commit came late: its producer is made anew");
+    close_producer(current(transactions));
+    return open_producer(transactions, transactions->turn, error);
+}
+
+enum verdict transactions_turn(struct transactions *transactions, struct error *error)
+{
+    enum verdict verdict = VERDICT_OK;
+    if (transactions->doubtful)
+        verdict = renew(transactions, error);
+    struct producer *producer = current(transactions);
+    for (int32_t i = 0; i < transactions->run->partitions; i++)
+        producer->changelog[i] = -1;
+    transactions->open = false;
+    transactions->turn = (transactions->turn + 1) % PRODUCERS;
+    return verdict;
+}
+
 /* librdkafka 2.0.2 may hold a producer's first message for most of a second: let it be this one. */
 static enum verdict warm_up(struct transactions *transactions, struct error *error)
 {
@@ -299,7 +317,7 @@ static enum verdict warm_up(struct transactions *transactions, struct error *err
                          rd_kafka_commit_transaction(current(transactions)->rk, CALL_MS),
                          "the first transaction", error);
         if (verdict == VERDICT_OK)
-            transactions_turn(transactions);
+            verdict = transactions_turn(transactions, error);
     }
     return verdict == VERDICT_SKIP ? VERDICT_RETRY : verdict;
 }
@@ -308,7 +326,7 @@ enum verdict transactions_open(struct transactions *transactions, struct error *
 {
     enum verdict verdict = VERDICT_OK;
     transactions->turn = 0;
-    transactions->open = false;
+    transactions->open = transactions->doubtful = false;
     for (int i = 0; i < PRODUCERS && verdict == VERDICT_OK; i++)
         verdict = open_producer(transactions, i, error);
     return verdict == VERDICT_OK ? warm_up(transactions, error) : verdict;

@@ -52,8 +52,9 @@ enum verdict transaction_commit(struct transactions *transactions, rd_kafka_t *c
  * partition; -1: none. */
 int64_t transaction_changelog(const struct transactions *transactions, int32_t partition);
 
-/* After a commit: the other producer's turn. */
-void transactions_turn(struct transactions *transactions);
+/* After a commit: the other producer's turn. RETRY: the one that was committed with had to be made
+ * anew, since its commit came late, and could not be. */
+enum verdict transactions_turn(struct transactions *transactions, struct error *error);
 /* Lets librdkafka work. */
 void transactions_poll(struct transactions *transactions);
 

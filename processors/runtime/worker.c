@@ -181,14 +181,14 @@ static void publish_totals(struct worker *worker)
     pthread_mutex_unlock(&worker->totals_lock);
 }
 
-static void close_batch(struct worker *worker)
+static enum verdict close_batch(struct worker *worker)
 {
     for (size_t i = 0; i < worker->task_count; i++)
         for (int k = 0; k < INPUT_TOPICS; k++)
             worker->tasks[i]->inputs[k].next = -1;
-    transactions_turn(worker->transactions);
     worker->batch_records = 0;
     worker->committed_us = clock_monotonic_us();
+    return transactions_turn(worker->transactions, &worker->error);
 }
 
 /* When the parts of a commit ended; for the debug log. */
@@ -257,9 +257,9 @@ static enum verdict commit(struct worker *worker)
     worker->commits++;
     worker->restarts = 0;
     pipeline_committed(worker->pipeline);
-    close_batch(worker);
+    verdict = close_batch(worker);
     publish_totals(worker);
-    return VERDICT_OK;
+    return verdict;
 }
 
 /* ---- assignment ---- */
