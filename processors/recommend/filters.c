@@ -1,0 +1,400 @@
+#include "processors/recommend/filters.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define GROUP_NAME "item_group_id"
+
+const char *const removal_texts[REMOVALS] = {
+    "shown",
+    "the item of the page",
+    "deleted from the catalogue",
+    "out of stock",
+    "bought lately",
+    "a rule of the shop",
+    "a variant of an item further up",
+    "more of its brand than a list may have",
+    "further down than the list is long",
+};
+
+/* A rule that is for this list, with the number of its word. */
+struct active {
+    const struct shop_rule *rule;
+    uint32_t word; /* WORD_NONE: no product has it */
+};
+
+struct filters {
+    struct active active[SHOP_RULES_MAX];
+    uint32_t active_count;
+    uint32_t brand_max;
+    uint32_t brand_line;
+    float diversity;
+    struct filter_item *spare;
+    uint32_t spare_capacity;
+};
+
+struct filters *filters_new(void)
+{
+    return memory_zero(1, sizeof(struct filters));
+}
+
+void filters_free(struct filters *filters)
+{
+    if (filters == NULL)
+        return;
+    free(filters->spare);
+    free(filters);
+}
+
+/* ---- rules ---- */
+
+static void choose_rules(struct filters *filters, const struct filter_query *query)
+{
+    filters->active_count = 0;
+    filters->brand_max = query->settings->brand_max;
+    filters->brand_line = 0;
+    filters->diversity = query->settings->diversity;
+    for (uint32_t i = 0; query->rules && i < query->rules->count; i++) {
+        const struct shop_rule *rule = &query->rules->at[i];
+        struct active active = {.rule = rule, .word = WORD_NONE};
+        if (!shop_rule_applies(rule, query->placement, query->time_ms))
+            continue;
+        if (rule->action == SHOP_LIMIT) { /* of several the last counts, as of diversity */
+            filters->brand_max = (uint32_t)rule->number;
+            filters->brand_line = rule->line;
+        } else if (rule->action == SHOP_DIVERSITY) {
+            filters->diversity = (float)rule->number;
+        } else {
+            if (rule->what != SHOP_ITEM && query->catalogue)
+                active.word = catalogue_word(query->catalogue, (enum word_kind)rule->what,
+                                             bytes_of(rule->text, rule->text_size));
+            if (rule->what == SHOP_ITEM || active.word != WORD_NONE)
+                filters->active[filters->active_count++] = active;
+        }
+    }
+}
+
+static bool concerns(const struct filter_query *query, const struct active *active,
+                     const struct filter_item *item)
+{
+    if (active->rule->what == SHOP_ITEM)
+        return bytes_equal(item->item_id, bytes_of(active->rule->text, active->rule->text_size));
+    return item->product != PRODUCT_NONE &&
+           catalogue_has(query->catalogue, item->product, active->word);
+}
+
+/* ---- what speaks against one item ---- */
+
+static int64_t repurchase_after(const struct filters *filters, const struct filter_query *query,
+                                const struct filter_item *item)
+{
+    int64_t after_ms = query->settings->bought_ms;
+    for (uint32_t i = 0; i < filters->active_count; i++)
+        if (filters->active[i].rule->action == SHOP_REPURCHASE &&
+            concerns(query, &filters->active[i], item))
+            after_ms = filters->active[i].rule->after_ms;
+    return after_ms;
+}
+
+/* The visitor's newest word on it: bought, and not sent back since. */
+static bool bought_lately(const struct filters *filters, const struct filter_query *query,
+                          const struct filter_item *item)
+{
+    const struct visitor *visitor = query->visitor;
+    for (uint32_t i = visitor ? visitor->count : 0; i > 0; i--) {
+        const struct activity *activity = &visitor->activities[i - 1];
+        if ((activity->kind != KIND_PURCHASE && activity->kind != KIND_REFUND) ||
+            !bytes_equal(activity_subject(visitor, activity), item->item_id))
+            continue;
+        return activity->kind == KIND_PURCHASE &&
+               query->time_ms - activity->time_ms < repurchase_after(filters, query, item);
+    }
+    return false;
+}
+
+static enum removal judge(const struct filters *filters, const struct filter_query *query,
+                          struct filter_item *item)
+{
+    if (query->context_item_id.at && bytes_equal(item->item_id, query->context_item_id))
+        return REMOVED_CONTEXT;
+    if (item->product != PRODUCT_NONE) {
+        const struct product *product = &query->catalogue->products[item->product];
+        if (product->gone)
+            return REMOVED_GONE;
+        if (!product_available(product))
+            return REMOVED_OUT_OF_STOCK;
+    }
+    for (uint32_t i = 0; i < filters->active_count; i++) {
+        const struct active *active = &filters->active[i];
+        if (active->rule->action == SHOP_EXCLUDE && concerns(query, active, item)) {
+            item->line = active->rule->line;
+            return REMOVED_RULE;
+        }
+    }
+    return bought_lately(filters, query, item) ? REMOVED_BOUGHT : REMOVED_NOT;
+}
+
+static void adjust_score(const struct filters *filters, const struct filter_query *query,
+                         struct filter_item *item)
+{
+    for (uint32_t i = 0; i < filters->active_count; i++) {
+        const struct active *active = &filters->active[i];
+        enum shop_action action = active->rule->action;
+        if ((action == SHOP_BOOST || action == SHOP_BURY) && concerns(query, active, item))
+            item->score += (float)(action == SHOP_BOOST ? log(active->rule->number)
+                                                        : -log(active->rule->number));
+    }
+}
+
+/* ---- pins ---- */
+
+/* Marks the pinned items, adding those that are not among the candidates. */
+static void pin_items(struct filters *filters, const struct filter_query *query,
+                      struct filter_item *items, uint32_t *count)
+{
+    uint32_t added = 0;
+    for (uint32_t i = 0; i < filters->active_count; i++) {
+        const struct shop_rule *rule = filters->active[i].rule;
+        struct bytes id = bytes_of(rule->text, rule->text_size);
+        if (rule->action != SHOP_PIN)
+            continue;
+        uint32_t at = 0;
+        while (at < *count && !bytes_equal(items[at].item_id, id))
+            at++;
+        if (at == *count) {
+            uint32_t product = query->catalogue ? catalogue_find(query->catalogue, id)
+                                                : PRODUCT_NONE;
+            if (product == PRODUCT_NONE || added == FILTER_PINS_MAX)
+                continue; /* nobody knows it */
+            items[(*count)++] = (struct filter_item){
+                .item_id = product_id(&query->catalogue->products[product]),
+                .product = product,
+                .place = UINT32_MAX,
+                .score = -INFINITY,
+            };
+            added++;
+        }
+        items[at].pinned = true;
+        items[at].line = rule->line;
+    }
+}
+
+/* The place that the last such rule pins the item at, from 1. */
+static uint32_t pinned_place(const struct filters *filters, const struct filter_item *item)
+{
+    uint32_t place = 0;
+    for (uint32_t i = 0; i < filters->active_count; i++) {
+        const struct shop_rule *rule = filters->active[i].rule;
+        if (rule->action == SHOP_PIN &&
+            bytes_equal(item->item_id, bytes_of(rule->text, rule->text_size)))
+            place = (uint32_t)rule->number;
+    }
+    return place;
+}
+
+/* ---- choosing ---- */
+
+uint64_t filters_variant(const struct catalogue *catalogue, uint32_t product)
+{
+    const struct product *row = &catalogue->products[product];
+    struct words words = product_words(row, WORD_ATTRIBUTE);
+    uint32_t name = catalogue_word(catalogue, WORD_NAME, bytes_text(GROUP_NAME));
+    for (uint32_t i = 0; i < words.count && name != WORD_NONE; i++)
+        if (catalogue->words[words.at[i]].parent == name)
+            return catalogue->words[words.at[i]].hash;
+    if (row->title_size == 0) /* nothing to go by: it is its own only variant */
+        return (uint64_t)product + 1;
+    return bytes_hash(product_title(row)) ^ (uint64_t)row->brand * 0x9E3779B97F4A7C15u;
+}
+
+float filters_alike(const struct catalogue *catalogue, uint32_t a, uint32_t b)
+{
+    const struct product *x = &catalogue->products[a], *y = &catalogue->products[b];
+    float alike = 0;
+    if (x->category != WORD_NONE)
+        alike += .5f * (float)catalogue_shared_depth(catalogue, x->category, y->category) /
+                 (float)catalogue->words[x->category].depth;
+    if (x->brand != WORD_NONE && x->brand == y->brand)
+        alike += .3f;
+    struct words left = product_words(x, WORD_COLOUR), right = product_words(y, WORD_COLOUR);
+    if (left.count > 0 && right.count > 0 && left.at[0] == right.at[0])
+        alike += .2f;
+    return alike;
+}
+
+/* The list under way. */
+struct choice {
+    const struct filters *filters;
+    const struct filter_query *query;
+    struct filter_item *items; /* the chosen ones come first */
+    uint32_t count, chosen;
+    bool diverse;
+};
+
+static bool same_variant(const struct choice *choice, struct filter_item *item)
+{
+    if (item->product == PRODUCT_NONE)
+        return false;
+    if (item->variant == 0)
+        item->variant = filters_variant(choice->query->catalogue, item->product);
+    for (uint32_t i = 0; i < choice->chosen; i++)
+        if (choice->items[i].product != PRODUCT_NONE && choice->items[i].variant == item->variant)
+            return true;
+    return false;
+}
+
+static bool brand_full(const struct choice *choice, const struct filter_item *item)
+{
+    const struct catalogue *catalogue = choice->query->catalogue;
+    uint32_t count = 0, most = choice->filters->brand_max;
+    if (most == 0 || item->product == PRODUCT_NONE ||
+        catalogue->products[item->product].brand == WORD_NONE)
+        return false;
+    uint32_t brand = catalogue->products[item->product].brand;
+    for (uint32_t i = 0; i < choice->chosen; i++)
+        count += choice->items[i].product != PRODUCT_NONE &&
+                 catalogue->products[choice->items[i].product].brand == brand;
+    return count >= most;
+}
+
+/* Moves items[at] behind the chosen ones; those between make room. */
+static void choose(struct choice *choice, uint32_t at)
+{
+    struct filter_item item = choice->items[at];
+    memmove(choice->items + choice->chosen + 1, choice->items + choice->chosen,
+            (at - choice->chosen) * sizeof item);
+    choice->items[choice->chosen++] = item;
+    const struct catalogue *catalogue = choice->query->catalogue;
+    for (uint32_t i = choice->chosen, seen = 0;
+         i < choice->count && seen < FILTER_WINDOW_MAX && choice->diverse; i++) {
+        struct filter_item *other = &choice->items[i];
+        if (other->removal != REMOVED_NOT)
+            continue;
+        seen++;
+        if (other->product == PRODUCT_NONE || item.product == PRODUCT_NONE)
+            continue;
+        float alike = filters_alike(catalogue, other->product, item.product);
+        other->alike = alike > other->alike ? alike : other->alike;
+    }
+}
+
+/* What the list so far says against it. */
+static enum removal judge_in_list(const struct choice *choice, struct filter_item *item)
+{
+    if (same_variant(choice, item))
+        return REMOVED_VARIANT;
+    return brand_full(choice, item) ? REMOVED_BRAND : REMOVED_NOT;
+}
+
+/* The next pinned item that belongs at this place or before; `any`: wherever it belongs. */
+static bool choose_pin(struct choice *choice, bool any)
+{
+    for (uint32_t i = choice->chosen; i < choice->count; i++) {
+        struct filter_item *item = &choice->items[i];
+        if (!item->pinned || item->removal != REMOVED_NOT ||
+            (!any && pinned_place(choice->filters, item) > choice->chosen + 1))
+            continue;
+        if (same_variant(choice, item)) {
+            item->removal = REMOVED_VARIANT;
+            continue;
+        }
+        choose(choice, i);
+        return true;
+    }
+    return false;
+}
+
+static float marginal(const struct choice *choice, const struct filter_item *item, float high,
+                      float spread)
+{
+    float d = choice->filters->diversity;
+    float relevance = spread > 0 ? 1 - (high - item->score) / spread : 1;
+    return (1 - d) * relevance - d * item->alike;
+}
+
+/* The next item by score, or by marginal relevance. False: there is none. */
+static bool choose_next(struct choice *choice, float high, float spread)
+{
+    uint32_t best = UINT32_MAX, seen = 0;
+    float best_value = -INFINITY;
+    for (uint32_t i = choice->chosen; i < choice->count && seen < FILTER_WINDOW_MAX; i++) {
+        struct filter_item *item = &choice->items[i];
+        if (item->removal != REMOVED_NOT || item->pinned)
+            continue;
+        enum removal removal = judge_in_list(choice, item);
+        if (removal != REMOVED_NOT) { /* the list only grows, so it stays out */
+            item->removal = removal;
+            item->line = removal == REMOVED_BRAND ? choice->filters->brand_line : 0;
+            continue;
+        }
+        seen++;
+        float value = choice->diverse ? marginal(choice, item, high, spread) : item->score;
+        if (best == UINT32_MAX || value > best_value) {
+            best = i;
+            best_value = value;
+        }
+        if (!choice->diverse)
+            break; /* they are in order */
+    }
+    if (best == UINT32_MAX)
+        return false;
+    choose(choice, best);
+    return true;
+}
+
+/* By score, as stable as the order that came: a merge sort, bottom up. */
+static void sort_items(struct filters *filters, struct filter_item *items, uint32_t count)
+{
+    if (count > filters->spare_capacity) {
+        filters->spare_capacity = count + count / 2;
+        filters->spare = memory_resize(filters->spare,
+                                       filters->spare_capacity * sizeof *filters->spare);
+    }
+    for (uint32_t width = 1; width < count; width *= 2) {
+        for (uint32_t from = 0; from < count; from += 2 * width) {
+            uint32_t middle = from + width < count ? from + width : count;
+            uint32_t end = from + 2 * width < count ? from + 2 * width : count;
+            uint32_t a = from, b = middle;
+            for (uint32_t at = from; at < end; at++) {
+                bool left = a < middle && (b >= end || items[a].score >= items[b].score);
+                filters->spare[at] = left ? items[a++] : items[b++];
+            }
+        }
+        memcpy(items, filters->spare, count * sizeof *items);
+    }
+}
+
+uint32_t filters_apply(struct filters *filters, const struct filter_query *query,
+                       struct filter_item *items, uint32_t *count, uint32_t length)
+{
+    bool adjusted = false;
+    choose_rules(filters, query);
+    pin_items(filters, query, items, count);
+    for (uint32_t i = 0; i < *count; i++) {
+        float before = items[i].score;
+        items[i].removal = judge(filters, query, &items[i]);
+        adjust_score(filters, query, &items[i]);
+        adjusted = adjusted || items[i].score > before || items[i].score < before;
+    }
+    if (adjusted)
+        sort_items(filters, items, *count);
+    struct choice choice = {
+        .filters = filters, .query = query, .items = items, .count = *count,
+        .diverse = filters->diversity > 0 && query->catalogue};
+    float high = -INFINITY, low = INFINITY;
+    for (uint32_t i = 0, seen = 0; i < *count && seen < FILTER_WINDOW_MAX; i++) {
+        if (items[i].removal != REMOVED_NOT || items[i].place == UINT32_MAX)
+            continue;
+        seen++;
+        high = items[i].score > high ? items[i].score : high;
+        low = items[i].score < low ? items[i].score : low;
+    }
+    while (choice.chosen < length)
+        if (!choose_pin(&choice, false) && !choose_next(&choice, high, high - low) &&
+            !choose_pin(&choice, true))
+            break;
+    for (uint32_t i = choice.chosen; i < *count; i++)
+        if (items[i].removal == REMOVED_NOT)
+            items[i].removal = REMOVED_LENGTH;
+    return choice.chosen;
+}
