@@ -37,6 +37,7 @@ static enum verdict lists_close(struct context *context, struct visitor *visitor
     catalogue_lock_read(context->catalogue);
     recommendation.list_count =
         recommend_lists(context->recommender, context->model, context->catalogue, visitor,
+                        context->generated_ms,
                         context->settings->list_items, context->arena, lists,
                         &visitor->look_again);
     uint64_t hash = hash_lists(&recommendation);

@@ -283,7 +283,7 @@ static void check_lists(struct recommender *recommender, struct model *model,
     struct list lists[PLACEMENTS];
     struct ranked_item next[LIST_ITEMS_MAX];
     struct bytes context = naive_context(visitor);
-    uint32_t count = recommend_lists(recommender, model, NULL, visitor, length, &arena, lists,
+    uint32_t count = recommend_lists(recommender, model, NULL, visitor, 0, length, &arena, lists,
                                      &again);
     bool is_short = lists[0].item_count < length ||
                     (context.at && lists[1].item_count < length);

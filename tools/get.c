@@ -4,6 +4,7 @@
 #include "processors/runtime/pipeline.h"
 #include "schemas/codec.h"
 #include "tools/dump.h"
+#include "tools/explain.h"
 #include "tools/feed.h"
 
 #include <jansson.h>
@@ -19,7 +20,7 @@ struct get {
     struct config config;
     struct topology topology;
     const char *from, *format, *wire;
-    bool json;
+    bool json, explain;
     uint32_t neighbours;
     size_t shown; /* items of a list */
 };
@@ -440,6 +441,7 @@ static int get_command(const struct command *command, int argc, char **argv)
         {"wire", required_argument, NULL, 'w'},
         {"json", no_argument, NULL, 'j'},
         {"shown", required_argument, NULL, 'n'},
+        {"explain", no_argument, NULL, 'e'},
         {NULL, 0, NULL, 0},
     };
     struct get get = {
@@ -454,6 +456,8 @@ static int get_command(const struct command *command, int argc, char **argv)
             get.format = optarg;
         else if (option == 'w')
             get.wire = optarg;
+        else if (option == 'e')
+            get.explain = true;
         else if (option == 'j')
             get.json = true;
         else if (option == 'n')
@@ -473,6 +477,10 @@ static int get_command(const struct command *command, int argc, char **argv)
     command_catch_signals();
     const char *what = argv[optind];
     struct bytes id = bytes_text(argv[optind + 1]);
+    if (strcmp(what, "visitor") == 0 && get.explain)
+        return explain_visitor(&get.config, &get.topology, id, &error) == VERDICT_OK
+                   ? EXIT_DONE
+                   : command_fail(command, EXIT_FAILED, "%s", error.message);
     if (strcmp(what, "visitor") == 0)
         return get_visitor(&get, id);
     if (strcmp(what, "item") == 0)
@@ -492,6 +500,8 @@ WEFT_COMMAND(get) = {
         COMMAND_OPTIONS_HELP
         "  --json             the visitor's record as it is in the topic\n"
         "  --shown N          visitor: only the first N items of each list\n"
+        "  --explain          visitor: the lists made anew from state.dir, and why each other\n"
+        "                     candidate was taken out\n"
         "  --from state       item, table: from state.dir (default; may run beside weft run)\n"
         "  --from topics      from the changelog and the interactions log\n"
         "  --from files       table: from FILEs, through the in-process driver\n"

@@ -106,8 +106,9 @@ static bool bought_lately(const struct filters *filters, const struct filter_que
         if ((activity->kind != KIND_PURCHASE && activity->kind != KIND_REFUND) ||
             !bytes_equal(activity_subject(visitor, activity), item->item_id))
             continue;
-        return activity->kind == KIND_PURCHASE &&
-               query->time_ms - activity->time_ms < repurchase_after(filters, query, item);
+        int64_t after_ms = repurchase_after(filters, query, item);
+        return activity->kind == KIND_PURCHASE && after_ms > 0 &&
+               query->time_ms - activity->time_ms < after_ms;
     }
     return false;
 }

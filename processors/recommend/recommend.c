@@ -28,6 +28,10 @@ struct recommender {
     float scores[RANKED_MAX];
     uint16_t order[RANKED_MAX]; /* places, best first */
     uint16_t ranks[RANKED_MAX]; /* by place, from 1 */
+    struct filters *filters;
+    const struct shop_rules *rules;
+    struct list_watcher *watcher;
+    struct filter_item items[RANKED_MAX + FILTER_PINS_MAX];
 };
 
 struct recommender *recommender_new(const struct recommend_settings *settings,
@@ -38,6 +42,7 @@ struct recommender *recommender_new(const struct recommend_settings *settings,
     recommender->settings = settings;
     candidates_init(&recommender->candidates);
     recommender->query.similar = similar_new();
+    recommender->filters = filters_new();
     learner_init(&recommender->learner, model, &settings->features_off);
     recommender->served =
         served_new(settings->served_bytes, settings->candidates, settings->served_age_ms);
@@ -50,9 +55,20 @@ void recommender_free(struct recommender *recommender)
         return;
     candidates_release(&recommender->candidates);
     similar_free(recommender->query.similar);
+    filters_free(recommender->filters);
     learner_release(&recommender->learner);
     served_free(recommender->served);
     free(recommender);
+}
+
+void recommender_rules(struct recommender *recommender, const struct shop_rules *rules)
+{
+    recommender->rules = rules;
+}
+
+void recommender_watch(struct recommender *recommender, struct list_watcher *watcher)
+{
+    recommender->watcher = watcher;
 }
 
 struct learner *recommender_learner(struct recommender *recommender)
@@ -147,30 +163,69 @@ static struct bytes last_viewed_id(const struct visitor *visitor)
     return bytes_of(NULL, 0);
 }
 
-/* Takes the best for the placement and writes them out with their reasons. */
-static void fill_list(struct recommender *recommender, const struct placement_row *row,
-                      uint32_t length, uint32_t without, struct arena *arena,
-                      struct list *ret_list)
+/* The ranked candidates as the filters take them. */
+static uint32_t list_candidates(struct recommender *recommender, const struct placement_row *row)
 {
     const struct candidates *candidates = &recommender->candidates;
-    ret_list->placement = row->name;
-    ret_list->item_count = 0;
-    ret_list->items = arena_get(arena, length * sizeof *ret_list->items);
-    for (uint32_t i = 0; i < candidates->count && ret_list->item_count < length; i++) {
+    const struct catalogue *catalogue = recommender->query.catalogue;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < candidates->count; i++) {
         uint16_t place = recommender->order[i];
         const struct candidate *candidate = &candidates->at[place];
-        if (candidate->item == without ||
-            (!row->repeats && candidate->generators == REPEATS_BIT))
+        if (!row->repeats && candidate->generators == REPEATS_BIT)
             continue;
-        struct list_item *item = &ret_list->items[ret_list->item_count++];
-        explain(recommender, candidate, row->repeats, item);
-        item->score = recommender->scores[place];
+        struct filter_item *item = &recommender->items[count++];
+        *item = (struct filter_item){
+            .item_id = query_item_id(&recommender->query, candidate->item),
+            .product = PRODUCT_NONE,
+            .score = recommender->scores[place],
+            .place = place,
+        };
+        if (item_is_product(candidate->item))
+            item->product = candidate->item & ~ITEM_PRODUCT;
+        else if (catalogue && catalogue->product_count > 0)
+            item->product = catalogue_find(catalogue, item->item_id);
+    }
+    return count;
+}
+
+/* Takes the best for the placement and writes them out with their reasons. */
+static void fill_list(struct recommender *recommender, const struct placement_row *row,
+                      const struct visitor *visitor, int64_t now_ms, uint32_t length,
+                      struct arena *arena, struct list *ret_list)
+{
+    struct filter_query query = {
+        .catalogue = recommender->query.catalogue,
+        .visitor = visitor,
+        .rules = recommender->rules,
+        .settings = &recommender->settings->filters,
+        .placement = row->name,
+        .context_item_id = ret_list->context_item_id,
+        .time_ms = now_ms,
+    };
+    uint32_t count = list_candidates(recommender, row);
+    uint32_t shown =
+        filters_apply(recommender->filters, &query, recommender->items, &count, length);
+    if (recommender->watcher)
+        recommender->watcher->filtered(recommender->watcher, row->name, recommender->items, shown,
+                                       count);
+    ret_list->placement = row->name;
+    ret_list->item_count = shown;
+    ret_list->items = arena_get(arena, shown * sizeof *ret_list->items);
+    for (uint32_t i = 0; i < shown; i++) {
+        const struct filter_item *from = &recommender->items[i];
+        struct list_item *item = &ret_list->items[i];
+        *item = (struct list_item){.item_id = from->item_id, .reason = "pinned"};
+        if (from->place != UINT32_MAX) {
+            explain(recommender, &recommender->candidates.at[from->place], row->repeats, item);
+            item->score = from->score;
+        }
     }
 }
 
 uint32_t recommend_lists(struct recommender *recommender, struct model *model,
                          const struct catalogue *catalogue, struct visitor *visitor,
-                         uint32_t length, struct arena *arena,
+                         int64_t now_ms, uint32_t length, struct arena *arena,
                          struct list *ret_lists, bool *ret_look_again)
 {
     struct query *query = &recommender->query;
@@ -195,7 +250,7 @@ uint32_t recommend_lists(struct recommender *recommender, struct model *model,
                 rank(recommender);
             }
         }
-        fill_list(recommender, row, length, context, arena, list);
+        fill_list(recommender, row, visitor, now_ms, length, arena, list);
         *ret_look_again = *ret_look_again || list->item_count < length;
         list_count++;
     }

@@ -7,6 +7,7 @@
 #ifndef WEFT_RECOMMEND_RECOMMEND_H
 #define WEFT_RECOMMEND_RECOMMEND_H
 
+#include "processors/recommend/filters.h"
 #include "processors/recommend/learner.h"
 #include "schemas/recommendation.h"
 
@@ -27,6 +28,7 @@ struct recommend_settings {
     uint64_t generators_off;    /* bits */
     struct feature_mask features_off;
     float kind_weights[KINDS]; /* of a click, by what it was, in learning */
+    struct filter_settings filters;
 };
 
 /* Working memory for one thread, with the thread's copy of the ranker. `settings` outlives it. */
@@ -34,16 +36,25 @@ struct recommender;
 struct recommender *recommender_new(const struct recommend_settings *settings,
                                     const struct model *model);
 void recommender_free(struct recommender *recommender);
+/* The shop's rules from now on; borrowed. NULL: none. */
+void recommender_rules(struct recommender *recommender, const struct shop_rules *rules);
+
+/* Told of each list that recommend_lists() makes, with what was taken out and why. */
+struct list_watcher {
+    void (*filtered)(struct list_watcher *self, const char *placement,
+                     const struct filter_item *items, uint32_t shown, uint32_t count);
+};
+void recommender_watch(struct recommender *recommender, struct list_watcher *watcher);
 
 /* Makes the visitor's lists, each of at most `length` (<= LIST_ITEMS_MAX) distinct items that the
  * model knows, home first; before the model knows anything they are empty. Returns how many were
  * made. Item ids point into the model and hold while it is locked; the arrays are the arena's.
  * `ret_look_again`: the model is too young for this visitor: it did not fill a list, or does not know
- * an item of the visitor's yet. What was served is kept for recommend_learn(). `catalogue` may be
- * NULL. Thread: holds the model's read lock, then the catalogue's. */
+ * an item of the visitor's yet. What was served is kept for recommend_learn(). Filtered (filters.h)
+ * as of `now_ms`. `catalogue` may be NULL. Thread: holds the model's read lock, then the catalogue's. */
 uint32_t recommend_lists(struct recommender *recommender, struct model *model,
                          const struct catalogue *catalogue, struct visitor *visitor,
-                         uint32_t length, struct arena *arena,
+                         int64_t now_ms, uint32_t length, struct arena *arena,
                          struct list *ret_lists, bool *ret_look_again);
 
 struct ranked_item {

@@ -68,6 +68,14 @@ const struct config_key config_keys[] = {
     NUMBER("event.future.max.ms", DAY_MS, event_future_max_ms, 0, EVENT_TIME_MAX_MS,
            "how far ahead of the clock an event may be"),
     NUMBER("list.items", "20", list_items, 1, LIST_ITEMS_MAX, "length of a list"),
+    TEXT("rules.path", "", rules_path, NULL,
+         "file of the shop's own rules: pin, boost, bury, exclude, ... (deploy/rules.example)"),
+    NUMBER("list.bought.ms", "2592000000", list_bought_ms, 0, INT64_MAX,
+           "for so long what was bought does not come again; 30 days"),
+    NUMBER("list.brand.max", "0", list_brand_max, 0, LIST_ITEMS_MAX,
+           "of a brand in a list; 0: no limit"),
+    NUMBER("list.diversity.percent", "0", list_diversity_percent, 0, 100,
+           "how much being unlike the others counts against the score"),
     NUMBER("items.max", "1000000", items_max, 1, 100000000, "items that the model learns"),
     NUMBER("cooccurrence.row.entries.max", "100", row_entries_max, 1, 100000,
            "items remembered after, and before, an item"),
@@ -311,6 +319,11 @@ static enum verdict finish_recommend(struct config *config, struct error *error)
         .merge_ms = config->ranker_merge_ms,
         .served_bytes = (size_t)config->ranker_served_bytes,
         .served_age_ms = config->ranker_served_ms,
+    };
+    settings->filters = (struct filter_settings){
+        .bought_ms = config->list_bought_ms,
+        .brand_max = (uint32_t)config->list_brand_max,
+        .diversity = (float)config->list_diversity_percent / 100,
     };
     for (int kind = 0; kind < KINDS; kind++)
         settings->kind_weights[kind] = 1;

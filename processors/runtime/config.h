@@ -24,6 +24,7 @@ struct config {
     char output_format[CONFIG_TEXT_MAX];
     char schema_registry_url[CONFIG_TEXT_MAX];
     char schemas_path[CONFIG_TEXT_MAX];
+    char rules_path[CONFIG_TEXT_MAX];
     char topic_view[CONFIG_TEXT_MAX];
     char topic_search[CONFIG_TEXT_MAX];
     char topic_cart[CONFIG_TEXT_MAX];
@@ -45,6 +46,9 @@ struct config {
     int64_t event_time_min_ms;
     int64_t event_future_max_ms;
     int64_t list_items;
+    int64_t list_bought_ms;
+    int64_t list_brand_max;
+    int64_t list_diversity_percent;
     int64_t items_max;
     int64_t row_entries_max;
     int64_t rules_half_life_ms;

@@ -37,6 +37,7 @@ struct pipeline {
     struct buffer scratch;
     struct look *looks; /* a ring, in the order in which they came */
     size_t look_first, look_count;
+    struct shop_rules rules;
     bool trust_keys;
     bool look_once;
 };
@@ -117,6 +118,9 @@ enum verdict pipeline_new(const struct config *config, const struct topology *to
         .weights_fingerprint = schema_fingerprint("weights"),
     };
     enum verdict verdict = pipeline_learn_schemas(pipeline->codec, config->schemas_path, error);
+    if (verdict == VERDICT_OK && config->rules_path[0])
+        verdict = shop_rules_read(config->rules_path, &pipeline->rules, error);
+    recommender_rules(pipeline->context.recommender, &pipeline->rules);
     if (verdict != VERDICT_OK) {
         pipeline_free(pipeline);
         return verdict;
@@ -135,6 +139,7 @@ void pipeline_free(struct pipeline *pipeline)
     codec_free(pipeline->codec);
     visitors_free(pipeline->context.visitors);
     recommender_free(pipeline->context.recommender);
+    shop_rules_release(&pipeline->rules);
     arena_release(&pipeline->arena);
     buffer_release(&pipeline->scratch);
     free(pipeline);

@@ -1,0 +1,130 @@
+#include "tools/explain.h"
+
+#include "processors/recommend/recommend.h"
+#include "processors/runtime/client.h"
+#include "processors/runtime/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What there is to explain from. */
+struct explain {
+    struct list_watcher watcher; /* first */
+    const struct config *config;
+    struct store *visitors, *models;
+    struct model *model;
+    struct catalogue *catalogue;
+    struct visitor *visitor;
+    struct shop_rules rules;
+};
+
+static void show(struct list_watcher *watcher, const char *placement,
+                 const struct filter_item *items, uint32_t shown, uint32_t count)
+{
+    const struct catalogue *catalogue = ((struct explain *)(void *)watcher)->catalogue;
+    printf("\n%s: %u candidates, %u shown\n", placement, count, shown);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct filter_item *item = &items[i];
+        struct bytes title = bytes_of("", 0);
+        if (item->product != PRODUCT_NONE)
+            title = product_title(&catalogue->products[item->product]);
+        if (i < shown)
+            printf("  %3u. ", i + 1);
+        else
+            printf("  out  ");
+        printf("%-12.*s %-48.*s %7.3f  %s", (int)item->item_id.size, item->item_id.at,
+               (int)title.size, title.at, (double)item->score, removal_texts[item->removal]);
+        if (item->pinned)
+            printf(", pinned");
+        if (item->line)
+            printf(" (line %u of the rules)", item->line);
+        putchar('\n');
+    }
+}
+
+static enum verdict open_part(const struct config *config, const char *part,
+                              struct store **ret_store, struct error *error)
+{
+    char path[2 * CONFIG_TEXT_MAX];
+    snprintf(path, sizeof path, "%s/%s", config->state_dir, part);
+    return store_rocksdb_open(path, true, ret_store, error);
+}
+
+static enum verdict find_visitor(struct explain *explain, const struct topology *topology,
+                                 struct bytes id, struct error *error)
+{
+    int32_t partitions;
+    char key[VISITOR_KEY_BYTES_MAX];
+    struct buffer value = {0};
+    enum verdict verdict =
+        client_partitions(explain->config, topology->topics[TOPIC_VIEW], &partitions, error);
+    if (verdict != VERDICT_OK || id.size > EVENT_ID_BYTES_MAX)
+        return error_set(error, VERDICT_SKIP, "no such visitor, or no broker to ask");
+    int32_t partition = client_partition(id, partitions);
+    verdict = explain->visitors->get(explain->visitors, FAMILY_VISITOR,
+                                     visitor_store_key(key, partition, id), &value, error);
+    if (verdict == VERDICT_OK)
+        verdict = visitor_decode(partition, id, buffer_bytes(&value), &explain->visitor, error);
+    else if (verdict == VERDICT_SKIP)
+        error_set(error, verdict, "state.dir has no visitor of this name: another process may");
+    buffer_release(&value);
+    return verdict;
+}
+
+static enum verdict load(struct explain *explain, const struct topology *topology, struct bytes id,
+                         struct error *error)
+{
+    const struct config *config = explain->config;
+    enum verdict verdict = open_part(config, "visitors", &explain->visitors, error);
+    if (verdict == VERDICT_OK)
+        verdict = find_visitor(explain, topology, id, error);
+    if (verdict == VERDICT_OK)
+        verdict = open_part(config, "model", &explain->models, error);
+    if (verdict == VERDICT_OK)
+        verdict = model_load(explain->model, explain->models, error);
+    if (verdict == VERDICT_OK)
+        verdict = catalogue_load(explain->catalogue, explain->models, error);
+    if (verdict == VERDICT_OK && config->rules_path[0])
+        verdict = shop_rules_read(config->rules_path, &explain->rules, error);
+    return verdict;
+}
+
+static void make_lists(struct explain *explain)
+{
+    struct list lists[PLACEMENTS];
+    struct arena arena = {0};
+    bool again;
+    struct recommend_settings settings = explain->config->settings.recommend;
+    settings.learning = false;
+    struct recommender *recommender = recommender_new(&settings, explain->model);
+    learner_take_over(recommender_learner(recommender), explain->model);
+    recommender_rules(recommender, &explain->rules);
+    recommender_watch(recommender, &explain->watcher);
+    recommend_lists(recommender, explain->model, explain->catalogue, explain->visitor,
+                    clock_now_ms(), explain->config->settings.list_items, &arena, lists, &again);
+    recommender_free(recommender);
+    arena_release(&arena);
+}
+
+enum verdict explain_visitor(const struct config *config, const struct topology *topology,
+                             struct bytes id, struct error *error)
+{
+    struct explain explain = {
+        .watcher.filtered = show,
+        .config = config,
+        .model = model_new(&config->settings.model),
+        .catalogue = catalogue_new(&config->settings.catalogue),
+    };
+    enum verdict verdict = load(&explain, topology, id, error);
+    if (verdict == VERDICT_OK)
+        make_lists(&explain);
+    shop_rules_release(&explain.rules);
+    visitor_free(explain.visitor);
+    catalogue_free(explain.catalogue);
+    model_free(explain.model);
+    if (explain.models)
+        explain.models->free(explain.models);
+    if (explain.visitors)
+        explain.visitors->free(explain.visitors);
+    return verdict;
+}
