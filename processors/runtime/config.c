@@ -36,8 +36,12 @@ const struct config_key config_keys[] = {
     NUMBER("max.task.idle.ms", "2000", max_task_idle_ms, 0, 600000,
            "how long to wait for a partition that is not at its end, so that records are taken in "
            "the order of time"),
-    NUMBER("session.timeout.ms", "10000", session_timeout_ms, 1000, 3600000,
-           "after this a silent process's visitors go to others"),
+    NUMBER("session.timeout.ms", "6000", session_timeout_ms, 1000, 3600000,
+           "after this a silent process's visitors go to others; brokers take no less than their "
+           "group.min.session.timeout.ms, 6000"),
+    NUMBER("num.standby", "0", num_standby, 0, 3,
+           "follow the states of visitors that this process would get if so many others ended; "
+           "3: of all"),
     TEXT("topics.view", "events.view", topic_view, NULL, "input"),
     TEXT("topics.search", "events.search", topic_search, NULL, "input"),
     TEXT("topics.cart", "events.cart", topic_cart, NULL, "input"),

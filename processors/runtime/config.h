@@ -42,6 +42,7 @@ struct config {
     int64_t visitor_activities_max;
     int64_t session_gap_ms;
     int64_t session_timeout_ms;
+    int64_t num_standby;
     int64_t double_click_ms;
     int64_t event_time_min_ms;
     int64_t event_future_max_ms;

@@ -110,28 +110,33 @@ static struct task *task_of(struct restore *restore, int32_t partition)
     return NULL;
 }
 
-static enum verdict take_row(struct restore *restore, struct task *task,
-                             const rd_kafka_message_t *message, struct error *error)
+enum verdict restore_put_row(const char *topic, const rd_kafka_message_t *message,
+                             struct store_batch *batch, struct error *error)
 {
     char to[VISITOR_KEY_BYTES_MAX];
-    task->changelog_next = message->offset + 1;
-    restore->rows++;
     failpoint("mid_restore");
     if (message->key == NULL || message->key_len + 2 > VISITOR_KEY_BYTES_MAX)
         return VERDICT_OK; /* weft writes no such row */
     struct bytes name = bytes_of(message->key, message->key_len);
-    struct bytes key = visitor_store_key(to, task->partition, name);
-    if (message->payload &&
-        !visitor_intact(name, bytes_of(message->payload, message->len)))
+    struct bytes key = visitor_store_key(to, message->partition, name);
+    struct bytes value = bytes_of(message->payload, message->len);
+    if (message->payload && !visitor_intact(name, value))
         return error_set(error, VERDICT_FATAL,
                          "%s [%d]@%lld is damaged: it is not what was written for its visitor",
-                         restore->topic, (int)task->partition, (long long)message->offset);
+                         topic, (int)message->partition, (long long)message->offset);
     if (message->payload)
-        batch_put(&restore->batch, FAMILY_VISITOR, key,
-                  bytes_of(message->payload, message->len));
+        batch_put(batch, FAMILY_VISITOR, key, value);
     else
-        batch_delete(&restore->batch, FAMILY_VISITOR, key);
+        batch_delete(batch, FAMILY_VISITOR, key);
     return VERDICT_OK;
+}
+
+void restore_put_offset(const char *topic, int32_t partition, int64_t next,
+                        struct store_batch *batch)
+{
+    batch_put_offset(batch, 'c', topic, partition, next);
+    /* what others wrote may wait for a second look */
+    batch_delete_offset(batch, 'l', topic, partition);
 }
 
 static enum verdict write_rows(struct restore *restore, struct error *error)
@@ -139,11 +144,9 @@ static enum verdict write_rows(struct restore *restore, struct error *error)
     if (restore->batch.count == 0)
         return VERDICT_OK;
     for (size_t i = 0; i < restore->count; i++) {
-        int32_t partition = restore->tasks[i]->partition;
-        batch_put_offset(&restore->batch, 'c', restore->topic, partition,
-                         restore->tasks[i]->changelog_next);
-        /* what others wrote may wait for a second look */
-        batch_delete_offset(&restore->batch, 'l', restore->topic, partition);
+        const struct task *task = restore->tasks[i];
+        restore_put_offset(restore->topic, task->partition, task->changelog_next,
+                           &restore->batch);
     }
     enum verdict verdict =
         restore->run->store->write(restore->run->store, &restore->batch, error);
@@ -189,7 +192,9 @@ enum verdict restore_step(struct restore *restore, uint64_t *ret_rows, struct er
             continue;
         struct task *task = message->rkt ? task_of(restore, message->partition) : NULL;
         if (task && message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-            verdict = take_row(restore, task, message, error);
+            task->changelog_next = message->offset + 1;
+            restore->rows++;
+            verdict = restore_put_row(restore->topic, message, &restore->batch, error);
             if (verdict == VERDICT_OK && restore->batch.changes.size > BATCH_BYTES_MAX)
                 verdict = write_rows(restore, error);
         } else if (task && message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF &&

@@ -20,4 +20,12 @@ void restore_free(struct restore *restore);
  * rows read. OK: all are level; RETRY: call again. */
 enum verdict restore_step(struct restore *restore, uint64_t *ret_rows, struct error *error);
 
+/* What a standby shares. A record of the changelog becomes a row of the store. FATAL: the record is
+ * damaged. */
+enum verdict restore_put_row(const char *topic, const rd_kafka_message_t *message,
+                             struct store_batch *batch, struct error *error);
+/* With such rows: up to where the store has the changelog now. */
+void restore_put_offset(const char *topic, int32_t partition, int64_t next,
+                        struct store_batch *batch);
+
 #endif

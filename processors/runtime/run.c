@@ -8,6 +8,7 @@
 #include "processors/runtime/kafka.h"
 #include "processors/runtime/log.h"
 #include "processors/runtime/publish.h"
+#include "processors/runtime/standby.h"
 #include "processors/runtime/statedir.h"
 #include "processors/runtime/worker.h"
 
@@ -26,7 +27,7 @@ struct process {
     struct statedir state;
     struct worker *workers[WORKERS_MAX];
     pthread_t threads[WORKERS_MAX];
-    pthread_t fold, catalogue, publisher;
+    pthread_t fold, catalogue, publisher, standby;
     int worker_count;
     struct client_producer *metrics;
     int64_t started_us;
@@ -148,6 +149,7 @@ static enum verdict start(struct process *process, bool create, struct error *er
     run->store = process->state.visitors;
     run->model_store = process->state.model;
     run->model = model_new(&process->config.settings.model);
+    run->standby = standby_new(run);
     run->catalogue = catalogue_new(&process->config.settings.catalogue);
     process->metrics = client_producer_new(&process->config, error);
     if (process->metrics == NULL)
@@ -165,6 +167,8 @@ static enum verdict start(struct process *process, bool create, struct error *er
     pthread_create(&process->fold, NULL, fold_thread, run);
     pthread_create(&process->catalogue, NULL, catalogue_fold_thread, run);
     pthread_create(&process->publisher, NULL, publish_thread, run);
+    if (run->standby)
+        pthread_create(&process->standby, NULL, standby_thread, run->standby);
     for (int i = 0; i < wanted; i++)
         pthread_create(&process->threads[i], NULL, worker_thread, process->workers[i]);
     return VERDICT_OK;
@@ -189,6 +193,8 @@ static void wait_for_end(struct process *process)
     pthread_join(process->fold, NULL);
     pthread_join(process->catalogue, NULL);
     pthread_join(process->publisher, NULL);
+    if (process->run.standby)
+        pthread_join(process->standby, NULL);
     report(process, true);
 }
 
@@ -199,6 +205,7 @@ static void finish(struct process *process)
         worker_free(process->workers[i]);
     model_free(process->run.model);
     catalogue_free(process->run.catalogue);
+    standby_free(process->run.standby);
     statedir_close(&process->state);
     *process = (struct process){.config = process->config,
                                 .metrics_file = process->metrics_file,

@@ -25,6 +25,7 @@ struct run {
     char instance[CONFIG_TEXT_MAX]; /* static member's name, start of the transactional ids */
     struct store *store;            /* of visitors and offsets; thread-safe */
     struct store *model_store;      /* of the model, apart, so that large writes hold nobody up */
+    struct standby *standby;        /* NULL: none */
     struct model *model;            /* under its locks; written by the fold only */
     struct catalogue *catalogue;    /* under its lock; written by the catalogue's fold only */
     atomic_bool stop;               /* somebody asked for it */

@@ -22,8 +22,10 @@
 #include "processors/runtime/failpoint.h"
 #include "processors/runtime/kafka.h"
 #include "processors/runtime/log.h"
+#include "processors/runtime/members.h"
 #include "processors/runtime/registry.h"
 #include "processors/runtime/restore.h"
+#include "processors/runtime/standby.h"
 #include "processors/runtime/transaction.h"
 
 #include <fcntl.h>
@@ -34,6 +36,7 @@
 #include <unistd.h>
 
 #define ANSWER_MS 10000
+#define STABLE_ANSWER_MS 1500  /* librdkafka asks again by itself while offsets are not stable */
 #define STABLE_OFFSETS_TRIES 300 /* of 200 ms: longer than transaction.timeout.ms */
 #define RESTARTS_MAX 20          /* in a row, without a commit between them */
 #define RECORDS_A_LOOK 64        /* between looks at the clock */
@@ -54,6 +57,7 @@ struct worker {
     struct run *run;
     int index;
     char name[32];
+    char member[2 * CONFIG_TEXT_MAX]; /* its name in the group */
     enum worker_state state;
     rd_kafka_t *consumer;
     rd_kafka_queue_t *group_queue;
@@ -108,9 +112,14 @@ static rd_kafka_topic_partition_list_t *batch_offsets(const struct worker *worke
     for (size_t i = 0; i < worker->task_count; i++) {
         for (int k = 0; k < INPUT_TOPICS; k++) {
             const struct input *input = &worker->tasks[i]->inputs[k];
-            if (input->next >= 0)
-                rd_kafka_topic_partition_list_add(offsets, input->topic, input->partition)
-                    ->offset = input->next;
+            if (input->next < 0)
+                continue;
+            rd_kafka_topic_partition_t *partition =
+                rd_kafka_topic_partition_list_add(offsets, input->topic, input->partition);
+            partition->offset = input->next;
+            /* for whoever takes it over: see members_fence_gone() */
+            partition->metadata = memory_text(bytes_text(worker->member));
+            partition->metadata_size = strlen(worker->member);
         }
     }
     return offsets;
@@ -271,6 +280,7 @@ static void drop_tasks(struct worker *worker)
     pipeline_forget_looks(worker->pipeline);
     for (size_t i = 0; i < worker->task_count; i++) {
         visitors_forget(pipeline_visitors(worker->pipeline), worker->tasks[i]->partition);
+        standby_disown(worker->run->standby, worker->tasks[i]->partition);
         if (worker->tasks[i]->partition == 0)
             atomic_store(&worker->run->has_first_partition, false);
         task_free(worker->tasks[i]);
@@ -286,6 +296,21 @@ static void meet_trouble(struct worker *worker, enum verdict verdict)
         worker->trouble = verdict;
 }
 
+/* By the offsets as they were before the transaction that is open on them. */
+static void fence_unstable(struct worker *worker,
+                           const rd_kafka_topic_partition_list_t *partitions)
+{
+    const struct kafka_extra group[] = {{"group.id", worker->run->config->application_id},
+                                        {NULL, NULL}};
+    rd_kafka_t *watcher = kafka_open(worker->run->config, KAFKA_WATCHER, group, NULL);
+    rd_kafka_topic_partition_list_t *before = rd_kafka_topic_partition_list_copy(partitions);
+    if (watcher && rd_kafka_committed(watcher, before, ANSWER_MS) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        members_fence_gone(worker->run, before, worker->member, worker->name);
+    rd_kafka_topic_partition_list_destroy(before);
+    if (watcher)
+        rd_kafka_destroy(watcher);
+}
+
 /* The group's offsets, once no transaction on them is open. */
 static enum verdict committed_offsets(struct worker *worker,
                                       rd_kafka_topic_partition_list_t *partitions)
@@ -293,14 +318,18 @@ static enum verdict committed_offsets(struct worker *worker,
     rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
     for (int i = 0; i < STABLE_OFFSETS_TRIES && !run_stops(worker->run); i++) {
         bool stable = true;
-        err = rd_kafka_committed(worker->consumer, partitions, ANSWER_MS);
+        err = rd_kafka_committed(worker->consumer, partitions, STABLE_ANSWER_MS);
         for (int k = 0; k < partitions->cnt && err == RD_KAFKA_RESP_ERR_NO_ERROR; k++) {
             if (partitions->elems[k].err)
                 err = partitions->elems[k].err;
             stable = stable && !partitions->elems[k].err;
         }
-        if (err == RD_KAFKA_RESP_ERR_NO_ERROR && stable)
+        if (err == RD_KAFKA_RESP_ERR_NO_ERROR && stable) {
+            members_fence_gone(worker->run, partitions, worker->member, worker->name);
             return VERDICT_OK;
+        }
+        if (i == 0) /* somebody's transaction on them is open; perhaps it is nobody's any more */
+            fence_unstable(worker, partitions);
         usleep(200000);
     }
     return error_set(&worker->error, VERDICT_RETRY, "the group's offsets can't be had: %s",
@@ -339,6 +368,7 @@ static struct task *add_task(struct worker *worker, int32_t partition)
     worker->tasks =
         memory_resize(worker->tasks, (worker->task_count + 1) * sizeof *worker->tasks);
     worker->tasks[worker->task_count++] = task;
+    standby_own(worker->run->standby, partition);
     if (partition == 0)
         atomic_store(&worker->run->has_first_partition, true);
     return task;
@@ -577,16 +607,15 @@ static enum verdict run_restore(struct worker *worker)
 static enum verdict open_consumer(struct worker *worker)
 {
     struct run *run = worker->run;
-    char id[2 * CONFIG_TEXT_MAX], timeout[24], heartbeat[24];
+    char timeout[24], heartbeat[24];
     int64_t timeout_ms = run->config->session_timeout_ms;
-    snprintf(id, sizeof id, "%s-%d", run->instance, worker->index);
     snprintf(timeout, sizeof timeout, "%lld", (long long)timeout_ms);
     /* librdkafka's own 3 s would be too seldom for a short time-out */
     snprintf(heartbeat, sizeof heartbeat, "%lld",
              (long long)(timeout_ms > 9000 ? 3000 : timeout_ms / 3));
     const struct kafka_extra extra[] = {
         {"group.id", run->config->application_id},
-        {"group.instance.id", id},
+        {"group.instance.id", worker->member},
         {"session.timeout.ms", timeout},
         {"heartbeat.interval.ms", heartbeat},
         {NULL, NULL},
@@ -700,6 +729,7 @@ struct worker *worker_new(struct run *run, int index)
     worker->run = run;
     worker->index = index;
     snprintf(worker->name, sizeof worker->name, "worker %d", index);
+    snprintf(worker->member, sizeof worker->member, "%s-%d", run->instance, index);
     worker->transactions = transactions_new(run, worker->name, index);
     pthread_mutex_init(&worker->totals_lock, NULL);
     if (run->config->schema_registry_url[0])
