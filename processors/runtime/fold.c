@@ -155,6 +155,7 @@ static enum verdict open_log(struct fold *fold, struct error *error)
     if (verdict != VERDICT_OK)
         return verdict;
     fold->saved = fold->next;
+    atomic_store(&run->saved_offset, fold->saved);
     fold->target = high;
     /* never jump over what retention took: the next start takes a snapshot then */
     const struct kafka_extra strict[] = {
@@ -222,6 +223,7 @@ static enum verdict save(struct fold *fold, struct error *error)
     batch_put_offset(&batch, 'm', fold->topic, 0, fold->next);
     enum verdict verdict = fold->run->model_store->write(fold->run->model_store, &batch, error);
     fold->saved = fold->next;
+    atomic_store(&fold->run->saved_offset, fold->saved);
     int64_t now_us = clock_monotonic_us();
     int64_t pause_us = fold->run->config->model_save_ms * 1000;
     if (pause_us < SAVE_SHARE * (now_us - from_us))

@@ -88,13 +88,15 @@ static void write_metrics(struct process *process, const struct totals *totals, 
     buffer_format(buffer,
                   ",\"commits\":%llu,\"aborts\":%llu,\"restored\":%llu,\"visitors_cached\":%llu,"
                   "\"visitors_bytes\":%llu,\"workers_ready\":%llu,\"items\":%u,\"folded\":%llu,"
-                  "\"folded_offset\":%lld,\"snapshot_offset\":%lld,\"items_refused\":%llu,\"row_entries_evicted\":%llu}",
+                  "\"folded_offset\":%lld,\"saved_offset\":%lld,\"snapshot_offset\":%lld,"
+                  "\"items_refused\":%llu,\"row_entries_evicted\":%llu}",
                   (unsigned long long)totals->commits, (unsigned long long)totals->aborts,
                   (unsigned long long)totals->restored,
                   (unsigned long long)totals->visitors_cached,
                   (unsigned long long)totals->visitors_bytes,
                   (unsigned long long)totals->ready_workers, items, (unsigned long long)folded,
                   (long long)atomic_load(&run->folded_offset),
+                  (long long)atomic_load(&run->saved_offset),
                   (long long)atomic_load(&run->snapshot_offset), (unsigned long long)refused,
                   (unsigned long long)evicted);
 }

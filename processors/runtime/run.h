@@ -32,6 +32,7 @@ struct run {
     atomic_bool failed;             /* a thread met a fatal error and has logged it */
     atomic_llong folded_offset;     /* next offset of the log */
     atomic_llong snapshot_offset;   /* of the log: of the last snapshot that this process wrote */
+    atomic_llong saved_offset;      /* the same of the model in the store, as last written */
     atomic_llong fold_log_end;      /* end of the log as last seen */
     atomic_bool catalogue_ready;    /* folded up to the end that it had at the start, or so late that
                                      * nobody should wait */

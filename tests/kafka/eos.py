@@ -532,7 +532,7 @@ class Round:
                 end = client.ends([f"{self.shop.name}-interactions"], False)
                 rows = [self.shop.metrics(i) for i in range(self.instances)]
                 behind = [i for i, row in enumerate(rows)
-                          if not row or row["folded_offset"] < max(end.values())]
+                          if not row or row["saved_offset"] < max(end.values())]
                 if not behind:
                     break
                 left = f"models behind: {behind}"
@@ -549,7 +549,6 @@ class Round:
                 for partition in topics.get(f"{self.shop.name}.view", [])]
         if sorted(sum(self.owners.values(), [])) != [0, 1, 2, 3]:
             self.violations.append(f"partitions have not one owner each: {self.owners}")
-        time.sleep(1)
 
     def judge(self):
         if self.ending == "stop":
