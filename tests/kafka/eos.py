@@ -58,6 +58,7 @@ POINTS = ("mid_flush", "after_flush", "after_offsets", "after_commit", "mid_batc
 OF_PROCESSES = ("kill", "zombie", "stop", "wipe", "torn", *POINTS)
 OF_CLUSTER = ("broker_kill", "bounce", "election", "coordinator", "cut", "hang")
 FAULTS_A_ROUND, CLUSTER_FAULTS_A_ROUND = 36, 4
+PROCESSES = (4, 3, 2, 4, 3, 1)  # by round
 SESSION_MS = 4000
 READY_S, SETTLE_S = 90, 180
 ENDS_MAX = 10  # of one process in one round, by itself
@@ -364,13 +365,14 @@ def moved(client, name, node):
 
 
 class Round:
-    def __init__(self, cluster, number, seed, faults, cluster_faults, once=True, rate=150):
+    def __init__(self, cluster, number, seed, faults, cluster_faults, once=True, rate=150,
+                 instances=4):
         self.cluster, self.number, self.once = cluster, number, once
         self.random = random.Random(f"{seed}/{number}/{once}")
         self.seed = self.random.randrange(1 << 30)
         self.cluster_faults = cluster_faults
         self.rate = rate
-        self.instances = (4, 3, 2, 4, 3, 1)[number % 6]
+        self.instances = instances
         self.long = number % 2 == 1
         self.threads = 2 if number % 5 == 2 else 1
         self.fixed_names = number % 3 == 0
@@ -386,7 +388,8 @@ class Round:
         settings = ["cooccurrence.row.entries.max=100000", "visitor.activities.max=1000",
                     f"session.timeout.ms={SESSION_MS}", f"commit.interval.ms={commit}",
                     f"commit.min.ms={commit if self.long else 3}", "model.save.ms=300",
-                    f"threads={self.threads}", "kafka.topic.metadata.refresh.interval.ms=2000",
+                    f"threads={self.threads}",
+                    f"snapshot.interval.ms={1500 if instances == 1 else 5000}", "kafka.topic.metadata.refresh.interval.ms=2000",
                     f"kafka.producer.transaction.timeout.ms={self.transaction_ms}",
                     "processing.guarantee=" + ("exactly_once" if once else "at_least_once")]
         self.shop = Shop(f"eos{number}" if once else f"alo{number}",
@@ -690,18 +693,26 @@ def draw(left, most, rounds_left, rng):
 def one_round(cluster, state, options, number, once):
     rng = random.Random(f"{options.seed}/plan/{number}/{once}")
     of_processes, of_cluster = state.left(OF_PROCESSES), state.left(OF_CLUSTER)
+    # Snapshots are written by one process of all: only one that is alone comes to the point surely.
+    snapshots = of_processes.pop("mid_snapshot", 0)
+    instances = PROCESSES[number % len(PROCESSES)]
     if once:
         rounds = max(1, -(-sum(of_processes.values()) // FAULTS_A_ROUND),
                      -(-sum(of_cluster.values()) // CLUSTER_FAULTS_A_ROUND))
+        if not sum(of_processes.values()) + sum(of_cluster.values()):
+            instances = 1
     else:  # the same mixture, without counting
         of_processes = {kind: 2 for kind in OF_PROCESSES if state.wanted.get(kind)}
         of_cluster, rounds = {kind: 1 for kind in OF_CLUSTER if state.wanted.get(kind)}, 1
-        of_cluster.pop("coordinator", None)
-        for kind in ("after_offsets", "after_commit"):
+        for kind in ("after_offsets", "after_commit", "mid_snapshot"):  # not, or not surely
             of_processes.pop(kind, None)
+        of_cluster.pop("coordinator", None)
     faults = draw(of_processes, 2 * FAULTS_A_ROUND, rounds, rng)
+    if instances == 1:
+        faults = faults[:12] + ["mid_snapshot"] * min(snapshots, 14)
     cluster_faults = draw(of_cluster, 2 * CLUSTER_FAULTS_A_ROUND, rounds, rng)
-    round_ = Round(cluster, number, options.seed, faults, cluster_faults, once, options.rate)
+    round_ = Round(cluster, number, options.seed, faults, cluster_faults, once, options.rate,
+                   instances)
     round_.run()
     if once and options.mutations and not round_.violations and not state.data["mutated"]:
         round_.violations += [f"the verifier does not notice {name}" for name in round_.mutate()]

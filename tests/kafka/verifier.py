@@ -27,7 +27,7 @@ ACTIVITY_KINDS = ("view", "search", "cart", "purchase", "cart_remove", "cart_upd
 
 def outputs(name):
     return [f"{name}-interactions", f"{name}-visitor-changelog", f"{name}.recommendations",
-            f"{name}-dead-letters", f"{name}-late"]
+            f"{name}-dead-letters", f"{name}-late", f"{name}-model"]
 
 
 class Found:
