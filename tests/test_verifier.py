@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "kaf
 
 import mutations  # noqa: E402
 import verifier  # noqa: E402
-from avro import Decoder  # noqa: E402
+from avro import Decoder, fingerprint  # noqa: E402
 from traffic import Traffic  # noqa: E402
 
 LOST_ONLY = ("one event lost", "one stale row restored", "one list missing",
@@ -33,6 +33,7 @@ def made_up(seed, events=1500):
     found.interactions = [{"event_id": event, "position": position}
                           for event, position in expected.places]
     found.interactions.insert(7, {"event_id": "", "position": 0})  # a joint of two sessions
+    found.weights = [{"source": source, "number": n} for n in (1, 2) for source in (8, 9)]
     found.dead = list(expected.dead)
     for visitor, (accepted, activities) in expected.visitors.items():
         rows, before = [], 0
@@ -59,7 +60,8 @@ def check_avro():
         {"name": "d", "type": {"type": "array", "items": "long"}}]}
     data = b"\x36\x06foo" + b"\x02\x02a" + b"\x04\x06\x36\x00"
     value, end = Decoder(schema).read(data, 0)
-    return value == {"a": 27, "b": "foo", "c": "a", "d": [3, 27]} and end == len(data)
+    return (value == {"a": 27, "b": "foo", "c": "a", "d": [3, 27]} and end == len(data) and
+            fingerprint("int") == (0x7275D51A3F395C8F).to_bytes(8, "little"))
 
 
 def main():

@@ -389,7 +389,8 @@ class Round:
                     f"session.timeout.ms={SESSION_MS}", f"commit.interval.ms={commit}",
                     f"commit.min.ms={commit if self.long else 3}", "model.save.ms=300",
                     f"threads={self.threads}",
-                    f"snapshot.interval.ms={1500 if instances == 1 else 5000}", "kafka.topic.metadata.refresh.interval.ms=2000",
+                    f"snapshot.interval.ms={1500 if instances == 1 else 5000}",
+                    "kafka.topic.metadata.refresh.interval.ms=2000",
                     f"kafka.producer.transaction.timeout.ms={self.transaction_ms}",
                     "processing.guarantee=" + ("exactly_once" if once else "at_least_once")]
         self.shop = Shop(f"eos{number}" if once else f"alo{number}",

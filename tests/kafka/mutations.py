@@ -31,6 +31,10 @@ def event_doubled(found):
     found.interactions.append(found.interactions[len(found.interactions) // 2])
 
 
+def weights_doubled(found):
+    found.weights.append(found.weights[-1])
+
+
 def stale_row(found):
     forget_last(found, some_visitor(found))
 
@@ -115,6 +119,7 @@ MUTATIONS = [
     ("a commit without the batch, followed by a wipe", commit_without_batch),
     ("a batch that was not read back", batch_not_restored),
     ("one list older than its events", list_old),
+    ("one record of the ranker doubled", weights_doubled),
     ("one count of one model", one_model_differs),
     ("the last bits of one pair's weight", pair_weight_differs),
     ("one offset behind", offset_behind),

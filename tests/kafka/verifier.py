@@ -11,7 +11,7 @@ import tempfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-from avro import single_object
+from avro import SingleObject
 from protocol import Client, Unanswered, patiently
 from shop import ROOT
 
@@ -36,6 +36,8 @@ class Found:
     def __init__(self):
         self.inputs = []        # (kind, partition, offset, key, value), every committed record
         self.interactions = []  # records of the log, in its order
+        self.weights = []       # the ranker's records of the log
+        self.strangers = []     # records of the log that are neither
         self.dead = []          # (kind, partition, offset) of each dead letter
         self.late = []
         self.changelog = {}     # visitor: (partition, record), the newest
@@ -112,7 +114,7 @@ def read_offsets(found, address, name):
 def read(shop, address, owners, states, log_isolation="read_committed"):
     """`owners`: {instance: partitions that it has}; `states`: {instance: state.dir}."""
     name, found = shop.name, Found()
-    interaction, visitor = single_object(ROOT, "interaction"), single_object(ROOT, "visitor")
+    in_log, in_changelog = SingleObject(ROOT, "interaction", "weights"), SingleObject(ROOT, "visitor")
     topics = [f"{name}.{kind}" for kind in INPUTS] + outputs(name)
     with ThreadPoolExecutor(4) as pool:
         rows = dict(zip(topics, pool.map(
@@ -127,10 +129,13 @@ def read(shop, address, owners, states, log_isolation="read_committed"):
         found.inputs += [(kind, p, o, key, value) for p, o, key, value, _ in
                          rows[f"{name}.{kind}"]]
     log = sorted(rows[f"{name}-interactions"], key=lambda row: row[1])
-    found.interactions = [interaction(value) for _, _, _, value, _ in log]
+    for *_, value, _ in log:
+        kind, record = in_log.decode(value)
+        {"interaction": found.interactions, "weights": found.weights}.get(
+            kind, found.strangers).append(record)
     found.dead = failed_places(rows[f"{name}-dead-letters"], name)
     found.late = failed_places(rows[f"{name}-late"], name)
-    found.changelog = newest_by_key(rows[f"{name}-visitor-changelog"], visitor)
+    found.changelog = newest_by_key(rows[f"{name}-visitor-changelog"], lambda value: in_changelog.decode(value)[1])
     found.lists = {key: record for key, (_, record) in newest_by_key(
         rows[f"{name}.recommendations"], json.loads).items()}
     for instance in states:
@@ -230,6 +235,14 @@ def judge_log(expected, found, once, say):
         say(f"events in the interactions log that no input has, {some(unknown)}")
     if twice and once:
         say(f"events more than once in the interactions log, {some(twice)}")
+    if found.strangers:
+        say(f"records of the interactions log that nobody can read: {len(found.strangers)}")
+    numbers = {}
+    for row in found.weights:
+        numbers.setdefault(row["source"], []).append(row["number"])
+    uneven = [source for source, row in numbers.items() if row != list(range(1, len(row) + 1))]
+    if uneven and once:
+        say(f"rankers whose records are not numbered 1, 2, ..., {some(uneven)}")
     return sum(times[place] - 1 for place in twice)
 
 
