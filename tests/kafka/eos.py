@@ -138,6 +138,8 @@ class Instance(threading.Thread):
     # -- the process --
 
     def start_weft(self, fail_at=None):
+        if self.round.over:
+            raise Broken("the round is over")
         self.shop.start(self.index, environment={"WEFT_FAIL_AT": fail_at or ""})
 
     @property
@@ -382,6 +384,8 @@ class Round:
         self.struck = collections.Counter()
         self.counts = collections.Counter()
         self.exits, self.notes, self.violations = [], [], []
+        self.spoilt = None
+        self.over = False
         self.lock = threading.Lock()
         self.doubled = 0
         commit = 5000 if self.long else 100
@@ -514,6 +518,8 @@ class Round:
             self.feeder.finish()
             self.settle()
             self.judge()
+        except (subprocess.CalledProcessError, Unanswered) as error:
+            self.spoilt = told(error)  # a broker did not come up: says nothing of weft
         except Exception as error:
             self.violations.append(told(error))
         except BaseException:
@@ -619,6 +625,7 @@ class Round:
                 f"{ {'stop': 'stopped', 'alive': 'running', 'kill': 'after kill -9'}[self.ending]}")
 
     def kill_all(self):
+        self.over = True
         for instance in self.threads_of:
             instance.faults.clear()
         if self.shop.processes:
@@ -649,7 +656,8 @@ class State:
         self.path = os.path.join(folder, "state.json")
         self.data = {"arguments": arguments, "struck": {}, "rounds": 0, "alo_rounds": 0,
                      "seconds": 0.0, "events": 0, "doubled": 0, "violations": [], "counts": {},
-                     "exits": 0, "missed": [], "mutated": False}
+                     "exits": 0, "missed": [], "mutated": False,
+                     "spoilt": 0}
         os.makedirs(folder, exist_ok=True)
         if os.path.exists(self.path):
             with open(self.path) as file:
@@ -665,11 +673,16 @@ class State:
 
     def add(self, round_):
         data = self.data
+        if round_.spoilt:
+            data["spoilt"] += 1
+            round_.struck.clear()
+            round_.counts.clear()
+            round_.violations.clear()
         for kind, count in round_.struck.items() if round_.once else ():
             data["struck"][kind] = data["struck"].get(kind, 0) + count
         for name, count in round_.counts.items():
             data["counts"][name] = data["counts"].get(name, 0) + count
-        data["rounds" if round_.once else "alo_rounds"] += 1
+        data["rounds" if round_.once else "alo_rounds"] += not round_.spoilt
         data["seconds"] += round_.seconds
         data["events"] += len(round_.found.inputs) if hasattr(round_, "found") else 0
         data["doubled"] += round_.doubled
@@ -715,10 +728,11 @@ def one_round(cluster, state, options, number, once):
     round_ = Round(cluster, number, options.seed, faults, cluster_faults, once, options.rate,
                    instances)
     round_.run()
-    if once and options.mutations and not round_.violations and not state.data["mutated"]:
+    clean = not round_.violations and not round_.spoilt
+    if once and options.mutations and clean and not state.data["mutated"]:
         round_.violations += [f"the verifier does not notice {name}" for name in round_.mutate()]
         state.data["mutated"] = True
-    if once and state.left(["partitions"])["partitions"] and not round_.violations:
+    if once and state.left(["partitions"])["partitions"] and clean:
         try:
             round_.partitions_added()
         except Exception as error:
@@ -728,6 +742,9 @@ def one_round(cluster, state, options, number, once):
 
 def report(round_):
     struck = ", ".join(f"{count} {kind}" for kind, count in sorted(round_.struck.items()))
+    if round_.spoilt:
+        print(f"      round {round_.number} does not count: {round_.spoilt}", flush=True)
+        return
     print(f"{'FAIL' if round_.violations else 'ok  '}  round {round_.number}"
           f"{'' if round_.once else ' (at least once)'}: "
           f"{len(round_.found.inputs) if hasattr(round_, 'found') else 0} events, {struck}; "
@@ -755,6 +772,8 @@ def finish(state, options):
         if not name.endswith(", of"):
             of = data["counts"].get(name + ", of")
             print(f"      {name}: {count}" + (f" of {of}" if of else ""))
+    if data["spoilt"]:
+        print(f"      rounds that did not count because a broker did not come up: {data['spoilt']}")
     print(f"      processes that ended by themselves and were started again: {data['exits']}")
     if data["alo_rounds"]:
         print(f"      at_least_once: {data['doubled']} activities counted more than once, "
@@ -802,13 +821,13 @@ def main():
     try:
         while any(state.left(wanted).values()) or state.data["alo_rounds"] < options.alo:
             once = any(state.left(wanted).values())
-            number = state.data["rounds" if once else "alo_rounds"]
+            number = state.data["rounds" if once else "alo_rounds"] + state.data["spoilt"]
             round_ = one_round(cluster, state, options, number, once)
             report(round_)
             state.add(round_)
             round_.remove(os.path.join(folder, f"round-{number}") if round_.violations else None)
-            if len(state.data["violations"]) > 20:
-                print("too many violations: ending", flush=True)
+            if len(state.data["violations"]) > 20 or state.data["spoilt"] > 20:
+                print("too much goes wrong: ending", flush=True)
                 break
     finally:
         cluster.stop()
