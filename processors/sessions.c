@@ -58,6 +58,7 @@ static enum verdict write_joints(struct context *context, uint32_t position, enu
             .subject = bytes_of("", 0),
             .event_time_ms = activity->time_ms,
             .price = NAN,
+            .visitor = bytes_hash(visitor_key(context->visitor)),
         };
         joint.before_count = collect(context, (int64_t)position - 1, -1, activity->time_ms,
                                      joint.kind, joint.before);
@@ -104,6 +105,7 @@ static enum verdict remember(struct context *context, const struct record *recor
         .subject = subject,
         .event_time_ms = time_ms,
         .price = price,
+        .visitor = bytes_hash(visitor_key(visitor)),
         .joined = joined,
     };
     interaction.before_count =

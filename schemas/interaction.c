@@ -20,6 +20,7 @@ void interaction_write(const struct interaction *interaction, uint64_t fingerpri
     avro_put_long(buffer, isnan(interaction->price) ? 0 : 1);
     if (!isnan(interaction->price))
         avro_put_float(buffer, interaction->price);
+    avro_put_long(buffer, (int64_t)interaction->visitor);
     buffer_byte(buffer, interaction->joined ? 1 : 0);
     if (interaction->before_count > 0) {
         avro_put_long(buffer, interaction->before_count);
@@ -67,6 +68,7 @@ enum verdict interaction_read(struct bytes record, uint64_t fingerprint,
     int64_t has_price = avro_get_long(&reader);
     if (has_price == 1)
         in.price = avro_get_float(&reader);
+    in.visitor = (uint64_t)avro_get_long(&reader);
     in.joined = avro_get_bool(&reader);
     in.before_count = read_neighbours(&reader, in.before, false);
     in.after_count = read_neighbours(&reader, in.after, true);

@@ -35,6 +35,7 @@ struct interaction {
     struct bytes subject; /* item_id or search term; empty: none */
     int64_t event_time_ms;
     float price; /* NaN: not known */
+    uint64_t visitor; /* hash of the visitor's key */
     bool joined; /* before[0] and after[0] were already in one session */
     uint32_t before_count;
     uint32_t after_count;

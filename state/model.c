@@ -39,6 +39,7 @@ struct model *model_new(const struct model_limits *limits)
     model->slots = memory_zero(model->slot_capacity, sizeof *model->slots);
     model->locks = memory_get(sizeof *model->locks);
     model->vectors = vectors_new(&limits->vectors);
+    model->sessions = sessions_new(&limits->sessions);
     model->weights = weights_new(limits->features);
     pthread_rwlockattr_t attributes;
     pthread_rwlockattr_init(&attributes);
@@ -61,6 +62,7 @@ void model_free(struct model *model)
     free(model->slots);
     free(model->dirty);
     vectors_free(model->vectors);
+    sessions_free(model->sessions);
     free(model->weights);
     pthread_rwlock_destroy(&model->locks->rows);
     free(model->locks);
@@ -407,6 +409,7 @@ void model_save(struct model *model, struct store_batch *batch)
     }
     model->dirty_count = 0;
     vectors_save(model->vectors, batch);
+    sessions_save(model->sessions, batch);
     if (model->weights_dirty)
         weights_save(model->weights, batch);
     model->weights_dirty = false;
@@ -505,6 +508,10 @@ static enum verdict load_row(struct store_visitor *visitor, struct bytes key, st
         return vectors_load_row(model->vectors, model->item_count, key, value) == VERDICT_OK
                    ? VERDICT_OK
                    : damaged(error, table);
+    if (table == 't' || table == 'u')
+        return sessions_load_row(model->sessions, model->item_count, key, value) == VERDICT_OK
+                   ? VERDICT_OK
+                   : damaged(error, table);
     if (table == 'w') {
         bool dropped;
         if (weights_load(model->weights, value, &dropped) != VERDICT_OK)
@@ -540,12 +547,15 @@ enum verdict model_load(struct model *model, struct store *store, struct error *
             store->scan(store, FAMILY_MODEL, bytes_of("", 0), &loader.visitor, error);
     if (verdict == VERDICT_OK && vectors_loaded(model->vectors) != VERDICT_OK)
         verdict = damaged(error, 'p');
+    if (verdict == VERDICT_OK)
+        sessions_loaded(model->sessions);
     return verdict;
 }
 
 size_t model_bytes(const struct model *model)
 {
-    size_t bytes = sizeof *model + vectors_bytes(model->vectors) + sizeof *model->weights +
+    size_t bytes = sizeof *model + vectors_bytes(model->vectors) +
+                   sessions_bytes(model->sessions) + sizeof *model->weights +
                    model->item_capacity * sizeof *model->items +
                    model->slot_capacity * sizeof *model->slots +
                    model->dirty_capacity * sizeof *model->dirty;

@@ -15,6 +15,7 @@
  *     'r' table(1) item(4)      one row of rules, as drawn in model.c
  *     'm'                       format version
  *     'e' 'p' 'q'               vectors: see state/vectors.h
+ *     't' 'u'                   session memory: see state/sessions.h
  *     'w'                       the ranker's weights: see state/weights.h
  *
  * Threads: one writer, many readers; the model's owner keeps them apart by model_lock_*(). */
@@ -22,6 +23,7 @@
 #define WEFT_STATE_MODEL_H
 
 #include "schemas/interaction.h"
+#include "state/sessions.h"
 #include "state/store.h"
 #include "state/vectors.h"
 #include "state/weights.h"
@@ -76,6 +78,7 @@ struct model_limits {
     int64_t rules_half_life_ms;
     int64_t popular_half_life_ms;
     struct vectors_limits vectors;
+    struct sessions_limits sessions;
     uint32_t encoder_clicks_per_second_max; /* above, a sample of the clicks is learned from */
     uint64_t features; /* hash of the ranker's features (recommend/features.h); 0: no ranker */
 };
@@ -89,6 +92,7 @@ struct model {
     uint32_t popular[POPULAR_MAX]; /* heaviest first by `recent` */
     uint32_t popular_count;
     struct vectors *vectors;
+    struct session_memory *sessions;
     struct weights *weights; /* the ranker's, merged; zeros until somebody has learned */
     bool weights_dirty;
     uint64_t weights_dropped; /* differences and stored rows that were for other features */

@@ -1,6 +1,7 @@
 #include "processors/recommend/candidates.h"
 
 #include "processors/recommend/encoder.h"
+#include "processors/recommend/neighbours.h"
 #include "processors/recommend/popularity.h"
 #include "processors/recommend/repeats.h"
 #include "processors/recommend/rules.h"
@@ -17,6 +18,7 @@ const struct generator generators[] = {
      rules_previous_cause},
     {"carted", "carted_together", rules_carted, rules_carted_weight, cause_last},
     {"bought", "bought_together", rules_bought, rules_bought_weight, cause_last},
+    {"neighbours", "viewed_by_similar", neighbours_generate, neighbours_weight, cause_last},
     {"two_hop", "related", two_hop_generate, two_hop_weight, cause_last},
     {"similar", "similar", similar_generate, similar_weight, similar_cause},
     {"popular", "popular", popularity_generate, popularity_weight, cause_none},
@@ -49,6 +51,7 @@ void query_init(struct query *query, const struct model *model,
                 const struct catalogue *catalogue, const struct visitor *visitor, int64_t gap_ms)
 {
     query->model = model;
+    query->visitor = bytes_hash(visitor_key(visitor));
     query->catalogue = catalogue;
     query->length = query->session_length = query->recent_count = 0;
     query->time_ms = 0;

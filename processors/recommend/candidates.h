@@ -37,6 +37,7 @@ static inline float decay_count(struct decay_now now, double sum, int32_t base)
 /* What is asked: the visitor's last activities with items that the model knows, newest first. */
 struct query {
     const struct model *model;
+    uint64_t visitor; /* hash of the key */
     const struct catalogue *catalogue; /* NULL: nothing is known of products */
     struct similar *similar; /* the thread's; set once, NULL: none */
     uint32_t sequence[RECENT_MAX]; /* items, with repeats */
@@ -87,7 +88,8 @@ struct candidate {
     uint32_t similar_cause;
     float hop;                          /* sum of p p' over two steps */
     float vector;                       /* h . n(u) */
-    float near, near_after; /* session neighbours: all, and those behind the common item */
+    float near, near_after; /* session neighbours: shares of all, and of what follows */
+    float near_of_most;
     uint16_t near_rank, near_after_rank;
 };
 

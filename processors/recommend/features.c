@@ -47,6 +47,13 @@ enum column {
     PURCHASE_SHARE,
     PURCHASE_INVERSE,
     SIMILAR,
+    NEAR_SHARE,
+    NEAR_OF_MOST,
+    NEAR_INVERSE,
+    NEAR_RANK,
+    AFTER_SHARE,
+    AFTER_INVERSE,
+    AFTER_RANK,
     VARYING,
     LENGTH_1 = VARYING,
     LENGTH_2,
@@ -100,6 +107,13 @@ const struct feature features[] = {
     [PURCHASE_SHARE] = {"purchase_share", "purchases", SHARE},
     [PURCHASE_INVERSE] = {"purchase_inverse", "purchases", PLAIN},
     [SIMILAR] = {"similar", "similar", PLAIN},
+    [NEAR_SHARE] = {"near_share", "neighbours", SHARE},
+    [NEAR_OF_MOST] = {"near_of_most", "neighbours", PLAIN},
+    [NEAR_INVERSE] = {"near_inverse", "neighbours", PLAIN},
+    [NEAR_RANK] = {"near_rank", "neighbours", RANK},
+    [AFTER_SHARE] = {"after_share", "neighbours", SHARE},
+    [AFTER_INVERSE] = {"after_inverse", "neighbours", PLAIN},
+    [AFTER_RANK] = {"after_rank", "neighbours", RANK},
     [LENGTH_1] = {"length_1", "context", PLAIN},
     [LENGTH_2] = {"length_2", "context", PLAIN},
     [LENGTH_3] = {"length_3", "context", PLAIN},
@@ -217,6 +231,13 @@ static void fill_rules(const struct filling *to, uint32_t i, const struct candid
     column(to, PURCHASE_SHARE)[i] = candidate->together[RULES_PURCHASE];
     column(to, PURCHASE_INVERSE)[i] = inverse((float)candidate->together_rank[RULES_PURCHASE]);
     column(to, HOP)[i] = candidate->hop;
+    column(to, NEAR_SHARE)[i] = candidate->near;
+    column(to, NEAR_OF_MOST)[i] = candidate->near_of_most;
+    column(to, NEAR_INVERSE)[i] = inverse((float)candidate->near_rank);
+    column(to, NEAR_RANK)[i] = (float)candidate->near_rank;
+    column(to, AFTER_SHARE)[i] = candidate->near_after;
+    column(to, AFTER_INVERSE)[i] = inverse((float)candidate->near_after_rank);
+    column(to, AFTER_RANK)[i] = (float)candidate->near_after_rank;
     column(to, SIMILAR)[i] = candidate->similar;
 }
 

@@ -104,6 +104,10 @@ const struct config_key config_keys[] = {
            "clicks that negatives and replayed samples are drawn from"),
     NUMBER("vectors.clicks.per.second.max", "20000", vectors_clicks_per_second_max, 1, 1000000000,
            "above, vectors learn from a sample of the clicks"),
+    NUMBER("neighbours.sessions.max", "200000", sessions_max, 0, 100000000,
+           "sessions among which neighbours are found; 0: none"),
+    NUMBER("neighbours.postings.max", "100", postings_max, 1, 100000,
+           "newest sessions remembered of an item"),
     TEXT("learning", "on", learning, "on|off", "off: ranker and vectors stay as they are"),
     NUMBER("ranker.candidates", "64", ranker_candidates, 16, RANKED_MAX,
            "that are ranked, of all that the generators propose"),
@@ -375,6 +379,9 @@ enum verdict config_finish(struct config *config, struct error *error)
                 .popular_half_life_ms = config->popular_half_life_ms,
                 .vectors = {.items_max = (uint32_t)config->vectors_items_max,
                             .ring_max = (uint32_t)config->vectors_ring},
+                .sessions = {.sessions_max = (uint32_t)config->sessions_max,
+                             .postings_max = (uint32_t)config->postings_max,
+                             .gap_ms = config->session_gap_ms},
                 .encoder_clicks_per_second_max =
                     strcmp(config->learning, "on") == 0
                         ? (uint32_t)config->vectors_clicks_per_second_max

@@ -60,6 +60,8 @@ struct config {
     int64_t catalogue_product_attributes_max;
     int64_t catalogue_rescan_ms;
     int64_t vectors_items_max;
+    int64_t sessions_max;
+    int64_t postings_max;
     int64_t vectors_ring;
     int64_t vectors_clicks_per_second_max;
     char learning[CONFIG_TEXT_MAX];

@@ -1,0 +1,17 @@
+/* Neighbourhood: the last sessions of all visitors, to find those that are like the present one. */
+#include "processors/processor.h"
+#include "processors/recommend/neighbours.h"
+
+static const char *const inputs[] = {"interactions", NULL};
+static const char *const outputs[] = {NULL};
+
+WEFT_STEP(neighbourhood) = {
+    .name = "neighbourhood",
+    .summary = "remembers the last sessions, and for each item those that have it",
+    .stage = STAGE_MODEL,
+    .after = "embeddings",
+    .inputs = inputs,
+    .outputs = outputs,
+    .table = "sessions",
+    .interaction = neighbours_fold,
+};

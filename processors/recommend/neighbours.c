@@ -1,0 +1,233 @@
+#include "processors/recommend/neighbours.h"
+
+#include <stdlib.h>
+
+#define ITEMS 8      /* of the session that are looked for */
+#define POSTINGS 100 /* newest sessions of each */
+#define KEPT 100     /* heaviest neighbours */
+#define NEAR 60
+#define AFTER 30
+#define SLOTS 2048 /* a power of two, more than ITEMS * POSTINGS and than the items found */
+#define FOUND_MAX 1200
+
+void neighbours_fold(struct model *model, const struct interaction *interaction)
+{
+    enum rule_kind kind;
+    if (interaction->subject.size == 0 || !rule_kind_of(interaction->kind, &kind))
+        return;
+    uint32_t item = model_intern(model, interaction->subject);
+    if (item != ITEM_NONE)
+        sessions_remember(model->sessions, interaction->visitor, item, interaction->event_time_ms);
+}
+
+/* A session that shares an item. */
+struct neighbour_session {
+    uint64_t serial;
+    float weight;
+    uint8_t nearest; /* index into the looked-for items */
+};
+
+struct found_item {
+    uint32_t item;
+    float near, after;
+};
+
+struct search {
+    const struct query *query;
+    uint32_t items[ITEMS];
+    float distance[ITEMS];
+    uint32_t item_count;
+    struct neighbour_session sessions[ITEMS * POSTINGS];
+    uint32_t session_count;
+    struct found_item found[FOUND_MAX];
+    uint32_t found_count;
+    float near_sum, after_sum;
+    uint16_t slots[SLOTS]; /* index + 1 */
+};
+
+static uint32_t slot_of(uint64_t key)
+{
+    return (uint32_t)(key * 0x9E3779B97F4A7C15u >> 53);
+}
+
+static struct neighbour_session *session_at(struct search *search, uint64_t serial)
+{
+    for (uint32_t at = slot_of(serial);; at = (at + 1) % SLOTS) {
+        uint16_t index = search->slots[at];
+        if (index == 0) {
+            search->slots[at] = (uint16_t)++search->session_count;
+            search->sessions[search->session_count - 1] =
+                (struct neighbour_session){.serial = serial, .nearest = UINT8_MAX};
+            return &search->sessions[search->session_count - 1];
+        }
+        if (search->sessions[index - 1].serial == serial)
+            return &search->sessions[index - 1];
+    }
+}
+
+static struct found_item *found_at(struct search *search, uint32_t item)
+{
+    for (uint32_t at = slot_of(item);; at = (at + 1) % SLOTS) {
+        uint16_t index = search->slots[at];
+        if (index == 0) {
+            if (search->found_count == FOUND_MAX)
+                return NULL;
+            search->slots[at] = (uint16_t)++search->found_count;
+            search->found[search->found_count - 1] = (struct found_item){.item = item};
+            return &search->found[search->found_count - 1];
+        }
+        if (search->found[index - 1].item == item)
+            return &search->found[index - 1];
+    }
+}
+
+static void find_sessions(struct search *search)
+{
+    const struct query *query = search->query;
+    const struct model *model = query->model;
+    memset(search->slots, 0, sizeof search->slots);
+    for (uint32_t i = 0; i < query->recent_count && search->item_count < ITEMS; i++) {
+        const struct session_postings *postings = sessions_of(model->sessions, query->recent[i]);
+        uint32_t at = search->item_count++;
+        search->items[at] = query->recent[i];
+        search->distance[at] = (float)(query->distance[i] - 1);
+        if (postings == NULL || postings->count == 0)
+            continue;
+        float rarity = logf((float)model->sessions->next_serial /
+                            ((float)model->items[query->recent[i]].counts.count[RULES_VIEW] + 1));
+        float weight = expf(-search->distance[at] / 2) * (1 + .3f * (rarity > 0 ? rarity : 0));
+        uint32_t first = postings->count > POSTINGS ? postings->count - POSTINGS : 0;
+        for (uint32_t k = first; k < postings->count; k++) {
+            struct neighbour_session *session = session_at(search, postings->serials[k]);
+            session->weight += weight;
+            if (session->nearest == UINT8_MAX)
+                session->nearest = (uint8_t)at;
+        }
+    }
+}
+
+static int heavier(const void *a, const void *b)
+{
+    const struct neighbour_session *x = a, *y = b;
+    if (x->weight > y->weight || x->weight < y->weight)
+        return x->weight > y->weight ? -1 : 1;
+    return x->serial > y->serial ? -1 : x->serial < y->serial;
+}
+
+/* Weighs length and age in, drops the visitor's own session and those that are gone. */
+static void weigh_sessions(struct search *search)
+{
+    const struct session_memory *memory = search->query->model->sessions;
+    static const float by_length[REMEMBERED_ITEMS + 1] = {
+        1, 1, .8409f, .7598f, .7071f, .6687f, .6389f, .6148f, .5946f, .5774f, .5623f,
+        .5491f, .5373f, .5266f, .5170f, .5081f, .5f, .4925f, .4855f, .4790f, .4729f};
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < search->session_count; i++) {
+        struct neighbour_session session = search->sessions[i];
+        const struct remembered *remembered = sessions_find(memory, session.serial);
+        if (remembered == NULL || remembered->visitor == search->query->visitor)
+            continue;
+        float age = (float)(memory->next_serial - session.serial);
+        session.weight *= by_length[remembered->count] / (1 + age * (1.0f / 60000));
+        search->sessions[kept++] = session;
+    }
+    search->session_count = kept;
+    if (kept > KEPT) {
+        qsort(search->sessions, kept, sizeof search->sessions[0], heavier);
+        search->session_count = KEPT;
+    }
+}
+
+static void collect_items(struct search *search)
+{
+    static const float decay[REMEMBERED_ITEMS] = {
+        1, .6703f, .4493f, .3012f, .2019f, .1353f, .0907f, .0608f, .0408f, .0273f,
+        .0183f, .0123f, .0082f, .0055f, .0037f, .0025f, .0017f, .0011f, .0007f, .0005f};
+    const struct session_memory *memory = search->query->model->sessions;
+    memset(search->slots, 0, sizeof search->slots);
+    for (uint32_t i = 0; i < search->session_count; i++) {
+        const struct neighbour_session *session = &search->sessions[i];
+        const struct remembered *remembered = sessions_find(memory, session->serial);
+        uint32_t match = search->items[session->nearest], place = 0;
+        while (place < remembered->count && remembered->items[place] != match)
+            place++;
+        float weight = session->weight * expf(-search->distance[session->nearest] / 3);
+        for (uint32_t j = 0; j < remembered->count; j++) {
+            struct found_item *found = found_at(search, remembered->items[j]);
+            if (found == NULL)
+                return;
+            float near = weight * decay[j > place ? j - place : place - j];
+            float after = j > place ? weight / (float)(j - place) : 0;
+            found->near += near;
+            found->after += after;
+            search->near_sum += near;
+            search->after_sum += after;
+        }
+    }
+}
+
+static int nearer(const void *a, const void *b)
+{
+    const struct found_item *x = a, *y = b;
+    if (x->near > y->near || x->near < y->near)
+        return x->near > y->near ? -1 : 1;
+    return x->item < y->item ? -1 : x->item > y->item;
+}
+
+static int more_after(const void *a, const void *b)
+{
+    const struct found_item *x = a, *y = b;
+    if (x->after > y->after || x->after < y->after)
+        return x->after > y->after ? -1 : 1;
+    return x->item < y->item ? -1 : x->item > y->item;
+}
+
+static void propose(struct search *search, struct candidates *candidates, int generator)
+{
+    struct found_item *found = search->found;
+    uint32_t count = search->found_count;
+    qsort(found, count, sizeof *found, nearer);
+    for (uint32_t i = 0; i < count && i < NEAR; i++) {
+        struct candidate *candidate = candidates_propose(candidates, found[i].item, generator);
+        if (candidate == NULL)
+            return;
+        candidate->near = found[i].near / search->near_sum;
+        candidate->near_of_most = found[i].near / found[0].near;
+        candidate->near_rank = (uint16_t)(i + 1);
+        if (search->after_sum > 0)
+            candidate->near_after = found[i].after / search->after_sum;
+    }
+    qsort(found, count, sizeof *found, more_after);
+    for (uint32_t i = 0; i < count && i < AFTER && found[i].after > 0; i++) {
+        struct candidate *candidate = candidates_propose(candidates, found[i].item, generator);
+        if (candidate == NULL)
+            return;
+        candidate->near = found[i].near / search->near_sum;
+        candidate->near_after = found[i].after / search->after_sum;
+        candidate->near_after_rank = (uint16_t)(i + 1);
+    }
+}
+
+void neighbours_generate(const struct query *query, struct candidates *candidates, int generator)
+{
+    struct search search;
+    if (query->recent_count == 0 || query->model->sessions->limits.sessions_max == 0)
+        return;
+    search.query = query;
+    search.item_count = search.session_count = search.found_count = 0;
+    search.near_sum = search.after_sum = 0;
+    find_sessions(&search);
+    weigh_sessions(&search);
+    if (search.session_count == 0)
+        return;
+    collect_items(&search);
+    propose(&search, candidates, generator);
+}
+
+float neighbours_weight(const struct candidate *candidate)
+{
+    float weight = candidate->near_rank ? 2 / (3 + (float)candidate->near_rank) : 0;
+    if (candidate->near_after_rank)
+        weight += .5f / (3 + (float)candidate->near_after_rank);
+    return weight + 2 * candidate->near + candidate->near_after;
+}

@@ -1,0 +1,85 @@
+/* Session memory: the last sessions of all visitors, and for each item the sessions that have it. A
+ * part of the model: a fold of the interactions log. What neighbours are found among
+ * (recommend/neighbours.h). Calls schemas/ and state/store.
+ *
+ * A session has a serial number, in the order of the first clicks in the log. It holds its last
+ * REMEMBERED_ITEMS distinct items; an item's postings are the serial numbers of the newest
+ * limits.postings_max sessions that hold it, ascending. So the postings follow from the sessions, and
+ * only these are stored.
+ *
+ * Rows of FAMILY_MODEL, little endian in values, big endian in keys:
+ *
+ *     't'            next serial number(8)
+ *     'u' chunk(4)   REMEMBERED_CHUNK sessions: visitor(8) last_ms(8) count(4) item(4) x count
+ *
+ * Threads: as the model's. */
+#ifndef WEFT_STATE_SESSIONS_H
+#define WEFT_STATE_SESSIONS_H
+
+#include "state/store.h"
+
+#define REMEMBERED_ITEMS 20
+
+struct sessions_limits {
+    uint32_t sessions_max; /* remembered; 0: none are */
+    uint32_t postings_max; /* of an item */
+    int64_t gap_ms;        /* a longer pause of the visitor starts another */
+};
+
+struct remembered {
+    uint64_t visitor; /* hash of the key */
+    uint64_t serial;  /* from 1; 0: never used */
+    int64_t last_ms;
+    uint32_t count;
+    uint32_t items[REMEMBERED_ITEMS]; /* oldest first, each once */
+};
+
+struct session_postings {
+    uint64_t *serials; /* ascending */
+    uint32_t count, capacity;
+};
+
+struct session_memory {
+    struct sessions_limits limits;
+    struct remembered *sessions; /* a ring: serial modulo sessions_max */
+    uint64_t next_serial;
+    uint32_t *slots; /* hash of the visitor -> place in the ring + 1 */
+    uint32_t slot_mask;
+    struct session_postings *postings; /* by item */
+    uint32_t item_capacity;
+    uint8_t *dirty_chunks;
+    bool dirty;
+};
+
+struct session_memory *sessions_new(const struct sessions_limits *limits);
+void sessions_free(struct session_memory *memory);
+
+/* The visitor's activity with an item. Thread: writer. */
+void sessions_remember(struct session_memory *memory, uint64_t visitor, uint32_t item,
+                       int64_t time_ms);
+
+/* NULL: it was overwritten since. */
+static inline const struct remembered *sessions_find(const struct session_memory *memory,
+                                                     uint64_t serial)
+{
+    const struct remembered *session = &memory->sessions[serial % memory->limits.sessions_max];
+    return session->serial == serial ? session : NULL;
+}
+
+static inline const struct session_postings *sessions_of(const struct session_memory *memory,
+                                                         uint32_t item)
+{
+    return item < memory->item_capacity ? &memory->postings[item] : NULL;
+}
+
+/* Puts what changed since the last time into the batch. Thread: writer. */
+void sessions_save(struct session_memory *memory, struct store_batch *batch);
+/* One row of the store whose table is 't' or 'u'. SKIP: damaged. */
+enum verdict sessions_load_row(struct session_memory *memory, uint32_t item_count,
+                               struct bytes key, struct bytes value);
+/* After the last row: makes the postings. */
+void sessions_loaded(struct session_memory *memory);
+
+size_t sessions_bytes(const struct session_memory *memory);
+
+#endif
