@@ -318,8 +318,8 @@ bool encoder_session(const struct vectors *vectors, const uint32_t *items, uint3
     return true;
 }
 
-void encoder_scores(const struct vectors *vectors, const float *h, const uint32_t *items,
-                    uint32_t count, float *ret_scores)
+void encoder_scores(const struct vectors *vectors, const float *queries, uint32_t query_count,
+                    const uint32_t *items, uint32_t count, float *ret_scores, uint32_t stride)
 {
     uint32_t places[ENCODER_SCORES_MAX];
     bool missing = false;
@@ -328,10 +328,12 @@ void encoder_scores(const struct vectors *vectors, const float *h, const uint32_
         missing = missing || place == PLACE_NONE;
         places[i] = place == PLACE_NONE ? 0 : place;
     }
-    kernels_best()->dot_rows(vectors->rows, places, count, VECTOR_SIZE, h, 1, ret_scores, count);
-    for (uint32_t i = 0; i < count; i++)
-        ret_scores[i] *= vectors->inverse_norms[places[i]];
+    kernels_best()->dot_rows(vectors->rows, places, count, VECTOR_SIZE, queries, query_count,
+                             ret_scores, stride);
+    for (uint32_t q = 0; q < query_count; q++)
+        for (uint32_t i = 0; i < count; i++)
+            ret_scores[q * stride + i] *= vectors->inverse_norms[places[i]];
     for (uint32_t i = 0; missing && i < count; i++)
-        if (vectors_find(vectors, items[i]) == PLACE_NONE)
-            ret_scores[i] = 0;
+        for (uint32_t q = 0; q < query_count && vectors_find(vectors, items[i]) == PLACE_NONE; q++)
+            ret_scores[q * stride + i] = 0;
 }

@@ -34,10 +34,11 @@ void encoder_fold(struct model *model, const struct interaction *interaction);
 bool encoder_session(const struct vectors *vectors, const uint32_t *items, uint32_t count,
                      float *ret_h);
 
-/* ret_scores[i] = h . n(u of items[i]); 0 for items without a vector. `count` at most
- * ENCODER_SCORES_MAX. Thread: reader. */
+/* ret_scores[q][i] = queries[q] . n(u of items[i]); 0 for items without a vector. Queries are rows of
+ * VECTOR_SIZE, at most QUERIES_MAX (math/kernels.h), rows of ret_scores have `stride` floats; `count`
+ * at most ENCODER_SCORES_MAX. Thread: reader. */
 #define ENCODER_SCORES_MAX 1024
-void encoder_scores(const struct vectors *vectors, const float *h, const uint32_t *items,
-                    uint32_t count, float *ret_scores);
+void encoder_scores(const struct vectors *vectors, const float *queries, uint32_t query_count,
+                    const uint32_t *items, uint32_t count, float *ret_scores, uint32_t stride);
 
 #endif

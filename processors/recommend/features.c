@@ -37,6 +37,9 @@ enum column {
     VECTOR,
     VECTOR_RANK,
     VECTOR_BELOW,
+    VECTOR_LAST,
+    VECTOR_PREVIOUS,
+    VECTOR_MEAN,
     ITEM_COUNT,
     ITEM_RECENT,
     ITEM_TREND,
@@ -97,6 +100,9 @@ const struct feature features[] = {
     [VECTOR] = {"vector", "vectors", PLAIN},
     [VECTOR_RANK] = {"vector_rank", "vectors", RANK},
     [VECTOR_BELOW] = {"vector_below", "vectors", PLAIN},
+    [VECTOR_LAST] = {"vector_last", "vectors", PLAIN},
+    [VECTOR_PREVIOUS] = {"vector_previous", "vectors", PLAIN},
+    [VECTOR_MEAN] = {"vector_mean", "vectors", PLAIN},
     [ITEM_COUNT] = {"item_count", "items", COUNT(.1f)},
     [ITEM_RECENT] = {"item_recent", "items", COUNT(.2f)},
     [ITEM_TREND] = {"item_trend", "items", BEND_RANK, 0, .1f},
@@ -290,16 +296,47 @@ static void fill_candidates(const struct filling *to)
     }
 }
 
+#define VECTOR_QUERIES 4
+
+/* The session as the encoder sees it, its last item, the one before, and the mean of all. */
+static void make_queries(const struct query *query, float (*ret_queries)[VECTOR_SIZE])
+{
+    const struct kernels *kernels = kernels_best();
+    const struct vectors *vectors = query->model->vectors;
+    memset(ret_queries, 0, VECTOR_QUERIES * sizeof *ret_queries);
+    memcpy(ret_queries[0], query->session, sizeof *ret_queries);
+    for (uint32_t i = 0; i < query->length && i < ENCODER_ITEMS; i++) {
+        uint32_t place = vectors_find(vectors, query->sequence[i]);
+        if (place == PLACE_NONE)
+            continue;
+        float inverse_norm = vectors->inverse_norms[place];
+        if (i < 2)
+            kernels->add(ret_queries[1 + i], vectors_row(vectors, place), inverse_norm,
+                         VECTOR_SIZE);
+        kernels->add(ret_queries[3], vectors_row(vectors, place), inverse_norm, VECTOR_SIZE);
+    }
+    float squared = kernels->dot(ret_queries[3], ret_queries[3], VECTOR_SIZE);
+    kernels->scale(ret_queries[3], 1 / sqrtf(squared + 1e-9f), VECTOR_SIZE);
+}
+
 static void fill_vectors(const struct filling *to, struct candidates *candidates)
 {
     const struct query *query = to->query;
     uint32_t items[RANKED_MAX];
+    float all[VECTOR_QUERIES * RANKED_MAX];
+    _Alignas(32) float queries[VECTOR_QUERIES][VECTOR_SIZE];
     float *scores = column(to, VECTOR), most = -2;
     if (!query->has_session)
         return;
+    make_queries(query, queries);
     for (uint32_t i = 0; i < candidates->count; i++)
         items[i] = candidates->at[i].item;
-    encoder_scores(query->model->vectors, query->session, items, candidates->count, scores);
+    encoder_scores(query->model->vectors, queries[0], VECTOR_QUERIES, items, candidates->count, all,
+                   to->stride);
+    memcpy(scores, all, candidates->count * sizeof *scores);
+    memcpy(column(to, VECTOR_LAST), all + to->stride, candidates->count * sizeof *scores);
+    memcpy(column(to, VECTOR_PREVIOUS), all + 2 * to->stride, candidates->count * sizeof *scores);
+    memcpy(column(to, VECTOR_MEAN), all + 3 * to->stride, candidates->count * sizeof *scores);
     for (uint32_t i = candidates->count; i < to->stride; i++)
         scores[i] = -2; /* below all that is there */
     kernels_best()->ranks(scores, column(to, VECTOR_RANK), to->stride);
