@@ -79,7 +79,7 @@ struct candidate {
     float previous, previous_back; /* sum of .7^j p over the items before the last */
     float previous_most;           /* the largest of these */
     uint32_t previous_cause;       /* the item that gave it */
-    float pair;        /* count after the last two items */
+    float pair, pair_share; /* sessions that went on so after the last two items */
     uint16_t pair_rank, popular_rank;
     uint16_t together_rank[RULE_KINDS]; /* in the rows of carts and of purchases */
     float together[RULE_KINDS];         /* p */

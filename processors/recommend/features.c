@@ -57,6 +57,9 @@ enum column {
     AFTER_SHARE,
     AFTER_INVERSE,
     AFTER_RANK,
+    PAIR_SHARE,
+    PAIR_INVERSE,
+    PAIR_COUNT,
     VARYING,
     LENGTH_1 = VARYING,
     LENGTH_2,
@@ -120,6 +123,9 @@ const struct feature features[] = {
     [AFTER_SHARE] = {"after_share", "neighbours", SHARE},
     [AFTER_INVERSE] = {"after_inverse", "neighbours", PLAIN},
     [AFTER_RANK] = {"after_rank", "neighbours", RANK},
+    [PAIR_SHARE] = {"pair_share", "pairs", SHARE},
+    [PAIR_INVERSE] = {"pair_inverse", "pairs", PLAIN},
+    [PAIR_COUNT] = {"pair_count", "pairs", COUNT(.3f)},
     [LENGTH_1] = {"length_1", "context", PLAIN},
     [LENGTH_2] = {"length_2", "context", PLAIN},
     [LENGTH_3] = {"length_3", "context", PLAIN},
@@ -237,6 +243,9 @@ static void fill_rules(const struct filling *to, uint32_t i, const struct candid
     column(to, PURCHASE_SHARE)[i] = candidate->together[RULES_PURCHASE];
     column(to, PURCHASE_INVERSE)[i] = inverse((float)candidate->together_rank[RULES_PURCHASE]);
     column(to, HOP)[i] = candidate->hop;
+    column(to, PAIR_SHARE)[i] = candidate->pair_share;
+    column(to, PAIR_INVERSE)[i] = inverse((float)candidate->pair_rank);
+    column(to, PAIR_COUNT)[i] = candidate->pair;
     column(to, NEAR_SHARE)[i] = candidate->near;
     column(to, NEAR_OF_MOST)[i] = candidate->near_of_most;
     column(to, NEAR_INVERSE)[i] = inverse((float)candidate->near_rank);

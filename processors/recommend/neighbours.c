@@ -7,6 +7,7 @@
 #define KEPT 100     /* heaviest neighbours */
 #define NEAR 60
 #define AFTER 30
+#define PAIRS 16
 #define SLOTS 2048 /* a power of two, more than ITEMS * POSTINGS and than the items found */
 #define FOUND_MAX 1200
 
@@ -29,7 +30,7 @@ struct neighbour_session {
 
 struct found_item {
     uint32_t item;
-    float near, after;
+    float near, after, pair;
 };
 
 struct search {
@@ -41,7 +42,7 @@ struct search {
     uint32_t session_count;
     struct found_item found[FOUND_MAX];
     uint32_t found_count;
-    float near_sum, after_sum;
+    float near_sum, after_sum, pair_sum;
     uint16_t slots[SLOTS]; /* index + 1 */
 };
 
@@ -138,6 +139,13 @@ static void weigh_sessions(struct search *search)
     }
 }
 
+static bool follows_pair(const struct query *query, const struct remembered *remembered,
+                         uint32_t place)
+{
+    return place > 0 && query->length > 1 && remembered->items[place] == query->sequence[0] &&
+           remembered->items[place - 1] == query->sequence[1];
+}
+
 static void collect_items(struct search *search)
 {
     static const float decay[REMEMBERED_ITEMS] = {
@@ -162,6 +170,10 @@ static void collect_items(struct search *search)
             found->after += after;
             search->near_sum += near;
             search->after_sum += after;
+            if (j == place + 1 && follows_pair(search->query, remembered, place)) {
+                found->pair += 1;
+                search->pair_sum += 1;
+            }
         }
     }
 }
@@ -180,6 +192,31 @@ static int more_after(const void *a, const void *b)
     if (x->after > y->after || x->after < y->after)
         return x->after > y->after ? -1 : 1;
     return x->item < y->item ? -1 : x->item > y->item;
+}
+
+static int more_pairs(const void *a, const void *b)
+{
+    const struct found_item *x = a, *y = b;
+    if (x->pair > y->pair || x->pair < y->pair)
+        return x->pair > y->pair ? -1 : 1;
+    return nearer(a, b);
+}
+
+static void propose_pairs(struct search *search, struct candidates *candidates, int generator)
+{
+    struct found_item *found = search->found;
+    if (!(search->pair_sum > 0))
+        return;
+    qsort(found, search->found_count, sizeof *found, more_pairs);
+    for (uint32_t i = 0; i < search->found_count && i < PAIRS && found[i].pair > 0; i++) {
+        struct candidate *candidate = candidates_propose(candidates, found[i].item, generator);
+        if (candidate == NULL)
+            return;
+        candidate->near = found[i].near / search->near_sum;
+        candidate->pair = found[i].pair;
+        candidate->pair_share = found[i].pair / (search->pair_sum + 1);
+        candidate->pair_rank = (uint16_t)(i + 1);
+    }
 }
 
 static void propose(struct search *search, struct candidates *candidates, int generator)
@@ -206,6 +243,7 @@ static void propose(struct search *search, struct candidates *candidates, int ge
         candidate->near_after = found[i].after / search->after_sum;
         candidate->near_after_rank = (uint16_t)(i + 1);
     }
+    propose_pairs(search, candidates, generator);
 }
 
 void neighbours_generate(const struct query *query, struct candidates *candidates, int generator)
@@ -215,7 +253,7 @@ void neighbours_generate(const struct query *query, struct candidates *candidate
         return;
     search.query = query;
     search.item_count = search.session_count = search.found_count = 0;
-    search.near_sum = search.after_sum = 0;
+    search.near_sum = search.after_sum = search.pair_sum = 0;
     find_sessions(&search);
     weigh_sessions(&search);
     if (search.session_count == 0)
@@ -229,5 +267,9 @@ float neighbours_weight(const struct candidate *candidate)
     float weight = candidate->near_rank ? 2 / (3 + (float)candidate->near_rank) : 0;
     if (candidate->near_after_rank)
         weight += .5f / (3 + (float)candidate->near_after_rank);
+    if (candidate->pair_rank) {
+        float sure = .5f + .1f * candidate->pair;
+        weight += (sure < 1 ? sure : 1) / (2 + (float)candidate->pair_rank);
+    }
     return weight + 2 * candidate->near + candidate->near_after;
 }

@@ -7,7 +7,9 @@
  * over the newest sessions that hold one of them; S the sessions so far, s_x those of x's clicks, age
  * in sessions. Of the NEIGHBOURS_KEPT heaviest n, with m the shared item nearest to the end and k its
  * place in n, an item at place j of n gets
- *     near += w(n) e^(-d_m/3) e^(-|j - k|/2.5),   near_after += w(n) e^(-d_m/3) / (j - k) if j > k. */
+ *     near += w(n) e^(-d_m/3) e^(-|j - k|/2.5),   near_after += w(n) e^(-d_m/3) / (j - k) if j > k.
+ * The same sessions tell the pairs of second order: pair counts those in which the item stands directly
+ * behind the last two of this session. */
 #ifndef WEFT_RECOMMEND_NEIGHBOURS_H
 #define WEFT_RECOMMEND_NEIGHBOURS_H
 
@@ -19,7 +21,7 @@ void neighbours_fold(struct model *model, const struct interaction *interaction)
 
 /* Candidates: the NEIGHBOURS_NEAR items with most `near` and the NEIGHBOURS_AFTER with most
  * `near_after`; with shares p of the sums and ranks r, weighs 2/(3 + r) + 2 p, and for the second
- * .5/(3 + r) + p. */
+ * .5/(3 + r) + p. With a count, min(1, .5 + .1 pair)/(2 + its rank) more. */
 void neighbours_generate(const struct query *query, struct candidates *candidates, int generator);
 float neighbours_weight(const struct candidate *candidate);
 
