@@ -39,7 +39,7 @@ struct kernels {
                      uint32_t stride);
     /* x = e^(x - shift), relative error below 3e-7; below -87 it is 0. Returns the sum. */
     float (*exponential)(float *x, float shift, uint32_t n);
-    /* x = b ln(1 + a x) for a x >= 0, relative error below 1e-6 */
+    /* x = b ln(1 + a x) for a x >= 0, relative error below 1e-6, for small ones 1e-7 b */
     void (*log1p)(float *x, float a, float b, uint32_t n);
     /* Where x > 0: x = a + b ln x; else 0. */
     void (*log_rank)(float *x, float a, float b, uint32_t n);

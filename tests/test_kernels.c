@@ -1,0 +1,385 @@
+/* Every kernel, in the best table and in the plain one: the same bits as each other, and within the
+ * stated error of a naive version in double precision. */
+#include "processors/math/kernels.h"
+#include "tests/test.h"
+
+#include <math.h>
+
+#define N_MAX 136
+#define ROUNDS 200
+#define UNIT 0x1p-24 /* half of a float's last place, relative */
+
+/* Of either sign, over some ten orders of magnitude, now and then zero. */
+static float draw(struct random *random)
+{
+    if (random_one_in(random, 16))
+        return 0;
+    float size = exp2f((float)random_below(random, 33) - 16);
+    float x = size * (1 + (float)random_below(random, 1u << 23) * 0x1p-23f);
+    return random_one_in(random, 2) ? x : -x;
+}
+
+static void fill(struct random *random, float *x, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        x[i] = draw(random);
+}
+
+static bool same(const float *x, const float *y, uint32_t n)
+{
+    return memcmp(x, y, n * sizeof *x) == 0;
+}
+
+static uint32_t draw_size(struct random *random)
+{
+    return LANES * (1 + random_below(random, N_MAX / LANES));
+}
+
+static void test_dot(void)
+{
+    struct random random = random_from(1);
+    _Alignas(32) float x[N_MAX], y[N_MAX];
+    for (int round = 0; round < ROUNDS; round++) {
+        uint32_t n = draw_size(&random);
+        double sum = 0, sizes = 0;
+        fill(&random, x, n);
+        fill(&random, y, n);
+        for (uint32_t i = 0; i < n; i++) {
+            sum += (double)x[i] * (double)y[i];
+            sizes += fabs((double)x[i] * (double)y[i]);
+        }
+        float best = kernels_best()->dot(x, y, n), plain = kernels_plain()->dot(x, y, n);
+        CHECK_SAY(same(&best, &plain, 1), "n %u: %g and %g", n, (double)best, (double)plain);
+        CHECK_SAY(fabs((double)best - sum) <= (n / 8.0 + 5) * UNIT * sizes, "n %u: %g, not %g", n,
+                  (double)best, sum);
+    }
+}
+
+/* What each of the elementwise kernels does, and how large its terms are. */
+enum elementwise { ADD, ADD_PRODUCT, SCALE, ELEMENTWISE };
+
+static void run_elementwise(const struct kernels *kernels, enum elementwise which, float *y,
+                            const float *x, const float *z, float a, uint32_t n)
+{
+    if (which == ADD)
+        kernels->add(y, x, a, n);
+    else if (which == ADD_PRODUCT)
+        kernels->add_product(y, x, z, n);
+    else
+        kernels->scale(y, a, n);
+}
+
+static void test_elementwise(void)
+{
+    struct random random = random_from(2);
+    _Alignas(32) float x[N_MAX], z[N_MAX], before[N_MAX], best[N_MAX], plain[N_MAX];
+    for (int round = 0; round < ROUNDS * ELEMENTWISE; round++) {
+        enum elementwise which = (enum elementwise)(round % ELEMENTWISE);
+        uint32_t n = draw_size(&random);
+        float a = draw(&random);
+        fill(&random, x, n);
+        fill(&random, z, n);
+        fill(&random, before, n);
+        memcpy(best, before, sizeof best);
+        memcpy(plain, before, sizeof plain);
+        run_elementwise(kernels_best(), which, best, x, z, a, n);
+        run_elementwise(kernels_plain(), which, plain, x, z, a, n);
+        CHECK_SAY(same(best, plain, n), "kernel %d, n %u", which, n);
+        for (uint32_t i = 0; i < n; i++) {
+            double y = (double)before[i];
+            double term = which == ADD ? (double)x[i] * (double)a : (double)x[i] * (double)z[i];
+            double exact = which == SCALE ? y * (double)a : y + term;
+            double size = which == SCALE ? fabs(exact) : fabs(y) + fabs(term);
+            CHECK_SAY(fabs((double)best[i] - exact) <= 2 * UNIT * size, "kernel %d: %g, not %g",
+                      which, (double)best[i], exact);
+        }
+    }
+}
+
+static void test_outer(void)
+{
+    struct random random = random_from(3);
+    enum { ROWS = 37 };
+    for (int round = 0; round < ROUNDS; round++) {
+        uint32_t n = LANES * (1 + random_below(&random, 5)), rows = 1 + random_below(&random, ROWS);
+        uint32_t stride = 1 + random_below(&random, 9);
+        static float x[ROWS * 9], y[40], before[ROWS * 40], best[ROWS * 40], plain[ROWS * 40];
+        fill(&random, x, rows * stride);
+        fill(&random, y, n);
+        fill(&random, before, rows * n);
+        memcpy(best, before, sizeof best);
+        memcpy(plain, before, sizeof plain);
+        kernels_best()->outer(best, x, stride, rows, y, n);
+        kernels_plain()->outer(plain, x, stride, rows, y, n);
+        CHECK_SAY(same(best, plain, rows * n), "rows %u, n %u", rows, n);
+        for (uint32_t i = 0; i < rows * n; i++) {
+            double term = (double)x[i / n * stride] * (double)y[i % n];
+            CHECK_SAY(fabs((double)best[i] - ((double)before[i] + term)) <=
+                          2 * UNIT * (fabs((double)before[i]) + fabs(term)),
+                      "rows %u, n %u: at %u", rows, n, i);
+        }
+    }
+}
+
+static void test_dot_rows(void)
+{
+    struct random random = random_from(4);
+    enum { ROWS = 29, COUNT = 23, STRIDE = 25 };
+    static float rows[ROWS * N_MAX], queries[QUERIES_MAX * N_MAX];
+    for (int round = 0; round < ROUNDS; round++) {
+        float best[QUERIES_MAX * STRIDE] = {0}, plain[QUERIES_MAX * STRIDE] = {0};
+        uint32_t n = draw_size(&random), count = random_below(&random, COUNT + 1);
+        uint32_t query_count = 1 + random_below(&random, QUERIES_MAX), places[COUNT];
+        fill(&random, rows, ROWS * n);
+        fill(&random, queries, QUERIES_MAX * n);
+        for (uint32_t j = 0; j < count; j++)
+            places[j] = random_below(&random, ROWS);
+        kernels_best()->dot_rows(rows, places, count, n, queries, query_count, best, STRIDE);
+        kernels_plain()->dot_rows(rows, places, count, n, queries, query_count, plain, STRIDE);
+        CHECK(same(best, plain, QUERIES_MAX * STRIDE));
+        for (uint32_t s = 0; s < QUERIES_MAX; s++) {
+            for (uint32_t j = 0; j < STRIDE; j++) {
+                bool asked = s < query_count && j < count;
+                float one = asked ? kernels_plain()->dot(queries + (size_t)s * n,
+                                                         rows + (size_t)places[j] * n, n)
+                                  : 0; /* and nothing beside is written */
+                CHECK_SAY(same(&best[s * STRIDE + j], &one, 1), "query %u, row %u", s, j);
+            }
+        }
+    }
+}
+
+static void test_leaky(void)
+{
+    struct random random = random_from(5);
+    for (int round = 0; round < ROUNDS; round++) {
+        float x[N_MAX], y[N_MAX], best_x[N_MAX], best_y[N_MAX], plain_x[N_MAX], plain_y[N_MAX];
+        uint32_t n = draw_size(&random);
+        float bias = draw(&random), leak = .1f, a = draw(&random);
+        fill(&random, x, n);
+        fill(&random, y, n);
+        x[0] = -bias; /* a unit of exactly 0 */
+        memcpy(best_x, x, sizeof x);
+        memcpy(plain_x, x, sizeof x);
+        memcpy(best_y, y, sizeof y);
+        memcpy(plain_y, y, sizeof y);
+        kernels_best()->leaky(best_x, bias, leak, a, best_y, n);
+        kernels_plain()->leaky(plain_x, bias, leak, a, plain_y, n);
+        CHECK(same(best_x, plain_x, n) && same(best_y, plain_y, n));
+        for (uint32_t i = 0; i < n; i++) {
+            double z = (double)x[i] + (double)bias;
+            double unit = z > 0 ? z : (double)leak * z;
+            double size = fabs((double)x[i]) + fabs((double)bias);
+            CHECK(fabs((double)best_x[i] - unit) <= 3 * UNIT * size);
+            CHECK(fabs((double)best_y[i] - ((double)y[i] + (double)a * unit)) <=
+                  5 * UNIT * (fabs((double)y[i]) + fabs((double)a) * size));
+        }
+    }
+}
+
+static void test_exponential(void)
+{
+    struct random random = random_from(6);
+    double worst = 0;
+    for (int round = 0; round < 20 * ROUNDS; round++) {
+        float x[N_MAX], best[N_MAX], plain[N_MAX];
+        uint32_t n = draw_size(&random);
+        float shift = (float)random_below(&random, 2001) / 10 - 100;
+        double sum = 0;
+        for (uint32_t i = 0; i < n; i++)
+            x[i] = shift - (float)random_below(&random, 100000000) * 1e-6f;
+        x[0] = shift;
+        x[1] = -INFINITY;
+        x[2] = shift + 80; /* within what a float holds */
+        memcpy(best, x, sizeof x);
+        memcpy(plain, x, sizeof x);
+        float best_sum = kernels_best()->exponential(best, shift, n);
+        float plain_sum = kernels_plain()->exponential(plain, shift, n);
+        CHECK(same(best, plain, n) && same(&best_sum, &plain_sum, 1));
+        for (uint32_t i = 0; i < n; i++) {
+            float v = x[i] - shift;
+            sum += (double)best[i];
+            if (v < -87) {
+                CHECK_REAL(best[i], 0);
+                continue;
+            }
+            double error = fabs((double)best[i] / exp((double)v) - 1);
+            worst = error > worst ? error : worst;
+        }
+        CHECK(fabs((double)best_sum - sum) <= n * UNIT * sum);
+    }
+    CHECK_SAY(worst < 3e-7, "relative error %g", worst);
+}
+
+/* ln(1 + a x): the sum is rounded, then its logarithm. */
+static void test_log1p(void)
+{
+    struct random random = random_from(7);
+    double worst = 0, worst_small = 0;
+    for (int round = 0; round < 20 * ROUNDS; round++) {
+        float x[N_MAX], best[N_MAX], plain[N_MAX];
+        uint32_t n = draw_size(&random);
+        float a = fabsf(draw(&random)), b = draw(&random);
+        for (uint32_t i = 0; i < n; i++)
+            x[i] = fabsf(draw(&random));
+        memcpy(best, x, sizeof x);
+        memcpy(plain, x, sizeof x);
+        kernels_best()->log1p(best, a, b, n);
+        kernels_plain()->log1p(plain, a, b, n);
+        CHECK(same(best, plain, n));
+        for (uint32_t i = 0; i < n && b != 0; i++) {
+            double exact = log1p((double)a * (double)x[i]);
+            double error = fabs((double)best[i] / (double)b - exact);
+            double *at = exact > .1 ? &worst : &worst_small;
+            error = exact > .1 ? error / exact : error;
+            *at = error > *at ? error : *at;
+        }
+    }
+    CHECK_SAY(worst < 1e-6, "relative error %g", worst);
+    CHECK_SAY(worst_small < 1e-7, "absolute error below ln = .1: %g", worst_small);
+}
+
+static void test_log_rank(void)
+{
+    struct random random = random_from(8);
+    for (int round = 0; round < ROUNDS; round++) {
+        float x[N_MAX], best[N_MAX], plain[N_MAX];
+        uint32_t n = draw_size(&random);
+        float a = draw(&random), b = draw(&random);
+        for (uint32_t i = 0; i < n; i++)
+            x[i] = random_one_in(&random, 3) ? -(float)random_below(&random, 2)
+                                             : (float)(1 + random_below(&random, 1u << 24));
+        memcpy(best, x, sizeof x);
+        memcpy(plain, x, sizeof x);
+        kernels_best()->log_rank(best, a, b, n);
+        kernels_plain()->log_rank(plain, a, b, n);
+        CHECK(same(best, plain, n));
+        for (uint32_t i = 0; i < n; i++) {
+            double term = x[i] > 0 ? (double)b * log((double)x[i]) : 0;
+            double exact = x[i] > 0 ? (double)a + term : 0;
+            CHECK_SAY(fabs((double)best[i] - exact) <= 1e-6 * (fabs((double)a) + fabs(term)),
+                      "a %g, b %g, x %g: %g, not %g", (double)a, (double)b, (double)x[i],
+                      (double)best[i], exact);
+        }
+    }
+}
+
+static void test_log(void)
+{
+    struct random random = random_from(9);
+    double worst = 0;
+    for (int round = 0; round < 100 * ROUNDS; round++) {
+        float x = exp2f((float)random_below(&random, 250) - 125) *
+                  (1 + (float)random_below(&random, 1u << 23) * 0x1p-23f);
+        double exact = log((double)x);
+        double error = fabs((double)kernels_log(x) - exact) / fmax(fabs(exact), .1);
+        worst = error > worst ? error : worst;
+    }
+    CHECK_SAY(worst < 1e-6, "error %g", worst);
+    CHECK_REAL(kernels_log(1), 0);
+}
+
+static void test_ranks(void)
+{
+    struct random random = random_from(10);
+    for (int round = 0; round < ROUNDS; round++) {
+        float x[N_MAX], best[N_MAX], plain[N_MAX];
+        uint32_t n = draw_size(&random);
+        for (uint32_t i = 0; i < n; i++)
+            x[i] = (float)random_below(&random, n); /* with ties */
+        kernels_best()->ranks(x, best, n);
+        kernels_plain()->ranks(x, plain, n);
+        CHECK(same(best, plain, n));
+        for (uint32_t i = 0; i < n; i++) {
+            uint32_t rank = 1;
+            for (uint32_t k = 0; k < n; k++)
+                rank += x[k] > x[i];
+            CHECK_REAL(best[i], rank);
+        }
+    }
+}
+
+static void test_adagrad(void)
+{
+    struct random random = random_from(11);
+    for (int round = 0; round < ROUNDS; round++) {
+        float x[N_MAX], sums[N_MAX], g[N_MAX], best_x[N_MAX], best_sums[N_MAX], plain_x[N_MAX],
+            plain_sums[N_MAX];
+        uint32_t n = draw_size(&random);
+        float rate = .02f, epsilon = random_one_in(&random, 2) ? 1e-3f : 1e-9f;
+        fill(&random, x, n);
+        fill(&random, g, n);
+        for (uint32_t i = 0; i < n; i++)
+            sums[i] = fabsf(draw(&random));
+        memcpy(best_x, x, sizeof x);
+        memcpy(plain_x, x, sizeof x);
+        memcpy(best_sums, sums, sizeof sums);
+        memcpy(plain_sums, sums, sizeof sums);
+        kernels_best()->adagrad(best_x, best_sums, g, rate, epsilon, n);
+        kernels_plain()->adagrad(plain_x, plain_sums, g, rate, epsilon, n);
+        CHECK(same(best_x, plain_x, n) && same(best_sums, plain_sums, n));
+        for (uint32_t i = 0; i < n; i++) {
+            double sum = (double)sums[i] + (double)g[i] * (double)g[i];
+            double step = (double)rate * (double)g[i] / sqrt(sum + (double)epsilon);
+            CHECK(fabs((double)best_sums[i] - sum) <= 2 * UNIT * sum);
+            CHECK(fabs((double)best_x[i] - ((double)x[i] - step)) <=
+                  2 * UNIT * fabs((double)x[i]) + 8 * UNIT * fabs(step));
+        }
+    }
+}
+
+/* The step of row/|row| along a gradient, as it would be written on paper. */
+static void test_turn_step(void)
+{
+    struct random random = random_from(12);
+    for (int round = 0; round < ROUNDS; round++) {
+        float row[N_MAX], gradient[N_MAX], best[N_MAX], plain[N_MAX];
+        uint32_t n = draw_size(&random);
+        double squared = 0, along = 0, g[N_MAX], squares = 0, largest = 0;
+        for (uint32_t i = 0; i < n; i++) {
+            row[i] = (float)random_below(&random, 2001) / 1000 - 1;
+            gradient[i] = (float)random_below(&random, 2001) / 1000 - 1;
+            squared += (double)row[i] * (double)row[i];
+            along += (double)row[i] * (double)gradient[i];
+        }
+        double norm = sqrt(squared);
+        for (uint32_t i = 0; i < n; i++) {
+            g[i] = ((double)gradient[i] - (double)row[i] * along / squared) / norm;
+            squares += g[i] * g[i];
+            largest = fmax(largest, fabs(g[i]));
+        }
+        float inverse = (float)(1 / norm), first = 1e-3f, best_sum = first, plain_sum = first;
+        memcpy(best, row, sizeof row);
+        memcpy(plain, row, sizeof row);
+        float best_norm = kernels_best()->turn_step(best, gradient, inverse, &best_sum, .1f, n);
+        float plain_norm = kernels_plain()->turn_step(plain, gradient, inverse, &plain_sum, .1f, n);
+        CHECK(same(best, plain, n) && same(&best_sum, &plain_sum, 1) &&
+              same(&best_norm, &plain_norm, 1));
+        double sum = (double)first + squares / n, after = 0;
+        CHECK(fabs((double)best_sum - sum) <= 1e-5 * sum);
+        for (uint32_t i = 0; i < n; i++) {
+            double exact = (double)row[i] - .1 * g[i] / sqrt(sum);
+            CHECK_SAY(fabs((double)best[i] - exact) <= 1e-6 + 1e-5 * largest / sqrt(sum),
+                      "n %u: %g, not %g", n, (double)best[i], exact);
+            after += (double)best[i] * (double)best[i];
+        }
+        CHECK(fabs((double)best_norm - after) <= 1e-5 * after);
+    }
+}
+
+int main(void)
+{
+    TEST_RUN(test_dot);
+    TEST_RUN(test_elementwise);
+    TEST_RUN(test_outer);
+    TEST_RUN(test_dot_rows);
+    TEST_RUN(test_leaky);
+    TEST_RUN(test_exponential);
+    TEST_RUN(test_log1p);
+    TEST_RUN(test_log_rank);
+    TEST_RUN(test_log);
+    TEST_RUN(test_ranks);
+    TEST_RUN(test_adagrad);
+    TEST_RUN(test_turn_step);
+    return test_done();
+}
