@@ -304,6 +304,15 @@ static bool all_finite(const float *x, size_t n)
     return true;
 }
 
+/* Sums of squares: what steps are divided by. */
+static bool all_positive(const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!(x[i] > 0))
+            return false;
+    return all_finite(x, n);
+}
+
 static enum verdict load_header(struct vectors *vectors, uint32_t item_count,
                                 struct cursor *cursor)
 {
@@ -327,14 +336,23 @@ static enum verdict load_header(struct vectors *vectors, uint32_t item_count,
     }
     /* A ring of another size, or fewer places than are taken: what was learned can't go on. */
     if (cursor->failed || ring_max != vectors->limits.ring_max || vectors->ring_count > ring_max ||
-        vectors->ring_next >= ring_max || places > vectors->limits.items_max ||
-        (places > 0 && vectors->hand >= places) ||
+        vectors->ring_next >= ring_max ||
+        (vectors->ring_count < ring_max && vectors->ring_next != vectors->ring_count) ||
+        places > vectors->limits.items_max || (vectors->hand > 0 && vectors->hand >= places) ||
         !all_finite(vectors->gates, ENCODER_ITEMS * VECTOR_SIZE) ||
-        !all_finite(vectors->gate_sums, ENCODER_ITEMS * VECTOR_SIZE))
+        !all_positive(vectors->gate_sums, ENCODER_ITEMS * VECTOR_SIZE))
         return VERDICT_SKIP;
     reserve_places(vectors, places);
     vectors->place_count = places;
     return VERDICT_OK;
+}
+
+static bool short_enough(const float *row)
+{
+    float squared = 0;
+    for (int k = 0; k < VECTOR_SIZE; k++)
+        squared += row[k] * row[k];
+    return squared < VECTOR_SQUARED_MAX;
 }
 
 static enum verdict load_place(struct vectors *vectors, uint32_t item_count, uint32_t place,
@@ -350,8 +368,8 @@ static enum verdict load_place(struct vectors *vectors, uint32_t item_count, uin
     take(cursor, &vectors->inverse_norms[place], 4);
     take(cursor, row, 4 * VECTOR_SIZE);
     if (cursor->failed || cursor->at != cursor->end || item >= item_count ||
-        !all_finite(row, VECTOR_SIZE) || !isfinite(vectors->sums[place]) ||
-        vectors->sums[place] <= 0 || !isfinite(vectors->inverse_norms[place]))
+        !short_enough(row) || !isfinite(vectors->sums[place]) || vectors->sums[place] <= 0 ||
+        !isfinite(vectors->inverse_norms[place]))
         return VERDICT_SKIP;
     reserve_items(vectors, item);
     if (vectors->places[item] != 0)

@@ -25,6 +25,7 @@
 #define VECTOR_SIZE 64
 #define ENCODER_ITEMS 8  /* of a session that the encoder looks back at */
 #define ENCODER_WAIT_MAX 8
+#define VECTOR_SQUARED_MAX 1e12f /* a row whose squared norm reaches this is drawn anew */
 #define PLACE_NONE UINT32_MAX
 
 struct vectors_limits {

@@ -12,7 +12,6 @@
 #define GRADIENT_MIN 5e-3f
 #define RING_MIN 200 /* clicks before anything is learned */
 #define REPLAY_TRIES 4
-#define SQUARED_NORM_MAX 1e12f
 #define OUT_OF_REACH -1e9f
 
 /* One sample on its way through the batch. */
@@ -152,7 +151,7 @@ static void step(struct batch *batch, uint32_t place, const float *gradient)
     float squared = batch->kernels->turn_step(vectors_row(vectors, place), gradient,
                                               vectors->inverse_norms[place],
                                               &vectors->sums[place], RATE, VECTOR_SIZE);
-    if (!(squared < SQUARED_NORM_MAX) || !isfinite(vectors->sums[place])) {
+    if (!(squared < VECTOR_SQUARED_MAX) || !isfinite(vectors->sums[place])) {
         vectors_reset(vectors, place, place);
         return;
     }
@@ -214,8 +213,9 @@ static void backward_session(struct batch *batch, struct pass *pass, const float
         kernels->add_product(of_row, pass->gradient, gates, VECTOR_SIZE);
         kernels->add_product(of_gates, pass->gradient, row, VECTOR_SIZE);
         kernels->scale(of_gates, inverse, VECTOR_SIZE);
-        kernels->adagrad(gates, vectors->gate_sums + p * VECTOR_SIZE, of_gates, GATE_RATE, 0,
-                         VECTOR_SIZE);
+        if (isfinite(kernels->dot(of_gates, of_gates, VECTOR_SIZE)))
+            kernels->adagrad(gates, vectors->gate_sums + p * VECTOR_SIZE, of_gates, GATE_RATE, 0,
+                             VECTOR_SIZE);
         step(batch, place, of_row);
     }
 }
