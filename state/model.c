@@ -329,7 +329,16 @@ void model_merge(struct model *model, const struct weights *difference)
         model->weights_dropped++;
         return;
     }
-    weights_add(model->weights, difference);
+    struct weights *sum = weights_new(0);
+    memcpy(sum, model->weights, sizeof *sum);
+    weights_add(sum, difference);
+    if (!weights_finite(sum)) { /* each is, but not both together */
+        model->weights_dropped++;
+        free(sum);
+        return;
+    }
+    free(model->weights);
+    model->weights = sum;
     model->weights_dirty = true;
 }
 

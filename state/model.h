@@ -95,7 +95,7 @@ struct model {
     struct session_memory *sessions;
     struct weights *weights; /* the ranker's, merged; zeros until somebody has learned */
     bool weights_dirty;
-    uint64_t weights_dropped; /* differences and stored rows that were for other features */
+    uint64_t weights_dropped; /* differences and stored rows: for other features, or too large */
     uint64_t folded;       /* interactions since the start of the process */
     uint64_t items_refused;
     uint64_t entries_evicted;
@@ -137,7 +137,8 @@ void model_add(struct model *model, uint32_t owner, enum rule_kind kind,
 void model_count(struct model *model, uint32_t item, enum rule_kind kind, struct decay decay,
                  int64_t time_ms);
 
-/* Adds what a worker's ranker has learned. Thread: writer. */
+/* Adds what a worker's ranker has learned, unless a sum is not finite: model->weights is then another
+ * object. Thread: writer. */
 void model_merge(struct model *model, const struct weights *difference);
 
 /* Puts what changed since the last time into the batch. Thread: writer. */

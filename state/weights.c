@@ -75,6 +75,9 @@ bool weights_finite(const struct weights *weights)
     for (int i = 0; i < WEIGHTS_RUNS * WEIGHTS_COUNT; i++)
         if (!isfinite(numbers[i]))
             return false;
+    for (int i = 0; i < WEIGHTS_COUNT; i++)
+        if (weights->runs[WEIGHTS_SUMS][i] < 0)
+            return false;
     return true;
 }
 

@@ -48,7 +48,8 @@ void weights_subtract(struct weights *ret_difference, const struct weights *now,
 void weights_add(struct weights *into, const struct weights *difference);
 /* The number of the last difference of `source` that was folded; 0: none, or long ago. */
 uint64_t weights_folded(const struct weights *merged, uint64_t source);
-/* False: a number is not finite; such a difference must not be folded. */
+/* False: a number is not finite, or a sum of squares is negative; such a difference must not be
+ * folded. */
 bool weights_finite(const struct weights *weights);
 
 /* A difference as a record of the interactions log, in single-object encoding (weights.avsc). */
