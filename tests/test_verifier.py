@@ -19,7 +19,7 @@ LOST_ONLY = ("one event lost", "one stale row restored", "one list missing",
              "one offset behind", "a transaction that hangs", "one dead letter lost")
 
 
-def made_up(seed, events=1500):
+def made_up(seed, events=500):
     """What weft would leave behind."""
     found, ends = verifier.Found(), {}
     traffic = Traffic(seed, visitors=60, items=40)
@@ -74,7 +74,7 @@ def main():
             print(f"FAIL  {name} {why}")
 
     check("avro", check_avro())
-    for seed in (1, 2, 3):
+    for seed in (1, 2):
         found = made_up(seed)
         check("there are dead letters and duplicates", found.dead and len(found.inputs) > len(
             {json.loads(v)["event_id"] for *_, v in found.inputs if v.startswith(b"{\"event_id\"")

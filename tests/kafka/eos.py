@@ -378,6 +378,7 @@ class Round:
         self.long = number % 2 == 1
         self.threads = 2 if number % 5 == 2 else 1
         self.fixed_names = number % 3 == 0
+        self.standbys = 1 if number % 4 in (1, 2) and instances > 1 else 0
         self.transaction_ms = 10000 if self.long else 5000
         self.ending = ("stop", "alive", "kill")[number % 3]
         self.through_proxy = "cut" in cluster_faults
@@ -392,7 +393,7 @@ class Round:
         settings = ["cooccurrence.row.entries.max=100000", "visitor.activities.max=1000",
                     f"session.timeout.ms={SESSION_MS}", f"commit.interval.ms={commit}",
                     f"commit.min.ms={commit if self.long else 3}", "model.save.ms=300",
-                    f"threads={self.threads}",
+                    f"threads={self.threads}", f"num.standby={self.standbys}",
                     f"snapshot.interval.ms={1500 if instances == 1 else 5000}",
                     "kafka.topic.metadata.refresh.interval.ms=2000",
                     f"kafka.producer.transaction.timeout.ms={self.transaction_ms}",
@@ -621,6 +622,7 @@ class Round:
         return (f"{self.instances} processes of {self.threads} threads, commit "
                 f"{'5 s' if self.long else '100 ms'}, names "
                 f"{'fixed' if self.fixed_names else 'drawn'}, "
+                f"{'a standby, ' if self.standbys else ''}"
                 f"{'through the proxy, ' if self.through_proxy else ''}judged "
                 f"{ {'stop': 'stopped', 'alive': 'running', 'kill': 'after kill -9'}[self.ending]}")
 
