@@ -32,7 +32,7 @@ def event_doubled(found):
 
 
 def weights_doubled(found):
-    found.weights.append(found.weights[-1])
+    found.weights += 2 * (found.weights[-1:] or [{"source": 1, "number": 1}])
 
 
 def stale_row(found):
