@@ -2,7 +2,7 @@
 """Measures weft beside an Apache Kafka of its own on this machine. Figures are printed, nothing is
 asserted.
 
-    bench.py [drain] [latency] [driver] [restore]        all of them by default
+    bench.py [drain] [latency] [driver] [restore] [scale]    all but the last by default
 
 drain    a backlog of 500,000 events, exactly-once, lists on: events/s from the start of the process to
          the last commit, CPU of weft and of the broker for each event, peak memory
@@ -10,6 +10,8 @@ latency  from an event's sending to its list at a read_committed reader, at 1,00
 driver   in one process without a broker: events/s, microseconds for a list, bytes for a visitor and an
          item
 restore  rows/s from a changelog after the local state was deleted; kill -9 to the first new list
+scale    a lost state of a million visitors and a model of 200,000 items: time, rows/s and memory of
+         restoring the one from the changelog and the other from its snapshot; takes some minutes
 """
 
 import json
@@ -152,6 +154,57 @@ def restore(kafka, path):
     shop.remove()
 
 
+def make_crowd(folder, visitors=1_000_000, items=200_000):
+    """Two visitors in three come for one page, the third for two."""
+    path = os.path.join(folder, "crowd.jsonl")
+    with open(path, "w") as file:
+        for v in range(visitors):
+            for k in range(1 + (v % 3 == 0)):
+                file.write(f'{{"type":"view","event_id":"c{v}-{k}","visitor_id":"visitor {v}",'
+                           f'"event_time":{1760000000000 + v * 10 + k * 5000},'
+                           f'"item":{{"item_id":"item {v * 7919 % items + k}"}}}}\n')
+    return path
+
+
+def scale(kafka, folder):
+    path = make_crowd(folder)
+    shop = Shop("scale", kafka.address, 4)
+    _, published, _ = shop.replay(path)
+    os.unlink(path)
+    print(f"scale: {published:,} events of a crowd", flush=True)
+    shop.start(0, "--set", "snapshot.interval.ms=10000")
+    begun = time.time()
+    wait_read(shop, published)
+    print(f"  read in {time.time() - begun:.0f} s, peak memory {peak_mb(shop.processes[0].pid):.0f} "
+          "MB", flush=True)
+    shop.settle()
+    end = shop.metrics()["folded_offset"]
+    while shop.metrics()["snapshot_offset"] < end:
+        shop.alive()
+        time.sleep(0.2)
+    items = shop.metrics()["items"]
+    shop.stop()
+    for part in ("visitors", "model"):
+        subprocess.run(["rm", "-rf", os.path.join(shop.state(0), part)], check=True)
+    begun = time.time()
+    shop.start(0, "--set", "snapshot.interval.ms=0")
+    shop.ready(timeout=600)
+    print(f"  the state was deleted: {items:,} items, ready after {time.time() - begun:.1f} s, peak "
+          f"memory {peak_mb(shop.processes[0].pid):.0f} MB", flush=True)
+    for line in open(os.path.join(shop.folder, "log-0.txt")):
+        if "restore: " in line and "rows in" in line or "model: ready" in line or \
+                "snapshot: the model as of" in line or "publisher: snapshot" in line:
+            print("   ", line.split("INFO ")[1].strip(), flush=True)
+    print(f"    on disk: {disk_mb(shop.state(0)):.0f} MB", flush=True)
+    shop.stop()
+    shop.remove()
+
+
+def disk_mb(folder):
+    return sum(os.path.getsize(os.path.join(root, name)) for root, _, names in os.walk(folder)
+               for name in names) / 1e6
+
+
 def main(wanted):
     if "--help" in wanted or "-h" in wanted:
         print(__doc__)
@@ -159,10 +212,10 @@ def main(wanted):
     wanted = wanted or ["drain", "latency", "driver", "restore"]
     print(f"{WEFT}, {os.cpu_count()} cores", flush=True)
     with tempfile.TemporaryDirectory(prefix="weft-bench-") as folder:
-        path = make_events(folder)
+        path = None if wanted == ["scale"] else make_events(folder)
         if "driver" in wanted:
             driver(path)
-        if set(wanted) & {"drain", "latency", "restore"}:
+        if set(wanted) & {"drain", "latency", "restore", "scale"}:
             os.environ["WEFT_KAFKA_HEAP"] = "1g"
             kafka = Kafka(19292)
             try:
@@ -172,6 +225,8 @@ def main(wanted):
                     latency(kafka)
                 if "restore" in wanted:
                     restore(kafka, path)
+                if "scale" in wanted:
+                    scale(kafka, folder)
             finally:
                 kafka.stop()
     return 0
