@@ -189,7 +189,8 @@ void members_fence_gone(struct run *run, const rd_kafka_topic_partition_list_t *
         log_line(LOG_LEVEL_WARN, who, "%s", error.message);
         return;
     }
-    for (size_t i = 0; i < count; i++) {
+    bool known = members_have(&members, self); /* or else the answer is worth nothing */
+    for (size_t i = 0; i < count && known; i++) {
         if (members_have(&members, owners[i]))
             continue;
         log_line(LOG_LEVEL_INFO, who, "%s is gone; ending what it left open", owners[i]);

@@ -4,6 +4,7 @@
 #include "processors/runtime/members.h"
 #include "processors/runtime/restore.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -143,13 +144,16 @@ static void ask_members(struct standby *standby)
     struct run *run = standby->run;
     struct members members;
     struct error error = {0};
+    char self[CONFIG_TEXT_MAX + 4];
     standby->look_us = clock_monotonic_us() + LOOK_US;
     if (members_ask(standby->asker, run->config->application_id, &members, &error) != VERDICT_OK) {
         log_line(LOG_LEVEL_DEBUG, "standby", "%s", error.message);
         return;
     }
-    members_inherit(&members, run->instance, standby->partitions, (int)run->config->num_standby,
-                    standby->wanted);
+    snprintf(self, sizeof self, "%s-0", run->instance);
+    if (members_have(&members, self)) /* or else this process is about to join */
+        members_inherit(&members, run->instance, standby->partitions,
+                        (int)run->config->num_standby, standby->wanted);
     members_release(&members);
 }
 
