@@ -69,15 +69,23 @@ static void write_metrics(struct process *process, const struct totals *totals, 
     for (int i = 0; i < COUNTERS; i++)
         buffer_format(buffer, ",\"%s\":%llu", counter_names[i],
                       (unsigned long long)totals->counts.counters[i]);
-    model_lock_read(run->model);
-    uint32_t items = run->model->item_count;
-    uint64_t folded = run->model->folded, refused = run->model->items_refused;
-    uint64_t evicted = run->model->entries_evicted;
-    model_unlock_read(run->model);
-    catalogue_lock_read(run->catalogue);
-    uint32_t products = run->catalogue->present;
-    struct catalogue_counts out = run->catalogue->counts;
-    catalogue_unlock_read(run->catalogue);
+    uint32_t items = 0, products = 0;
+    uint64_t folded = 0, refused = 0, evicted = 0;
+    struct catalogue_counts out = {0};
+    if (atomic_load(&run->fold_ready)) { /* loading from disk takes no lock */
+        model_lock_read(run->model);
+        items = run->model->item_count;
+        folded = run->model->folded;
+        refused = run->model->items_refused;
+        evicted = run->model->entries_evicted;
+        model_unlock_read(run->model);
+    }
+    if (atomic_load(&run->catalogue_ready)) {
+        catalogue_lock_read(run->catalogue);
+        products = run->catalogue->present;
+        out = run->catalogue->counts;
+        catalogue_unlock_read(run->catalogue);
+    }
     buffer_format(buffer,
                   ",\"products\":%u,\"products_rejected\":%llu,\"products_refused\":%llu,"
                   "\"attributes_out\":%llu,\"words_refused\":%llu,\"texts_cut\":%llu",
