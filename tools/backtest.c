@@ -10,6 +10,7 @@
 #include "processors/runtime/driver.h"
 #include "processors/runtime/log.h"
 #include "schemas/json.h"
+#include "tools/basket.h"
 #include "tools/events.h"
 #include "tools/facts.h"
 #include "tools/progress.h"
@@ -37,7 +38,7 @@ struct backtest {
     struct config config;
     const char *format;
     const char *evaluate_from; /* a time in ms, or a fraction of the events; NULL: all */
-    bool freeze, json;
+    bool basket, freeze, json;
     uint32_t min_prefix, at;
     struct driver *driver;
     struct arena memory; /* of all events */
@@ -387,6 +388,18 @@ static int backtest_files(struct backtest *test, int count, char **paths)
                                  : command_fail(test->command, EXIT_FAILED, "%s", error.message);
 }
 
+static int backtest_baskets(struct backtest *test, int count, char **paths)
+{
+    struct error error = {0};
+    double from = test->evaluate_from ? strtod(test->evaluate_from, NULL) : 0;
+    if (from >= 1)
+        return command_fail(test->command, EXIT_USAGE,
+                            "--evaluate-from of baskets is a fraction below 1");
+    return basket_backtest(&test->config, test->format, from, count, paths, &error) == VERDICT_OK
+               ? EXIT_DONE
+               : command_fail(test->command, EXIT_FAILED, "%s", error.message);
+}
+
 static int backtest_option(struct backtest *test, int option)
 {
     char *end = NULL;
@@ -405,6 +418,11 @@ static int backtest_option(struct backtest *test, int option)
         return -1;
     case 'z':
         test->freeze = true;
+        return -1;
+    case 'b':
+        test->basket = strcmp(optarg, "basket") == 0;
+        if (!test->basket && strcmp(optarg, "next") != 0)
+            return command_fail(test->command, EXIT_USAGE, "--task takes next or basket");
         return -1;
     case 'j':
         test->json = true;
@@ -431,6 +449,7 @@ static int backtest_command(const struct command *command, int argc, char **argv
         {"min-prefix", required_argument, NULL, 'm'},
         {"at", required_argument, NULL, 'k'},
         {"json", no_argument, NULL, 'j'},
+        {"task", required_argument, NULL, 'b'},
         {NULL, 0, NULL, 0},
     };
     struct backtest *test = memory_zero(1, sizeof *test);
@@ -446,7 +465,8 @@ static int backtest_command(const struct command *command, int argc, char **argv
         code = command_fail(command, EXIT_USAGE, "no file is given");
     if (code < 0 && (code = command_config(&test->config)) == EXIT_DONE) {
         command_catch_signals();
-        code = backtest_files(test, argc - optind, argv + optind);
+        code = test->basket ? backtest_baskets(test, argc - optind, argv + optind)
+                            : backtest_files(test, argc - optind, argv + optind);
     }
     free(test);
     return code;
@@ -464,6 +484,7 @@ WEFT_COMMAND(backtest) = {
         "                         nothing shared is learned, as papers measure\n"
         "  --min-prefix N         count cases with at least N activities before (default 1)\n"
         "  --at K                 length of the list (default 20)\n"
+        "  --task basket      leave one item of each basket out and ask for it (default: next)\n"
         "  --json                 one JSON object\n",
     .order = 7,
     .run = backtest_command,
