@@ -275,6 +275,24 @@ static struct bytes naive_context(const struct visitor *visitor)
     return id;
 }
 
+/* How many items that the model knows are in the cart: the last word on each is that it was put in. */
+static uint32_t naive_cart(const struct model *model, const struct visitor *visitor)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < visitor->count; i++) {
+        struct bytes id = activity_subject(visitor, &visitor->activities[i]);
+        bool in = visitor->activities[i].kind == KIND_CART && model_find(model, id) != ITEM_NONE;
+        for (uint32_t k = i + 1; in && k < visitor->count; k++) {
+            enum kind kind = (enum kind)visitor->activities[k].kind;
+            in = kind != KIND_CART_CLEAR &&
+                 !((kind == KIND_CART || kind == KIND_CART_REMOVE || kind == KIND_PURCHASE) &&
+                   bytes_equal(activity_subject(visitor, &visitor->activities[k]), id));
+        }
+        count += in;
+    }
+    return count;
+}
+
 static void check_lists(struct recommender *recommender, struct model *model,
                         struct visitor *visitor, struct naive *naive, uint32_t length)
 {
@@ -288,7 +306,13 @@ static void check_lists(struct recommender *recommender, struct model *model,
     bool is_short = lists[0].item_count < length ||
                     (context.at && lists[1].item_count < length);
     CHECK_INT(again, unknown || is_short);
-    CHECK_INT(count, context.at ? 2 : 1);
+    uint32_t of_views = context.at ? 2 : 1;
+    CHECK_INT(count, of_views + (naive_cart(model, visitor) > 0)); /* the cart's list is last */
+    if (count > of_views)
+        CHECK_TEXT(lists[of_views].placement, "cart");
+    for (uint32_t i = 0; count > of_views && i < lists[of_views].item_count; i++)
+        CHECK(i == 0 || lists[of_views].items[i].score <= lists[of_views].items[i - 1].score);
+    count = of_views;
     CHECK_TEXT(lists[0].placement, "home");
     CHECK(lists[0].context_item_id.at == NULL);
     check_list(model, naive, &lists[0], length, true, ITEM_NONE);

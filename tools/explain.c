@@ -14,6 +14,7 @@ struct explain {
     struct store *visitors, *models;
     struct model *model;
     struct catalogue *catalogue;
+    struct search *search;
     struct visitor *visitor;
     struct shop_rules rules;
 };
@@ -99,6 +100,7 @@ static void make_lists(struct explain *explain)
     struct recommender *recommender = recommender_new(&settings, explain->model);
     learner_take_over(recommender_learner(recommender), explain->model);
     recommender_rules(recommender, &explain->rules);
+    recommender_search(recommender, explain->search);
     recommender_watch(recommender, &explain->watcher);
     recommend_lists(recommender, explain->model, explain->catalogue, explain->visitor,
                     clock_now_ms(), explain->config->settings.list_items, &arena, lists, &again);
@@ -115,12 +117,14 @@ enum verdict explain_visitor(const struct config *config, const struct topology 
         .model = model_new(&config->settings.model),
         .catalogue = catalogue_new(&config->settings.catalogue),
     };
+    explain.search = search_new(explain.catalogue);
     enum verdict verdict = load(&explain, topology, id, error);
     if (verdict == VERDICT_OK)
         make_lists(&explain);
     shop_rules_release(&explain.rules);
     visitor_free(explain.visitor);
     catalogue_free(explain.catalogue);
+    search_free(explain.search);
     model_free(explain.model);
     if (explain.models)
         explain.models->free(explain.models);

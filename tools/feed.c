@@ -25,6 +25,8 @@ static enum verdict feed_file(struct driver *driver, const struct wire_format *w
             verdict = error_set(error, VERDICT_SKIP, "%s", why.message);
         } else if (atomic_load(&command_interrupted)) {
             verdict = error_set(error, VERDICT_RETRY, "interrupted");
+        } else if (read == READ_EVENT && event.type == EVENT_PRODUCT) {
+            driver_product(driver, &event);
         } else if (read == READ_REJECTED || event.type >= INPUT_TOPICS) {
             feed->rejected++;
         } else {

@@ -3,8 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define SLOTS 32768 /* a power of two, above what all rows hold */
-#define FOUND_MAX (SLOTS / 2)
+#define SECOND_ENTRIES_MAX 25 /* of a row in the second step */
 
 static const float kind_shares[RULE_KINDS] = {[RULES_CART] = .3f, [RULES_PURCHASE] = .7f};
 
@@ -18,6 +17,7 @@ struct reached {
 struct walk {
     const struct model *model;
     struct reached *slots;
+    uint32_t slot_count; /* a power of two, twice what can be reached or more */
     uint32_t count;
 };
 
@@ -30,9 +30,9 @@ static float trust(const struct model *model, uint32_t item)
 
 static struct reached *slot_of(struct walk *walk, uint32_t item)
 {
-    uint32_t at = (item * 0x9E3779B1u) >> 8 & (SLOTS - 1);
+    uint32_t at = (item * 0x9E3779B1u) >> 8 & (walk->slot_count - 1);
     while (walk->slots[at].item != 0 && walk->slots[at].item != item + 1)
-        at = (at + 1) & (SLOTS - 1);
+        at = (at + 1) & (walk->slot_count - 1);
     return &walk->slots[at];
 }
 
@@ -41,7 +41,7 @@ static struct reached *reach(struct walk *walk, uint32_t item)
 {
     struct reached *reached = slot_of(walk, item);
     if (reached->item == 0) {
-        if (walk->count == FOUND_MAX)
+        if (2 * walk->count >= walk->slot_count)
             return NULL;
         walk->count++;
         *reached = (struct reached){.item = item + 1, .cause = ITEM_NONE};
@@ -52,6 +52,7 @@ static struct reached *reach(struct walk *walk, uint32_t item)
 /* One step from an item, with so much weight. */
 static void step(struct walk *walk, uint32_t item, float weight, bool second)
 {
+    uint32_t most = second ? SECOND_ENTRIES_MAX : BASKET_ENTRIES_MAX;
     for (int kind = RULES_CART; kind < RULE_KINDS; kind++) {
         const struct row *rows = walk->model->items[item].rows[kind];
         double total = 0; /* both directions count in the half-life of the newer one */
@@ -62,7 +63,7 @@ static void step(struct walk *walk, uint32_t item, float weight, bool second)
         for (int i = 0; i < RULE_DIRECTIONS && total > 0; i++) {
             const struct row *row = &rows[i];
             double factor = row->count ? ldexp(1, row->base - base) / total : 0;
-            for (uint32_t k = 0; k < row->count && k < BASKET_ENTRIES_MAX; k++) {
+            for (uint32_t k = 0; k < row->count && k < most; k++) {
                 struct reached *reached = reach(walk, row->entries[k].item);
                 if (reached == NULL)
                     continue;
@@ -106,7 +107,7 @@ static void second_steps(struct walk *walk)
 {
     uint32_t frontier[BASKET_FRONTIER_MAX], count = 0;
     float weights[BASKET_FRONTIER_MAX];
-    for (uint32_t i = 0; i < SLOTS; i++) {
+    for (uint32_t i = 0; i < walk->slot_count; i++) {
         const struct reached *reached = &walk->slots[i];
         if (reached->item == 0 || reached->one <= 0 ||
             (count == BASKET_FRONTIER_MAX && reached->one <= weights[count - 1]))
@@ -159,15 +160,33 @@ static float score_of(const struct reached *reached)
            reached->popular;
 }
 
+/* Room for all that the walk can reach. */
+static uint32_t slots_for(const struct model *model, const struct basket *basket)
+{
+    uint32_t entries = POPULAR_MAX + BASKET_FRONTIER_MAX * 2 * RULE_DIRECTIONS * SECOND_ENTRIES_MAX;
+    for (uint32_t i = 0; i < basket->cart_count + basket->history_count; i++) {
+        uint32_t item = i < basket->cart_count ? basket->cart[i]
+                                               : basket->history[i - basket->cart_count];
+        for (int row = 0; row < 2 * RULE_DIRECTIONS; row++)
+            entries += 1 + model->items[item].rows[RULES_CART + row / RULE_DIRECTIONS]
+                                             [row % RULE_DIRECTIONS].count;
+    }
+    uint32_t slots = 1024;
+    while (slots < 2 * entries && slots < 1u << 17)
+        slots *= 2;
+    return slots;
+}
+
 uint32_t basket_top(const struct model *model, const struct basket *basket, uint32_t length,
                     struct basket_item *ret_items)
 {
-    struct walk walk = {.model = model, .slots = memory_zero(SLOTS, sizeof *walk.slots)};
+    struct walk walk = {.model = model, .slot_count = slots_for(model, basket)};
+    walk.slots = memory_zero(walk.slot_count, sizeof *walk.slots);
     uint32_t count = 0;
     first_steps(&walk, basket);
     second_steps(&walk);
     add_popular(&walk, basket);
-    for (uint32_t i = 0; i < SLOTS; i++) {
+    for (uint32_t i = 0; i < walk.slot_count; i++) {
         const struct reached *reached = &walk.slots[i];
         if (reached->item == 0 || in_cart(basket, reached->item - 1))
             continue;

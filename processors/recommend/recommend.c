@@ -1,5 +1,6 @@
 #include "processors/recommend/recommend.h"
 
+#include "processors/recommend/basket.h"
 #include "processors/recommend/similar.h"
 
 #include <stdlib.h>
@@ -13,6 +14,8 @@ struct placement_row {
 static const struct placement_row placement_rows[PLACEMENTS] = {
     [PLACEMENT_HOME] = {.name = "home", .repeats = true},
     [PLACEMENT_PRODUCT] = {.name = "product", .needs_context = true},
+    [PLACEMENT_CART] = {.name = "cart"},
+    [PLACEMENT_SEARCH] = {.name = "search"},
 };
 
 #define REPEATS_BIT 1u /* of the first generator */
@@ -30,7 +33,9 @@ struct recommender {
     uint16_t ranks[RANKED_MAX]; /* by place, from 1 */
     struct filters *filters;
     const struct shop_rules *rules;
+    const struct search *search;
     struct list_watcher *watcher;
+    struct list_item reasons[RANKED_MAX]; /* by place, of lists that are not of candidates */
     struct filter_item items[RANKED_MAX + FILTER_PINS_MAX];
 };
 
@@ -64,6 +69,11 @@ void recommender_free(struct recommender *recommender)
 void recommender_rules(struct recommender *recommender, const struct shop_rules *rules)
 {
     recommender->rules = rules;
+}
+
+void recommender_search(struct recommender *recommender, const struct search *search)
+{
+    recommender->search = search;
 }
 
 void recommender_watch(struct recommender *recommender, struct list_watcher *watcher)
@@ -189,10 +199,89 @@ static uint32_t list_candidates(struct recommender *recommender, const struct pl
     return count;
 }
 
-/* Takes the best for the placement and writes them out with their reasons. */
+static uint32_t product_of(const struct recommender *recommender, struct bytes item_id)
+{
+    const struct catalogue *catalogue = recommender->query.catalogue;
+    return catalogue && catalogue->product_count > 0 ? catalogue_find(catalogue, item_id)
+                                                     : PRODUCT_NONE;
+}
+
+/* What goes with the cart; 0: it is empty. */
+static uint32_t cart_candidates(struct recommender *recommender, const struct visitor *visitor)
+{
+    const struct model *model = recommender->query.model;
+    struct basket_item items[RANKED_MAX];
+    struct basket basket;
+    basket_of(model, visitor, &basket);
+    if (basket.cart_count == 0)
+        return 0;
+    uint32_t count = basket_top(model, &basket, RANKED_MAX, items);
+    for (uint32_t i = 0; i < count; i++) {
+        struct bytes id = model->items[items[i].item].id;
+        recommender->items[i] = (struct filter_item){.item_id = id,
+                                                     .product = product_of(recommender, id),
+                                                     .score = items[i].score,
+                                                     .place = i};
+        recommender->reasons[i] = (struct list_item){.reason = "popular"};
+        if (items[i].cause != ITEM_NONE)
+            recommender->reasons[i] =
+                (struct list_item){.reason = "bought_together",
+                                   .because_item_id = model->items[items[i].cause].id};
+    }
+    return count;
+}
+
+/* The last search of the session; absent: none. */
+static struct bytes last_search(const struct visitor *visitor, int64_t gap_ms)
+{
+    int64_t edge_ms = visitor->count ? visitor->activities[visitor->count - 1].time_ms : 0;
+    for (uint32_t i = visitor->count; i > 0; i--) {
+        const struct activity *activity = &visitor->activities[i - 1];
+        if (edge_ms - activity->time_ms > gap_ms)
+            break;
+        edge_ms = activity->time_ms;
+        if (activity->kind == KIND_SEARCH)
+            return activity_subject(visitor, activity);
+    }
+    return bytes_of(NULL, 0);
+}
+
+#define SEARCH_PERSONAL .5f /* the visitor's first candidate weighs half as much as the best answer */
+
+/* What answers the term: the text's score, and the place that the item has for this visitor. The
+ * candidates are ranked already. */
+static uint32_t search_candidates(struct recommender *recommender, struct bytes term)
+{
+    const struct catalogue *catalogue = recommender->query.catalogue;
+    struct search_result results[SEARCH_RESULTS_MAX];
+    uint32_t count = search_top(recommender->search, catalogue, term, SEARCH_RESULTS_MAX, results);
+    for (uint32_t i = 0; i < count; i++) {
+        struct bytes id = product_id(&catalogue->products[results[i].product]);
+        uint32_t item = model_find(recommender->query.model, id);
+        const struct candidate *candidate = candidates_find(
+            &recommender->candidates,
+            item == ITEM_NONE ? ITEM_PRODUCT | results[i].product : item);
+        float score = results[i].score / results[0].score;
+        if (candidate) {
+            uint16_t rank = recommender->ranks[candidate - recommender->candidates.at];
+            score += SEARCH_PERSONAL * (1 - (float)rank / RANKED_MAX);
+        }
+        struct filter_item new = {
+            .item_id = id, .product = results[i].product, .score = score, .place = i};
+        uint32_t at = i;
+        for (; at > 0 && recommender->items[at - 1].score < score; at--)
+            recommender->items[at] = recommender->items[at - 1];
+        recommender->items[at] = new;
+        recommender->reasons[i] = (struct list_item){.reason = "searched"};
+    }
+    return count;
+}
+
+/* Takes the best of the `count` in recommender->items for the placement and writes them out with
+ * their reasons. */
 static void fill_list(struct recommender *recommender, const struct placement_row *row,
-                      const struct visitor *visitor, int64_t now_ms, uint32_t length,
-                      struct arena *arena, struct list *ret_list)
+                      uint32_t count, const struct visitor *visitor, int64_t now_ms,
+                      uint32_t length, struct arena *arena, struct list *ret_list)
 {
     struct filter_query query = {
         .catalogue = recommender->query.catalogue,
@@ -203,7 +292,7 @@ static void fill_list(struct recommender *recommender, const struct placement_ro
         .context_item_id = ret_list->context_item_id,
         .time_ms = now_ms,
     };
-    uint32_t count = list_candidates(recommender, row);
+    bool ranked = row <= &placement_rows[PLACEMENT_PRODUCT];
     uint32_t shown =
         filters_apply(recommender->filters, &query, recommender->items, &count, length);
     if (recommender->watcher)
@@ -215,12 +304,36 @@ static void fill_list(struct recommender *recommender, const struct placement_ro
     for (uint32_t i = 0; i < shown; i++) {
         const struct filter_item *from = &recommender->items[i];
         struct list_item *item = &ret_list->items[i];
-        *item = (struct list_item){.item_id = from->item_id, .reason = "pinned"};
-        if (from->place != UINT32_MAX) {
+        *item = (struct list_item){.reason = "pinned"};
+        if (from->place != UINT32_MAX && ranked)
             explain(recommender, &recommender->candidates.at[from->place], row->repeats, item);
-            item->score = from->score;
-        }
+        else if (from->place != UINT32_MAX)
+            *item = recommender->reasons[from->place];
+        item->item_id = from->item_id;
+        item->score = from->place != UINT32_MAX ? from->score : 0;
     }
+}
+
+/* The lists that are not of the ranked candidates. Returns how many there are. */
+static uint32_t fill_others(struct recommender *recommender, const struct visitor *visitor,
+                            int64_t now_ms, uint32_t length, struct arena *arena,
+                            struct list *ret_lists)
+{
+    uint32_t list_count = 0, count = 0;
+    const struct catalogue *catalogue = recommender->query.catalogue;
+    struct bytes term = last_search(visitor, recommender->settings->session_gap_ms);
+    if (recommender->search && catalogue && catalogue->present > 0 && term.size > 0 &&
+        (count = search_candidates(recommender, term)) > 0) {
+        ret_lists[list_count] = (struct list){.search_term = term};
+        fill_list(recommender, &placement_rows[PLACEMENT_SEARCH], count, visitor, now_ms, length,
+                  arena, &ret_lists[list_count++]);
+    }
+    if ((count = cart_candidates(recommender, visitor)) > 0) {
+        ret_lists[list_count] = (struct list){0};
+        fill_list(recommender, &placement_rows[PLACEMENT_CART], count, visitor, now_ms, length,
+                  arena, &ret_lists[list_count++]);
+    }
+    return list_count;
 }
 
 uint32_t recommend_lists(struct recommender *recommender, struct model *model,
@@ -234,7 +347,7 @@ uint32_t recommend_lists(struct recommender *recommender, struct model *model,
     rank(recommender);
     keep_served(recommender, visitor);
     *ret_look_again = query->unknown;
-    for (int placement = 0; placement < PLACEMENTS; placement++) {
+    for (int placement = 0; placement <= PLACEMENT_PRODUCT; placement++) {
         const struct placement_row *row = &placement_rows[placement];
         struct list *list = &ret_lists[list_count];
         uint32_t context = ITEM_NONE;
@@ -250,11 +363,13 @@ uint32_t recommend_lists(struct recommender *recommender, struct model *model,
                 rank(recommender);
             }
         }
-        fill_list(recommender, row, visitor, now_ms, length, arena, list);
+        fill_list(recommender, row, list_candidates(recommender, row), visitor, now_ms, length,
+                  arena, list);
         *ret_look_again = *ret_look_again || list->item_count < length;
         list_count++;
     }
-    return list_count;
+    return list_count + fill_others(recommender, visitor, now_ms, length, arena,
+                                    ret_lists + list_count);
 }
 
 uint32_t recommend_next(struct recommender *recommender, struct model *model,

@@ -9,11 +9,14 @@
 
 #include "processors/recommend/filters.h"
 #include "processors/recommend/learner.h"
+#include "processors/recommend/search.h"
 #include "schemas/recommendation.h"
 
 enum placement {
     PLACEMENT_HOME,    /* always */
     PLACEMENT_PRODUCT, /* once an item was viewed; its context is the item viewed last */
+    PLACEMENT_CART,    /* while something is in the cart: what goes with it (basket.h) */
+    PLACEMENT_SEARCH,  /* after a search of this session: what answers it (search.h) */
     PLACEMENTS,
 };
 
@@ -38,6 +41,9 @@ struct recommender *recommender_new(const struct recommend_settings *settings,
 void recommender_free(struct recommender *recommender);
 /* The shop's rules from now on; borrowed. NULL: none. */
 void recommender_rules(struct recommender *recommender, const struct shop_rules *rules);
+
+/* The index of the catalogue that is given to recommend_lists(); borrowed. NULL: no search lists. */
+void recommender_search(struct recommender *recommender, const struct search *search);
 
 /* Told of each list that recommend_lists() makes, with what was taken out and why. */
 struct list_watcher {

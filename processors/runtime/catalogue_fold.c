@@ -10,7 +10,7 @@
 #define SLICE_RECORDS_MAX 64 /* under one write lock: below 1 ms */
 #define SAVE_PRODUCTS_MAX 50000 /* changed ones that wait for a save */
 #define SAVE_SHARE 10        /* saving takes at most a tenth of the time */
-#define LETTERS_MAX 1000     /* that wait for the next save */
+#define LETTERS_KEPT_MAX 1000     /* that wait for the next save */
 #define FLUSH_MS 5000
 #define READY_US 30000000 /* workers don't wait for the catalogue longer than this */
 #define SAVED_AT "saved"  /* the offset table's name of the time of the last save */
@@ -37,7 +37,7 @@ struct fold {
     uint32_t met_capacity;
     bool changed; /* since the last save */
     int64_t save_due_us, started_us;
-    struct letter letters[LETTERS_MAX];
+    struct letter letters[LETTERS_KEPT_MAX];
     uint32_t letter_count;
     struct arena arena;
 };
@@ -129,7 +129,7 @@ static void keep_letter(struct fold *fold, const rd_kafka_message_t *message,
                         const struct error *why)
 {
     atomic_fetch_add(&fold->run->catalogue_rejected, 1);
-    if (fold->letter_count == LETTERS_MAX)
+    if (fold->letter_count == LETTERS_KEPT_MAX)
         return; /* counted, but not kept */
     struct letter *letter = &fold->letters[fold->letter_count++];
     *letter = (struct letter){.partition = message->partition,

@@ -11,6 +11,7 @@ struct driver {
     struct store *store;
     struct model *model;
     struct catalogue *catalogue;
+    struct search *search; /* NULL: no lists are made */
     struct pipeline *pipeline;
     struct driver_sink *sink;
     struct store_batch batch;
@@ -52,6 +53,7 @@ enum verdict driver_new(const struct config *config, bool lists, struct driver_s
     driver->store = store_memory_new();
     driver->model = model_new(&config->settings.model);
     driver->catalogue = catalogue_new(&config->settings.catalogue);
+    driver->search = lists ? search_new(driver->catalogue) : NULL;
     driver->config.visitor_cache_bytes = INT64_MAX;
     enum verdict verdict = topology_build(&driver->config, &driver->topology, error);
     if (verdict == VERDICT_OK && !lists) /* steps that only close have nothing to do */
@@ -65,6 +67,7 @@ enum verdict driver_new(const struct config *config, bool lists, struct driver_s
         driver_free(driver);
         return verdict;
     }
+    pipeline_search(driver->pipeline, driver->search);
     pipeline_look_once(driver->pipeline);
     pipeline_context(driver->pipeline)->now_ms = clock_now_ms();
     *ret_driver = driver;
@@ -78,6 +81,7 @@ void driver_free(struct driver *driver)
     pipeline_free(driver->pipeline);
     model_free(driver->model);
     catalogue_free(driver->catalogue);
+    search_free(driver->search);
     if (driver->store)
         driver->store->free(driver->store);
     log_reader_release(&driver->log);

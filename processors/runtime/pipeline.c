@@ -129,6 +129,11 @@ enum verdict pipeline_new(const struct config *config, const struct topology *to
     return VERDICT_OK;
 }
 
+void pipeline_search(struct pipeline *pipeline, const struct search *search)
+{
+    recommender_search(pipeline->context.recommender, search);
+}
+
 void pipeline_free(struct pipeline *pipeline)
 {
     if (pipeline == NULL)

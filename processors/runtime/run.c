@@ -161,6 +161,7 @@ static enum verdict start(struct process *process, bool create, struct error *er
     run->model = model_new(&process->config.settings.model);
     run->standby = standby_new(run);
     run->catalogue = catalogue_new(&process->config.settings.catalogue);
+    run->search = search_new(run->catalogue);
     process->metrics = client_producer_new(&process->config, error);
     if (process->metrics == NULL)
         return VERDICT_FATAL;
@@ -215,6 +216,7 @@ static void finish(struct process *process)
         worker_free(process->workers[i]);
     model_free(process->run.model);
     catalogue_free(process->run.catalogue);
+    search_free(process->run.search);
     standby_free(process->run.standby);
     statedir_close(&process->state);
     *process = (struct process){.config = process->config,

@@ -737,6 +737,8 @@ struct worker *worker_new(struct run *run, int index)
     enum verdict verdict = pipeline_new(
         run->config, &run->topology, run->store, run->model, run->catalogue, &worker->outlet,
         worker->registry ? registry_source(worker->registry) : NULL, &worker->pipeline, &error);
+    if (verdict == VERDICT_OK)
+        pipeline_search(worker->pipeline, run->search);
     if (verdict == VERDICT_OK && pipe2(worker->wake, O_NONBLOCK | O_CLOEXEC) != 0)
         verdict = error_set(&error, VERDICT_FATAL, "no pipe can be made");
     if (verdict != VERDICT_OK) {
