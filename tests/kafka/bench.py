@@ -2,13 +2,15 @@
 """Measures weft beside an Apache Kafka of its own on this machine. Figures are printed, nothing is
 asserted.
 
-    bench.py [drain] [latency] [driver] [restore] [scale]    all but the last by default
+    bench.py [drain] [latency] [driver] [restore] [catalogue] [scale]    all but the last by default
 
 drain    a backlog of 500,000 events, exactly-once, lists on: events/s from the start of the process to
          the last commit, CPU of weft and of the broker for each event, peak memory
 latency  from an event's sending to its list at a read_committed reader, at 1,000 and 10,000 events/s
 driver   in one process without a broker: events/s, microseconds for a list, bytes for a visitor and an
          item
+catalogue 1,000,000 products of 50 attributes: rows/s from JSON, bytes an item, seconds to start from
+         disk, microseconds for similar products and for a search
 restore  rows/s from a changelog after the local state was deleted; kill -9 to the first new list
 scale    a lost state of a million visitors and a model of 200,000 items: time, rows/s and memory of
          restoring the one from the changelog and the other from its snapshot; takes some minutes
@@ -105,6 +107,13 @@ def driver(path):
           f"{middle('list_us_p50'):.1f}, p99 {middle('list_us_p99'):.1f}; "
           f"{rows[0]['model_bytes_per_item']:.0f} bytes an item, "
           f"{rows[0]['visitor_bytes']:.0f} bytes a visitor", flush=True)
+
+
+def catalogue():
+    print("catalogue: 1,000,000 products of 50 attributes, CPU time", flush=True)
+    program = os.path.join(os.path.dirname(WEFT), "tests", "measure_catalogue")
+    print(" ", subprocess.run([program], capture_output=True, text=True, check=True).stdout.strip(),
+          flush=True)
 
 
 def first_list_after(shop, visitor):
@@ -209,12 +218,14 @@ def main(wanted):
     if "--help" in wanted or "-h" in wanted:
         print(__doc__)
         return 0
-    wanted = wanted or ["drain", "latency", "driver", "restore"]
+    wanted = wanted or ["drain", "latency", "driver", "restore", "catalogue"]
     print(f"{WEFT}, {os.cpu_count()} cores", flush=True)
     with tempfile.TemporaryDirectory(prefix="weft-bench-") as folder:
         path = None if wanted == ["scale"] else make_events(folder)
         if "driver" in wanted:
             driver(path)
+        if "catalogue" in wanted:
+            catalogue()
         if set(wanted) & {"drain", "latency", "restore", "scale"}:
             os.environ["WEFT_KAFKA_HEAP"] = "1g"
             kafka = Kafka(19292)
