@@ -69,7 +69,7 @@ class Round:
         self.rate = rate
         self.instances = instances
         self.long = number % 2 == 1
-        self.threads = 2 if number % 5 == 2 else 1
+        self.threads = 2 if number % 5 == 2 and instances <= 2 else 1  # four partitions for all
         self.fixed_names = number % 3 == 0
         self.standbys = 1 if number % 4 in (1, 2) and instances > 1 else 0
         self.transaction_ms = 10000 if self.long else 5000
@@ -480,6 +480,10 @@ def finish(state, options):
         if not name.endswith(", of"):
             of = data["counts"].get(name + ", of")
             print(f"      {name}: {count}" + (f" of {of}" if of else ""))
+    aimed = data["counts"].get("kills with a transaction open, of", 0)
+    if data["counts"].get("kills with a transaction open", 0) < 0.75 * aimed:
+        print("FAIL  kills hit too few open transactions to say anything")
+        failed += 1
     if data["spoilt"]:
         print(f"      rounds that did not count because a broker did not come up: {data['spoilt']}")
     print(f"      processes that ended by themselves and were started again: {data['exits']}")

@@ -178,8 +178,7 @@ class Instance(threading.Thread):
         if aimed:
             self.ready()
             time.sleep(self.random.random() * (3 if self.round.long else 0.5))
-            self.await_open()
-            opened = self.work_is_open()
+            opened = self.await_open()
         else:
             time.sleep(self.random.random() * 2)
             opened = None
