@@ -4,7 +4,7 @@
  *
  * A place is taken anew only when what it holds is older than `age_ms` of the visitors' own time:
  * in a rush the lists of a sample of visitors are kept, not the newest ones, whose next click would
- * then always be a quick one. Features are kept as bfloat16, relative error 2^-9. Thread: one. */
+ * then always be a quick one. Features are kept as bfloat16, relative error 2^-8. Thread: one. */
 #ifndef WEFT_RECOMMEND_SERVED_H
 #define WEFT_RECOMMEND_SERVED_H
 
