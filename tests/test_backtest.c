@@ -1,0 +1,167 @@
+/* Comparing variants: pairs, and whether the intervals hold what they should. */
+#include "tests/test.h"
+#include "tools/backtest.h"
+
+#include <math.h>
+
+static void add_case(struct measured *measured, uint32_t line, uint32_t session, uint32_t rank)
+{
+    if (measured->count == measured->capacity) {
+        measured->capacity = measured->capacity ? 2 * measured->capacity : 1024;
+        measured->cases =
+            memory_resize(measured->cases, measured->capacity * sizeof *measured->cases);
+    }
+    measured->cases[measured->count++] =
+        (struct tested){.line = line, .session = session, .rank = rank};
+}
+
+static void test_pairs(void)
+{
+    struct measured a = {0}, b = {0};
+    struct difference difference;
+    add_case(&a, 1, 0, 1); /* both hit: 1/2 - 1 */
+    add_case(&b, 1, 0, 2);
+    add_case(&a, 2, 1, 0); /* b alone hits: + 1/4 */
+    add_case(&b, 2, 1, 4);
+    add_case(&a, 3, 0, 5); /* a alone has the case */
+    add_case(&a, 5, 0, 0); /* both miss */
+    add_case(&b, 5, 0, 0);
+    add_case(&b, 6, 1, 1); /* b alone has it */
+    add_case(&a, 7, 1, 1); /* a alone hits: - 1 */
+    add_case(&b, 7, 1, 0);
+    compare(&a, &b, 1, &difference);
+    CHECK_INT(difference.cases, 4);
+    CHECK_INT(difference.sessions, 2);
+    CHECK_INT(difference.unpaired, 2);
+    CHECK_REAL(difference.hr.mean, 0);
+    CHECK(fabs(difference.mrr.mean - (-.5 + .25 - 1) / 4) < 1e-12);
+    measured_release(&a);
+    measured_release(&b);
+}
+
+static void test_nothing(void)
+{
+    struct measured a = {0}, b = {0};
+    struct difference difference;
+    compare(&a, &b, 1, &difference);
+    CHECK_INT(difference.cases, 0);
+    CHECK_REAL(difference.hr.low, 0);
+    add_case(&a, 1, 0, 3);
+    add_case(&b, 1, 0, 3);
+    compare(&a, &b, 1, &difference); /* the same: no doubt */
+    CHECK_REAL(difference.hr.high, 0);
+    CHECK_REAL(difference.mrr.low, 0);
+    measured_release(&a);
+    measured_release(&b);
+}
+
+/* Sessions whose cases hit or miss together: the truth lies in about 95 % of the intervals; intervals
+ * over cases, which are taken for independent, hold it less often. */
+static uint32_t covered(struct random *random, uint32_t cases_a_session, bool by_case,
+                        uint32_t trials)
+{
+    uint32_t holds = 0;
+    for (uint32_t trial = 0; trial < trials; trial++) {
+        struct measured a = {0}, b = {0};
+        struct difference difference;
+        uint32_t line = 0;
+        for (uint32_t s = 0; s < 100; s++) {
+            bool hit_a = random_below(random, 100) < 50, hit_b = random_below(random, 100) < 60;
+            for (uint32_t k = 0; k < cases_a_session; k++, line++) {
+                add_case(&a, line, by_case ? line : s, hit_a);
+                add_case(&b, line, by_case ? line : s, hit_b);
+            }
+        }
+        compare(&a, &b, trial + 1, &difference);
+        CHECK(difference.hr.low <= difference.hr.mean && difference.hr.mean <= difference.hr.high);
+        holds += difference.hr.low <= .1 && .1 <= difference.hr.high;
+        measured_release(&a);
+        measured_release(&b);
+    }
+    return holds;
+}
+
+static void test_coverage(void)
+{
+    struct random random = random_from(1);
+    uint32_t by_session = covered(&random, 5, false, 200), by_case = covered(&random, 5, true, 60);
+    CHECK_SAY(by_session >= 178, "%u of 200", by_session);
+    CHECK_SAY(by_case < 48, "%u of 60", by_case);
+}
+
+static void test_same_seed(void)
+{
+    struct random random = random_from(2);
+    struct measured a = {0}, b = {0};
+    struct difference first, again, other;
+    for (uint32_t line = 0; line < 300; line++) {
+        add_case(&a, line, line / 3, random_below(&random, 21));
+        add_case(&b, line, line / 3, random_below(&random, 21));
+    }
+    compare(&a, &b, 7, &first);
+    compare(&a, &b, 7, &again);
+    compare(&a, &b, 8, &other);
+    CHECK(memcmp(&first, &again, sizeof first) == 0);
+    CHECK(memcmp(&first.mrr, &other.mrr, sizeof first.mrr) != 0);
+    CHECK_REAL(first.mrr.mean, other.mrr.mean);
+    measured_release(&a);
+    measured_release(&b);
+}
+
+/* ---- variants ---- */
+
+static void test_variants(void)
+{
+    struct config base;
+    struct variants variants = {0};
+    struct error error = {0};
+    config_init(&base);
+    CHECK(variants_add(&variants, &base, "generators.off=forward,popular,list.items=5", &error) ==
+          VERDICT_OK);
+    CHECK_TEXT(variants.at[0].config.generators_off, "forward,popular");
+    CHECK_INT(variants.at[0].config.settings.list_items, 5);
+    CHECK_INT(__builtin_popcountll(variants.at[0].config.settings.recommend.generators_off), 2);
+    CHECK(variants_add(&variants, &base, "", &error) == VERDICT_OK);
+    CHECK_INT(variants.at[1].config.settings.list_items, 20);
+    CHECK(variants_add(&variants, &base, "list.items=0", &error) == VERDICT_SKIP);
+    CHECK_CONTAINS(error.message, "list.items");
+    error_clear(&error);
+    CHECK(variants_add(&variants, &base, "generators.off=nonsense", &error) == VERDICT_SKIP);
+    CHECK_INT(variants.count, 2);
+    variants_release(&variants);
+}
+
+static void test_ablations(void)
+{
+    struct config base;
+    struct variants variants = {0};
+    struct error error = {0};
+    config_init(&base);
+    config_set(&base, "generators.off", "popular", NULL);
+    CHECK(variants_add_ablations(&variants, &base, &error) == VERDICT_OK);
+    CHECK_TEXT(variants.at[0].text, "");
+    uint64_t masks[2] = {0, 0}, generators_off = 0;
+    for (uint32_t i = 1; i < variants.count; i++) {
+        const struct recommend_settings *settings = &variants.at[i].config.settings.recommend;
+        bool feature = settings->features_off.words[0] || settings->features_off.words[1];
+        generators_off |= settings->generators_off;
+        CHECK((masks[0] & settings->features_off.words[0]) == 0); /* each column in one group */
+        CHECK(feature == (variants.at[i].text[0] == 'r'));
+        masks[0] |= settings->features_off.words[0];
+        masks[1] |= settings->features_off.words[1];
+    }
+    CHECK_INT(generators_off, (1ull << generator_count) - 1);
+    CHECK_INT(__builtin_popcountll(masks[0]) + __builtin_popcountll(masks[1]), feature_count);
+    variants_release(&variants);
+}
+
+int main(void)
+{
+    TEST_RUN(test_pairs);
+    TEST_RUN(test_nothing);
+    TEST_RUN(test_coverage);
+    TEST_RUN(test_same_seed);
+    TEST_RUN(test_variants);
+    TEST_RUN(test_ablations);
+    return test_done();
+}

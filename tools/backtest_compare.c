@@ -1,0 +1,187 @@
+/* Variants of the configuration, and how sure their difference is. */
+#include "tools/backtest.h"
+
+#include <stdlib.h>
+
+/* ---- variants ---- */
+
+static enum verdict assign_all(struct config *config, const char *text, struct error *error)
+{
+    enum verdict verdict = VERDICT_OK;
+    while (*text && verdict == VERDICT_OK) {
+        char piece[VARIANT_TEXT_MAX];
+        size_t size = strcspn(text, ",");
+        while (text[size] == ',') { /* what has no '=' belongs to the list before */
+            size_t next = strcspn(text + size + 1, ",");
+            if (memchr(text + size + 1, '=', next))
+                break;
+            size += 1 + next;
+        }
+        memcpy(piece, text, size);
+        piece[size] = '\0';
+        verdict = config_assign(config, piece, error);
+        text += size + (text[size] == ',');
+    }
+    return verdict;
+}
+
+enum verdict variants_add(struct variants *variants, const struct config *base, const char *text,
+                          struct error *error)
+{
+    if (variants->count == VARIANTS_MAX)
+        return error_set(error, VERDICT_SKIP, "more than %d variants", VARIANTS_MAX);
+    if (strlen(text) >= VARIANT_TEXT_MAX)
+        return error_set(error, VERDICT_SKIP, "a variant is longer than %d bytes",
+                         VARIANT_TEXT_MAX - 1);
+    if (variants->at == NULL)
+        variants->at = memory_get(VARIANTS_MAX * sizeof *variants->at);
+    struct variant *variant = &variants->at[variants->count];
+    variant->config = *base;
+    strcpy(variant->text, text);
+    enum verdict verdict = assign_all(&variant->config, text, error);
+    if (verdict == VERDICT_OK)
+        verdict = config_finish(&variant->config, error);
+    if (verdict == VERDICT_OK)
+        variants->count++;
+    return verdict;
+}
+
+/* `key` with one name more in its list. */
+static enum verdict add_without(struct variants *variants, const struct config *base,
+                                const char *key, const char *list, const char *name,
+                                struct error *error)
+{
+    char text[VARIANT_TEXT_MAX];
+    snprintf(text, sizeof text, "%s=%s%s%s", key, list, *list ? "," : "", name);
+    return variants_add(variants, base, text, error);
+}
+
+enum verdict variants_add_ablations(struct variants *variants, const struct config *base,
+                                    struct error *error)
+{
+    enum verdict verdict = variants_add(variants, base, "", error);
+    for (int i = 0; i < generator_count && verdict == VERDICT_OK; i++)
+        verdict = add_without(variants, base, "generators.off", base->generators_off,
+                              generators[i].name, error);
+    for (uint32_t f = 0; f < feature_count && verdict == VERDICT_OK; f++) {
+        bool first = true;
+        for (uint32_t k = 0; k < f; k++)
+            first = first && strcmp(features[k].group, features[f].group) != 0;
+        if (first)
+            verdict = add_without(variants, base, "ranker.features.off", base->features_off,
+                                  features[f].group, error);
+    }
+    return verdict;
+}
+
+void variants_release(struct variants *variants)
+{
+    free(variants->at);
+}
+
+/* ---- the bootstrap ---- */
+
+/* Sums of the differences over the cases of one session. */
+struct session {
+    uint32_t session;
+    uint32_t cases;
+    double hits, reciprocal;
+};
+
+static int session_order(const void *a, const void *b)
+{
+    uint32_t x = ((const struct session *)a)->session, y = ((const struct session *)b)->session;
+    return (x > y) - (x < y);
+}
+
+static double reciprocal(uint32_t rank)
+{
+    return rank ? 1.0 / rank : 0;
+}
+
+/* One a pair of cases, then one a session. Returns their number. */
+static uint32_t pair_up(const struct measured *a, const struct measured *b,
+                        struct session *sessions, struct difference *ret_difference)
+{
+    size_t i = 0, k = 0, pairs = 0;
+    while (i < a->count && k < b->count) {
+        const struct tested *x = &a->cases[i], *y = &b->cases[k];
+        if (x->line == y->line)
+            sessions[pairs++] = (struct session){
+                .session = x->session,
+                .cases = 1,
+                .hits = (double)(y->rank > 0) - (double)(x->rank > 0),
+                .reciprocal = reciprocal(y->rank) - reciprocal(x->rank),
+            };
+        i += x->line <= y->line;
+        k += y->line <= x->line;
+    }
+    qsort(sessions, pairs, sizeof *sessions, session_order);
+    uint32_t count = 0;
+    for (size_t at = 0; at < pairs; at++) {
+        if (count > 0 && sessions[count - 1].session == sessions[at].session) {
+            sessions[count - 1].cases++;
+            sessions[count - 1].hits += sessions[at].hits;
+            sessions[count - 1].reciprocal += sessions[at].reciprocal;
+        } else {
+            sessions[count++] = sessions[at];
+        }
+    }
+    ret_difference->cases = pairs;
+    ret_difference->sessions = count;
+    ret_difference->unpaired = a->count + b->count - 2 * pairs;
+    return count;
+}
+
+static uint64_t draw(uint64_t *state)
+{
+    *state += 0x9E3779B97F4A7C15u; /* splitmix64 (Steele, Lea, Flood 2014) */
+    uint64_t z = *state;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return z ^ (z >> 31);
+}
+
+static int number_order(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static struct interval interval_of(double mean, double *means)
+{
+    qsort(means, RESAMPLES, sizeof *means, number_order);
+    return (struct interval){mean, means[RESAMPLES / 40], means[RESAMPLES - 1 - RESAMPLES / 40]};
+}
+
+void compare(const struct measured *a, const struct measured *b, uint64_t seed,
+             struct difference *ret_difference)
+{
+    size_t pairs_max = a->count < b->count ? a->count : b->count;
+    struct session *sessions = memory_get((pairs_max + 1) * sizeof *sessions);
+    double *hits = memory_get(RESAMPLES * sizeof *hits), *ranks = memory_get(RESAMPLES * sizeof *ranks);
+    *ret_difference = (struct difference){0};
+    uint32_t count = pair_up(a, b, sessions, ret_difference);
+    double all_hits = 0, all_ranks = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        all_hits += sessions[i].hits;
+        all_ranks += sessions[i].reciprocal;
+    }
+    for (int r = 0; r < RESAMPLES; r++) {
+        uint64_t cases = 0;
+        double hit_sum = 0, rank_sum = 0;
+        for (uint32_t i = 0; i < count; i++) {
+            const struct session *session = &sessions[(draw(&seed) >> 32) * count >> 32];
+            cases += session->cases;
+            hit_sum += session->hits;
+            rank_sum += session->reciprocal;
+        }
+        hits[r] = measure_share(hit_sum, cases);
+        ranks[r] = measure_share(rank_sum, cases);
+    }
+    ret_difference->hr = interval_of(measure_share(all_hits, ret_difference->cases), hits);
+    ret_difference->mrr = interval_of(measure_share(all_ranks, ret_difference->cases), ranks);
+    free(sessions);
+    free(hits);
+    free(ranks);
+}

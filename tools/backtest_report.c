@@ -1,0 +1,192 @@
+/* What a backtest prints: text for people, or one JSON object. */
+#include "tools/backtest.h"
+
+#include <stdlib.h>
+
+static int number_order(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+/* The microseconds of a list that `p` of the cases, and `q` of them, do not exceed. */
+static void percentiles(const struct measured *measured, double p, double q, double *ret_p,
+                        double *ret_q)
+{
+    *ret_p = *ret_q = 0;
+    if (measured->count == 0)
+        return;
+    float *sorted = memory_get(measured->count * sizeof *sorted);
+    for (size_t i = 0; i < measured->count; i++)
+        sorted[i] = measured->cases[i].list_us;
+    qsort(sorted, measured->count, sizeof *sorted, number_order);
+    *ret_p = (double)sorted[(size_t)(p * (double)(measured->count - 1))];
+    *ret_q = (double)sorted[(size_t)(q * (double)(measured->count - 1))];
+    free(sorted);
+}
+
+static double hr(const struct measure *measure)
+{
+    return measure_share(measure->hits, measure->cases);
+}
+
+static double mrr(const struct measure *measure)
+{
+    return measure_share(measure->reciprocal, measure->cases);
+}
+
+static double ndcg(const struct measure *measure)
+{
+    return measure_share(measure->gain, measure->cases);
+}
+
+/* "cases":..,"hr":..,"mrr":..,"ndcg":.. */
+static void print_numbers(const struct measure *measure)
+{
+    printf("\"cases\":%llu,\"hr\":%.6f,\"mrr\":%.6f,\"ndcg\":%.6f",
+           (unsigned long long)measure->cases, hr(measure), mrr(measure), ndcg(measure));
+}
+
+static void print_deciles(const struct measured *measured)
+{
+    printf("\"deciles\":[");
+    for (int i = 0; i < DECILES; i++) {
+        printf("%s{", i > 0 ? "," : "");
+        print_numbers(&measured->deciles[i]);
+        printf("}");
+    }
+    printf("]");
+}
+
+/* ---- one measurement ---- */
+
+static void text_measured(const struct recorded *recorded, const struct measured *measured,
+                          uint32_t at, double rate, double p50, double p99)
+{
+    const struct measure *all = &measured->all;
+    printf("cases %llu, HR@%u %.4f, MRR@%u %.4f, NDCG@%u %.4f, coverage %.4f\n",
+           (unsigned long long)all->cases, at, hr(all), at, mrr(all), at, ndcg(all),
+           measured->coverage);
+    printf("events %zu (%llu rejected), %.0f events/s, us a list p50 %.1f p99 %.1f\n",
+           recorded->count, (unsigned long long)recorded->rejected, rate, p50, p99);
+    printf("memory: %.0f bytes an item, %.0f bytes a visitor\n", measured->item_bytes,
+           measured->visitor_bytes);
+    for (int i = 0; i < DECILES; i++)
+        if (measured->deciles[i].cases)
+            printf("  decile %2d: cases %8llu, HR %.4f, MRR %.4f\n", i + 1,
+                   (unsigned long long)measured->deciles[i].cases, hr(&measured->deciles[i]),
+                   mrr(&measured->deciles[i]));
+}
+
+void report_measured(const struct recorded *recorded, const struct measured *measured,
+                     const struct measure_settings *settings, bool json)
+{
+    double p50, p99;
+    double rate = measured->seconds > 0 ? (double)recorded->count / measured->seconds : 0;
+    percentiles(measured, .5, .99, &p50, &p99);
+    if (!json) {
+        text_measured(recorded, measured, settings->at, rate, p50, p99);
+        return;
+    }
+    printf("{\"k\":%u,", settings->at);
+    print_numbers(&measured->all);
+    printf(",\"coverage\":%.6f,\"events\":%zu,\"rejected\":%llu,\"items\":%u,\"events_per_s\":%.0f,"
+           "\"list_us_p50\":%.2f,\"list_us_p99\":%.2f,\"model_bytes_per_item\":%.0f,"
+           "\"visitor_bytes\":%.0f,",
+           measured->coverage, recorded->count, (unsigned long long)recorded->rejected,
+           measured->items, rate, p50, p99, measured->item_bytes, measured->visitor_bytes);
+    print_deciles(measured);
+    printf("}\n");
+}
+
+/* ---- variants ---- */
+
+static void print_quoted(const char *text)
+{
+    putchar('"');
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            putchar('\\');
+        if ((unsigned char)*text < 0x20)
+            printf("\\u%04x", (unsigned)*text);
+        else
+            putchar(*text);
+    }
+    putchar('"');
+}
+
+static void print_interval(const char *name, const struct interval *interval)
+{
+    printf(",\"%s\":{\"mean\":%.6f,\"low\":%.6f,\"high\":%.6f}", name, interval->mean,
+           interval->low, interval->high);
+}
+
+static void json_variant(const struct variant *variant, const struct measured *measured,
+                         const struct difference *difference,
+                         const struct measure_settings *settings)
+{
+    double p50, p99;
+    percentiles(measured, .5, .99, &p50, &p99);
+    if (difference == NULL)
+        printf("{\"k\":%u,\"variants\":[{\"set\":", settings->at);
+    else
+        printf(",{\"set\":");
+    print_quoted(variant->text);
+    printf(",");
+    print_numbers(&measured->all);
+    printf(",\"coverage\":%.6f,\"list_us_p50\":%.2f,\"list_us_p99\":%.2f,\"seconds\":%.1f,",
+           measured->coverage, p50, p99, measured->seconds);
+    print_deciles(measured);
+    if (difference) {
+        printf(",\"difference\":{\"cases\":%llu,\"sessions\":%llu,\"unpaired\":%llu",
+               (unsigned long long)difference->cases, (unsigned long long)difference->sessions,
+               (unsigned long long)difference->unpaired);
+        print_interval("hr", &difference->hr);
+        print_interval("mrr", &difference->mrr);
+        printf("}");
+    }
+    printf("}");
+}
+
+static void text_variant(const struct variant *variant, const struct measured *first,
+                         const struct measured *measured, const struct difference *difference,
+                         const struct measure_settings *settings)
+{
+    double p50, p99;
+    const struct measure *all = &measured->all;
+    percentiles(measured, .5, .99, &p50, &p99);
+    printf("%s\n  cases %llu, HR@%u %.4f, MRR@%u %.4f, us a list p50 %.1f p99 %.1f, %.1f s\n",
+           *variant->text ? variant->text : "as configured", (unsigned long long)all->cases,
+           settings->at, hr(all), settings->at, mrr(all), p50, p99, measured->seconds);
+    if (difference == NULL)
+        return;
+    printf("  difference to the first: HR %+.4f [%+.4f, %+.4f], MRR %+.4f [%+.4f, %+.4f]; 95 %%, "
+           "%llu sessions\n",
+           difference->hr.mean, difference->hr.low, difference->hr.high, difference->mrr.mean,
+           difference->mrr.low, difference->mrr.high, (unsigned long long)difference->sessions);
+    if (difference->unpaired)
+        printf("  %llu cases are of one of both alone and left out of it\n",
+               (unsigned long long)difference->unpaired);
+    for (int i = 0; i < DECILES; i++)
+        if (measured->deciles[i].cases)
+            printf("    decile %2d: HR %.4f to %.4f, MRR %.4f to %.4f\n", i + 1,
+                   hr(&first->deciles[i]), hr(&measured->deciles[i]), mrr(&first->deciles[i]),
+                   mrr(&measured->deciles[i]));
+}
+
+void report_variant(const struct variant *variant, const struct measured *first,
+                    const struct measured *measured, const struct difference *difference,
+                    const struct measure_settings *settings, bool json)
+{
+    if (json)
+        json_variant(variant, measured, difference, settings);
+    else
+        text_variant(variant, first, measured, difference, settings);
+    fflush(stdout);
+}
+
+void report_end(bool json)
+{
+    if (json)
+        printf("]}\n");
+}
