@@ -446,7 +446,7 @@ static void test_asking(void)
         random_click(&random, model, START_MS + i, 60);
     for (int round = 0; round < 200; round++) {
         uint32_t items[12], count = random_below(&random, 12), any = 0;
-        float h[N], scores[12];
+        float h[N], queries[2][N], scores[2][13];
         double exact[N] = {0}, score;
         for (uint32_t i = 0; i < count; i++)
             items[i] = random_below(&random, model->item_count + 3);
@@ -466,14 +466,20 @@ static void test_asking(void)
         double norm = norm_of(exact);
         for (int k = 0; k < N; k++)
             CHECK(fabs((double)h[k] - exact[k] / norm) < 1e-5);
-        encoder_scores(vectors, h, items, count, scores);
-        for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t k = 0; k < N; k++) {
+            queries[0][k] = h[k];
+            queries[1][k] = h[N - 1 - k];
+        }
+        encoder_scores(vectors, queries[0], 2, items, count, scores[0], 13);
+        for (uint32_t at = 0; at < 2 * count; at++) {
+            uint32_t i = at % count;
+            const float *query = queries[at / count];
             uint32_t place = vectors_find(vectors, items[i]);
             score = 0;
             for (uint32_t k = 0; k < N && place != PLACE_NONE; k++)
-                score += (double)h[k] * (double)(vectors_row(vectors, place)[k] *
+                score += (double)query[k] * (double)(vectors_row(vectors, place)[k] *
                                                  vectors->inverse_norms[place]);
-            CHECK(fabs((double)scores[i] - score) < 1e-5);
+            CHECK(fabs((double)scores[at / count][i] - score) < 1e-5);
         }
     }
     model_free(model);
@@ -501,7 +507,7 @@ static void test_learns(void)
         recent[0] = all[(item + 99) % 100];
         recent[1] = all[(item + 98) % 100];
         CHECK(encoder_session(model->vectors, recent, 2, h));
-        encoder_scores(model->vectors, h, all, 100, scores);
+        encoder_scores(model->vectors, h, 1, all, 100, scores, 100);
         for (uint32_t i = 1; i < 100; i++)
             best = scores[i] > scores[best] ? i : best;
         hits += best == item;
