@@ -18,6 +18,8 @@ static const struct placement_row placement_rows[PLACEMENTS] = {
     [PLACEMENT_SEARCH] = {.name = "search"},
 };
 
+const char *const placement_names[PLACEMENTS] = {"home", "product", "cart", "search"};
+
 #define REPEATS_BIT 1u /* of the first generator */
 
 struct recommender {
@@ -321,14 +323,15 @@ static uint32_t fill_others(struct recommender *recommender, const struct visito
 {
     uint32_t list_count = 0, count = 0;
     const struct catalogue *catalogue = recommender->query.catalogue;
+    uint32_t off = recommender->settings->placements_off;
     struct bytes term = last_search(visitor, recommender->settings->session_gap_ms);
-    if (recommender->search && catalogue && catalogue->present > 0 && term.size > 0 &&
+    if (!(off >> PLACEMENT_SEARCH & 1) && recommender->search && catalogue && catalogue->present > 0 && term.size > 0 &&
         (count = search_candidates(recommender, term)) > 0) {
         ret_lists[list_count] = (struct list){.search_term = term};
         fill_list(recommender, &placement_rows[PLACEMENT_SEARCH], count, visitor, now_ms, length,
                   arena, &ret_lists[list_count++]);
     }
-    if ((count = cart_candidates(recommender, visitor)) > 0) {
+    if (!(off >> PLACEMENT_CART & 1) && (count = cart_candidates(recommender, visitor)) > 0) {
         ret_lists[list_count] = (struct list){0};
         fill_list(recommender, &placement_rows[PLACEMENT_CART], count, visitor, now_ms, length,
                   arena, &ret_lists[list_count++]);
@@ -350,6 +353,8 @@ uint32_t recommend_lists(struct recommender *recommender, struct model *model,
     for (int placement = 0; placement <= PLACEMENT_PRODUCT; placement++) {
         const struct placement_row *row = &placement_rows[placement];
         struct list *list = &ret_lists[list_count];
+        if (recommender->settings->placements_off >> placement & 1)
+            continue;
         uint32_t context = ITEM_NONE;
         *list = (struct list){0};
         if (row->needs_context) {

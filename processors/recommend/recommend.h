@@ -32,7 +32,10 @@ struct recommend_settings {
     struct feature_mask features_off;
     float kind_weights[KINDS]; /* of a click, by what it was, in learning */
     struct filter_settings filters;
+    uint32_t placements_off; /* a bit each: lists that are not made */
 };
+
+extern const char *const placement_names[PLACEMENTS];
 
 /* Working memory for one thread, with the thread's copy of the ranker. `settings` outlives it. */
 struct recommender;

@@ -72,6 +72,8 @@ const struct config_key config_keys[] = {
     NUMBER("event.future.max.ms", DAY_MS, event_future_max_ms, 0, EVENT_TIME_MAX_MS,
            "how far ahead of the clock an event may be"),
     NUMBER("list.items", "20", list_items, 1, LIST_ITEMS_MAX, "length of a list"),
+    TEXT("placements.off", "", placements_off, NULL,
+         "lists that are not made, with commas: home, product, cart, search"),
     TEXT("rules.path", "", rules_path, NULL,
          "file of the shop's own rules: pin, boost, bury, exclude, ... (deploy/rules.example)"),
     NUMBER("list.bought.ms", "2592000000", list_bought_ms, 0, INT64_MAX,
@@ -316,6 +318,27 @@ static enum verdict find_generators(const char *list, uint64_t *ret_bits, struct
     return VERDICT_OK;
 }
 
+static enum verdict find_placements(const char *list, uint32_t *ret_bits, struct error *error)
+{
+    uint32_t bits = 0;
+    while (*list) {
+        size_t size = strcspn(list, ",");
+        int at = 0;
+        while (at < PLACEMENTS && (strlen(placement_names[at]) != size ||
+                                   memcmp(placement_names[at], list, size) != 0))
+            at++;
+        if (at == PLACEMENTS)
+            return error_set(error, VERDICT_SKIP,
+                             "placements.off: there is no placement '%.*s': home, product, cart, "
+                             "search",
+                             (int)size, list);
+        bits |= 1u << at;
+        list += size + (list[size] == ',');
+    }
+    *ret_bits = bits;
+    return VERDICT_OK;
+}
+
 static enum verdict finish_recommend(struct config *config, struct error *error)
 {
     struct recommend_settings *settings = &config->settings.recommend;
@@ -341,6 +364,8 @@ static enum verdict finish_recommend(struct config *config, struct error *error)
         find_generators(config->generators_off, &settings->generators_off, error);
     if (verdict == VERDICT_OK)
         verdict = features_find(config->features_off, &settings->features_off, error);
+    if (verdict == VERDICT_OK)
+        verdict = find_placements(config->placements_off, &settings->placements_off, error);
     return verdict;
 }
 

@@ -25,6 +25,7 @@ struct config {
     char schema_registry_url[CONFIG_TEXT_MAX];
     char schemas_path[CONFIG_TEXT_MAX];
     char rules_path[CONFIG_TEXT_MAX];
+    char placements_off[CONFIG_TEXT_MAX];
     char topic_view[CONFIG_TEXT_MAX];
     char topic_search[CONFIG_TEXT_MAX];
     char topic_cart[CONFIG_TEXT_MAX];
