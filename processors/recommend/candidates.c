@@ -116,6 +116,28 @@ void query_focus(struct query *query, uint32_t item)
     encode(query);
 }
 
+uint32_t query_product(const struct query *query, uint32_t item)
+{
+    struct item_products *products = query->products;
+    if (query->catalogue == NULL || query->catalogue->product_count == 0)
+        return PRODUCT_NONE;
+    if (item_is_product(item))
+        return item & ~ITEM_PRODUCT;
+    if (products == NULL)
+        return catalogue_find(query->catalogue, query->model->items[item].id);
+    if (item >= products->capacity) {
+        uint32_t capacity = item + item / 2 + 64;
+        products->at = memory_resize(products->at, capacity * sizeof *products->at);
+        memset(products->at + products->capacity, 0,
+               (capacity - products->capacity) * sizeof *products->at);
+        products->capacity = capacity;
+    }
+    if (products->at[item] == 0)
+        products->at[item] =
+            catalogue_find(query->catalogue, query->model->items[item].id) + 1u;
+    return products->at[item] - 1u;
+}
+
 struct bytes query_item_id(const struct query *query, uint32_t item)
 {
     return item_is_product(item)

@@ -40,6 +40,7 @@ struct query {
     uint64_t visitor; /* hash of the key */
     const struct catalogue *catalogue; /* NULL: nothing is known of products */
     struct similar *similar; /* the thread's; set once, NULL: none */
+    struct item_products *products; /* the same: which product each item is */
     uint32_t sequence[RECENT_MAX]; /* items, with repeats */
     uint8_t kinds[RECENT_MAX];     /* enum kind */
     float prices[RECENT_MAX];      /* NaN: not known */
@@ -60,6 +61,9 @@ void query_init(struct query *query, const struct model *model,
                 const struct catalogue *catalogue, const struct visitor *visitor, int64_t gap_ms);
 /* Puts an item first, as if it had just been looked at. */
 void query_focus(struct query *query, uint32_t item);
+
+/* The product of an item (or of ITEM_PRODUCT | product); PRODUCT_NONE: the catalogue has none. */
+uint32_t query_product(const struct query *query, uint32_t item);
 
 /* The item_id of an item or product. */
 struct bytes query_item_id(const struct query *query, uint32_t item);
@@ -91,6 +95,12 @@ struct candidate {
     float near, near_after; /* session neighbours: shares of all, and of what follows */
     float near_of_most;
     uint16_t near_rank, near_after_rank;
+};
+
+/* Which product of the catalogue each item of the model is: looked up once, for one thread. */
+struct item_products {
+    uint32_t *at; /* product + 1; 0: not looked up, or none when last looked */
+    uint32_t capacity;
 };
 
 /* Working memory of one thread. */

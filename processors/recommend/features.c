@@ -2,6 +2,7 @@
 
 #include "processors/math/kernels.h"
 #include "processors/recommend/encoder.h"
+#include "processors/recommend/product_features.h"
 #include "processors/recommend/rules.h"
 
 #define SHARE BEND_LOG, 1000, .14474f
@@ -60,6 +61,17 @@ enum column {
     PAIR_SHARE,
     PAIR_INVERSE,
     PAIR_COUNT,
+    PRODUCT_KNOWN,
+    BRAND,
+    BRAND_LAST,
+    CATEGORY,
+    CATEGORY_LAST,
+    CATEGORY_DEPTH,
+    PRICE,
+    PRICE_APART,
+    PRICE_BAND,
+    DISCOUNT,
+    DISCOUNT_TASTE,
     VARYING,
     LENGTH_1 = VARYING,
     LENGTH_2,
@@ -126,6 +138,17 @@ const struct feature features[] = {
     [PAIR_SHARE] = {"pair_share", "pairs", SHARE},
     [PAIR_INVERSE] = {"pair_inverse", "pairs", PLAIN},
     [PAIR_COUNT] = {"pair_count", "pairs", COUNT(.3f)},
+    [PRODUCT_KNOWN] = {"product_known", "products", PLAIN},
+    [BRAND] = {"brand_share", "brands", PLAIN},
+    [BRAND_LAST] = {"brand_last", "brands", PLAIN},
+    [CATEGORY] = {"category_share", "categories", PLAIN},
+    [CATEGORY_LAST] = {"category_last", "categories", PLAIN},
+    [CATEGORY_DEPTH] = {"category_depth", "categories", PLAIN},
+    [PRICE] = {"price_above", "prices", PLAIN},
+    [PRICE_APART] = {"price_apart", "prices", PLAIN},
+    [PRICE_BAND] = {"price_band", "prices", PLAIN},
+    [DISCOUNT] = {"discount_share", "discounts", PLAIN},
+    [DISCOUNT_TASTE] = {"discount_taste", "discounts", PLAIN},
     [LENGTH_1] = {"length_1", "context", PLAIN},
     [LENGTH_2] = {"length_2", "context", PLAIN},
     [LENGTH_3] = {"length_3", "context", PLAIN},
@@ -359,6 +382,30 @@ static void fill_vectors(const struct filling *to, struct candidates *candidates
     }
 }
 
+static void fill_products(const struct filling *to, float band)
+{
+    struct product_taste taste;
+    if (!product_taste(to->query, &taste))
+        return;
+    for (uint32_t i = 0; i < to->candidates->count; i++) {
+        uint32_t product = query_product(to->query, to->candidates->at[i].item);
+        if (product == PRODUCT_NONE)
+            continue;
+        struct product_match match = product_match(&taste, product, band);
+        column(to, PRODUCT_KNOWN)[i] = match.known;
+        column(to, BRAND)[i] = match.brand;
+        column(to, BRAND_LAST)[i] = match.brand_last;
+        column(to, CATEGORY)[i] = match.category;
+        column(to, CATEGORY_LAST)[i] = match.category_last;
+        column(to, CATEGORY_DEPTH)[i] = match.depth;
+        column(to, PRICE)[i] = match.price;
+        column(to, PRICE_APART)[i] = match.price_apart;
+        column(to, PRICE_BAND)[i] = match.band;
+        column(to, DISCOUNT)[i] = match.discount;
+        column(to, DISCOUNT_TASTE)[i] = match.discount_taste;
+    }
+}
+
 static void fill_context(const struct query *query, float *context)
 {
     float length = (float)(query->session_length ? query->session_length : 1);
@@ -394,7 +441,7 @@ static void bend(const struct kernels *kernels, const struct feature *feature, f
         kernels->log_rank(x, feature->a, feature->b, count);
 }
 
-void features_fill(const struct query *query, struct candidates *candidates,
+void features_fill(const struct query *query, struct candidates *candidates, float price_band,
                    const struct feature_mask *off, struct feature_matrix *ret_matrix)
 {
     const struct kernels *kernels = kernels_best();
@@ -406,6 +453,7 @@ void features_fill(const struct query *query, struct candidates *candidates,
     memset(ret_matrix->context, 0, sizeof ret_matrix->context);
     fill_vectors(&filling, candidates);
     fill_candidates(&filling);
+    fill_products(&filling, price_band);
     fill_context(query, ret_matrix->context);
     for (uint32_t f = 0; f < VARYING; f++)
         bend(kernels, &features[f], ret_matrix->columns + (size_t)f * stride, stride);

@@ -51,7 +51,7 @@ struct feature_matrix {
 
 /* Fills in all columns, bent, not standardised. Columns of `off` are 0. At most RANKED_MAX
  * candidates; sets candidate->vector too. */
-void features_fill(const struct query *query, struct candidates *candidates,
+void features_fill(const struct query *query, struct candidates *candidates, float price_band,
                    const struct feature_mask *off, struct feature_matrix *ret_matrix);
 
 #endif

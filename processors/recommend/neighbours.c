@@ -3,13 +3,13 @@
 #include <stdlib.h>
 
 #define ITEMS 8      /* of the session that are looked for */
-#define POSTINGS 100 /* newest sessions of each */
-#define KEPT 100     /* heaviest neighbours */
-#define NEAR 60
-#define AFTER 30
+#define POSTINGS 200 /* newest sessions of each */
+#define KEPT 150     /* heaviest neighbours */
+#define NEAR 80
+#define AFTER 40
 #define PAIRS 16
-#define SLOTS 2048 /* a power of two, more than ITEMS * POSTINGS and than the items found */
-#define FOUND_MAX 1200
+#define SLOTS 4096 /* a power of two, more than ITEMS * POSTINGS and than the items found */
+#define FOUND_MAX 2000
 
 void neighbours_fold(struct model *model, const struct interaction *interaction)
 {
@@ -48,7 +48,7 @@ struct search {
 
 static uint32_t slot_of(uint64_t key)
 {
-    return (uint32_t)(key * 0x9E3779B97F4A7C15u >> 53);
+    return (uint32_t)(key * 0x9E3779B97F4A7C15u >> 52);
 }
 
 static struct neighbour_session *session_at(struct search *search, uint64_t serial)

@@ -3,7 +3,7 @@
 #include "processors/math/kernels.h"
 #include "processors/math/product.h"
 
-#define RATE .02f
+#define RATE .05f
 #define EPSILON 1e-3f
 #define LEAK .1f
 #define SKIP 5e-4f

@@ -2,7 +2,7 @@
  *
  * With x' the standardised features, s = w.x' + v.leaky(W' x' + b), leaky(z) = z or .1 z below 0, HIDDEN
  * units; listwise softmax cross-entropy over the candidates (ListNet's top-one probabilities: Cao, Qin,
- * Liu, Tsai, Li 2007), one Adagrad step (Duchi, Hazan, Singer 2011; rate .02, epsilon 1e-3) for each
+ * Liu, Tsai, Li 2007), one Adagrad step (Duchi, Hazan, Singer 2011; rate .05, epsilon 1e-3) for each
  * click whose item was a candidate; candidates whose |p - y| is below 5e-4 are skipped. Served with
  * averaged weights (Polyak, Juditsky 1992), every RANKER_AVERAGE_STEPS steps
  *     average += max(.0016, min(1, 80 / steps)) (now - average).

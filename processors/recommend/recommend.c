@@ -29,6 +29,7 @@ struct recommender {
     uint64_t clicks; /* that could be learned from */
     struct query query;
     struct candidates candidates;
+    struct item_products products;
     struct feature_matrix matrix;
     float scores[RANKED_MAX];
     uint16_t order[RANKED_MAX]; /* places, best first */
@@ -49,6 +50,7 @@ struct recommender *recommender_new(const struct recommend_settings *settings,
     recommender->settings = settings;
     candidates_init(&recommender->candidates);
     recommender->query.similar = similar_new();
+    recommender->query.products = &recommender->products;
     recommender->filters = filters_new();
     learner_init(&recommender->learner, model, &settings->features_off);
     recommender->served =
@@ -62,6 +64,7 @@ void recommender_free(struct recommender *recommender)
         return;
     candidates_release(&recommender->candidates);
     similar_free(recommender->query.similar);
+    free(recommender->products.at);
     filters_free(recommender->filters);
     learner_release(&recommender->learner);
     served_free(recommender->served);
@@ -127,7 +130,8 @@ static void rank(struct recommender *recommender)
     struct candidates *candidates = &recommender->candidates;
     candidates_generate(candidates, &recommender->query, settings->generators_off,
                         settings->candidates);
-    features_fill(&recommender->query, candidates, &settings->features_off, &recommender->matrix);
+    features_fill(&recommender->query, candidates, settings->price_band, &settings->features_off,
+                  &recommender->matrix);
     ranker_standardise(&recommender->learner.ranker, &recommender->matrix);
     if (!ranker_score(&recommender->learner.ranker, &recommender->matrix, recommender->scores))
         for (uint32_t i = 0; i < candidates->count; i++)

@@ -30,6 +30,7 @@ struct recommend_settings {
     int64_t served_age_ms;      /* how long at least a list waits */
     uint64_t generators_off;    /* bits */
     struct feature_mask features_off;
+    float price_band;          /* prices that near to each other are alike, in the shop's currency */
     float kind_weights[KINDS]; /* of a click, by what it was, in learning */
     struct filter_settings filters;
     uint32_t placements_off; /* a bit each: lists that are not made */

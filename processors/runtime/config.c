@@ -85,8 +85,8 @@ const struct config_key config_keys[] = {
     NUMBER("items.max", "1000000", items_max, 1, 100000000, "items that the model learns"),
     NUMBER("cooccurrence.row.entries.max", "100", row_entries_max, 1, 100000,
            "items remembered after, and before, an item"),
-    NUMBER("cooccurrence.half.life.ms", "2592000000", rules_half_life_ms, 60000, INT64_MAX,
-           "30 days"),
+    NUMBER("cooccurrence.half.life.ms", "7776000000", rules_half_life_ms, 60000, INT64_MAX,
+           "90 days"),
     NUMBER("popularity.half.life.ms", "259200000", popular_half_life_ms, 60000, INT64_MAX,
            "3 days"),
     NUMBER("catalogue.products.max", "2000000", catalogue_products_max, 1, 100000000,
@@ -108,7 +108,7 @@ const struct config_key config_keys[] = {
            "above, vectors learn from a sample of the clicks"),
     NUMBER("neighbours.sessions.max", "200000", sessions_max, 0, 100000000,
            "sessions among which neighbours are found; 0: none"),
-    NUMBER("neighbours.postings.max", "100", postings_max, 1, 100000,
+    NUMBER("neighbours.postings.max", "200", postings_max, 1, 100000,
            "newest sessions remembered of an item"),
     TEXT("learning", "on", learning, "on|off", "off: ranker and vectors stay as they are"),
     NUMBER("ranker.candidates", "64", ranker_candidates, 16, RANKED_MAX,
@@ -125,6 +125,8 @@ const struct config_key config_keys[] = {
          "groups or names of features, with commas, that the ranker does not see"),
     TEXT("generators.off", "", generators_off, NULL,
          "names of candidate generators, with commas, that are not asked"),
+    NUMBER("price.band", "100", price_band, 0, 1000000000,
+           "prices that are not further apart are alike, in the shop's currency"),
     NUMBER("weight.cart", "1", weight_cart, 0, 100,
            "of putting into the cart in the ranker's learning, where a view is 1"),
     NUMBER("weight.purchase", "1", weight_purchase, 0, 100, "the same of a purchase"),
@@ -356,6 +358,7 @@ static enum verdict finish_recommend(struct config *config, struct error *error)
         .brand_max = (uint32_t)config->list_brand_max,
         .diversity = (float)config->list_diversity_percent / 100,
     };
+    settings->price_band = (float)config->price_band;
     for (int kind = 0; kind < KINDS; kind++)
         settings->kind_weights[kind] = 1;
     settings->kind_weights[KIND_CART] = (float)config->weight_cart;

@@ -73,6 +73,7 @@ struct config {
     int64_t ranker_served_ms;
     char features_off[CONFIG_TEXT_MAX];
     char generators_off[CONFIG_TEXT_MAX];
+    int64_t price_band;
     int64_t weight_cart;
     int64_t weight_purchase;
     int64_t model_save_ms;
