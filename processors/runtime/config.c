@@ -111,7 +111,7 @@ const struct config_key config_keys[] = {
     NUMBER("neighbours.postings.max", "200", postings_max, 1, 100000,
            "newest sessions remembered of an item"),
     TEXT("learning", "on", learning, "on|off", "off: ranker and vectors stay as they are"),
-    NUMBER("ranker.candidates", "64", ranker_candidates, 16, RANKED_MAX,
+    NUMBER("ranker.candidates", "96", ranker_candidates, 16, RANKED_MAX,
            "that are ranked, of all that the generators propose"),
     NUMBER("ranker.learn.every", "1", ranker_learn_every, 1, 1000,
            "2: the ranker learns from every second click, and so on"),
