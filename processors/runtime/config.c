@@ -110,9 +110,12 @@ const struct config_key config_keys[] = {
            "sessions among which neighbours are found; 0: none"),
     NUMBER("neighbours.postings.max", "200", postings_max, 1, 100000,
            "newest sessions remembered of an item"),
+    TEXT("quality", "full", quality, "full|lean",
+         "lean: no session neighbours, 64 candidates, every second click learned from: about half "
+         "the work"),
     TEXT("learning", "on", learning, "on|off", "off: ranker and vectors stay as they are"),
     NUMBER("ranker.candidates", "96", ranker_candidates, 16, RANKED_MAX,
-           "that are ranked, of all that the generators propose"),
+           "that are ranked, of all that the generators propose; at least 16 more than list.items"),
     NUMBER("ranker.learn.every", "1", ranker_learn_every, 1, 1000,
            "2: the ranker learns from every second click, and so on"),
     NUMBER("ranker.merge.ms", "5000", ranker_merge_ms, 100, 3600000,
@@ -341,6 +344,29 @@ static enum verdict find_placements(const char *list, uint32_t *ret_bits, struct
     return VERDICT_OK;
 }
 
+#define LIST_SPARE 16
+#define LEAN_CANDIDATES 64
+#define LEAN_LEARN_EVERY 2
+
+static enum verdict make_lean(struct config *config, struct error *error)
+{
+    struct recommend_settings *settings = &config->settings.recommend;
+    struct feature_mask lean_features = {{0, 0}};
+    uint64_t bits = 0;
+    if (settings->candidates > LEAN_CANDIDATES)
+        settings->candidates = LEAN_CANDIDATES;
+    if (settings->learn_every < LEAN_LEARN_EVERY)
+        settings->learn_every = LEAN_LEARN_EVERY;
+    config->settings.model.sessions.sessions_max = 0;
+    enum verdict verdict = find_generators("neighbours", &bits, error);
+    if (verdict == VERDICT_OK)
+        verdict = features_find("neighbours,pairs", &lean_features, error);
+    settings->generators_off |= bits;
+    for (int i = 0; i < 2; i++)
+        settings->features_off.words[i] |= lean_features.words[i];
+    return verdict;
+}
+
 static enum verdict finish_recommend(struct config *config, struct error *error)
 {
     struct recommend_settings *settings = &config->settings.recommend;
@@ -369,6 +395,12 @@ static enum verdict finish_recommend(struct config *config, struct error *error)
         verdict = features_find(config->features_off, &settings->features_off, error);
     if (verdict == VERDICT_OK)
         verdict = find_placements(config->placements_off, &settings->placements_off, error);
+    if (verdict == VERDICT_OK && strcmp(config->quality, "lean") == 0)
+        verdict = make_lean(config, error);
+    /* Enough to fill a list from which the context and what is filtered were taken out. */
+    uint32_t least = (uint32_t)config->list_items + LIST_SPARE;
+    if (settings->candidates < least)
+        settings->candidates = least < RANKED_MAX ? least : RANKED_MAX;
     return verdict;
 }
 

@@ -65,6 +65,7 @@ struct config {
     int64_t postings_max;
     int64_t vectors_ring;
     int64_t vectors_clicks_per_second_max;
+    char quality[CONFIG_TEXT_MAX];
     char learning[CONFIG_TEXT_MAX];
     int64_t ranker_candidates;
     int64_t ranker_learn_every;
