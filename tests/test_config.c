@@ -197,6 +197,20 @@ static void test_long_lines(void)
     buffer_release(&text);
 }
 
+static void test_placements(void)
+{
+    struct config config;
+    struct error error = {0};
+    config_init(&config);
+    CHECK(config_set(&config, "placements.off", "cart,search", NULL) == VERDICT_OK);
+    CHECK(config_finish(&config, &error) == VERDICT_OK);
+    CHECK_INT(config.settings.recommend.placements_off,
+              1u << PLACEMENT_CART | 1u << PLACEMENT_SEARCH);
+    CHECK(config_set(&config, "placements.off", "carts", NULL) == VERDICT_OK);
+    CHECK(config_finish(&config, &error) == VERDICT_SKIP);
+    CHECK_CONTAINS(error.message, "there is no placement 'carts'");
+}
+
 int main(void)
 {
     TEST_RUN(test_defaults);
@@ -206,5 +220,6 @@ int main(void)
     TEST_RUN(test_finish);
     TEST_RUN(test_files);
     TEST_RUN(test_long_lines);
+    TEST_RUN(test_placements);
     return test_done();
 }

@@ -237,11 +237,13 @@ static uint32_t cart_candidates(struct recommender *recommender, const struct vi
     return count;
 }
 
-/* The last search of the session; absent: none. */
+#define SEARCH_AGO_MAX 5 /* activities after a search during which its list is kept up */
+
+/* The last search of the session, if it is not long ago; absent: none. */
 static struct bytes last_search(const struct visitor *visitor, int64_t gap_ms)
 {
     int64_t edge_ms = visitor->count ? visitor->activities[visitor->count - 1].time_ms : 0;
-    for (uint32_t i = visitor->count; i > 0; i--) {
+    for (uint32_t i = visitor->count, ago = 0; i > 0 && ago <= SEARCH_AGO_MAX; i--, ago++) {
         const struct activity *activity = &visitor->activities[i - 1];
         if (edge_ms - activity->time_ms > gap_ms)
             break;

@@ -16,7 +16,7 @@ enum placement {
     PLACEMENT_HOME,    /* always */
     PLACEMENT_PRODUCT, /* once an item was viewed; its context is the item viewed last */
     PLACEMENT_CART,    /* while something is in the cart: what goes with it (basket.h) */
-    PLACEMENT_SEARCH,  /* after a search of this session: what answers it (search.h) */
+    PLACEMENT_SEARCH,  /* for some activities after a search: what answers it (search.h) */
     PLACEMENTS,
 };
 
