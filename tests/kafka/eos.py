@@ -46,7 +46,7 @@ import threading
 import time
 
 import shop as shop_module
-from faults import (OF_CLUSTER, OF_PROCESSES, POINTS, SESSION_MS, Broken, Cluster, Instance,
+from faults import (OF_CLUSTER, OF_PROCESSES, POINTS, SESSION_MS, SLOW, Broken, Cluster, Instance,
                     binary_has, told)
 from protocol import Client, Unanswered, patiently
 from shop import ROOT, Shop
@@ -56,7 +56,7 @@ import verifier
 
 FAULTS_A_ROUND, CLUSTER_FAULTS_A_ROUND = 36, 4
 PROCESSES = (4, 3, 2, 4, 3, 1)  # by round
-SETTLE_S = 180
+SETTLE_S = 180 * SLOW
 
 
 class Round:
@@ -72,7 +72,7 @@ class Round:
         self.threads = 2 if number % 5 == 2 and instances <= 2 else 1  # four partitions for all
         self.fixed_names = number % 3 == 0
         self.standbys = 1 if number % 4 in (1, 2) and instances > 1 else 0
-        self.transaction_ms = 10000 if self.long else 5000
+        self.transaction_ms = int((10000 if self.long else 5000) * SLOW)
         self.ending = ("stop", "alive", "kill")[number % 3]
         self.through_proxy = "cut" in cluster_faults
         self.struck = collections.Counter()

@@ -21,8 +21,10 @@ POINTS = ("mid_flush", "after_flush", "after_offsets", "after_commit", "mid_batc
           "mid_snapshot")
 OF_PROCESSES = ("kill", "zombie", "stop", "wipe", "torn", *POINTS)
 OF_CLUSTER = ("broker_kill", "bounce", "election", "coordinator", "cut", "hang")
-SESSION_MS = 4000
-READY_S = 90
+SLOW = float(os.environ.get("WEFT_TEST_SLOW", "1"))  # builds that need so many times longer
+SESSION_MS = int(4000 * SLOW)
+READY_S = 90 * SLOW
+POINT_S = 40 * SLOW
 ENDS_MAX = 10  # of one process in one round, by itself
 
 
@@ -244,7 +246,7 @@ class Instance(threading.Thread):
             nth = 1
         self.start_weft(f"{point}:{nth}")
         try:
-            code = self.process.wait(40)
+            code = self.process.wait(POINT_S)
         except subprocess.TimeoutExpired:
             self.round.note(f"{point}:{nth} was not come to")
             self.end()
@@ -260,7 +262,7 @@ class Instance(threading.Thread):
         nth = self.random.randrange(1, 3 if self.round.long else 8)
         self.start_weft(f"after_offsets:{nth}:stop")
         process = self.process
-        deadline = time.time() + 40
+        deadline = time.time() + POINT_S
         while not stands_still(process.pid):
             if process.poll() is not None or time.time() > deadline:
                 self.round.note(f"after_offsets:{nth}:stop was not come to")
