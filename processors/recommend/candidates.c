@@ -235,17 +235,7 @@ struct candidate *candidates_find(const struct candidates *candidates, uint32_t 
                : NULL;
 }
 
-/* Larger keys are better: the weight's bits order as the weights do, since none is negative. */
-static uint64_t key_of(const struct candidate *candidate, uint32_t place)
-{
-    uint32_t bits;
-    (void)place;
-    memcpy(&bits, &candidate->weight, sizeof bits);
-    return (uint64_t)bits << 32 | ~candidate->item;
-}
-
-/* The k-th largest (k from 1) of n different keys, by Hoare's selection (1961); reorders them. */
-static uint64_t select_key(uint64_t *keys, uint32_t n, uint32_t k)
+uint64_t key_select(uint64_t *keys, uint32_t n, uint32_t k)
 {
     uint32_t first = 0, last = n - 1, goal = k - 1;
     while (first < last) {
@@ -277,14 +267,14 @@ void candidates_prune(struct candidates *candidates, uint32_t keep)
         candidate->weight = 0;
         for (uint32_t bits = candidate->generators; bits; bits &= bits - 1)
             candidate->weight += generators[__builtin_ctz(bits)].weight(candidate);
-        candidates->keys[i] = key_of(candidate, i);
+        candidates->keys[i] = key_make(candidate->weight, candidate->item);
     }
     if (candidates->count <= keep)
         return;
-    uint64_t least = select_key(candidates->keys, candidates->count, keep);
+    uint64_t least = key_select(candidates->keys, candidates->count, keep);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < candidates->count; i++) {
-        if (key_of(&candidates->at[i], i) < least) {
+        if (key_make(candidates->at[i].weight, candidates->at[i].item) < least) {
             proposed_of(candidates, candidates->at[i].item)
                 ->stamps[number_of(candidates->at[i].item)] = candidates->round - 1;
             continue;

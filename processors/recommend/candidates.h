@@ -150,6 +150,17 @@ extern const int generator_count;
 void candidates_generate(struct candidates *candidates, const struct query *query, uint64_t off,
                          uint32_t keep);
 
+/* A key that orders as (x, then the smaller number first) does; x is not negative. */
+static inline uint64_t key_make(float x, uint32_t number)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return (uint64_t)bits << 32 | (uint32_t)~number;
+}
+
+/* The k-th largest (k from 1) of n different keys, by Hoare's selection (1961); reorders them. */
+uint64_t key_select(uint64_t *keys, uint32_t n, uint32_t k);
+
 /* A usual cause: the item looked at last. */
 uint32_t cause_last(const struct query *query, const struct candidate *candidate);
 uint32_t cause_none(const struct query *query, const struct candidate *candidate);

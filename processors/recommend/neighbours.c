@@ -10,6 +10,11 @@
 #define PAIRS 16
 #define SLOTS 4096 /* a power of two, more than ITEMS * POSTINGS and than the items found */
 #define FOUND_MAX 2000
+#define KEYS_MAX 2000 /* the larger of FOUND_MAX and ITEMS * POSTINGS */
+#define BEST_MAX 80   /* the largest of NEAR, AFTER and PAIRS */
+
+_Static_assert(KEYS_MAX >= FOUND_MAX && KEYS_MAX >= ITEMS * POSTINGS && BEST_MAX >= NEAR,
+               "raise them");
 
 void neighbours_fold(struct model *model, const struct interaction *interaction)
 {
@@ -20,6 +25,8 @@ void neighbours_fold(struct model *model, const struct interaction *interaction)
     if (item != ITEM_NONE)
         sessions_remember(model->sessions, interaction->visitor, item, interaction->event_time_ms);
 }
+
+enum measure { BY_NEAR, BY_AFTER, BY_PAIR };
 
 /* A session that shares an item. */
 struct neighbour_session {
@@ -44,6 +51,7 @@ struct search {
     uint32_t found_count;
     float near_sum, after_sum, pair_sum;
     uint16_t slots[SLOTS]; /* index + 1 */
+    uint64_t keys[KEYS_MAX];
 };
 
 static uint32_t slot_of(uint64_t key)
@@ -107,12 +115,16 @@ static void find_sessions(struct search *search)
     }
 }
 
-static int heavier(const void *a, const void *b)
+static void keep_heaviest(struct search *search)
 {
-    const struct neighbour_session *x = a, *y = b;
-    if (x->weight > y->weight || x->weight < y->weight)
-        return x->weight > y->weight ? -1 : 1;
-    return x->serial > y->serial ? -1 : x->serial < y->serial;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < search->session_count; i++)
+        search->keys[i] = key_make(search->sessions[i].weight, i);
+    uint64_t least = key_select(search->keys, search->session_count, KEPT);
+    for (uint32_t i = 0; i < search->session_count; i++)
+        if (key_make(search->sessions[i].weight, i) >= least)
+            search->sessions[kept++] = search->sessions[i];
+    search->session_count = kept;
 }
 
 /* Weighs length and age in, drops the visitor's own session and those that are gone. */
@@ -133,10 +145,8 @@ static void weigh_sessions(struct search *search)
         search->sessions[kept++] = session;
     }
     search->session_count = kept;
-    if (kept > KEPT) {
-        qsort(search->sessions, kept, sizeof search->sessions[0], heavier);
-        search->session_count = KEPT;
-    }
+    if (kept > KEPT)
+        keep_heaviest(search);
 }
 
 static bool follows_pair(const struct query *query, const struct remembered *remembered,
@@ -178,72 +188,64 @@ static void collect_items(struct search *search)
     }
 }
 
-static int nearer(const void *a, const void *b)
+static int larger(const void *a, const void *b)
 {
-    const struct found_item *x = a, *y = b;
-    if (x->near > y->near || x->near < y->near)
-        return x->near > y->near ? -1 : 1;
-    return x->item < y->item ? -1 : x->item > y->item;
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x > y ? -1 : x < y;
 }
 
-static int more_after(const void *a, const void *b)
+static float measure_of(const struct found_item *found, enum measure measure)
 {
-    const struct found_item *x = a, *y = b;
-    if (x->after > y->after || x->after < y->after)
-        return x->after > y->after ? -1 : 1;
-    return x->item < y->item ? -1 : x->item > y->item;
+    return measure == BY_NEAR ? found->near : measure == BY_AFTER ? found->after : found->pair;
 }
 
-static int more_pairs(const void *a, const void *b)
+/* Indices of the `most` items with the largest measure above 0, the largest first. */
+static uint32_t best_of(struct search *search, enum measure measure, uint32_t most,
+                        uint32_t *ret_best)
 {
-    const struct found_item *x = a, *y = b;
-    if (x->pair > y->pair || x->pair < y->pair)
-        return x->pair > y->pair ? -1 : 1;
-    return nearer(a, b);
+    uint32_t count = 0, kept = 0;
+    for (uint32_t i = 0; i < search->found_count; i++) {
+        float x = measure_of(&search->found[i], measure);
+        if (x > 0)
+            search->keys[count++] = key_make(x, i);
+    }
+    if (count > most) {
+        uint64_t least = key_select(search->keys, count, most);
+        for (uint32_t i = 0; i < count; i++)
+            if (search->keys[i] >= least)
+                search->keys[kept++] = search->keys[i];
+        count = kept;
+    }
+    qsort(search->keys, count, sizeof search->keys[0], larger);
+    for (uint32_t i = 0; i < count; i++)
+        ret_best[i] = ~(uint32_t)search->keys[i];
+    return count;
 }
 
-static void propose_pairs(struct search *search, struct candidates *candidates, int generator)
+/* Ties go to what was found first, which follows from the sessions. */
+static void propose(struct search *search, struct candidates *candidates, int generator,
+                    enum measure measure, uint32_t most)
 {
-    struct found_item *found = search->found;
-    if (!(search->pair_sum > 0))
-        return;
-    qsort(found, search->found_count, sizeof *found, more_pairs);
-    for (uint32_t i = 0; i < search->found_count && i < PAIRS && found[i].pair > 0; i++) {
-        struct candidate *candidate = candidates_propose(candidates, found[i].item, generator);
+    uint32_t best[BEST_MAX];
+    uint32_t count = best_of(search, measure, most, best);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct found_item *found = &search->found[best[i]];
+        struct candidate *candidate = candidates_propose(candidates, found->item, generator);
         if (candidate == NULL)
             return;
-        candidate->near = found[i].near / search->near_sum;
-        candidate->pair = found[i].pair;
-        candidate->pair_share = found[i].pair / (search->pair_sum + 1);
-        candidate->pair_rank = (uint16_t)(i + 1);
+        candidate->near = found->near / search->near_sum;
+        candidate->near_after = search->after_sum > 0 ? found->after / search->after_sum : 0;
+        if (measure == BY_NEAR) {
+            candidate->near_of_most = found->near / search->found[best[0]].near;
+            candidate->near_rank = (uint16_t)(i + 1);
+        } else if (measure == BY_AFTER) {
+            candidate->near_after_rank = (uint16_t)(i + 1);
+        } else {
+            candidate->pair = found->pair;
+            candidate->pair_share = found->pair / (search->pair_sum + 1);
+            candidate->pair_rank = (uint16_t)(i + 1);
+        }
     }
-}
-
-static void propose(struct search *search, struct candidates *candidates, int generator)
-{
-    struct found_item *found = search->found;
-    uint32_t count = search->found_count;
-    qsort(found, count, sizeof *found, nearer);
-    for (uint32_t i = 0; i < count && i < NEAR; i++) {
-        struct candidate *candidate = candidates_propose(candidates, found[i].item, generator);
-        if (candidate == NULL)
-            return;
-        candidate->near = found[i].near / search->near_sum;
-        candidate->near_of_most = found[i].near / found[0].near;
-        candidate->near_rank = (uint16_t)(i + 1);
-        if (search->after_sum > 0)
-            candidate->near_after = found[i].after / search->after_sum;
-    }
-    qsort(found, count, sizeof *found, more_after);
-    for (uint32_t i = 0; i < count && i < AFTER && found[i].after > 0; i++) {
-        struct candidate *candidate = candidates_propose(candidates, found[i].item, generator);
-        if (candidate == NULL)
-            return;
-        candidate->near = found[i].near / search->near_sum;
-        candidate->near_after = found[i].after / search->after_sum;
-        candidate->near_after_rank = (uint16_t)(i + 1);
-    }
-    propose_pairs(search, candidates, generator);
 }
 
 void neighbours_generate(const struct query *query, struct candidates *candidates, int generator)
@@ -259,7 +261,9 @@ void neighbours_generate(const struct query *query, struct candidates *candidate
     if (search.session_count == 0)
         return;
     collect_items(&search);
-    propose(&search, candidates, generator);
+    propose(&search, candidates, generator, BY_NEAR, NEAR);
+    propose(&search, candidates, generator, BY_AFTER, AFTER);
+    propose(&search, candidates, generator, BY_PAIR, PAIRS);
 }
 
 float neighbours_weight(const struct candidate *candidate)
