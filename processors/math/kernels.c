@@ -5,6 +5,7 @@
 
 typedef float lanes __attribute__((vector_size(4 * LANES)));
 typedef int32_t whole __attribute__((vector_size(4 * LANES)));
+typedef uint32_t naturals __attribute__((vector_size(4 * LANES))); /* wraps around */
 
 #define KERNEL(name) name##_plain
 #define KERNEL_TARGET

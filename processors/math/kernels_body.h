@@ -146,7 +146,7 @@ static KERNEL_TARGET float KERNEL(exponential)(float *x, float shift, uint32_t n
         p = p * r + 0.5f;
         p = p * r + 1.0f;
         p = p * r + 1.0f;
-        whole power = (((whole)magic - 0x4B400000) + 127) << 23;
+        naturals power = (((naturals)magic - 0x4B400000u) + 127u) << 23;
         v = p * (lanes)power;
         v = (lanes)((whole)v & ~tiny);
         KERNEL(store)(x + i, v);
@@ -158,9 +158,9 @@ static KERNEL_TARGET float KERNEL(exponential)(float *x, float shift, uint32_t n
 /* x = 2^k m with m in [.707, 1.414), ln m = 2 atanh((m - 1)/(m + 1)). */
 static inline KERNEL_TARGET lanes KERNEL(logarithm)(lanes x)
 {
-    whole bits = (whole)x - 0x3F3504F3;
-    whole k = bits >> 23;
-    lanes m = (lanes)((bits & 0x7FFFFF) + 0x3F3504F3);
+    naturals bits = (naturals)x - 0x3F3504F3u;
+    whole k = (whole)bits >> 23;
+    lanes m = (lanes)((bits & 0x7FFFFFu) + 0x3F3504F3u);
     lanes t = (m - 1.0f) / (m + 1.0f);
     lanes t2 = t * t;
     lanes p = t2 * (2.0f / 9) + (2.0f / 7);
