@@ -221,15 +221,31 @@ static void log_commit(const struct worker *worker, const struct commit_times *t
              (long long)(now_us - times->ended_us));
 }
 
+/* Without a transaction nothing fences a process that stood still for longer than its session: what
+ * it would write may be older than what others have written of the same visitors since. RETRY: it
+ * was away. */
+static enum verdict check_presence(struct worker *worker)
+{
+    int64_t away_us = clock_monotonic_us() - worker->group_polled_us;
+    if (exactly_once(worker) || away_us <= worker->run->config->session_timeout_ms * 1000)
+        return VERDICT_OK;
+    return error_set(&worker->error, VERDICT_RETRY, "this process stood still for %.1f s",
+                     (double)away_us / 1e6);
+}
+
 /* Steps 2 to 6. RETRY: start anew; FATAL: the store can't be written. */
 static enum verdict commit(struct worker *worker)
 {
     struct commit_times times = {.began_us = clock_monotonic_us()};
-    enum verdict verdict = pipeline_close(worker->pipeline, &worker->error);
+    enum verdict verdict = check_presence(worker);
+    if (verdict == VERDICT_OK)
+        verdict = pipeline_close(worker->pipeline, &worker->error);
     /* Without a transaction the changelog must not be there before what it stands for: after a
      * crash the events would be known, and nothing written of them. */
     if (verdict == VERDICT_OK && !exactly_once(worker))
         verdict = transaction_flush(worker->transactions, &worker->error);
+    if (verdict == VERDICT_OK)
+        verdict = check_presence(worker);
     if (verdict == VERDICT_OK)
         verdict = write_changelog(worker);
     if (verdict != VERDICT_OK)
@@ -681,6 +697,8 @@ static enum verdict run_session(struct worker *worker)
         set_state(worker, WORKER_WAITING);
     while (verdict == VERDICT_OK && !run_stops(worker->run)) {
         int64_t now_us = clock_monotonic_us();
+        if (worker->state == WORKER_RUNNING && check_presence(worker) != VERDICT_OK)
+            meet_trouble(worker, VERDICT_RETRY);
         if (now_us - worker->group_polled_us > GROUP_POLL_US || worker->state != WORKER_RUNNING)
             poll_group(worker, now_us);
         verdict = worker->trouble;
