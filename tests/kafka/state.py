@@ -215,9 +215,12 @@ def snapshots(checks, kafka, file):
             time.sleep(0.1)
         offsets = [shop.metrics(i)["snapshot_offset"] for i in (0, 1)]
         checks.equal("one of two processes wrote a snapshot of the whole log", max(offsets), end)
-        roles = {i: re.findall(r"publisher: (elected|another process has the role)", log_of(shop, i))
-                 for i in (0, 1)}  # it may have moved when the second came
-        elected = [i for i in (0, 1) if roles[i][-1:] == ["elected"]]
+        elected, deadline = [], time.time() + 30
+        while len(elected) != 1 and time.time() < deadline:  # it moves when the second one comes
+            time.sleep(0.1)
+            roles = {i: re.findall(r"publisher: (elected|another process has the role)",
+                                   log_of(shop, i)) for i in (0, 1)}
+            elected = [i for i in (0, 1) if roles[i][-1:] == ["elected"]]
         checks.equal("one of two has the role", len(elected), 1)
         if elected:
             other = 1 - elected[0]
