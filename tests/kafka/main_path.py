@@ -33,8 +33,9 @@ def check_counts(checks, name, shop, published, totals):
                  shop.size(f"{shop.name}-dead-letters"), totals["dead_letters"])
     checks.equal(f"{name}: late records are in their topic", shop.size(f"{shop.name}-late"),
                  totals["late"])
-    checks.equal(f"{name}: interactions are in the log", shop.size(f"{shop.name}-interactions"),
-                 totals["interactions"])
+    checks.equal(f"{name}: interactions, and what rankers learned, are in the log",
+                 shop.size(f"{shop.name}-interactions"),
+                 totals["interactions"] + totals["weights"])
 
 
 def sum_metrics(shop):
