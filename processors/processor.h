@@ -71,7 +71,10 @@ extern const char *const counter_names[COUNTERS];
 struct counts {
     uint64_t fates[FATES];
     uint64_t counters[COUNTERS];
+    struct quality quality;
 };
+
+void counts_add(struct counts *to, const struct counts *from);
 
 /* One record of an event topic. */
 struct record {

@@ -23,7 +23,13 @@ static enum verdict ranking_event(struct context *context, struct record *record
     const struct event *event = &record->event;
     struct visitor *visitor = context->visitor;
     (void)error;
-    if (visitor->served == 0 || !is_answer(event))
+    if (!is_answer(event))
+        return VERDICT_OK;
+    for (uint32_t i = 0; i < event->item_count; i++)
+        recommend_measure(context->recommender, visitor, event->items[i].item_id, kind_of(event),
+                          &context->counts->quality);
+    visitor->shown = 0; /* a list is asked once */
+    if (visitor->served == 0)
         return VERDICT_OK;
     model_lock_read(context->model);
     uint32_t item = model_find(context->model, event->items[0].item_id);

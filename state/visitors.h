@@ -34,6 +34,7 @@ struct visitor {
     int64_t latest_time_ms; /* of all activities */
     uint64_t list_hash;     /* of the lists that were written last */
     uint64_t served;        /* the last list as it is kept for learning; 0: none. Not stored */
+    uint64_t shown;         /* the same as it was shown, for live quality */
     struct bytes encoded;   /* set by visitors_encode() until the batch ends */
     uint32_t key_size;
     char key[];

@@ -26,6 +26,7 @@ struct recommender {
     const struct recommend_settings *settings;
     struct learner learner;
     struct served_ring *served;
+    struct shown_ring *shown;
     uint64_t clicks; /* that could be learned from */
     struct query query;
     struct candidates candidates;
@@ -55,6 +56,8 @@ struct recommender *recommender_new(const struct recommend_settings *settings,
     learner_init(&recommender->learner, model, &settings->features_off);
     recommender->served =
         served_new(settings->served_bytes, settings->candidates, settings->served_age_ms);
+    recommender->shown = shown_new(settings->shown_bytes, placement_names, PLACEMENTS,
+                                   settings->served_age_ms);
     return recommender;
 }
 
@@ -68,6 +71,7 @@ void recommender_free(struct recommender *recommender)
     filters_free(recommender->filters);
     learner_release(&recommender->learner);
     served_free(recommender->served);
+    shown_free(recommender->shown);
     free(recommender);
 }
 
@@ -379,8 +383,11 @@ uint32_t recommend_lists(struct recommender *recommender, struct model *model,
         *ret_look_again = *ret_look_again || list->item_count < length;
         list_count++;
     }
-    return list_count + fill_others(recommender, visitor, now_ms, length, arena,
-                                    ret_lists + list_count);
+    list_count +=
+        fill_others(recommender, visitor, now_ms, length, arena, ret_lists + list_count);
+    visitor->shown =
+        shown_keep(recommender->shown, visitor->latest_time_ms, ret_lists, list_count);
+    return list_count;
 }
 
 uint32_t recommend_next(struct recommender *recommender, struct model *model,
@@ -403,6 +410,17 @@ uint32_t recommend_next(struct recommender *recommender, struct model *model,
 }
 
 /* ---- learning ---- */
+
+void recommend_measure(const struct recommender *recommender, const struct visitor *visitor,
+                       struct bytes item_id, enum kind kind, struct quality *quality)
+{
+    quality_ask(quality, recommender->shown, visitor->shown, item_id, kind);
+}
+
+size_t recommend_shown_bytes(const struct recommender *recommender)
+{
+    return shown_bytes(recommender->shown);
+}
 
 struct outcome recommend_learn(struct recommender *recommender, struct visitor *visitor,
                                uint32_t item, enum kind kind)

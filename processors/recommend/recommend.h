@@ -9,6 +9,7 @@
 
 #include "processors/recommend/filters.h"
 #include "processors/recommend/learner.h"
+#include "processors/recommend/quality.h"
 #include "processors/recommend/search.h"
 #include "schemas/recommendation.h"
 
@@ -28,6 +29,7 @@ struct recommend_settings {
     int64_t merge_ms;           /* between differences written to the log */
     size_t served_bytes;        /* memory for lists that wait for their click */
     int64_t served_age_ms;      /* how long at least a list waits */
+    size_t shown_bytes;         /* the same of what was shown, for live quality (quality.h) */
     uint64_t generators_off;    /* bits */
     struct feature_mask features_off;
     float price_band;          /* prices that near to each other are alike, in the shop's currency */
@@ -88,6 +90,11 @@ struct outcome {
  * model nor the catalogue knows). */
 struct outcome recommend_learn(struct recommender *recommender, struct visitor *visitor,
                                uint32_t item, enum kind kind);
+
+/* Counts, for a click on the item, what recommend_lists() last showed the visitor. */
+void recommend_measure(const struct recommender *recommender, const struct visitor *visitor,
+                       struct bytes item_id, enum kind kind, struct quality *quality);
+size_t recommend_shown_bytes(const struct recommender *recommender);
 
 /* The thread's copy of the ranker's weights: to be merged, written and taken back. */
 struct learner *recommender_learner(struct recommender *recommender);

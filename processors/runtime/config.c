@@ -124,6 +124,8 @@ const struct config_key config_keys[] = {
            "memory for lists that wait for their visitor's next click, for each worker"),
     NUMBER("ranker.served.ms", "120000", ranker_served_ms, 0, 86400000,
            "how long at least such a list waits"),
+    NUMBER("quality.shown.bytes", "8388608", quality_shown_bytes, 0, INT64_MAX,
+           "memory for shown lists that the next click is compared with, for each worker"),
     TEXT("ranker.features.off", "", features_off, NULL,
          "groups or names of features, with commas, that the ranker does not see"),
     TEXT("generators.off", "", generators_off, NULL,
@@ -378,6 +380,7 @@ static enum verdict finish_recommend(struct config *config, struct error *error)
         .merge_ms = config->ranker_merge_ms,
         .served_bytes = (size_t)config->ranker_served_bytes,
         .served_age_ms = config->ranker_served_ms,
+        .shown_bytes = (size_t)config->quality_shown_bytes,
     };
     settings->filters = (struct filter_settings){
         .bought_ms = config->list_bought_ms,

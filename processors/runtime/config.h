@@ -72,6 +72,7 @@ struct config {
     int64_t ranker_merge_ms;
     int64_t ranker_served_bytes;
     int64_t ranker_served_ms;
+    int64_t quality_shown_bytes;
     char features_off[CONFIG_TEXT_MAX];
     char generators_off[CONFIG_TEXT_MAX];
     int64_t price_band;

@@ -346,6 +346,15 @@ enum verdict pipeline_close(struct pipeline *pipeline, struct error *error)
 
 /* ---- the outcome of a batch ---- */
 
+void counts_add(struct counts *to, const struct counts *from)
+{
+    for (int i = 0; i < FATES; i++)
+        to->fates[i] += from->fates[i];
+    for (int i = 0; i < COUNTERS; i++)
+        to->counters[i] += from->counters[i];
+    quality_add(&to->quality, &from->quality);
+}
+
 static void clear_batch(struct pipeline *pipeline)
 {
     memset(&pipeline->batch, 0, sizeof pipeline->batch);
@@ -354,10 +363,7 @@ static void clear_batch(struct pipeline *pipeline)
 
 void pipeline_committed(struct pipeline *pipeline)
 {
-    for (int i = 0; i < FATES; i++)
-        pipeline->committed.fates[i] += pipeline->batch.fates[i];
-    for (int i = 0; i < COUNTERS; i++)
-        pipeline->committed.counters[i] += pipeline->batch.counters[i];
+    counts_add(&pipeline->committed, &pipeline->batch);
     visitors_commit(pipeline->context.visitors);
     learner_commit(recommender_learner(pipeline->context.recommender));
     clear_batch(pipeline);

@@ -69,6 +69,9 @@ static void write_metrics(struct process *process, const struct totals *totals, 
     for (int i = 0; i < COUNTERS; i++)
         buffer_format(buffer, ",\"%s\":%llu", counter_names[i],
                       (unsigned long long)totals->counts.counters[i]);
+    buffer_format(buffer, ",\"shown_bytes\":%llu,\"quality\":",
+                  (unsigned long long)totals->shown_bytes);
+    quality_write_json(&totals->counts.quality, placement_names, PLACEMENTS, buffer);
     uint32_t items = 0, products = 0;
     uint64_t folded = 0, refused = 0, evicted = 0;
     struct catalogue_counts out = {0};

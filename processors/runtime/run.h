@@ -14,6 +14,7 @@ struct totals {
     uint64_t restored; /* rows read from changelogs */
     uint64_t visitors_cached;
     uint64_t visitors_bytes;
+    uint64_t shown_bytes; /* of shown lists that wait for their click */
     uint64_t ready_workers; /* that have an assignment and have restored it */
 };
 

@@ -185,6 +185,8 @@ static void publish_totals(struct worker *worker)
         .restored = worker->restored,
         .visitors_cached = visitors_cached(pipeline_visitors(worker->pipeline)),
         .visitors_bytes = visitors_bytes(pipeline_visitors(worker->pipeline)),
+        .shown_bytes =
+            recommend_shown_bytes(pipeline_context(worker->pipeline)->recommender),
         .ready_workers = worker->state == WORKER_RUNNING,
     };
     pthread_mutex_unlock(&worker->totals_lock);
@@ -787,10 +789,8 @@ void worker_totals(struct worker *worker, struct totals *totals)
 {
     pthread_mutex_lock(&worker->totals_lock);
     const struct totals *mine = &worker->totals;
-    for (int i = 0; i < FATES; i++)
-        totals->counts.fates[i] += mine->counts.fates[i];
-    for (int i = 0; i < COUNTERS; i++)
-        totals->counts.counters[i] += mine->counts.counters[i];
+    counts_add(&totals->counts, &mine->counts);
+    totals->shown_bytes += mine->shown_bytes;
     totals->commits += mine->commits;
     totals->aborts += mine->aborts;
     totals->restored += mine->restored;

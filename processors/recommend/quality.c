@@ -1,0 +1,159 @@
+#include "processors/recommend/quality.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct shown {
+    uint64_t serial;
+    int64_t time_ms;
+    uint8_t counts[QUALITY_PLACEMENTS_MAX];
+    uint32_t hashes[]; /* [placement][QUALITY_RANKS] */
+};
+
+struct shown_ring {
+    char *places;
+    size_t place_bytes, place_count;
+    const char *const *names;
+    uint32_t placement_count;
+    uint64_t serial; /* of the newest */
+    int64_t age_ms;
+};
+
+struct shown_ring *shown_new(size_t bytes, const char *const *names, uint32_t placement_count,
+                             int64_t age_ms)
+{
+    struct shown_ring *ring = memory_zero(1, sizeof *ring);
+    ring->names = names;
+    ring->placement_count = placement_count;
+    ring->place_bytes =
+        sizeof(struct shown) + sizeof(uint32_t) * QUALITY_RANKS * placement_count;
+    ring->place_bytes = (ring->place_bytes + 7) / 8 * 8;
+    ring->place_count = bytes / ring->place_bytes;
+    ring->age_ms = age_ms;
+    if (ring->place_count > 0) /* untouched memory is not there: pages come as they are used */
+        ring->places = memory_zero(ring->place_count, ring->place_bytes);
+    return ring;
+}
+
+void shown_free(struct shown_ring *ring)
+{
+    if (ring == NULL)
+        return;
+    free(ring->places);
+    free(ring);
+}
+
+static struct shown *place_of(const struct shown_ring *ring, uint64_t serial)
+{
+    return (struct shown *)(void *)(ring->places + serial % ring->place_count * ring->place_bytes);
+}
+
+static uint32_t hash_of(struct bytes item_id)
+{
+    return (uint32_t)(bytes_hash(item_id) >> 32);
+}
+
+static uint32_t number_of(const struct shown_ring *ring, const char *placement)
+{
+    uint32_t number = 0;
+    while (number < ring->placement_count && strcmp(ring->names[number], placement) != 0)
+        number++;
+    return number;
+}
+
+uint64_t shown_keep(struct shown_ring *ring, int64_t time_ms, const struct list *lists,
+                    uint32_t list_count)
+{
+    if (ring->place_count == 0)
+        return 0;
+    struct shown *shown = place_of(ring, ring->serial + 1);
+    int64_t age_ms = time_ms - shown->time_ms;
+    if (shown->serial != 0 && age_ms >= 0 && age_ms < ring->age_ms)
+        return 0;
+    memset(shown->counts, 0, sizeof shown->counts);
+    for (uint32_t i = 0; i < list_count; i++) {
+        uint32_t number = number_of(ring, lists[i].placement), count = lists[i].item_count;
+        if (number == ring->placement_count)
+            continue;
+        count = count < QUALITY_RANKS ? count : QUALITY_RANKS;
+        for (uint32_t k = 0; k < count; k++)
+            shown->hashes[number * QUALITY_RANKS + k] = hash_of(lists[i].items[k].item_id);
+        shown->counts[number] = (uint8_t)count;
+    }
+    shown->time_ms = time_ms;
+    return shown->serial = ++ring->serial;
+}
+
+void quality_ask(struct quality *quality, const struct shown_ring *ring, uint64_t serial,
+                 struct bytes item_id, enum kind kind)
+{
+    if (serial == 0 || ring->place_count == 0)
+        return;
+    const struct shown *shown = place_of(ring, serial);
+    if (shown->serial != serial)
+        return;
+    uint32_t hash = hash_of(item_id);
+    for (uint32_t p = 0; p < ring->placement_count; p++) {
+        struct quality_cell *cell = &quality->cells[p][kind];
+        const uint32_t *hashes = &shown->hashes[p * QUALITY_RANKS];
+        uint32_t k = 0, count = shown->counts[p];
+        while (k < count && hashes[k] != hash)
+            k++;
+        cell->asked += count > 0;
+        if (k < count) {
+            cell->hits++;
+            cell->reciprocal_millionths += 1000000 / (k + 1);
+        }
+    }
+}
+
+size_t shown_bytes(const struct shown_ring *ring)
+{
+    size_t used = ring->serial < ring->place_count ? (size_t)ring->serial : ring->place_count;
+    return used * ring->place_bytes;
+}
+
+void quality_add(struct quality *to, const struct quality *from)
+{
+    for (int p = 0; p < QUALITY_PLACEMENTS_MAX; p++) {
+        for (int kind = 0; kind < KINDS; kind++) {
+            to->cells[p][kind].asked += from->cells[p][kind].asked;
+            to->cells[p][kind].hits += from->cells[p][kind].hits;
+            to->cells[p][kind].reciprocal_millionths += from->cells[p][kind].reciprocal_millionths;
+        }
+    }
+}
+
+static void write_cell(const struct quality_cell *cell, const char *kind, struct buffer *buffer)
+{
+    double asked = (double)cell->asked;
+    buffer_format(buffer,
+                  "\"%s\":{\"asked\":%llu,\"hits\":%llu,\"hit_rate\":%.4f,\"reciprocal_rank\":%.4f}",
+                  kind, (unsigned long long)cell->asked, (unsigned long long)cell->hits,
+                  (double)cell->hits / asked, (double)cell->reciprocal_millionths / 1e6 / asked);
+}
+
+void quality_write_json(const struct quality *quality, const char *const *names,
+                        uint32_t placement_count, struct buffer *buffer)
+{
+    const char *between = "";
+    buffer_byte(buffer, '{');
+    for (uint32_t p = 0; p < placement_count; p++) {
+        bool any = false;
+        for (int kind = 0; kind < KINDS; kind++) {
+            const struct quality_cell *cell = &quality->cells[p][kind];
+            if (cell->asked == 0)
+                continue;
+            if (any)
+                buffer_byte(buffer, ',');
+            else
+                buffer_format(buffer, "%s\"%s\":{", between, names[p]);
+            write_cell(cell, kind_names[kind], buffer);
+            any = true;
+        }
+        if (any)
+            buffer_byte(buffer, '}');
+        between = any ? "," : between;
+    }
+    buffer_byte(buffer, '}');
+}

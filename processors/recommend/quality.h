@@ -1,0 +1,58 @@
+/* Live quality: whether the list that a visitor was shown last had what they clicked next, and at
+ * which rank, before anything is learned from the click (prequential evaluation: Dawid 1984), for
+ * each placement and kind of click.
+ *
+ * The shown lists wait for the visitor's next click in a ring with a bound, as hashes of their items:
+ * 32 bits, so that one wrong hit is expected in 200 million compared lists of 20. The first
+ * QUALITY_RANKS items of a list are kept, those behind count as not shown. A list is asked once, by
+ * the first click after it; a click of several items (a purchase) asks it for each of them.
+ * A place is taken anew only when what it holds is older than `age_ms` of the visitors' own time: in a
+ * rush the lists of a sample of visitors are kept, not those whose next click is quickest.
+ * Thread: one. */
+#ifndef WEFT_RECOMMEND_QUALITY_H
+#define WEFT_RECOMMEND_QUALITY_H
+
+#include "schemas/interaction.h"
+#include "schemas/recommendation.h"
+
+#define QUALITY_PLACEMENTS_MAX 16
+#define QUALITY_RANKS 20 /* a hit is among the first so many */
+
+struct shown_ring;
+
+/* Room for lists of the first `placement_count` (<= QUALITY_PLACEMENTS_MAX) of `names`, which
+ * outlives it; 0 bytes: none are kept, and nothing is measured. */
+struct shown_ring *shown_new(size_t bytes, const char *const *names, uint32_t placement_count,
+                             int64_t age_ms);
+void shown_free(struct shown_ring *ring);
+
+/* Keeps what a visitor is shown from `time_ms` on. Lists without items, and of placements without a
+ * name in the table, are left out. Returns the serial number to find it by; 0: not kept. */
+uint64_t shown_keep(struct shown_ring *ring, int64_t time_ms, const struct list *lists,
+                    uint32_t list_count);
+
+struct quality_cell {
+    uint64_t asked;                 /* clicks at which a list of the placement was out */
+    uint64_t hits;                  /* whose item was among its first QUALITY_RANKS */
+    uint64_t reciprocal_millionths; /* the sum of 1/rank of those */
+};
+
+struct quality {
+    struct quality_cell cells[QUALITY_PLACEMENTS_MAX][KINDS];
+};
+
+/* Counts what was shown under the number for a click on the item. Nothing is counted if it was
+ * overwritten, or is 0. */
+void quality_ask(struct quality *quality, const struct shown_ring *ring, uint64_t serial,
+                 struct bytes item_id, enum kind kind);
+/* Memory of the places that were ever taken. */
+size_t shown_bytes(const struct shown_ring *ring);
+
+void quality_add(struct quality *to, const struct quality *from);
+/* {"home":{"view":{"asked":9,"hits":3,"hit_rate":0.3333,"reciprocal_rank":0.2100},...},...}; only
+ * cells that were asked. reciprocal_rank is the mean of 1/rank over all that were asked, 0 where it
+ * was no hit. */
+void quality_write_json(const struct quality *quality, const char *const *names,
+                        uint32_t placement_count, struct buffer *buffer);
+
+#endif
