@@ -58,11 +58,20 @@ void sessions_free(struct session_memory *memory);
 void sessions_remember(struct session_memory *memory, uint64_t visitor, uint32_t item,
                        int64_t time_ms);
 
+/* Where the session is, or was until another took its place: then ->serial differs. */
+static inline const struct remembered *sessions_at(const struct session_memory *memory,
+                                                   uint64_t serial)
+{
+    uint32_t most = memory->limits.sessions_max;
+    /* the division of 32 bits is several times faster */
+    return &memory->sessions[serial > UINT32_MAX ? serial % most : (uint32_t)serial % most];
+}
+
 /* NULL: it was overwritten since. */
 static inline const struct remembered *sessions_find(const struct session_memory *memory,
                                                      uint64_t serial)
 {
-    const struct remembered *session = &memory->sessions[serial % memory->limits.sessions_max];
+    const struct remembered *session = sessions_at(memory, serial);
     return session->serial == serial ? session : NULL;
 }
 

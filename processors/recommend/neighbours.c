@@ -8,6 +8,7 @@
 #define NEAR 80
 #define AFTER 40
 #define PAIRS 16
+#define SESSIONS_AHEAD 4 /* fetched before they are read */
 #define SLOTS 4096 /* a power of two, more than ITEMS * POSTINGS and than the items found */
 #define FOUND_MAX 2000
 #define KEYS_MAX 2000 /* the larger of FOUND_MAX and ITEMS * POSTINGS */
@@ -31,6 +32,7 @@ enum measure { BY_NEAR, BY_AFTER, BY_PAIR };
 /* A session that shares an item. */
 struct neighbour_session {
     uint64_t serial;
+    const struct remembered *remembered; /* where it is, if it is still there */
     float weight;
     uint8_t nearest; /* index into the looked-for items */
 };
@@ -59,14 +61,18 @@ static uint32_t slot_of(uint64_t key)
     return (uint32_t)(key * 0x9E3779B97F4A7C15u >> 52);
 }
 
+/* Sessions are all over memory: what is met first is fetched while the others are looked for. */
 static struct neighbour_session *session_at(struct search *search, uint64_t serial)
 {
     for (uint32_t at = slot_of(serial);; at = (at + 1) % SLOTS) {
         uint16_t index = search->slots[at];
         if (index == 0) {
             search->slots[at] = (uint16_t)++search->session_count;
-            search->sessions[search->session_count - 1] =
-                (struct neighbour_session){.serial = serial, .nearest = UINT8_MAX};
+            const struct remembered *remembered =
+                sessions_at(search->query->model->sessions, serial);
+            __builtin_prefetch(remembered);
+            search->sessions[search->session_count - 1] = (struct neighbour_session){
+                .serial = serial, .remembered = remembered, .nearest = UINT8_MAX};
             return &search->sessions[search->session_count - 1];
         }
         if (search->sessions[index - 1].serial == serial)
@@ -137,8 +143,9 @@ static void weigh_sessions(struct search *search)
     uint32_t kept = 0;
     for (uint32_t i = 0; i < search->session_count; i++) {
         struct neighbour_session session = search->sessions[i];
-        const struct remembered *remembered = sessions_find(memory, session.serial);
-        if (remembered == NULL || remembered->visitor == search->query->visitor)
+        const struct remembered *remembered = session.remembered;
+        if (remembered->serial != session.serial ||
+            remembered->visitor == search->query->visitor)
             continue;
         float age = (float)(memory->next_serial - session.serial);
         session.weight *= by_length[remembered->count] / (1 + age * (1.0f / 60000));
@@ -147,6 +154,12 @@ static void weigh_sessions(struct search *search)
     search->session_count = kept;
     if (kept > KEPT)
         keep_heaviest(search);
+}
+
+static void fetch(const struct remembered *remembered)
+{
+    __builtin_prefetch(remembered);
+    __builtin_prefetch((const char *)remembered + sizeof *remembered - 1);
 }
 
 static bool follows_pair(const struct query *query, const struct remembered *remembered,
@@ -161,11 +174,14 @@ static void collect_items(struct search *search)
     static const float decay[REMEMBERED_ITEMS] = {
         1, .6703f, .4493f, .3012f, .2019f, .1353f, .0907f, .0608f, .0408f, .0273f,
         .0183f, .0123f, .0082f, .0055f, .0037f, .0025f, .0017f, .0011f, .0007f, .0005f};
-    const struct session_memory *memory = search->query->model->sessions;
     memset(search->slots, 0, sizeof search->slots);
+    for (uint32_t i = 0; i < search->session_count && i < SESSIONS_AHEAD; i++)
+        fetch(search->sessions[i].remembered);
     for (uint32_t i = 0; i < search->session_count; i++) {
         const struct neighbour_session *session = &search->sessions[i];
-        const struct remembered *remembered = sessions_find(memory, session->serial);
+        const struct remembered *remembered = session->remembered;
+        if (i + SESSIONS_AHEAD < search->session_count)
+            fetch(search->sessions[i + SESSIONS_AHEAD].remembered);
         uint32_t match = search->items[session->nearest], place = 0;
         while (place < remembered->count && remembered->items[place] != match)
             place++;
