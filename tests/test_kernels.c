@@ -99,25 +99,59 @@ static void test_elementwise(void)
 static void test_outer(void)
 {
     struct random random = random_from(3);
-    enum { ROWS = 37 };
+    enum { ROWS = 37, STRIDE = 9, COUNT = 7 };
     for (int round = 0; round < ROUNDS; round++) {
         uint32_t n = LANES * (1 + random_below(&random, 5)), rows = 1 + random_below(&random, ROWS);
-        uint32_t stride = 1 + random_below(&random, 9);
-        static float x[ROWS * 9], y[40], before[ROWS * 40], best[ROWS * 40], plain[ROWS * 40];
-        fill(&random, x, rows * stride);
-        fill(&random, y, n);
+        uint32_t count = random_below(&random, COUNT + 1), places[COUNT];
+        static float x[ROWS * STRIDE], y[COUNT * 40];
+        static float before[ROWS * 40], best[ROWS * 40], plain[ROWS * 40];
+        fill(&random, x, rows * STRIDE);
+        fill(&random, y, COUNT * n);
         fill(&random, before, rows * n);
+        for (uint32_t i = 0; i < count; i++)
+            places[i] = random_below(&random, STRIDE);
         memcpy(best, before, sizeof best);
         memcpy(plain, before, sizeof plain);
-        kernels_best()->outer(best, x, stride, rows, y, n);
-        kernels_plain()->outer(plain, x, stride, rows, y, n);
+        kernels_best()->outer(best, x, STRIDE, rows, places, count, y, n);
+        kernels_plain()->outer(plain, x, STRIDE, rows, places, count, y, n);
         CHECK_SAY(same(best, plain, rows * n), "rows %u, n %u", rows, n);
-        for (uint32_t i = 0; i < rows * n; i++) {
-            double term = (double)x[i / n * stride] * (double)y[i % n];
-            CHECK_SAY(fabs((double)best[i] - ((double)before[i] + term)) <=
-                          2 * UNIT * (fabs((double)before[i]) + fabs(term)),
-                      "rows %u, n %u: at %u", rows, n, i);
+        for (uint32_t at = 0; at < rows * n; at++) {
+            double exact = (double)before[at], size = fabs(exact);
+            for (uint32_t i = 0; i < count; i++) {
+                double term =
+                    (double)x[at / n * STRIDE + places[i]] * (double)y[i * n + at % n];
+                exact += term;
+                size += fabs(term);
+            }
+            CHECK_SAY(fabs((double)best[at] - exact) <= (2 + count) * UNIT * size,
+                      "rows %u, n %u: at %u", rows, n, at);
         }
+    }
+}
+
+static void test_logits(void)
+{
+    struct random random = random_from(31);
+    for (int round = 0; round < ROUNDS; round++) {
+        uint32_t n = draw_size(&random);
+        float a = draw(&random), scales[N_MAX], shifts[N_MAX], before[N_MAX];
+        float best[N_MAX], plain[N_MAX];
+        fill(&random, before, n);
+        fill(&random, scales, n);
+        fill(&random, shifts, n);
+        memcpy(best, before, n * sizeof *best);
+        memcpy(plain, before, n * sizeof *plain);
+        float most = kernels_best()->logits(best, scales, a, shifts, n), largest = best[0];
+        CHECK(most == kernels_plain()->logits(plain, scales, a, shifts, n));
+        CHECK(same(best, plain, n));
+        for (uint32_t i = 0; i < n; i++) {
+            double term = (double)before[i] * (double)scales[i] * (double)a;
+            largest = best[i] > largest ? best[i] : largest;
+            CHECK_SAY(fabs((double)best[i] - (term - (double)shifts[i])) <=
+                          4 * UNIT * (fabs(term) + fabs((double)shifts[i])),
+                      "n %u: at %u", n, i);
+        }
+        CHECK_SAY(most == largest, "%g, not %g", (double)most, (double)largest);
     }
 }
 
@@ -372,6 +406,7 @@ int main(void)
     TEST_RUN(test_dot);
     TEST_RUN(test_elementwise);
     TEST_RUN(test_outer);
+    TEST_RUN(test_logits);
     TEST_RUN(test_dot_rows);
     TEST_RUN(test_leaky);
     TEST_RUN(test_exponential);

@@ -18,9 +18,10 @@ struct kernels {
     float (*dot)(const float *x, const float *y, uint32_t n);
     /* y += a x */
     void (*add)(float *y, const float *x, float a, uint32_t n);
-    /* sums[r] += x[r * stride] y, for `rows` rows of n */
-    void (*outer)(float *sums, const float *x, uint32_t stride, uint32_t rows, const float *y,
-                  uint32_t n);
+    /* sums[r] += the sum over i of x[r * stride + places[i]] y[i], in i's order, for `rows` rows of
+     * n; y has `count` rows of n. */
+    void (*outer)(float *sums, const float *x, uint32_t stride, uint32_t rows,
+                  const uint32_t *places, uint32_t count, const float *y, uint32_t n);
     /* For a row that counts by its direction alone: turns the gradient of row/|row| into that of the
      * row, and takes a step of row-wise Adagrad along it: sum += mean(g^2), row -= rate g / sqrt(sum).
      * `inverse` is 1/|row|; returns the new row's squared norm. */
@@ -37,6 +38,8 @@ struct kernels {
     void (*dot_rows)(const float *rows, const uint32_t *places, uint32_t count, uint32_t n,
                      const float *queries, uint32_t query_count, float *ret_scores,
                      uint32_t stride);
+    /* x = x scales a - shifts, elementwise; returns the largest (of numbers alone). */
+    float (*logits)(float *x, const float *scales, float a, const float *shifts, uint32_t n);
     /* x = e^(x - shift), relative error below 3e-7; below -87 it is 0. Returns the sum. */
     float (*exponential)(float *x, float shift, uint32_t n);
     /* x = b ln(1 + a x) for a x >= 0, relative error below 1e-6, for small ones 1e-7 b */

@@ -43,15 +43,32 @@ static KERNEL_TARGET void KERNEL(add)(float *y, const float *x, float a, uint32_
         KERNEL(store)(y + i, KERNEL(load)(y + i) + KERNEL(load)(x + i) * a);
 }
 
-static KERNEL_TARGET void KERNEL(outer)(float *sums, const float *x, uint32_t stride,
-                                        uint32_t rows, const float *y, uint32_t n)
+#define OUTER_WIDE 4 /* sums of a row that are kept in registers */
+
+static inline KERNEL_TARGET void KERNEL(outer_block)(float *sums, const float *x,
+                                                     const uint32_t *places, uint32_t count,
+                                                     const float *y, uint32_t n, uint32_t width)
 {
-    for (uint32_t k = 0; k < n; k += LANES) {
-        lanes part = KERNEL(load)(y + k);
-        for (uint32_t r = 0; r < rows; r++) {
-            float *sum = sums + (size_t)r * n + k;
-            KERNEL(store)(sum, KERNEL(load)(sum) + part * x[(size_t)r * stride]);
-        }
+    lanes part[OUTER_WIDE];
+    for (uint32_t w = 0; w < width; w++)
+        part[w] = KERNEL(load)(sums + w * LANES);
+    for (uint32_t i = 0; i < count; i++)
+        for (uint32_t w = 0; w < width; w++)
+            part[w] += KERNEL(load)(y + (size_t)i * n + w * LANES) * x[places[i]];
+    for (uint32_t w = 0; w < width; w++)
+        KERNEL(store)(sums + w * LANES, part[w]);
+}
+
+static KERNEL_TARGET void KERNEL(outer)(float *sums, const float *x, uint32_t stride,
+                                        uint32_t rows, const uint32_t *places, uint32_t count,
+                                        const float *y, uint32_t n)
+{
+    for (uint32_t r = 0; r < rows; r++, x += stride, sums += n) {
+        uint32_t k = 0;
+        for (; k + OUTER_WIDE * LANES <= n; k += OUTER_WIDE * LANES)
+            KERNEL(outer_block)(sums + k, x, places, count, y + k, n, OUTER_WIDE);
+        for (; k < n; k += LANES)
+            KERNEL(outer_block)(sums + k, x, places, count, y + k, n, 1);
     }
 }
 
@@ -125,6 +142,22 @@ static KERNEL_TARGET void KERNEL(dot_rows)(const float *rows, const uint32_t *pl
         for (uint32_t s = 0; s < query_count; s++)
             ret_scores[s * stride + j] = KERNEL(product)(queries + (size_t)s * n, row, n);
     }
+}
+
+static KERNEL_TARGET float KERNEL(logits)(float *x, const float *scales, float a,
+                                          const float *shifts, uint32_t n)
+{
+    lanes most = (lanes){0} - __builtin_inff();
+    for (uint32_t i = 0; i < n; i += LANES) {
+        lanes v = KERNEL(load)(x + i) * KERNEL(load)(scales + i) * a - KERNEL(load)(shifts + i);
+        whole larger = v > most;
+        most = (lanes)(((whole)v & larger) | ((whole)most & ~larger));
+        KERNEL(store)(x + i, v);
+    }
+    float largest = most[0];
+    for (int lane = 1; lane < LANES; lane++)
+        largest = most[lane] > largest ? most[lane] : largest;
+    return largest;
 }
 
 /* e^x = 2^k e^r with |r| <= ln 2 / 2, and e^r by its Taylor series up to r^7. */
@@ -228,6 +261,7 @@ static const struct kernels KERNEL(table) = {
     .leaky = KERNEL(leaky),
     .scale = KERNEL(scale),
     .dot_rows = KERNEL(dot_rows),
+    .logits = KERNEL(logits),
     .exponential = KERNEL(exponential),
     .log1p = KERNEL(log1p),
     .log_rank = KERNEL(log_rank),

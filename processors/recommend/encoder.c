@@ -31,6 +31,7 @@ struct batch {
     uint32_t count;
     uint32_t negatives[ENCODER_NEGATIVES]; /* places */
     uint32_t negative_count;
+    float inverse_norms[ENCODER_NEGATIVES];
     float log_clicks[ENCODER_NEGATIVES]; /* ln max(1, q) */
     _Alignas(64) float h[SAMPLES][VECTOR_SIZE];
     _Alignas(64) float scores[SAMPLES][STRIDE];
@@ -93,6 +94,7 @@ static void draw_negatives(struct batch *batch, struct model *model)
     }
     for (uint32_t j = 0; j < ENCODER_NEGATIVES; j++) {
         batch->negatives[j] = place_of(model, items[j]);
+        batch->inverse_norms[j] = vectors->inverse_norms[batch->negatives[j]];
         uint32_t clicks = vectors->clicks[items[j]];
         batch->log_clicks[j] = (float)(clicks > 1 ? clicks - 1 : 0);
     }
@@ -122,10 +124,9 @@ static void forward(struct batch *batch)
                       batch->scores[0], STRIDE);
     for (uint32_t s = 0; s < batch->count; s++) {
         struct pass *pass = &batch->passes[s];
-        float *scores = batch->scores[s], most;
-        for (uint32_t j = 0; j < n; j++)
-            scores[j] = scores[j] * vectors->inverse_norms[batch->negatives[j]] * TEMPERATURE -
-                        batch->log_clicks[j];
+        float *scores = batch->scores[s];
+        float most =
+            kernels->logits(scores, batch->inverse_norms, TEMPERATURE, batch->log_clicks, n);
         for (uint32_t j = 0; j < n; j++)
             if (batch->negatives[j] == pass->target)
                 scores[j] = OUT_OF_REACH;
@@ -135,9 +136,7 @@ static void forward(struct batch *batch)
                     kernels_log((float)(clicks > 1 ? clicks : 1));
         for (uint32_t j = n + 1; j < n + LANES; j++)
             scores[j] = OUT_OF_REACH;
-        most = scores[0];
-        for (uint32_t j = 1; j <= n; j++)
-            most = scores[j] > most ? scores[j] : most;
+        most = scores[n] > most ? scores[n] : most;
         float sum = kernels->exponential(scores, most, n + LANES);
         kernels->scale(scores, TEMPERATURE / sum, n + LANES);
         pass->target_gradient = scores[n] - TEMPERATURE;

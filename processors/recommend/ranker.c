@@ -145,54 +145,70 @@ bool ranker_score(struct ranker *ranker, const struct feature_matrix *matrix, fl
 
 /* ---- learning ---- */
 
-/* The gradient of one candidate with p - y = g. */
-static void add_gradient(const struct ranker *ranker, const struct feature_matrix *matrix,
-                         uint32_t i, float g, const float *weights, float *gradient,
-                         float *ret_hidden_sum)
+/* The gradients of the hidden units' inputs, a row of HIDDEN for each of `count` candidates. */
+static void make_deltas(const struct ranker *ranker, uint32_t stride, const float *g,
+                        const uint32_t *places, uint32_t count, float *ret_deltas)
 {
-    const struct kernels *kernels = kernels_best();
-    uint32_t n = matrix->stride;
-    float deltas[HIDDEN];
+    const float *output = ranker->scratch + AT_OUTPUT;
     for (uint32_t k = 0; k < HIDDEN; k++) {
-        float unit = ranker->hidden[(size_t)k * n + i];
-        gradient[AT_OUTPUT + k] += g * unit;
-        deltas[k] = g * weights[AT_OUTPUT + k] * (unit > 0 ? 1 : LEAK);
-        ret_hidden_sum[k] += deltas[k];
+        const float *units = ranker->hidden + (size_t)k * stride;
+        float above = output[k], below = output[k] * LEAK;
+        for (uint32_t i = 0; i < count; i++)
+            ret_deltas[i * HIDDEN + k] =
+                g[places[i]] * (units[places[i]] > 0 ? above : below);
     }
-    for (uint32_t f = 0; f < feature_varying_count; f++)
-        gradient[AT_LINEAR + f] += g * matrix->columns[(size_t)f * n + i];
-    kernels->outer(gradient, matrix->columns + i, n, feature_varying_count, deltas, HIDDEN);
 }
 
-float ranker_gradient(struct ranker *ranker, const struct feature_matrix *matrix,
-                      uint32_t clicked, float weight, float *ret_gradient)
+/* p - y of each candidate times the weight, 0 where it is skipped; returns the loss. */
+static float make_g(const struct feature_matrix *matrix, uint32_t clicked, float weight,
+                    float *scores, uint32_t *ret_places, uint32_t *ret_count)
 {
-    float scores[RANKED_MAX], hidden_sum[HIDDEN] = {0}, sum_of_g = 0;
-    const struct kernels *kernels = kernels_best();
-    forward(ranker, ranker->weights->runs[WEIGHTS_NOW], matrix, scores);
-    memset(ret_gradient, 0, WEIGHTS_COUNT * sizeof *ret_gradient);
+    uint32_t count = 0;
     float most = scores[0];
     for (uint32_t i = 1; i < matrix->count; i++)
         most = scores[i] > most ? scores[i] : most;
     for (uint32_t i = matrix->count; i < matrix->stride; i++)
         scores[i] = most - 100;
     float of_clicked = scores[clicked];
-    float sum = kernels->exponential(scores, most, matrix->stride);
-    for (uint32_t i = 0; i < matrix->count; i++) {
-        float g = scores[i] / sum - (i == clicked ? 1 : 0);
+    float sum = kernels_best()->exponential(scores, most, matrix->stride);
+    for (uint32_t i = 0; i < matrix->stride; i++) {
+        float g = i < matrix->count ? scores[i] / sum - (i == clicked ? 1 : 0) : 0;
+        scores[i] = 0;
         if (fabsf(g) < SKIP)
             continue;
-        sum_of_g += g * weight;
-        add_gradient(ranker, matrix, i, g * weight, ranker->scratch, ret_gradient, hidden_sum);
+        scores[i] = g * weight;
+        ret_places[count++] = i;
+    }
+    *ret_count = count;
+    return most + logf(sum) - of_clicked;
+}
+
+float ranker_gradient(struct ranker *ranker, const struct feature_matrix *matrix,
+                      uint32_t clicked, float weight, float *ret_gradient)
+{
+    const struct kernels *kernels = kernels_best();
+    uint32_t places[RANKED_MAX], count, n = matrix->stride;
+    float g[RANKED_MAX], deltas[RANKED_MAX * HIDDEN], *bias = ret_gradient + AT_BIAS;
+    forward(ranker, ranker->weights->runs[WEIGHTS_NOW], matrix, g);
+    float loss = make_g(matrix, clicked, weight, g, places, &count), sum = 0;
+    memset(ret_gradient, 0, WEIGHTS_COUNT * sizeof *ret_gradient);
+    make_deltas(ranker, n, g, places, count, deltas);
+    for (uint32_t i = 0; i < count; i++) {
+        kernels->add(bias, deltas + i * HIDDEN, 1, HIDDEN);
+        sum += g[places[i]];
     }
     for (uint32_t k = 0; k < HIDDEN; k++)
-        ret_gradient[AT_BIAS + k] = hidden_sum[k];
+        ret_gradient[AT_OUTPUT + k] = kernels->dot(ranker->hidden + (size_t)k * n, g, n);
+    for (uint32_t f = 0; f < feature_varying_count; f++)
+        ret_gradient[AT_LINEAR + f] = kernels->dot(matrix->columns + (size_t)f * n, g, n);
+    kernels->outer(ret_gradient, matrix->columns, n, feature_varying_count, places, count, deltas,
+                   HIDDEN);
     for (uint32_t f = feature_varying_count; f < feature_count; f++) {
         float x = matrix->context[f - feature_varying_count];
-        ret_gradient[AT_LINEAR + f] = sum_of_g * x;
-        kernels->add(ret_gradient + f * HIDDEN, hidden_sum, x, HIDDEN);
+        ret_gradient[AT_LINEAR + f] = sum * x;
+        kernels->add(ret_gradient + f * HIDDEN, bias, x, HIDDEN);
     }
-    return most + logf(sum) - of_clicked;
+    return loss;
 }
 
 void ranker_learn(struct ranker *ranker, const struct feature_matrix *matrix, uint32_t clicked,
