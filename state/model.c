@@ -335,6 +335,8 @@ void model_merge(struct model *model, const struct weights *difference)
     if (!weights_finite(sum)) { /* each is, but not both together */
         model->weights_dropped++;
         free(sum);
+        weights_refuse(model->weights, difference);
+        model->weights_dirty = true;
         return;
     }
     free(model->weights);

@@ -137,8 +137,8 @@ void model_add(struct model *model, uint32_t owner, enum rule_kind kind,
 void model_count(struct model *model, uint32_t item, enum rule_kind kind, struct decay decay,
                  int64_t time_ms);
 
-/* Adds what a worker's ranker has learned, unless a sum is not finite: model->weights is then another
- * object. Thread: writer. */
+/* Adds what a worker's ranker has learned: model->weights is then another object. Where a sum would not
+ * be finite it is only noted, as folded, and counted as dropped. Thread: writer. */
 void model_merge(struct model *model, const struct weights *difference);
 
 /* Puts what changed since the last time into the batch. Thread: writer. */

@@ -47,12 +47,22 @@ uint64_t weights_folded(const struct weights *merged, uint64_t source)
     return 0;
 }
 
-void weights_add(struct weights *into, const struct weights *difference)
+static void note(struct weights *into, const struct weights *difference)
 {
     if (difference->source != 0)
         note_source(into, difference);
-    into->steps += difference->steps;
     into->merges++;
+}
+
+void weights_refuse(struct weights *into, const struct weights *difference)
+{
+    note(into, difference);
+}
+
+void weights_add(struct weights *into, const struct weights *difference)
+{
+    note(into, difference);
+    into->steps += difference->steps;
     into->samples += difference->samples;
     for (int f = 0; f < FEATURES_MAX; f++) {
         into->sums[f] += difference->sums[f];

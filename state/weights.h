@@ -32,7 +32,7 @@ struct weights {
     struct weights_source sources[WEIGHTS_SOURCES]; /* of merged weights; the oldest is replaced */
     uint64_t features;  /* hash of the features' names */
     uint64_t steps;     /* clicks learned from */
-    uint64_t merges;    /* differences folded */
+    uint64_t merges;    /* differences folded, refused ones with them */
     double samples;     /* that the statistics are of */
     double sums[FEATURES_MAX];
     double squares[FEATURES_MAX];
@@ -46,6 +46,8 @@ struct weights *weights_new(uint64_t features);
 void weights_subtract(struct weights *ret_difference, const struct weights *now,
                       const struct weights *before);
 void weights_add(struct weights *into, const struct weights *difference);
+/* A difference that can't be added is only noted, so that its worker does not wait for it. */
+void weights_refuse(struct weights *into, const struct weights *difference);
 /* The number of the last difference of `source` that was folded; 0: none, or long ago. */
 uint64_t weights_folded(const struct weights *merged, uint64_t source);
 /* False: a number is not finite, or a sum of squares is negative; such a difference must not be

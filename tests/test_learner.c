@@ -310,6 +310,58 @@ static void test_order(void)
     free_shop(shop);
 }
 
+static void standardise(struct shop *shop, float value)
+{
+    for (uint32_t k = 0; k < feature_varying_count * 8; k++)
+        shop->matrix->columns[k] = value;
+    ranker_standardise(&shop->learners[0]->ranker, shop->matrix);
+}
+
+/* A list that was made and not learned from counts in the statistics; with its batch it is taken back,
+ * and what standardises by them goes back too. */
+static void test_statistics_taken_back(void)
+{
+    struct shop *shop = new_shop(15);
+    struct learner *learner = shop->learners[0];
+    for (int i = 0; i < 200; i++)
+        learn(shop, 0);
+    commit(shop, 0);
+    standardise(shop, .5f);
+    CHECK(learner->ranker.sampled && !learner->changed);
+    commit(shop, 0);
+    CHECK_REAL(learner->own_committed->samples, 201);
+    for (int i = 0; i < 400; i++)
+        standardise(shop, 5);
+    CHECK(learner->ranker.scaling.mean[0] > 2);
+    abort_batch(shop, 0);
+    CHECK(memcmp(learner->own, learner->own_committed, sizeof *learner->own) == 0);
+    CHECK_REAL(learner->own->samples, 201);
+    standardise(shop, .5f);
+    CHECK(learner->ranker.scaling.mean[0] < 1);
+    free_shop(shop);
+}
+
+/* What the model can't add is gone, but its worker goes on. */
+static void test_refused(void)
+{
+    struct shop *shop = new_shop(16);
+    struct learner *learner = shop->learners[0];
+    for (int i = 0; i < 100; i++)
+        learn(shop, 0);
+    learner->own->runs[WEIGHTS_NOW][3] = 3e38f;
+    shop->models[0]->weights->runs[WEIGHTS_NOW][3] = 3e38f;
+    write_difference(shop, 0);
+    commit(shop, 0);
+    fold(shop, 0);
+    CHECK_INT(shop->models[0]->weights_dropped, 1);
+    CHECK(learner->on_its_way);
+    take_over(shop, 0);
+    CHECK(!learner->on_its_way);
+    CHECK(memcmp(learner->own->runs, shop->models[0]->weights->runs, sizeof learner->own->runs) ==
+          0);
+    free_shop(shop);
+}
+
 static void test_never_aborts(void)
 {
     struct shop *shop = new_shop(14);
@@ -331,6 +383,8 @@ int main(void)
     TEST_RUN(test_lost);
     TEST_RUN(test_when_due);
     TEST_RUN(test_order);
+    TEST_RUN(test_statistics_taken_back);
+    TEST_RUN(test_refused);
     TEST_RUN(test_never_aborts);
     return test_done();
 }

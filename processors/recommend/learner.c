@@ -81,21 +81,27 @@ bool learner_write(struct learner *learner, int64_t now_ms, int64_t merge_ms, ui
     return true;
 }
 
+/* Weights, or the statistics that they stand on. */
+static bool has_changed(const struct learner *learner)
+{
+    return learner->changed || learner->ranker.sampled;
+}
+
 void learner_commit(struct learner *learner)
 {
-    if (learner->own_committed == NULL || !learner->changed)
+    if (learner->own_committed == NULL || !has_changed(learner))
         return;
     copy(learner->own_committed, learner->own);
     copy(learner->known_committed, learner->known);
     learner->committed_merges = learner->known_merges;
     learner->committed_number = learner->number;
     learner->committed_on_its_way = learner->on_its_way;
-    learner->changed = false;
+    learner->changed = learner->ranker.sampled = false;
 }
 
 void learner_abort(struct learner *learner)
 {
-    if (learner->own_committed == NULL || !learner->changed)
+    if (learner->own_committed == NULL || !has_changed(learner))
         return;
     copy(learner->own, learner->own_committed);
     copy(learner->known, learner->known_committed);
@@ -103,5 +109,5 @@ void learner_abort(struct learner *learner)
     learner->number = learner->committed_number;
     learner->on_its_way = learner->committed_on_its_way;
     learner->written_ms = INT64_MIN;
-    learner->changed = false;
+    learner->changed = learner->ranker.sampled = false;
 }

@@ -83,10 +83,13 @@ void ranker_standardise(struct ranker *ranker, struct feature_matrix *matrix)
 {
     struct ranker_scaling *scaling = &ranker->scaling;
     double samples = ranker->weights->samples;
-    if (samples < RANKER_SAMPLES && matrix->count > 0)
+    if (!ranker->frozen && samples < RANKER_SAMPLES && matrix->count > 0) {
         sample(ranker, matrix);
-    /* While there are few, each counts; later now and then. */
-    if (samples < 64 || samples - scaling->samples >= 64 ||
+        ranker->sampled = true;
+    }
+    /* While there are few, each counts; later now and then. Fewer than before: some were taken back. */
+    if (samples < 64 || samples - scaling->samples >= 64 || samples < scaling->samples ||
+        (ranker->frozen && samples > scaling->samples) ||
         (samples >= RANKER_SAMPLES && scaling->samples < RANKER_SAMPLES))
         make_scaling(ranker);
     for (uint32_t f = 0; f < feature_varying_count; f++) {

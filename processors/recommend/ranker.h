@@ -35,6 +35,8 @@ struct ranker {
     struct weights *weights; /* the sum of what was learned; relative to the start */
     struct ranker_scaling scaling;
     struct feature_mask off;
+    bool frozen;  /* the statistics stay as they are, too; the caller's */
+    bool sampled; /* the statistics have changed; the caller clears it */
     uint64_t draws;
     _Alignas(64) float start[WEIGHTS_COUNT];
     /* working memory */

@@ -136,6 +136,7 @@ static void rank(struct recommender *recommender)
                         settings->candidates);
     features_fill(&recommender->query, candidates, settings->price_band, &settings->features_off,
                   &recommender->matrix);
+    recommender->learner.ranker.frozen = !settings->learning;
     ranker_standardise(&recommender->learner.ranker, &recommender->matrix);
     if (!ranker_score(&recommender->learner.ranker, &recommender->matrix, recommender->scores))
         for (uint32_t i = 0; i < candidates->count; i++)
