@@ -142,3 +142,52 @@ void dump_popularity(const struct model *model, FILE *to)
     }
     free(items);
 }
+
+void dump_vectors(const struct model *model, FILE *to)
+{
+    const struct vectors *vectors = model->vectors;
+    struct named *items = sorted_items(model);
+    for (uint32_t i = 0; i < model->item_count; i++) {
+        uint32_t place = vectors_find(vectors, items[i].item);
+        struct buffer line = {0};
+        if (place == PLACE_NONE)
+            continue;
+        buffer_text(&line, "{\"item\":");
+        buffer_json(&line, items[i].id);
+        buffer_format(&line, ",\"adagrad\":%.9g,\"vector\":[", (double)vectors->sums[place]);
+        for (int k = 0; k < VECTOR_SIZE; k++)
+            buffer_format(&line, "%s%.9g", k > 0 ? "," : "",
+                          (double)vectors_row(vectors, place)[k]);
+        buffer_text(&line, "]}");
+        put(to, &line);
+    }
+    free(items);
+}
+
+static void put_doubles(struct buffer *line, const char *name, const double *at)
+{
+    buffer_format(line, ",\"%s\":[", name);
+    for (int i = 0; i < FEATURES_MAX; i++)
+        buffer_format(line, "%s%.17g", i > 0 ? "," : "", at[i]);
+    buffer_byte(line, ']');
+}
+
+void dump_weights(const struct model *model, FILE *to)
+{
+    static const char *const names[WEIGHTS_RUNS] = {"now", "adagrad", "average"};
+    const struct weights *weights = model->weights;
+    struct buffer line = {0};
+    buffer_format(&line, "{\"steps\":%llu,\"merges\":%llu,\"samples\":%.17g",
+                  (unsigned long long)weights->steps, (unsigned long long)weights->merges,
+                  weights->samples);
+    put_doubles(&line, "sums", weights->sums);
+    put_doubles(&line, "squares", weights->squares);
+    for (int run = 0; run < WEIGHTS_RUNS; run++) {
+        buffer_format(&line, ",\"%s\":[", names[run]);
+        for (int i = 0; i < WEIGHTS_COUNT; i++)
+            buffer_format(&line, "%s%.9g", i > 0 ? "," : "", (double)weights->runs[run][i]);
+        buffer_byte(&line, ']');
+    }
+    buffer_byte(&line, '}');
+    put(to, &line);
+}

@@ -4,6 +4,9 @@
  *                 {"kind":K,"subject":S,"time":MS,"price":P},...]}
  *   cooccurrence  {"kind":K,"direction":"forward"|"backward","item":I,"total":T,"entries":[
  *                 {"item":I,"weight":W,"one":W1,"last":SECONDS},...]}      entries by item
+ *   vectors       {"item":I,"adagrad":A,"vector":[64 numbers]}
+ *   weights       {"steps":N,"merges":N,"samples":N,"sums":[...],"squares":[...],"now":[...],
+ *                 "adagrad":[...],"average":[...]}                       one line: the merged ranker
  *   popularity    {"item":I,"view":N,"cart":N,"purchase":N,"recent":R,"last":MS}
  *
  * Weights are in pairs (one pair at gap 1, now, is 1), decayed to the half-life in which the row's
@@ -21,5 +24,7 @@ void dump_visitor(const struct visitor *visitor, FILE *to);
 enum verdict dump_visitors(struct store *store, FILE *to, struct error *error);
 void dump_cooccurrence(const struct model *model, FILE *to);
 void dump_popularity(const struct model *model, FILE *to);
+void dump_vectors(const struct model *model, FILE *to);
+void dump_weights(const struct model *model, FILE *to);
 
 #endif

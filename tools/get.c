@@ -2,7 +2,9 @@
 #include "processors/runtime/client.h"
 #include "processors/runtime/command.h"
 #include "processors/runtime/pipeline.h"
+#include "processors/runtime/snapshots.h"
 #include "schemas/codec.h"
+#include "state/model_file.h"
 #include "tools/dump.h"
 #include "tools/explain.h"
 #include "tools/feed.h"
@@ -279,6 +281,56 @@ static enum verdict load_model(struct get *get, struct model *model, struct erro
     return verdict == VERDICT_SKIP ? VERDICT_OK : verdict;
 }
 
+/* The newest snapshot's rows, into a store of memory. */
+static enum verdict read_snapshot(struct get *get, struct store *store,
+                                  struct snapshot_header *ret_header, struct error *error)
+{
+    struct run *run = memory_zero(1, sizeof *run);
+    int64_t time_ms;
+    run->config = &get->config;
+    run->topology = get->topology;
+    run->model_store = store;
+    enum verdict verdict = snapshots_find(run, ret_header, &time_ms, error);
+    if (verdict == VERDICT_SKIP)
+        error_set(error, verdict, "there is no snapshot of the model yet");
+    if (verdict == VERDICT_OK)
+        verdict = snapshots_load(run, ret_header, error);
+    if (verdict == VERDICT_SKIP)
+        error_set(error, verdict, "the newest snapshot is not whole; try again");
+    free(run);
+    return verdict;
+}
+
+/* The whole model as a file. */
+static int get_model(struct get *get, const char *path)
+{
+    struct error error = {0};
+    struct snapshot_header header = {0};
+    struct store *store = NULL;
+    uint64_t rows = 0;
+    enum verdict verdict;
+    if (strcmp(get->from, "topics") == 0) {
+        store = store_memory_new();
+        verdict = read_snapshot(get, store, &header, &error);
+    } else {
+        verdict = open_store(get, "model", &store, &error);
+        if (verdict == VERDICT_OK &&
+            store_get_offset(store, 'm', get->topology.topics[TOPIC_INTERACTIONS], 0,
+                             &header.offset, &error) == VERDICT_SKIP)
+            verdict = error_set(&error, VERDICT_SKIP, "%s has no model of application.id=%s yet",
+                                get->config.state_dir, get->config.application_id);
+    }
+    if (verdict == VERDICT_OK)
+        verdict = model_file_write(path, store, header.offset, &rows, &error);
+    if (store)
+        store->free(store);
+    if (verdict != VERDICT_OK)
+        return command_fail(get->command, EXIT_FAILED, "%s", error.message);
+    printf("the model as of %lld: %llu rows in %s\n", (long long)header.offset,
+           (unsigned long long)rows, path);
+    return EXIT_DONE;
+}
+
 static void show_rules(const struct model *model, uint32_t item, int kind, int direction,
                        uint32_t max)
 {
@@ -319,12 +371,26 @@ static int get_item(struct get *get, struct bytes id)
 
 /* ---- tables ---- */
 
-static void dump_model(const struct model *model, const char *table)
+struct model_table {
+    const char *name;
+    void (*dump)(const struct model *model, FILE *to);
+};
+
+static const struct model_table model_tables[] = {
+    {"cooccurrence", dump_cooccurrence},
+    {"popularity", dump_popularity},
+    {"vectors", dump_vectors},
+    {"weights", dump_weights},
+    {NULL, NULL},
+};
+
+/* The model's table of that name; NULL: none. */
+static const struct model_table *find_table(const char *name)
 {
-    if (strcmp(table, "cooccurrence") == 0)
-        dump_cooccurrence(model, stdout);
-    else
-        dump_popularity(model, stdout);
+    const struct model_table *table = model_tables;
+    while (table->name && strcmp(table->name, name) != 0)
+        table++;
+    return table->name ? table : NULL;
 }
 
 
@@ -392,7 +458,7 @@ static int dump_driver(struct get *get, const char *table, int count, char **fil
     if (verdict == VERDICT_OK && strcmp(table, "visitor") == 0)
         verdict = dump_visitors(driver_store(driver), stdout, &error);
     else if (verdict == VERDICT_OK && !lists)
-        dump_model(driver_model(driver), table);
+        find_table(table)->dump(driver_model(driver), stdout);
     driver_free(driver);
     return verdict == VERDICT_OK ? EXIT_DONE
                                  : command_fail(get->command, EXIT_FAILED, "%s", error.message);
@@ -403,10 +469,10 @@ static int get_table(struct get *get, const char *table, int count, char **files
     struct error error = {0};
     enum verdict verdict = VERDICT_OK;
     bool files_only = strcmp(table, "lists") == 0;
-    if (!files_only && strcmp(table, "visitor") != 0 && strcmp(table, "cooccurrence") != 0 &&
-        strcmp(table, "popularity") != 0)
+    if (!files_only && strcmp(table, "visitor") != 0 && find_table(table) == NULL)
         return command_fail(get->command, EXIT_USAGE,
-                            "there is no table '%s': visitor, cooccurrence, popularity, lists",
+                            "there is no table '%s': visitor, cooccurrence, popularity, vectors, "
+                            "weights, lists",
                             table);
     if (files_only && strcmp(get->from, "files") != 0)
         return command_fail(get->command, EXIT_USAGE, "lists can be had --from files only");
@@ -416,7 +482,7 @@ static int get_table(struct get *get, const char *table, int count, char **files
         struct model *model = model_new(&get->config.settings.model);
         verdict = load_model(get, model, &error);
         if (verdict == VERDICT_OK)
-            dump_model(model, table);
+            find_table(table)->dump(model, stdout);
         model_free(model);
     } else if (strcmp(get->from, "topics") == 0) {
         verdict = dump_changelog(get, &error);
@@ -469,7 +535,8 @@ static int get_command(const struct command *command, int argc, char **argv)
         strcmp(get.from, "files") != 0)
         return command_fail(command, EXIT_USAGE, "--from takes state, topics or files");
     if (argc - optind < 2)
-        return command_fail(command, EXIT_USAGE, "say what to get: visitor ID, item ID, table NAME");
+        return command_fail(command, EXIT_USAGE,
+                            "say what to get: visitor ID, item ID, table NAME, model FILE");
     if ((code = command_config(&get.config)) != EXIT_DONE)
         return code;
     if (topology_build(&get.config, &get.topology, &error) != VERDICT_OK)
@@ -485,25 +552,31 @@ static int get_command(const struct command *command, int argc, char **argv)
         return get_visitor(&get, id);
     if (strcmp(what, "item") == 0)
         return get_item(&get, id);
+    if (strcmp(what, "model") == 0 && strcmp(get.from, "files") == 0)
+        return command_fail(command, EXIT_USAGE, "a model can be had --from state or topics");
+    if (strcmp(what, "model") == 0)
+        return get_model(&get, argv[optind + 1]);
     if (strcmp(what, "table") == 0)
         return get_table(&get, argv[optind + 1], argc - optind - 2, argv + optind + 2);
-    return command_fail(command, EXIT_USAGE, "'%s' can't be got: visitor, item or table", what);
+    return command_fail(command, EXIT_USAGE, "'%s' can't be got: visitor, item, table or model",
+                        what);
 }
 
 WEFT_COMMAND(get) = {
     .name = "get",
-    .summary = "shows a visitor's lists, an item's neighbours, or a table",
+    .summary = "shows a visitor's lists, an item's neighbours, or a table; saves the model",
     .usage =
         "visitor ID [OPTION]...\n"
         "       weft get item ID [OPTION]...\n"
-        "       weft get table visitor|cooccurrence|popularity|lists [OPTION]... [FILE]...\n\n"
+        "       weft get table visitor|cooccurrence|popularity|vectors|weights|lists [OPTION]... [FILE]...\n"
+        "       weft get model FILE [OPTION]...\n\n"
         COMMAND_OPTIONS_HELP
         "  --json             the visitor's record as it is in the topic\n"
         "  --shown N          visitor: only the first N items of each list\n"
         "  --explain          visitor: the lists made anew from state.dir, and why each other\n"
         "                     candidate was taken out\n"
-        "  --from state       item, table: from state.dir (default; may run beside weft run)\n"
-        "  --from topics      from the changelog and the interactions log\n"
+        "  --from state       item, table, model: from state.dir (default; may run beside weft run)\n"
+        "  --from topics      from the changelog and the interactions log; model: the newest snapshot\n"
         "  --from files       table: from FILEs, through the in-process driver\n"
         "  --format F         of FILEs; else guessed\n"
         "  --wire W           how the driver gets them: json (default), avro or\n"

@@ -1,5 +1,6 @@
 #include "processors/runtime/fold.h"
 
+#include "processors/runtime/given.h"
 #include "processors/runtime/kafka.h"
 #include "processors/runtime/log.h"
 #include "processors/runtime/snapshots.h"
@@ -126,6 +127,17 @@ static enum verdict begin_anew(struct fold *fold, int64_t low, int64_t high, str
                      fold->topic, (long long)low);
 }
 
+/* The model of a file, which every process then has from a snapshot of it. */
+static enum verdict begin_given(struct fold *fold, struct error *error)
+{
+    struct run *run = fold->run;
+    enum verdict verdict = clear_stored(run, fold->topic, error);
+    fold->next = 0;
+    if (verdict == VERDICT_OK && (verdict = given_load(run, error)) != VERDICT_OK)
+        clear_stored(run, fold->topic, NULL);
+    return verdict == VERDICT_OK ? verdict : VERDICT_FATAL;
+}
+
 static enum verdict open_log(struct fold *fold, struct error *error)
 {
     struct run *run = fold->run;
@@ -140,6 +152,12 @@ static enum verdict open_log(struct fold *fold, struct error *error)
         verdict = look_at_stored(fold, &usable, error);
     if (verdict != VERDICT_OK)
         return VERDICT_FATAL;
+    if (run->given_model) {
+        verdict = given_check(run, usable ? fold->next : 0, high, error);
+        usable = false;
+    }
+    if (verdict != VERDICT_OK)
+        return VERDICT_FATAL;
     if (usable && fold->next > high)
         return error_set(error, VERDICT_FATAL,
                          "the local model has folded %s up to %lld, but the topic ends at %lld: it "
@@ -150,8 +168,9 @@ static enum verdict open_log(struct fold *fold, struct error *error)
         log_line(LOG_LEVEL_WARN, "model",
                  "the local model has folded %s up to %lld, but it starts at %lld now", fold->topic,
                  (long long)fold->next, (long long)low);
-    verdict = usable && fold->next >= low ? load_stored(fold, error)
-                                          : begin_anew(fold, low, high, error);
+    verdict = run->given_model                ? begin_given(fold, error)
+              : usable && fold->next >= low ? load_stored(fold, error)
+                                            : begin_anew(fold, low, high, error);
     if (verdict != VERDICT_OK)
         return verdict;
     fold->saved = fold->next;

@@ -31,7 +31,7 @@ struct process {
     int worker_count;
     struct client_producer *metrics;
     int64_t started_us;
-    const char *metrics_file;
+    const char *metrics_file, *given_model;
 };
 
 void run_fail(struct run *run, const char *who, const struct error *error)
@@ -161,6 +161,7 @@ static enum verdict start(struct process *process, bool create, struct error *er
     snprintf(run->instance, sizeof run->instance, "%s", process->state.instance);
     run->store = process->state.visitors;
     run->model_store = process->state.model;
+    run->given_model = process->given_model;
     run->model = model_new(&process->config.settings.model);
     run->standby = standby_new(run);
     run->catalogue = catalogue_new(&process->config.settings.catalogue);
@@ -224,6 +225,7 @@ static void finish(struct process *process)
     statedir_close(&process->state);
     *process = (struct process){.config = process->config,
                                 .metrics_file = process->metrics_file,
+                                .given_model = process->given_model,
                                 .state.lock = -1};
 }
 
@@ -246,6 +248,7 @@ static int run_command(const struct command *command, int argc, char **argv)
         COMMAND_OPTIONS,
         {"no-create", no_argument, NULL, 'n'},
         {"metrics-file", required_argument, NULL, 'm'},
+        {"model", required_argument, NULL, 'M'},
         {NULL, 0, NULL, 0},
     };
     struct process *process = memory_zero(1, sizeof *process);
@@ -258,6 +261,8 @@ static int run_command(const struct command *command, int argc, char **argv)
             create = false;
         else if (option == 'm')
             process->metrics_file = optarg;
+        else if (option == 'M')
+            process->given_model = optarg;
         else
             code = command_option(command, option, &process->config);
     }
@@ -282,7 +287,9 @@ WEFT_COMMAND(run) = {
     .summary = "reads events, keeps state, writes lists, until it is stopped",
     .usage = "[OPTION]...\n\n" COMMAND_OPTIONS_HELP
              "  --no-create        don't create topics that are missing\n"
-             "  --metrics-file F   write the newest metrics there too, as JSON\n\n"
+             "  --metrics-file F   write the newest metrics there too, as JSON\n"
+             "  --model FILE       begin from this model ('weft get model'); refused where there is\n"
+             "                     one already\n\n"
              "Ctrl-C stops it cleanly: what was begun is committed.\n",
     .order = 1,
     .run = run_command,

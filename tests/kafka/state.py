@@ -151,7 +151,7 @@ def damage(checks, kafka, file):
         shutil.rmtree(visitors)
         os.mkdir(visitors)
         subprocess.run(["tar", "-C", visitors, "-xzf",
-                        os.path.join(ROOT, "tests/fixtures/store-format-9.tar.gz")], check=True)
+                        os.path.join(ROOT, "tests/fixtures/store-format-3.tar.gz")], check=True)
         code, text = failed_start(shop)
         checks.check("a newer format is refused", code == 1 and "use the newer weft" in text, text)
         shutil.rmtree(visitors)
@@ -359,8 +359,83 @@ def more_partitions(checks, kafka, file):
         shop.remove()
 
 
+def wait_snapshot(shop):
+    """Until one of the processes has written a snapshot of the whole log."""
+    deadline = time.time() + 30
+    while time.time() < deadline and (max(shop.metrics(i)["snapshot_offset"] for i in shop.processes)
+                                      < shop.metrics(0)["folded_offset"]):
+        time.sleep(0.1)
+
+
+def contents(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def shipped(checks, kafka, file):
+    """The same model in two processes; in a file; in an application that begins from the file."""
+    fast = ["snapshot.interval.ms=500", "model.save.ms=100", "ranker.merge.ms=200"]
+    tables = ("cooccurrence", "popularity", "vectors", "weights")
+    shop = Shop("teacher", kafka.address, 2, fast)
+    pupil = Shop("pupil", kafka.address, 2, ["learning=off", *fast])
+    path = os.path.join(shop.folder, "model")
+
+    def dumps(of, index):
+        return [contents(of.dump(t, "--set", f"state.dir={of.state(index)}")) for t in tables]
+
+    try:
+        shop.start(0)
+        shop.start(1)
+        shop.ready()
+        shop.replay(file, "--rate", "1500")
+        shop.settle()
+        wait_snapshot(shop)
+        shop.stop()
+        taught = dumps(shop, 0)
+        for table, one, other in zip(tables, taught, dumps(shop, 1)):
+            checks.check(f"two processes folded the same {table} from the log",
+                         one == other and len(one) > 1000, f"{len(one)} and {len(other)} bytes")
+        learned = json.loads(taught[3])
+        checks.check("rankers of both learned, and were merged",
+                     learned["merges"] >= 2 and learned["steps"] > 300,
+                     f"{learned['merges']} merges, {learned['steps']} steps")
+
+        weft("get", "model", path, *shop.common(), "--set", f"state.dir={shop.state(0)}")
+        weft("get", "model", path + "-snapshot", *shop.common(), "--from", "topics")
+        checks.check("the snapshot's file is the state's, byte by byte",
+                     contents(path) == contents(path + "-snapshot"))
+        model = contents(path)
+        for name, bad in (("cut off", model[:-1]), ("changed", model[:len(model) // 2] + bytes(
+                [model[len(model) // 2] ^ 4]) + model[len(model) // 2 + 1:])):
+            with open(path + "-bad", "wb") as out:
+                out.write(bad)
+            code, text = failed_start(pupil, "--model", path + "-bad")
+            checks.check(f"a model that was {name} is refused",
+                         code == 1 and "it is cut off, or damaged" in text, f"{code}: {text[-800:]}")
+        pupil.start(0, "--model", path)
+        pupil.ready()
+        pupil.stop()
+        checks.check("what begins from the file has that model", dumps(pupil, 0) == taught)
+        code, text = failed_start(pupil, "--model", path)
+        checks.check("a second beginning is refused",
+                     code == 1 and "has a model of its own already" in text, f"{code}: {text[-800:]}")
+        pupil.start(1)
+        pupil.ready()
+        pupil.replay(file)
+        pupil.settle()
+        pupil.stop()
+        taken = dumps(pupil, 1)
+        checks.check("another process takes it; learning=off: vectors and ranker stay, counts go on",
+                     taken[2:] == taught[2:] and taken[0] != taught[0] and
+                     re.search(r"snapshot: the model as of 0: \d+ rows", log_of(pupil, 1)),
+                     log_of(pupil, 1)[-800:])
+    finally:
+        shop.remove()
+        pupil.remove()
+
+
 CASES = {function.__name__: function for function in
-         (damage, full_disk, snapshots, no_snapshot, verify, more_partitions)}
+         (damage, full_disk, snapshots, no_snapshot, shipped, verify, more_partitions)}
 
 
 def main(wanted):
