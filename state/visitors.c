@@ -35,7 +35,7 @@ uint32_t visitor_position(const struct visitor *visitor, int64_t time_ms, enum k
 static size_t visitor_bytes(const struct visitor *visitor)
 {
     return sizeof *visitor + visitor->key_size + visitor->capacity * sizeof *visitor->activities +
-           visitor->text_capacity;
+           visitor->text_capacity + visitor->tastes_capacity;
 }
 
 /* Drops the text of activities that fell out, once it is more than half. */
@@ -110,6 +110,34 @@ uint32_t visitor_insert(struct visitor *visitor, uint32_t position, struct activ
     return 1;
 }
 
+void visitor_preferences(const struct visitor *visitor, struct preferences *ret_preferences)
+{
+    struct avro_reader reader = {.at = visitor->tastes,
+                                 .end = visitor->tastes + visitor->tastes_size};
+    if (visitor->tastes == NULL)
+        memset(ret_preferences, 0, sizeof *ret_preferences);
+    else if (!preferences_read(&reader, ret_preferences))
+        assert(!"tastes are checked when they are read");
+}
+
+static void set_tastes(struct visitor *visitor, struct bytes tastes)
+{
+    if (tastes.size > visitor->tastes_capacity) {
+        visitor->tastes_capacity = (uint16_t)((tastes.size + 31) / 32 * 32);
+        visitor->tastes = memory_resize(visitor->tastes, visitor->tastes_capacity);
+    }
+    memcpy(visitor->tastes, tastes.at, tastes.size);
+    visitor->tastes_size = (uint16_t)tastes.size;
+}
+
+void visitor_prefer(struct visitor *visitor, const struct preferences *preferences,
+                    struct buffer *scratch)
+{
+    buffer_clear(scratch);
+    preferences_write(preferences, scratch);
+    set_tastes(visitor, buffer_bytes(scratch));
+}
+
 /* ---- encoding ---- */
 
 /* Binds the value to its key, so that one visitor's row never passes for another's. */
@@ -139,6 +167,10 @@ static void write_visitor(const struct visitor *visitor, struct buffer *buffer)
         previous_ms = activity->time_ms;
     }
     avro_put_long(buffer, 0);
+    if (visitor->tastes)
+        buffer_append(buffer, visitor->tastes, visitor->tastes_size);
+    else
+        preferences_write(&(struct preferences){0}, buffer);
     avro_put_long(buffer, (int64_t)checksum(visitor_key(visitor), buffer_bytes(buffer)));
 }
 
@@ -158,6 +190,7 @@ void visitor_free(struct visitor *visitor)
         return;
     free(visitor->activities);
     free(visitor->text);
+    free(visitor->tastes);
     free(visitor);
 }
 
@@ -186,10 +219,25 @@ static bool read_activities(struct avro_reader *reader, struct visitor *visitor)
     return true;
 }
 
+static bool read_preferences(struct avro_reader *reader, struct visitor *visitor)
+{
+    const char *start = reader->at;
+    struct preferences preferences;
+    if (!preferences_read(reader, &preferences))
+        return false;
+    if (preferences.weight > 0)
+        set_tastes(visitor, bytes_of(start, (size_t)(reader->at - start)));
+    return true;
+}
+
 static bool read_visitor(struct bytes value, struct visitor *visitor)
 {
     struct avro_reader reader = avro_open(value, VISITOR_FINGERPRINT);
-    bool checked = !reader.failed;
+    bool prefers = !reader.failed, checked = prefers;
+    if (!prefers) {
+        reader = avro_open(value, VISITOR_FINGERPRINT_2);
+        checked = !reader.failed;
+    }
     if (!checked)
         reader = avro_open(value, VISITOR_FINGERPRINT_1);
     visitor->accepted = avro_get_long(&reader);
@@ -198,7 +246,7 @@ static bool read_visitor(struct bytes value, struct visitor *visitor)
     visitor->truncated = avro_get_bool(&reader);
     visitor->look_again = avro_get_bool(&reader);
     if (reader.failed || !read_activities(&reader, visitor) || reader.failed ||
-        visitor->accepted < visitor->count)
+        visitor->accepted < visitor->count || (prefers && !read_preferences(&reader, visitor)))
         return false;
     if (checked) {
         uint64_t sum = checksum(visitor_key(visitor),
@@ -224,7 +272,8 @@ enum verdict visitor_decode(int32_t partition, struct bytes key, struct bytes va
 
 bool visitor_intact(struct bytes key, struct bytes value)
 {
-    if (avro_open(value, VISITOR_FINGERPRINT).failed) {
+    if (avro_open(value, VISITOR_FINGERPRINT).failed &&
+        avro_open(value, VISITOR_FINGERPRINT_2).failed) {
         struct visitor *visitor;
         if (visitor_decode(0, key, value, &visitor, NULL) != VERDICT_OK)
             return false;

@@ -7,6 +7,7 @@
 #define WEFT_STATE_VISITORS_H
 
 #include "schemas/interaction.h"
+#include "state/preferences.h"
 #include "state/store.h"
 
 struct activity {
@@ -30,6 +31,8 @@ struct visitor {
     struct activity *activities; /* by time, then kind, then arrival */
     char *text;
     uint32_t text_size, text_capacity;
+    char *tastes; /* preferences as stored; NULL: none yet */
+    uint16_t tastes_size, tastes_capacity;
     int64_t accepted;       /* activities so far */
     int64_t latest_time_ms; /* of all activities */
     uint64_t list_hash;     /* of the lists that were written last */
@@ -59,6 +62,12 @@ uint32_t visitor_position(const struct visitor *visitor, int64_t time_ms, enum k
  * Returns how many fell out (0 or 1). A visitor of a table must have been marked dirty before. */
 uint32_t visitor_insert(struct visitor *visitor, uint32_t position, struct activity activity,
                         struct bytes subject, uint32_t max);
+
+/* What the visitor likes. It lies packed in the object: to change it, read it and put it back, marked
+ * dirty before. `scratch` is overwritten. */
+void visitor_preferences(const struct visitor *visitor, struct preferences *ret_preferences);
+void visitor_prefer(struct visitor *visitor, const struct preferences *preferences,
+                    struct buffer *scratch);
 
 struct visitor_table;
 
@@ -97,9 +106,10 @@ size_t visitors_bytes(const struct visitor_table *table);
 #define VISITOR_KEY_BYTES_MAX 300
 struct bytes visitor_store_key(char *to, int32_t partition, struct bytes key);
 
-/* Fingerprints of visitor.avsc as it is, and as it was before it had a checksum: values of both are
- * read, also from a changelog that an older weft wrote. */
-#define VISITOR_FINGERPRINT 0xe488f2fd0033ecdcu
+/* Fingerprints of visitor.avsc as it is, as it was before it had preferences (2), and before it had a
+ * checksum (1): values of all are read, also from a changelog that an older weft wrote. */
+#define VISITOR_FINGERPRINT 0x28db5c0f0cbe65ccu
+#define VISITOR_FINGERPRINT_2 0xe488f2fd0033ecdcu
 #define VISITOR_FINGERPRINT_1 0x533e6bc3f2dfdddcu
 
 /* Reads a stored value into a new object, which the caller frees with visitor_free(). SKIP: the

@@ -11,7 +11,8 @@ static void check_same(const struct visitor *a, const struct visitor *b)
 {
     FUZZ_CHECK(a->count == b->count && a->accepted == b->accepted &&
                a->latest_time_ms == b->latest_time_ms && a->list_hash == b->list_hash &&
-               a->truncated == b->truncated);
+               a->truncated == b->truncated && a->tastes_size == b->tastes_size &&
+               (a->tastes_size == 0 || memcmp(a->tastes, b->tastes, a->tastes_size) == 0));
     for (uint32_t i = 0; i < a->count; i++) {
         const struct activity *x = &a->activities[i], *y = &b->activities[i];
         FUZZ_CHECK(x->time_ms == y->time_ms && x->event_hash == y->event_hash &&
@@ -59,13 +60,19 @@ void fuzz_seeds(struct fuzz_sink *sink)
     struct visitor *visitor;
     FUZZ_CHECK(visitors_get(seeds, 0, bytes_text("visitor"), &visitor, NULL) == VERDICT_OK);
     visitors_mark_dirty(seeds, visitor);
+    struct preferences preferences = {0};
+    struct buffer scratch = {0};
     for (uint32_t i = 0; i < 6; i++) {
+        struct tasted tasted = {.brand = i, .category = 7, .words = {{8}, {9}, {i}}, .price = 20};
+        preferences_learn(&preferences, &tasted, TASTE_CARTED, 1700000000000 + i * 90000, 60000);
+        visitor_prefer(visitor, &preferences, &scratch);
         struct activity activity = {
             .time_ms = 1700000000000 + i * 1000, .kind = (uint8_t)i, .event_hash = i};
         sink->add(sink, visitors_encode(seeds, visitor));
         visitor_insert(visitor, i < 4 ? i : 3, activity, bytes_text("item"), 4);
     }
     sink->add(sink, visitors_encode(seeds, visitor));
+    buffer_release(&scratch);
     visitors_free(seeds);
     empty->free(empty);
 }

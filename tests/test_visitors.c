@@ -29,6 +29,23 @@ static void insert(struct visitor *visitor, int64_t time_ms, enum kind kind, con
                    bytes_text(subject), max);
 }
 
+/* Likes something, of brands that are not many. */
+static void prefer(struct visitor *visitor, struct random *random, int64_t time_ms)
+{
+    struct buffer scratch = {0};
+    struct preferences preferences;
+    struct tasted tasted = {.brand = 1 + random_below(random, 12),
+                            .category = 1 + random_below(random, 9),
+                            .words = {{5, 6}, {1 + random_below(random, 6)}, {0}},
+                            .price = (float)(1 + random_below(random, 500)),
+                            .discount = .2f};
+    visitor_preferences(visitor, &preferences);
+    preferences_learn(&preferences, &tasted, (enum taste_kind)random_below(random, TASTE_KINDS),
+                      time_ms, 60000);
+    visitor_prefer(visitor, &preferences, &scratch);
+    buffer_release(&scratch);
+}
+
 static int compare_naive(const void *a, const void *b)
 {
     const struct naive_activity *x = a, *y = b;
@@ -62,6 +79,10 @@ static void check_decoded(struct visitor_table *table, struct visitor *visitor)
     CHECK_INT(again->truncated, visitor->truncated);
     CHECK_INT(again->list_hash, visitor->list_hash);
     CHECK_BYTES(visitor_key(again), visitor_key(visitor));
+    CHECK_INT(again->tastes_size, visitor->tastes_size);
+    if (visitor->tastes && again->tastes)
+        CHECK_BYTES(bytes_of(again->tastes, again->tastes_size),
+                    bytes_of(visitor->tastes, visitor->tastes_size));
     for (uint32_t i = 0; i < visitor->count; i++) {
         const struct activity *a = &visitor->activities[i], *b = &again->activities[i];
         CHECK(a->time_ms == b->time_ms && a->kind == b->kind && a->event_hash == b->event_hash &&
@@ -92,6 +113,8 @@ static void test_sequences(void)
                      "abcdefghijklmnop");
             latest_ms = next->time_ms > latest_ms ? next->time_ms : latest_ms;
             insert(visitor, next->time_ms, (enum kind)next->kind, next->subject, max);
+            if (round % 3 > 0)
+                prefer(visitor, &random, next->time_ms * 1000 * (round % 3));
             qsort(naive, count, sizeof naive[0], compare_naive);
             if (count > max) {
                 memmove(naive, naive + 1, --count * sizeof naive[0]);
@@ -127,6 +150,40 @@ static void test_older(void)
     visitor_free(visitor);
 }
 
+/* A value that was written before there were preferences: the same without them. */
+static void test_without_preferences(void)
+{
+    struct store *store = store_memory_new();
+    struct visitor_table *table = visitors_new(store, 0);
+    struct visitor *visitor = visitor_of(table, 0, "v"), *again;
+    struct buffer old = {0};
+    visitors_mark_dirty(table, visitor);
+    insert(visitor, 1000, KIND_VIEW, "item", 10);
+    struct bytes value = visitors_encode(table, visitor), key = bytes_text("v");
+    size_t checksum = 10; /* no preferences are 11 zeros, in front of the checksum */
+    while (checksum > 1 && (unsigned char)value.at[value.size - checksum - 1] >= 0x80)
+        checksum++;
+    while (checksum > 1 && (unsigned char)value.at[value.size - checksum] < 0x80)
+        checksum--;
+    size_t body = value.size - checksum - 11;
+    for (size_t i = body; i < body + 11; i++)
+        CHECK_INT(value.at[i], 0);
+    avro_put_header(&old, VISITOR_FINGERPRINT_2);
+    buffer_append(&old, value.at + 10, body - 10);
+    avro_put_long(&old, (int64_t)(bytes_hash(buffer_bytes(&old)) ^
+                                  bytes_hash(key) * 0x9E3779B97F4A7C15u));
+    CHECK(visitor_intact(key, buffer_bytes(&old)));
+    CHECK(visitor_decode(0, key, buffer_bytes(&old), &again, NULL) == VERDICT_OK);
+    CHECK(again->count == 1 && again->tastes == NULL);
+    visitor_free(again);
+    old.at[12] = (char)(old.at[12] ^ 2);
+    CHECK(!visitor_intact(key, buffer_bytes(&old)));
+    CHECK(visitor_decode(0, key, buffer_bytes(&old), &again, NULL) == VERDICT_SKIP);
+    buffer_release(&old);
+    visitors_free(table);
+    store->free(store);
+}
+
 static void test_damaged(void)
 {
     struct random random = random_from(82);
@@ -136,6 +193,8 @@ static void test_damaged(void)
     visitors_mark_dirty(table, visitor);
     for (int i = 0; i < 30; i++)
         insert(visitor, i * 1000, (enum kind)(i % KINDS), "subject", 100);
+    for (int i = 0; i < 30; i++)
+        prefer(visitor, &random, i * 1000);
     struct bytes value = visitors_encode(table, visitor);
     for (size_t size = 0; size < value.size; size++) {
         char *copy = memory_get(size);
@@ -286,6 +345,7 @@ int main(void)
     TEST_RUN(test_sequences);
     TEST_RUN(test_damaged);
     TEST_RUN(test_older);
+    TEST_RUN(test_without_preferences);
     TEST_RUN(test_batches);
     TEST_RUN(test_eviction);
     return test_done();

@@ -40,6 +40,7 @@ struct config {
     int64_t batch_records_max;
     int64_t max_task_idle_ms;
     int64_t visitor_cache_bytes;
+    int64_t visitor_tastes_half_life_ms;
     int64_t visitor_activities_max;
     int64_t session_gap_ms;
     int64_t session_timeout_ms;

@@ -151,7 +151,7 @@ def damage(checks, kafka, file):
         shutil.rmtree(visitors)
         os.mkdir(visitors)
         subprocess.run(["tar", "-C", visitors, "-xzf",
-                        os.path.join(ROOT, "tests/fixtures/store-format-3.tar.gz")], check=True)
+                        os.path.join(ROOT, "tests/fixtures/store-format-9.tar.gz")], check=True)
         code, text = failed_start(shop)
         checks.check("a newer format is refused", code == 1 and "use the newer weft" in text, text)
         shutil.rmtree(visitors)

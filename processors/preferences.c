@@ -1,0 +1,90 @@
+/* Preferences: what the visitor likes, learned from each product that they look at, put in the cart or
+ * buy, as the catalogue has it at that moment; of one that it does not have, the event's price. It
+ * stands behind sessions, so that only what was accepted is learned from. */
+#include "processors/processor.h"
+
+#include <math.h>
+
+static bool taste_kind_of(const struct event *event, enum taste_kind *ret_kind)
+{
+    switch (event->type) {
+    case EVENT_VIEW:
+        *ret_kind = TASTE_SEEN;
+        return true;
+    case EVENT_CART:
+        *ret_kind = TASTE_CARTED;
+        return event->action == CART_ADD;
+    case EVENT_PURCHASE:
+        *ret_kind = TASTE_BOUGHT;
+        return event->status == PURCHASE_COMPLETED;
+    default:
+        return false;
+    }
+}
+
+static uint32_t tag_of(const struct catalogue *catalogue, uint32_t word)
+{
+    return word == WORD_NONE ? 0 : taste_tag(catalogue->words[word].hash);
+}
+
+static struct tasted taste(const struct catalogue *catalogue, const struct event_item *item)
+{
+    static const enum word_kind kinds[TASTE_WORD_KINDS] = {
+        [TASTE_COLOUR] = WORD_COLOUR,
+        [TASTE_GENDER] = WORD_GENDER,
+        [TASTE_AGE_GROUP] = WORD_AGE_GROUP,
+    };
+    struct tasted tasted = {.price = (float)item->price};
+    if (item->price > 0 && item->discount > 0)
+        tasted.discount = (float)(item->discount / (item->price + item->discount));
+    uint32_t number = catalogue_find(catalogue, item->item_id);
+    if (number == PRODUCT_NONE || catalogue->products[number].gone)
+        return tasted;
+    const struct product *product = &catalogue->products[number];
+    tasted.brand = tag_of(catalogue, product->brand);
+    tasted.category = tag_of(catalogue, product->category);
+    if (product->price > 0) {
+        tasted.price = product->price;
+        tasted.discount = product_discount(product);
+    }
+    for (int kind = 0; kind < TASTE_WORD_KINDS; kind++) {
+        struct words words = product_words(product, kinds[kind]);
+        for (uint32_t i = 0; i < words.count && i < TASTE_WORDS_MAX; i++)
+            tasted.words[kind][i] = tag_of(catalogue, words.at[i]);
+    }
+    return tasted;
+}
+
+static enum verdict preferences_event(struct context *context, struct record *record,
+                                      struct error *error)
+{
+    const struct event *event = &record->event;
+    int64_t half_life_ms = context->settings->tastes_half_life_ms;
+    struct preferences preferences;
+    enum taste_kind kind;
+    (void)error;
+    if (half_life_ms == 0 || event->item_count == 0 || !taste_kind_of(event, &kind))
+        return VERDICT_OK;
+    visitor_preferences(context->visitor, &preferences);
+    for (uint32_t i = 0; i < event->item_count; i++) {
+        catalogue_lock_read(context->catalogue);
+        struct tasted tasted = taste(context->catalogue, &event->items[i]);
+        catalogue_unlock_read(context->catalogue);
+        preferences_learn(&preferences, &tasted, kind, event->event_time_ms, half_life_ms);
+    }
+    visitor_prefer(context->visitor, &preferences, context->scratch);
+    return VERDICT_OK;
+}
+
+static const char *const inputs[] = {"clean", NULL};
+static const char *const outputs[] = {NULL};
+
+WEFT_STEP(preferences) = {
+    .name = "preferences",
+    .summary = "keeps what each visitor likes: brands, categories, colours, prices, discounts",
+    .stage = STAGE_VISITORS,
+    .after = "sessions",
+    .inputs = inputs,
+    .outputs = outputs,
+    .event = preferences_event,
+};

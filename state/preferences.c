@@ -1,0 +1,326 @@
+#include "state/preferences.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define DISCOUNT_STEPS 64
+#define LOG_MAX (64 * TASTE_LOG) /* prices from e^-64 to e^64 are told apart */
+#define BASE_S_MAX 10000000000   /* year 2286 */
+#define PRIOR_WEIGHT (2 * TASTE_UNIT)
+
+const uint32_t taste_weights[TASTE_KINDS] = {1, 3, 5};
+
+/* ---- decay ---- */
+
+static uint32_t shifted(uint32_t weight, uint32_t bits)
+{
+    return bits > 31 ? 0 : (uint32_t)(((uint64_t)weight + ((1ull << bits) >> 1)) >> bits);
+}
+
+static int64_t shifted_sum(int64_t sum, uint32_t bits)
+{
+    if (bits > 62)
+        return 0;
+    int64_t size = (llabs(sum) + ((1ll << bits) >> 1)) >> bits;
+    return sum < 0 ? -size : size;
+}
+
+static void shift_prices(struct taste_prices *prices, uint32_t bits)
+{
+    prices->weight = shifted(prices->weight, bits);
+    prices->sum = prices->weight ? shifted_sum(prices->sum, bits) : 0;
+    prices->square = prices->weight ? shifted_sum(prices->square, bits) : 0;
+}
+
+static uint32_t brand_weight(const struct taste_brand *brand)
+{
+    uint32_t sum = 0;
+    for (int kind = 0; kind < TASTE_KINDS; kind++)
+        sum += taste_weights[kind] * brand->weights[kind];
+    return sum;
+}
+
+/* What has faded away altogether makes room. */
+static void shift_all(struct preferences *preferences, uint32_t bits)
+{
+    uint32_t kept = 0;
+    preferences->weight = shifted(preferences->weight, bits);
+    preferences->discount = shifted(preferences->discount, bits);
+    shift_prices(&preferences->prices, bits);
+    for (uint32_t i = 0; i < preferences->brand_count; i++) {
+        struct taste_brand brand = preferences->brands[i];
+        for (int kind = 0; kind < TASTE_KINDS; kind++)
+            brand.weights[kind] = shifted(brand.weights[kind], bits);
+        if (brand_weight(&brand) > 0)
+            preferences->brands[kept++] = brand;
+    }
+    preferences->brand_count = kept;
+    kept = 0;
+    for (uint32_t i = 0; i < preferences->category_count; i++) {
+        struct taste_category category = preferences->categories[i];
+        category.weight = shifted(category.weight, bits);
+        shift_prices(&category.prices, bits);
+        if (category.weight > 0)
+            preferences->categories[kept++] = category;
+    }
+    preferences->category_count = kept;
+    for (int kind = 0; kind < TASTE_WORD_KINDS; kind++) {
+        kept = 0;
+        for (uint32_t i = 0; i < preferences->word_counts[kind]; i++) {
+            struct taste_word word = preferences->words[kind][i];
+            word.weight = shifted(word.weight, bits);
+            if (word.weight > 0)
+                preferences->words[kind][kept++] = word;
+        }
+        preferences->word_counts[kind] = kept;
+    }
+}
+
+/* Where the time lies, in half-lives from the period's beginning. */
+static double move_on(struct preferences *preferences, int64_t time_ms, int64_t half_life_ms)
+{
+    if (preferences->weight == 0) {
+        *preferences = (struct preferences){.base_s = time_ms / 1000};
+        return (double)(time_ms - preferences->base_s * 1000) / (double)half_life_ms;
+    }
+    int64_t past_ms = time_ms - preferences->base_s * 1000;
+    int64_t periods = past_ms / half_life_ms;
+    if (periods > 0) {
+        shift_all(preferences, periods > 63 ? 63 : (uint32_t)periods);
+        int64_t base_ms = time_ms - past_ms % half_life_ms;
+        preferences->base_s = base_ms / 1000;
+        past_ms = time_ms - preferences->base_s * 1000;
+    }
+    return (double)past_ms / (double)half_life_ms;
+}
+
+float preferences_scale(const struct preferences *preferences, int64_t time_ms,
+                        int64_t half_life_ms)
+{
+    double past = (double)(time_ms - preferences->base_s * 1000) / (double)half_life_ms;
+    return (float)(exp2(past < -64 ? 64 : -past) / TASTE_UNIT);
+}
+
+/* ---- learning ---- */
+
+static void add(uint32_t *weight, uint32_t more)
+{
+    *weight = *weight + more < TASTE_WEIGHT_MAX ? *weight + more : TASTE_WEIGHT_MAX;
+}
+
+static void add_price(struct taste_prices *prices, float price, uint32_t weight)
+{
+    if (!(price > 0) || prices->weight + weight > TASTE_WEIGHT_MAX)
+        return;
+    int64_t step = lrintf(TASTE_LOG * logf(price));
+    step = step > LOG_MAX ? LOG_MAX : step < -LOG_MAX ? -LOG_MAX : step;
+    prices->weight += weight;
+    prices->sum += step * weight;
+    prices->square += step * step * weight;
+}
+
+static void add_brand(struct preferences *preferences, uint32_t word, enum taste_kind kind,
+                      uint32_t units)
+{
+    struct taste_brand *at = preferences->brands, *weakest = NULL;
+    struct taste_brand *end = at + preferences->brand_count;
+    for (; at < end && at->word != word; at++)
+        if (weakest == NULL || brand_weight(at) < brand_weight(weakest))
+            weakest = at;
+    if (at == end) {
+        if (preferences->brand_count < TASTE_BRANDS_MAX)
+            preferences->brand_count++;
+        else
+            at = weakest;
+        *at = (struct taste_brand){.word = word};
+    }
+    add(&at->weights[kind], units);
+}
+
+static void add_category(struct preferences *preferences, uint32_t word, float price,
+                         uint32_t weight)
+{
+    struct taste_category *at = preferences->categories, *weakest = NULL;
+    struct taste_category *end = at + preferences->category_count;
+    for (; at < end && at->word != word; at++)
+        if (weakest == NULL || at->weight < weakest->weight)
+            weakest = at;
+    if (at == end) {
+        if (preferences->category_count < TASTE_CATEGORIES_MAX)
+            preferences->category_count++;
+        else
+            at = weakest;
+        *at = (struct taste_category){.word = word};
+    }
+    add(&at->weight, weight);
+    add_price(&at->prices, price, weight);
+}
+
+static void add_word(struct preferences *preferences, int kind, uint32_t word, uint32_t weight)
+{
+    struct taste_word *at = preferences->words[kind], *weakest = NULL;
+    struct taste_word *end = at + preferences->word_counts[kind];
+    for (; at < end && at->word != word; at++)
+        if (weakest == NULL || at->weight < weakest->weight)
+            weakest = at;
+    if (at == end) {
+        if (preferences->word_counts[kind] < TASTE_WORDS_MAX)
+            preferences->word_counts[kind]++;
+        else
+            at = weakest;
+        *at = (struct taste_word){.word = word};
+    }
+    add(&at->weight, weight);
+}
+
+void preferences_learn(struct preferences *preferences, const struct tasted *tasted,
+                       enum taste_kind kind, int64_t time_ms, int64_t half_life_ms)
+{
+    double past = move_on(preferences, time_ms, half_life_ms);
+    uint32_t units = past < -30 ? 0 : (uint32_t)lrint(TASTE_UNIT * exp2(past < 1 ? past : 1));
+    uint32_t weight = units * taste_weights[kind];
+    if (units == 0 || preferences->weight + weight > TASTE_WEIGHT_MAX)
+        return;
+    preferences->weight += weight;
+    float discount = tasted->discount > 0 ? tasted->discount < 1 ? tasted->discount : 1 : 0;
+    preferences->discount += weight * (uint32_t)lrintf(DISCOUNT_STEPS * discount);
+    add_price(&preferences->prices, tasted->price, weight);
+    if (tasted->brand)
+        add_brand(preferences, tasted->brand, kind, units);
+    if (tasted->category)
+        add_category(preferences, tasted->category, tasted->price, weight);
+    for (int i = 0; i < TASTE_WORD_KINDS; i++)
+        for (int k = 0; k < TASTE_WORDS_MAX && tasted->words[i][k]; k++)
+            add_word(preferences, i, tasted->words[i][k], weight);
+}
+
+bool taste_prices_level(const struct taste_prices *prices, float *ret_mean, float *ret_spread)
+{
+    if (prices->weight == 0)
+        return false;
+    double weight = prices->weight, mean = (double)prices->sum / weight;
+    double square = (double)prices->square / weight - mean * mean;
+    square = (square > 0 ? square : 0) / (TASTE_LOG * TASTE_LOG);
+    *ret_mean = (float)(mean / TASTE_LOG);
+    *ret_spread = (float)sqrt((square * weight + (double)(TASTE_SPREAD * TASTE_SPREAD) *
+                                                     PRIOR_WEIGHT) /
+                              (weight + PRIOR_WEIGHT));
+    return true;
+}
+
+/* ---- as stored ---- */
+
+static void write_prices(const struct taste_prices *prices, struct buffer *buffer)
+{
+    avro_put_long(buffer, prices->weight);
+    avro_put_long(buffer, prices->sum);
+    avro_put_long(buffer, prices->square);
+}
+
+void preferences_write(const struct preferences *preferences, struct buffer *buffer)
+{
+    avro_put_long(buffer, preferences->base_s);
+    avro_put_long(buffer, preferences->weight);
+    avro_put_long(buffer, preferences->discount);
+    write_prices(&preferences->prices, buffer);
+    if (preferences->brand_count > 0)
+        avro_put_long(buffer, preferences->brand_count);
+    for (uint32_t i = 0; i < preferences->brand_count; i++) {
+        const struct taste_brand *brand = &preferences->brands[i];
+        avro_put_long(buffer, (int32_t)brand->word);
+        for (int kind = 0; kind < TASTE_KINDS; kind++)
+            avro_put_long(buffer, brand->weights[kind]);
+    }
+    avro_put_long(buffer, 0);
+    if (preferences->category_count > 0)
+        avro_put_long(buffer, preferences->category_count);
+    for (uint32_t i = 0; i < preferences->category_count; i++) {
+        const struct taste_category *category = &preferences->categories[i];
+        avro_put_long(buffer, (int32_t)category->word);
+        avro_put_long(buffer, category->weight);
+        write_prices(&category->prices, buffer);
+    }
+    avro_put_long(buffer, 0);
+    for (int kind = 0; kind < TASTE_WORD_KINDS; kind++) {
+        if (preferences->word_counts[kind] > 0)
+            avro_put_long(buffer, preferences->word_counts[kind]);
+        for (uint32_t i = 0; i < preferences->word_counts[kind]; i++) {
+            avro_put_long(buffer, (int32_t)preferences->words[kind][i].word);
+            avro_put_long(buffer, preferences->words[kind][i].weight);
+        }
+        avro_put_long(buffer, 0);
+    }
+}
+
+/* A number between the bounds, else the reader has failed. */
+static int64_t get_between(struct avro_reader *reader, int64_t least, int64_t most)
+{
+    int64_t value = avro_get_long(reader);
+    if (value < least || value > most)
+        reader->failed = true;
+    return reader->failed ? 0 : value;
+}
+
+static uint32_t get_weight(struct avro_reader *reader)
+{
+    return (uint32_t)get_between(reader, 0, TASTE_WEIGHT_MAX);
+}
+
+static uint32_t get_tag(struct avro_reader *reader)
+{
+    return (uint32_t)get_between(reader, INT32_MIN, INT32_MAX);
+}
+
+static void read_prices(struct avro_reader *reader, struct taste_prices *prices)
+{
+    prices->weight = get_weight(reader);
+    prices->sum = get_between(reader, -(int64_t)LOG_MAX * TASTE_WEIGHT_MAX,
+                               (int64_t)LOG_MAX * TASTE_WEIGHT_MAX);
+    prices->square = get_between(reader, 0, (int64_t)LOG_MAX * LOG_MAX * TASTE_WEIGHT_MAX);
+}
+
+/* The next element's place in an array of at most `max`. False: there is none. */
+static bool next_element(struct avro_reader *reader, uint64_t *block, uint32_t *count,
+                         uint32_t max)
+{
+    if (*block == 0)
+        *block = avro_get_block(reader);
+    if (reader->failed || *block == 0)
+        return false;
+    if (*count == max) {
+        reader->failed = true;
+        return false;
+    }
+    (*block)--;
+    (*count)++;
+    return true;
+}
+
+bool preferences_read(struct avro_reader *reader, struct preferences *ret_preferences)
+{
+    struct preferences *to = ret_preferences;
+    uint64_t block = 0;
+    *to = (struct preferences){.base_s = get_between(reader, -BASE_S_MAX, BASE_S_MAX)};
+    to->weight = get_weight(reader);
+    to->discount = (uint32_t)get_between(reader, 0, (int64_t)DISCOUNT_STEPS * TASTE_WEIGHT_MAX);
+    read_prices(reader, &to->prices);
+    while (next_element(reader, &block, &to->brand_count, TASTE_BRANDS_MAX)) {
+        struct taste_brand *brand = &to->brands[to->brand_count - 1];
+        brand->word = get_tag(reader);
+        for (int kind = 0; kind < TASTE_KINDS; kind++)
+            brand->weights[kind] = get_weight(reader);
+    }
+    while (next_element(reader, &block, &to->category_count, TASTE_CATEGORIES_MAX)) {
+        struct taste_category *category = &to->categories[to->category_count - 1];
+        category->word = get_tag(reader);
+        category->weight = get_weight(reader);
+        read_prices(reader, &category->prices);
+    }
+    for (int kind = 0; kind < TASTE_WORD_KINDS; kind++)
+        while (next_element(reader, &block, &to->word_counts[kind], TASTE_WORDS_MAX)) {
+            struct taste_word *word = &to->words[kind][to->word_counts[kind] - 1];
+            word->word = get_tag(reader);
+            word->weight = get_weight(reader);
+        }
+    return !reader->failed;
+}
