@@ -15,6 +15,7 @@ static uint64_t hash_lists(const struct recommendation *recommendation)
     uint64_t hash = mix(1, (uint64_t)recommendation->source_event_time_ms);
     for (uint32_t i = 0; i < recommendation->list_count; i++) {
         const struct list *list = &recommendation->lists[i];
+        hash = mix(hash, bytes_hash(bytes_text(list->placement)));
         hash = mix(hash, bytes_hash(list->context_item_id));
         for (uint32_t k = 0; k < list->item_count; k++)
             hash = mix(hash, bytes_hash(list->items[k].item_id));
@@ -25,7 +26,7 @@ static uint64_t hash_lists(const struct recommendation *recommendation)
 static enum verdict lists_close(struct context *context, struct visitor *visitor,
                                 struct error *error)
 {
-    struct list lists[PLACEMENTS];
+    struct list lists[PLACEMENTS_MAX];
     struct recommendation recommendation = {
         .visitor = visitor_key(visitor),
         .id = mix(bytes_hash(visitor_key(visitor)), (uint64_t)visitor->accepted),

@@ -48,6 +48,19 @@ static size_t utf8_length(const unsigned char *at, size_t left)
     return length;
 }
 
+bool list_next(const char **list, struct bytes *ret_name)
+{
+    while (**list == ',' || **list == ' ')
+        ++*list;
+    const char *at = *list;
+    size_t size = strcspn(at, ",");
+    *list += size;
+    while (size > 0 && at[size - 1] == ' ')
+        size--;
+    *ret_name = bytes_of(at, size);
+    return size > 0;
+}
+
 bool bytes_utf8(struct bytes bytes)
 {
     const unsigned char *at = (const unsigned char *)bytes.at;

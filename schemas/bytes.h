@@ -38,6 +38,10 @@ uint64_t bytes_hash(struct bytes bytes);
 /* True for well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool bytes_utf8(struct bytes bytes);
 
+/* Cuts the next name off a list with commas, without the spaces around it; empty ones are passed
+ * over. False: there is none. */
+bool list_next(const char **list, struct bytes *ret_name);
+
 /* Memory. These never return NULL: out of memory ends the process with a message, which under
  * exactly-once loses nothing, since only what was committed counts. `_zero` clears. */
 void *memory_get(size_t size);

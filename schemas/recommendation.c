@@ -40,6 +40,7 @@ static void put_list(struct buffer *buffer, const struct list *list)
     buffer_byte(buffer, '"');
     put_field(buffer, ",\"context_item_id\":", list->context_item_id);
     put_field(buffer, ",\"search_term\":", list->search_term);
+    put_field(buffer, ",\"context_category\":", list->context_category);
     buffer_text(buffer, ",\"items\":[");
     for (uint32_t i = 0; i < list->item_count; i++) {
         const struct list_item *item = &list->items[i];
@@ -93,6 +94,7 @@ void recommendation_write_avro(const struct recommendation *recommendation, uint
         avro_put_string(buffer, bytes_text(list->placement));
         avro_put_optional(buffer, list->context_item_id);
         avro_put_optional(buffer, list->search_term);
+        avro_put_optional(buffer, list->context_category);
         if (list->item_count > 0)
             avro_put_long(buffer, list->item_count);
         for (uint32_t k = 0; k < list->item_count; k++) {

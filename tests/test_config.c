@@ -202,13 +202,23 @@ static void test_placements(void)
     struct config config;
     struct error error = {0};
     config_init(&config);
-    CHECK(config_set(&config, "placements.off", "cart,search", NULL) == VERDICT_OK);
+    CHECK(config_set(&config, "placements.off", "cart, search", NULL) == VERDICT_OK);
+    CHECK(config_set(&config, "placements.checkout.context", "cart", NULL) == VERDICT_OK);
+    CHECK(config_set(&config, "placements.checkout.length", "90", NULL) == VERDICT_OK);
     CHECK(config_finish(&config, &error) == VERDICT_OK);
-    CHECK_INT(config.settings.recommend.placements_off,
-              1u << PLACEMENT_CART | 1u << PLACEMENT_SEARCH);
+    const struct placements *placements = &config.settings.recommend.placements;
+    for (uint32_t i = 0; i < placements->count; i++)
+        CHECK(placements->at[i].off == (strcmp(placements->at[i].name, "cart") == 0 ||
+                                        strcmp(placements->at[i].name, "search") == 0));
+    CHECK_INT(placements_find(placements, "checkout")->length, 90);
+    CHECK(config.settings.recommend.candidates > 90); /* enough to fill it */
     CHECK(config_set(&config, "placements.off", "carts", NULL) == VERDICT_OK);
     CHECK(config_finish(&config, &error) == VERDICT_SKIP);
-    CHECK_CONTAINS(error.message, "there is no placement 'carts'");
+    CHECK_CONTAINS(error.message, "there is no placement 'carts': home, email");
+    error_clear(&error);
+    CHECK(read_text(&config, "threads=1\nplacements.checkout.contxt=cart\n", &error) ==
+          VERDICT_SKIP);
+    CHECK_CONTAINS(error.message, "line 2: placements.checkout.contxt is no key: context, when");
 }
 
 int main(void)

@@ -12,6 +12,7 @@ struct naive {
     char *shown[VISITORS];   /* the visitor's last record */
     bool fresh[VISITORS];    /* not asked yet */
     struct quality quality;
+    const struct placements *placements;
 };
 
 static void written(struct driver_sink *self, enum output output, struct bytes key,
@@ -50,9 +51,9 @@ static void ask(struct naive *naive, int visitor, const char *item, enum kind ki
 {
     if (!naive->fresh[visitor])
         return;
-    for (int p = 0; p < PLACEMENTS; p++) {
+    for (uint32_t p = 0; p < naive->placements->count; p++) {
         char wanted[64];
-        snprintf(wanted, sizeof wanted, "{\"placement\":\"%s\"", placement_names[p]);
+        snprintf(wanted, sizeof wanted, "{\"placement\":\"%s\"", naive->placements->at[p].name);
         const char *list = naive->shown[visitor] ? strstr(naive->shown[visitor], wanted) : NULL;
         if (list)
             ask_list(list + 1, item, &naive->quality.cells[p][kind]);
@@ -115,20 +116,22 @@ static void test_against_naive(void)
     CHECK(config_assign(&config, "list.bought.ms=0", &error) == VERDICT_OK);
     CHECK(config_assign(&config, "ranker.served.ms=0", &error) == VERDICT_OK);
     CHECK(config_finish(&config, &error) == VERDICT_OK);
+    naive.placements = &config.settings.recommend.placements;
     CHECK(driver_new(&config, true, &naive.sink, NULL, &driver, &error) == VERDICT_OK);
     for (int i = 0; i < 3000; i++)
         step(driver, &naive, &random, i);
     const struct quality *quality = &driver_counts(driver)->quality;
-    for (int p = 0; p < PLACEMENTS; p++) {
+    for (uint32_t p = 0; p < naive.placements->count; p++) {
+        const struct placement *placement = &naive.placements->at[p];
         for (int kind = 0; kind < KINDS; kind++) {
             const struct quality_cell *a = &quality->cells[p][kind];
             const struct quality_cell *b = &naive.quality.cells[p][kind];
             CHECK_INT(a->asked, b->asked);
             CHECK_INT(a->hits, b->hits);
             CHECK_INT(a->reciprocal_millionths, b->reciprocal_millionths);
-            bool asked = p != PLACEMENT_SEARCH &&
+            bool asked = !placement->off && placement->source != SOURCE_SEARCH &&
                          (kind == KIND_VIEW || kind == KIND_CART || kind == KIND_PURCHASE);
-            CHECK_SAY((a->asked > 50) == asked, "%s %s: %d", placement_names[p], kind_names[kind],
+            CHECK_SAY((a->asked > 50) == asked, "%s %s: %d", placement->name, kind_names[kind],
                       (int)a->asked);
             hits += a->hits;
         }
@@ -139,7 +142,7 @@ static void test_against_naive(void)
         free(naive.shown[i]);
 }
 
-static const char *const names[] = {"home", "page"};
+static const struct placements two = {.at = {{.name = "home"}, {.name = "page"}}, .count = 2};
 
 static struct list list_of(const char *placement, struct list_item *items, uint32_t count)
 {
@@ -155,7 +158,7 @@ static void test_ring(void)
         snprintf(ids[i], sizeof ids[i], "%u", i);
         items[i] = (struct list_item){.item_id = bytes_text(ids[i])};
     }
-    struct shown_ring *ring = shown_new(1000, names, 2, 100);
+    struct shown_ring *ring = shown_new(1000, &two, 100);
     CHECK_INT(shown_bytes(ring), 0);
     struct list lists[] = {list_of("page", items, 30), list_of("elsewhere", items, 3),
                            list_of("home", items, 0)};
@@ -188,7 +191,7 @@ static void test_ring(void)
     struct quality sum = {0};
     quality_add(&sum, &quality);
     quality_add(&sum, &quality);
-    quality_write_json(&sum, names, 2, &text);
+    quality_write_json(&sum, &two, &text);
     buffer_byte(&text, 0);
     CHECK_TEXT(text.at,
                "{\"page\":{\"view\":{\"asked\":6,\"hits\":4,\"hit_rate\":0.6667,"
@@ -196,7 +199,7 @@ static void test_ring(void)
                "\"reciprocal_rank\":1.0000}}}");
     buffer_release(&text);
     shown_free(ring);
-    ring = shown_new(0, names, 2, 0);
+    ring = shown_new(0, &two, 0);
     CHECK_INT(shown_keep(ring, 1, lists, 3), 0);
     quality_ask(&quality, ring, 1, bytes_text("3"), KIND_VIEW);
     CHECK_INT(cell->asked, 3);

@@ -43,7 +43,7 @@ def main(weft):
     keys = set(re.findall(r"^([a-z.]+)=", output("check", "--keys"), re.M))
     named = set(re.findall(r"`([a-z]+(?:\.[a-z]+)+)(?:=[^`]*)?`", readme))
     for key in sorted(named):
-        if key.startswith(("events.", "__weft", "isolation.level")) or key.endswith((".py", ".md")):
+        if key.startswith(("events.", "__weft", "isolation.level", "placements.")) or key.endswith((".py", ".md")):
             continue
         check(f"there is a key {key}", key in keys)
     for path in sorted(set(re.findall(r"`((?:tools|tests|schemas|deploy|state|processors)/[\w./-]*)`",

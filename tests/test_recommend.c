@@ -17,7 +17,7 @@ static const struct model_limits limits = {.items_max = 1000, .row_entries_max =
                                            .vectors = {.items_max = 100, .ring_max = 1000},
                                            .encoder_clicks_per_second_max = 1000};
 
-static const struct recommend_settings settings = {
+static struct recommend_settings settings = {
     .session_gap_ms = 1800000, .candidates = RANKED_MAX, .learn_every = 1, .learning = true,
     .merge_ms = 5000, .served_bytes = 1 << 20};
 
@@ -298,7 +298,7 @@ static void check_lists(struct recommender *recommender, struct model *model,
 {
     bool again = false, unknown = naive_unknown(model, visitor);
     struct arena arena = {0};
-    struct list lists[PLACEMENTS];
+    struct list lists[PLACEMENTS_MAX];
     struct ranked_item next[LIST_ITEMS_MAX];
     struct bytes context = naive_context(visitor);
     uint32_t count = recommend_lists(recommender, model, NULL, visitor, 0, length, &arena, lists,
@@ -384,6 +384,8 @@ static void test_candidates_bounds(void)
 
 int main(void)
 {
+    placements_init(&settings.placements);
+    CHECK(placements_finish(&settings.placements, "email,goes_with,category", NULL) == VERDICT_OK);
     TEST_RUN(test_random);
     TEST_RUN(test_candidates_bounds);
     return test_done();

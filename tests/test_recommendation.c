@@ -30,6 +30,8 @@ static struct recommendation random_lists(struct random *random, struct arena *a
             list->context_item_id = random_text(random, arena, true);
         if (random_one_in(random, 2))
             list->search_term = random_text(random, arena, true);
+        if (random_one_in(random, 3))
+            list->context_category = random_text(random, arena, true);
         list->items = arena_get(arena, list->item_count * sizeof *list->items);
         for (uint32_t k = 0; k < list->item_count; k++)
             list->items[k] = (struct list_item){
@@ -57,6 +59,7 @@ static void check_json_list(json_t *json, const struct list *list)
     CHECK_BYTES(json_bytes(json, "placement"), bytes_text(list->placement));
     CHECK(same_text(json_bytes(json, "context_item_id"), list->context_item_id));
     CHECK(same_text(json_bytes(json, "search_term"), list->search_term));
+    CHECK(same_text(json_bytes(json, "context_category"), list->context_category));
     CHECK_INT(json_array_size(items), list->item_count);
     for (uint32_t i = 0; i < list->item_count; i++) {
         json_t *item = json_array_get(items, i);
@@ -168,6 +171,7 @@ static void check_avro(const struct recommendation *recommendation, struct bytes
         CHECK_BYTES(text_of(&list, "placement"), bytes_text(expected->placement));
         CHECK(same_text(text_of(&list, "context_item_id"), expected->context_item_id));
         CHECK(same_text(text_of(&list, "search_term"), expected->search_term));
+        CHECK(same_text(text_of(&list, "context_category"), expected->context_category));
         items = field_of(&list, "items");
         avro_value_get_size(&items, &item_count);
         CHECK_INT(item_count, expected->item_count);

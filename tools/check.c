@@ -16,6 +16,8 @@ static void list_keys(void)
         printf("%s=%s\n    %s%s%s\n", config_keys[i].name, config_keys[i].fallback,
                config_keys[i].help, config_keys[i].choices ? "; one of " : "",
                config_keys[i].choices ? config_keys[i].choices : "");
+    printf("placements.NAME.KEY=VALUE\n    changes or adds a placement: KEY is context, when, while, "
+           "generators, filters, length or diversity.percent (README); 'weft check' prints them\n");
     printf("kafka.NAME=VALUE\n    handed to librdkafka as NAME; kafka.consumer.NAME and "
            "kafka.producer.NAME only to its consumers or producers\n");
 }
@@ -108,8 +110,12 @@ static int check_command(const struct command *command, int argc, char **argv)
         return code;
     if (topology_build(&config, &topology, &error) != VERDICT_OK)
         return command_fail(command, EXIT_FAILED, "%s", error.message);
-    if (optind == argc)
-        printf("the configuration is good\n");
+    if (optind == argc) {
+        struct buffer text = {0};
+        placements_text(&config.placements, &text);
+        printf("%.*sthe configuration is good\n", (int)text.size, text.at);
+        buffer_release(&text);
+    }
     for (int i = optind; i < argc; i++) {
         int one = check_file(command, argv[i], format);
         code = one == EXIT_DONE ? code : one;

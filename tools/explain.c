@@ -92,7 +92,7 @@ static enum verdict load(struct explain *explain, const struct topology *topolog
 
 static void make_lists(struct explain *explain)
 {
-    struct list lists[PLACEMENTS];
+    struct list lists[PLACEMENTS_MAX];
     struct arena arena = {0};
     bool again;
     struct recommend_settings settings = explain->config->settings.recommend;

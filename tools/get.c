@@ -199,6 +199,8 @@ static void show_lists(json_t *record, const struct titles *titles, size_t shown
         printf("\n%s", text_of(list, "placement"));
         if (*context)
             printf(" for %s %s", context, title_of(titles, context));
+        if (*text_of(list, "context_category"))
+            printf(" for %s", text_of(list, "context_category"));
         printf("\n");
         json_array_foreach(json_object_get(list, "items"), k, item) {
             const char *id = text_of(item, "item_id"), *because = text_of(item, "because_item_id");

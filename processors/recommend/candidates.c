@@ -26,6 +26,14 @@ const struct generator generators[] = {
 
 const int generator_count = sizeof generators / sizeof generators[0];
 
+int generator_find(struct bytes name)
+{
+    for (int i = 0; i < generator_count; i++)
+        if (bytes_equal(bytes_text(generators[i].name), name))
+            return i;
+    return -1;
+}
+
 static void add_recent(struct query *query, uint32_t item, uint32_t ago)
 {
     for (uint32_t k = 0; k < query->recent_count; k++)

@@ -145,6 +145,8 @@ struct generator {
  * is one file and one row in candidates.c. */
 extern const struct generator generators[];
 extern const int generator_count;
+/* -1: there is none of this name. */
+int generator_find(struct bytes name);
 
 /* Runs all generators but those whose bit is in `off`, then stage one. */
 void candidates_generate(struct candidates *candidates, const struct query *query, uint64_t off,

@@ -14,6 +14,9 @@ const char *const removal_texts[REMOVALS] = {
     "a rule of the shop",
     "a variant of an item further up",
     "more of its brand than a list may have",
+    "viewed before",
+    "in the cart",
+    "not of the category that this list is for",
     "further down than the list is long",
 };
 
@@ -113,6 +116,48 @@ static bool bought_lately(const struct filters *filters, const struct filter_que
     return false;
 }
 
+/* The newest word on it in the cart: put in, and not taken out or bought since. */
+static bool in_cart(const struct visitor *visitor, struct bytes item_id)
+{
+    for (uint32_t i = visitor ? visitor->count : 0; i > 0; i--) {
+        const struct activity *activity = &visitor->activities[i - 1];
+        if (activity->kind == KIND_CART_CLEAR)
+            return false;
+        if ((activity->kind == KIND_CART || activity->kind == KIND_CART_REMOVE ||
+             activity->kind == KIND_PURCHASE) &&
+            bytes_equal(activity_subject(visitor, activity), item_id))
+            return activity->kind == KIND_CART;
+    }
+    return false;
+}
+
+static bool viewed(const struct visitor *visitor, struct bytes item_id)
+{
+    for (uint32_t i = 0; visitor && i < visitor->count; i++)
+        if (visitor->activities[i].kind == KIND_VIEW &&
+            bytes_equal(activity_subject(visitor, &visitor->activities[i]), item_id))
+            return true;
+    return false;
+}
+
+/* What the placement does not take. */
+static enum removal judge_for_placement(const struct filter_query *query,
+                                        const struct filter_item *item)
+{
+    if ((query->filters & FILTER_VIEWED) && viewed(query->visitor, item->item_id))
+        return REMOVED_VIEWED;
+    if ((query->filters & FILTER_IN_CART) && in_cart(query->visitor, item->item_id))
+        return REMOVED_IN_CART;
+    if (query->category == WORD_NONE)
+        return REMOVED_NOT;
+    bool within = item->product != PRODUCT_NONE &&
+                  catalogue_has(query->catalogue, item->product, query->category);
+    if ((query->filters & FILTER_SAME_CATEGORY && !within) ||
+        (query->filters & FILTER_OTHER_CATEGORY && within))
+        return REMOVED_CATEGORY;
+    return REMOVED_NOT;
+}
+
 static enum removal judge(const struct filters *filters, const struct filter_query *query,
                           struct filter_item *item)
 {
@@ -132,7 +177,9 @@ static enum removal judge(const struct filters *filters, const struct filter_que
             return REMOVED_RULE;
         }
     }
-    return bought_lately(filters, query, item) ? REMOVED_BOUGHT : REMOVED_NOT;
+    if (bought_lately(filters, query, item))
+        return REMOVED_BOUGHT;
+    return query->filters ? judge_for_placement(query, item) : REMOVED_NOT;
 }
 
 static void adjust_score(const struct filters *filters, const struct filter_query *query,

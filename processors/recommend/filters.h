@@ -5,7 +5,8 @@
  * stock; what the visitor bought lately (filter_settings.bought_ms, or the rule "repurchase" of its
  * category) and did not send back; what a rule excludes; a second variant of a product (the same
  * attribute item_group_id, or else the same brand and title); more of a brand than its limit. Pinned
- * items come at their place if none of these but the brand's limit speaks against them.
+ * items come at their place if none of these but the brand's limit speaks against them. Then what the
+ * placement's own filters are about (placements.h).
  *
  * The others come by score; a rule boosts or buries by adding or taking ln(by) (scores are the
  * ranker's logits, so this multiplies the odds). With a diversity d > 0 each next item is the one
@@ -21,7 +22,7 @@
 #ifndef WEFT_RECOMMEND_FILTERS_H
 #define WEFT_RECOMMEND_FILTERS_H
 
-#include "processors/recommend/rules_shop.h"
+#include "processors/recommend/placements.h"
 #include "state/visitors.h"
 
 #define FILTER_WINDOW_MAX 128 /* candidates that diversity chooses from */
@@ -36,6 +37,9 @@ enum removal {
     REMOVED_RULE,
     REMOVED_VARIANT,
     REMOVED_BRAND,
+    REMOVED_VIEWED,
+    REMOVED_IN_CART,
+    REMOVED_CATEGORY,
     REMOVED_LENGTH, /* the list is full */
     REMOVALS,
 };
@@ -65,6 +69,8 @@ struct filter_query {
     const struct shop_rules *rules;    /* NULL: none */
     const struct filter_settings *settings;
     const char *placement;
+    uint32_t filters; /* of the placement: bits of placements.h, but seen, which is about candidates */
+    uint32_t category; /* that same_category and other_category are about; WORD_NONE: none */
     struct bytes context_item_id; /* of the page; absent: none */
     int64_t time_ms;
 };

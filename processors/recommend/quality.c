@@ -6,27 +6,24 @@
 struct shown {
     uint64_t serial;
     int64_t time_ms;
-    uint8_t counts[QUALITY_PLACEMENTS_MAX];
+    uint8_t counts[PLACEMENTS_MAX];
     uint32_t hashes[]; /* [placement][QUALITY_RANKS] */
 };
 
 struct shown_ring {
     char *places;
     size_t place_bytes, place_count;
-    const char *const *names;
-    uint32_t placement_count;
+    const struct placements *placements;
     uint64_t serial; /* of the newest */
     int64_t age_ms;
 };
 
-struct shown_ring *shown_new(size_t bytes, const char *const *names, uint32_t placement_count,
-                             int64_t age_ms)
+struct shown_ring *shown_new(size_t bytes, const struct placements *placements, int64_t age_ms)
 {
     struct shown_ring *ring = memory_zero(1, sizeof *ring);
-    ring->names = names;
-    ring->placement_count = placement_count;
+    ring->placements = placements;
     ring->place_bytes =
-        sizeof(struct shown) + sizeof(uint32_t) * QUALITY_RANKS * placement_count;
+        sizeof(struct shown) + sizeof(uint32_t) * QUALITY_RANKS * placements->count;
     ring->place_bytes = (ring->place_bytes + 7) / 8 * 8;
     ring->place_count = bytes / ring->place_bytes;
     ring->age_ms = age_ms;
@@ -56,7 +53,7 @@ static uint32_t hash_of(struct bytes item_id)
 static uint32_t number_of(const struct shown_ring *ring, const char *placement)
 {
     uint32_t number = 0;
-    while (number < ring->placement_count && strcmp(ring->names[number], placement) != 0)
+    while (number < ring->placements->count && strcmp(ring->placements->at[number].name, placement) != 0)
         number++;
     return number;
 }
@@ -73,7 +70,7 @@ uint64_t shown_keep(struct shown_ring *ring, int64_t time_ms, const struct list 
     memset(shown->counts, 0, sizeof shown->counts);
     for (uint32_t i = 0; i < list_count; i++) {
         uint32_t number = number_of(ring, lists[i].placement), count = lists[i].item_count;
-        if (number == ring->placement_count)
+        if (number == ring->placements->count)
             continue;
         count = count < QUALITY_RANKS ? count : QUALITY_RANKS;
         for (uint32_t k = 0; k < count; k++)
@@ -93,7 +90,7 @@ void quality_ask(struct quality *quality, const struct shown_ring *ring, uint64_
     if (shown->serial != serial)
         return;
     uint32_t hash = hash_of(item_id);
-    for (uint32_t p = 0; p < ring->placement_count; p++) {
+    for (uint32_t p = 0; p < ring->placements->count; p++) {
         struct quality_cell *cell = &quality->cells[p][kind];
         const uint32_t *hashes = &shown->hashes[p * QUALITY_RANKS];
         uint32_t k = 0, count = shown->counts[p];
@@ -115,7 +112,7 @@ size_t shown_bytes(const struct shown_ring *ring)
 
 void quality_add(struct quality *to, const struct quality *from)
 {
-    for (int p = 0; p < QUALITY_PLACEMENTS_MAX; p++) {
+    for (int p = 0; p < PLACEMENTS_MAX; p++) {
         for (int kind = 0; kind < KINDS; kind++) {
             to->cells[p][kind].asked += from->cells[p][kind].asked;
             to->cells[p][kind].hits += from->cells[p][kind].hits;
@@ -133,12 +130,12 @@ static void write_cell(const struct quality_cell *cell, const char *kind, struct
                   (double)cell->hits / asked, (double)cell->reciprocal_millionths / 1e6 / asked);
 }
 
-void quality_write_json(const struct quality *quality, const char *const *names,
-                        uint32_t placement_count, struct buffer *buffer)
+void quality_write_json(const struct quality *quality, const struct placements *placements,
+                        struct buffer *buffer)
 {
     const char *between = "";
     buffer_byte(buffer, '{');
-    for (uint32_t p = 0; p < placement_count; p++) {
+    for (uint32_t p = 0; p < placements->count; p++) {
         bool any = false;
         for (int kind = 0; kind < KINDS; kind++) {
             const struct quality_cell *cell = &quality->cells[p][kind];
@@ -147,7 +144,7 @@ void quality_write_json(const struct quality *quality, const char *const *names,
             if (any)
                 buffer_byte(buffer, ',');
             else
-                buffer_format(buffer, "%s\"%s\":{", between, names[p]);
+                buffer_format(buffer, "%s\"%s\":{", between, placements->at[p].name);
             write_cell(cell, kind_names[kind], buffer);
             any = true;
         }

@@ -12,22 +12,21 @@
 #ifndef WEFT_RECOMMEND_QUALITY_H
 #define WEFT_RECOMMEND_QUALITY_H
 
+#include "processors/recommend/placements.h"
 #include "schemas/interaction.h"
 #include "schemas/recommendation.h"
 
-#define QUALITY_PLACEMENTS_MAX 16
 #define QUALITY_RANKS 20 /* a hit is among the first so many */
 
 struct shown_ring;
 
-/* Room for lists of the first `placement_count` (<= QUALITY_PLACEMENTS_MAX) of `names`, which
- * outlives it; 0 bytes: none are kept, and nothing is measured. */
-struct shown_ring *shown_new(size_t bytes, const char *const *names, uint32_t placement_count,
-                             int64_t age_ms);
+/* Room for lists of the placements, which outlive it and stay as they are; 0 bytes: none are kept, and
+ * nothing is measured. */
+struct shown_ring *shown_new(size_t bytes, const struct placements *placements, int64_t age_ms);
 void shown_free(struct shown_ring *ring);
 
-/* Keeps what a visitor is shown from `time_ms` on. Lists without items, and of placements without a
- * name in the table, are left out. Returns the serial number to find it by; 0: not kept. */
+/* Keeps what a visitor is shown from `time_ms` on. Lists without items, and of placements that
+ * are not among them, are left out. Returns the serial number to find it by; 0: not kept. */
 uint64_t shown_keep(struct shown_ring *ring, int64_t time_ms, const struct list *lists,
                     uint32_t list_count);
 
@@ -38,7 +37,7 @@ struct quality_cell {
 };
 
 struct quality {
-    struct quality_cell cells[QUALITY_PLACEMENTS_MAX][KINDS];
+    struct quality_cell cells[PLACEMENTS_MAX][KINDS];
 };
 
 /* Counts what was shown under the number for a click on the item. Nothing is counted if it was
@@ -52,7 +51,7 @@ void quality_add(struct quality *to, const struct quality *from);
 /* {"home":{"view":{"asked":9,"hits":3,"hit_rate":0.3333,"reciprocal_rank":0.2100},...},...}; only
  * cells that were asked. reciprocal_rank is the mean of 1/rank over all that were asked, 0 where it
  * was no hit. */
-void quality_write_json(const struct quality *quality, const char *const *names,
-                        uint32_t placement_count, struct buffer *buffer);
+void quality_write_json(const struct quality *quality, const struct placements *placements,
+                        struct buffer *buffer);
 
 #endif

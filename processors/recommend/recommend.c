@@ -3,22 +3,8 @@
 #include "processors/recommend/basket.h"
 #include "processors/recommend/similar.h"
 
+#include <math.h>
 #include <stdlib.h>
-
-struct placement_row {
-    const char *name;
-    bool needs_context;
-    bool repeats; /* whether what was viewed lately may come for that alone */
-};
-
-static const struct placement_row placement_rows[PLACEMENTS] = {
-    [PLACEMENT_HOME] = {.name = "home", .repeats = true},
-    [PLACEMENT_PRODUCT] = {.name = "product", .needs_context = true},
-    [PLACEMENT_CART] = {.name = "cart"},
-    [PLACEMENT_SEARCH] = {.name = "search"},
-};
-
-const char *const placement_names[PLACEMENTS] = {"home", "product", "cart", "search"};
 
 #define REPEATS_BIT 1u /* of the first generator */
 
@@ -29,6 +15,9 @@ struct recommender {
     struct shown_ring *shown;
     uint64_t clicks; /* that could be learned from */
     struct query query;
+    uint32_t focus;         /* what the ranking at hand was focused on; ITEM_NONE: nothing */
+    uint64_t generators_off; /* in it */
+    bool scored;            /* by the ranker; else by the generators' weights */
     struct candidates candidates;
     struct item_products products;
     struct feature_matrix matrix;
@@ -56,8 +45,8 @@ struct recommender *recommender_new(const struct recommend_settings *settings,
     learner_init(&recommender->learner, model, &settings->features_off);
     recommender->served =
         served_new(settings->served_bytes, settings->candidates, settings->served_age_ms);
-    recommender->shown = shown_new(settings->shown_bytes, placement_names, PLACEMENTS,
-                                   settings->served_age_ms);
+    recommender->shown =
+        shown_new(settings->shown_bytes, &settings->placements, settings->served_age_ms);
     return recommender;
 }
 
@@ -127,18 +116,21 @@ static void sort_places(struct recommender *recommender)
         recommender->ranks[order[i]] = (uint16_t)(i + 1);
 }
 
-/* From the query to the order of its candidates. */
-static void rank(struct recommender *recommender)
+/* From the query to the order of its candidates, without some generators. */
+static void rank(struct recommender *recommender, uint64_t generators_off)
 {
     const struct recommend_settings *settings = recommender->settings;
     struct candidates *candidates = &recommender->candidates;
-    candidates_generate(candidates, &recommender->query, settings->generators_off,
+    recommender->generators_off = generators_off | settings->generators_off;
+    candidates_generate(candidates, &recommender->query, recommender->generators_off,
                         settings->candidates);
     features_fill(&recommender->query, candidates, settings->price_band, &settings->features_off,
                   &recommender->matrix);
     recommender->learner.ranker.frozen = !settings->learning;
     ranker_standardise(&recommender->learner.ranker, &recommender->matrix);
-    if (!ranker_score(&recommender->learner.ranker, &recommender->matrix, recommender->scores))
+    recommender->scored =
+        ranker_score(&recommender->learner.ranker, &recommender->matrix, recommender->scores);
+    if (!recommender->scored)
         for (uint32_t i = 0; i < candidates->count; i++)
             recommender->scores[i] = candidates->at[i].weight;
     sort_places(recommender);
@@ -154,16 +146,16 @@ static void keep_served(struct recommender *recommender, struct visitor *visitor
 
 /* ---- lists ---- */
 
-static void explain(const struct recommender *recommender, const struct candidate *candidate,
-                    bool repeats, struct list_item *ret_item)
+static void explain(const struct recommender *recommender, const struct placement *placement,
+                    const struct candidate *candidate, struct list_item *ret_item)
 {
     const struct query *query = &recommender->query;
-    uint32_t bits = candidate->generators & ~(repeats ? 0 : REPEATS_BIT);
+    uint32_t bits = candidate->generators & ~(placement->filters & FILTER_SEEN ? REPEATS_BIT : 0);
     int most = -1;
     float weight = -1;
     for (; bits; bits &= bits - 1) {
         int generator = __builtin_ctz(bits);
-        float part = generators[generator].weight(candidate);
+        float part = generators[generator].weight(candidate) * placement->weights[generator];
         if (part > weight) {
             most = generator;
             weight = part;
@@ -176,38 +168,28 @@ static void explain(const struct recommender *recommender, const struct candidat
         cause == ITEM_NONE ? bytes_of(NULL, 0) : query_item_id(query, cause);
 }
 
+/* The newest activity of one of these kinds among the last `within` + 1 of the session; NULL: none. */
+static const struct activity *newest_of(const struct visitor *visitor, uint32_t kinds,
+                                        uint32_t within, int64_t gap_ms)
+{
+    int64_t edge_ms = visitor->count ? visitor->activities[visitor->count - 1].time_ms : 0;
+    for (uint32_t i = visitor->count, ago = 0; i > 0 && ago <= within; i--, ago++) {
+        const struct activity *activity = &visitor->activities[i - 1];
+        if (edge_ms - activity->time_ms > gap_ms)
+            break;
+        edge_ms = activity->time_ms;
+        if (kinds >> activity->kind & 1)
+            return activity;
+    }
+    return NULL;
+}
+
 static struct bytes last_viewed_id(const struct visitor *visitor)
 {
     for (uint32_t i = visitor->count; i > 0; i--)
         if (visitor->activities[i - 1].kind == KIND_VIEW)
             return activity_subject(visitor, &visitor->activities[i - 1]);
     return bytes_of(NULL, 0);
-}
-
-/* The ranked candidates as the filters take them. */
-static uint32_t list_candidates(struct recommender *recommender, const struct placement_row *row)
-{
-    const struct candidates *candidates = &recommender->candidates;
-    const struct catalogue *catalogue = recommender->query.catalogue;
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < candidates->count; i++) {
-        uint16_t place = recommender->order[i];
-        const struct candidate *candidate = &candidates->at[place];
-        if (!row->repeats && candidate->generators == REPEATS_BIT)
-            continue;
-        struct filter_item *item = &recommender->items[count++];
-        *item = (struct filter_item){
-            .item_id = query_item_id(&recommender->query, candidate->item),
-            .product = PRODUCT_NONE,
-            .score = recommender->scores[place],
-            .place = place,
-        };
-        if (item_is_product(candidate->item))
-            item->product = candidate->item & ~ITEM_PRODUCT;
-        else if (catalogue && catalogue->product_count > 0)
-            item->product = catalogue_find(catalogue, item->item_id);
-    }
-    return count;
 }
 
 static uint32_t product_of(const struct recommender *recommender, struct bytes item_id)
@@ -217,46 +199,97 @@ static uint32_t product_of(const struct recommender *recommender, struct bytes i
                                                      : PRODUCT_NONE;
 }
 
-/* What goes with the cart; 0: it is empty. */
-static uint32_t cart_candidates(struct recommender *recommender, const struct visitor *visitor)
+/* A list that is being made, and what it is about. */
+struct making {
+    const struct placement *placement;
+    const struct visitor *visitor;
+    int64_t now_ms;
+    uint32_t focus;    /* item that the ranking is focused on; ITEM_NONE: nothing */
+    uint32_t category; /* WORD_NONE: none */
+    struct basket basket; /* of carts, and for walks */
+    struct list *list;
+};
+
+/* The score with the placement's weights of generators: the formula of placements.h. */
+static float weighted_score(const struct recommender *recommender,
+                            const struct placement *placement, const struct candidate *candidate,
+                            float score)
 {
-    const struct model *model = recommender->query.model;
-    struct basket_item items[RANKED_MAX];
-    struct basket basket;
-    basket_of(model, visitor, &basket);
-    if (basket.cart_count == 0)
-        return 0;
-    uint32_t count = basket_top(model, &basket, RANKED_MAX, items);
-    for (uint32_t i = 0; i < count; i++) {
-        struct bytes id = model->items[items[i].item].id;
-        recommender->items[i] = (struct filter_item){.item_id = id,
-                                                     .product = product_of(recommender, id),
-                                                     .score = items[i].score,
-                                                     .place = i};
-        recommender->reasons[i] = (struct list_item){.reason = "popular"};
-        if (items[i].cause != ITEM_NONE)
-            recommender->reasons[i] =
-                (struct list_item){.reason = "bought_together",
-                                   .because_item_id = model->items[items[i].cause].id};
+    float all = 0, weighted = 0;
+    for (uint32_t bits = candidate->generators; bits; bits &= bits - 1) {
+        int generator = __builtin_ctz(bits);
+        float part = generators[generator].weight(candidate);
+        all += part;
+        weighted += part * placement->weights[generator];
+    }
+    if (!recommender->scored)
+        return weighted;
+    return all > 0 && weighted > 0 ? score + logf(weighted / all) : score;
+}
+
+static void insert_item(struct filter_item *items, uint32_t count, struct filter_item new)
+{
+    uint32_t at = count;
+    for (; at > 0 && items[at - 1].score < new.score; at--)
+        items[at] = items[at - 1];
+    items[at] = new;
+}
+
+/* The ranked candidates as the filters take them. */
+static uint32_t ranked_candidates(struct recommender *recommender, const struct making *making)
+{
+    const struct placement *placement = making->placement;
+    const struct candidates *candidates = &recommender->candidates;
+    const struct catalogue *catalogue = recommender->query.catalogue;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < candidates->count; i++) {
+        uint16_t place = recommender->order[i];
+        const struct candidate *candidate = &candidates->at[place];
+        if ((placement->filters & FILTER_SEEN) && candidate->generators == REPEATS_BIT)
+            continue;
+        struct filter_item item = {
+            .item_id = query_item_id(&recommender->query, candidate->item),
+            .product = PRODUCT_NONE,
+            .score = recommender->scores[place],
+            .place = place,
+        };
+        if (placement->weighted)
+            item.score = weighted_score(recommender, placement, candidate, item.score);
+        if (item_is_product(candidate->item))
+            item.product = candidate->item & ~ITEM_PRODUCT;
+        else if (catalogue && catalogue->product_count > 0)
+            item.product = catalogue_find(catalogue, item.item_id);
+        if (placement->weighted)
+            insert_item(recommender->items, count++, item);
+        else
+            recommender->items[count++] = item;
     }
     return count;
 }
 
-#define SEARCH_AGO_MAX 5 /* activities after a search during which its list is kept up */
-
-/* The last search of the session, if it is not long ago; absent: none. */
-static struct bytes last_search(const struct visitor *visitor, int64_t gap_ms)
+/* What goes with the basket. */
+static uint32_t walk_candidates(struct recommender *recommender, const struct making *making)
 {
-    int64_t edge_ms = visitor->count ? visitor->activities[visitor->count - 1].time_ms : 0;
-    for (uint32_t i = visitor->count, ago = 0; i > 0 && ago <= SEARCH_AGO_MAX; i--, ago++) {
-        const struct activity *activity = &visitor->activities[i - 1];
-        if (edge_ms - activity->time_ms > gap_ms)
-            break;
-        edge_ms = activity->time_ms;
-        if (activity->kind == KIND_SEARCH)
-            return activity_subject(visitor, activity);
+    const struct model *model = recommender->query.model;
+    struct basket_item items[RANKED_MAX];
+    uint32_t found = basket_top(model, &making->basket, RANKED_MAX, items), count = 0;
+    for (uint32_t i = 0; i < found; i++) {
+        struct bytes id = model->items[items[i].item].id;
+        /* what is popular fills a cart's list up, but does not go with an item */
+        if (items[i].cause == ITEM_NONE && making->placement->context == CONTEXT_ITEM)
+            continue;
+        recommender->items[count] = (struct filter_item){.item_id = id,
+                                                         .product = product_of(recommender, id),
+                                                         .score = items[i].score,
+                                                         .place = count};
+        recommender->reasons[count] = (struct list_item){.reason = "popular"};
+        if (items[i].cause != ITEM_NONE)
+            recommender->reasons[count] =
+                (struct list_item){.reason = "bought_together",
+                                   .because_item_id = model->items[items[i].cause].id};
+        count++;
     }
-    return bytes_of(NULL, 0);
+    return count;
 }
 
 #define SEARCH_PERSONAL .5f /* the visitor's first candidate weighs half as much as the best answer */
@@ -279,12 +312,9 @@ static uint32_t search_candidates(struct recommender *recommender, struct bytes 
             uint16_t rank = recommender->ranks[candidate - recommender->candidates.at];
             score += SEARCH_PERSONAL * (1 - (float)rank / RANKED_MAX);
         }
-        struct filter_item new = {
-            .item_id = id, .product = results[i].product, .score = score, .place = i};
-        uint32_t at = i;
-        for (; at > 0 && recommender->items[at - 1].score < score; at--)
-            recommender->items[at] = recommender->items[at - 1];
-        recommender->items[at] = new;
+        insert_item(recommender->items, i,
+                    (struct filter_item){
+                        .item_id = id, .product = results[i].product, .score = score, .place = i});
         recommender->reasons[i] = (struct list_item){.reason = "searched"};
     }
     return count;
@@ -292,34 +322,39 @@ static uint32_t search_candidates(struct recommender *recommender, struct bytes 
 
 /* Takes the best of the `count` in recommender->items for the placement and writes them out with
  * their reasons. */
-static void fill_list(struct recommender *recommender, const struct placement_row *row,
-                      uint32_t count, const struct visitor *visitor, int64_t now_ms,
-                      uint32_t length, struct arena *arena, struct list *ret_list)
+static void fill_list(struct recommender *recommender, const struct making *making, uint32_t count,
+                      uint32_t length, struct arena *arena)
 {
+    const struct placement *placement = making->placement;
+    struct list *list = making->list;
+    struct filter_settings settings = recommender->settings->filters;
+    if (placement->diversity >= 0)
+        settings.diversity = placement->diversity;
     struct filter_query query = {
         .catalogue = recommender->query.catalogue,
-        .visitor = visitor,
+        .visitor = making->visitor,
         .rules = recommender->rules,
-        .settings = &recommender->settings->filters,
-        .placement = row->name,
-        .context_item_id = ret_list->context_item_id,
-        .time_ms = now_ms,
+        .settings = &settings,
+        .placement = placement->name,
+        .filters = placement->filters & ~(uint32_t)FILTER_SEEN,
+        .category = making->category,
+        .context_item_id = list->context_item_id,
+        .time_ms = making->now_ms,
     };
-    bool ranked = row <= &placement_rows[PLACEMENT_PRODUCT];
     uint32_t shown =
         filters_apply(recommender->filters, &query, recommender->items, &count, length);
     if (recommender->watcher)
-        recommender->watcher->filtered(recommender->watcher, row->name, recommender->items, shown,
-                                       count);
-    ret_list->placement = row->name;
-    ret_list->item_count = shown;
-    ret_list->items = arena_get(arena, shown * sizeof *ret_list->items);
+        recommender->watcher->filtered(recommender->watcher, placement->name, recommender->items,
+                                       shown, count);
+    list->placement = placement->name;
+    list->item_count = shown;
+    list->items = arena_get(arena, shown * sizeof *list->items);
     for (uint32_t i = 0; i < shown; i++) {
         const struct filter_item *from = &recommender->items[i];
-        struct list_item *item = &ret_list->items[i];
+        struct list_item *item = &list->items[i];
         *item = (struct list_item){.reason = "pinned"};
-        if (from->place != UINT32_MAX && ranked)
-            explain(recommender, &recommender->candidates.at[from->place], row->repeats, item);
+        if (from->place != UINT32_MAX && placement->source == SOURCE_RANKED)
+            explain(recommender, placement, &recommender->candidates.at[from->place], item);
         else if (from->place != UINT32_MAX)
             *item = recommender->reasons[from->place];
         item->item_id = from->item_id;
@@ -327,27 +362,116 @@ static void fill_list(struct recommender *recommender, const struct placement_ro
     }
 }
 
-/* The lists that are not of the ranked candidates. Returns how many there are. */
-static uint32_t fill_others(struct recommender *recommender, const struct visitor *visitor,
-                            int64_t now_ms, uint32_t length, struct arena *arena,
-                            struct list *ret_lists)
+/* The item that the list is about: viewed, or put in the cart last. */
+static struct bytes item_of_context(struct recommender *recommender, struct making *making)
 {
-    uint32_t list_count = 0, count = 0;
+    const struct model *model = recommender->query.model;
+    if (making->placement->context != CONTEXT_CART)
+        return last_viewed_id(making->visitor);
+    return making->basket.cart_count
+               ? model->items[making->basket.cart[making->basket.cart_count - 1]].id
+               : bytes_of(NULL, 0);
+}
+
+/* What the walk starts from: the cart, the item, or what was bought before. */
+static void choose_basket(struct recommender *recommender, struct making *making)
+{
+    const struct model *model = recommender->query.model;
+    struct basket *basket = &making->basket;
+    basket->cart_count = basket->history_count = 0;
+    if (making->placement->source != SOURCE_WALK && making->placement->context != CONTEXT_CART)
+        return;
+    if (making->placement->context == CONTEXT_ITEM ||
+        making->placement->context == CONTEXT_CATEGORY) {
+        basket->cart[0] = model_find(model, last_viewed_id(making->visitor));
+        basket->cart_count = basket->cart[0] != ITEM_NONE;
+        return;
+    }
+    basket_of(model, making->visitor, basket);
+    if (making->placement->context == CONTEXT_VISITOR)
+        basket->cart_count = 0;
+}
+
+/* What the list is about, now. False: there is nothing of the kind. */
+static bool find_context(struct recommender *recommender, struct making *making)
+{
+    const struct placement *placement = making->placement;
     const struct catalogue *catalogue = recommender->query.catalogue;
-    uint32_t off = recommender->settings->placements_off;
-    struct bytes term = last_search(visitor, recommender->settings->session_gap_ms);
-    if (!(off >> PLACEMENT_SEARCH & 1) && recommender->search && catalogue && catalogue->present > 0 && term.size > 0 &&
-        (count = search_candidates(recommender, term)) > 0) {
-        ret_lists[list_count] = (struct list){.search_term = term};
-        fill_list(recommender, &placement_rows[PLACEMENT_SEARCH], count, visitor, now_ms, length,
-                  arena, &ret_lists[list_count++]);
+    int64_t gap_ms = recommender->settings->session_gap_ms;
+    making->focus = ITEM_NONE;
+    making->category = WORD_NONE;
+    if (placement->kinds &&
+        newest_of(making->visitor, placement->kinds, placement->within, gap_ms) == NULL)
+        return false;
+    choose_basket(recommender, making);
+    if (placement->source == SOURCE_WALK &&
+        making->basket.cart_count + making->basket.history_count == 0)
+        return false;
+    if (placement->context == CONTEXT_VISITOR)
+        return true;
+    if (placement->context == CONTEXT_TERM) {
+        const struct activity *search =
+            newest_of(making->visitor, 1u << KIND_SEARCH, placement->within, gap_ms);
+        if (search)
+            making->list->search_term = activity_subject(making->visitor, search);
+    } else if (placement->context == CONTEXT_CART && making->basket.cart_count == 0) {
+        return false;
     }
-    if (!(off >> PLACEMENT_CART & 1) && (count = cart_candidates(recommender, visitor)) > 0) {
-        ret_lists[list_count] = (struct list){0};
-        fill_list(recommender, &placement_rows[PLACEMENT_CART], count, visitor, now_ms, length,
-                  arena, &ret_lists[list_count++]);
+    struct bytes id = item_of_context(recommender, making);
+    if (id.at == NULL && placement->context != CONTEXT_TERM)
+        return false;
+    making->focus = id.at ? model_find(recommender->query.model, id) : ITEM_NONE;
+    uint32_t product = id.at ? product_of(recommender, id) : PRODUCT_NONE;
+    if (product != PRODUCT_NONE)
+        making->category = catalogue->products[product].category;
+    if (placement->context == CONTEXT_ITEM)
+        making->list->context_item_id = id;
+    if (placement->context == CONTEXT_CATEGORY && making->category != WORD_NONE)
+        making->list->context_category =
+            bytes_of(catalogue->words[making->category].text,
+                     catalogue->words[making->category].size);
+    if (placement->context == CONTEXT_TERM)
+        return making->list->search_term.size > 0 && recommender->search && catalogue &&
+               catalogue->present > 0;
+    return making->category != WORD_NONE || (placement->context != CONTEXT_CATEGORY &&
+                                             !(placement->filters & FILTER_SAME_CATEGORY));
+}
+
+/* The ranking that the list needs, unless it is at hand. */
+static void make_ranking(struct recommender *recommender, const struct catalogue *catalogue,
+                         struct making *making)
+{
+    const struct placement *placement = making->placement;
+    struct query *query = &recommender->query;
+    uint64_t off = placement->source == SOURCE_RANKED ? placement->generators_off : 0;
+    uint32_t focus = making->focus;
+    if (placement->source == SOURCE_WALK)
+        return;
+    if (focus != ITEM_NONE && recommender->focus == ITEM_NONE && query->recent_count > 0 &&
+        query->recent[0] == focus)
+        focus = ITEM_NONE; /* it stands first already */
+    if (focus == recommender->focus &&
+        (off | recommender->settings->generators_off) == recommender->generators_off)
+        return;
+    if (recommender->focus != ITEM_NONE && focus != recommender->focus)
+        query_init(query, query->model, catalogue, making->visitor,
+                   recommender->settings->session_gap_ms);
+    if (focus != ITEM_NONE && focus != recommender->focus)
+        query_focus(query, focus);
+    recommender->focus = focus;
+    rank(recommender, off);
+}
+
+static uint32_t make_candidates(struct recommender *recommender, const struct making *making)
+{
+    switch (making->placement->source) {
+    case SOURCE_WALK:
+        return walk_candidates(recommender, making);
+    case SOURCE_SEARCH:
+        return search_candidates(recommender, making->list->search_term);
+    default:
+        return ranked_candidates(recommender, making);
     }
-    return list_count;
 }
 
 uint32_t recommend_lists(struct recommender *recommender, struct model *model,
@@ -355,37 +479,33 @@ uint32_t recommend_lists(struct recommender *recommender, struct model *model,
                          int64_t now_ms, uint32_t length, struct arena *arena,
                          struct list *ret_lists, bool *ret_look_again)
 {
+    const struct placements *placements = &recommender->settings->placements;
     struct query *query = &recommender->query;
     uint32_t list_count = 0;
     query_init(query, model, catalogue, visitor, recommender->settings->session_gap_ms);
-    rank(recommender);
+    recommender->focus = ITEM_NONE;
+    rank(recommender, 0);
     keep_served(recommender, visitor);
     *ret_look_again = query->unknown;
-    for (int placement = 0; placement <= PLACEMENT_PRODUCT; placement++) {
-        const struct placement_row *row = &placement_rows[placement];
+    for (uint32_t i = 0; i < placements->count; i++) {
+        const struct placement *placement = &placements->at[i];
         struct list *list = &ret_lists[list_count];
-        if (recommender->settings->placements_off >> placement & 1)
-            continue;
-        uint32_t context = ITEM_NONE;
+        struct making making = {
+            .placement = placement, .visitor = visitor, .now_ms = now_ms, .list = list};
         *list = (struct list){0};
-        if (row->needs_context) {
-            list->context_item_id = last_viewed_id(visitor);
-            if (list->context_item_id.at == NULL)
-                continue;
-            context = model_find(model, list->context_item_id);
-            if (context != ITEM_NONE &&
-                (query->recent_count == 0 || query->recent[0] != context)) {
-                query_focus(query, context);
-                rank(recommender);
-            }
-        }
-        fill_list(recommender, row, list_candidates(recommender, row), visitor, now_ms, length,
-                  arena, list);
-        *ret_look_again = *ret_look_again || list->item_count < length;
+        if (placement->off || !find_context(recommender, &making))
+            continue;
+        make_ranking(recommender, catalogue, &making);
+        uint32_t count = make_candidates(recommender, &making);
+        bool ranked = placement->source == SOURCE_RANKED;
+        bool whole = ranked && !(placement->filters & FILTER_SAME_CATEGORY);
+        if (count == 0 && !ranked)
+            continue;
+        uint32_t most = placement->length ? placement->length : length;
+        fill_list(recommender, &making, count, most, arena);
+        *ret_look_again = *ret_look_again || (whole && list->item_count < most);
         list_count++;
     }
-    list_count +=
-        fill_others(recommender, visitor, now_ms, length, arena, ret_lists + list_count);
     visitor->shown =
         shown_keep(recommender->shown, visitor->latest_time_ms, ret_lists, list_count);
     return list_count;
@@ -397,7 +517,7 @@ uint32_t recommend_next(struct recommender *recommender, struct model *model,
 {
     query_init(&recommender->query, model, catalogue, visitor,
                recommender->settings->session_gap_ms);
-    rank(recommender);
+    rank(recommender, 0);
     keep_served(recommender, visitor);
     uint32_t count = recommender->candidates.count;
     if (count > length)

@@ -9,17 +9,10 @@
 
 #include "processors/recommend/filters.h"
 #include "processors/recommend/learner.h"
+#include "processors/recommend/placements.h"
 #include "processors/recommend/quality.h"
 #include "processors/recommend/search.h"
 #include "schemas/recommendation.h"
-
-enum placement {
-    PLACEMENT_HOME,    /* always */
-    PLACEMENT_PRODUCT, /* once an item was viewed; its context is the item viewed last */
-    PLACEMENT_CART,    /* while something is in the cart: what goes with it (basket.h) */
-    PLACEMENT_SEARCH,  /* for some activities after a search: what answers it (search.h) */
-    PLACEMENTS,
-};
 
 struct recommend_settings {
     int64_t session_gap_ms;
@@ -35,10 +28,8 @@ struct recommend_settings {
     float price_band;          /* prices that near to each other are alike, in the shop's currency */
     float kind_weights[KINDS]; /* of a click, by what it was, in learning */
     struct filter_settings filters;
-    uint32_t placements_off; /* a bit each: lists that are not made */
+    struct placements placements; /* finished */
 };
-
-extern const char *const placement_names[PLACEMENTS];
 
 /* Working memory for one thread, with the thread's copy of the ranker. `settings` outlives it. */
 struct recommender;
@@ -58,11 +49,13 @@ struct list_watcher {
 };
 void recommender_watch(struct recommender *recommender, struct list_watcher *watcher);
 
-/* Makes the visitor's lists, each of at most `length` (<= LIST_ITEMS_MAX) distinct items that the
- * model knows, home first; before the model knows anything they are empty. Returns how many were
- * made. Item ids point into the model and hold while it is locked; the arrays are the arena's.
- * `ret_look_again`: the model is too young for this visitor: it did not fill a list, or does not know
- * an item of the visitor's yet. What was served is kept for recommend_learn(). Filtered (filters.h)
+/* Makes the visitor's lists, one for each of the settings' placements whose context there is, in their
+ * order, each of at most `length` (<= LIST_ITEMS_MAX; a placement may have its own) distinct items;
+ * before the model knows anything those of the visitor and of the item viewed last are empty, others
+ * are left out. `ret_lists` has room for PLACEMENTS_MAX. Returns how many were made. Item ids point
+ * into the model and the catalogue and hold while these are locked; the arrays are the arena's.
+ * `ret_look_again`: the model is too young for this visitor: it did not fill a ranked list, or does
+ * not know an item of the visitor's yet. What was served is kept for recommend_learn(). Filtered (filters.h)
  * as of `now_ms`. `catalogue` may be NULL. Thread: holds the model's read lock, then the catalogue's. */
 uint32_t recommend_lists(struct recommender *recommender, struct model *model,
                          const struct catalogue *catalogue, struct visitor *visitor,

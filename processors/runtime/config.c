@@ -74,8 +74,9 @@ const struct config_key config_keys[] = {
     NUMBER("event.future.max.ms", DAY_MS, event_future_max_ms, 0, EVENT_TIME_MAX_MS,
            "how far ahead of the clock an event may be"),
     NUMBER("list.items", "20", list_items, 1, LIST_ITEMS_MAX, "length of a list"),
-    TEXT("placements.off", "", placements_off, NULL,
-         "lists that are not made, with commas: home, product, cart, search"),
+    TEXT("placements.off", "email,category", placements_off, NULL,
+         "lists that are not made, with commas: home, email, product, goes_with, search, cart, "
+         "category, or your own"),
     TEXT("rules.path", "", rules_path, NULL,
          "file of the shop's own rules: pin, boost, bury, exclude, ... (deploy/rules.example)"),
     NUMBER("list.bought.ms", "2592000000", list_bought_ms, 0, INT64_MAX,
@@ -239,6 +240,8 @@ enum verdict config_set(struct config *config, const char *name, const char *val
                          CONFIG_TEXT_MAX - 1);
     if (strncmp(name, "kafka.", 6) == 0)
         return set_kafka(config, name + 6, value, error);
+    if (strncmp(name, "placements.", 11) == 0 && strcmp(name, "placements.off") != 0)
+        return placements_set(&config->placements, name + 11, value, error);
     for (size_t i = 0; i < config_key_count; i++) {
         const struct config_key *key = &config_keys[i];
         if (strcmp(key->name, name) != 0)
@@ -259,6 +262,7 @@ enum verdict config_set(struct config *config, const char *name, const char *val
 void config_init(struct config *config)
 {
     memset(config, 0, sizeof *config);
+    placements_init(&config->placements);
     for (size_t i = 0; i < config_key_count; i++)
         config_set(config, config_keys[i].name, config_keys[i].fallback, NULL);
 }
@@ -311,38 +315,13 @@ enum verdict config_read_file(struct config *config, const char *path, struct er
 static enum verdict find_generators(const char *list, uint64_t *ret_bits, struct error *error)
 {
     uint64_t bits = 0;
-    while (*list) {
-        size_t size = strcspn(list, ",");
-        int at = 0;
-        while (at < generator_count && (strlen(generators[at].name) != size ||
-                                        memcmp(generators[at].name, list, size) != 0))
-            at++;
-        if (at == generator_count)
+    struct bytes name;
+    while (list_next(&list, &name)) {
+        int generator = generator_find(name);
+        if (generator < 0)
             return error_set(error, VERDICT_SKIP, "generators.off: there is no generator '%.*s'",
-                             (int)size, list);
-        bits |= 1ull << at;
-        list += size + (list[size] == ',');
-    }
-    *ret_bits = bits;
-    return VERDICT_OK;
-}
-
-static enum verdict find_placements(const char *list, uint32_t *ret_bits, struct error *error)
-{
-    uint32_t bits = 0;
-    while (*list) {
-        size_t size = strcspn(list, ",");
-        int at = 0;
-        while (at < PLACEMENTS && (strlen(placement_names[at]) != size ||
-                                   memcmp(placement_names[at], list, size) != 0))
-            at++;
-        if (at == PLACEMENTS)
-            return error_set(error, VERDICT_SKIP,
-                             "placements.off: there is no placement '%.*s': home, product, cart, "
-                             "search",
-                             (int)size, list);
-        bits |= 1u << at;
-        list += size + (list[size] == ',');
+                             (int)name.size, name.at);
+        bits |= 1ull << generator;
     }
     *ret_bits = bits;
     return VERDICT_OK;
@@ -399,11 +378,16 @@ static enum verdict finish_recommend(struct config *config, struct error *error)
     if (verdict == VERDICT_OK)
         verdict = features_find(config->features_off, &settings->features_off, error);
     if (verdict == VERDICT_OK)
-        verdict = find_placements(config->placements_off, &settings->placements_off, error);
+        verdict = placements_finish(&config->placements, config->placements_off, error);
+    settings->placements = config->placements;
     if (verdict == VERDICT_OK && strcmp(config->quality, "lean") == 0)
         verdict = make_lean(config, error);
     /* Enough to fill a list from which the context and what is filtered were taken out. */
-    uint32_t least = (uint32_t)config->list_items + LIST_SPARE;
+    uint32_t least = (uint32_t)config->list_items;
+    for (uint32_t i = 0; i < settings->placements.count; i++)
+        if (settings->placements.at[i].length > least)
+            least = settings->placements.at[i].length;
+    least += LIST_SPARE;
     if (settings->candidates < least)
         settings->candidates = least < RANKED_MAX ? least : RANKED_MAX;
     return verdict;

@@ -1,6 +1,7 @@
 /* Configuration: a .properties file as Kafka's own, `--set key=value` over it. Every key is in one
  * table with its default and a line of explanation; an unknown key is an error that names the
- * nearest known one. Keys that start with "kafka." go to librdkafka as they are. */
+ * nearest known one. Keys that start with "kafka." go to librdkafka as they are; placements.NAME.KEY
+ * changes or adds a placement (recommend/placements.h). */
 #ifndef WEFT_RUNTIME_CONFIG_H
 #define WEFT_RUNTIME_CONFIG_H
 
@@ -84,6 +85,7 @@ struct config {
     int64_t metrics_interval_ms;
     struct kafka_property kafka[CONFIG_KAFKA_MAX];
     size_t kafka_count;
+    struct placements placements;
     struct settings settings; /* filled by config_finish() */
 };
 

@@ -8,7 +8,7 @@ drain    a backlog of 500,000 events, exactly-once, lists on: events/s from the 
          the last commit, CPU of weft and of the broker for each event, peak memory
 latency  from an event's sending to its list at a read_committed reader, at 1,000 and 10,000 events/s
 driver   in one process without a broker: events/s, microseconds for a list, bytes for a visitor and an
-         item
+         item, microseconds for each placement
 catalogue 1,000,000 products of 50 attributes: rows/s from JSON, bytes an item, seconds to start from
          disk, microseconds for similar products and for a search
 restore  rows/s from a changelog after the local state was deleted; kill -9 to the first new list
@@ -107,6 +107,15 @@ def driver(path):
           f"{middle('list_us_p50'):.1f}, p99 {middle('list_us_p99'):.1f}; "
           f"{rows[0]['model_bytes_per_item']:.0f} bytes an item, "
           f"{rows[0]['visitor_bytes']:.0f} bytes a visitor", flush=True)
+    program = os.path.join(os.path.dirname(WEFT), "tests", "measure_placements")
+    short = path + ".short"  # with products, which searches and categories need
+    weft("simulate", "--out", short, "--events", "60000", "--rate", "50", "--visitors", "20000",
+         "--cut-off", "0")
+    out = subprocess.run([program, short, "placements.off="], capture_output=True, text=True,
+                         check=True).stdout
+    for name, row in json.loads(out).items():
+        print(f"  placement {name:10} {row['lists']:6} lists, {row['items']:4.1f} items; us "
+              f"p50 {row['us_p50']:.1f}, p99 {row['us_p99']:.1f}", flush=True)
 
 
 def catalogue():

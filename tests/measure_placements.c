@@ -1,0 +1,168 @@
+/* Measures what each placement costs: microseconds of its lists on recorded events, every list made
+ * anew after each event, and a digest of their bytes, by which two builds can be compared. A ranking
+ * is counted to the first placement that needs it. Run by tools/bench driver.
+ *
+ *     measure_placements FILE [KEY=VALUE]...      prints one JSON object, a row per placement */
+#include "processors/recommend/recommend.h"
+#include "processors/runtime/driver.h"
+#include "tests/test.h"
+#include "tools/backtest.h"
+
+#include <time.h>
+
+#define ROWS_MAX 64
+
+struct cost {
+    char name[64];
+    uint64_t lists, items, digest;
+    double sum_us, *us; /* each list */
+    size_t capacity;
+};
+
+struct meter {
+    struct list_watcher watcher; /* first */
+    struct cost rows[ROWS_MAX];
+    uint32_t row_count;
+    double since_us;
+};
+
+static double now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+}
+
+static struct cost *cost_of(struct meter *meter, const char *placement)
+{
+    for (uint32_t i = 0; i < meter->row_count; i++)
+        if (strcmp(meter->rows[i].name, placement) == 0)
+            return &meter->rows[i];
+    CHECK(meter->row_count < ROWS_MAX);
+    struct cost *row = &meter->rows[meter->row_count++];
+    snprintf(row->name, sizeof row->name, "%s", placement);
+    return row;
+}
+
+static void made(struct list_watcher *watcher, const char *placement,
+                 const struct filter_item *items, uint32_t shown, uint32_t count)
+{
+    struct meter *meter = (struct meter *)(void *)watcher;
+    struct cost *row = cost_of(meter, placement);
+    double us = now_us();
+    (void)items;
+    (void)count;
+    if (row->lists == row->capacity) {
+        row->capacity = row->capacity ? 2 * row->capacity : 4096;
+        row->us = memory_resize(row->us, row->capacity * sizeof *row->us);
+    }
+    row->us[row->lists++] = us - meter->since_us;
+    row->sum_us += us - meter->since_us;
+    row->items += shown;
+    meter->since_us = now_us();
+}
+
+static uint64_t mix(uint64_t digest, struct bytes text)
+{
+    return (digest ^ bytes_hash(text)) * 0x9E3779B97F4A7C15u;
+}
+
+static void add_digest(struct meter *meter, const struct list *list)
+{
+    struct cost *row = cost_of(meter, list->placement);
+    row->digest = mix(mix(row->digest, list->context_item_id), list->search_term);
+    for (uint32_t i = 0; i < list->item_count; i++) {
+        const struct list_item *item = &list->items[i];
+        row->digest = mix(mix(row->digest, item->item_id), item->because_item_id);
+        row->digest = mix(mix(row->digest, bytes_of(&item->score, sizeof item->score)),
+                          bytes_text(item->reason));
+    }
+}
+
+static int order(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void run(struct driver *driver, const struct config *config, struct recorded *recorded,
+                struct meter *meter)
+{
+    struct arena arena = {0};
+    struct list lists[ROWS_MAX];
+    struct recommender *recommender = driver_recommender(driver);
+    recommender_watch(recommender, &meter->watcher);
+    for (size_t i = 0; i < recorded->count; i++) {
+        const struct line *line = &recorded->lines[i];
+        struct error error = {0};
+        enum fate fate;
+        bool again;
+        if (line->product)
+            driver_product(driver, line->product);
+        if (line->event.type == EVENT_PRODUCT)
+            continue;
+        CHECK(driver_event(driver, &line->event, &fate, &error) == VERDICT_OK);
+        struct visitor *visitor = driver_visitor(driver, event_visitor(&line->event));
+        if (visitor == NULL)
+            continue;
+        meter->since_us = now_us();
+        uint32_t count = recommend_lists(recommender, driver_model(driver),
+                                         driver_catalogue(driver), visitor,
+                                         line->event.event_time_ms, config->settings.list_items,
+                                         &arena, lists, &again);
+        for (uint32_t k = 0; k < count; k++)
+            add_digest(meter, &lists[k]);
+        arena_clear(&arena);
+    }
+    arena_release(&arena);
+}
+
+static void print_rows(const struct meter *meter)
+{
+    printf("{");
+    for (uint32_t i = 0; i < meter->row_count; i++) {
+        const struct cost *row = &meter->rows[i];
+        qsort(row->us, row->lists, sizeof *row->us, order);
+        printf("%s\"%s\":{\"lists\":%llu,\"items\":%.1f,\"us_mean\":%.1f,\"us_p50\":%.1f,"
+               "\"us_p99\":%.1f,\"digest\":\"%016llx\"}",
+               i ? ",\n " : "", row->name, (unsigned long long)row->lists,
+               (double)row->items / (double)row->lists, row->sum_us / (double)row->lists,
+               row->us[row->lists / 2], row->us[row->lists * 99 / 100],
+               (unsigned long long)row->digest);
+    }
+    printf("}\n");
+}
+
+int main(int argc, char **argv)
+{
+    struct config *config = memory_zero(1, sizeof *config);
+    struct meter *meter = memory_zero(1, sizeof *meter);
+    struct recorded recorded = {0};
+    struct driver *driver = NULL;
+    struct error error = {0};
+    config_init(config);
+    config_set(config, "event.time.min.ms", "0", NULL);
+    bool good = argc > 1;
+    for (int i = 2; i < argc && good; i++)
+        good = config_assign(config, argv[i], &error) == VERDICT_OK;
+    good = good && config_finish(config, &error) == VERDICT_OK &&
+           recorded_read(&recorded, config, NULL, 1, argv + 1, &error) == VERDICT_OK &&
+           driver_new(config, false, NULL, NULL, &driver, &error) == VERDICT_OK;
+    if (!good) {
+        fprintf(stderr, "measure_placements FILE [KEY=VALUE]...: %s\n", error.message);
+        return 1;
+    }
+    struct search *search = search_new(driver_catalogue(driver));
+    recommender_search(driver_recommender(driver), search);
+    meter->watcher.filtered = made;
+    run(driver, config, &recorded, meter);
+    print_rows(meter);
+    driver_free(driver);
+    search_free(search);
+    recorded_release(&recorded);
+    for (uint32_t i = 0; i < meter->row_count; i++)
+        free(meter->rows[i].us);
+    free(meter);
+    free(config);
+    return 0;
+}
