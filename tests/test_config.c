@@ -221,8 +221,32 @@ static void test_placements(void)
     CHECK_CONTAINS(error.message, "line 2: placements.checkout.contxt is no key: context, when");
 }
 
+static void test_quality(void)
+{
+    static const struct {
+        const char *name;
+        uint32_t candidates;
+        bool neighbours, vectors, unranked, learning;
+    } sets[] = {{"full", 96, true, true, false, true},
+                {"lean", 64, false, true, false, true},
+                {"rules", 64, false, false, true, false}};
+    for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
+        struct config config;
+        config_init(&config);
+        CHECK(config_set(&config, "quality", sets[i].name, NULL) == VERDICT_OK);
+        CHECK(config_finish(&config, NULL) == VERDICT_OK);
+        const struct settings *settings = &config.settings;
+        CHECK_INT(settings->recommend.candidates, sets[i].candidates);
+        CHECK((settings->model.sessions.sessions_max > 0) == sets[i].neighbours);
+        CHECK((settings->model.vectors.items_max > 0) == sets[i].vectors);
+        CHECK(settings->recommend.unranked == sets[i].unranked);
+        CHECK(settings->recommend.learning == sets[i].learning);
+    }
+}
+
 int main(void)
 {
+    TEST_RUN(test_quality);
     TEST_RUN(test_defaults);
     TEST_RUN(test_ranges);
     TEST_RUN(test_names);

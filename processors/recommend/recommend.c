@@ -116,6 +116,20 @@ static void sort_places(struct recommender *recommender)
         recommender->ranks[order[i]] = (uint16_t)(i + 1);
 }
 
+/* Scores by the ranker; false: it has not learned enough. */
+static bool score(struct recommender *recommender)
+{
+    const struct recommend_settings *settings = recommender->settings;
+    struct ranker *ranker = &recommender->learner.ranker;
+    if (settings->unranked)
+        return false;
+    features_fill(&recommender->query, &recommender->candidates, settings->price_band,
+                  &settings->features_off, &recommender->matrix);
+    ranker->frozen = !settings->learning;
+    ranker_standardise(ranker, &recommender->matrix);
+    return ranker_score(ranker, &recommender->matrix, recommender->scores);
+}
+
 /* From the query to the order of its candidates, without some generators. */
 static void rank(struct recommender *recommender, uint64_t generators_off)
 {
@@ -124,12 +138,7 @@ static void rank(struct recommender *recommender, uint64_t generators_off)
     recommender->generators_off = generators_off | settings->generators_off;
     candidates_generate(candidates, &recommender->query, recommender->generators_off,
                         settings->candidates);
-    features_fill(&recommender->query, candidates, settings->price_band, &settings->features_off,
-                  &recommender->matrix);
-    recommender->learner.ranker.frozen = !settings->learning;
-    ranker_standardise(&recommender->learner.ranker, &recommender->matrix);
-    recommender->scored =
-        ranker_score(&recommender->learner.ranker, &recommender->matrix, recommender->scores);
+    recommender->scored = score(recommender);
     if (!recommender->scored)
         for (uint32_t i = 0; i < candidates->count; i++)
             recommender->scores[i] = candidates->at[i].weight;
@@ -138,7 +147,8 @@ static void rank(struct recommender *recommender, uint64_t generators_off)
 
 static void keep_served(struct recommender *recommender, struct visitor *visitor)
 {
-    if (recommender->settings->learning)
+    const struct recommend_settings *settings = recommender->settings;
+    if (settings->learning && !settings->unranked)
         visitor->served =
             served_keep(recommender->served, visitor->latest_time_ms, &recommender->candidates,
                         &recommender->matrix, recommender->ranks);

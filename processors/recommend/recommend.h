@@ -19,6 +19,7 @@ struct recommend_settings {
     uint32_t candidates;        /* that the ranker sees, up to RANKED_MAX */
     uint32_t learn_every;       /* 1: from each click, 2: from every second one, ... */
     bool learning;              /* off: the ranker stays as it is */
+    bool unranked;              /* candidates stand in the order of their generators' weights */
     int64_t merge_ms;           /* between differences written to the log */
     size_t served_bytes;        /* memory for lists that wait for their click */
     int64_t served_age_ms;      /* how long at least a list waits */

@@ -27,7 +27,8 @@ const struct config_key config_keys[] = {
          "static member of the group; empty: drawn once and kept in state.dir"),
     TEXT("processing.guarantee", "exactly_once", processing_guarantee,
          "exactly_once|at_least_once", "at_least_once has no transactions"),
-    NUMBER("threads", "1", threads, 1, 64, "workers in this process"),
+    NUMBER("threads", "2", threads, 1, 64,
+           "workers in this process: while one's transaction ends, another makes lists"),
     NUMBER("commit.interval.ms", "100", commit_interval_ms, 1, 60000, "a batch is never older"),
     NUMBER("commit.min.ms", "3", commit_min_ms, 0, 60000,
            "pause after a commit before a batch is closed because nothing more is ready"),
@@ -113,9 +114,9 @@ const struct config_key config_keys[] = {
            "sessions among which neighbours are found; 0: none"),
     NUMBER("neighbours.postings.max", "200", postings_max, 1, 100000,
            "newest sessions remembered of an item"),
-    TEXT("quality", "full", quality, "full|lean",
-         "lean: no session neighbours, 64 candidates, every second click learned from: about half "
-         "the work"),
+    TEXT("quality", "full", quality, "full|lean|rules",
+         "lean: no session neighbours, 64 candidates, every second click learned from; rules: "
+         "counts alone, no vectors and no ranker, for the highest rates"),
     TEXT("learning", "on", learning, "on|off", "off: ranker and vectors stay as they are"),
     NUMBER("ranker.candidates", "96", ranker_candidates, 16, RANKED_MAX,
            "that are ranked, of all that the generators propose; at least 16 more than list.items"),
@@ -329,6 +330,7 @@ static enum verdict find_generators(const char *list, uint64_t *ret_bits, struct
 
 #define LIST_SPARE 16
 #define LEAN_CANDIDATES 64
+#define RULES_CANDIDATES 64
 #define LEAN_LEARN_EVERY 2
 
 static enum verdict make_lean(struct config *config, struct error *error)
@@ -348,6 +350,16 @@ static enum verdict make_lean(struct config *config, struct error *error)
     for (int i = 0; i < 2; i++)
         settings->features_off.words[i] |= lean_features.words[i];
     return verdict;
+}
+
+static void make_rules(struct config *config)
+{
+    struct recommend_settings *settings = &config->settings.recommend;
+    config->settings.model.sessions.sessions_max = 0;
+    config->settings.model.vectors.items_max = 0;
+    settings->candidates = RULES_CANDIDATES;
+    settings->unranked = true;
+    settings->learning = false;
 }
 
 static enum verdict finish_recommend(struct config *config, struct error *error)
@@ -382,6 +394,8 @@ static enum verdict finish_recommend(struct config *config, struct error *error)
     settings->placements = config->placements;
     if (verdict == VERDICT_OK && strcmp(config->quality, "lean") == 0)
         verdict = make_lean(config, error);
+    if (strcmp(config->quality, "rules") == 0)
+        make_rules(config);
     /* Enough to fill a list from which the context and what is filtered were taken out. */
     uint32_t least = (uint32_t)config->list_items;
     for (uint32_t i = 0; i < settings->placements.count; i++)
