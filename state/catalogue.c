@@ -189,6 +189,17 @@ uint32_t catalogue_word(const struct catalogue *catalogue, enum word_kind kind, 
     return word_slot(catalogue, kind, text)->index - 1; /* 0 - 1 is WORD_NONE */
 }
 
+uint32_t catalogue_tagged(const struct catalogue *catalogue, enum word_kind kind, uint32_t tag)
+{
+    uint32_t mask = catalogue->word_slot_capacity - 1;
+    for (uint32_t i = tag & mask; catalogue->word_slots[i].index; i = (i + 1) & mask) {
+        const struct catalogue_slot *slot = &catalogue->word_slots[i];
+        if (slot->tag == tag && catalogue->words[slot->index - 1].kind == kind)
+            return slot->index - 1;
+    }
+    return WORD_NONE;
+}
+
 bool catalogue_has(const struct catalogue *catalogue, uint32_t product, uint32_t word)
 {
     enum word_kind kind = (enum word_kind)catalogue->words[word].kind;

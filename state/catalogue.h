@@ -156,6 +156,8 @@ void catalogue_unlock_write(struct catalogue *catalogue);
 uint32_t catalogue_find(const struct catalogue *catalogue, struct bytes item_id);
 /* WORD_NONE: no product has it. Categories as "A > B". */
 uint32_t catalogue_word(const struct catalogue *catalogue, enum word_kind kind, struct bytes text);
+/* By the low half of the word's hash; of several that have it, one. */
+uint32_t catalogue_tagged(const struct catalogue *catalogue, enum word_kind kind, uint32_t tag);
 bool catalogue_has(const struct catalogue *catalogue, uint32_t product, uint32_t word);
 /* Is the category `word` this one, or does it lie in it? */
 bool catalogue_within(const struct catalogue *catalogue, uint32_t word, uint32_t category);

@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define DISCOUNT_STEPS 64
 #define LOG_MAX (64 * TASTE_LOG) /* prices from e^-64 to e^64 are told apart */
 #define BASE_S_MAX 10000000000   /* year 2286 */
 #define PRIOR_WEIGHT (2 * TASTE_UNIT)
@@ -183,7 +182,7 @@ void preferences_learn(struct preferences *preferences, const struct tasted *tas
         return;
     preferences->weight += weight;
     float discount = tasted->discount > 0 ? tasted->discount < 1 ? tasted->discount : 1 : 0;
-    preferences->discount += weight * (uint32_t)lrintf(DISCOUNT_STEPS * discount);
+    preferences->discount += weight * (uint32_t)lrintf(TASTE_DISCOUNT_STEPS * discount);
     add_price(&preferences->prices, tasted->price, weight);
     if (tasted->brand)
         add_brand(preferences, tasted->brand, kind, units);
@@ -302,7 +301,7 @@ bool preferences_read(struct avro_reader *reader, struct preferences *ret_prefer
     uint64_t block = 0;
     *to = (struct preferences){.base_s = get_between(reader, -BASE_S_MAX, BASE_S_MAX)};
     to->weight = get_weight(reader);
-    to->discount = (uint32_t)get_between(reader, 0, (int64_t)DISCOUNT_STEPS * TASTE_WEIGHT_MAX);
+    to->discount = (uint32_t)get_between(reader, 0, (int64_t)TASTE_DISCOUNT_STEPS * TASTE_WEIGHT_MAX);
     read_prices(reader, &to->prices);
     while (next_element(reader, &block, &to->brand_count, TASTE_BRANDS_MAX)) {
         struct taste_brand *brand = &to->brands[to->brand_count - 1];

@@ -26,6 +26,7 @@ enum taste_word_kind { TASTE_COLOUR, TASTE_GENDER, TASTE_AGE_GROUP, TASTE_WORD_K
 
 #define TASTE_UNIT 32
 #define TASTE_LOG 32 /* steps of ln price */
+#define TASTE_DISCOUNT_STEPS 64
 #define TASTE_BRANDS_MAX 8
 #define TASTE_CATEGORIES_MAX 6
 #define TASTE_WORDS_MAX 4          /* of each kind */

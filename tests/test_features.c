@@ -184,8 +184,114 @@ static void test_random(void)
     driver_free(driver);
 }
 
+/* ---- what visitors like ---- */
+
+static void put_liked(struct driver *driver, const char *id, const char *brand, const char *colour,
+                      const char *gender, double price, double original)
+{
+    struct event product;
+    struct bytes category = bytes_text(price < 50 ? "Tops" : "Coats");
+    struct bytes colours[2] = {bytes_text("Beige"), bytes_text(colour)};
+    struct bytes genders = bytes_text(gender);
+    event_init(&product, EVENT_PRODUCT);
+    product.item_id = product.title = bytes_text(id);
+    product.item_brand = bytes_text(brand);
+    product.categories = (struct event_strings){&category, 1};
+    product.colors = (struct event_strings){colours, 2};
+    product.genders = (struct event_strings){&genders, 1};
+    product.price = price;
+    product.original_price = original;
+    driver_product(driver, &product);
+}
+
+static void look(struct driver *driver, const char *visitor, enum event_type type, const char *id,
+                 int64_t time_ms)
+{
+    char event_id[64];
+    struct event event;
+    struct event_item item;
+    struct error error = {0};
+    enum fate fate;
+    event_init(&event, type);
+    event_item_init(&item);
+    snprintf(event_id, sizeof event_id, "%s-%d-%lld", visitor, type, (long long)time_ms);
+    item.item_id = bytes_text(id);
+    event.event_id = event.transaction_id = bytes_text(event_id);
+    event.visitor_id = bytes_text(visitor);
+    event.event_time_ms = time_ms;
+    event.items = &item;
+    event.item_count = 1;
+    CHECK(driver_event(driver, &event, &fate, &error) == VERDICT_OK);
+}
+
+static void check_likes(const struct query *query, const struct candidates *candidates,
+                        const struct feature_matrix *matrix)
+{
+    /* Seen: a, a2 (both brand one, red, female), then only e, of brand two, bought: 2 + 5 by weight */
+    uint32_t checked = 0;
+    for (uint32_t i = 0; i < candidates->count; i++) {
+        struct bytes id = query_item_id(query, candidates->at[i].item);
+        if (bytes_equal(id, bytes_text("b"))) { /* brand one, blue, male, 200, half off */
+            checked++;
+            CHECK(fabs((double)column_of(matrix, "brand_seen", i) - .3 * log(1 + 2.0)) < .01);
+            CHECK_REAL(column_of(matrix, "brand_bought", i), 0);
+            CHECK(fabs((double)column_of(matrix, "category_taste", i) - 2 / 7.0) < .01);
+            CHECK(fabs((double)column_of(matrix, "colour_taste", i) - 1) < .01); /* all are beige */
+            double spread = .5; /* two prices of 100 and as much of the prior's */
+            spread = sqrt(spread * spread / 2);
+            CHECK(fabs((double)column_of(matrix, "price_taste", i) - log(2) / spread) < .05);
+        } else if (bytes_equal(id, bytes_text("c"))) { /* brand two, red, female, 20, full price */
+            checked++;
+            CHECK_REAL(column_of(matrix, "brand_seen", i), 0);
+            CHECK(fabs((double)column_of(matrix, "brand_bought", i) - .5 * log(1 + 1.0)) < .01);
+            CHECK(fabs((double)column_of(matrix, "category_taste", i) - 5 / 7.0) < .01);
+            CHECK(column_of(matrix, "price_taste", i) < .1f);
+        }
+    }
+    CHECK_INT(checked, 2);
+}
+
+/* What a visitor did days ago is in the columns of what others clicked on since. */
+static void test_likes(void)
+{
+    struct config config;
+    struct driver *driver = NULL;
+    struct error error = {0};
+    struct candidates candidates;
+    struct feature_matrix *matrix = memory_aligned(sizeof *matrix);
+    struct query *query = memory_aligned(sizeof *query);
+    memset(query, 0, sizeof *query);
+    query->similar = similar_new();
+    candidates_init(&candidates);
+    config_init(&config);
+    CHECK(config_set(&config, "visitor.tastes.half.life.ms", "864000000000", &error) == VERDICT_OK);
+    CHECK(config_finish(&config, &error) == VERDICT_OK);
+    CHECK(driver_new(&config, false, NULL, NULL, &driver, &error) == VERDICT_OK);
+    put_liked(driver, "a", "one", "Red", "female", 100, (double)NAN);
+    put_liked(driver, "a2", "one", "Red", "female", 100, (double)NAN);
+    put_liked(driver, "e", "two", "Green", "unisex", 20, 80);
+    put_liked(driver, "b", "one", "Blue", "male", 200, 400);
+    put_liked(driver, "c", "two", "Red", "female", 20, (double)NAN);
+    look(driver, "v", EVENT_VIEW, "a", START_MS);
+    look(driver, "v", EVENT_VIEW, "a2", START_MS + 5000);
+    look(driver, "v", EVENT_PURCHASE, "e", START_MS + 10 * 86400000ll);
+    look(driver, "w", EVENT_VIEW, "b", START_MS + 11 * 86400000ll);
+    look(driver, "w", EVENT_VIEW, "c", START_MS + 11 * 86400000ll + 5000);
+    query_init(query, driver_model(driver), driver_catalogue(driver),
+               driver_visitor(driver, bytes_text("v")), config.session_gap_ms);
+    candidates_generate(&candidates, query, 0, 64);
+    features_fill(query, &candidates, 4, &none_off, matrix);
+    check_likes(query, &candidates, matrix);
+    candidates_release(&candidates);
+    similar_free(query->similar);
+    free(query);
+    free(matrix);
+    driver_free(driver);
+}
+
 int main(void)
 {
+    TEST_RUN(test_likes);
     TEST_RUN(test_names);
     TEST_RUN(test_random);
     return test_done();

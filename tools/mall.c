@@ -341,6 +341,22 @@ static double appeal(const struct visitor_state *visitor, const struct product *
     return score;
 }
 
+struct mall_taste mall_taste(const struct mall *mall, uint32_t visitor, uint32_t product)
+{
+    const struct visitor_state *state = &mall->visitors[visitor];
+    const struct product *of = &mall->products[product];
+    struct mall_taste taste = {
+        .colour = state->favourite_colour == of->colour,
+        .price_off = fabs(log(of->price / (categories[of->category].price *
+                                           (double)state->price_level))),
+        .discount = 1 - of->price / of->original_price,
+        .bargains = (double)state->bargains,
+    };
+    for (int i = 0; i < 3; i++)
+        taste.brand = taste.brand || state->favourite_brands[i] == of->brand;
+    return taste;
+}
+
 static uint32_t next_category(struct mall *mall, const struct visitor_state *visitor)
 {
     double chance = uniform(mall);

@@ -27,6 +27,15 @@ void mall_free(struct mall *mall);
 uint32_t mall_product_count(const struct mall *mall);
 void mall_product(const struct mall *mall, uint32_t index, struct event *ret_product);
 
+/* What a visitor was made to like, and what a product has of it. */
+struct mall_taste {
+    bool brand, colour; /* is it of one of their three brands, their colour? */
+    double price_off;   /* |ln(price / what they spend in its category)| */
+    double discount;    /* of the product */
+    double bargains;    /* how much discounts draw them, 0 to 1 */
+};
+struct mall_taste mall_taste(const struct mall *mall, uint32_t visitor, uint32_t product);
+
 /* What happens next; slices hold until the next call. Events come in the order of their time, but
  * for repeats, which come with the time of the first. */
 void mall_next(struct mall *mall, struct event *ret_event);

@@ -60,6 +60,7 @@ void query_init(struct query *query, const struct model *model,
 {
     query->model = model;
     query->visitor = bytes_hash(visitor_key(visitor));
+    query->tastes = bytes_of(visitor->tastes, visitor->tastes_size);
     query->catalogue = catalogue;
     query->length = query->session_length = query->recent_count = 0;
     query->time_ms = 0;

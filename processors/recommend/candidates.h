@@ -38,6 +38,7 @@ static inline float decay_count(struct decay_now now, double sum, int32_t base)
 struct query {
     const struct model *model;
     uint64_t visitor; /* hash of the key */
+    struct bytes tastes; /* the visitor's packed preferences, borrowed; absent: none */
     const struct catalogue *catalogue; /* NULL: nothing is known of products */
     struct similar *similar; /* the thread's; set once, NULL: none */
     struct item_products *products; /* the same: which product each item is */

@@ -72,6 +72,12 @@ enum column {
     PRICE_BAND,
     DISCOUNT,
     DISCOUNT_TASTE,
+    BRAND_SEEN,
+    BRAND_CARTED,
+    BRAND_BOUGHT,
+    CATEGORY_TASTE,
+    COLOUR_TASTE,
+    PRICE_TASTE,
     VARYING,
     LENGTH_1 = VARYING,
     LENGTH_2,
@@ -149,6 +155,12 @@ const struct feature features[] = {
     [PRICE_BAND] = {"price_band", "prices", PLAIN},
     [DISCOUNT] = {"discount_share", "discounts", PLAIN},
     [DISCOUNT_TASTE] = {"discount_taste", "discounts", PLAIN},
+    [BRAND_SEEN] = {"brand_seen", "brand_tastes", COUNT(.3f)},
+    [BRAND_CARTED] = {"brand_carted", "brand_tastes", COUNT(.5f)},
+    [BRAND_BOUGHT] = {"brand_bought", "brand_tastes", COUNT(.5f)},
+    [CATEGORY_TASTE] = {"category_taste", "category_tastes", PLAIN},
+    [COLOUR_TASTE] = {"colour_taste", "colour_tastes", PLAIN},
+    [PRICE_TASTE] = {"price_taste", "price_tastes", PLAIN},
     [LENGTH_1] = {"length_1", "context", PLAIN},
     [LENGTH_2] = {"length_2", "context", PLAIN},
     [LENGTH_3] = {"length_3", "context", PLAIN},
@@ -403,6 +415,12 @@ static void fill_products(const struct filling *to, float band)
         column(to, PRICE_BAND)[i] = match.band;
         column(to, DISCOUNT)[i] = match.discount;
         column(to, DISCOUNT_TASTE)[i] = match.discount_taste;
+        column(to, BRAND_SEEN)[i] = match.brand_counts[TASTE_SEEN];
+        column(to, BRAND_CARTED)[i] = match.brand_counts[TASTE_CARTED];
+        column(to, BRAND_BOUGHT)[i] = match.brand_counts[TASTE_BOUGHT];
+        column(to, CATEGORY_TASTE)[i] = match.category_taste;
+        column(to, COLOUR_TASTE)[i] = match.colour_taste;
+        column(to, PRICE_TASTE)[i] = match.price_taste;
     }
 }
 

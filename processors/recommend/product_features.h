@@ -7,16 +7,41 @@
  *     price             ln(price / mean), mean the weighed geometric mean of the activities' prices;
  *                       its absolute value apart
  *     band              1 where the price is within the band of the last item's
- *     discount          the candidate's discount, and times the mean discount of the activities */
+ *     discount          the candidate's discount, and times the mean discount of the activities
+ *
+ * Against what the visitor likes, over all sessions (state/preferences.h; weights as of their period,
+ * so at most twice what they are worth at its beginning, and not faded since the last activity):
+ *     brand_seen, brand_carted, brand_bought   activities with the brand
+ *     category_taste, colour_taste   the word's share of the weight of all products; of several
+ *                       colours, the largest
+ *     price_taste       |ln price - mean| / spread, of the category's prices if the visitor has any
+ *                       there, else of all; at most PRICE_TASTE_MAX, which is also what stands for
+ *                       no price of the product
+ * (Gender and the discounts of all that was done gave nothing beyond these on the files tried.) */
 #ifndef WEFT_RECOMMEND_PRODUCT_FEATURES_H
 #define WEFT_RECOMMEND_PRODUCT_FEATURES_H
 
 #include "processors/recommend/candidates.h"
 
+#define PRICE_TASTE_MAX 4
+
 struct product_match {
     float brand, brand_last, category, category_last, depth;
     float price, price_apart, band, known;
     float discount, discount_taste;
+    float brand_counts[TASTE_KINDS];
+    float category_taste, colour_taste, price_taste;
+};
+
+/* The visitor's preferences with the numbers that their words have now. */
+struct long_taste {
+    uint32_t brand_count, category_count, colour_count;
+    uint32_t brands[TASTE_BRANDS_MAX], categories[TASTE_CATEGORIES_MAX], colours[TASTE_WORDS_MAX];
+    float brand_counts[TASTE_BRANDS_MAX][TASTE_KINDS];
+    float category_shares[TASTE_CATEGORIES_MAX], colour_shares[TASTE_WORDS_MAX];
+    struct price_level {
+        float mean, inverse_spread; /* of ln price; 0: not known */
+    } price, prices[TASTE_CATEGORIES_MAX];
 };
 
 /* What the visitor looked at, gathered once a query. */
@@ -28,9 +53,10 @@ struct product_taste {
     float last_price;   /* NaN: not known */
     float log_price;    /* mean; NaN: not known */
     float discount;     /* mean */
+    struct long_taste likes;
 };
 
-/* False: the catalogue is empty or knows none of the items. */
+/* False: the catalogue is empty, or knows none of the items and nothing is known of what they like. */
 bool product_taste(const struct query *query, struct product_taste *ret_taste);
 struct product_match product_match(const struct product_taste *taste, uint32_t product,
                                    float band);

@@ -1,0 +1,167 @@
+/* Whether the tastes that the simulated mall's visitors were given are found: of the lists that each
+ * known visitor would be shown at the end, how much is of their brands, their colour, near what they
+ * spend, and, for those whom discounts draw, reduced; for popularity, and for the lists without and
+ * with what products are.
+ *
+ *     measure_tastes [EVENTS [SEED [KEY=VALUE]...]] */
+#include "processors/recommend/recommend.h"
+#include "processors/runtime/driver.h"
+#include "tests/test.h"
+#include "tools/mall.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define VISITORS 1500
+#define PRODUCTS 3000
+#define LENGTH 20
+#define KNOWN_EVENTS 20 /* of a visitor before they are looked at */
+#define LONG_TASTES "brand_tastes,category_tastes,colour_tastes,price_tastes"
+
+struct sums {
+    double items, brands, colours, price_off, bargain_items, bargain_discounts;
+};
+
+struct run {
+    struct mall *mall;
+    struct driver *driver;
+    struct config config;
+    uint32_t events[VISITORS];
+    char keys[VISITORS][24];
+    uint32_t views[PRODUCTS];
+    int64_t now_ms;
+};
+
+static void count(struct run *run, uint32_t visitor, uint32_t product, struct sums *sums)
+{
+    struct mall_taste taste = mall_taste(run->mall, visitor, product);
+    sums->items++;
+    sums->brands += taste.brand;
+    sums->colours += taste.colour;
+    sums->price_off += taste.price_off;
+    if (taste.bargains > .75) {
+        sums->bargain_items++;
+        sums->bargain_discounts += taste.discount;
+    }
+}
+
+static uint32_t number_of(struct bytes id)
+{
+    return (uint32_t)strtoul(id.at + 1, NULL, 10);
+}
+
+static void live(struct run *run, uint32_t events)
+{
+    struct event event;
+    struct error error = {0};
+    enum fate fate;
+    for (uint32_t i = 0; i < mall_product_count(run->mall); i++) {
+        mall_product(run->mall, i, &event);
+        driver_product(run->driver, &event);
+    }
+    for (uint32_t i = 0; i < events; i++) {
+        mall_next(run->mall, &event);
+        if (driver_event(run->driver, &event, &fate, &error) != VERDICT_OK)
+            exit(1);
+        struct bytes key = event_visitor(&event);
+        run->now_ms = event.event_time_ms;
+        if (*key.at == 'b')
+            continue;
+        uint32_t visitor = number_of(key);
+        run->events[visitor]++;
+        snprintf(run->keys[visitor], sizeof run->keys[visitor], "%.*s", (int)key.size, key.at);
+        if (event.type == EVENT_VIEW)
+            run->views[number_of(event.items[0].item_id) - 1]++;
+    }
+}
+
+static void count_lists(struct run *run, struct sums *ret_home)
+{
+    struct arena arena = {0};
+    for (uint32_t v = 0; v < VISITORS; v++) {
+        struct list lists[PLACEMENTS_MAX];
+        bool again;
+        struct visitor *visitor = NULL;
+        if (run->events[v] >= KNOWN_EVENTS)
+            visitor = driver_visitor(run->driver, bytes_text(run->keys[v]));
+        if (visitor == NULL)
+            continue;
+        recommend_lists(driver_recommender(run->driver), driver_model(run->driver),
+                        driver_catalogue(run->driver), visitor, run->now_ms, LENGTH, &arena, lists,
+                        &again);
+        for (uint32_t i = 0; i < lists[0].item_count; i++)
+            count(run, v, number_of(lists[0].items[i].item_id) - 1, ret_home);
+        arena_clear(&arena);
+    }
+    arena_release(&arena);
+}
+
+static void count_popular(struct run *run, struct sums *ret_popular)
+{
+    for (uint32_t i = 0; i < LENGTH; i++) {
+        uint32_t best = 0;
+        for (uint32_t k = 1; k < PRODUCTS; k++)
+            if (run->views[k] > run->views[best])
+                best = k;
+        run->views[best] = 0;
+        for (uint32_t v = 0; v < VISITORS; v++)
+            if (run->events[v] >= KNOWN_EVENTS)
+                count(run, v, best, ret_popular);
+    }
+}
+
+static void say(const char *name, const struct sums *sums)
+{
+    printf("%-28s of their brands %.3f, of their colour %.3f, |ln price off| %.3f, discount for "
+           "those whom it draws %.3f\n",
+           name, sums->brands / sums->items, sums->colours / sums->items,
+           sums->price_off / sums->items, sums->bargain_discounts / sums->bargain_items);
+}
+
+static void measure(const char *name, const char *off, uint32_t events, uint64_t seed, int argc,
+                    char **argv, bool popular)
+{
+    struct run *run = memory_zero(1, sizeof *run);
+    struct sums home = {0}, most = {0};
+    struct error error = {0};
+    struct mall_settings settings = {.seed = seed,
+                                     .products = PRODUCTS,
+                                     .visitors = VISITORS,
+                                     .events_per_s = 20,
+                                     .start_ms = 1767225600000};
+    run->mall = mall_new(&settings);
+    config_init(&run->config);
+    config_set(&run->config, "placements.off", "product,cart,search,email,category", &error);
+    for (int i = 0; i < argc; i++)
+        config_assign(&run->config, argv[i], &error);
+    if (off)
+        config_set(&run->config, "ranker.features.off", off, &error);
+    if (error.message[0] || config_finish(&run->config, &error) != VERDICT_OK ||
+        driver_new(&run->config, true, NULL, NULL, &run->driver, &error) != VERDICT_OK) {
+        fprintf(stderr, "%s\n", error.message);
+        exit(1);
+    }
+    live(run, events);
+    count_lists(run, &home);
+    if (popular) {
+        count_popular(run, &most);
+        say("popularity", &most);
+    }
+    say(name, &home);
+    driver_free(run->driver);
+    mall_free(run->mall);
+    free(run);
+}
+
+int main(int argc, char **argv)
+{
+    uint32_t events = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 45000;
+    uint64_t seed = argc > 2 ? strtoul(argv[2], NULL, 10) : 1;
+    int left = argc > 3 ? argc - 3 : 0;
+    measure("lists without products",
+            "products,brands,categories,prices,discounts,similar," LONG_TASTES, events, seed, left,
+            argv + 3, true);
+    measure("without long-term tastes", LONG_TASTES, events, seed, left, argv + 3, false);
+    measure("as configured", NULL, events, seed, left, argv + 3, false);
+    return 0;
+}
