@@ -23,6 +23,18 @@ static uint64_t hash_lists(const struct recommendation *recommendation)
     return hash;
 }
 
+/* What is written counts as shown (recommend/filters.h). */
+static void count_shown(const struct context *context, struct visitor *visitor,
+                        const struct recommendation *recommendation)
+{
+    for (uint32_t i = 0; i < recommendation->list_count; i++) {
+        const struct list *list = &recommendation->lists[i];
+        for (uint32_t k = 0; k < list->item_count && k < SHOWN_PLACES; k++)
+            visitor_show(visitor, list->items[k].item_id, context->generated_ms,
+                         context->settings->shown_ms);
+    }
+}
+
 static enum verdict lists_close(struct context *context, struct visitor *visitor,
                                 struct error *error)
 {
@@ -51,6 +63,8 @@ static enum verdict lists_close(struct context *context, struct visitor *visitor
         else
             recommendation_write_json(&recommendation, context->scratch);
     }
+    if (!same && context->settings->recommend.filters.shown_max > 0)
+        count_shown(context, visitor, &recommendation);
     catalogue_unlock_read(context->catalogue);
     model_unlock_read(context->model); /* item ids of the lists point into the model until here */
     if (same) {

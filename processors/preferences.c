@@ -63,6 +63,9 @@ static enum verdict preferences_event(struct context *context, struct record *re
     struct preferences preferences;
     enum taste_kind kind;
     (void)error;
+    if (event->type != EVENT_SEARCH)
+        for (uint32_t i = 0; i < event->item_count; i++)
+            visitor_notice(context->visitor, event->items[i].item_id);
     if (half_life_ms == 0 || event->item_count == 0 || !taste_kind_of(event, &kind))
         return VERDICT_OK;
     visitor_preferences(context->visitor, &preferences);

@@ -31,6 +31,7 @@ struct settings {
     int64_t double_click_ms;     /* the same item viewed again within this is dropped */
     uint32_t activities_max;     /* remembered of a visitor */
     int64_t tastes_half_life_ms; /* 0: none are kept */
+    int64_t shown_ms;            /* for so long lists are counted that an item was in */
     int64_t event_time_min_ms;   /* older events are refused: their clock was wrong */
     int64_t event_future_max_ms; /* how far ahead of now an event may be */
     uint32_t list_items;         /* length of a list */

@@ -35,7 +35,8 @@ uint32_t visitor_position(const struct visitor *visitor, int64_t time_ms, enum k
 static size_t visitor_bytes(const struct visitor *visitor)
 {
     return sizeof *visitor + visitor->key_size + visitor->capacity * sizeof *visitor->activities +
-           visitor->text_capacity + visitor->tastes_capacity;
+           visitor->text_capacity + visitor->tastes_capacity +
+           visitor->display_capacity * sizeof *visitor->displays;
 }
 
 /* Drops the text of activities that fell out, once it is more than half. */
@@ -138,6 +139,61 @@ void visitor_prefer(struct visitor *visitor, const struct preferences *preferenc
     set_tastes(visitor, buffer_bytes(scratch));
 }
 
+static uint32_t find_shown(const struct visitor *visitor, uint32_t tag)
+{
+    uint32_t at = 0;
+    while (at < visitor->display_count && visitor->displays[at].item != tag)
+        at++;
+    return at;
+}
+
+static struct display *add_shown(struct visitor *visitor, uint32_t tag)
+{
+    uint32_t at = visitor->display_count;
+    if (at == SHOWN_ITEMS_MAX) {
+        at = 0;
+        for (uint32_t i = 1; i < SHOWN_ITEMS_MAX; i++)
+            if (visitor->displays[i].times < visitor->displays[at].times)
+                at = i;
+    } else {
+        if (at == visitor->display_capacity) {
+            visitor->display_capacity = (uint8_t)(at ? 2 * at < SHOWN_ITEMS_MAX ? 2 * at : SHOWN_ITEMS_MAX : 12);
+            visitor->displays =
+                memory_resize(visitor->displays, visitor->display_capacity * sizeof *visitor->displays);
+        }
+        visitor->display_count++;
+    }
+    visitor->displays[at] = (struct display){.item = tag};
+    return &visitor->displays[at];
+}
+
+void visitor_show(struct visitor *visitor, struct bytes item_id, int64_t time_ms,
+                  int64_t period_ms)
+{
+    if (visitor->display_count == 0 || time_ms - visitor->displays_since_s * 1000 >= period_ms) {
+        visitor->display_count = 0;
+        visitor->displays_since_s = time_ms / 1000;
+    }
+    uint32_t tag = shown_tag(item_id), at = find_shown(visitor, tag);
+    struct display *display = at < visitor->display_count ? &visitor->displays[at] : add_shown(visitor, tag);
+    display->times = display->times < SHOWN_TIMES_MAX ? (uint8_t)(display->times + 1) : SHOWN_TIMES_MAX;
+}
+
+void visitor_notice(struct visitor *visitor, struct bytes item_id)
+{
+    if (visitor->display_count == 0)
+        return;
+    uint32_t at = find_shown(visitor, shown_tag(item_id));
+    if (at < visitor->display_count)
+        visitor->displays[at] = visitor->displays[--visitor->display_count];
+}
+
+uint32_t visitor_shown(const struct visitor *visitor, uint32_t tag)
+{
+    uint32_t at = find_shown(visitor, tag);
+    return at < visitor->display_count ? visitor->displays[at].times : 0;
+}
+
 /* ---- encoding ---- */
 
 /* Binds the value to its key, so that one visitor's row never passes for another's. */
@@ -171,6 +227,14 @@ static void write_visitor(const struct visitor *visitor, struct buffer *buffer)
         buffer_append(buffer, visitor->tastes, visitor->tastes_size);
     else
         preferences_write(&(struct preferences){0}, buffer);
+    avro_put_long(buffer, visitor->display_count ? visitor->displays_since_s : 0);
+    if (visitor->display_count > 0)
+        avro_put_long(buffer, visitor->display_count);
+    for (uint32_t i = 0; i < visitor->display_count; i++) {
+        avro_put_long(buffer, (int32_t)visitor->displays[i].item);
+        avro_put_long(buffer, visitor->displays[i].times);
+    }
+    avro_put_long(buffer, 0);
     avro_put_long(buffer, (int64_t)checksum(visitor_key(visitor), buffer_bytes(buffer)));
 }
 
@@ -191,6 +255,7 @@ void visitor_free(struct visitor *visitor)
     free(visitor->activities);
     free(visitor->text);
     free(visitor->tastes);
+    free(visitor->displays);
     free(visitor);
 }
 
@@ -230,6 +295,24 @@ static bool read_preferences(struct avro_reader *reader, struct visitor *visitor
     return true;
 }
 
+static bool read_shown(struct avro_reader *reader, struct visitor *visitor)
+{
+    visitor->displays_since_s = avro_get_long(reader);
+    if (visitor->displays_since_s < 0 || visitor->displays_since_s > INT64_MAX / 1000)
+        return false;
+    for (uint64_t block; (block = avro_get_block(reader)) > 0;) {
+        for (; block > 0 && !reader->failed; block--) {
+            int64_t item = avro_get_long(reader), times = avro_get_long(reader);
+            if (reader->failed || visitor->display_count == SHOWN_ITEMS_MAX || item < INT32_MIN ||
+                item > INT32_MAX || times < 1 || times > SHOWN_TIMES_MAX ||
+                find_shown(visitor, (uint32_t)item) < visitor->display_count)
+                return false;
+            add_shown(visitor, (uint32_t)item)->times = (uint8_t)times;
+        }
+    }
+    return !reader->failed;
+}
+
 static bool read_visitor(struct bytes value, struct visitor *visitor)
 {
     struct avro_reader reader = avro_open(value, VISITOR_FINGERPRINT);
@@ -246,7 +329,8 @@ static bool read_visitor(struct bytes value, struct visitor *visitor)
     visitor->truncated = avro_get_bool(&reader);
     visitor->look_again = avro_get_bool(&reader);
     if (reader.failed || !read_activities(&reader, visitor) || reader.failed ||
-        visitor->accepted < visitor->count || (prefers && !read_preferences(&reader, visitor)))
+        visitor->accepted < visitor->count || 
+        (prefers && (!read_preferences(&reader, visitor) || !read_shown(&reader, visitor))))
         return false;
     if (checked) {
         uint64_t sum = checksum(visitor_key(visitor),

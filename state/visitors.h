@@ -19,6 +19,14 @@ struct activity {
     uint8_t kind; /* enum kind */
 };
 
+/* How often an item was in a list since visitor.displays_since_s. */
+#define SHOWN_ITEMS_MAX 48       /* items of a visitor; a new one takes the place of the least shown */
+#define SHOWN_TIMES_MAX 255
+struct display {
+    uint32_t item; /* shown_tag() */
+    uint8_t times;
+};
+
 struct visitor {
     struct visitor *newer, *older; /* by last use */
     uint64_t hash;
@@ -33,6 +41,9 @@ struct visitor {
     uint32_t text_size, text_capacity;
     char *tastes; /* preferences as stored; NULL: none yet */
     uint16_t tastes_size, tastes_capacity;
+    uint8_t display_count, display_capacity;
+    struct display *displays; /* NULL: none yet */
+    int64_t displays_since_s;
     int64_t accepted;       /* activities so far */
     int64_t latest_time_ms; /* of all activities */
     uint64_t list_hash;     /* of the lists that were written last */
@@ -68,6 +79,19 @@ uint32_t visitor_insert(struct visitor *visitor, uint32_t position, struct activ
 void visitor_preferences(const struct visitor *visitor, struct preferences *ret_preferences);
 void visitor_prefer(struct visitor *visitor, const struct preferences *preferences,
                     struct buffer *scratch);
+
+static inline uint32_t shown_tag(struct bytes item_id)
+{
+    return (uint32_t)bytes_hash(item_id);
+}
+
+/* The item is in a list at `time_ms`; after `period_ms` the counting begins anew. A visitor of a table
+ * must have been marked dirty before. */
+void visitor_show(struct visitor *visitor, struct bytes item_id, int64_t time_ms,
+                  int64_t period_ms);
+/* The visitor did something with it: it counts as not shown. */
+void visitor_notice(struct visitor *visitor, struct bytes item_id);
+uint32_t visitor_shown(const struct visitor *visitor, uint32_t tag);
 
 struct visitor_table;
 
@@ -108,7 +132,7 @@ struct bytes visitor_store_key(char *to, int32_t partition, struct bytes key);
 
 /* Fingerprints of visitor.avsc as it is, as it was before it had preferences (2), and before it had a
  * checksum (1): values of all are read, also from a changelog that an older weft wrote. */
-#define VISITOR_FINGERPRINT 0x28db5c0f0cbe65ccu
+#define VISITOR_FINGERPRINT 0x881539fdb5ee58f9u
 #define VISITOR_FINGERPRINT_2 0xe488f2fd0033ecdcu
 #define VISITOR_FINGERPRINT_1 0x533e6bc3f2dfdddcu
 

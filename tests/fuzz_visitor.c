@@ -12,6 +12,7 @@ static void check_same(const struct visitor *a, const struct visitor *b)
     FUZZ_CHECK(a->count == b->count && a->accepted == b->accepted &&
                a->latest_time_ms == b->latest_time_ms && a->list_hash == b->list_hash &&
                a->truncated == b->truncated && a->tastes_size == b->tastes_size &&
+               a->display_count == b->display_count &&
                (a->tastes_size == 0 || memcmp(a->tastes, b->tastes, a->tastes_size) == 0));
     for (uint32_t i = 0; i < a->count; i++) {
         const struct activity *x = &a->activities[i], *y = &b->activities[i];
@@ -66,6 +67,7 @@ void fuzz_seeds(struct fuzz_sink *sink)
         struct tasted tasted = {.brand = i, .category = 7, .words = {{8}, {9}, {i}}, .price = 20};
         preferences_learn(&preferences, &tasted, TASTE_CARTED, 1700000000000 + i * 90000, 60000);
         visitor_prefer(visitor, &preferences, &scratch);
+        visitor_show(visitor, bytes_of("abcdefghi" + i, 3), 1700000000000, 60000);
         struct activity activity = {
             .time_ms = 1700000000000 + i * 1000, .kind = (uint8_t)i, .event_hash = i};
         sink->add(sink, visitors_encode(seeds, visitor));

@@ -104,6 +104,7 @@ struct shop {
     struct filters *filters;
     struct filter_settings settings;
     struct shop_rules rules;
+    uint32_t looks; /* at products for women, of random shops */
     struct filter_item items[200];
     uint32_t count;
 };
@@ -112,6 +113,7 @@ static void put(struct shop *shop, const char *id, const char *brand, const char
                 const char *title, const char *colour, bool stock)
 {
     struct event event;
+    struct bytes genders = bytes_text(id[1] % 2 ? "male" : "female"), tags = bytes_text("adult");
     struct bytes path = bytes_text(category), colours = bytes_text(colour);
     event_init(&event, EVENT_PRODUCT);
     event.item_id = bytes_text(id);
@@ -120,6 +122,11 @@ static void put(struct shop *shop, const char *id, const char *brand, const char
     event.categories = (struct event_strings){&path, category ? 1 : 0};
     event.colors = (struct event_strings){&colours, colour ? 1 : 0};
     event.availability = stock ? IN_STOCK : OUT_OF_STOCK;
+    if (id[0] == 'p') { /* of a random shop */
+        event.genders = (struct event_strings){&genders, id[1] % 3 ? 1 : 0};
+        event.tags = (struct event_strings){&tags, id[1] % 5 ? 0 : 1};
+        event.price = id[1] % 7 ? id[1] : (double)NAN;
+    }
     catalogue_put(shop->catalogue, &event);
 }
 
@@ -255,6 +262,106 @@ static void test_bought(void)
     close_shop(&shop);
 }
 
+/* ---- what products are for whom ---- */
+
+static void put_for(struct shop *shop, const char *id, const char *gender, const char *age_group,
+                    const char *tag, double price)
+{
+    struct event event;
+    struct bytes genders = bytes_text(gender), ages = bytes_text(age_group), tags = bytes_text(tag);
+    struct bytes adult[2] = {bytes_text("adult"), bytes_text("true")};
+    event_init(&event, EVENT_PRODUCT);
+    event.item_id = event.title = bytes_text(id);
+    event.genders = (struct event_strings){&genders, gender ? 1 : 0};
+    event.age_groups = (struct event_strings){&ages, age_group ? 1 : 0};
+    event.tags = (struct event_strings){&tags, tag ? 1 : 0};
+    if (strcmp(id, "l") == 0)
+        event.attributes = (struct event_pairs){.at = adult, .count = 1};
+    event.price = price;
+    catalogue_put(shop->catalogue, &event);
+}
+
+/* The visitor looks at so many products for that gender and age group. */
+static void look_for(struct shop *shop, const char *gender, const char *age_group, int times)
+{
+    struct buffer scratch = {0};
+    struct preferences preferences;
+    struct tasted tasted = {.price = NAN};
+    uint32_t word = catalogue_word(shop->catalogue, WORD_GENDER, bytes_text(gender));
+    if (gender)
+        tasted.words[TASTE_GENDER][0] = taste_tag(shop->catalogue->words[word].hash);
+    word = catalogue_word(shop->catalogue, WORD_AGE_GROUP, bytes_text(age_group));
+    if (age_group)
+        tasted.words[TASTE_AGE_GROUP][0] = taste_tag(shop->catalogue->words[word].hash);
+    visitor_preferences(shop->visitor, &preferences);
+    for (int i = 0; i < times; i++)
+        preferences_learn(&preferences, &tasted, TASTE_SEEN, NOW_MS, DAY_MS);
+    visitor_prefer(shop->visitor, &preferences, &scratch);
+    buffer_release(&scratch);
+}
+
+static void test_audience(void)
+{
+    struct shop shop;
+    uint32_t line;
+    open_shop(&shop);
+    put_for(&shop, "f", "female", "kids", NULL, 10);
+    put_for(&shop, "m", "male", "toddler", NULL, 20);
+    put_for(&shop, "u", "unisex", NULL, NULL, 30);
+    put_for(&shop, "n", NULL, NULL, NULL, (double)NAN);
+    put_for(&shop, "t", "female", NULL, "adult", 40);
+    put_for(&shop, "l", "female", NULL, NULL, 50);
+    shop.settings.gender_min = .2f;
+    shop.settings.age_group_min = .2f;
+    look_for(&shop, "female", "kids", AUDIENCE_LEAST - 1);
+    check_list(&shop, "", NULL, 10, "f m u n x", "f m u n x"); /* too little to go by */
+    look_for(&shop, "female", NULL, 1);
+    check_list(&shop, "", NULL, 10, "f m u n x", "f u n x");
+    CHECK_INT(removal_of(&shop, "m", &line), REMOVED_GENDER);
+    look_for(&shop, "male", "kids", 1); /* a sixth */
+    check_list(&shop, "", NULL, 10, "f m u n x", "f u n x");
+    CHECK_INT(removal_of(&shop, "m", &line), REMOVED_GENDER);
+    look_for(&shop, "male", NULL, 1);
+    check_list(&shop, "", NULL, 10, "f m u n x", "f u n x");
+    CHECK_INT(removal_of(&shop, "m", &line), REMOVED_AGE_GROUP);
+    shop.settings.age_group_min = 0;
+    check_list(&shop, "pin item m at 1", NULL, 10, "f m u n x", "m f u n x");
+    shop.settings.gender_min = .9f;
+    check_list(&shop, "pin item m at 1", NULL, 10, "f m u n x", "u n x");
+    shop.settings.gender_min = 0;
+    check_list(&shop, "", NULL, 10, "f m t l n", "f m t l n");
+    shop.settings.adult_off = true;
+    check_list(&shop, "", NULL, 10, "f m t l n", "f m n");
+    CHECK_INT(removal_of(&shop, "t", &line), REMOVED_ADULT);
+    CHECK_INT(removal_of(&shop, "l", &line), REMOVED_ADULT);
+    shop.settings.price_min = 20;
+    check_list(&shop, "", NULL, 10, "f m u n x", "m u n x"); /* unknown prices pass */
+    CHECK_INT(removal_of(&shop, "f", &line), REMOVED_PRICE);
+    CHECK_TEXT(removal_texts[REMOVED_PRICE], "below the least price");
+    close_shop(&shop);
+}
+
+static void test_shown(void)
+{
+    struct shop shop;
+    uint32_t line;
+    open_shop(&shop);
+    for (int i = 0; i < 3; i++)
+        visitor_show(shop.visitor, bytes_text("a"), NOW_MS, DAY_MS);
+    visitor_show(shop.visitor, bytes_text("c"), NOW_MS, DAY_MS);
+    check_list(&shop, "", NULL, 10, "a b c x", "a b c x"); /* it is off */
+    shop.settings.shown_max = 3;
+    check_list(&shop, "", NULL, 10, "a b c x", "b c x");
+    CHECK_INT(removal_of(&shop, "a", &line), REMOVED_TIRED);
+    shop.settings.shown_max = 4;
+    check_list(&shop, "", NULL, 10, "a b c x", "a b c x");
+    shop.settings.shown_max = 1;
+    check_list(&shop, "pin item a at 1", NULL, 10, "a b c x", "b x");
+    visitor_notice(shop.visitor, bytes_text("a"));
+    check_list(&shop, "", NULL, 10, "a b c x", "a b x");
+    close_shop(&shop);
+}
+
 /* ---- random lists ---- */
 
 static const char *const texts[] = {
@@ -288,6 +395,16 @@ static bool may_stand(const struct shop *shop, const struct demands *demands,
     if (query->context_item_id.size && bytes_equal(item->item_id, query->context_item_id))
         return false;
     if (p != PRODUCT_NONE && !product_available(&catalogue->products[p]))
+        return false;
+    if (p != PRODUCT_NONE && catalogue->products[p].price < shop->settings.price_min)
+        return false;
+    if (shop->settings.gender_min > 0 && shop->looks >= AUDIENCE_LEAST &&
+        has(catalogue, p, WORD_GENDER, "male"))
+        return false;
+    if (shop->settings.adult_off && has(catalogue, p, WORD_TAG, "adult"))
+        return false;
+    if (shop->settings.shown_max > 0 &&
+        visitor_shown(shop->visitor, shown_tag(item->item_id)) >= shop->settings.shown_max)
         return false;
     if ((demands->on[0] && has(catalogue, p, WORD_BRAND, "B1")) ||
         (demands->on[1] && has(catalogue, p, WORD_CATEGORY, "C1")) ||
@@ -412,6 +529,10 @@ static void run_round(struct shop *shop, struct random *random)
     const char *placement = random_one_in(random, 2) ? "home" : "cart";
     shop->settings.brand_max = demands.brand_max;
     shop->settings.bought_ms = random_one_in(random, 2) ? 30 * DAY_MS : 0;
+    shop->settings.price_min = random_one_in(random, 4) ? 51 : 0;
+    shop->settings.gender_min = random_one_in(random, 4) ? .5f : 0;
+    shop->settings.adult_off = random_one_in(random, 4);
+    shop->settings.shown_max = random_one_in(random, 3) ? 1 + random_below(random, 3) : 0;
     for (size_t i = 0; i < TEXTS; i++) {
         demands.on[i] = random_one_in(random, 4);
         if (demands.on[i])
@@ -464,6 +585,13 @@ static void test_random(void)
             close_shop(&shop);
             open_shop(&shop);
             stock_randomly(&shop, &random);
+            shop.looks = random_below(&random, 10);
+            look_for(&shop, "female", NULL, (int)shop.looks);
+            for (int k = 0; k < 60; k++) {
+                char id[12];
+                snprintf(id, sizeof id, "p%u", random_below(&random, 40));
+                visitor_show(shop.visitor, bytes_text(id), NOW_MS, DAY_MS);
+            }
             for (int k = 0; k < 8; k++) {
                 char id[12];
                 snprintf(id, sizeof id, "p%u", random_below(&random, 80));
@@ -481,6 +609,8 @@ int main(void)
     TEST_RUN(test_parse);
     TEST_RUN(test_each);
     TEST_RUN(test_bought);
+    TEST_RUN(test_audience);
+    TEST_RUN(test_shown);
     TEST_RUN(test_random);
     return test_done();
 }

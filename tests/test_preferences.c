@@ -182,15 +182,16 @@ static void test_stored(void)
 
 /* ---- the step ---- */
 
-static struct driver *new_driver(const char *half_life)
+static struct driver *new_driver(const char *half_life, const char *shown_max)
 {
     struct config config;
     struct driver *driver = NULL;
     struct error error = {0};
     config_init(&config);
     CHECK(config_set(&config, "visitor.tastes.half.life.ms", half_life, &error) == VERDICT_OK);
+    CHECK(config_set(&config, "list.shown.max", shown_max, &error) == VERDICT_OK);
     CHECK(config_finish(&config, &error) == VERDICT_OK);
-    CHECK(driver_new(&config, false, NULL, NULL, &driver, &error) == VERDICT_OK);
+    CHECK(driver_new(&config, true, NULL, NULL, &driver, &error) == VERDICT_OK);
     return driver;
 }
 
@@ -247,7 +248,7 @@ static struct preferences tastes_of(struct driver *driver)
 
 static void test_step(void)
 {
-    struct driver *driver = new_driver("86400000");
+    struct driver *driver = new_driver("86400000", "0");
     put_product(driver, "a", "Nordhavn", 100);
     put_product(driver, "b", "Solis", 50);
     act(driver, event_of(EVENT_VIEW), "a", START_MS);
@@ -284,7 +285,7 @@ static void test_step(void)
 
 static void test_unknown_product(void)
 {
-    struct driver *driver = new_driver("86400000");
+    struct driver *driver = new_driver("86400000", "0");
     float mean, spread;
     act(driver, event_of(EVENT_VIEW), "x", START_MS);
     struct preferences tastes = tastes_of(driver);
@@ -293,14 +294,43 @@ static void test_unknown_product(void)
     CHECK(near((double)mean, log(7), .02)); /* the event's */
     CHECK_INT(tastes.discount, tastes.weight * 19); /* 3 of 10 */
     driver_free(driver);
-    driver = new_driver("0");
+    driver = new_driver("0", "0");
     act(driver, event_of(EVENT_VIEW), "x", START_MS);
     CHECK(driver_visitor(driver, bytes_text("v"))->tastes == NULL);
     driver_free(driver);
 }
 
+/* What lists had is counted until the visitor does something with it; what was in too many is not in
+ * the next one. */
+static void test_shown(void)
+{
+    struct driver *driver = new_driver("86400000", "2");
+    uint32_t most = 0;
+    put_product(driver, "a", "Nordhavn", 100);
+    put_product(driver, "b", "Solis", 50);
+    put_product(driver, "c", "Solis", 50);
+    struct visitor *visitor = NULL;
+    for (int i = 0; i < 12; i++) {
+        const char *ids[] = {"a", "b", "c"};
+        act(driver, event_of(EVENT_VIEW), ids[i % 2], START_MS + i * 10000);
+        visitor = driver_visitor(driver, bytes_text("v"));
+        for (uint32_t k = 0; k < visitor->display_count; k++)
+            most = visitor->displays[k].times > most ? visitor->displays[k].times : most;
+        CHECK(visitor_shown(visitor, shown_tag(bytes_text(ids[i % 2]))) <= 1); /* by this list */
+    }
+    CHECK(most > 1 && most <= 3); /* two lists of one record may both have it */
+    uint32_t c = visitor_shown(visitor, shown_tag(bytes_text("c"))); /* similar, never clicked */
+    CHECK_SAY(c >= 2, "c was shown %u times", c);
+    act(driver, event_of(EVENT_VIEW), "a", START_MS + 200000);
+    CHECK_INT(visitor_shown(visitor, shown_tag(bytes_text("c"))), c);
+    act(driver, event_of(EVENT_PURCHASE), "c", START_MS + 210000); /* what was bought is in no list */
+    CHECK_INT(visitor_shown(visitor, shown_tag(bytes_text("c"))), 0);
+    driver_free(driver);
+}
+
 int main(void)
 {
+    TEST_RUN(test_shown);
     TEST_RUN(test_sums);
     TEST_RUN(test_bounds);
     TEST_RUN(test_stored);

@@ -80,6 +80,9 @@ static void check_decoded(struct visitor_table *table, struct visitor *visitor)
     CHECK_INT(again->list_hash, visitor->list_hash);
     CHECK_BYTES(visitor_key(again), visitor_key(visitor));
     CHECK_INT(again->tastes_size, visitor->tastes_size);
+    CHECK_INT(again->display_count, visitor->display_count);
+    for (uint32_t i = 0; i < visitor->display_count; i++)
+        CHECK_INT(visitor_shown(again, visitor->displays[i].item), visitor->displays[i].times);
     if (visitor->tastes && again->tastes)
         CHECK_BYTES(bytes_of(again->tastes, again->tastes_size),
                     bytes_of(visitor->tastes, visitor->tastes_size));
@@ -113,6 +116,9 @@ static void test_sequences(void)
                      "abcdefghijklmnop");
             latest_ms = next->time_ms > latest_ms ? next->time_ms : latest_ms;
             insert(visitor, next->time_ms, (enum kind)next->kind, next->subject, max);
+            if (round % 2 > 0)
+                visitor_show(visitor, bytes_of("abcdefghijkl" + random_below(&random, 10), 2),
+                             1000000, 1000);
             if (round % 3 > 0)
                 prefer(visitor, &random, next->time_ms * 1000 * (round % 3));
             qsort(naive, count, sizeof naive[0], compare_naive);
@@ -150,6 +156,39 @@ static void test_older(void)
     visitor_free(visitor);
 }
 
+/* Counts of lists, with what is clicked left out, at the bound, and from period to period. */
+static void test_shown(void)
+{
+    struct store *store = store_memory_new();
+    struct visitor_table *table = visitors_new(store, 0);
+    struct visitor *visitor = visitor_of(table, 0, "v");
+    struct bytes a = bytes_text("a"), b = bytes_text("b");
+    visitors_mark_dirty(table, visitor);
+    for (int i = 0; i < 300; i++)
+        visitor_show(visitor, a, 5000000, 60000);
+    visitor_show(visitor, b, 5000000, 60000);
+    CHECK_INT(visitor_shown(visitor, shown_tag(a)), SHOWN_TIMES_MAX);
+    CHECK_INT(visitor_shown(visitor, shown_tag(b)), 1);
+    visitor_notice(visitor, a);
+    CHECK_INT(visitor_shown(visitor, shown_tag(a)), 0);
+    CHECK_INT(visitor_shown(visitor, shown_tag(b)), 1);
+    visitor_show(visitor, b, 5000000, 60000);
+    for (int i = 0; i < 2 * SHOWN_ITEMS_MAX; i++) {
+        char id[8];
+        snprintf(id, sizeof id, "i%d", i);
+        visitor_show(visitor, bytes_text(id), 5059000, 60000);
+        CHECK_INT(visitor_shown(visitor, shown_tag(bytes_text(id))), 1);
+    }
+    CHECK_INT(visitor->display_count, SHOWN_ITEMS_MAX);
+    CHECK_INT(visitor_shown(visitor, shown_tag(b)), 2); /* what was shown least gave way */
+    check_decoded(table, visitor);
+    visitor_show(visitor, a, 5060000, 60000);
+    CHECK_INT(visitor->display_count, 1);
+    CHECK_INT(visitor_shown(visitor, shown_tag(a)), 1);
+    visitors_free(table);
+    store->free(store);
+}
+
 /* A value that was written before there were preferences: the same without them. */
 static void test_without_preferences(void)
 {
@@ -160,13 +199,13 @@ static void test_without_preferences(void)
     visitors_mark_dirty(table, visitor);
     insert(visitor, 1000, KIND_VIEW, "item", 10);
     struct bytes value = visitors_encode(table, visitor), key = bytes_text("v");
-    size_t checksum = 10; /* no preferences are 11 zeros, in front of the checksum */
+    size_t checksum = 10; /* no preferences and nothing shown are 13 zeros, in front of the checksum */
     while (checksum > 1 && (unsigned char)value.at[value.size - checksum - 1] >= 0x80)
         checksum++;
     while (checksum > 1 && (unsigned char)value.at[value.size - checksum] < 0x80)
         checksum--;
-    size_t body = value.size - checksum - 11;
-    for (size_t i = body; i < body + 11; i++)
+    size_t body = value.size - checksum - 13;
+    for (size_t i = body; i < body + 13; i++)
         CHECK_INT(value.at[i], 0);
     avro_put_header(&old, VISITOR_FINGERPRINT_2);
     buffer_append(&old, value.at + 10, body - 10);
@@ -345,6 +384,7 @@ int main(void)
     TEST_RUN(test_sequences);
     TEST_RUN(test_damaged);
     TEST_RUN(test_older);
+    TEST_RUN(test_shown);
     TEST_RUN(test_without_preferences);
     TEST_RUN(test_batches);
     TEST_RUN(test_eviction);

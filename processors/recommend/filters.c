@@ -11,6 +11,11 @@ const char *const removal_texts[REMOVALS] = {
     "deleted from the catalogue",
     "out of stock",
     "bought lately",
+    "for adults",
+    "below the least price",
+    "for a gender that is not theirs",
+    "for an age group that is not theirs",
+    "shown often without a click",
     "a rule of the shop",
     "a variant of an item further up",
     "more of its brand than a list may have",
@@ -26,7 +31,18 @@ struct active {
     uint32_t word; /* WORD_NONE: no product has it */
 };
 
+/* Whom the visitor looks for: the words of one kind that make up enough of what they did. */
+struct audience {
+    bool on;
+    uint32_t words[TASTE_WORDS_MAX + 1];
+    float shares[TASTE_WORDS_MAX + 1];
+    uint32_t count;
+    float least;
+};
+
 struct filters {
+    uint32_t adult_tag, adult_attribute; /* words; WORD_NONE: nothing is marked so */
+    struct audience genders, age_groups;
     struct active active[SHOP_RULES_MAX];
     uint32_t active_count;
     uint32_t brand_max;
@@ -86,7 +102,90 @@ static bool concerns(const struct filter_query *query, const struct active *acti
            catalogue_has(query->catalogue, item->product, active->word);
 }
 
+/* ---- what the visitor is ---- */
+
+static void choose_audience(const struct filter_query *query,
+                            const struct preferences *preferences, enum taste_word_kind taste,
+                            enum word_kind kind, float least, struct audience *audience)
+{
+    uint32_t sum = 0;
+    const struct taste_word *words = preferences->words[taste];
+    *audience = (struct audience){.least = least};
+    for (uint32_t i = 0; i < preferences->word_counts[taste]; i++)
+        sum += words[i].weight;
+    audience->on = least > 0 && sum >= AUDIENCE_LEAST * TASTE_UNIT;
+    for (uint32_t i = 0; i < preferences->word_counts[taste] && audience->on; i++) {
+        uint32_t word = catalogue_tagged(query->catalogue, kind, words[i].word);
+        audience->words[audience->count] = word;
+        audience->shares[audience->count++] = (float)words[i].weight / (float)sum;
+    }
+    if (kind == WORD_GENDER) {
+        audience->words[audience->count] =
+            catalogue_word(query->catalogue, kind, bytes_text("unisex"));
+        audience->shares[audience->count++] = 1;
+    }
+}
+
+static void choose_products(struct filters *filters, const struct filter_query *query)
+{
+    const struct filter_settings *settings = query->settings;
+    struct preferences preferences = {0};
+    filters->genders.on = filters->age_groups.on = false;
+    filters->adult_tag = filters->adult_attribute = WORD_NONE;
+    if (query->catalogue == NULL)
+        return;
+    if (settings->adult_off) {
+        filters->adult_tag = catalogue_word(query->catalogue, WORD_TAG, bytes_text("adult"));
+        filters->adult_attribute =
+            catalogue_word(query->catalogue, WORD_ATTRIBUTE, bytes_text("adult=true"));
+    }
+    if (query->visitor == NULL || !(settings->gender_min > 0 || settings->age_group_min > 0))
+        return;
+    visitor_preferences(query->visitor, &preferences);
+    choose_audience(query, &preferences, TASTE_GENDER, WORD_GENDER, settings->gender_min,
+                    &filters->genders);
+    choose_audience(query, &preferences, TASTE_AGE_GROUP, WORD_AGE_GROUP, settings->age_group_min,
+                    &filters->age_groups);
+}
+
+static bool for_others(const struct audience *audience, struct words words)
+{
+    float share = 0;
+    if (!audience->on || words.count == 0)
+        return false;
+    for (uint32_t i = 0; i < words.count; i++)
+        for (uint32_t k = 0; k < audience->count; k++)
+            share += audience->words[k] == words.at[i] ? audience->shares[k] : 0;
+    return share < audience->least;
+}
+
 /* ---- what speaks against one item ---- */
+
+static bool has_word(const struct filter_query *query, uint32_t product, uint32_t word)
+{
+    return word != WORD_NONE && catalogue_has(query->catalogue, product, word);
+}
+
+/* What the product is, against the settings and the visitor. */
+static enum removal judge_product(const struct filters *filters, const struct filter_query *query,
+                                  uint32_t number)
+{
+    const struct product *product = &query->catalogue->products[number];
+    if (product->gone)
+        return REMOVED_GONE;
+    if (!product_available(product))
+        return REMOVED_OUT_OF_STOCK;
+    if (has_word(query, number, filters->adult_tag) ||
+        has_word(query, number, filters->adult_attribute))
+        return REMOVED_ADULT;
+    if (query->settings->price_min > 0 && product->price < query->settings->price_min)
+        return REMOVED_PRICE;
+    if (for_others(&filters->genders, product_words(product, WORD_GENDER)))
+        return REMOVED_GENDER;
+    if (for_others(&filters->age_groups, product_words(product, WORD_AGE_GROUP)))
+        return REMOVED_AGE_GROUP;
+    return REMOVED_NOT;
+}
 
 static int64_t repurchase_after(const struct filters *filters, const struct filter_query *query,
                                 const struct filter_item *item)
@@ -164,12 +263,13 @@ static enum removal judge(const struct filters *filters, const struct filter_que
     if (query->context_item_id.at && bytes_equal(item->item_id, query->context_item_id))
         return REMOVED_CONTEXT;
     if (item->product != PRODUCT_NONE) {
-        const struct product *product = &query->catalogue->products[item->product];
-        if (product->gone)
-            return REMOVED_GONE;
-        if (!product_available(product))
-            return REMOVED_OUT_OF_STOCK;
+        enum removal removal = judge_product(filters, query, item->product);
+        if (removal != REMOVED_NOT)
+            return removal;
     }
+    if (query->settings->shown_max > 0 && query->visitor &&
+        visitor_shown(query->visitor, shown_tag(item->item_id)) >= query->settings->shown_max)
+        return REMOVED_TIRED;
     for (uint32_t i = 0; i < filters->active_count; i++) {
         const struct active *active = &filters->active[i];
         if (active->rule->action == SHOP_EXCLUDE && concerns(query, active, item)) {
@@ -417,6 +517,7 @@ uint32_t filters_apply(struct filters *filters, const struct filter_query *query
 {
     bool adjusted = false;
     choose_rules(filters, query);
+    choose_products(filters, query);
     pin_items(filters, query, items, count);
     for (uint32_t i = 0; i < *count; i++) {
         float before = items[i].score;

@@ -3,7 +3,13 @@
  *
  * Out, whatever its score: the item of the page itself; what the catalogue has as deleted or out of
  * stock; what the visitor bought lately (filter_settings.bought_ms, or the rule "repurchase" of its
- * category) and did not send back; what a rule excludes; a second variant of a product (the same
+ * category) and did not send back; and, each if it is switched on: what is marked as for adults (tag
+ * "adult", or attribute adult=true); what costs less than price_min; what is for genders, or age
+ * groups, that together make up less than gender_min (age_group_min) of what the visitor did with
+ * products that are for some (AUDIENCE_LEAST fresh views at least; products for "unisex" pass); what
+ * was in shown_max of the lists written for them without their doing anything with it (an item
+ * counts as shown when it is among the first SHOWN_PLACES of a list that is written: how often it
+ * was seen nobody tells); what a rule excludes; a second variant of a product (the same
  * attribute item_group_id, or else the same brand and title); more of a brand than its limit. Pinned
  * items come at their place if none of these but the brand's limit speaks against them. Then what the
  * placement's own filters are about (placements.h).
@@ -34,6 +40,11 @@ enum removal {
     REMOVED_GONE,
     REMOVED_OUT_OF_STOCK,
     REMOVED_BOUGHT,
+    REMOVED_ADULT,
+    REMOVED_PRICE,
+    REMOVED_GENDER,
+    REMOVED_AGE_GROUP,
+    REMOVED_TIRED,
     REMOVED_RULE,
     REMOVED_VARIANT,
     REMOVED_BRAND,
@@ -57,7 +68,14 @@ struct filter_item {
     float alike;
 };
 
+#define AUDIENCE_LEAST 5
+#define SHOWN_PLACES 10
+
 struct filter_settings {
+    bool adult_off;      /* what is for adults is taken out */
+    float price_min;     /* 0: no limit; prices that are not known pass */
+    float gender_min, age_group_min; /* 0 to 1; 0: all pass */
+    uint32_t shown_max;  /* 0: as often as it likes */
     int64_t bought_ms;  /* for so long what was bought does not come again; 0: it may at once */
     uint32_t brand_max; /* of a brand in a list; 0: no limit */
     float diversity;    /* 0 to 1 */

@@ -82,6 +82,20 @@ const struct config_key config_keys[] = {
          "file of the shop's own rules: pin, boost, bury, exclude, ... (deploy/rules.example)"),
     NUMBER("list.bought.ms", "2592000000", list_bought_ms, 0, INT64_MAX,
            "for so long what was bought does not come again; 30 days"),
+    NUMBER("list.shown.max", "0", list_shown_max, 0, SHOWN_TIMES_MAX,
+           "an item that was among the first of so many of a visitor's lists does not come until "
+           "they do something with it; 0: it does"),
+    NUMBER("list.shown.ms", "604800000", list_shown_ms, 60000, INT64_MAX / 4,
+           "for so long lists are counted, then anew; 7 days"),
+    NUMBER("list.price.min", "0", list_price_min, 0, 1000000000,
+           "what costs less does not come, in the shop's currency"),
+    TEXT("list.adult", "shown", list_adult, "shown|hidden",
+         "hidden: products with the tag adult or the attribute adult=true do not come"),
+    NUMBER("list.gender.percent", "0", list_gender_percent, 0, 100,
+           "products for a gender that makes up less of what the visitor did do not come, but "
+           "unisex ones; 0: all do"),
+    NUMBER("list.age.group.percent", "0", list_age_group_percent, 0, 100,
+           "the same of age groups"),
     NUMBER("list.brand.max", "0", list_brand_max, 0, LIST_ITEMS_MAX,
            "of a brand in a list; 0: no limit"),
     NUMBER("list.diversity.percent", "0", list_diversity_percent, 0, 100,
@@ -377,6 +391,11 @@ static enum verdict finish_recommend(struct config *config, struct error *error)
     };
     settings->filters = (struct filter_settings){
         .bought_ms = config->list_bought_ms,
+        .adult_off = strcmp(config->list_adult, "hidden") == 0,
+        .price_min = (float)config->list_price_min,
+        .gender_min = (float)config->list_gender_percent / 100,
+        .age_group_min = (float)config->list_age_group_percent / 100,
+        .shown_max = (uint32_t)config->list_shown_max,
         .brand_max = (uint32_t)config->list_brand_max,
         .diversity = (float)config->list_diversity_percent / 100,
     };
@@ -424,6 +443,7 @@ enum verdict config_finish(struct config *config, struct error *error)
         .double_click_ms = config->double_click_ms,
         .activities_max = (uint32_t)config->visitor_activities_max,
         .tastes_half_life_ms = config->visitor_tastes_half_life_ms,
+        .shown_ms = config->list_shown_ms,
         .event_time_min_ms = config->event_time_min_ms,
         .event_future_max_ms = config->event_future_max_ms,
         .list_items = (uint32_t)config->list_items,

@@ -51,6 +51,12 @@ struct config {
     int64_t event_future_max_ms;
     int64_t list_items;
     int64_t list_bought_ms;
+    int64_t list_price_min;
+    int64_t list_gender_percent;
+    int64_t list_age_group_percent;
+    int64_t list_shown_max;
+    int64_t list_shown_ms;
+    char list_adult[CONFIG_TEXT_MAX];
     int64_t list_brand_max;
     int64_t list_diversity_percent;
     int64_t items_max;
