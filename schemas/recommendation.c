@@ -52,6 +52,8 @@ static void put_list(struct buffer *buffer, const struct list *list)
         buffer_text(buffer, item->reason);
         buffer_byte(buffer, '"');
         put_field(buffer, ",\"because_item_id\":", item->because_item_id);
+        if (item->propensity > 0)
+            buffer_format(buffer, ",\"propensity\":%.6g", (double)item->propensity);
         buffer_byte(buffer, '}');
     }
     buffer_text(buffer, "]}");
@@ -102,6 +104,9 @@ void recommendation_write_avro(const struct recommendation *recommendation, uint
             avro_put_float(buffer, list->items[k].score);
             avro_put_string(buffer, bytes_text(list->items[k].reason));
             avro_put_optional(buffer, list->items[k].because_item_id);
+            buffer_byte(buffer, list->items[k].propensity > 0 ? 2 : 0); /* [null, float] */
+            if (list->items[k].propensity > 0)
+                avro_put_float(buffer, list->items[k].propensity);
         }
         avro_put_long(buffer, 0);
     }

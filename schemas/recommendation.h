@@ -11,6 +11,7 @@ struct list_item {
     float score; /* comparable within its list only */
     const char *reason;
     struct bytes because_item_id; /* absent: none */
+    float propensity; /* with which it was drawn to be tried out; 0: it stands there by its score */
 };
 
 struct list {

@@ -39,6 +39,8 @@ static struct recommendation random_lists(struct random *random, struct arena *a
                 .score = (float)random_below(random, 1000000) / 4096 -
                          (random_one_in(random, 4) ? 200 : 0),
                 .reason = reasons[random_below(random, 3)],
+                .propensity =
+                    random_one_in(random, 3) ? (float)(1 + random_below(random, 1000)) / 1000 : 0,
                 .because_item_id = random_one_in(random, 2) ? random_text(random, arena, true)
                                                             : bytes_of(NULL, 0),
             };
@@ -66,6 +68,9 @@ static void check_json_list(json_t *json, const struct list *list)
         CHECK(same_text(json_bytes(item, "item_id"), list->items[i].item_id));
         CHECK_BYTES(json_bytes(item, "reason"), bytes_text(list->items[i].reason));
         CHECK(same_text(json_bytes(item, "because_item_id"), list->items[i].because_item_id));
+        CHECK(fabs(json_number_value(json_object_get(item, "propensity")) -
+                   (double)list->items[i].propensity) < 1e-6);
+        CHECK((json_object_get(item, "propensity") != NULL) == (list->items[i].propensity > 0));
         double score = json_real_value(json_object_get(item, "score"));
         double most = .00005 + 2e-7 * fabs(score); /* four decimals of a float */
         CHECK_SAY(fabs(score - (double)list->items[i].score) <= most, "score %g as %g",
@@ -184,6 +189,11 @@ static void check_avro(const struct recommendation *recommendation, struct bytes
             field = field_of(&item, "score");
             avro_value_get_float(&field, &score);
             CHECK_REAL(score, expected->items[k].score);
+            field = field_of(&item, "propensity");
+            score = 0;
+            if (avro_value_get_type(&field) != AVRO_NULL)
+                avro_value_get_float(&field, &score);
+            CHECK_REAL(score, expected->items[k].propensity);
         }
     }
     avro_value_decref(&value);

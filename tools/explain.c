@@ -37,6 +37,8 @@ static void show(struct list_watcher *watcher, const char *placement,
                (int)title.size, title.at, (double)item->score, removal_texts[item->removal]);
         if (item->pinned)
             printf(", pinned");
+        if (item->propensity > 0)
+            printf(", new and tried out, drawn with probability %.4f", (double)item->propensity);
         if (item->line)
             printf(" (line %u of the rules)", item->line);
         putchar('\n');

@@ -64,6 +64,7 @@ struct filter_item {
     enum removal removal;
     uint32_t line;  /* of the rule that removed or pinned it; 0: none */
     bool pinned;
+    float propensity; /* of the draw that put it here (explore.h); 0: none did */
     uint64_t variant; /* filters_apply()'s own, as the next: 0 */
     float alike;
 };

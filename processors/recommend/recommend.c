@@ -29,7 +29,7 @@ struct recommender {
     const struct search *search;
     struct list_watcher *watcher;
     struct list_item reasons[RANKED_MAX]; /* by place, of lists that are not of candidates */
-    struct filter_item items[RANKED_MAX + FILTER_PINS_MAX];
+    struct filter_item items[RANKED_MAX + EXPLORE_PLACES_MAX + FILTER_PINS_MAX];
 };
 
 struct recommender *recommender_new(const struct recommend_settings *settings,
@@ -330,6 +330,104 @@ static uint32_t search_candidates(struct recommender *recommender, struct bytes 
     return count;
 }
 
+/* ---- exploration ---- */
+
+#define EXPLORED_PLACE (UINT32_MAX - 1) /* of what was no candidate */
+
+static uint32_t clicks_of(const struct model *model, uint32_t item)
+{
+    uint64_t sum = 0;
+    if (item_is_product(item))
+        return 0;
+    for (int kind = 0; kind < RULE_KINDS; kind++)
+        sum += model->items[item].counts.count[kind];
+    return sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
+}
+
+static bool is_new(const struct recommender *recommender, uint32_t product, uint32_t clicks)
+{
+    const struct catalogue *catalogue = recommender->query.catalogue;
+    return product != PRODUCT_NONE && product_available(&catalogue->products[product]) &&
+           clicks < recommender->settings->explore.clicks;
+}
+
+/* New products among the candidates that the list is too short for, and the newest ones of the
+ * catalogue, as good as the worst candidate. `at` is the place in recommender->items, or of the latter
+ * `count` + product. */
+static uint32_t explore_options(const struct recommender *recommender, uint32_t count,
+                                uint32_t length, struct explore_option *ret_options)
+{
+    const struct model *model = recommender->query.model;
+    const struct catalogue *catalogue = recommender->query.catalogue;
+    uint32_t found = 0;
+    for (uint32_t i = length; i < count && found < EXPLORE_OPTIONS_MAX; i++) {
+        const struct filter_item *item = &recommender->items[i];
+        uint32_t clicks = clicks_of(model, recommender->candidates.at[item->place].item);
+        if (is_new(recommender, item->product, clicks))
+            ret_options[found++] = (struct explore_option){item->score, clicks, i};
+    }
+    float least = count > 0 ? recommender->items[count - 1].score : 0;
+    for (uint32_t k = 1; k <= EXPLORE_NEWEST_MAX && k <= catalogue->product_count &&
+                         found < EXPLORE_OPTIONS_MAX;
+         k++) {
+        uint32_t product = catalogue->product_count - k;
+        uint32_t item = model_find(model, product_id(&catalogue->products[product]));
+        uint32_t clicks = item == ITEM_NONE ? 0 : clicks_of(model, item);
+        if (is_new(recommender, product, clicks) &&
+            !candidates_find(&recommender->candidates,
+                             item == ITEM_NONE ? ITEM_PRODUCT | product : item))
+            ret_options[found++] = (struct explore_option){least, clicks, count + product};
+    }
+    return found;
+}
+
+/* Puts new products into the second half of the list to come. Returns how many items there are. The
+ * draws follow from the visitor and their activities so far: the same again gives the same. */
+static uint32_t explore(struct recommender *recommender, const struct making *making,
+                        uint32_t count, uint32_t length)
+{
+    const struct catalogue *catalogue = recommender->query.catalogue;
+    struct explore_option options[EXPLORE_OPTIONS_MAX];
+    struct filter_item *items = recommender->items, drawn[EXPLORE_PLACES_MAX];
+    uint64_t random = recommender->query.visitor ^
+                      (uint64_t)making->visitor->accepted * 0x9E3779B97F4A7C15u ^
+                      bytes_hash(bytes_text(making->placement->name));
+    if (catalogue == NULL)
+        return count;
+    uint32_t places = explore_places(&recommender->settings->explore, length, &random);
+    uint32_t left = places > 0 ? explore_options(recommender, count, length, options) : 0;
+    places = places < left ? places : left;
+    for (uint32_t i = 0; i < places; i++) {
+        float propensity;
+        uint32_t which = explore_draw(options, left, &random, &propensity);
+        struct explore_option option = options[which];
+        options[which] = options[--left];
+        if (option.at < count) {
+            drawn[i] = items[option.at];
+            items[option.at].place = UINT32_MAX; /* leaves its old place, below */
+        } else {
+            const struct product *product = &catalogue->products[option.at - count];
+            drawn[i] = (struct filter_item){.item_id = product_id(product),
+                                            .product = option.at - count,
+                                            .place = EXPLORED_PLACE};
+        }
+        drawn[i].propensity = propensity;
+    }
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (items[i].place != UINT32_MAX)
+            items[kept++] = items[i];
+    for (uint32_t i = 0; i < places; i++, kept++) {
+        uint32_t first = length / 2, most = length < kept ? length : kept;
+        uint32_t at = first + (uint32_t)(explore_random(&random) * (length - first));
+        at = at < most ? at : most;
+        drawn[i].score = at < kept ? items[at].score : at > 0 ? items[at - 1].score : 0;
+        memmove(items + at + 1, items + at, (kept - at) * sizeof *items);
+        items[at] = drawn[i];
+    }
+    return kept;
+}
+
 /* Takes the best of the `count` in recommender->items for the placement and writes them out with
  * their reasons. */
 static void fill_list(struct recommender *recommender, const struct making *making, uint32_t count,
@@ -351,6 +449,8 @@ static void fill_list(struct recommender *recommender, const struct making *maki
         .context_item_id = list->context_item_id,
         .time_ms = making->now_ms,
     };
+    if (recommender->settings->explore.share > 0 && placement->source == SOURCE_RANKED)
+        count = explore(recommender, making, count, length);
     uint32_t shown =
         filters_apply(recommender->filters, &query, recommender->items, &count, length);
     if (recommender->watcher)
@@ -363,12 +463,15 @@ static void fill_list(struct recommender *recommender, const struct making *maki
         const struct filter_item *from = &recommender->items[i];
         struct list_item *item = &list->items[i];
         *item = (struct list_item){.reason = "pinned"};
-        if (from->place != UINT32_MAX && placement->source == SOURCE_RANKED)
+        if (from->place == EXPLORED_PLACE)
+            item->reason = "new";
+        else if (from->place != UINT32_MAX && placement->source == SOURCE_RANKED)
             explain(recommender, placement, &recommender->candidates.at[from->place], item);
         else if (from->place != UINT32_MAX)
             *item = recommender->reasons[from->place];
         item->item_id = from->item_id;
         item->score = from->place != UINT32_MAX ? from->score : 0;
+        item->propensity = from->propensity;
     }
 }
 

@@ -7,6 +7,7 @@
 #ifndef WEFT_RECOMMEND_RECOMMEND_H
 #define WEFT_RECOMMEND_RECOMMEND_H
 
+#include "processors/recommend/explore.h"
 #include "processors/recommend/filters.h"
 #include "processors/recommend/learner.h"
 #include "processors/recommend/placements.h"
@@ -29,6 +30,7 @@ struct recommend_settings {
     float price_band;          /* prices that near to each other are alike, in the shop's currency */
     float kind_weights[KINDS]; /* of a click, by what it was, in learning */
     struct filter_settings filters;
+    struct explore_settings explore;
     struct placements placements; /* finished */
 };
 
