@@ -7,6 +7,7 @@
  * into one; the record in the log says what changed, so that the counts are those of the sequence
  * in the order of time, however it arrived. */
 #include "processors/processor.h"
+#include "processors/recommend/text.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -30,6 +31,25 @@ static uint32_t collect(const struct context *context, int64_t from, int step, i
             };
     }
     return count;
+}
+
+#define SEARCH_AGO_MAX 5      /* activities between a search and what still followed from it */
+#define SEARCH_AGE_MS 600000 /* and the time */
+
+/* The search that the activity at `position` followed, normalised into `to`; absent: none. */
+static struct bytes searched_before(const struct visitor *visitor, uint32_t position, char *to)
+{
+    int64_t time_ms = visitor->activities[position].time_ms;
+    for (uint32_t ago = 1; ago <= SEARCH_AGO_MAX && ago <= position; ago++) {
+        const struct activity *activity = &visitor->activities[position - ago];
+        if (time_ms - activity->time_ms > SEARCH_AGE_MS)
+            break;
+        if (activity->kind != KIND_SEARCH)
+            continue;
+        struct bytes term = text_query(activity_subject(visitor, activity), to);
+        return term.size > 0 ? term : bytes_of(NULL, 0);
+    }
+    return bytes_of(NULL, 0);
 }
 
 static enum verdict write_interaction(struct context *context,
@@ -115,6 +135,10 @@ static enum verdict remember(struct context *context, const struct record *recor
         interaction.after_count =
             collect(context, (int64_t)position + 1, 1, time_ms, kind, interaction.after);
     }
+    char term[TEXT_QUERY_BYTES_MAX];
+    enum rule_kind rules;
+    if (rule_kind_of(kind, &rules))
+        interaction.search_term = searched_before(visitor, position, term);
     enum verdict verdict = write_interaction(context, &interaction, error);
     if (verdict == VERDICT_OK && late && !joined)
         verdict = write_joints(context, position, kind, error);

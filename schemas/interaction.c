@@ -36,6 +36,7 @@ void interaction_write(const struct interaction *interaction, uint64_t fingerpri
         }
     }
     avro_put_long(buffer, 0);
+    avro_put_optional(buffer, interaction->search_term);
 }
 
 static uint32_t read_neighbours(struct avro_reader *reader, struct neighbour *neighbours,
@@ -61,6 +62,9 @@ enum verdict interaction_read(struct bytes record, uint64_t fingerprint,
 {
     struct avro_reader reader = avro_open(record, fingerprint);
     struct interaction in = {.price = NAN};
+    bool with_term = !reader.failed;
+    if (!with_term)
+        reader = avro_open(record, INTERACTION_WITHOUT_TERM);
     in.event_id = avro_get_string(&reader);
     int64_t position = avro_get_long(&reader), kind = avro_get_long(&reader);
     in.subject = avro_get_string(&reader);
@@ -72,8 +76,11 @@ enum verdict interaction_read(struct bytes record, uint64_t fingerprint,
     in.joined = avro_get_bool(&reader);
     in.before_count = read_neighbours(&reader, in.before, false);
     in.after_count = read_neighbours(&reader, in.after, true);
+    int64_t has_term = with_term ? avro_get_long(&reader) : 0;
+    if (has_term == 1)
+        in.search_term = avro_get_string(&reader);
     if (reader.failed || reader.at != reader.end || kind < 0 || kind >= KINDS || position < 0 ||
-        position > INT32_MAX || has_price < 0 || has_price > 1)
+        position > INT32_MAX || has_price < 0 || has_price > 1 || has_term < 0 || has_term > 1)
         return error_set(error, VERDICT_SKIP, "not an interaction record of this version");
     in.position = (uint32_t)position;
     in.kind = (enum kind)kind;

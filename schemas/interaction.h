@@ -36,6 +36,7 @@ struct interaction {
     int64_t event_time_ms;
     float price; /* NaN: not known */
     uint64_t visitor; /* hash of the visitor's key */
+    struct bytes search_term; /* normalised, of the search that it followed; absent: none */
     bool joined; /* before[0] and after[0] were already in one session */
     uint32_t before_count;
     uint32_t after_count;
@@ -46,6 +47,9 @@ struct interaction {
 /* Appends the record in single-object encoding. */
 void interaction_write(const struct interaction *interaction, uint64_t fingerprint,
                        struct buffer *buffer);
+
+/* The fingerprint of records from before there was a search_term, which are read as well. */
+#define INTERACTION_WITHOUT_TERM 0x32b884068ca684faull
 
 /* Slices point into `record`. SKIP for bytes that no writer made. */
 enum verdict interaction_read(struct bytes record, uint64_t fingerprint,

@@ -40,6 +40,7 @@ struct model *model_new(const struct model_limits *limits)
     model->locks = memory_get(sizeof *model->locks);
     model->vectors = vectors_new(&limits->vectors);
     model->sessions = sessions_new(&limits->sessions);
+    model->queries = queries_new(&limits->queries);
     model->weights = weights_new(limits->features);
     pthread_rwlockattr_t attributes;
     pthread_rwlockattr_init(&attributes);
@@ -63,6 +64,7 @@ void model_free(struct model *model)
     free(model->dirty);
     vectors_free(model->vectors);
     sessions_free(model->sessions);
+    queries_free(model->queries);
     free(model->weights);
     pthread_rwlock_destroy(&model->locks->rows);
     free(model->locks);
@@ -421,6 +423,7 @@ void model_save(struct model *model, struct store_batch *batch)
     model->dirty_count = 0;
     vectors_save(model->vectors, batch);
     sessions_save(model->sessions, batch);
+    queries_save(model->queries, batch);
     if (model->weights_dirty)
         weights_save(model->weights, batch);
     model->weights_dirty = false;
@@ -523,6 +526,10 @@ static enum verdict load_row(struct store_visitor *visitor, struct bytes key, st
         return sessions_load_row(model->sessions, model->item_count, key, value) == VERDICT_OK
                    ? VERDICT_OK
                    : damaged(error, table);
+    if (table == 'k')
+        return queries_load_row(model->queries, model->item_count, key, value) == VERDICT_OK
+                   ? VERDICT_OK
+                   : damaged(error, table);
     if (table == 'w') {
         bool dropped;
         if (weights_load(model->weights, value, &dropped) != VERDICT_OK)
@@ -566,7 +573,7 @@ enum verdict model_load(struct model *model, struct store *store, struct error *
 size_t model_bytes(const struct model *model)
 {
     size_t bytes = sizeof *model + vectors_bytes(model->vectors) +
-                   sessions_bytes(model->sessions) + sizeof *model->weights +
+                   sessions_bytes(model->sessions) + queries_bytes(model->queries) + sizeof *model->weights +
                    model->item_capacity * sizeof *model->items +
                    model->slot_capacity * sizeof *model->slots +
                    model->dirty_capacity * sizeof *model->dirty;

@@ -15,6 +15,7 @@
  *     'r' table(1) item(4)      one row of rules, as drawn in model.c
  *     'm'                       format version
  *     'e' 'p' 'q'               vectors: see state/vectors.h
+ *     'k'                       queries: see state/queries.h
  *     't' 'u'                   session memory: see state/sessions.h
  *     'w'                       the ranker's weights: see state/weights.h
  *
@@ -23,6 +24,7 @@
 #define WEFT_STATE_MODEL_H
 
 #include "schemas/interaction.h"
+#include "state/queries.h"
 #include "state/sessions.h"
 #include "state/store.h"
 #include "state/vectors.h"
@@ -79,6 +81,7 @@ struct model_limits {
     int64_t popular_half_life_ms;
     struct vectors_limits vectors;
     struct sessions_limits sessions;
+    struct queries_limits queries;
     uint32_t encoder_clicks_per_second_max; /* above, a sample of the clicks is learned from */
     uint64_t features; /* hash of the ranker's features (recommend/features.h); 0: no ranker */
 };
@@ -93,6 +96,7 @@ struct model {
     uint32_t popular_count;
     struct vectors *vectors;
     struct session_memory *sessions;
+    struct queries *queries;
     struct weights *weights; /* the ranker's, merged; zeros until somebody has learned */
     bool weights_dirty;
     uint64_t weights_dropped; /* differences and stored rows: for other features, or too large */

@@ -2,6 +2,9 @@
  * anew after each event, and a digest of their bytes, by which two builds can be compared. A ranking
  * is counted to the first placement that needs it. Run by tools/bench driver.
  *
+ * Beside them: of the searches, how many were followed, within SEARCH_VIEWS views of the session, by a
+ * view of one of the first 10 of the list that was made at the search.
+ *
  *     measure_placements FILE [KEY=VALUE]...      prints one JSON object, a row per placement */
 #include "processors/recommend/recommend.h"
 #include "processors/runtime/driver.h"
@@ -19,11 +22,23 @@ struct cost {
     size_t capacity;
 };
 
+#define SEARCH_VIEWS 5
+#define SEARCHERS 65536
+
+struct searcher {
+    uint64_t visitor;
+    int64_t time_ms;
+    uint64_t items[10];
+    uint32_t count, left;
+};
+
 struct meter {
     struct list_watcher watcher; /* first */
     struct cost rows[ROWS_MAX];
     uint32_t row_count;
     double since_us;
+    struct searcher *searchers; /* by hash; a newer one takes the place */
+    uint64_t searches, viewed, hits; /* all; with a view after them; of one of the first 10 */
 };
 
 static double now_us(void)
@@ -79,6 +94,39 @@ static void add_digest(struct meter *meter, const struct list *list)
     }
 }
 
+/* Before the view is learned from. */
+static void look_at_view(struct meter *meter, const struct event *event)
+{
+    uint64_t visitor = bytes_hash(event_visitor(event));
+    struct searcher *searcher = &meter->searchers[visitor % SEARCHERS];
+    if (event->type != EVENT_VIEW || searcher->visitor != visitor || searcher->left == 0 ||
+        event->event_time_ms - searcher->time_ms > 600000)
+        return;
+    meter->viewed += searcher->left-- == SEARCH_VIEWS;
+    for (uint32_t i = 0; i < searcher->count; i++)
+        if (searcher->items[i] == bytes_hash(event->items[0].item_id)) {
+            meter->hits++;
+            searcher->left = 0;
+            return;
+        }
+}
+
+static void look_at_search(struct meter *meter, const struct event *event, const struct list *lists,
+                           uint32_t count)
+{
+    uint64_t visitor = bytes_hash(event_visitor(event));
+    struct searcher *searcher = &meter->searchers[visitor % SEARCHERS];
+    if (event->type != EVENT_SEARCH)
+        return;
+    meter->searches++;
+    *searcher = (struct searcher){
+        .visitor = visitor, .time_ms = event->event_time_ms, .left = SEARCH_VIEWS};
+    for (uint32_t k = 0; k < count; k++)
+        for (uint32_t i = 0;
+             strcmp(lists[k].placement, "search") == 0 && i < lists[k].item_count && i < 10; i++)
+            searcher->items[searcher->count++] = bytes_hash(lists[k].items[i].item_id);
+}
+
 static int order(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -101,6 +149,7 @@ static void run(struct driver *driver, const struct config *config, struct recor
             driver_product(driver, line->product);
         if (line->event.type == EVENT_PRODUCT)
             continue;
+        look_at_view(meter, &line->event);
         CHECK(driver_event(driver, &line->event, &fate, &error) == VERDICT_OK);
         struct visitor *visitor = driver_visitor(driver, event_visitor(&line->event));
         if (visitor == NULL)
@@ -110,6 +159,7 @@ static void run(struct driver *driver, const struct config *config, struct recor
                                          driver_catalogue(driver), visitor,
                                          line->event.event_time_ms, config->settings.list_items,
                                          &arena, lists, &again);
+        look_at_search(meter, &line->event, lists, count);
         for (uint32_t k = 0; k < count; k++)
             add_digest(meter, &lists[k]);
         arena_clear(&arena);
@@ -130,13 +180,17 @@ static void print_rows(const struct meter *meter)
                row->us[row->lists / 2], row->us[row->lists * 99 / 100],
                (unsigned long long)row->digest);
     }
-    printf("}\n");
+    printf(",\n \"searches\":{\"all\":%llu,\"viewed\":%llu,\"hits\":%llu,\"share\":%.4f}}\n",
+           (unsigned long long)meter->searches, (unsigned long long)meter->viewed,
+           (unsigned long long)meter->hits,
+           meter->viewed ? (double)meter->hits / (double)meter->viewed : 0);
 }
 
 int main(int argc, char **argv)
 {
     struct config *config = memory_zero(1, sizeof *config);
     struct meter *meter = memory_zero(1, sizeof *meter);
+    meter->searchers = memory_zero(SEARCHERS, sizeof *meter->searchers);
     struct recorded recorded = {0};
     struct driver *driver = NULL;
     struct error error = {0};
@@ -162,6 +216,7 @@ int main(int argc, char **argv)
     recorded_release(&recorded);
     for (uint32_t i = 0; i < meter->row_count; i++)
         free(meter->rows[i].us);
+    free(meter->searchers);
     free(meter);
     free(config);
     return 0;

@@ -14,6 +14,8 @@ static struct interaction random_interaction(struct random *random, struct arena
         .subject = random_one_in(random, 5) ? bytes_of("", 0) : random_text(random, arena, false),
         .event_time_ms = (int64_t)(random_next(random) >> 20),
         .price = random_one_in(random, 2) ? NAN : (float)random_below(random, 1000) / 4,
+        .search_term =
+            random_one_in(random, 2) ? bytes_of(NULL, 0) : random_text(random, arena, false),
         .joined = random_one_in(random, 2),
         .before_count = random_below(random, NEIGHBOURS_MAX + 1),
         .after_count = random_below(random, NEIGHBOURS_MAX + 1),
@@ -34,6 +36,7 @@ static void check_same(const struct interaction *a, const struct interaction *b)
     CHECK_BYTES(a->subject, b->subject);
     CHECK_INT(a->event_time_ms, b->event_time_ms);
     CHECK(same_double((double)a->price, (double)b->price));
+    CHECK(same_text(a->search_term, b->search_term));
     CHECK_INT(a->joined, b->joined);
     CHECK_INT(a->before_count, b->before_count);
     CHECK_INT(a->after_count, b->after_count);
@@ -133,6 +136,26 @@ static void test_damaged(void)
     arena_release(&arena);
 }
 
+/* Records from before there was a term are read without one. */
+static void test_old(void)
+{
+    struct random random = random_from(43);
+    struct arena arena = {0};
+    struct buffer record = {0};
+    for (int i = 0; i < 200; i++) {
+        struct interaction in = random_interaction(&random, &arena), out;
+        in.search_term = bytes_of(NULL, 0);
+        buffer_clear(&record);
+        interaction_write(&in, INTERACTION_WITHOUT_TERM, &record);
+        struct bytes old = bytes_of(record.at, record.size - 1); /* without the union's branch */
+        CHECK(interaction_read(old, schema_fingerprint("interaction"), &out, NULL) == VERDICT_OK);
+        check_same(&in, &out);
+        arena_clear(&arena);
+    }
+    buffer_release(&record);
+    arena_release(&arena);
+}
+
 static void test_refused(void)
 {
     struct buffer record = {0};
@@ -156,7 +179,7 @@ static void test_refused(void)
         in.before[i].item_id = bytes_text("");
     interaction_write(&in, 5, &record);
     /* one block of 8 made a block of 9: nine neighbours are refused, whatever follows */
-    size_t at = record.size - 1 - 1 - NEIGHBOURS_MAX - 1;
+    size_t at = record.size - 1 - 1 - 1 - NEIGHBOURS_MAX - 1; /* no term, nothing after, end */
     CHECK_INT(record.at[at], 2 * NEIGHBOURS_MAX);
     record.at[at] = 2 * (NEIGHBOURS_MAX + 1);
     buffer_byte(&record, 0);
@@ -168,6 +191,7 @@ int main(void)
 {
     TEST_RUN(test_round_trip);
     TEST_RUN(test_damaged);
+    TEST_RUN(test_old);
     TEST_RUN(test_refused);
     return test_done();
 }

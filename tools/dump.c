@@ -191,3 +191,34 @@ void dump_weights(const struct model *model, FILE *to)
     buffer_byte(&line, '}');
     put(to, &line);
 }
+
+void dump_queries(const struct model *model, FILE *to)
+{
+    const struct queries *queries = model->queries;
+    struct named *rows = memory_get((queries->count + 1ul) * sizeof *rows);
+    for (uint32_t i = 0; i < queries->count; i++)
+        rows[i] = (struct named){.id = query_text(&queries->rows[i]), .item = i};
+    qsort(rows, queries->count, sizeof *rows, name_order);
+    for (uint32_t i = 0; i < queries->count; i++) {
+        const struct query_row *row = &queries->rows[rows[i].item];
+        struct named *entries = memory_get((row->count + 1ul) * sizeof *entries);
+        struct buffer line = {0};
+        for (uint32_t k = 0; k < row->count; k++)
+            entries[k] = (struct named){.id = model->items[row->entries[k].item].id, .item = k};
+        qsort(entries, row->count, sizeof *entries, name_order);
+        buffer_text(&line, "{\"query\":");
+        buffer_json(&line, rows[i].id);
+        buffer_format(&line, ",\"base\":%d,\"total\":%.17g,\"entries\":[", row->base,
+                      row->total / (1 << DECAY_BITS));
+        for (uint32_t k = 0; k < row->count; k++) {
+            buffer_text(&line, k > 0 ? ",{\"item\":" : "{\"item\":");
+            buffer_json(&line, entries[k].id);
+            buffer_format(&line, ",\"weight\":%.17g}",
+                          row->entries[entries[k].item].weight / (1 << DECAY_BITS));
+        }
+        buffer_text(&line, "]}");
+        put(to, &line);
+        free(entries);
+    }
+    free(rows);
+}

@@ -381,6 +381,7 @@ struct model_table {
 static const struct model_table model_tables[] = {
     {"cooccurrence", dump_cooccurrence},
     {"popularity", dump_popularity},
+    {"queries", dump_queries},
     {"vectors", dump_vectors},
     {"weights", dump_weights},
     {NULL, NULL},
@@ -473,8 +474,8 @@ static int get_table(struct get *get, const char *table, int count, char **files
     bool files_only = strcmp(table, "lists") == 0;
     if (!files_only && strcmp(table, "visitor") != 0 && find_table(table) == NULL)
         return command_fail(get->command, EXIT_USAGE,
-                            "there is no table '%s': visitor, cooccurrence, popularity, vectors, "
-                            "weights, lists",
+                            "there is no table '%s': visitor, cooccurrence, popularity, queries, "
+                            "vectors, weights, lists",
                             table);
     if (files_only && strcmp(get->from, "files") != 0)
         return command_fail(get->command, EXIT_USAGE, "lists can be had --from files only");
@@ -570,7 +571,8 @@ WEFT_COMMAND(get) = {
     .usage =
         "visitor ID [OPTION]...\n"
         "       weft get item ID [OPTION]...\n"
-        "       weft get table visitor|cooccurrence|popularity|vectors|weights|lists [OPTION]... [FILE]...\n"
+        "       weft get table visitor|cooccurrence|popularity|queries|vectors|weights|lists\n"
+        "                      [OPTION]... [FILE]...\n"
         "       weft get model FILE [OPTION]...\n\n"
         COMMAND_OPTIONS_HELP
         "  --json             the visitor's record as it is in the topic\n"

@@ -1,5 +1,6 @@
 #include "processors/recommend/recommend.h"
 
+#include "processors/recommend/asked.h"
 #include "processors/recommend/basket.h"
 #include "processors/recommend/similar.h"
 
@@ -303,29 +304,65 @@ static uint32_t walk_candidates(struct recommender *recommender, const struct ma
 }
 
 #define SEARCH_PERSONAL .5f /* the visitor's first candidate weighs half as much as the best answer */
+#define SEARCH_ASKED 1.0f   /* what others took after the search as much */
 
-/* What answers the term: the text's score, and the place that the item has for this visitor. The
- * candidates are ranked already. */
+/* The place that an item has for this visitor, 0 to 1; the candidates are ranked already. */
+static float personal_score(const struct recommender *recommender, uint32_t item)
+{
+    const struct candidate *candidate = candidates_find(&recommender->candidates, item);
+    if (candidate == NULL)
+        return 0;
+    uint16_t rank = recommender->ranks[candidate - recommender->candidates.at];
+    return 1 - (float)rank / RANKED_MAX;
+}
+
+/* What answers the term: the text's score, what others took after searching for it, and the place
+ * that the item has for this visitor. */
 static uint32_t search_candidates(struct recommender *recommender, struct bytes term)
 {
     const struct catalogue *catalogue = recommender->query.catalogue;
+    const struct model *model = recommender->query.model;
     struct search_result results[SEARCH_RESULTS_MAX];
-    uint32_t count = search_top(recommender->search, catalogue, term, SEARCH_RESULTS_MAX, results);
-    for (uint32_t i = 0; i < count; i++) {
+    struct asked_item asked[SEARCH_RESULTS_MAX];
+    uint32_t result_count = 0, count = 0;
+    uint32_t asked_count =
+        asked_top(model, term, recommender->query.time_ms, SEARCH_RESULTS_MAX, asked);
+    if (recommender->search && catalogue && catalogue->present > 0)
+        result_count = search_top(recommender->search, catalogue, term, SEARCH_RESULTS_MAX, results);
+    for (uint32_t i = 0; i < result_count; i++) {
         struct bytes id = product_id(&catalogue->products[results[i].product]);
-        uint32_t item = model_find(recommender->query.model, id);
-        const struct candidate *candidate = candidates_find(
-            &recommender->candidates,
-            item == ITEM_NONE ? ITEM_PRODUCT | results[i].product : item);
+        uint32_t item = model_find(model, id), at = 0;
         float score = results[i].score / results[0].score;
-        if (candidate) {
-            uint16_t rank = recommender->ranks[candidate - recommender->candidates.at];
-            score += SEARCH_PERSONAL * (1 - (float)rank / RANKED_MAX);
+        while (at < asked_count && asked[at].item != item)
+            at++;
+        recommender->reasons[count] = (struct list_item){.reason = "searched"};
+        if (at < asked_count) {
+            score += SEARCH_ASKED * asked[at].score;
+            recommender->reasons[count].reason = "taken_after_search";
+            asked[at].item = ITEM_NONE;
         }
-        insert_item(recommender->items, i,
-                    (struct filter_item){
-                        .item_id = id, .product = results[i].product, .score = score, .place = i});
-        recommender->reasons[i] = (struct list_item){.reason = "searched"};
+        score += SEARCH_PERSONAL *
+                 personal_score(recommender,
+                                item == ITEM_NONE ? ITEM_PRODUCT | results[i].product : item);
+        insert_item(
+            recommender->items, count,
+            (struct filter_item){
+                .item_id = id, .product = results[i].product, .score = score, .place = count});
+        count++;
+    }
+    for (uint32_t i = 0; i < asked_count && count < RANKED_MAX; i++) {
+        if (asked[i].item == ITEM_NONE)
+            continue;
+        struct bytes id = model->items[asked[i].item].id;
+        float score = SEARCH_ASKED * asked[i].score +
+                      SEARCH_PERSONAL * personal_score(recommender, asked[i].item);
+        recommender->reasons[count] = (struct list_item){.reason = "taken_after_search"};
+        insert_item(recommender->items, count,
+                    (struct filter_item){.item_id = id,
+                                         .product = product_of(recommender, id),
+                                         .score = score,
+                                         .place = count});
+        count++;
     }
     return count;
 }
@@ -544,8 +581,7 @@ static bool find_context(struct recommender *recommender, struct making *making)
             bytes_of(catalogue->words[making->category].text,
                      catalogue->words[making->category].size);
     if (placement->context == CONTEXT_TERM)
-        return making->list->search_term.size > 0 && recommender->search && catalogue &&
-               catalogue->present > 0;
+        return making->list->search_term.size > 0;
     return making->category != WORD_NONE || (placement->context != CONTEXT_CATEGORY &&
                                              !(placement->filters & FILTER_SAME_CATEGORY));
 }

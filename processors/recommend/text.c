@@ -162,6 +162,25 @@ void text_terms(struct bytes text, struct terms *ret_terms)
     buffer_release(&buffer);
 }
 
+struct bytes text_query(struct bytes text, char *to)
+{
+    struct terms terms;
+    size_t size = 0;
+    text_terms(text, &terms);
+    for (uint32_t i = 0; i < terms.count; i++) {
+        const struct term *term = &terms.at[i];
+        if (term->part)
+            continue;
+        if (size + term->size + (size > 0) > TEXT_QUERY_BYTES_MAX)
+            break;
+        if (size > 0)
+            to[size++] = ' ';
+        memcpy(to + size, term->text, term->size);
+        size += term->size;
+    }
+    return bytes_of(to, size);
+}
+
 uint32_t text_letters(struct bytes term, uint32_t *ret_letters, uint32_t most)
 {
     uint32_t count = 0;

@@ -33,6 +33,11 @@ void text_normalise(struct bytes text, struct buffer *buffer);
 /* Normalises and cuts. */
 void text_terms(struct bytes text, struct terms *ret_terms);
 
+/* A search in one writing: its terms but the parts, with a space between; "Wool  COATS" is "wool coat".
+ * Whole terms, up to TEXT_QUERY_BYTES_MAX bytes into `to`; empty: it has none. */
+#define TEXT_QUERY_BYTES_MAX 128
+struct bytes text_query(struct bytes text, char *to);
+
 /* The characters of a term for comparing spellings: Hangul syllables as their jamo, since one wrong
  * key changes one of these. Returns how many of `most` there are. */
 uint32_t text_letters(struct bytes term, uint32_t *ret_letters, uint32_t most);

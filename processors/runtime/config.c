@@ -131,6 +131,9 @@ const struct config_key config_keys[] = {
            "sessions among which neighbours are found; 0: none"),
     NUMBER("neighbours.postings.max", "200", postings_max, 1, 100000,
            "newest sessions remembered of an item"),
+    NUMBER("queries.max", "100000", queries_max, 0, 10000000,
+           "searches whose clicks are remembered, the least used give way; 0: none"),
+    NUMBER("queries.entries.max", "50", query_entries_max, 1, 10000, "items remembered of a search"),
     TEXT("quality", "full", quality, "full|lean|rules",
          "lean: no session neighbours, 64 candidates, every second click learned from; rules: "
          "counts alone, no vectors and no ranker, for the highest rates"),
@@ -471,6 +474,8 @@ enum verdict config_finish(struct config *config, struct error *error)
                 .sessions = {.sessions_max = (uint32_t)config->sessions_max,
                              .postings_max = (uint32_t)config->postings_max,
                              .gap_ms = config->session_gap_ms},
+                .queries = {.queries_max = (uint32_t)config->queries_max,
+                            .entries_max = (uint32_t)config->query_entries_max},
                 .encoder_clicks_per_second_max =
                     strcmp(config->learning, "on") == 0
                         ? (uint32_t)config->vectors_clicks_per_second_max

@@ -73,6 +73,8 @@ struct config {
     int64_t vectors_items_max;
     int64_t sessions_max;
     int64_t postings_max;
+    int64_t queries_max;
+    int64_t query_entries_max;
     int64_t vectors_ring;
     int64_t vectors_clicks_per_second_max;
     char quality[CONFIG_TEXT_MAX];

@@ -74,7 +74,7 @@ static void write_metrics(struct process *process, const struct totals *totals, 
     quality_write_json(&totals->counts.quality, &process->config.settings.recommend.placements,
                        buffer);
     uint32_t items = 0, products = 0;
-    uint64_t folded = 0, refused = 0, evicted = 0;
+    uint64_t folded = 0, refused = 0, evicted = 0, queries_out = 0, query_entries_out = 0;
     struct catalogue_counts out = {0};
     if (atomic_load(&run->fold_ready)) { /* loading from disk takes no lock */
         model_lock_read(run->model);
@@ -82,6 +82,8 @@ static void write_metrics(struct process *process, const struct totals *totals, 
         folded = run->model->folded;
         refused = run->model->items_refused;
         evicted = run->model->entries_evicted;
+        queries_out = run->model->queries->evicted;
+        query_entries_out = run->model->queries->entries_evicted;
         model_unlock_read(run->model);
     }
     if (atomic_load(&run->catalogue_ready)) {
@@ -101,7 +103,8 @@ static void write_metrics(struct process *process, const struct totals *totals, 
                   ",\"commits\":%llu,\"aborts\":%llu,\"restored\":%llu,\"visitors_cached\":%llu,"
                   "\"visitors_bytes\":%llu,\"workers_ready\":%llu,\"items\":%u,\"folded\":%llu,"
                   "\"folded_offset\":%lld,\"saved_offset\":%lld,\"snapshot_offset\":%lld,"
-                  "\"items_refused\":%llu,\"row_entries_evicted\":%llu}",
+                  "\"items_refused\":%llu,\"row_entries_evicted\":%llu,\"queries_evicted\":%llu,"
+                  "\"query_entries_evicted\":%llu}",
                   (unsigned long long)totals->commits, (unsigned long long)totals->aborts,
                   (unsigned long long)totals->restored,
                   (unsigned long long)totals->visitors_cached,
@@ -110,7 +113,8 @@ static void write_metrics(struct process *process, const struct totals *totals, 
                   (long long)atomic_load(&run->folded_offset),
                   (long long)atomic_load(&run->saved_offset),
                   (long long)atomic_load(&run->snapshot_offset), (unsigned long long)refused,
-                  (unsigned long long)evicted);
+                  (unsigned long long)evicted, (unsigned long long)queries_out,
+                  (unsigned long long)query_entries_out);
 }
 
 /* Whole or not at all: readers never see half of it. */

@@ -18,6 +18,7 @@ scale    a lost state of a million visitors and a model of 200,000 items: time, 
 
 import json
 import os
+import random
 import signal
 import statistics
 import subprocess
@@ -109,11 +110,23 @@ def driver(path):
           f"{rows[0]['visitor_bytes']:.0f} bytes a visitor", flush=True)
     program = os.path.join(os.path.dirname(WEFT), "tests", "measure_placements")
     short = path + ".short"  # with products, which searches and categories need
-    weft("simulate", "--out", short, "--events", "60000", "--rate", "50", "--visitors", "20000",
+    weft("simulate", "--out", short, "--events", "120000", "--rate", "50", "--visitors", "20000",
          "--cut-off", "0")
-    out = subprocess.run([program, short, "placements.off="], capture_output=True, text=True,
-                         check=True).stdout
-    for name, row in json.loads(out).items():
+    with open(short) as file:
+        lines = file.readlines()
+    products = [line for line in lines if line.startswith('{"type":"product"')]
+    random.Random(1).shuffle(products)  # the mall makes the most popular ones first
+    with open(short, "w") as file:
+        file.writelines(products)
+        file.writelines(line for line in lines if not line.startswith('{"type":"product"'))
+    measured = lambda *keys: json.loads(subprocess.run(
+        [program, short, "placements.off=", *keys], capture_output=True, text=True,
+        check=True).stdout)
+    rows, without = measured(), measured("queries.max=0")["searches"]
+    searches = rows.pop("searches")
+    print(f"  of {searches['viewed']} searches with a view after them {searches['share']:.3f} had it in "
+          f"the first 10; without queries {without['share']:.3f}", flush=True)
+    for name, row in rows.items():
         print(f"  placement {name:10} {row['lists']:6} lists, {row['items']:4.1f} items; us "
               f"p50 {row['us_p50']:.1f}, p99 {row['us_p99']:.1f}", flush=True)
 

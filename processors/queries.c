@@ -1,0 +1,17 @@
+/* Queries: what is viewed, put in the cart and bought after a search. */
+#include "processors/processor.h"
+#include "processors/recommend/asked.h"
+
+static const char *const inputs[] = {"interactions", NULL};
+static const char *const outputs[] = {NULL};
+
+WEFT_STEP(queries) = {
+    .name = "queries",
+    .summary = "counts, for each search, what visitors took after it",
+    .stage = STAGE_MODEL,
+    .after = "neighbourhood",
+    .inputs = inputs,
+    .outputs = outputs,
+    .table = "queries",
+    .interaction = asked_fold,
+};
