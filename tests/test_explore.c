@@ -1,4 +1,4 @@
-/* Exploration: draws come as often as they say, places as many as they may, and lists hold new products
+/* Exploration and newcomers: draws come as often as they say, places as many as they may, and lists hold new products
  * where they should, the same on every run. */
 #include "processors/recommend/explore.h"
 
@@ -66,7 +66,7 @@ static void test_places(void)
 
 struct sink {
     struct driver_sink sink;
-    struct buffer all;
+    struct buffer all, last;
     uint32_t clicks[ITEMS]; /* so far */
     uint32_t clicks_max, explored, lists, full;
 };
@@ -108,6 +108,8 @@ static void written(struct driver_sink *self, enum output output, struct bytes k
     sink->explored += explored;
     sink->lists++;
     sink->full += explored == 2;
+    buffer_clear(&sink->last);
+    buffer_append(&sink->last, value.at, value.size);
     buffer_append(&sink->all, value.at, value.size);
     buffer_byte(&sink->all, '\n');
     free(line);
@@ -130,7 +132,7 @@ static void put_products(struct driver *driver)
 }
 
 /* Everything that a small shop's lists say. */
-static struct sink shop_lists(const char *percent, const char *clicks)
+static struct sink shop_lists(const char *percent, const char *clicks, const char *newcomers)
 {
     struct random random = random_from(3);
     struct sink sink = {.sink.written = written, .clicks_max = (uint32_t)atoi(clicks)};
@@ -143,6 +145,7 @@ static struct sink shop_lists(const char *percent, const char *clicks)
                      &error) == VERDICT_OK);
     CHECK(config_set(&config, "explore.percent", percent, &error) == VERDICT_OK);
     CHECK(config_set(&config, "explore.clicks", clicks, &error) == VERDICT_OK);
+    CHECK(config_set(&config, "list.newcomers", newcomers, &error) == VERDICT_OK);
     CHECK_SAY(config_finish(&config, &error) == VERDICT_OK, "%s", error.message);
     CHECK(driver_new(&config, true, &sink.sink, NULL, &driver, &error) == VERDICT_OK);
     put_products(driver);
@@ -166,15 +169,24 @@ static struct sink shop_lists(const char *percent, const char *clicks)
         event.item_count = 1;
         CHECK(driver_event(driver, &event, &fate, &error) == VERDICT_OK);
     }
+    struct event search;
+    enum fate fate;
+    event_init(&search, EVENT_SEARCH);
+    search.event_id = search.visitor_id = bytes_text("newcomer");
+    search.search_term = bytes_text("i07");
+    search.event_time_ms = START_MS + 2000000;
+    buffer_clear(&sink.last);
+    CHECK(driver_event(driver, &search, &fate, &error) == VERDICT_OK);
     driver_free(driver);
+    buffer_byte(&sink.last, '\0');
     buffer_byte(&sink.all, '\0');
     return sink;
 }
 
 static void test_lists(void)
 {
-    struct sink off = shop_lists("0", "1"), on = shop_lists("15", "1"),
-                again = shop_lists("15", "1"), some = shop_lists("15", "20");
+    struct sink off = shop_lists("0", "1", "search"), on = shop_lists("15", "1", "search"),
+                again = shop_lists("15", "1", "search"), some = shop_lists("15", "20", "search");
     CHECK(strstr(off.all.at, "propensity") == NULL && strstr(off.all.at, "\"new\"") == NULL);
     CHECK_BYTES(buffer_bytes(&on.all), buffer_bytes(&again.all));
     CHECK(on.lists > 1400);
@@ -184,13 +196,40 @@ static void test_lists(void)
     CHECK(strstr(on.all.at, "\"new\"") != NULL); /* no generator knew them */
     CHECK(some.explored > some.lists);
     buffer_release(&off.all);
+    buffer_release(&off.last);
     buffer_release(&on.all);
+    buffer_release(&on.last);
     buffer_release(&again.all);
+    buffer_release(&again.last);
     buffer_release(&some.all);
+    buffer_release(&some.last);
+}
+
+/* Of somebody who has only searched: what answers it first, what is popular behind it, nothing twice. */
+static void test_newcomers(void)
+{
+    struct sink search = shop_lists("0", "1", "search"), popular = shop_lists("0", "1", "popular");
+    const char *first = "\"items\":[{\"item_id\":\"i07\"";
+    uint32_t items = 0, times = 0;
+    CHECK_CONTAINS(search.last.at, first);
+    CHECK_CONTAINS(search.last.at, "\"reason\":\"searched\"");
+    CHECK_CONTAINS(search.last.at, "\"reason\":\"popular\"");
+    for (const char *at = search.last.at; (at = strstr(at, "\"item_id\":")) != NULL; at++) {
+        items++;
+        times += strncmp(at + 10, "\"i07\"", 5) == 0;
+    }
+    CHECK_INT(items, LENGTH);
+    CHECK_INT(times, 1);
+    CHECK(strstr(popular.last.at, first) == NULL && strstr(popular.last.at, "searched") == NULL);
+    buffer_release(&search.all);
+    buffer_release(&search.last);
+    buffer_release(&popular.all);
+    buffer_release(&popular.last);
 }
 
 int main(void)
 {
+    TEST_RUN(test_newcomers);
     TEST_RUN(test_draws);
     TEST_RUN(test_places);
     TEST_RUN(test_lists);

@@ -174,7 +174,7 @@ static void test_shown(void)
     CHECK_INT(visitor_shown(visitor, shown_tag(b)), 1);
     visitor_show(visitor, b, 5000000, 60000);
     for (int i = 0; i < 2 * SHOWN_ITEMS_MAX; i++) {
-        char id[8];
+        char id[16];
         snprintf(id, sizeof id, "i%d", i);
         visitor_show(visitor, bytes_text(id), 5059000, 60000);
         CHECK_INT(visitor_shown(visitor, shown_tag(bytes_text(id))), 1);

@@ -369,6 +369,8 @@ static uint32_t search_candidates(struct recommender *recommender, struct bytes 
 
 /* ---- exploration ---- */
 
+#define SEARCHED_FROM (1u << 16) /* place of the first that answers the search: a number in reasons */
+
 #define EXPLORED_PLACE (UINT32_MAX - 1) /* of what was no candidate */
 
 static uint32_t clicks_of(const struct model *model, uint32_t item)
@@ -399,6 +401,8 @@ static uint32_t explore_options(const struct recommender *recommender, uint32_t 
     uint32_t found = 0;
     for (uint32_t i = length; i < count && found < EXPLORE_OPTIONS_MAX; i++) {
         const struct filter_item *item = &recommender->items[i];
+        if (item->place >= SEARCHED_FROM)
+            continue;
         uint32_t clicks = clicks_of(model, recommender->candidates.at[item->place].item);
         if (is_new(recommender, item->product, clicks))
             ret_options[found++] = (struct explore_option){item->score, clicks, i};
@@ -465,6 +469,43 @@ static uint32_t explore(struct recommender *recommender, const struct making *ma
     return kept;
 }
 
+/* ---- newcomers ---- */
+
+#define SEARCHED_MAX 40
+
+/* Somebody of whom no item is known has searched: what answers it, and then the ranked ones, which are
+ * what is popular. */
+static uint32_t newcomer_candidates(struct recommender *recommender, const struct making *making,
+                                    uint32_t count)
+{
+    const struct visitor *visitor = making->visitor;
+    struct filter_item ranked[RANKED_MAX], *items = recommender->items;
+    uint32_t at = visitor->count;
+    while (at > 0 && visitor->activities[at - 1].kind != KIND_SEARCH)
+        at--;
+    if (at == 0)
+        return count;
+    memcpy(ranked, items, count * sizeof *items);
+    uint32_t found =
+        search_candidates(recommender, activity_subject(visitor, &visitor->activities[at - 1]));
+    found = found < SEARCHED_MAX ? found : SEARCHED_MAX;
+    uint32_t kept = found;
+    for (uint32_t i = 0; i < found; i++)
+        items[i].place += SEARCHED_FROM;
+    for (uint32_t i = 0; i < count && kept < RANKED_MAX; i++) {
+        uint32_t same = 0;
+        while (same < found && !bytes_equal(items[same].item_id, ranked[i].item_id))
+            same++;
+        if (same < found)
+            continue;
+        items[kept] = ranked[i];
+        if (found > 0) /* behind, in their order */
+            items[kept].score += items[found - 1].score - ranked[0].score - 1;
+        kept++;
+    }
+    return kept;
+}
+
 /* Takes the best of the `count` in recommender->items for the placement and writes them out with
  * their reasons. */
 static void fill_list(struct recommender *recommender, const struct making *making, uint32_t count,
@@ -502,6 +543,8 @@ static void fill_list(struct recommender *recommender, const struct making *maki
         *item = (struct list_item){.reason = "pinned"};
         if (from->place == EXPLORED_PLACE)
             item->reason = "new";
+        else if (from->place != UINT32_MAX && from->place >= SEARCHED_FROM)
+            *item = recommender->reasons[from->place - SEARCHED_FROM];
         else if (from->place != UINT32_MAX && placement->source == SOURCE_RANKED)
             explain(recommender, placement, &recommender->candidates.at[from->place], item);
         else if (from->place != UINT32_MAX)
@@ -619,8 +662,13 @@ static uint32_t make_candidates(struct recommender *recommender, const struct ma
     case SOURCE_SEARCH:
         return search_candidates(recommender, making->list->search_term);
     default:
-        return ranked_candidates(recommender, making);
+        break;
     }
+    uint32_t count = ranked_candidates(recommender, making);
+    if (recommender->query.length == 0 && recommender->focus == ITEM_NONE &&
+        recommender->settings->newcomers_search)
+        count = newcomer_candidates(recommender, making, count);
+    return count;
 }
 
 uint32_t recommend_lists(struct recommender *recommender, struct model *model,

@@ -31,6 +31,7 @@ struct recommend_settings {
     float kind_weights[KINDS]; /* of a click, by what it was, in learning */
     struct filter_settings filters;
     struct explore_settings explore;
+    bool newcomers_search; /* ranked lists of who has only searched begin with what answers it */
     struct placements placements; /* finished */
 };
 

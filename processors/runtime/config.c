@@ -100,6 +100,9 @@ const struct config_key config_keys[] = {
            "of a brand in a list; 0: no limit"),
     NUMBER("list.diversity.percent", "0", list_diversity_percent, 0, 100,
            "how much being unlike the others counts against the score"),
+    TEXT("list.newcomers", "search", list_newcomers, "search|popular",
+         "of whom no item is known yet: what answers their search, if there was one, before what is "
+         "popular; or that alone"),
     NUMBER("explore.percent", "0", explore_percent, 0, 50,
            "of the places of ranked lists that new products of the catalogue are tried out at"),
     NUMBER("explore.clicks", "20", explore_clicks, 1, 1000000, "a product with fewer is new"),
@@ -405,6 +408,7 @@ static enum verdict finish_recommend(struct config *config, struct error *error)
         .brand_max = (uint32_t)config->list_brand_max,
         .diversity = (float)config->list_diversity_percent / 100,
     };
+    settings->newcomers_search = strcmp(config->list_newcomers, "search") == 0;
     settings->explore = (struct explore_settings){
         .share = (float)config->explore_percent / 100, .clicks = (uint32_t)config->explore_clicks};
     settings->price_band = (float)config->price_band;

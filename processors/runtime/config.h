@@ -57,6 +57,7 @@ struct config {
     int64_t list_shown_max;
     int64_t list_shown_ms;
     char list_adult[CONFIG_TEXT_MAX];
+    char list_newcomers[CONFIG_TEXT_MAX];
     int64_t explore_percent;
     int64_t explore_clicks;
     int64_t list_brand_max;
