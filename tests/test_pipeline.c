@@ -2,6 +2,9 @@
 #include "processors/runtime/driver.h"
 #include "tests/test.h"
 
+#include <stdlib.h>
+#include <unistd.h>
+
 #define START_MS 1700000000000
 
 struct sink {
@@ -241,6 +244,71 @@ static void test_schemas_path(void)
     free(folder);
 }
 
+static void write_text(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    CHECK(file && fputs(text, file) >= 0 && fclose(file) == 0);
+}
+
+struct kept {
+    struct driver_sink sink; /* first */
+    char last[8192];         /* the last recommendation */
+};
+
+static void keep(struct driver_sink *self, enum output output, struct bytes key, struct bytes value)
+{
+    struct kept *kept = (struct kept *)(void *)self;
+    (void)key;
+    if (output == OUTPUT_RECOMMENDATIONS)
+        snprintf(kept->last, sizeof kept->last, "%.*s", (int)value.size, value.at);
+}
+
+/* The shop's rules are read again when their file has changed; a mistake, or no file, changes nothing. */
+static void test_rules(void)
+{
+    char path[] = "/tmp/weft-test-rules-XXXXXX", assignment[80];
+    struct config config;
+    struct kept kept = {.sink.written = keep};
+    struct driver *driver = NULL;
+    struct error error = {0};
+    int64_t t = START_MS;
+    int file = mkstemp(path);
+    CHECK(file >= 0 && close(file) == 0);
+    write_text(path, "exclude item A\n");
+    snprintf(assignment, sizeof assignment, "rules.path=%s", path);
+    config_init(&config);
+    CHECK(config_assign(&config, assignment, &error) == VERDICT_OK);
+    CHECK(config_assign(&config, "rules.reload.ms=1", &error) == VERDICT_OK);
+    CHECK(config_finish(&config, &error) == VERDICT_OK);
+    CHECK_SAY(driver_new(&config, true, &kept.sink, NULL, &driver, &error) == VERDICT_OK, "%s",
+              error.message);
+    view(driver, "1", t += 1000, "A", &error);
+    view(driver, "2", t += 1000, "B", &error);
+    view(driver, "3", t += 1000, "C", &error);
+    CHECK(strstr(kept.last, "{\"item_id\":\"A\"") == NULL);
+    CHECK(strstr(kept.last, "{\"item_id\":\"B\"") != NULL);
+    write_text(path, "exclude item B  # another\n");
+    usleep(5000);
+    view(driver, "4", t += 1000, "D", &error);
+    CHECK(strstr(kept.last, "{\"item_id\":\"A\"") != NULL);
+    CHECK(strstr(kept.last, "{\"item_id\":\"B\"") == NULL);
+    write_text(path, "exclude itm A  # wrong\n");
+    usleep(5000);
+    view(driver, "5", t += 1000, "E", &error);
+    CHECK(strstr(kept.last, "{\"item_id\":\"A\"") != NULL);
+    CHECK(strstr(kept.last, "{\"item_id\":\"B\"") == NULL);
+    unlink(path);
+    usleep(5000);
+    view(driver, "6", t += 1000, "F", &error);
+    CHECK(strstr(kept.last, "{\"item_id\":\"B\"") == NULL);
+    write_text(path, "");
+    usleep(5000);
+    view(driver, "7", t += 1000, "G", &error);
+    CHECK(strstr(kept.last, "{\"item_id\":\"B\"") != NULL);
+    driver_free(driver);
+    unlink(path);
+}
+
 int main(void)
 {
     TEST_RUN(test_dead_letters);
@@ -250,5 +318,6 @@ int main(void)
     TEST_RUN(test_outputs);
     TEST_RUN(test_aborted);
     TEST_RUN(test_schemas_path);
+    TEST_RUN(test_rules);
     return test_done();
 }

@@ -80,6 +80,8 @@ const struct config_key config_keys[] = {
          "category, or your own"),
     TEXT("rules.path", "", rules_path, NULL,
          "file of the shop's own rules: pin, boost, bury, exclude, ... (deploy/rules.example)"),
+    NUMBER("rules.reload.ms", "1000", rules_reload_ms, 0, 86400000,
+           "how often the file is looked at, and read again if it has changed; 0: at the start alone"),
     NUMBER("list.bought.ms", "2592000000", list_bought_ms, 0, INT64_MAX,
            "for so long what was bought does not come again; 30 days"),
     NUMBER("list.shown.max", "0", list_shown_max, 0, SHOWN_TIMES_MAX,
@@ -121,7 +123,7 @@ const struct config_key config_keys[] = {
            10000000, "distinct name=value of products' attributes"),
     NUMBER("catalogue.product.attributes.max", "100", catalogue_product_attributes_max, 0,
            PRODUCT_ATTRIBUTES_MAX, "attributes of one product"),
-    NUMBER("catalogue.rescan.ms", "43200000", catalogue_rescan_ms, 60000, INT64_MAX,
+    NUMBER("catalogue.rescan.ms", "43200000", catalogue_rescan_ms, 1000, INT64_MAX,
            "a process that was away longer reads the catalogue from its beginning, since its topic "
            "may have forgotten deletions by then; below the topic's delete.retention.ms"),
     NUMBER("vectors.items.max", "1000000", vectors_items_max, 0, 100000000,

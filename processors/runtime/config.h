@@ -49,6 +49,7 @@ struct config {
     int64_t double_click_ms;
     int64_t event_time_min_ms;
     int64_t event_future_max_ms;
+    int64_t rules_reload_ms;
     int64_t list_items;
     int64_t list_bought_ms;
     int64_t list_price_min;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #define LOOKS_MAX 100000       /* visitors that wait for a second look */
 #define LOOK_TRIES_MAX 8       /* for one visitor: about a minute in all */
@@ -38,6 +39,8 @@ struct pipeline {
     struct look *looks; /* a ring, in the order in which they came */
     size_t look_first, look_count;
     struct shop_rules rules;
+    struct stat rules_seen; /* the file as it was read last, or tried to */
+    int64_t rules_due_us;
     bool trust_keys;
     bool look_once;
 };
@@ -91,6 +94,20 @@ enum verdict pipeline_learn_schemas(struct codec *codec, const char *folder, str
     return verdict;
 }
 
+/* Whether the rules' file is another than the last time. */
+static bool look_at_rules(struct pipeline *pipeline)
+{
+    struct stat now, *seen = &pipeline->rules_seen;
+    pipeline->rules_due_us = clock_monotonic_us() + pipeline->config->rules_reload_ms * 1000;
+    if (stat(pipeline->config->rules_path, &now) != 0)
+        memset(&now, 0, sizeof now);
+    bool changed = now.st_ino != seen->st_ino || now.st_size != seen->st_size ||
+                   now.st_mtim.tv_sec != seen->st_mtim.tv_sec ||
+                   now.st_mtim.tv_nsec != seen->st_mtim.tv_nsec;
+    *seen = now;
+    return changed;
+}
+
 enum verdict pipeline_new(const struct config *config, const struct topology *topology,
                           struct store *store, struct model *model,
                           const struct catalogue *catalogue, struct outlet *outlet,
@@ -118,8 +135,10 @@ enum verdict pipeline_new(const struct config *config, const struct topology *to
         .weights_fingerprint = schema_fingerprint("weights"),
     };
     enum verdict verdict = pipeline_learn_schemas(pipeline->codec, config->schemas_path, error);
-    if (verdict == VERDICT_OK && config->rules_path[0])
+    if (verdict == VERDICT_OK && config->rules_path[0]) {
+        look_at_rules(pipeline); /* before it is read: a change in between is seen */
         verdict = shop_rules_read(config->rules_path, &pipeline->rules, error);
+    }
     recommender_rules(pipeline->context.recommender, &pipeline->rules);
     if (verdict != VERDICT_OK) {
         pipeline_free(pipeline);
@@ -329,10 +348,30 @@ static void take_weights(struct pipeline *pipeline)
     model_unlock_read(context->model);
 }
 
+/* The shop's rules, if their file has changed. With a mistake in it, or while it is away, those from
+ * before stay, and the log says so once. */
+static void reload_rules(struct pipeline *pipeline)
+{
+    const struct config *config = pipeline->config;
+    struct shop_rules rules;
+    struct error error = {0};
+    if (config->rules_path[0] == '\0' || config->rules_reload_ms == 0 ||
+        clock_monotonic_us() < pipeline->rules_due_us || !look_at_rules(pipeline))
+        return;
+    if (shop_rules_read(config->rules_path, &rules, &error) != VERDICT_OK) {
+        log_line(LOG_LEVEL_WARN, "rules", "%s; the rules from before stay", error.message);
+        return;
+    }
+    shop_rules_release(&pipeline->rules);
+    pipeline->rules = rules;
+    log_line(LOG_LEVEL_INFO, "rules", "%u rules from %s", rules.count, config->rules_path);
+}
+
 enum verdict pipeline_close(struct pipeline *pipeline, struct error *error)
 {
     struct visitor_table *visitors = pipeline->context.visitors;
     size_t touched = visitors_dirty_count(visitors);
+    reload_rules(pipeline);
     take_weights(pipeline);
     enum verdict verdict = exchange_weights(pipeline, error);
     for (size_t i = 0; verdict == VERDICT_OK && i < touched; i++) {

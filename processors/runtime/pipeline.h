@@ -33,7 +33,8 @@ enum verdict pipeline_decode(struct pipeline *pipeline, struct record *record,
 enum verdict pipeline_event(struct pipeline *pipeline, struct record *record,
                             const char **ret_step, struct error *error);
 
-/* Closes the batch: lists of the visitors that it touched. Visitors whose lists the model could
+/* Closes the batch: lists of the visitors that it touched, by the shop's rules as their file has them
+ * now; with a mistake in it, as it had them before. Visitors whose lists the model could
  * not fill are looked at again in later batches, a few times, at growing distance. */
 enum verdict pipeline_close(struct pipeline *pipeline, struct error *error);
 

@@ -167,12 +167,51 @@ def rules(checks, shop):
     everything = {item for items in shown.values() for item in items}
     checks.equal("a brand is excluded", {f"p{i}" for i in range(1, PRODUCTS, 4)} & everything, set())
     checks.equal("an item is pinned", shown["home"][0], "p7")
-    with open(path, "a") as file:
-        file.write("\n\n\nexclude shade red\n")
+    with open(path, "w") as file:
+        file.write("exclude brand \"Brand 2\"\n")
+    time.sleep(1.5)  # rules.reload.ms is 1000
+    shown = session.lists(session.send("view", item={"item_id": "p8"}))
+    everything = {item for items in shown.values() for item in items}
+    checks.equal("changed rules hold without a restart",
+                 ({f"p{i}" for i in range(2, PRODUCTS, 4)} & everything, shown["home"][0] != "p7",
+                  bool({f"p{i}" for i in range(1, PRODUCTS, 4)} & everything)), (set(), True, True))
+    with open(path, "w") as file:
+        file.write("# ours\n\n\n\n\n\nexclude shade red\n")
+    time.sleep(1.5)
+    shown = session.lists(session.send("view", item={"item_id": "p12"}))
+    everything = {item for items in shown.values() for item in items}
+    checks.equal("with a mistake in it those from before stay",
+                 {f"p{i}" for i in range(2, PRODUCTS, 4)} & everything, set())
     out = weft("run", *shop.common(), "--set", f"rules.path={path}", "--set",
                f"state.dir={shop.state(9)}", check=False)
     checks.equal("a mistake stops the start", out.returncode, 1)
     checks.equal("and is told with its line", "line 7:" in out.stderr and "'shade'" in out.stderr, True)
+
+
+def rescan(checks, shop):
+    """Whoever was away for longer than catalogue.rescan.ms takes what the topic has for all there is."""
+    shop.stop(0)
+    other = f"{shop.name}.product2"
+    shop.start(0, "--set", f"topics.product={other}")
+    shop.ready()
+    lines = "".join(f"p{i}\t{json.dumps(product(i))}\n" for i in range(10, PRODUCTS))
+    subprocess.run(["kcat", "-P", "-b", shop.address, "-t", other, "-K", "\t"], input=lines.encode(),
+                   check=True)
+    time.sleep(1)
+    checks.equal("a short pause: what was there stays", wait_for(shop, "products", PRODUCTS + 3),
+                 True)
+    shop.stop(0)
+    time.sleep(1.5)
+    shop.start(0, "--set", f"topics.product={other}", "--set", "catalogue.rescan.ms=1000")
+    shop.ready()
+    checks.equal("a long one: what is no longer in the topic is gone",
+                 wait_for(shop, "products", PRODUCTS - 10), True)
+    session = Session(shop, "v3")
+    session.send("view", item={"item_id": "p20"})
+    shown = session.lists(session.send("view", item={"item_id": "p24"}))
+    everything = {item for items in shown.values() for item in items}
+    checks.equal("and in no list", ({f"p{i}" for i in range(10)} & everything,
+                                    len(everything) >= 10), (set(), True))
 
 
 def main():
@@ -188,6 +227,7 @@ def main():
         bad_rows(checks, shop)
         restarts(checks, shop)
         rules(checks, shop)
+        rescan(checks, shop)
     finally:
         shop.remove()
         kafka.stop()
