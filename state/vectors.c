@@ -1,5 +1,7 @@
 #include "state/vectors.h"
 
+#include "state/draw.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -109,25 +111,6 @@ void vectors_changed(struct vectors *vectors, uint32_t place, float inverse_norm
     mark_place(vectors, place);
 }
 
-static uint64_t draw(uint64_t *state)
-{
-    *state += 0x9E3779B97F4A7C15u; /* splitmix64 (Steele, Lea, Flood 2014) */
-    uint64_t z = *state;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
-}
-
-/* A sum of four even draws is normal enough, and has the same bits everywhere. */
-static float draw_normal(uint64_t *state)
-{
-    uint64_t bits = draw(state);
-    float sum = 0;
-    for (int i = 0; i < 4; i++, bits >>= 16)
-        sum += (float)(bits & 0xFFFF) * (1.0f / 65536);
-    return (sum - 2) * 1.7320508f;
-}
-
 static uint32_t free_place(struct vectors *vectors)
 {
     if (vectors->place_count < vectors->limits.items_max) {
@@ -153,7 +136,7 @@ void vectors_reset(struct vectors *vectors, uint32_t place, uint64_t seed)
     float *row = vectors_row(vectors, place), squared = 0;
     vectors->sums[place] = FIRST_SUM;
     for (int k = 0; k < VECTOR_SIZE; k++) {
-        row[k] = draw_normal(&seed) * FIRST_DEVIATION;
+        row[k] = draw_normal(draw_next(&seed)) * FIRST_DEVIATION;
         squared += row[k] * row[k];
     }
     vectors_changed(vectors, place, 1 / sqrtf(squared + 1e-9f));

@@ -1,6 +1,7 @@
 #include "processors/recommend/encoder.h"
 
 #include "processors/math/kernels.h"
+#include "state/draw.h"
 
 #include <math.h>
 
@@ -37,20 +38,6 @@ struct batch {
     _Alignas(64) float scores[SAMPLES][STRIDE];
 };
 
-static uint64_t hash_of(uint64_t x)
-{
-    x += 0x9E3779B97F4A7C15u; /* splitmix64's finaliser (Steele, Lea, Flood 2014) */
-    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
-    x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
-    return x ^ (x >> 31);
-}
-
-/* Even over 0..n-1, without a division. */
-static uint32_t below(uint64_t hash, uint32_t n)
-{
-    return (uint32_t)((hash >> 32) * n >> 32);
-}
-
 static uint32_t place_of(struct model *model, uint32_t item)
 {
     uint32_t place = vectors_find(model->vectors, item);
@@ -84,13 +71,13 @@ static float normalise(const struct kernels *kernels, float *x)
 static void draw_negatives(struct batch *batch, struct model *model)
 {
     struct vectors *vectors = batch->vectors;
-    uint64_t seed = hash_of(vectors->steps);
+    uint64_t seed = draw_mix(vectors->steps);
     uint32_t items[ENCODER_NEGATIVES];
     batch->negative_count = ENCODER_NEGATIVES;
     for (uint32_t j = 0; j < ENCODER_NEGATIVES; j += 2) {
-        uint64_t hash = hash_of(seed + j);
-        items[j] = vectors->targets[below(hash, vectors->ring_count)];
-        items[j + 1] = vectors->targets[below(hash << 32, vectors->ring_count)];
+        uint64_t hash = draw_mix(seed + j);
+        items[j] = vectors->targets[draw_below(hash, vectors->ring_count)];
+        items[j + 1] = vectors->targets[draw_below(hash << 32, vectors->ring_count)];
     }
     for (uint32_t j = 0; j < ENCODER_NEGATIVES; j++) {
         batch->negatives[j] = place_of(model, items[j]);
@@ -223,7 +210,7 @@ static const struct sample *replayed(const struct vectors *vectors, uint64_t see
 {
     for (int i = 0; i < REPLAY_TRIES; i++) {
         const struct sample *sample =
-            &vectors->ring[below(hash_of(seed + (uint64_t)i), vectors->ring_count)];
+            &vectors->ring[draw_below(draw_mix(seed + (uint64_t)i), vectors->ring_count)];
         if (sample->before_count > 0)
             return sample;
     }
@@ -238,7 +225,7 @@ static void learn(struct model *model)
         batch.passes[batch.count++].sample = &vectors->waiting[i];
     for (uint32_t i = 0; i < ENCODER_REPLAYED; i++) {
         const struct sample *sample =
-            replayed(vectors, hash_of(~vectors->steps) + i * REPLAY_TRIES);
+            replayed(vectors, draw_mix(~vectors->steps) + i * REPLAY_TRIES);
         if (sample)
             batch.passes[batch.count++].sample = sample;
     }
@@ -268,7 +255,7 @@ static bool chosen(struct vectors *vectors, int64_t time_ms, uint32_t rate_max)
     vectors->seen++;
     vectors->dirty = true;
     uint32_t rate = vectors->rate > vectors->second_clicks ? vectors->rate : vectors->second_clicks;
-    return rate <= rate_max || below(hash_of(vectors->seen), rate) < rate_max;
+    return rate <= rate_max || draw_below(draw_mix(vectors->seen), rate) < rate_max;
 }
 
 void encoder_fold(struct model *model, const struct interaction *interaction)

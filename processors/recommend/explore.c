@@ -1,13 +1,12 @@
 #include "processors/recommend/explore.h"
 
+#include "state/draw.h"
+
 #include <math.h>
 
 double explore_random(uint64_t *state)
 {
-    uint64_t z = *state += 0x9E3779B97F4A7C15u;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
+    return draw_unit(draw_next(state));
 }
 
 uint32_t explore_places(const struct explore_settings *settings, uint32_t length, uint64_t *state)

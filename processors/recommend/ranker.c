@@ -2,6 +2,7 @@
 
 #include "processors/math/kernels.h"
 #include "processors/math/product.h"
+#include "state/draw.h"
 
 #define RATE .05f
 #define EPSILON 1e-3f
@@ -15,24 +16,6 @@
 #define AT_BIAS (FEATURES_MAX * HIDDEN)
 #define AT_OUTPUT (AT_BIAS + HIDDEN)
 #define AT_LINEAR (AT_OUTPUT + HIDDEN)
-
-static uint64_t hash_of(uint64_t x)
-{
-    x += 0x9E3779B97F4A7C15u; /* splitmix64's finaliser (Steele, Lea, Flood 2014) */
-    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
-    x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
-    return x ^ (x >> 31);
-}
-
-/* About normal: the sum of four even draws. */
-static float draw_normal(uint64_t seed)
-{
-    uint64_t bits = hash_of(seed);
-    float sum = 0;
-    for (int i = 0; i < 4; i++, bits >>= 16)
-        sum += (float)(bits & 0xFFFF) * (1.0f / 65536);
-    return (sum - 2) * 1.7320508f;
-}
 
 static void make_scaling(struct ranker *ranker)
 {
@@ -57,9 +40,9 @@ void ranker_init(struct ranker *ranker, struct weights *weights, const struct fe
     ranker->weights = weights;
     ranker->off = *off;
     for (uint32_t i = 0; i < AT_BIAS; i++)
-        ranker->start[i] = .15f * draw_normal(i);
+        ranker->start[i] = .15f * draw_normal(draw_mix(i));
     for (uint32_t i = AT_OUTPUT; i < AT_LINEAR; i++)
-        ranker->start[i] = .3f * draw_normal(i);
+        ranker->start[i] = .3f * draw_normal(draw_mix(i));
     make_scaling(ranker);
 }
 
@@ -68,7 +51,7 @@ void ranker_init(struct ranker *ranker, struct weights *weights, const struct fe
 static void sample(struct ranker *ranker, const struct feature_matrix *matrix)
 {
     struct weights *weights = ranker->weights;
-    uint32_t i = (uint32_t)((hash_of(ranker->draws++) >> 32) * matrix->count >> 32);
+    uint32_t i = draw_below(draw_mix(ranker->draws++), matrix->count);
     weights->samples += 1;
     for (uint32_t f = 0; f < feature_count; f++) {
         double x = f < feature_varying_count

@@ -1,5 +1,7 @@
 #include "processors/recommend/rules.h"
 
+#include "state/draw.h"
+
 #define FORWARD_TOP 100
 #define BACKWARD_TOP 50
 #define PREVIOUS_TOP 30
@@ -44,15 +46,6 @@ static void fold_pair(struct model *model, enum rule_kind kind, const struct pai
               pair->time_ms, ~chance);
 }
 
-static uint64_t next_chance(uint64_t *state)
-{
-    *state += 0x9E3779B97F4A7C15u; /* splitmix64, Steele, Lea, Flood 2014 */
-    uint64_t z = *state;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
-}
-
 static void fold_around(struct model *model, enum rule_kind kind,
                         const struct interaction *interaction, const uint32_t *before,
                         const uint32_t *after, bool activity, uint64_t *chance)
@@ -68,7 +61,7 @@ static void fold_around(struct model *model, enum rule_kind kind,
                 .gap_before = interaction->joined ? (int)(i + k) + 1 : 0,
                 .time_ms = interaction->after[k].event_time_ms,
             };
-            fold_pair(model, kind, &pair, next_chance(chance));
+            fold_pair(model, kind, &pair, draw_next(chance));
         }
     }
 }
@@ -93,7 +86,7 @@ void rules_fold(struct model *model, const struct interaction *interaction)
             .gap = (int)i + 1,
             .time_ms = interaction->event_time_ms,
         };
-        fold_pair(model, kind, &pair, next_chance(&chance));
+        fold_pair(model, kind, &pair, draw_next(&chance));
     }
     for (uint32_t i = 0; activity && i < interaction->after_count; i++) {
         struct pair pair = {
@@ -102,7 +95,7 @@ void rules_fold(struct model *model, const struct interaction *interaction)
             .gap = (int)i + 1,
             .time_ms = interaction->after[i].event_time_ms,
         };
-        fold_pair(model, kind, &pair, next_chance(&chance));
+        fold_pair(model, kind, &pair, draw_next(&chance));
     }
     fold_around(model, kind, interaction, before, after, activity, &chance);
 }
