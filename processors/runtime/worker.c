@@ -19,6 +19,7 @@
  * the same start: what the broker says was committed is what counts. */
 #include "processors/runtime/worker.h"
 
+#include "processors/runtime/assignment.h"
 #include "processors/runtime/failpoint.h"
 #include "processors/runtime/kafka.h"
 #include "processors/runtime/log.h"
@@ -35,9 +36,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define ANSWER_MS 10000
-#define STABLE_ANSWER_MS 1500  /* librdkafka asks again by itself while offsets are not stable */
-#define STABLE_OFFSETS_TRIES 300 /* of 200 ms: longer than transaction.timeout.ms */
 #define RESTARTS_MAX 20          /* in a row, without a commit between them */
 #define RECORDS_A_LOOK 64        /* between looks at the clock */
 #define GROUP_POLL_US 50000
@@ -314,68 +312,6 @@ static void meet_trouble(struct worker *worker, enum verdict verdict)
         worker->trouble = verdict;
 }
 
-/* By the offsets as they were before the transaction that is open on them. */
-static void fence_unstable(struct worker *worker,
-                           const rd_kafka_topic_partition_list_t *partitions)
-{
-    const struct kafka_extra group[] = {{"group.id", worker->run->config->application_id},
-                                        {NULL, NULL}};
-    rd_kafka_t *watcher = kafka_open(worker->run->config, KAFKA_WATCHER, group, NULL);
-    rd_kafka_topic_partition_list_t *before = rd_kafka_topic_partition_list_copy(partitions);
-    if (watcher && rd_kafka_committed(watcher, before, ANSWER_MS) == RD_KAFKA_RESP_ERR_NO_ERROR)
-        members_fence_gone(worker->run, before, worker->member, worker->name);
-    rd_kafka_topic_partition_list_destroy(before);
-    if (watcher)
-        rd_kafka_destroy(watcher);
-}
-
-/* The group's offsets, once no transaction on them is open. */
-static enum verdict committed_offsets(struct worker *worker,
-                                      rd_kafka_topic_partition_list_t *partitions)
-{
-    rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
-    for (int i = 0; i < STABLE_OFFSETS_TRIES && !run_stops(worker->run); i++) {
-        bool stable = true;
-        err = rd_kafka_committed(worker->consumer, partitions, STABLE_ANSWER_MS);
-        for (int k = 0; k < partitions->cnt && err == RD_KAFKA_RESP_ERR_NO_ERROR; k++) {
-            if (partitions->elems[k].err)
-                err = partitions->elems[k].err;
-            stable = stable && !partitions->elems[k].err;
-        }
-        if (err == RD_KAFKA_RESP_ERR_NO_ERROR && stable) {
-            members_fence_gone(worker->run, partitions, worker->member, worker->name);
-            return VERDICT_OK;
-        }
-        if (i == 0) /* somebody's transaction on them is open; perhaps it is nobody's any more */
-            fence_unstable(worker, partitions);
-        usleep(200000);
-    }
-    return error_set(&worker->error, VERDICT_RETRY, "the group's offsets can't be had: %s",
-                     rd_kafka_err2str(err));
-}
-
-/* Where to go on: the group's offset; without one, the store's (never "earliest" while the store
- * has one); without both, the beginning. */
-static enum verdict start_offset(struct worker *worker, rd_kafka_topic_partition_t *partition)
-{
-    int64_t stored = -1;
-    enum verdict verdict = store_get_offset(worker->run->store, 'i', partition->topic,
-                                            partition->partition, &stored, &worker->error);
-    if (verdict == VERDICT_FATAL)
-        return verdict;
-    if (partition->offset < 0) {
-        partition->offset = stored >= 0 ? stored : RD_KAFKA_OFFSET_BEGINNING;
-    } else if (partition->offset < stored) {
-        return error_set(&worker->error, VERDICT_FATAL,
-                         "the group's offset of %s [%d] is %lld, the local state has seen it up to "
-                         "%lld: somebody moved the group back; to read again from there use "
-                         "'weft reset', which clears the state with it",
-                         partition->topic, (int)partition->partition,
-                         (long long)partition->offset, (long long)stored);
-    }
-    return VERDICT_OK;
-}
-
 static struct task *add_task(struct worker *worker, int32_t partition)
 {
     for (size_t i = 0; i < worker->task_count; i++)
@@ -392,46 +328,15 @@ static struct task *add_task(struct worker *worker, int32_t partition)
     return task;
 }
 
-/* Every partition comes with its counterparts in the other inputs; a partition too many, or one
- * alone, would tear visitors apart. FATAL: partitions were added to an input. RETRY: the member that
- * shares out does not know all inputs yet. */
-static enum verdict check_assignment(struct worker *worker,
-                                     const rd_kafka_topic_partition_list_t *partitions)
-{
-    const struct run *run = worker->run;
-    bool whole = true;
-    for (int i = 0; i < partitions->cnt && whole; i++) {
-        int32_t partition = partitions->elems[i].partition;
-        int count = 0;
-        for (int k = 0; k < partitions->cnt; k++)
-            count += partitions->elems[k].partition == partition;
-        whole = partition < run->partitions && count == INPUT_TOPICS;
-    }
-    if (whole)
-        return VERDICT_OK;
-    for (int i = 0; i < INPUT_TOPICS; i++) {
-        int32_t count;
-        enum verdict verdict =
-            kafka_partitions(worker->consumer, run->topology.topics[i], &count, &worker->error);
-        if (verdict != VERDICT_OK)
-            return verdict;
-        if (count != 0 && count != run->partitions)
-            return error_set(&worker->error, VERDICT_FATAL,
-                             "%s now has %d partitions where %d were: a visitor's events must stay "
-                             "in the same partition of every input, so partitions can't be added in "
-                             "place; see 'Adding partitions' in the README",
-                             run->topology.topics[i], (int)count, (int)run->partitions);
-    }
-    return error_set(&worker->error, VERDICT_RETRY, "not all inputs were shared out");
-}
-
 static void take_assignment(struct worker *worker, rd_kafka_topic_partition_list_t *partitions)
 {
-    enum verdict verdict = check_assignment(worker, partitions);
+    const struct assignment assignment = {.run = worker->run,
+                                          .consumer = worker->consumer,
+                                          .member = worker->member,
+                                          .name = worker->name};
+    enum verdict verdict = assignment_check(&assignment, partitions, &worker->error);
     if (verdict == VERDICT_OK && partitions->cnt > 0)
-        verdict = committed_offsets(worker, partitions);
-    for (int i = 0; i < partitions->cnt && verdict == VERDICT_OK; i++)
-        verdict = start_offset(worker, &partitions->elems[i]);
+        verdict = assignment_offsets(&assignment, partitions, &worker->error);
     if (verdict != VERDICT_OK) {
         meet_trouble(worker, verdict);
         rd_kafka_assign(worker->consumer, NULL);
