@@ -14,6 +14,8 @@ catalogue 1,000,000 products of 50 attributes: rows/s from JSON, bytes an item, 
 restore  rows/s from a changelog after the local state was deleted; kill -9 to the first new list
 scale    a lost state of a million visitors and a model of 200,000 items: time, rows/s and memory of
          restoring the one from the changelog and the other from its snapshot; takes some minutes
+
+With WEFT_QUALITY=lean (or rules) drain, latency and driver run with that set of the ranker.
 """
 
 import json
@@ -29,6 +31,7 @@ import time
 from shop import Kafka, Shop, WEFT, weft
 
 EVENTS = 500_000
+QUALITY = ["--set", "quality=" + os.environ["WEFT_QUALITY"]] if "WEFT_QUALITY" in os.environ else []
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -68,13 +71,14 @@ def wait_read(shop, count):
 
 
 def drain(kafka, path):
-    print(f"drain: {EVENTS} events, 4 partitions, exactly-once, lists on", flush=True)
+    print(f"drain: {EVENTS} events, 4 partitions, exactly-once, lists on, {os.cpu_count()} workers",
+          flush=True)
     for run in ("cold broker", "warm broker"):
         shop = Shop(f"drain-{run[:4]}", kafka.address, 4)
         shop.replay(path)
         pid = broker_pid(kafka)
         broker, begun = cpu_seconds(pid), time.time()
-        shop.start(0, "--set", "metrics.interval.ms=100")
+        shop.start(0, "--set", "metrics.interval.ms=100", "--set", f"threads={os.cpu_count()}", *QUALITY)
         row = wait_read(shop, EVENTS)
         seconds = time.time() - begun
         mine = shop.processes[0].pid
@@ -91,7 +95,7 @@ def latency(kafka):
     print("latency: 4 partitions, exactly-once, warm broker", flush=True)
     for rate in (1000, 1000, 10000):
         shop = Shop(f"latency-{rate}-{time.time_ns() % 1000}", kafka.address, 4)
-        shop.start(0)
+        shop.start(0, *QUALITY)
         shop.ready()
         out = weft("simulate", *shop.common(), "--rate", str(rate), "--minutes", "0.35",
                    "--measure", "--no-catalogue").stdout
@@ -102,7 +106,7 @@ def latency(kafka):
 
 def driver(path):
     print("driver: the same events without a broker", flush=True)
-    rows = [json.loads(weft("backtest", "--json", path).stdout) for _ in range(3)]
+    rows = [json.loads(weft("backtest", "--json", *QUALITY, path).stdout) for _ in range(3)]
     middle = lambda name: statistics.median(row[name] for row in rows)
     print(f"  {middle('events_per_s'):,.0f} events/s, asked before each; us a list p50 "
           f"{middle('list_us_p50'):.1f}, p99 {middle('list_us_p99'):.1f}; "
