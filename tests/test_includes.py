@@ -40,7 +40,7 @@ HIDDEN = re.compile(r"\b(rd_kafka_|rocksdb_|json_t\b|avro_schema_t|avro_value)|"
                     r"#\s*include\s*<(avro\.h|rocksdb|jansson|librdkafka)")
 INTERNAL = ("processors/runtime/kafka.h", "processors/runtime/task.h",
             "processors/runtime/transaction.h", "processors/runtime/members.h",
-            "processors/runtime/restore.h")
+            "processors/runtime/restore.h", "processors/runtime/assignment.h")
 
 FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = {".c": 800, ".h": 200}

@@ -36,8 +36,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define RESTARTS_MAX 20          /* in a row, without a commit between them */
-#define RECORDS_A_LOOK 64        /* between looks at the clock */
+#define RESTARTS_MAX 20   /* in a row, without a commit between them */
+#define RECORDS_A_LOOK 64 /* between looks at the clock */
 #define GROUP_POLL_US 50000
 
 enum worker_state {
