@@ -73,6 +73,7 @@ def check_lists(checks, name, shop, file):
         if seen is None:
             continue
         views = [a["subject"] for a in seen["activities"] if a["kind"] == "view"]
+        searches = any(a["kind"] == "search" for a in seen["activities"])
         history = {a["subject"] for a in seen["activities"]}
         placements = {entry["placement"]: entry for entry in record["lists"]}
         if record["source_event_time"] != seen["latest_time"]:
@@ -90,9 +91,11 @@ def check_lists(checks, name, shop, file):
                 wrong.append((visitor, "context", views[-1]))
             for item in entry["items"]:
                 cause = item.get("because_item_id")
-                if item["reason"] == "popular":
+                if item["reason"] in ("popular", "searched", "taken_after_search", "new"):
                     if cause is not None:
-                        wrong.append((visitor, "popular has a cause"))
+                        wrong.append((visitor, item["reason"], "has a cause"))
+                    if "search" in item["reason"] and not searches:
+                        wrong.append((visitor, item["reason"], "without a search"))
                 elif cause not in history:
                     wrong.append((visitor, "cause not in history", cause))
     checks.check(f"{name}: lists are whole, new and true", not wrong, wrong[:3])
