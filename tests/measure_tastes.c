@@ -1,7 +1,7 @@
 /* Whether the tastes that the simulated mall's visitors were given are found: of the lists that each
  * known visitor would be shown at the end, how much is of their brands, their colour, near what they
- * spend, and, for those whom discounts draw, reduced; for popularity, and for the lists without and
- * with what products are.
+ * spend, for those whom discounts draw, reduced, and of products that hardly anybody knows; for
+ * popularity, and for the lists without and with what products are.
  *
  *     measure_tastes [EVENTS [SEED [KEY=VALUE]...]] */
 #include "processors/recommend/recommend.h"
@@ -15,11 +15,12 @@
 #define VISITORS 1500
 #define PRODUCTS 3000
 #define LENGTH 20
+#define FRESH_VIEWS 20 /* fewer: hardly anybody knows the product */
 #define KNOWN_EVENTS 20 /* of a visitor before they are looked at */
 #define LONG_TASTES "brand_tastes,category_tastes,colour_tastes,price_tastes"
 
 struct sums {
-    double items, brands, colours, price_off, bargain_items, bargain_discounts;
+    double items, fresh, brands, colours, price_off, bargain_items, bargain_discounts;
 };
 
 struct run {
@@ -36,6 +37,7 @@ static void count(struct run *run, uint32_t visitor, uint32_t product, struct su
 {
     struct mall_taste taste = mall_taste(run->mall, visitor, product);
     sums->items++;
+    sums->fresh += run->views[product] < FRESH_VIEWS;
     sums->brands += taste.brand;
     sums->colours += taste.colour;
     sums->price_off += taste.price_off;
@@ -98,12 +100,13 @@ static void count_lists(struct run *run, struct sums *ret_home)
 
 static void count_popular(struct run *run, struct sums *ret_popular)
 {
+    bool taken[PRODUCTS] = {false};
     for (uint32_t i = 0; i < LENGTH; i++) {
-        uint32_t best = 0;
-        for (uint32_t k = 1; k < PRODUCTS; k++)
-            if (run->views[k] > run->views[best])
+        uint32_t best = PRODUCTS;
+        for (uint32_t k = 0; k < PRODUCTS; k++)
+            if (!taken[k] && (best == PRODUCTS || run->views[k] > run->views[best]))
                 best = k;
-        run->views[best] = 0;
+        taken[best] = true;
         for (uint32_t v = 0; v < VISITORS; v++)
             if (run->events[v] >= KNOWN_EVENTS)
                 count(run, v, best, ret_popular);
@@ -113,9 +116,10 @@ static void count_popular(struct run *run, struct sums *ret_popular)
 static void say(const char *name, const struct sums *sums)
 {
     printf("%-28s of their brands %.3f, of their colour %.3f, |ln price off| %.3f, discount for "
-           "those whom it draws %.3f\n",
+           "those whom it draws %.3f, hardly known %.3f\n",
            name, sums->brands / sums->items, sums->colours / sums->items,
-           sums->price_off / sums->items, sums->bargain_discounts / sums->bargain_items);
+           sums->price_off / sums->items, sums->bargain_discounts / sums->bargain_items,
+           sums->fresh / sums->items);
 }
 
 static void measure(const char *name, const char *off, uint32_t events, uint64_t seed, int argc,
