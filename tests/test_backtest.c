@@ -140,8 +140,18 @@ static void test_ablations(void)
     config_set(&base, "generators.off", "popular", NULL);
     CHECK(variants_add_ablations(&variants, &base, &error) == VERDICT_OK);
     CHECK_TEXT(variants.at[0].text, "");
+    const struct recommend_settings *clicks = &variants.at[1].config.settings.recommend;
+    for (uint32_t f = 0; f < feature_count; f++) { /* by clicks alone */
+        bool of_clicks = !strstr(CLICKS_ALONE_FEATURES, features[f].group);
+        CHECK(feature_masked(&clicks->features_off, f) == !of_clicks);
+    }
+    for (int i = 0; i < generator_count; i++) {
+        const char *name = generators[i].name;
+        bool off = strcmp(name, "popular") == 0 || strstr(CLICKS_ALONE_GENERATORS, name);
+        CHECK((clicks->generators_off >> i & 1) == off);
+    }
     uint64_t masks[2] = {0, 0}, generators_off = 0;
-    for (uint32_t i = 1; i < variants.count; i++) {
+    for (uint32_t i = 2; i < variants.count; i++) {
         const struct recommend_settings *settings = &variants.at[i].config.settings.recommend;
         bool feature = settings->features_off.words[0] || settings->features_off.words[1];
         generators_off |= settings->generators_off;

@@ -85,6 +85,7 @@ static inline double measure_share(double sum, uint64_t count)
 struct variant {
     char text[VARIANT_TEXT_MAX]; /* key=value with commas between; empty: as configured */
     struct config config;        /* finished */
+    bool brief;                  /* reported in one line */
 };
 
 /* Adds a variant of `base`, which is not finished. A piece without '=' goes on with the list of the
@@ -95,7 +96,12 @@ struct variants {
 };
 enum verdict variants_add(struct variants *variants, const struct config *base, const char *text,
                           struct error *error);
-/* The base itself, then without each generator, then without each group of features. */
+/* The base itself, then by clicks alone (CLICKS_ALONE_*: nothing of products, carts and purchases), then
+ * without each generator, then without each group of features; reported as a table. */
+#define CLICKS_ALONE_GENERATORS "carted,bought,similar"
+#define CLICKS_ALONE_FEATURES                                                                      \
+    "carts,purchases,kinds,similar,products,brands,categories,prices,discounts,brand_tastes,"      \
+    "category_tastes,colour_tastes,price_tastes"
 enum verdict variants_add_ablations(struct variants *variants, const struct config *base,
                                     struct error *error);
 void variants_release(struct variants *variants);

@@ -37,6 +37,7 @@ enum verdict variants_add(struct variants *variants, const struct config *base, 
         variants->at = memory_get(VARIANTS_MAX * sizeof *variants->at);
     struct variant *variant = &variants->at[variants->count];
     variant->config = *base;
+    variant->brief = false;
     strcpy(variant->text, text);
     enum verdict verdict = assign_all(&variant->config, text, error);
     if (verdict == VERDICT_OK)
@@ -59,7 +60,13 @@ static enum verdict add_without(struct variants *variants, const struct config *
 enum verdict variants_add_ablations(struct variants *variants, const struct config *base,
                                     struct error *error)
 {
+    char text[2 * VARIANT_TEXT_MAX];
     enum verdict verdict = variants_add(variants, base, "", error);
+    snprintf(text, sizeof text, "generators.off=%s%s%s,ranker.features.off=%s%s%s",
+             base->generators_off, *base->generators_off ? "," : "", CLICKS_ALONE_GENERATORS,
+             base->features_off, *base->features_off ? "," : "", CLICKS_ALONE_FEATURES);
+    if (verdict == VERDICT_OK)
+        verdict = variants_add(variants, base, text, error);
     for (int i = 0; i < generator_count && verdict == VERDICT_OK; i++)
         verdict = add_without(variants, base, "generators.off", base->generators_off,
                               generators[i].name, error);
@@ -71,6 +78,8 @@ enum verdict variants_add_ablations(struct variants *variants, const struct conf
             verdict = add_without(variants, base, "ranker.features.off", base->features_off,
                                   features[f].group, error);
     }
+    for (uint32_t i = 0; i < variants->count; i++)
+        variants->at[i].brief = true;
     return verdict;
 }
 

@@ -174,12 +174,34 @@ static void text_variant(const struct variant *variant, const struct measured *f
                    mrr(&measured->deciles[i]));
 }
 
+static void text_row(const struct variant *variant, const struct measured *measured,
+                     const struct difference *difference, const struct measure_settings *settings)
+{
+    double p50, p99;
+    const struct measure *all = &measured->all;
+    percentiles(measured, .5, .99, &p50, &p99);
+    if (difference == NULL) {
+        printf("%llu cases; differences with 95 %% intervals, * where 0 is outside\n"
+               "HR@%-15u MRR@%-20u us a list  as configured, or with\n"
+               "%-27.4f  %-27.4f  %7.1f   as configured\n",
+               (unsigned long long)all->cases, settings->at, settings->at, hr(all), mrr(all), p50);
+        return;
+    }
+    const struct interval *intervals[] = {&difference->hr, &difference->mrr};
+    for (int i = 0; i < 2; i++)
+        printf("%+.4f [%+.4f, %+.4f]%s  ", intervals[i]->mean, intervals[i]->low,
+               intervals[i]->high, intervals[i]->low > 0 || intervals[i]->high < 0 ? "*" : " ");
+    printf("%7.1f   %s\n", p50, variant->text);
+}
+
 void report_variant(const struct variant *variant, const struct measured *first,
                     const struct measured *measured, const struct difference *difference,
                     const struct measure_settings *settings, bool json)
 {
     if (json)
         json_variant(variant, measured, difference, settings);
+    else if (variant->brief)
+        text_row(variant, measured, difference, settings);
     else
         text_variant(variant, first, measured, difference, settings);
     fflush(stdout);
