@@ -321,6 +321,8 @@ void model_count(struct model *model, uint32_t item, enum rule_kind kind, struct
     counts->recent += ldexp(decay.m, decay.k - counts->base);
     if (time_ms > counts->last_ms)
         counts->last_ms = time_ms;
+    if (time_ms > model->latest_ms)
+        model->latest_ms = time_ms;
     mark_dirty(model, item, COUNTS_DIRTY);
     keep_popular(model, item);
 }
@@ -543,6 +545,8 @@ static enum verdict load_row(struct store_visitor *visitor, struct bytes key, st
     if (table == 's') {
         if (!read_counts(value, &item->counts))
             return damaged(error, table);
+        if (item->counts.last_ms > model->latest_ms)
+            model->latest_ms = item->counts.last_ms;
         if (item->counts.recent > 0)
             keep_popular(model, key_item(key));
         return VERDICT_OK;

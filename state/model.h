@@ -101,6 +101,7 @@ struct model {
     bool weights_dirty;
     uint64_t weights_dropped; /* differences and stored rows: for other features, or too large */
     uint64_t folded;       /* interactions since the start of the process */
+    int64_t latest_ms; /* of all activities that were counted */
     uint64_t items_refused;
     uint64_t entries_evicted;
     uint32_t *dirty;

@@ -138,6 +138,7 @@ static void test_same_lists(void)
     CHECK_SAY(model_file_read(path, store, &header, &error) == VERDICT_OK, "%s", error.message);
     CHECK(header.offset == 77 && header.rows == rows);
     CHECK(model_load(driver_model(fresh), store, &error) == VERDICT_OK);
+    CHECK_INT(driver_model(fresh)->latest_ms, START_MS + (EVENTS - 1) * INT64_C(1000));
     CHECK(model_file_write(again_path, store, 77, &again, &error) == VERDICT_OK);
     CHECK_INT(again, rows);
     CHECK_BYTES(file_of(path, &first), file_of(again_path, &second));

@@ -382,8 +382,40 @@ static void test_candidates_bounds(void)
     candidates_release(&candidates);
 }
 
+/* Asked long after the model's newest activity, its sums are worth what they were then; before it, what
+ * they were at the visitor's own time. */
+static void test_frozen_model(void)
+{
+    struct random random = random_from(31);
+    struct model *model = random_model(&random, 500);
+    struct store *store = store_memory_new();
+    struct visitor_table *table = visitors_new(store, 1 << 20);
+    struct visitor *visitor = NULL;
+    const int64_t newest_ms = START_MS + 499 * INT64_C(60000);
+    const int64_t times_ms[] = {newest_ms - 43200000, newest_ms, newest_ms + 40 * INT64_C(86400000)};
+    double worth[3];
+    for (int i = 0; i < 3; i++) {
+        struct query query = {0};
+        char key[2] = {(char)('a' + i), 0};
+        visitors_get(table, 0, bytes_text(key), &visitor, NULL);
+        struct activity activity = {.time_ms = times_ms[i], .kind = KIND_VIEW};
+        visitor_insert(visitor, 0, activity, bytes_text("item 3"), 10);
+        query_init(&query, model, NULL, visitor, settings.session_gap_ms);
+        CHECK_INT(query.time_ms, times_ms[i]);
+        worth[i] = (double)decay_count(query.popular_now, 1, (int32_t)(START_MS / 86400000));
+        CHECK_REAL((double)decay_count(query.rules_now, 1, (int32_t)(START_MS / 86400000)),
+                   worth[i]);
+    }
+    CHECK(worth[1] > 0 && worth[2] == worth[1]);
+    CHECK(fabs(worth[0] / worth[1] - sqrt(2)) < 1e-3); /* half a half-life before */
+    visitors_free(table);
+    store->free(store);
+    model_free(model);
+}
+
 int main(void)
 {
+    TEST_RUN(test_frozen_model);
     placements_init(&settings.placements);
     CHECK(placements_finish(&settings.placements, "email,goes_with,category", NULL) == VERDICT_OK);
     TEST_RUN(test_random);

@@ -91,8 +91,10 @@ void query_init(struct query *query, const struct model *model,
         query->session_length += same_session;
         add_recent(query, item, ago);
     }
-    query->rules_now = decay_now(query->time_ms, model->limits.rules_half_life_ms);
-    query->popular_now = decay_now(query->time_ms, model->limits.popular_half_life_ms);
+    /* In a model that is frozen, or behind, nothing has faded since its own newest activity. */
+    int64_t now_ms = query->time_ms < model->latest_ms ? query->time_ms : model->latest_ms;
+    query->rules_now = decay_now(now_ms, model->limits.rules_half_life_ms);
+    query->popular_now = decay_now(now_ms, model->limits.popular_half_life_ms);
     encode(query);
 }
 

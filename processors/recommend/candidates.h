@@ -51,7 +51,8 @@ struct query {
     uint32_t distance[RECENT_MAX]; /* how many activities ago, the last one 1 */
     uint32_t recent_count;
     int64_t time_ms; /* of the last activity; 0: none */
-    struct decay_now rules_now, popular_now; /* what decayed sums are worth at that time */
+    struct decay_now rules_now, popular_now; /* what decayed sums are worth then, or at the model's
+                                              * newest activity if that is earlier */
     bool has_session; /* there is an h */
     _Alignas(32) float session[VECTOR_SIZE]; /* the encoder's h */
     bool unknown; /* the model does not know all of them yet */
