@@ -234,6 +234,10 @@ static void test_answers(void)
     /* half as much a half-life later */
     asked_top(model, bytes_text("navy coat"), START_MS + HALF_LIFE_MS, 10, items);
     CHECK(fabsf(items[0].score - 15 / (15 + ASKED_TRUST)) < 1e-5f);
+    /* by a clock that stands still in 1970 */
+    CHECK_INT(asked_top(model, bytes_text("navy coat"), 0, 10, items), 3);
+    for (int i = 0; i < 3; i++)
+        CHECK(items[i].score > .99f && items[i].score <= 1);
     /* never asked, but it shares a word: similarity idf^2 / sqrt(2 idf^2 * (idf^2 + rare^2)) */
     count = asked_top(model, bytes_text("red scarf"), START_MS, 10, items);
     CHECK_INT(count, 1);
@@ -253,7 +257,8 @@ static void test_text(void)
     CHECK_BYTES(text_query(bytes_text("네이비 울코트"), to), bytes_text("네이비 울코트"));
     CHECK_INT(text_query(bytes_text(" - "), to).size, 0);
     for (int i = 0; i < 80; i++)
-        snprintf(long_text + 4 * i, 5, "w%02d ", i);
+        memcpy(long_text + 4 * i, (char[]){'w', (char)('0' + i / 10), (char)('0' + i % 10), ' ', 0},
+               5);
     struct bytes cut = text_query(bytes_text(long_text), to);
     CHECK(cut.size <= TEXT_QUERY_BYTES_MAX && cut.size > TEXT_QUERY_BYTES_MAX - 5);
     CHECK(cut.at[cut.size - 1] != ' ' && cut.at[cut.size - 4] == ' '); /* whole words */
@@ -330,6 +335,26 @@ static void test_followed(void)
     NEAR(units_of(&shop, "blue bag", "D4"), 0);
     NEAR(units_of(&shop, "red bag", "E"), 0);
     CHECK_INT(driver_model(shop.driver)->queries->count, 2);
+    /* whoever has only searched, and in whose time nothing else is known */
+    struct list lists[PLACEMENTS_MAX];
+    struct arena arena = {0};
+    bool again;
+    send(&shop, EVENT_SEARCH, "y", t + 700000, "\"search_term\":\"blue bags\"");
+    struct visitor *visitor = driver_visitor(shop.driver, bytes_text("y"));
+    uint32_t count = recommend_lists(driver_recommender(shop.driver), driver_model(shop.driver), NULL,
+                                     visitor, t + 700000, 20, &arena, lists, &again), found = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (strcmp(lists[i].placement, "search") != 0)
+            continue;
+        found++;
+        CHECK_INT(lists[i].item_count, 6); /* C, D0 to D3, and B by the similar search */
+        CHECK_BYTES(lists[i].items[0].item_id, bytes_text("C"));
+        CHECK_TEXT(lists[i].items[0].reason, "taken_after_search");
+        for (uint32_t k = 0; k < lists[i].item_count; k++)
+            CHECK(lists[i].items[k].score > 0 && lists[i].items[k].score <= 1.5f);
+    }
+    CHECK_INT(found, 1);
+    arena_release(&arena);
     driver_free(shop.driver);
 }
 

@@ -125,7 +125,9 @@ static void add_evidence(struct answers *answers, const struct model *model,
                          const struct query_row *row, int64_t time_ms, float factor)
 {
     struct decay now = decay_at(time_ms, model->limits.rules_half_life_ms);
-    float scale = factor * (float)(ldexp(1, row->base - now.k) / now.m);
+    /* a clock that stands long before the events says nothing: the sum has to stay finite */
+    int shift = row->base - now.k < QUERY_BASE_RANGE ? row->base - now.k : QUERY_BASE_RANGE;
+    float scale = factor * (float)(ldexp(1, shift) / now.m);
     for (uint32_t i = 0; i < row->count; i++) {
         uint32_t item = row->entries[i].item;
         uint32_t at = (item * 0x9E3779B1u) >> 8 & (REACHED_SLOTS - 1);

@@ -318,7 +318,8 @@ static float personal_score(const struct recommender *recommender, uint32_t item
 
 /* What answers the term: the text's score, what others took after searching for it, and the place
  * that the item has for this visitor. */
-static uint32_t search_candidates(struct recommender *recommender, struct bytes term)
+static uint32_t search_candidates(struct recommender *recommender, const struct visitor *visitor,
+                                  struct bytes term)
 {
     const struct catalogue *catalogue = recommender->query.catalogue;
     const struct model *model = recommender->query.model;
@@ -326,7 +327,7 @@ static uint32_t search_candidates(struct recommender *recommender, struct bytes 
     struct asked_item asked[SEARCH_RESULTS_MAX];
     uint32_t result_count = 0, count = 0;
     uint32_t asked_count =
-        asked_top(model, term, recommender->query.time_ms, SEARCH_RESULTS_MAX, asked);
+        asked_top(model, term, visitor->latest_time_ms, SEARCH_RESULTS_MAX, asked);
     if (recommender->search && catalogue && catalogue->present > 0)
         result_count = search_top(recommender->search, catalogue, term, SEARCH_RESULTS_MAX, results);
     for (uint32_t i = 0; i < result_count; i++) {
@@ -487,7 +488,8 @@ static uint32_t newcomer_candidates(struct recommender *recommender, const struc
         return count;
     memcpy(ranked, items, count * sizeof *items);
     uint32_t found =
-        search_candidates(recommender, activity_subject(visitor, &visitor->activities[at - 1]));
+        search_candidates(recommender, visitor,
+                          activity_subject(visitor, &visitor->activities[at - 1]));
     found = found < SEARCHED_MAX ? found : SEARCHED_MAX;
     uint32_t kept = found;
     for (uint32_t i = 0; i < found; i++)
@@ -660,7 +662,7 @@ static uint32_t make_candidates(struct recommender *recommender, const struct ma
     case SOURCE_WALK:
         return walk_candidates(recommender, making);
     case SOURCE_SEARCH:
-        return search_candidates(recommender, making->list->search_term);
+        return search_candidates(recommender, making->visitor, making->list->search_term);
     default:
         break;
     }
