@@ -67,7 +67,7 @@ void fuzz_seeds(struct fuzz_sink *sink)
         struct tasted tasted = {.brand = i, .category = 7, .words = {{8}, {9}, {i}}, .price = 20};
         preferences_learn(&preferences, &tasted, TASTE_CARTED, 1700000000000 + i * 90000, 60000);
         visitor_prefer(visitor, &preferences, &scratch);
-        visitor_show(visitor, bytes_of("abcdefghi" + i, 3), 1700000000000, 60000);
+        visitor_show(visitor, bytes_of(&"abcdefghi"[i], 3), 1700000000000, 60000);
         struct activity activity = {
             .time_ms = 1700000000000 + i * 1000, .kind = (uint8_t)i, .event_hash = i};
         sink->add(sink, visitors_encode(seeds, visitor));

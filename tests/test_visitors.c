@@ -117,7 +117,7 @@ static void test_sequences(void)
             latest_ms = next->time_ms > latest_ms ? next->time_ms : latest_ms;
             insert(visitor, next->time_ms, (enum kind)next->kind, next->subject, max);
             if (round % 2 > 0)
-                visitor_show(visitor, bytes_of("abcdefghijkl" + random_below(&random, 10), 2),
+                visitor_show(visitor, bytes_of(&"abcdefghijkl"[random_below(&random, 10)], 2),
                              1000000, 1000);
             if (round % 3 > 0)
                 prefer(visitor, &random, next->time_ms * 1000 * (round % 3));
