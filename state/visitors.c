@@ -113,15 +113,14 @@ uint32_t visitor_insert(struct visitor *visitor, uint32_t position, struct activ
 
 void visitor_preferences(const struct visitor *visitor, struct preferences *ret_preferences)
 {
+    memset(ret_preferences, 0, sizeof *ret_preferences);
+    if (visitor->tastes == NULL)
+        return;
     struct avro_reader reader = {.at = visitor->tastes,
                                  .end = visitor->tastes + visitor->tastes_size};
-    if (visitor->tastes == NULL)
-        memset(ret_preferences, 0, sizeof *ret_preferences);
-    else { /* checked when it was read */
-        bool good = preferences_read(&reader, ret_preferences);
-        assert(good);
-        (void)good;
-    }
+    bool good = preferences_read(&reader, ret_preferences);
+    assert(good); /* it was checked when it was read */
+    (void)good;
 }
 
 static void set_tastes(struct visitor *visitor, struct bytes tastes)

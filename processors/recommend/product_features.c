@@ -37,10 +37,11 @@ static struct price_level level_of(const struct taste_prices *prices)
 static bool find_likes(const struct query *query, struct long_taste *likes)
 {
     struct preferences preferences;
-    struct avro_reader reader = {query->tastes.at, query->tastes.at + query->tastes.size, false};
     *likes = (struct long_taste){0};
-    if (query->tastes.size == 0 || !preferences_read(&reader, &preferences) ||
-        preferences.weight == 0)
+    if (query->tastes.size == 0)
+        return false;
+    struct avro_reader reader = {query->tastes.at, query->tastes.at + query->tastes.size, false};
+    if (!preferences_read(&reader, &preferences) || preferences.weight == 0)
         return false;
     float scale = 1 / (float)preferences.weight;
     for (uint32_t i = 0; i < preferences.brand_count; i++) {
