@@ -130,8 +130,9 @@ static enum verdict read_start(struct reader *reader, struct error *error)
         return error_set(error, VERDICT_FATAL, "it is no model that 'weft get model' wrote");
     uint32_t format = get4(start + MAGIC_BYTES);
     if (format != MODEL_FILE_FORMAT)
-        return error_set(error, VERDICT_FATAL, "it has format %u, this weft knows %d: use the newer "
-                         "weft", format, MODEL_FILE_FORMAT);
+        return error_set(error, VERDICT_FATAL,
+                         "it has format %u, this weft knows %d: use the newer weft", format,
+                         MODEL_FILE_FORMAT);
     return VERDICT_OK;
 }
 

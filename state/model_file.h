@@ -5,8 +5,8 @@
  *
  * with the records of snapshot.h as they are in the topic, the header last and nothing behind it.
  * Integers are little endian. Every row carries its check, the header the rows' number, the sum of
- * their checks and its own; a file that was cut off or changed in any bit is refused. The same model as
- * of the same offset gives the same bytes. */
+ * their checks and its own; a file that was cut off or changed in any bit is refused. The same
+ * model as of the same offset gives the same bytes. */
 #ifndef WEFT_STATE_MODEL_FILE_H
 #define WEFT_STATE_MODEL_FILE_H
 
@@ -22,8 +22,8 @@ enum verdict model_file_write(const char *path, struct store *store, int64_t off
                               uint64_t *ret_rows, struct error *error);
 
 /* Reads and checks the whole file, and then, if `store` is not NULL, puts its rows into it, whose
- * FAMILY_MODEL is empty. FATAL, with what is wrong: the store has got nothing then unless it can't be
- * written itself. `ret_header` has the offset and the number of rows. */
+ * FAMILY_MODEL is empty. FATAL, with what is wrong: the store has got nothing then unless it can't
+ * be written itself. `ret_header` has the offset and the number of rows. */
 enum verdict model_file_read(const char *path, struct store *store,
                              struct snapshot_header *ret_header, struct error *error);
 

@@ -1,5 +1,5 @@
-/* Live quality against a naive count that reads the written records as a shop would: for each click,
- * the ranks of its items in the visitor's last record; and the ring's bound. */
+/* Live quality against a naive count that reads the written records as a shop would: for each
+ * click, the ranks of its items in the visitor's last record; and the ring's bound. */
 #include "processors/runtime/driver.h"
 #include "tests/test.h"
 
@@ -70,7 +70,7 @@ static void send(struct driver *driver, enum event_type type, int visitor, const
     CHECK_SAY(fate == FATE_PROCESSED, "%s: %s", value, error.message);
 }
 
-/* One event of a visitor who walks from item to item; what it was worth is counted naively first. */
+/* One event of a visitor; what it was worth is counted naively first. */
 static void step(struct driver *driver, struct naive *naive, struct random *random, int number)
 {
     static const enum event_type types[] = {EVENT_VIEW, EVENT_CART, EVENT_PURCHASE};
