@@ -201,7 +201,7 @@ static void test_against_naive(void)
     struct arena arena = {0};
     struct naive naive = {0};
     struct catalogue *catalogue = catalogue_new(&limits);
-    for (int round = 0; round < 3000; round++) {
+    for (int round = 0; round < TEST_ROUNDS(3000); round++) {
         uint32_t number = random_below(&random, 60);
         uint32_t chance = random_below(&random, 10);
         struct event *event = &naive.products[number];
@@ -360,7 +360,7 @@ static void test_damage(void)
     }
     catalogue_save(catalogue, &batch);
     int refused = 0;
-    for (int round = 0; round < 2000; round++) {
+    for (int round = 0; round < TEST_ROUNDS(2000); round++) {
         struct store *store = store_memory_new();
         struct store_batch wrong = {0};
         struct store_change change;
@@ -383,7 +383,7 @@ static void test_damage(void)
         store->free(store);
         arena_clear(&arena);
     }
-    CHECK(refused > 100);
+    CHECK(refused > TEST_ROUNDS(100));
     batch_release(&batch);
     arena_release(&arena);
     catalogue_free(catalogue);

@@ -152,7 +152,7 @@ static void test_random(void)
     config_init(&config);
     CHECK(config_finish(&config, &error) == VERDICT_OK);
     CHECK(driver_new(&config, true, NULL, NULL, &driver, &error) == VERDICT_OK);
-    for (int i = 0; i < 2500; i++) {
+    for (int i = 0; i < (TEST_SANITIZED ? 1000 : 2500); i++) {
         if (i == 300)
             put_products(driver, &random);
         send(driver, &random, i);

@@ -27,7 +27,7 @@ static void test_round_trip(void)
     struct random random = random_from(21);
     struct arena arena = {0};
     struct buffer text = {0};
-    for (int i = 0; i < 4000; i++) {
+    for (int i = 0; i < TEST_ROUNDS(4000); i++) {
         struct event event = random_event(&random, &arena, (enum event_type)(i % EVENT_TYPES));
         struct event again;
         struct error error = {0};
@@ -97,7 +97,7 @@ static void test_against_jansson(void)
     struct arena arena = {0};
     struct buffer text = {0};
     int taken = 0, refused = 0;
-    for (int i = 0; i < 60000; i++) {
+    for (int i = 0; i < TEST_ROUNDS(60000); i++) {
         struct event event = random_event(&random, &arena, (enum event_type)(i % EVENT_TYPES));
         struct event again;
         struct error error = {0};
@@ -116,7 +116,7 @@ static void test_against_jansson(void)
         }
         arena_clear(&arena);
     }
-    CHECK_SAY(taken > 10000 && refused > 10000, "%d taken, %d refused", taken, refused);
+    CHECK_SAY(taken > TEST_ROUNDS(10000) && refused > TEST_ROUNDS(10000), "%d taken, %d refused", taken, refused);
     buffer_release(&text);
     arena_release(&arena);
 }
@@ -127,7 +127,7 @@ static void test_skipped_values(void)
     struct random random = random_from(23);
     struct arena arena = {0};
     struct buffer text = {0};
-    for (int i = 0; i < 60000; i++) {
+    for (int i = 0; i < TEST_ROUNDS(60000); i++) {
         struct event event;
         struct error error = {0};
         buffer_clear(&text);
@@ -222,7 +222,7 @@ static void test_random_numbers(void)
     struct arena arena = {0};
     struct event event;
     char number[64], text[100];
-    for (int i = 0; i < 50000; i++) {
+    for (int i = 0; i < TEST_ROUNDS(50000); i++) {
         uint64_t bits = random_next(&random);
         double value;
         memcpy(&value, &bits, sizeof value);
