@@ -1,7 +1,5 @@
 #include "processors/recommend/neighbours.h"
 
-#include <stdlib.h>
-
 #define ITEMS 8      /* of the session that are looked for */
 #define POSTINGS 200 /* newest sessions of each */
 #define KEPT 150     /* heaviest neighbours */
@@ -204,12 +202,6 @@ static void collect_items(struct search *search)
     }
 }
 
-static int larger(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x > y ? -1 : x < y;
-}
-
 static float measure_of(const struct found_item *found, enum measure measure)
 {
     return measure == BY_NEAR ? found->near : measure == BY_AFTER ? found->after : found->pair;
@@ -232,7 +224,7 @@ static uint32_t best_of(struct search *search, enum measure measure, uint32_t mo
                 search->keys[kept++] = search->keys[i];
         count = kept;
     }
-    qsort(search->keys, count, sizeof search->keys[0], larger);
+    keys_sort(search->keys, NULL, count);
     for (uint32_t i = 0; i < count; i++)
         ret_best[i] = ~(uint32_t)search->keys[i];
     return count;

@@ -87,32 +87,27 @@ struct learner *recommender_learner(struct recommender *recommender)
 
 /* ---- ranking ---- */
 
-/* Ties go to the item that the log named first, so that the same model gives the same list. */
-static bool before(const struct recommender *recommender, uint16_t a, uint16_t b)
+/* Larger where the score is; ties go to the item that the log named first, so that the same model
+ * gives the same list. */
+static uint64_t order_key(float score, uint32_t item)
 {
-    float x = recommender->scores[a], y = recommender->scores[b];
-    if (x > y || x < y)
-        return x > y;
-    return recommender->candidates.at[a].item < recommender->candidates.at[b].item;
+    uint32_t bits;
+    score += 0; /* no minus zero */
+    memcpy(&bits, &score, sizeof bits);
+    bits ^= bits >> 31 ? UINT32_MAX : 0x80000000u; /* as whole numbers they are ordered alike */
+    return (uint64_t)bits << 32 | (uint32_t)~item;
 }
 
-/* Shell's sort (1959) with Ciura's gaps (2001): at most RANKED_MAX places. */
 static void sort_places(struct recommender *recommender)
 {
-    static const uint32_t gaps[] = {57, 23, 10, 4, 1};
     uint16_t *order = recommender->order;
+    uint64_t keys[RANKED_MAX];
     uint32_t count = recommender->candidates.count;
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         order[i] = (uint16_t)i;
-    for (size_t g = 0; g < sizeof gaps / sizeof gaps[0]; g++) {
-        for (uint32_t i = gaps[g]; i < count; i++) {
-            uint16_t place = order[i];
-            uint32_t k = i;
-            for (; k >= gaps[g] && before(recommender, place, order[k - gaps[g]]); k -= gaps[g])
-                order[k] = order[k - gaps[g]];
-            order[k] = place;
-        }
+        keys[i] = order_key(recommender->scores[i], recommender->candidates.at[i].item);
     }
+    keys_sort(keys, order, count);
     for (uint32_t i = 0; i < count; i++)
         recommender->ranks[order[i]] = (uint16_t)(i + 1);
 }
