@@ -1,25 +1,12 @@
-#include "state/catalogue.h"
+#include "state/catalogue_words.h"
 
 #include <assert.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 
-#define STALE_MIN 16 /* postings are put in order only past so many wrong entries */
-
 const char *const word_kind_names[WORD_KINDS] = {"brand",  "category",  "colour",    "tag",
                                                  "gender", "age_group", "attribute", "name"};
-
-/* Of those that struct catalogue_limits does not bound. */
-static const uint32_t kind_max[WORD_KINDS] = {
-    [WORD_BRAND] = 1000000, [WORD_CATEGORY] = 200000, [WORD_COLOUR] = 100000,
-    [WORD_TAG] = 1000000,   [WORD_GENDER] = 64,       [WORD_AGE_GROUP] = 64,
-};
-
-struct catalogue_slot {
-    uint32_t tag;   /* low half of the hash, which also says where the slot belongs */
-    uint32_t index; /* + 1; 0: free */
-};
 
 struct catalogue_locks {
     pthread_rwlock_t rows;
@@ -91,15 +78,6 @@ void catalogue_unlock_write(struct catalogue *catalogue)
     pthread_rwlock_unlock(&catalogue->locks->rows);
 }
 
-/* Room for one more. */
-static void *reserve(void *at, uint32_t count, uint32_t *capacity, size_t size)
-{
-    if (count < *capacity)
-        return at;
-    *capacity = *capacity ? *capacity + *capacity / 2 + 1 : 4;
-    return memory_resize(at, *capacity * size);
-}
-
 /* ---- what a product holds ---- */
 
 struct words product_words(const struct product *product, enum word_kind kind)
@@ -162,323 +140,14 @@ uint32_t catalogue_find(const struct catalogue *catalogue, struct bytes item_id)
     return product_slot(catalogue, item_id)->index - 1; /* 0 - 1 is PRODUCT_NONE */
 }
 
-static uint64_t word_hash(enum word_kind kind, struct bytes text)
-{
-    uint64_t hash = (bytes_hash(text) ^ (uint64_t)(kind + 1) << 56) * 0x9E3779B97F4A7C15u;
-    return hash ^ hash >> 32;
-}
-
-static struct catalogue_slot *word_slot(const struct catalogue *catalogue, enum word_kind kind,
-                                        struct bytes text)
-{
-    uint64_t hash = word_hash(kind, text);
-    uint32_t mask = catalogue->word_slot_capacity - 1, tag = (uint32_t)hash;
-    for (uint32_t i = tag & mask;; i = (i + 1) & mask) {
-        struct catalogue_slot *slot = &catalogue->word_slots[i];
-        if (slot->index == 0)
-            return slot;
-        const struct word *word = &catalogue->words[slot->index - 1];
-        if (slot->tag == tag && word->hash == hash && word->kind == kind &&
-            bytes_equal(bytes_of(word->text, word->size), text))
-            return slot;
-    }
-}
-
-uint32_t catalogue_word(const struct catalogue *catalogue, enum word_kind kind, struct bytes text)
-{
-    return word_slot(catalogue, kind, text)->index - 1; /* 0 - 1 is WORD_NONE */
-}
-
-uint32_t catalogue_tagged(const struct catalogue *catalogue, enum word_kind kind, uint32_t tag)
-{
-    uint32_t mask = catalogue->word_slot_capacity - 1;
-    for (uint32_t i = tag & mask; catalogue->word_slots[i].index; i = (i + 1) & mask) {
-        const struct catalogue_slot *slot = &catalogue->word_slots[i];
-        if (slot->tag == tag && catalogue->words[slot->index - 1].kind == kind)
-            return slot->index - 1;
-    }
-    return WORD_NONE;
-}
-
-bool catalogue_has(const struct catalogue *catalogue, uint32_t product, uint32_t word)
-{
-    enum word_kind kind = (enum word_kind)catalogue->words[word].kind;
-    struct words words = product_words(&catalogue->products[product], kind);
-    if (kind == WORD_CATEGORY) {
-        for (uint32_t i = 0; i < words.count; i++)
-            if (words.at[i] == word)
-                return true;
-        return false;
-    }
-    uint32_t from = 0, to = words.count;
-    while (from < to) {
-        uint32_t middle = (from + to) / 2;
-        if (words.at[middle] < word)
-            from = middle + 1;
-        else
-            to = middle;
-    }
-    return from < words.count && words.at[from] == word;
-}
-
-bool catalogue_within(const struct catalogue *catalogue, uint32_t word, uint32_t category)
-{
-    for (; word != WORD_NONE; word = catalogue->words[word].parent)
-        if (word == category)
-            return true;
-    return false;
-}
-
-uint32_t catalogue_shared_depth(const struct catalogue *catalogue, uint32_t a, uint32_t b)
-{
-    const struct word *words = catalogue->words;
-    while (a != b && a != WORD_NONE && b != WORD_NONE) {
-        if (words[a].depth >= words[b].depth)
-            a = words[a].parent;
-        else
-            b = words[b].parent;
-    }
-    return a == b && a != WORD_NONE ? words[a].depth : 0;
-}
-
-static void set_rarity(struct catalogue *catalogue, uint32_t word)
-{
-    uint32_t count = catalogue->words[word].count;
-    catalogue->rarities[word] = logf(1 + (float)catalogue->present / (float)(count ? count : 1));
-}
-
-/* All of them, when the number of products has moved. */
-static void set_rarities(struct catalogue *catalogue)
-{
-    double before = catalogue->rarities_of, now = catalogue->present;
-    if (catalogue->loading || fabs(now - before) <= RARITY_SLACK * before)
-        return;
-    for (uint32_t i = 0; i < catalogue->word_count; i++)
-        if (catalogue->words[i].text)
-            set_rarity(catalogue, i);
-    catalogue->rarities_of = catalogue->present;
-}
-
-/* ---- words ---- */
-
-static void grow_word_slots(struct catalogue *catalogue)
-{
-    struct catalogue_slot *old = catalogue->word_slots;
-    uint32_t capacity = catalogue->word_slot_capacity;
-    catalogue->word_slot_capacity *= 2;
-    catalogue->word_slots =
-        memory_zero(catalogue->word_slot_capacity, sizeof *catalogue->word_slots);
-    uint32_t mask = catalogue->word_slot_capacity - 1;
-    for (uint32_t i = 0; i < capacity; i++) {
-        uint32_t at = old[i].tag & mask;
-        if (old[i].index == 0)
-            continue;
-        while (catalogue->word_slots[at].index)
-            at = (at + 1) & mask;
-        catalogue->word_slots[at] = old[i];
-    }
-    free(old);
-}
-
-/* Linear probing without marks: what follows moves up into the gap (Knuth 6.4, algorithm R). */
-static void empty_word_slot(struct catalogue *catalogue, struct catalogue_slot *slot)
-{
-    uint32_t mask = catalogue->word_slot_capacity - 1;
-    uint32_t gap = (uint32_t)(slot - catalogue->word_slots);
-    for (uint32_t i = (gap + 1) & mask; catalogue->word_slots[i].index; i = (i + 1) & mask) {
-        uint32_t home = catalogue->word_slots[i].tag & mask;
-        if (((i - home) & mask) < ((i - gap) & mask))
-            continue;
-        catalogue->word_slots[gap] = catalogue->word_slots[i];
-        gap = i;
-    }
-    catalogue->word_slots[gap].index = 0;
-    catalogue->word_slots_used--;
-}
-
-static void mark_word(struct catalogue *catalogue, uint32_t number)
-{
-    if (catalogue->words[number].dirty)
-        return;
-    catalogue->words[number].dirty = true;
-    catalogue->dirty_words =
-        reserve(catalogue->dirty_words, catalogue->dirty_word_count,
-                &catalogue->dirty_word_capacity, sizeof *catalogue->dirty_words);
-    catalogue->dirty_words[catalogue->dirty_word_count++] = number;
-}
-
-static void set_word(struct catalogue *catalogue, uint32_t number, enum word_kind kind,
-                     uint32_t parent, struct bytes text)
-{
-    if (2 * catalogue->word_slots_used >= catalogue->word_slot_capacity)
-        grow_word_slots(catalogue);
-    struct word *word = &catalogue->words[number];
-    struct catalogue_slot *slot = word_slot(catalogue, kind, text);
-    bool dirty = word->dirty;
-    *word = (struct word){
-        .hash = word_hash(kind, text),
-        .text = memory_text(text),
-        .size = (uint32_t)text.size,
-        .parent = parent,
-        .kind = (uint8_t)kind,
-        .dirty = dirty,
-    };
-    *slot = (struct catalogue_slot){.tag = (uint32_t)word->hash, .index = number + 1};
-    catalogue->word_slots_used++;
-    catalogue->kind_counts[kind]++;
-}
-
-static bool kind_full(const struct catalogue *catalogue, enum word_kind kind)
-{
-    uint32_t most = kind_max[kind];
-    if (kind == WORD_ATTRIBUTE)
-        most = catalogue->limits.attribute_values_max;
-    else if (kind == WORD_NAME)
-        most = catalogue->limits.attribute_names_max;
-    return catalogue->kind_counts[kind] >= most;
-}
-
-/* What a word owes to its parent. */
-static void link_word(struct catalogue *catalogue, uint32_t number)
-{
-    struct word *word = &catalogue->words[number];
-    struct word *parent = word->parent == WORD_NONE ? NULL : &catalogue->words[word->parent];
-    if (word->kind == WORD_CATEGORY)
-        word->depth = parent ? (uint8_t)(parent->depth + 1) : 1;
-    else if (word->kind == WORD_ATTRIBUTE)
-        parent->count++;
-}
-
-static void reserve_word(struct catalogue *catalogue)
-{
-    uint32_t before = catalogue->word_capacity;
-    catalogue->words = reserve(catalogue->words, catalogue->word_count, &catalogue->word_capacity,
-                               sizeof *catalogue->words);
-    if (catalogue->word_capacity != before)
-        catalogue->rarities = memory_resize(
-            catalogue->rarities, catalogue->word_capacity * sizeof *catalogue->rarities);
-    catalogue->rarities[catalogue->word_count] = 0;
-}
-
-/* Finds or adds; WORD_NONE when the kind is full. The caller gives it to a product at once. */
-static uint32_t intern(struct catalogue *catalogue, enum word_kind kind, uint32_t parent,
-                       struct bytes text)
-{
-    uint32_t number = catalogue_word(catalogue, kind, text);
-    if (number != WORD_NONE)
-        return number;
-    if (kind_full(catalogue, kind)) {
-        catalogue->counts.words_refused++;
-        return WORD_NONE;
-    }
-    if (catalogue->free_count > 0) {
-        number = catalogue->free_words[--catalogue->free_count];
-    } else {
-        reserve_word(catalogue);
-        number = catalogue->word_count++;
-        catalogue->words[number].dirty = false;
-    }
-    set_word(catalogue, number, kind, parent, text);
-    link_word(catalogue, number);
-    mark_word(catalogue, number);
-    return number;
-}
-
-static void free_number(struct catalogue *catalogue, uint32_t number)
-{
-    catalogue->free_words = reserve(catalogue->free_words, catalogue->free_count,
-                                    &catalogue->free_capacity, sizeof *catalogue->free_words);
-    catalogue->free_words[catalogue->free_count++] = number;
-}
-
-static void free_word(struct catalogue *catalogue, uint32_t number)
-{
-    struct word *word = &catalogue->words[number];
-    enum word_kind kind = (enum word_kind)word->kind;
-    uint32_t name = kind == WORD_ATTRIBUTE ? word->parent : WORD_NONE;
-    empty_word_slot(catalogue, word_slot(catalogue, kind, bytes_of(word->text, word->size)));
-    catalogue->kind_counts[kind]--;
-    free(word->text);
-    free(word->postings.at);
-    *word = (struct word){.dirty = word->dirty, .parent = WORD_NONE};
-    mark_word(catalogue, number);
-    free_number(catalogue, number);
-    if (name != WORD_NONE && --catalogue->words[name].count == 0)
-        free_word(catalogue, name);
-}
-
-static int number_order(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* Sorts and removes repetitions. Returns how many are left. */
-static uint32_t make_set(uint32_t *at, uint32_t count)
-{
-    uint32_t kept = 0;
-    qsort(at, count, sizeof *at, number_order);
-    for (uint32_t i = 0; i < count; i++)
-        if (i == 0 || at[i] != at[i - 1])
-            at[kept++] = at[i];
-    return kept;
-}
-
-static void tidy_postings(struct catalogue *catalogue, uint32_t number)
-{
-    struct postings *postings = &catalogue->words[number].postings;
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < postings->count; i++)
-        if (catalogue_has(catalogue, postings->at[i], number))
-            postings->at[kept++] = postings->at[i];
-    postings->count = make_set(postings->at, kept);
-}
-
-static bool has_postings(enum word_kind kind)
-{
-    return kind != WORD_GENDER && kind != WORD_AGE_GROUP && kind != WORD_NAME;
-}
-
-static void take_words(struct catalogue *catalogue, uint32_t product)
-{
-    struct words words = product_all_words(&catalogue->products[product]);
-    for (uint32_t i = 0; i < words.count; i++) {
-        struct word *word = &catalogue->words[words.at[i]];
-        struct postings *postings = &word->postings;
-        word->count++;
-        if (!catalogue->loading)
-            set_rarity(catalogue, words.at[i]);
-        if (!has_postings((enum word_kind)word->kind))
-            continue;
-        postings->at = reserve(postings->at, postings->count, &postings->capacity,
-                               sizeof *postings->at);
-        postings->at[postings->count++] = product;
-    }
-}
-
-/* After the product has its new words: what both had before and after is not freed. */
-static void drop_words(struct catalogue *catalogue, struct words words)
-{
-    for (uint32_t i = 0; i < words.count; i++)
-        catalogue->words[words.at[i]].count--;
-    for (uint32_t i = 0; i < words.count; i++) {
-        const struct word *word = &catalogue->words[words.at[i]];
-        set_rarity(catalogue, words.at[i]);
-        if (word->count == 0)
-            free_word(catalogue, words.at[i]);
-        else if (has_postings((enum word_kind)word->kind) &&
-                 word->postings.count > 2 * word->count + STALE_MIN)
-            tidy_postings(catalogue, words.at[i]);
-    }
-}
-
 /* ---- products ---- */
 
 static void mark_product(struct catalogue *catalogue, uint32_t index, uint8_t what)
 {
     if (catalogue->products[index].dirty == 0) {
-        catalogue->dirty = reserve(catalogue->dirty, catalogue->dirty_count,
-                                   &catalogue->dirty_capacity, sizeof *catalogue->dirty);
+        catalogue->dirty =
+            catalogue_reserve(catalogue->dirty, catalogue->dirty_count, &catalogue->dirty_capacity,
+                              sizeof *catalogue->dirty);
         catalogue->dirty[catalogue->dirty_count++] = index;
     }
     catalogue->products[index].dirty |= what;
@@ -487,7 +156,7 @@ static void mark_product(struct catalogue *catalogue, uint32_t index, uint8_t wh
 static void tell(struct catalogue *catalogue, uint32_t product)
 {
     catalogue->changes++;
-    set_rarities(catalogue);
+    words_set_rarities(catalogue);
     for (int i = 0; i < catalogue->watcher_count; i++)
         catalogue->watchers[i]->changed(catalogue->watchers[i], catalogue, product);
 }
@@ -502,8 +171,9 @@ static void place_product(struct catalogue *catalogue, uint32_t index)
 /* A new row; its data holds the id already. */
 static uint32_t add_row(struct catalogue *catalogue, const struct product *product)
 {
-    catalogue->products = reserve(catalogue->products, catalogue->product_count,
-                                  &catalogue->product_capacity, sizeof *catalogue->products);
+    catalogue->products =
+        catalogue_reserve(catalogue->products, catalogue->product_count,
+                          &catalogue->product_capacity, sizeof *catalogue->products);
     uint32_t index = catalogue->product_count++;
     catalogue->products[index] = *product;
     if (2 * catalogue->product_count >= catalogue->slot_capacity) {
@@ -554,9 +224,9 @@ static void draft_set(struct draft *draft, enum word_kind kind, const struct byt
         if (text.size > WORD_BYTES_MAX || draft->count - from == PRODUCT_SET_MAX)
             draft->catalogue->counts.texts_cut++;
         else
-            draft_add(draft, intern(draft->catalogue, kind, WORD_NONE, text));
+            draft_add(draft, words_intern(draft->catalogue, kind, WORD_NONE, text));
     }
-    draft->count = from + make_set(draft->words + from, draft->count - from);
+    draft->count = from + words_make_set(draft->words + from, draft->count - from);
 }
 
 /* One path, from the top down; the words from the leaf up. */
@@ -582,7 +252,7 @@ static void draft_path(struct draft *draft, struct bytes rest)
         memcpy(text + size, " > ", gap);
         memcpy(text + size + gap, part.at, part.size);
         size += gap + part.size;
-        levels[depth] = intern(draft->catalogue, WORD_CATEGORY,
+        levels[depth] = words_intern(draft->catalogue, WORD_CATEGORY,
                                depth ? levels[depth - 1] : WORD_NONE, bytes_of(text, size));
         if (levels[depth] == WORD_NONE)
             break;
@@ -632,16 +302,16 @@ static void draft_attributes(struct draft *draft, const struct event_pairs *pair
         memcpy(text + name.size + 1, value.at, value.size);
         struct bytes pair = bytes_of(text, size);
         uint32_t word = catalogue_word(catalogue, WORD_ATTRIBUTE, pair);
-        if (word == WORD_NONE && kind_full(catalogue, WORD_ATTRIBUTE)) {
+        if (word == WORD_NONE && words_full(catalogue, WORD_ATTRIBUTE)) {
             catalogue->counts.words_refused++; /* before its name is interned for nothing */
         } else if (word == WORD_NONE) {
-            uint32_t parent = intern(catalogue, WORD_NAME, WORD_NONE, name);
+            uint32_t parent = words_intern(catalogue, WORD_NAME, WORD_NONE, name);
             if (parent != WORD_NONE)
-                word = intern(catalogue, WORD_ATTRIBUTE, parent, pair);
+                word = words_intern(catalogue, WORD_ATTRIBUTE, parent, pair);
         }
         draft_add(draft, word);
     }
-    draft->count = from + make_set(draft->words + from, draft->count - from);
+    draft->count = from + words_make_set(draft->words + from, draft->count - from);
     draft->product.starts[PRODUCT_KINDS] = (uint16_t)draft->count;
 }
 
@@ -782,8 +452,8 @@ enum catalogue_change catalogue_put(struct catalogue *catalogue, const struct ev
         index = add_row(catalogue, &draft.product);
     }
     catalogue->present += was_gone;
-    take_words(catalogue, index);
-    drop_words(catalogue, old);
+    words_take(catalogue, index);
+    words_drop(catalogue, old);
     free(old_data);
     mark_product(catalogue, index, PRODUCT_DIRTY_NUMBERS | PRODUCT_DIRTY_CONTENT);
     tell(catalogue, index);
@@ -812,7 +482,7 @@ enum catalogue_change catalogue_delete(struct catalogue *catalogue, struct bytes
     };
     *product = gone;
     catalogue->present--;
-    drop_words(catalogue, old);
+    words_drop(catalogue, old);
     free(old_data);
     mark_product(catalogue, index, PRODUCT_DIRTY_CONTENT);
     tell(catalogue, index);
@@ -827,7 +497,7 @@ uint32_t catalogue_add_stored(struct catalogue *catalogue, const struct product 
     uint32_t index = add_row(catalogue, product);
     name_main_words(&catalogue->products[index]);
     catalogue->present++;
-    take_words(catalogue, index);
+    words_take(catalogue, index);
     tell(catalogue, index);
     return index;
 }
@@ -836,12 +506,12 @@ bool catalogue_add_stored_word(struct catalogue *catalogue, uint32_t number, enu
                                uint32_t parent, struct bytes text)
 {
     while (catalogue->word_count <= number) { /* numbers between were free */
-        reserve_word(catalogue);
+        words_reserve(catalogue);
         catalogue->words[catalogue->word_count++] = (struct word){.parent = WORD_NONE};
     }
     if (catalogue->words[number].text || catalogue_word(catalogue, kind, text) != WORD_NONE)
         return false;
-    set_word(catalogue, number, kind, parent, text);
+    words_set(catalogue, number, kind, parent, text);
     return true;
 }
 
@@ -855,7 +525,7 @@ static bool link_category(struct catalogue *catalogue, uint32_t number, int dept
         return false;
     if (word->parent != WORD_NONE && !link_category(catalogue, word->parent, depth + 1))
         return false;
-    link_word(catalogue, number);
+    words_link(catalogue, number);
     return word->depth <= CATEGORY_DEPTH_MAX;
 }
 
@@ -877,7 +547,7 @@ bool catalogue_link_words(struct catalogue *catalogue)
         if (catalogue->words[i].text == NULL)
             continue;
         if (catalogue->words[i].kind == WORD_ATTRIBUTE)
-            link_word(catalogue, i);
+            words_link(catalogue, i);
         else if (catalogue->words[i].kind == WORD_CATEGORY && !link_category(catalogue, i, 0))
             return false;
     }
@@ -887,13 +557,13 @@ bool catalogue_link_words(struct catalogue *catalogue)
 void catalogue_free_unused(struct catalogue *catalogue)
 {
     catalogue->loading = false;
-    set_rarities(catalogue);
+    words_set_rarities(catalogue);
     for (uint32_t i = 0; i < catalogue->word_count; i++) {
         const struct word *word = &catalogue->words[i];
         if (word->text && word->count == 0 && word->kind != WORD_NAME)
-            free_word(catalogue, i); /* a name goes with the last of its attributes */
+            words_free(catalogue, i); /* a name goes with the last of its attributes */
         else if (word->text == NULL && !word->dirty)
-            free_number(catalogue, i);
+            words_free_number(catalogue, i);
     }
 }
 
