@@ -39,6 +39,7 @@
 #define RESTARTS_MAX 20   /* in a row, without a commit between them */
 #define RECORDS_A_LOOK 64 /* between looks at the clock */
 #define GROUP_POLL_US 50000
+#define HALVINGS_MAX 12
 
 enum worker_state {
     WORKER_STARTING,  /* clients are made, producers initialised */
@@ -456,6 +457,15 @@ static void poll_group(struct worker *worker, int64_t now_us)
     transactions_poll(worker->transactions);
 }
 
+/* Records in a batch. After a failure fewer, by half each time until one is committed: a batch that
+ * takes longer than its transaction may last would come back for ever. */
+static uint64_t batch_most(const struct worker *worker)
+{
+    int halvings = worker->restarts < HALVINGS_MAX ? worker->restarts : HALVINGS_MAX;
+    uint64_t most = (uint64_t)worker->run->config->batch_records_max >> halvings;
+    return most > 0 ? most : 1;
+}
+
 static enum verdict run_batch(struct worker *worker)
 {
     const struct config *config = worker->run->config;
@@ -473,7 +483,7 @@ static enum verdict run_batch(struct worker *worker)
     int64_t look_us = pipeline_next_look_us(worker->pipeline);
     bool open = worker->batch_records > 0, nothing_ready = taken < RECORDS_A_LOOK;
     if ((open && (now_us >= late_us || (nothing_ready && now_us >= calm_us) ||
-                  worker->batch_records >= (uint64_t)config->batch_records_max)) ||
+                  worker->batch_records >= batch_most(worker))) ||
         (!open && now_us >= look_us)) {
         context->generated_ms = clock_now_ms();
         worker->batch_opened_us = 0;
