@@ -274,8 +274,7 @@ static void test_categories(void)
     CHECK(strstr(text, "\"context_category\":\"Women > Coats\""));
     CHECK(strstr(text, "\"item_id\":\"coat1\"") && strstr(text, "\"item_id\":\"scarf") == NULL);
     send(&shop, EVENT_CART, "new", "\"action\":\"add\",\"items\":[{\"item_id\":\"scarf0\"}]");
-    CHECK(list_of(&shop, "goes_with", text, sizeof text) == NULL ||
-          strstr(text, "\"scarf0\",\"score\":") == NULL);
+    CHECK(list_of(&shop, "goes_with", text, sizeof text) == NULL); /* it was all there was */
     view(&shop, "new", "nobody knows it");
     CHECK(list_of(&shop, "category", text, sizeof text) == NULL);
     CHECK(list_of(&shop, "product", text, sizeof text) != NULL);

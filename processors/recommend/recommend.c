@@ -698,7 +698,7 @@ uint32_t recommend_lists(struct recommender *recommender, struct model *model,
         uint32_t most = placement->length ? placement->length : length;
         fill_list(recommender, &making, count, most, arena);
         *ret_look_again = *ret_look_again || (whole && list->item_count < most);
-        list_count++;
+        list_count += whole || list->item_count > 0; /* filters may have left nothing to show */
     }
     visitor->shown =
         shown_keep(recommender->shown, visitor->latest_time_ms, ret_lists, list_count);

@@ -55,12 +55,13 @@ void recommender_watch(struct recommender *recommender, struct list_watcher *wat
 
 /* Makes the visitor's lists, one for each of the settings' placements whose context there is, in their
  * order, each of at most `length` (<= LIST_ITEMS_MAX; a placement may have its own) distinct items;
- * before the model knows anything those of the visitor and of the item viewed last are empty, others
- * are left out. `ret_lists` has room for PLACEMENTS_MAX. Returns how many were made. Item ids point
- * into the model and the catalogue and hold while these are locked; the arrays are the arena's.
- * `ret_look_again`: the model is too young for this visitor: it did not fill a ranked list, or does
- * not know an item of the visitor's yet. What was served is kept for recommend_learn(). Filtered (filters.h)
- * as of `now_ms`. `catalogue` may be NULL. Thread: holds the model's read lock, then the catalogue's. */
+ * before the model knows anything those of the visitor and of the item viewed last are empty; others
+ * of which nothing is left are not made. `ret_lists` has room for PLACEMENTS_MAX. Returns how many were
+ * made. Item ids point into the model and the catalogue and hold while these are locked; the arrays are
+ * the arena's. `ret_look_again`: the model is too young for this visitor: it did not fill a ranked list,
+ * or does not know an item of the visitor's yet. What was served is kept for recommend_learn().
+ * Filtered (filters.h) as of `now_ms`. `catalogue` may be NULL. Thread: holds the model's read lock,
+ * then the catalogue's. */
 uint32_t recommend_lists(struct recommender *recommender, struct model *model,
                          const struct catalogue *catalogue, struct visitor *visitor,
                          int64_t now_ms, uint32_t length, struct arena *arena,
