@@ -211,7 +211,7 @@ class Round:
             for instance in self.threads_of:
                 instance.ready()
             self.feeder = Feeder(Traffic(self.seed), self.cluster.address, self.shop.name,
-                                 self.rate)
+                                 self.rate, brokers_die=self.cluster.kafka.brokers > 1)
             self.feeder.start()
             for instance in self.threads_of:
                 instance.start()

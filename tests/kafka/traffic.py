@@ -98,13 +98,14 @@ def producer(address, topic, *more, stderr=subprocess.DEVNULL):
         stdin=subprocess.PIPE, stderr=stderr)
 
 
-FEEDER_ENDS_MAX = 12
+FEEDER_ENDS_MAX = 12  # of kcat, which gives up on some errors while brokers die
 
 
 class Feeder(threading.Thread):
-    """Sends traffic at a rate to the topics NAME.view, ... until it is told to end."""
+    """Sends traffic at a rate to the topics NAME.view, ... until it is told to end. `brokers_die`: kcat
+    may end and is started again; what did not reach a topic is no event. Otherwise all must arrive."""
 
-    def __init__(self, traffic, address, name, rate):
+    def __init__(self, traffic, address, name, rate, brokers_die=False):
         super().__init__(daemon=True)
         self.traffic = traffic
         self.rate = rate
@@ -112,7 +113,7 @@ class Feeder(threading.Thread):
         self.sent = 0
         self.failure = None
         self.said = tempfile.TemporaryFile()  # a pipe that nobody reads would block
-        self.ends = 0  # of kcat itself, which gives up on some errors while brokers die
+        self.ends, self.ends_max = 0, FEEDER_ENDS_MAX if brokers_die else 0
         self.start_producer = lambda kind: producer(address, f"{name}.{kind}", "-X",
                                                     "enable.idempotence=true", stderr=self.said)
         self.producers = {kind: self.start_producer(kind) for kind in KINDS}
@@ -121,9 +122,9 @@ class Feeder(threading.Thread):
         try:
             self.producers[kind].stdin.write(line)
             self.producers[kind].stdin.flush()
-        except BrokenPipeError:  # what did not reach a topic is no event: the topics are the truth
+        except BrokenPipeError:
             self.ends += 1
-            if self.ends > FEEDER_ENDS_MAX:
+            if self.ends > self.ends_max:
                 raise
             self.producers[kind].wait()
             self.producers[kind] = self.start_producer(kind)
@@ -153,10 +154,12 @@ class Feeder(threading.Thread):
                 pass  # counted by its return code
             process.wait(timeout=300)
             self.ends += process.returncode != 0
-        if self.ends > FEEDER_ENDS_MAX:
+        if self.ends > self.ends_max:
             self.failure = f"kcat ended {self.ends} times"
         self.said.seek(0)
         text = self.said.read().decode(errors="replace")
+        if "Delivery failed" in text and self.ends_max == 0:
+            self.failure = "not all arrived"
         if self.failure:
             raise RuntimeError(f"traffic was not delivered: {self.failure}; {text[-1000:]}")
 
