@@ -35,7 +35,7 @@ static struct model *make_model(uint32_t items)
     return model;
 }
 
-static float score_of(const struct basket_item *items, uint32_t count, uint32_t item)
+static float score_of(const struct best_item *items, uint32_t count, uint32_t item)
 {
     for (uint32_t i = 0; i < count; i++)
         if (items[i].item == item)
@@ -48,7 +48,7 @@ static void test_formula(void)
 {
     struct model *model = make_model(6);
     struct basket basket = {.cart = {0}, .cart_count = 1};
-    struct basket_item items[10];
+    struct best_item items[10];
     join(model, 0, 1, 3);
     join(model, 0, 2, 1);
     join(model, 1, 3, 1);

@@ -220,7 +220,7 @@ static void test_damaged(void)
 static void test_answers(void)
 {
     struct model *model = new_model(100, 100);
-    struct asked_item items[10];
+    struct best_item items[10];
     for (uint64_t i = 0; i < 40; i++)
         fold(model, bytes_text("navy coat"), i % 4 ? 1 : 2, KIND_VIEW, START_MS, i);
     fold(model, bytes_text("navy coat"), 3, KIND_PURCHASE, START_MS, 100);

@@ -146,7 +146,7 @@ static void ask_baselines(struct test *test, const uint32_t *cart, uint32_t cart
 
 static bool walk_hits(struct test *test, const struct basket *basket, struct bytes target)
 {
-    struct basket_item items[LENGTH];
+    struct best_item items[LENGTH];
     const struct model *model = driver_model(test->driver);
     uint32_t count = basket_top(model, basket, LENGTH, items);
     for (uint32_t i = 0; i < count; i++)

@@ -144,31 +144,25 @@ static void add_evidence(struct answers *answers, const struct model *model,
 }
 
 static uint32_t best_of(const struct answers *answers, uint32_t length,
-                        struct asked_item *ret_items)
+                        struct best_item *ret_items)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < REACHED_SLOTS; i++) {
         const struct reached *reached = &answers->slots[i];
         if (reached->item == 0)
             continue;
-        struct asked_item new = {reached->item - 1,
-                                 reached->evidence / (reached->evidence + ASKED_TRUST)};
-        uint32_t at = count;
-        while (at > 0 && (ret_items[at - 1].score < new.score ||
-                          (!(ret_items[at - 1].score > new.score) &&
-                           ret_items[at - 1].item > new.item)))
-            at--;
-        if (at == length)
-            continue;
-        count += count < length;
-        memmove(ret_items + at + 1, ret_items + at, (count - at - 1) * sizeof new);
-        ret_items[at] = new;
+        count = best_keep(ret_items, count, length,
+                          (struct best_item){
+                              .item = reached->item - 1,
+                              .score = reached->evidence / (reached->evidence + ASKED_TRUST),
+                              .cause = ITEM_NONE,
+                          });
     }
     return count;
 }
 
 uint32_t asked_top(const struct model *model, struct bytes term, int64_t time_ms, uint32_t length,
-                   struct asked_item *ret_items)
+                   struct best_item *ret_items)
 {
     const struct queries *queries = model->queries;
     char written[TEXT_QUERY_BYTES_MAX];

@@ -13,6 +13,7 @@
 #ifndef WEFT_RECOMMEND_ASKED_H
 #define WEFT_RECOMMEND_ASKED_H
 
+#include "processors/recommend/best.h"
 #include "state/model.h"
 
 #define ASKED_CART 3
@@ -25,14 +26,9 @@
 /* Counts what followed a search. Thread: writer of the model. */
 void asked_fold(struct model *model, const struct interaction *interaction);
 
-struct asked_item {
-    uint32_t item;
-    float score; /* 0 to 1 */
-};
-
-/* The best `length` items for a term as it was typed, as of a time, ties by their number. Returns how
- * many. Thread: holds the model's read lock. */
+/* The best `length` items for a term as it was typed, as of a time, ties by their number; scores are 0
+ * to 1, causes ITEM_NONE. Returns how many. Thread: holds the model's read lock. */
 uint32_t asked_top(const struct model *model, struct bytes term, int64_t time_ms, uint32_t length,
-                   struct asked_item *ret_items);
+                   struct best_item *ret_items);
 
 #endif

@@ -178,7 +178,7 @@ static uint32_t slots_for(const struct model *model, const struct basket *basket
 }
 
 uint32_t basket_top(const struct model *model, const struct basket *basket, uint32_t length,
-                    struct basket_item *ret_items)
+                    struct best_item *ret_items)
 {
     struct walk walk = {.model = model, .slot_count = slots_for(model, basket)};
     walk.slots = memory_zero(walk.slot_count, sizeof *walk.slots);
@@ -190,19 +190,9 @@ uint32_t basket_top(const struct model *model, const struct basket *basket, uint
         const struct reached *reached = &walk.slots[i];
         if (reached->item == 0 || in_cart(basket, reached->item - 1))
             continue;
-        struct basket_item item = {reached->item - 1, score_of(reached), reached->cause};
-        if (!(item.score > 0))
-            continue;
-        uint32_t at = count;
-        while (at > 0 && (ret_items[at - 1].score < item.score ||
-                          (!(ret_items[at - 1].score > item.score) &&
-                           ret_items[at - 1].item > item.item)))
-            at--;
-        if (at == length)
-            continue;
-        count += count < length;
-        memmove(ret_items + at + 1, ret_items + at, (count - at - 1) * sizeof item);
-        ret_items[at] = item;
+        struct best_item item = {reached->item - 1, score_of(reached), reached->cause};
+        if (item.score > 0)
+            count = best_keep(ret_items, count, length, item);
     }
     free(walk.slots);
     return count;

@@ -16,6 +16,7 @@
 #ifndef WEFT_RECOMMEND_BASKET_H
 #define WEFT_RECOMMEND_BASKET_H
 
+#include "processors/recommend/best.h"
 #include "state/catalogue.h"
 #include "state/model.h"
 #include "state/visitors.h"
@@ -41,15 +42,9 @@ struct basket {
 void basket_of(const struct model *model, const struct visitor *visitor,
                struct basket *ret_basket);
 
-struct basket_item {
-    uint32_t item;
-    float score;
-    uint32_t cause; /* the seed that gave most of it */
-};
-
-/* The best `length` items, ties by their number. Returns how many. Thread: holds the model's read
- * lock. */
+/* The best `length` items, ties by their number; their cause is the seed that gave most. Returns how
+ * many. Thread: holds the model's read lock. */
 uint32_t basket_top(const struct model *model, const struct basket *basket, uint32_t length,
-                    struct basket_item *ret_items);
+                    struct best_item *ret_items);
 
 #endif

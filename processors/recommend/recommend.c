@@ -277,7 +277,7 @@ static uint32_t ranked_candidates(struct recommender *recommender, const struct 
 static uint32_t walk_candidates(struct recommender *recommender, const struct making *making)
 {
     const struct model *model = recommender->query.model;
-    struct basket_item items[RANKED_MAX];
+    struct best_item items[RANKED_MAX];
     uint32_t found = basket_top(model, &making->basket, RANKED_MAX, items), count = 0;
     for (uint32_t i = 0; i < found; i++) {
         struct bytes id = model->items[items[i].item].id;
@@ -319,7 +319,7 @@ static uint32_t search_candidates(struct recommender *recommender, const struct 
     const struct catalogue *catalogue = recommender->query.catalogue;
     const struct model *model = recommender->query.model;
     struct search_result results[SEARCH_RESULTS_MAX];
-    struct asked_item asked[SEARCH_RESULTS_MAX];
+    struct best_item asked[SEARCH_RESULTS_MAX];
     uint32_t result_count = 0, count = 0;
     uint32_t asked_count =
         asked_top(model, term, visitor->latest_time_ms, SEARCH_RESULTS_MAX, asked);
