@@ -1,34 +1,27 @@
 #include "processors/recommend/quality.h"
 
+#include "processors/recommend/waiting.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 struct shown {
-    uint64_t serial;
-    int64_t time_ms;
+    struct waiting waiting;
     uint8_t counts[PLACEMENTS_MAX];
     uint32_t hashes[]; /* [placement][QUALITY_RANKS] */
 };
 
 struct shown_ring {
-    char *places;
-    size_t place_bytes, place_count;
+    struct waiting_ring lists;
     const struct placements *placements;
-    uint64_t serial; /* of the newest */
-    int64_t age_ms;
 };
 
 struct shown_ring *shown_new(size_t bytes, const struct placements *placements, int64_t age_ms)
 {
     struct shown_ring *ring = memory_zero(1, sizeof *ring);
     ring->placements = placements;
-    ring->place_bytes =
-        sizeof(struct shown) + sizeof(uint32_t) * QUALITY_RANKS * placements->count;
-    ring->place_bytes = (ring->place_bytes + 7) / 8 * 8;
-    ring->place_count = bytes / ring->place_bytes;
-    ring->age_ms = age_ms;
-    if (ring->place_count > 0) /* untouched memory is not there: pages come as they are used */
-        ring->places = memory_zero(ring->place_count, ring->place_bytes);
+    waiting_init(&ring->lists, bytes,
+                 sizeof(struct shown) + sizeof(uint32_t) * QUALITY_RANKS * placements->count, age_ms);
     return ring;
 }
 
@@ -36,13 +29,8 @@ void shown_free(struct shown_ring *ring)
 {
     if (ring == NULL)
         return;
-    free(ring->places);
+    waiting_release(&ring->lists);
     free(ring);
-}
-
-static struct shown *place_of(const struct shown_ring *ring, uint64_t serial)
-{
-    return (struct shown *)(void *)(ring->places + serial % ring->place_count * ring->place_bytes);
 }
 
 static uint32_t hash_of(struct bytes item_id)
@@ -53,7 +41,8 @@ static uint32_t hash_of(struct bytes item_id)
 static uint32_t number_of(const struct shown_ring *ring, const char *placement)
 {
     uint32_t number = 0;
-    while (number < ring->placements->count && strcmp(ring->placements->at[number].name, placement) != 0)
+    while (number < ring->placements->count &&
+           strcmp(ring->placements->at[number].name, placement) != 0)
         number++;
     return number;
 }
@@ -61,11 +50,8 @@ static uint32_t number_of(const struct shown_ring *ring, const char *placement)
 uint64_t shown_keep(struct shown_ring *ring, int64_t time_ms, const struct list *lists,
                     uint32_t list_count)
 {
-    if (ring->place_count == 0)
-        return 0;
-    struct shown *shown = place_of(ring, ring->serial + 1);
-    int64_t age_ms = time_ms - shown->time_ms;
-    if (shown->serial != 0 && age_ms >= 0 && age_ms < ring->age_ms)
+    struct shown *shown = waiting_take(&ring->lists, time_ms);
+    if (shown == NULL)
         return 0;
     memset(shown->counts, 0, sizeof shown->counts);
     for (uint32_t i = 0; i < list_count; i++) {
@@ -77,17 +63,14 @@ uint64_t shown_keep(struct shown_ring *ring, int64_t time_ms, const struct list 
             shown->hashes[number * QUALITY_RANKS + k] = hash_of(lists[i].items[k].item_id);
         shown->counts[number] = (uint8_t)count;
     }
-    shown->time_ms = time_ms;
-    return shown->serial = ++ring->serial;
+    return shown->waiting.serial;
 }
 
 void quality_ask(struct quality *quality, const struct shown_ring *ring, uint64_t serial,
                  struct bytes item_id, enum kind kind)
 {
-    if (serial == 0 || ring->place_count == 0)
-        return;
-    const struct shown *shown = place_of(ring, serial);
-    if (shown->serial != serial)
+    const struct shown *shown = waiting_find(&ring->lists, serial);
+    if (shown == NULL)
         return;
     uint32_t hash = hash_of(item_id);
     for (uint32_t p = 0; p < ring->placements->count; p++) {
@@ -106,8 +89,7 @@ void quality_ask(struct quality *quality, const struct shown_ring *ring, uint64_
 
 size_t shown_bytes(const struct shown_ring *ring)
 {
-    size_t used = ring->serial < ring->place_count ? (size_t)ring->serial : ring->place_count;
-    return used * ring->place_bytes;
+    return waiting_bytes(&ring->lists);
 }
 
 void quality_add(struct quality *to, const struct quality *from)

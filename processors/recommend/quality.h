@@ -2,12 +2,10 @@
  * which rank, before anything is learned from the click (prequential evaluation: Dawid 1984), for
  * each placement and kind of click.
  *
- * The shown lists wait for the visitor's next click in a ring with a bound, as hashes of their items:
+ * The shown lists wait for the visitor's next click (waiting.h) as hashes of their items:
  * 32 bits, so that one wrong hit is expected in 200 million compared lists of 20. The first
  * QUALITY_RANKS items of a list are kept, those behind count as not shown. A list is asked once, by
  * the first click after it; a click of several items (a purchase) asks it for each of them.
- * A place is taken anew only when what it holds is older than `age_ms` of the visitors' own time: in a
- * rush the lists of a sample of visitors are kept, not those whose next click is quickest.
  * Thread: one. */
 #ifndef WEFT_RECOMMEND_QUALITY_H
 #define WEFT_RECOMMEND_QUALITY_H

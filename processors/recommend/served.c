@@ -1,10 +1,11 @@
 #include "processors/recommend/served.h"
 
+#include "processors/recommend/waiting.h"
+
 #include <stdlib.h>
 
 struct served_list {
-    uint64_t serial;
-    int64_t time_ms;
+    struct waiting waiting;
     uint32_t count, stride;
     float context[FEATURES_MAX];
     uint32_t items[RANKED_MAX];
@@ -13,22 +14,16 @@ struct served_list {
 };
 
 struct served_ring {
-    char *lists;
-    size_t list_bytes, place_count;
-    uint64_t serial; /* of the newest */
-    int64_t age_ms;
+    struct waiting_ring lists;
 };
 
 struct served_ring *served_new(size_t bytes, uint32_t candidates_max, int64_t age_ms)
 {
     struct served_ring *ring = memory_zero(1, sizeof *ring);
-    ring->list_bytes = sizeof(struct served_list) +
-                       sizeof(uint16_t) * feature_varying_count * candidates_max;
-    ring->list_bytes = (ring->list_bytes + 63) / 64 * 64;
-    ring->place_count = bytes / ring->list_bytes;
-    ring->age_ms = age_ms;
-    if (ring->place_count > 0) /* untouched memory is not there: pages come as they are used */
-        ring->lists = memory_zero(ring->place_count, ring->list_bytes);
+    waiting_init(&ring->lists, bytes,
+                 sizeof(struct served_list) +
+                     sizeof(uint16_t) * feature_varying_count * candidates_max,
+                 age_ms);
     return ring;
 }
 
@@ -36,14 +31,8 @@ void served_free(struct served_ring *ring)
 {
     if (ring == NULL)
         return;
-    free(ring->lists);
+    waiting_release(&ring->lists);
     free(ring);
-}
-
-static struct served_list *list_at(const struct served_ring *ring, uint64_t serial)
-{
-    return (struct served_list *)(void *)(ring->lists +
-                                          serial % ring->place_count * ring->list_bytes);
 }
 
 static uint16_t narrow(float x)
@@ -56,14 +45,9 @@ static uint16_t narrow(float x)
 uint64_t served_keep(struct served_ring *ring, int64_t time_ms, const struct candidates *candidates,
                      const struct feature_matrix *matrix, const uint16_t *ranks)
 {
-    if (ring->place_count == 0 || matrix->count == 0)
+    struct served_list *list = matrix->count ? waiting_take(&ring->lists, time_ms) : NULL;
+    if (list == NULL)
         return 0;
-    struct served_list *list = list_at(ring, ring->serial + 1);
-    int64_t age_ms = time_ms - list->time_ms;
-    if (list->serial != 0 && age_ms >= 0 && age_ms < ring->age_ms)
-        return 0;
-    list->serial = ++ring->serial;
-    list->time_ms = time_ms;
     list->count = matrix->count;
     list->stride = matrix->stride;
     memcpy(list->context, matrix->context, sizeof list->context);
@@ -73,15 +57,12 @@ uint64_t served_keep(struct served_ring *ring, int64_t time_ms, const struct can
     uint32_t numbers = feature_varying_count * matrix->stride;
     for (uint32_t i = 0; i < numbers; i++)
         list->columns[i] = narrow(matrix->columns[i]);
-    return list->serial;
+    return list->waiting.serial;
 }
 
 const struct served_list *served_find(const struct served_ring *ring, uint64_t serial)
 {
-    if (serial == 0 || ring->place_count == 0)
-        return NULL;
-    const struct served_list *list = list_at(ring, serial);
-    return list->serial == serial ? list : NULL;
+    return waiting_find(&ring->lists, serial);
 }
 
 uint32_t served_place(const struct served_list *list, uint32_t item, uint32_t *ret_rank)

@@ -1,10 +1,8 @@
 /* Served lists: the candidates and features of each visitor's last list, kept until the next click
- * says which of them was right. A ring with a bound: training sees exactly what serving saw, at the
- * moment of serving, and costs no second look at the model.
+ * says which of them was right (waiting.h): training sees exactly what serving saw, at the moment of
+ * serving, and costs no second look at the model.
  *
- * A place is taken anew only when what it holds is older than `age_ms` of the visitors' own time:
- * in a rush the lists of a sample of visitors are kept, not the newest ones, whose next click would
- * then always be a quick one. Features are kept as bfloat16, relative error 2^-8. Thread: one. */
+ * Features are kept as bfloat16, relative error 2^-8. Thread: one. */
 #ifndef WEFT_RECOMMEND_SERVED_H
 #define WEFT_RECOMMEND_SERVED_H
 
