@@ -13,20 +13,6 @@ static bool seen_before(const struct visitor *visitor, struct bytes event_id)
     return false;
 }
 
-static bool double_click(const struct visitor *visitor, const struct event *event,
-                         int64_t window_ms)
-{
-    for (uint32_t i = visitor->count; i > 0; i--) {
-        const struct activity *activity = &visitor->activities[i - 1];
-        if (activity->time_ms <= event->event_time_ms - window_ms)
-            return false;
-        if (activity->kind == KIND_VIEW && activity->time_ms < event->event_time_ms + window_ms &&
-            bytes_equal(activity_subject(visitor, activity), event->items[0].item_id))
-            return true;
-    }
-    return false;
-}
-
 static enum verdict hygiene_event(struct context *context, struct record *record,
                                   struct error *error)
 {
@@ -48,18 +34,20 @@ static enum verdict hygiene_event(struct context *context, struct record *record
     if (seen_before(context->visitor, event->event_id))
         return record_end(record, FATE_DUPLICATE);
     if (event->type == EVENT_VIEW &&
-        double_click(context->visitor, event, settings->double_click_ms))
+        visitor_viewed(context->visitor, event->items[0].item_id, event->event_time_ms,
+                       settings->double_click_ms))
         return record_end(record, FATE_DOUBLE_CLICK);
     return VERDICT_OK;
 }
 
-static const char *const inputs[] = {"view", "search", "cart", "purchase", NULL};
+static const char *const inputs[] = {"consented", NULL};
 static const char *const outputs[] = {"clean", NULL};
 
 WEFT_STEP(hygiene) = {
     .name = "hygiene",
     .summary = "drops duplicates and double clicks, refuses impossible times",
     .stage = STAGE_VISITORS,
+    .after = "users",
     .inputs = inputs,
     .outputs = outputs,
     .event = hygiene_event,

@@ -23,7 +23,7 @@ static uint64_t hash_lists(const struct recommendation *recommendation)
     return hash;
 }
 
-/* What is written counts as shown (recommend/filters.h). */
+/* What is written counts as shown, unless the shop says what was (recommend/filters.h). */
 static void count_shown(const struct context *context, struct visitor *visitor,
                         const struct recommendation *recommendation)
 {
@@ -63,7 +63,8 @@ static enum verdict lists_close(struct context *context, struct visitor *visitor
         else
             recommendation_write_json(&recommendation, context->scratch);
     }
-    if (!same && context->settings->recommend.filters.shown_max > 0)
+    if (!same && context->settings->recommend.filters.shown_max > 0 &&
+        !context->settings->shown_from_impressions)
         count_shown(context, visitor, &recommendation);
     catalogue_unlock_read(context->catalogue);
     model_unlock_read(context->model); /* item ids of the lists point into the model until here */

@@ -9,6 +9,7 @@ static bool taste_kind_of(const struct event *event, enum taste_kind *ret_kind)
 {
     switch (event->type) {
     case EVENT_VIEW:
+    case EVENT_CLICK:
         *ret_kind = TASTE_SEEN;
         return true;
     case EVENT_CART:

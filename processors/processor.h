@@ -32,6 +32,8 @@ struct settings {
     uint32_t activities_max;     /* remembered of a visitor */
     int64_t tastes_half_life_ms; /* 0: none are kept */
     int64_t shown_ms;            /* for so long lists are counted that an item was in */
+    bool shown_from_impressions; /* only what the shop says was shown counts as such */
+    bool clicks_are_views;       /* the shop sends no view after a click */
     int64_t event_time_min_ms;   /* older events are refused: their clock was wrong */
     int64_t event_future_max_ms; /* how far ahead of now an event may be */
     uint32_t list_items;         /* length of a list */
@@ -47,6 +49,7 @@ enum fate {
     FATE_DUPLICATE,    /* an event_id that the visitor already has */
     FATE_DOUBLE_CLICK, /* the same item again within double.click.ms */
     FATE_LATE,         /* older than all that is remembered: written to the late topic */
+    FATE_NO_CONSENT,   /* its visitor does not want it to be used: dropped */
     FATE_DEAD_LETTER,  /* written to the dead-letter topic */
     FATES,
 };
@@ -63,6 +66,7 @@ enum counter {
     COUNT_HITS,           /* whose item was among its first HIT_LENGTH */
     COUNT_RECIPROCAL,     /* sum of 1/rank of those, in millionths */
     COUNT_WEIGHTS,        /* differences of the ranker written to the log */
+    COUNT_ERASED,         /* visitors of whom something was known until they were erased */
     COUNTERS,
 };
 

@@ -166,8 +166,7 @@ static enum verdict sessions_event(struct context *context, struct record *recor
 {
     struct visitor *visitor = context->visitor;
     const struct event *event = &record->event;
-    bool full = visitor->truncated || visitor->count >= context->settings->activities_max;
-    if (full && event->event_time_ms < visitor->activities[0].time_ms)
+    if (visitor_is_late(visitor, event->event_time_ms, context->settings->activities_max))
         return record_end(record, FATE_LATE);
     visitors_mark_dirty(context->visitors, visitor);
     visitor->touched = true;

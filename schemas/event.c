@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 const char *const event_type_names[EVENT_TYPES] = {
-    "view", "search", "cart", "purchase", "impression", "click", "product", "user",
+    "view", "search", "cart", "purchase", "impression", "click", "user", "product",
 };
 
 static const char *const cart_actions[] = {"add", "remove", "update", "clear", NULL};
@@ -114,7 +114,7 @@ static const struct field item_fields[] = {
 
 static const struct field_table tables[EVENT_TYPES] = {
     TABLE(view_fields),       TABLE(search_fields), TABLE(cart_fields),    TABLE(purchase_fields),
-    TABLE(impression_fields), TABLE(click_fields),  TABLE(product_fields), TABLE(user_fields),
+    TABLE(impression_fields), TABLE(click_fields),  TABLE(user_fields),    TABLE(product_fields),
 };
 
 struct field_table event_fields(enum event_type type)
@@ -144,6 +144,13 @@ void event_init(struct event *event, enum event_type type)
         .original_price = NAN,
         .rating = NAN,
     };
+}
+
+void event_init_erased(struct event *event, struct bytes user_id)
+{
+    event_init(event, EVENT_USER);
+    event->user_id = user_id;
+    event->erased = true;
 }
 
 static enum verdict check_id(struct bytes id, const char *name, bool required, struct error *error)

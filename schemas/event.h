@@ -19,8 +19,8 @@ enum event_type {
     EVENT_PURCHASE,
     EVENT_IMPRESSION,
     EVENT_CLICK,
-    EVENT_PRODUCT,
     EVENT_USER,
+    EVENT_PRODUCT,
     EVENT_TYPES,
 };
 
@@ -100,11 +100,15 @@ struct event {
     int64_t rating_count;
     int64_t like_count;
     int64_t availability; /* enum availability */
-    /* user */
+    /* user; user_id and consent are the envelope's */
     struct bytes gender;
     struct bytes age_group;
     struct bytes segment;
+    bool erased; /* a record without a value: the shop deletes the user */
 };
+
+/* A user's record without a value. The key holds as long as the event. */
+void event_init_erased(struct event *event, struct bytes user_id);
 
 /* Who the event is about: user_id where known, else visitor_id. The key of its Kafka record. */
 static inline struct bytes event_visitor(const struct event *event)

@@ -71,8 +71,9 @@ struct store {
     void (*free)(struct store *store);
 };
 
-/* The format of what is on disk; 1 had no checksums, 2 no preferences of visitors. */
-#define STORE_FORMAT 3
+/* The format of what is on disk; 1 had no checksums, 2 no preferences of visitors, 3 nothing
+ * of what they were shown and declared. */
+#define STORE_FORMAT 4
 
 /* Opens or creates the folder. FATAL, with what to do, when another process has it, when it was
  * written by a newer weft, or when it can't be read or written. RETRY, with what is wrong, when it

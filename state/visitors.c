@@ -1,6 +1,7 @@
 #include "state/visitors.h"
 
 #include "schemas/avro_binary.h"
+#include "schemas/event.h"
 
 #include <assert.h>
 #include <math.h>
@@ -36,7 +37,9 @@ static size_t visitor_bytes(const struct visitor *visitor)
 {
     return sizeof *visitor + visitor->key_size + visitor->capacity * sizeof *visitor->activities +
            visitor->text_capacity + visitor->tastes_capacity +
-           visitor->display_capacity * sizeof *visitor->displays;
+           visitor->display_capacity * sizeof *visitor->displays +
+           (visitor->exposure ? sizeof *visitor->exposure : 0) + visitor->gender_size +
+           visitor->age_group_size;
 }
 
 /* Drops the text of activities that fell out, once it is more than half. */
@@ -196,12 +199,86 @@ uint32_t visitor_shown(const struct visitor *visitor, uint32_t tag)
     return at < visitor->display_count ? visitor->displays[at].times : 0;
 }
 
+bool visitor_expose(struct visitor *visitor, uint32_t mark, bool click)
+{
+    if (visitor->exposure == NULL)
+        visitor->exposure = memory_zero(1, sizeof *visitor->exposure);
+    struct exposure *exposure = visitor->exposure;
+    for (uint32_t i = 0; i < exposure->mark_count; i++)
+        if (exposure->marks[i] == mark)
+            return false;
+    if (exposure->mark_count == MARKS_MAX)
+        memmove(exposure->marks, exposure->marks + 1,
+                --exposure->mark_count * sizeof *exposure->marks);
+    exposure->marks[exposure->mark_count++] = mark;
+    exposure->impressions += !click;
+    exposure->clicks += click;
+    return true;
+}
+
+void visitor_declare(struct visitor *visitor, struct bytes gender, struct bytes age_group)
+{
+    size_t size = gender.size + age_group.size;
+    char *declared = size > 0 ? memory_get(size) : NULL;
+    if (gender.size > 0)
+        memcpy(declared, gender.at, gender.size);
+    if (age_group.size > 0)
+        memcpy(declared + gender.size, age_group.at, age_group.size);
+    free(visitor->declared);
+    visitor->declared = declared;
+    visitor->gender_size = (uint16_t)gender.size;
+    visitor->age_group_size = (uint16_t)age_group.size;
+}
+
+bool visitor_is_blank(const struct visitor *visitor)
+{
+    return visitor->accepted == 0 && visitor->tastes == NULL && visitor->display_count == 0 &&
+           visitor->exposure == NULL && visitor->declared == NULL && !visitor->refused;
+}
+
+bool visitor_is_late(const struct visitor *visitor, int64_t time_ms, uint32_t max)
+{
+    bool full = visitor->truncated || visitor->count >= max;
+    return full && time_ms < visitor->activities[0].time_ms;
+}
+
+bool visitor_viewed(const struct visitor *visitor, struct bytes item_id, int64_t time_ms,
+                    int64_t window_ms)
+{
+    for (uint32_t i = visitor->count; i > 0; i--) {
+        const struct activity *activity = &visitor->activities[i - 1];
+        if (activity->time_ms <= time_ms - window_ms)
+            return false;
+        if (activity->kind == KIND_VIEW && activity->time_ms < time_ms + window_ms &&
+            bytes_equal(activity_subject(visitor, activity), item_id))
+            return true;
+    }
+    return false;
+}
+
 /* ---- encoding ---- */
 
 /* Binds the value to its key, so that one visitor's row never passes for another's. */
 static uint64_t checksum(struct bytes key, struct bytes value)
 {
     return bytes_hash(value) ^ bytes_hash(key) * 0x9E3779B97F4A7C15u;
+}
+
+/* From "refused" to "marks". */
+static void write_known(const struct visitor *visitor, struct buffer *buffer)
+{
+    static const struct exposure none;
+    const struct exposure *exposure = visitor->exposure ? visitor->exposure : &none;
+    buffer_byte(buffer, visitor->refused ? 1 : 0);
+    avro_put_string(buffer, visitor_gender(visitor));
+    avro_put_string(buffer, visitor_age_group(visitor));
+    avro_put_long(buffer, exposure->impressions);
+    avro_put_long(buffer, exposure->clicks);
+    if (exposure->mark_count > 0)
+        avro_put_long(buffer, exposure->mark_count);
+    for (uint32_t i = 0; i < exposure->mark_count; i++)
+        avro_put_long(buffer, (int32_t)exposure->marks[i]);
+    avro_put_long(buffer, 0);
 }
 
 static void write_visitor(const struct visitor *visitor, struct buffer *buffer)
@@ -237,6 +314,7 @@ static void write_visitor(const struct visitor *visitor, struct buffer *buffer)
         avro_put_long(buffer, visitor->displays[i].times);
     }
     avro_put_long(buffer, 0);
+    write_known(visitor, buffer);
     avro_put_long(buffer, (int64_t)checksum(visitor_key(visitor), buffer_bytes(buffer)));
 }
 
@@ -250,15 +328,37 @@ static struct visitor *visitor_new(int32_t partition, struct bytes key)
     return visitor;
 }
 
-void visitor_free(struct visitor *visitor)
+static void free_parts(struct visitor *visitor)
 {
-    if (visitor == NULL)
-        return;
     free(visitor->activities);
     free(visitor->text);
     free(visitor->tastes);
     free(visitor->displays);
+    free(visitor->exposure);
+    free(visitor->declared);
+}
+
+void visitor_free(struct visitor *visitor)
+{
+    if (visitor == NULL)
+        return;
+    free_parts(visitor);
     free(visitor);
+}
+
+void visitor_erase(struct visitor *visitor, bool refused)
+{
+    const struct visitor kept = {
+        .newer = visitor->newer,
+        .older = visitor->older,
+        .hash = visitor->hash,
+        .partition = visitor->partition,
+        .dirty = visitor->dirty,
+        .refused = refused,
+        .key_size = visitor->key_size,
+    };
+    free_parts(visitor);
+    memcpy(visitor, &kept, offsetof(struct visitor, key)); /* the key lies in the padding, too */
 }
 
 static bool read_activities(struct avro_reader *reader, struct visitor *visitor)
@@ -315,11 +415,40 @@ static bool read_shown(struct avro_reader *reader, struct visitor *visitor)
     return !reader->failed;
 }
 
+static bool read_known(struct avro_reader *reader, struct visitor *visitor)
+{
+    struct exposure exposure = {0};
+    visitor->refused = avro_get_bool(reader);
+    struct bytes gender = avro_get_string(reader), age_group = avro_get_string(reader);
+    exposure.impressions = avro_get_long(reader);
+    exposure.clicks = avro_get_long(reader);
+    for (uint64_t block; (block = avro_get_block(reader)) > 0;) {
+        for (; block > 0 && !reader->failed; block--) {
+            int64_t mark = avro_get_long(reader);
+            if (exposure.mark_count == MARKS_MAX || mark < INT32_MIN || mark > INT32_MAX)
+                return false;
+            exposure.marks[exposure.mark_count++] = (uint32_t)mark;
+        }
+    }
+    if (reader->failed || gender.size > EVENT_ID_BYTES_MAX || age_group.size > EVENT_ID_BYTES_MAX)
+        return false;
+    visitor_declare(visitor, gender, age_group);
+    if (exposure.mark_count > 0) {
+        visitor->exposure = memory_get(sizeof exposure);
+        *visitor->exposure = exposure;
+    }
+    return true;
+}
+
 static bool read_visitor(struct bytes value, struct visitor *visitor)
 {
     struct avro_reader reader = avro_open(value, VISITOR_FINGERPRINT);
-    bool prefers = !reader.failed, checked = prefers;
-    if (!prefers) {
+    bool knows = !reader.failed, prefers = knows, checked = knows;
+    if (!knows) {
+        reader = avro_open(value, VISITOR_FINGERPRINT_3);
+        prefers = checked = !reader.failed;
+    }
+    if (!checked) {
         reader = avro_open(value, VISITOR_FINGERPRINT_2);
         checked = !reader.failed;
     }
@@ -331,8 +460,9 @@ static bool read_visitor(struct bytes value, struct visitor *visitor)
     visitor->truncated = avro_get_bool(&reader);
     visitor->look_again = avro_get_bool(&reader);
     if (reader.failed || !read_activities(&reader, visitor) || reader.failed ||
-        visitor->accepted < visitor->count || 
-        (prefers && (!read_preferences(&reader, visitor) || !read_shown(&reader, visitor))))
+        visitor->accepted < visitor->count ||
+        (prefers && (!read_preferences(&reader, visitor) || !read_shown(&reader, visitor))) ||
+        (knows && !read_known(&reader, visitor)))
         return false;
     if (checked) {
         uint64_t sum = checksum(visitor_key(visitor),
@@ -359,6 +489,7 @@ enum verdict visitor_decode(int32_t partition, struct bytes key, struct bytes va
 bool visitor_intact(struct bytes key, struct bytes value)
 {
     if (avro_open(value, VISITOR_FINGERPRINT).failed &&
+        avro_open(value, VISITOR_FINGERPRINT_3).failed &&
         avro_open(value, VISITOR_FINGERPRINT_2).failed) {
         struct visitor *visitor;
         if (visitor_decode(0, key, value, &visitor, NULL) != VERDICT_OK)
@@ -553,6 +684,8 @@ struct visitor *visitors_dirty_at(const struct visitor_table *table, size_t inde
 
 struct bytes visitors_encode(struct visitor_table *table, struct visitor *visitor)
 {
+    if (visitor_is_blank(visitor))
+        return visitor->encoded = bytes_of(NULL, 0);
     buffer_clear(&table->scratch);
     write_visitor(visitor, &table->scratch);
     visitor->encoded = arena_copy(&table->encoded, buffer_bytes(&table->scratch));
@@ -564,9 +697,11 @@ void visitors_batch(struct visitor_table *table, struct store_batch *batch)
     char key[VISITOR_KEY_BYTES_MAX];
     for (size_t i = 0; i < table->dirty_count; i++) {
         struct visitor *visitor = table->dirty[i];
-        batch_put(batch, FAMILY_VISITOR,
-                  visitor_store_key(key, visitor->partition, visitor_key(visitor)),
-                  visitor->encoded);
+        struct bytes name = visitor_store_key(key, visitor->partition, visitor_key(visitor));
+        if (visitor->encoded.at)
+            batch_put(batch, FAMILY_VISITOR, name, visitor->encoded);
+        else
+            batch_delete(batch, FAMILY_VISITOR, name);
     }
 }
 

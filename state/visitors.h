@@ -27,6 +27,14 @@ struct display {
     uint8_t times;
 };
 
+/* What a visitor was shown and clicked on: each counted once, told from a repeat by its mark. */
+#define MARKS_MAX 32 /* remembered; a repeat that comes later counts again */
+struct exposure {
+    int64_t impressions, clicks;
+    uint32_t mark_count;
+    uint32_t marks[MARKS_MAX]; /* the oldest first */
+};
+
 struct visitor {
     struct visitor *newer, *older; /* by last use */
     uint64_t hash;
@@ -35,6 +43,7 @@ struct visitor {
     bool touched;    /* lists are due at the end of the batch */
     bool look_again; /* the model knew too little for good lists: worth another try */
     bool truncated;  /* older activities fell out at the bound */
+    bool refused;    /* does not want to be known: nothing else is kept */
     uint32_t count, capacity;
     struct activity *activities; /* by time, then kind, then arrival */
     char *text;
@@ -44,6 +53,9 @@ struct visitor {
     uint8_t display_count, display_capacity;
     struct display *displays; /* NULL: none yet */
     int64_t displays_since_s;
+    struct exposure *exposure; /* NULL: none yet */
+    char *declared;            /* gender and age group, as the shop says; NULL: it said nothing */
+    uint16_t gender_size, age_group_size;
     int64_t accepted;       /* activities so far */
     int64_t latest_time_ms; /* of all activities */
     uint64_t list_hash;     /* of the lists that were written last */
@@ -93,6 +105,34 @@ void visitor_show(struct visitor *visitor, struct bytes item_id, int64_t time_ms
 void visitor_notice(struct visitor *visitor, struct bytes item_id);
 uint32_t visitor_shown(const struct visitor *visitor, uint32_t tag);
 
+/* Counts an impression, or a click, unless the mark is among the last MARKS_MAX. Returns whether it was
+ * counted. A visitor of a table must have been marked dirty before. */
+bool visitor_expose(struct visitor *visitor, uint32_t mark, bool click);
+
+/* What the shop says of its user; empty: nothing. */
+static inline struct bytes visitor_gender(const struct visitor *visitor)
+{
+    return bytes_of(visitor->declared, visitor->gender_size);
+}
+static inline struct bytes visitor_age_group(const struct visitor *visitor)
+{
+    return bytes_of(visitor->declared ? visitor->declared + visitor->gender_size : NULL,
+                    visitor->age_group_size);
+}
+/* The same from now on; at most EVENT_ID_BYTES_MAX bytes each. Marked dirty before. */
+void visitor_declare(struct visitor *visitor, struct bytes gender, struct bytes age_group);
+
+/* Forgets all of the visitor but whether they refused. Marked dirty before. */
+void visitor_erase(struct visitor *visitor, bool refused);
+/* Nothing is known: as one who was never seen. Such a one has no row. */
+bool visitor_is_blank(const struct visitor *visitor);
+
+/* Whether an event is older than all that is remembered of at most `max` activities. */
+bool visitor_is_late(const struct visitor *visitor, int64_t time_ms, uint32_t max);
+/* Whether the item was viewed less than `window_ms` before or after. */
+bool visitor_viewed(const struct visitor *visitor, struct bytes item_id, int64_t time_ms,
+                    int64_t window_ms);
+
 struct visitor_table;
 
 /* `cache_bytes` bounds the memory of clean objects. The store outlives the table. */
@@ -110,8 +150,8 @@ void visitors_mark_dirty(struct visitor_table *table, struct visitor *visitor);
 size_t visitors_dirty_count(const struct visitor_table *table);
 struct visitor *visitors_dirty_at(const struct visitor_table *table, size_t index);
 
-/* The new value of a dirty visitor for changelog and store (visitor.avsc); holds until the batch
- * ends. */
+/* The new value of a dirty visitor for changelog and store (visitor.avsc), absent for a blank one,
+ * whose row goes; holds until the batch ends. */
 struct bytes visitors_encode(struct visitor_table *table, struct visitor *visitor);
 
 /* Puts every dirty visitor, encoded before, into the batch. */
@@ -130,9 +170,11 @@ size_t visitors_bytes(const struct visitor_table *table);
 #define VISITOR_KEY_BYTES_MAX 300
 struct bytes visitor_store_key(char *to, int32_t partition, struct bytes key);
 
-/* Fingerprints of visitor.avsc as it is, as it was before it had preferences (2), and before it had a
- * checksum (1): values of all are read, also from a changelog that an older weft wrote. */
-#define VISITOR_FINGERPRINT 0x881539fdb5ee58f9u
+/* Fingerprints of visitor.avsc as it is, as it was before it had what was shown and declared (3),
+ * before it had preferences (2), and before it had a checksum (1): values of all are read, also from a
+ * changelog that an older weft wrote. */
+#define VISITOR_FINGERPRINT 0x3cf2b13ce9fd3863u
+#define VISITOR_FINGERPRINT_3 0x881539fdb5ee58f9u
 #define VISITOR_FINGERPRINT_2 0xe488f2fd0033ecdcu
 #define VISITOR_FINGERPRINT_1 0x533e6bc3f2dfdddcu
 

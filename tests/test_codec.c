@@ -142,7 +142,7 @@ static void test_source(void)
     } cases[] = {{ID_NONE, "schema id 100: there is no such id"},
                  {ID_RETRY, "schema id 200: nobody answers"},
                  {ID_NONSENSE, "schema id 300: the writer's schema can't be parsed"},
-                 {EVENT_PRODUCT, "schema id 6: the writer's schema can't be read: user_id"}};
+                 {EVENT_PRODUCT, "schema id 7: the writer's schema can't be read: user_id"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         source.asked = 0;
         buffer_clear(&record);

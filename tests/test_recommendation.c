@@ -228,6 +228,14 @@ static void test_visitors(void)
     CHECK(visitors_get(table, 1, bytes_text("v"), &visitor, NULL) == VERDICT_OK);
     visitors_mark_dirty(table, visitor);
     for (uint32_t i = 0; i < 40; i++) {
+        struct activity next = {.time_ms = random_below(&random, 1000000),
+                                .event_hash = random_next(&random),
+                                .price = NAN,
+                                .kind = KIND_VIEW};
+        visitor_insert(visitor, visitor_position(visitor, next.time_ms, KIND_VIEW), next,
+                       random_text(&random, &arena, false), 30);
+        visitor_expose(visitor, random_below(&random, UINT32_MAX), random_one_in(&random, 2));
+        visitor_declare(visitor, random_text(&random, &arena, false), random_text(&random, &arena, false));
         avro_value_t value = read_record("visitor", visitors_encode(table, visitor));
         avro_value_t activities = field_of(&value, "activities"), activity;
         size_t count = 0;
@@ -245,13 +253,20 @@ static void test_visitors(void)
             CHECK_BYTES(text_of(&activity, "subject"),
                         activity_subject(visitor, &visitor->activities[k]));
         }
+        CHECK_BYTES(text_of(&value, "gender"), visitor_gender(visitor));
+        CHECK_BYTES(text_of(&value, "age_group"), visitor_age_group(visitor));
+        CHECK_INT(long_of(&value, "impressions"), visitor->exposure->impressions);
+        CHECK_INT(long_of(&value, "clicks"), visitor->exposure->clicks);
+        avro_value_t marks = field_of(&value, "marks"), mark;
+        avro_value_get_size(&marks, &count);
+        CHECK_INT(count, visitor->exposure->mark_count);
+        for (size_t k = 0; k < count; k++) {
+            int32_t found = 0;
+            avro_value_get_by_index(&marks, k, &mark, NULL);
+            CHECK(avro_value_get_int(&mark, &found) == 0 &&
+                  (uint32_t)found == visitor->exposure->marks[k]);
+        }
         avro_value_decref(&value);
-        struct activity next = {.time_ms = random_below(&random, 1000000),
-                                .event_hash = random_next(&random),
-                                .price = NAN,
-                                .kind = KIND_VIEW};
-        visitor_insert(visitor, visitor_position(visitor, next.time_ms, KIND_VIEW), next,
-                       random_text(&random, &arena, false), 30);
     }
     visitors_free(table);
     store->free(store);

@@ -31,7 +31,7 @@ static void test_real(void)
     struct topology topology = build();
     check_stage(topology.visitors, topology.visitors_count, STAGE_VISITORS);
     check_stage(topology.model, topology.model_count, STAGE_MODEL);
-    CHECK_TEXT(topology.visitors[0]->name, "hygiene");
+    CHECK_TEXT(topology.visitors[0]->name, "users");
     CHECK_TEXT(topology.visitors[topology.visitors_count - 1]->name, "lists");
     for (int i = 0; i < TOPICS; i++) {
         CHECK(topology.topics[i][0]);

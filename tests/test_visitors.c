@@ -83,6 +83,12 @@ static void check_decoded(struct visitor_table *table, struct visitor *visitor)
     CHECK_INT(again->display_count, visitor->display_count);
     for (uint32_t i = 0; i < visitor->display_count; i++)
         CHECK_INT(visitor_shown(again, visitor->displays[i].item), visitor->displays[i].times);
+    CHECK_INT(again->refused, visitor->refused);
+    CHECK_BYTES(visitor_gender(again), visitor_gender(visitor));
+    CHECK_BYTES(visitor_age_group(again), visitor_age_group(visitor));
+    CHECK_INT(again->exposure != NULL, visitor->exposure != NULL);
+    if (visitor->exposure && again->exposure)
+        CHECK(memcmp(again->exposure, visitor->exposure, sizeof *visitor->exposure) == 0);
     if (visitor->tastes && again->tastes)
         CHECK_BYTES(bytes_of(again->tastes, again->tastes_size),
                     bytes_of(visitor->tastes, visitor->tastes_size));
@@ -189,8 +195,9 @@ static void test_shown(void)
     store->free(store);
 }
 
-/* A value that was written before there were preferences: the same without them. */
-static void test_without_preferences(void)
+/* A value that was written before there were preferences (2), or what was shown and declared (3): the
+ * same without them. */
+static void test_without(int version)
 {
     struct store *store = store_memory_new();
     struct visitor_table *table = visitors_new(store, 0);
@@ -199,15 +206,16 @@ static void test_without_preferences(void)
     visitors_mark_dirty(table, visitor);
     insert(visitor, 1000, KIND_VIEW, "item", 10);
     struct bytes value = visitors_encode(table, visitor), key = bytes_text("v");
-    size_t checksum = 10; /* no preferences and nothing shown are 13 zeros, in front of the checksum */
+    size_t checksum = 10; /* no preferences, nothing shown or declared: zeros before the checksum */
     while (checksum > 1 && (unsigned char)value.at[value.size - checksum - 1] >= 0x80)
         checksum++;
     while (checksum > 1 && (unsigned char)value.at[value.size - checksum] < 0x80)
         checksum--;
-    size_t body = value.size - checksum - 13;
-    for (size_t i = body; i < body + 13; i++)
+    const size_t liked = 13, known = 6, zeros = version == 2 ? liked + known : known;
+    size_t body = value.size - checksum - zeros;
+    for (size_t i = body; i < body + zeros; i++)
         CHECK_INT(value.at[i], 0);
-    avro_put_header(&old, VISITOR_FINGERPRINT_2);
+    avro_put_header(&old, version == 2 ? VISITOR_FINGERPRINT_2 : VISITOR_FINGERPRINT_3);
     buffer_append(&old, value.at + 10, body - 10);
     avro_put_long(&old, (int64_t)(bytes_hash(buffer_bytes(&old)) ^
                                   bytes_hash(key) * 0x9E3779B97F4A7C15u));
@@ -219,6 +227,110 @@ static void test_without_preferences(void)
     CHECK(!visitor_intact(key, buffer_bytes(&old)));
     CHECK(visitor_decode(0, key, buffer_bytes(&old), &again, NULL) == VERDICT_SKIP);
     buffer_release(&old);
+    visitors_free(table);
+    store->free(store);
+}
+
+static void test_before_preferences(void)
+{
+    test_without(2);
+}
+
+static void test_before_declared(void)
+{
+    test_without(3);
+}
+
+/* Impressions and clicks against a list of the last marks. */
+static void test_exposed(void)
+{
+    struct random random = random_from(83);
+    struct store *store = store_memory_new();
+    struct visitor_table *table = visitors_new(store, 0);
+    struct visitor *visitor = visitor_of(table, 0, "v");
+    uint32_t marks[1000], count = 0;
+    int64_t clicks = 0;
+    visitors_mark_dirty(table, visitor);
+    CHECK(visitor_is_blank(visitor));
+    for (int i = 0; i < 1000; i++) {
+        uint32_t mark = random_below(&random, 2 * MARKS_MAX) * 0x9E3779B9u;
+        bool click = random_one_in(&random, 3), known = false;
+        for (uint32_t k = count > MARKS_MAX ? count - MARKS_MAX : 0; k < count; k++)
+            known = known || marks[k] == mark;
+        CHECK_INT(visitor_expose(visitor, mark, click), !known);
+        if (!known) {
+            marks[count++] = mark;
+            clicks += click;
+        }
+        if (i % 50 == 0)
+            check_decoded(table, visitor);
+    }
+    CHECK(count > 300 && count < 900);
+    CHECK_INT(visitor->exposure->impressions + visitor->exposure->clicks, count);
+    CHECK_INT(visitor->exposure->clicks, clicks);
+    CHECK(!visitor_is_blank(visitor));
+    visitors_free(table);
+    store->free(store);
+}
+
+static void write_batch(struct visitor_table *table, struct store *store)
+{
+    struct store_batch batch = {0};
+    for (size_t i = 0; i < visitors_dirty_count(table); i++)
+        visitors_encode(table, visitors_dirty_at(table, i));
+    visitors_batch(table, &batch);
+    CHECK(store->write(store, &batch, NULL) == VERDICT_OK);
+    batch_release(&batch);
+    visitors_commit(table);
+}
+
+static bool has_row(struct store *store, const char *name)
+{
+    char key[VISITOR_KEY_BYTES_MAX];
+    struct buffer value = {0};
+    enum verdict verdict = store->get(store, FAMILY_VISITOR,
+                                      visitor_store_key(key, 0, bytes_text(name)), &value, NULL);
+    buffer_release(&value);
+    return verdict == VERDICT_OK;
+}
+
+/* What the shop declares is kept; who is erased has no row, and who refused one that says so alone. */
+static void test_erased(void)
+{
+    struct store *store = store_memory_new();
+    struct visitor_table *table = visitors_new(store, 0); /* nothing stays in memory */
+    struct random random = random_from(84);
+    for (int refused = 0; refused < 2; refused++) {
+        struct visitor *visitor = visitor_of(table, 0, "a visitor");
+        visitors_mark_dirty(table, visitor);
+        insert(visitor, 1000, KIND_VIEW, "item", 10);
+        prefer(visitor, &random, 1000);
+        visitor_show(visitor, bytes_text("item"), 1000, 1000);
+        visitor_expose(visitor, 7, false);
+        visitor_declare(visitor, bytes_text("female"), bytes_text("30-39"));
+        CHECK_BYTES(visitor_gender(visitor), bytes_text("female"));
+        visitor_declare(visitor, bytes_text(""), bytes_text("40-49"));
+        visitor->list_hash = 5;
+        write_batch(table, store);
+        CHECK(has_row(store, "a visitor"));
+        visitor = visitor_of(table, 0, "a visitor");
+        CHECK_BYTES(visitor_gender(visitor), bytes_text(""));
+        CHECK_BYTES(visitor_age_group(visitor), bytes_text("40-49"));
+        check_decoded(table, visitor);
+        visitors_mark_dirty(table, visitor);
+        visitor_erase(visitor, refused);
+        CHECK_BYTES(visitor_key(visitor), bytes_text("a visitor"));
+        CHECK(visitor->dirty && visitor->list_hash == 0 && visitor->count == 0);
+        CHECK_INT(visitor_is_blank(visitor), !refused);
+        if (refused) {
+            struct bytes value = visitors_encode(table, visitor);
+            CHECK(memmem(value.at, value.size, "item", 4) == NULL);
+            check_decoded(table, visitor);
+        }
+        write_batch(table, store);
+        CHECK_INT(has_row(store, "a visitor"), refused);
+        CHECK_INT(visitor_of(table, 0, "a visitor")->refused, refused);
+    }
     visitors_free(table);
     store->free(store);
 }
@@ -385,7 +497,10 @@ int main(void)
     TEST_RUN(test_damaged);
     TEST_RUN(test_older);
     TEST_RUN(test_shown);
-    TEST_RUN(test_without_preferences);
+    TEST_RUN(test_before_preferences);
+    TEST_RUN(test_before_declared);
+    TEST_RUN(test_exposed);
+    TEST_RUN(test_erased);
     TEST_RUN(test_batches);
     TEST_RUN(test_eviction);
     return test_done();

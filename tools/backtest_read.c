@@ -74,12 +74,12 @@ static enum verdict read_all(struct reading *reading, int count, char **paths, s
                 keep_product_line(reading, file);
                 continue;
             }
-            if (read == READ_REJECTED || (read == READ_EVENT && event.type >= INPUT_TOPICS))
+            if (read == READ_REJECTED)
                 reading->recorded->rejected++;
             if (read == READ_FAILED)
                 error_set(error, VERDICT_SKIP, "%s", why.message);
-            if (read != READ_EVENT || event.type >= INPUT_TOPICS)
-                continue;
+            if (read != READ_EVENT || event.type > EVENT_PURCHASE)
+                continue; /* impressions, clicks and users ask for nothing */
             struct arena *memory = &reading->recorded->memory;
             struct event kept = event;
             kept.event_id = arena_copy(memory, event.event_id);

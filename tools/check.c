@@ -50,9 +50,9 @@ static int check_file(const struct command *command, const char *path, const cha
                 printf("%s: %s\n", path, error.message);
         } else {
             types[event.type]++;
-            if (event.type < EVENT_PRODUCT && event.event_time_ms < first_ms)
+            if (event.type < EVENT_USER && event.event_time_ms < first_ms)
                 first_ms = event.event_time_ms;
-            if (event.type < EVENT_PRODUCT && event.event_time_ms > last_ms)
+            if (event.type < EVENT_USER && event.event_time_ms > last_ms)
                 last_ms = event.event_time_ms;
         }
         arena_clear(&arena);

@@ -27,7 +27,7 @@ static enum verdict feed_file(struct driver *driver, const struct wire_format *w
             verdict = error_set(error, VERDICT_RETRY, "interrupted");
         } else if (read == READ_EVENT && event.type == EVENT_PRODUCT) {
             driver_product(driver, &event);
-        } else if (read == READ_REJECTED || event.type >= INPUT_TOPICS) {
+        } else if (read == READ_REJECTED) {
             feed->rejected++;
         } else {
             buffer_clear(&value);

@@ -94,10 +94,8 @@ enum verdict wire_send(struct client_producer *producer, const struct topology *
         return client_send(producer, topology->topics[TOPIC_PRODUCT], -1, event->item_id,
                            buffer_bytes(scratch), error);
     }
-    if (event->type >= INPUT_TOPICS)
-        return error_set(error, VERDICT_SKIP, "records of type %s have no topic yet",
-                         event_type_names[event->type]);
-    wire_write(format, event, scratch);
+    if (!event->erased)
+        wire_write(format, event, scratch);
     return client_send(producer, topology->topics[event->type], -1, event_visitor(event),
-                       buffer_bytes(scratch), error);
+                       event->erased ? bytes_of(NULL, 0) : buffer_bytes(scratch), error);
 }

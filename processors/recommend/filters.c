@@ -106,15 +106,24 @@ static bool concerns(const struct filter_query *query, const struct active *acti
 
 static void choose_audience(const struct filter_query *query,
                             const struct preferences *preferences, enum taste_word_kind taste,
-                            enum word_kind kind, float least, struct audience *audience)
+                            enum word_kind kind, struct bytes declared, float least,
+                            struct audience *audience)
 {
     uint32_t sum = 0;
     const struct taste_word *words = preferences->words[taste];
     *audience = (struct audience){.least = least};
+    uint32_t declared_word = declared.size > 0 ? catalogue_word(query->catalogue, kind, declared)
+                                               : WORD_NONE;
+    if (least > 0 && declared_word != WORD_NONE) {
+        audience->on = true;
+        audience->words[audience->count] = declared_word;
+        audience->shares[audience->count++] = 1;
+    }
+    bool learned = !audience->on;
     for (uint32_t i = 0; i < preferences->word_counts[taste]; i++)
         sum += words[i].weight;
-    audience->on = least > 0 && sum >= AUDIENCE_LEAST * TASTE_UNIT;
-    for (uint32_t i = 0; i < preferences->word_counts[taste] && audience->on; i++) {
+    audience->on = audience->on || (least > 0 && sum >= AUDIENCE_LEAST * TASTE_UNIT);
+    for (uint32_t i = 0; i < preferences->word_counts[taste] && audience->on && learned; i++) {
         uint32_t word = catalogue_tagged(query->catalogue, kind, words[i].word);
         audience->words[audience->count] = word;
         audience->shares[audience->count++] = (float)words[i].weight / (float)sum;
@@ -142,9 +151,10 @@ static void choose_products(struct filters *filters, const struct filter_query *
     if (query->visitor == NULL || !(settings->gender_min > 0 || settings->age_group_min > 0))
         return;
     visitor_preferences(query->visitor, &preferences);
-    choose_audience(query, &preferences, TASTE_GENDER, WORD_GENDER, settings->gender_min,
-                    &filters->genders);
-    choose_audience(query, &preferences, TASTE_AGE_GROUP, WORD_AGE_GROUP, settings->age_group_min,
+    choose_audience(query, &preferences, TASTE_GENDER, WORD_GENDER, visitor_gender(query->visitor),
+                    settings->gender_min, &filters->genders);
+    choose_audience(query, &preferences, TASTE_AGE_GROUP, WORD_AGE_GROUP,
+                    visitor_age_group(query->visitor), settings->age_group_min,
                     &filters->age_groups);
 }
 

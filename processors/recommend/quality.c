@@ -92,8 +92,38 @@ size_t shown_bytes(const struct shown_ring *ring)
     return waiting_bytes(&ring->lists);
 }
 
+static struct quality_exposure *exposure_of(struct quality *quality,
+                                            const struct placements *placements,
+                                            struct bytes placement)
+{
+    uint32_t number = 0;
+    while (number < placements->count &&
+           !bytes_equal(bytes_text(placements->at[number].name), placement))
+        number++;
+    return &quality->exposures[number < placements->count ? number : PLACEMENTS_MAX];
+}
+
+void quality_shown(struct quality *quality, const struct placements *placements,
+                   struct bytes placement, uint32_t items)
+{
+    struct quality_exposure *exposure = exposure_of(quality, placements, placement);
+    exposure->lists++;
+    exposure->items += items;
+}
+
+void quality_clicked(struct quality *quality, const struct placements *placements,
+                     struct bytes placement)
+{
+    exposure_of(quality, placements, placement)->clicks++;
+}
+
 void quality_add(struct quality *to, const struct quality *from)
 {
+    for (int p = 0; p <= PLACEMENTS_MAX; p++) {
+        to->exposures[p].lists += from->exposures[p].lists;
+        to->exposures[p].items += from->exposures[p].items;
+        to->exposures[p].clicks += from->exposures[p].clicks;
+    }
     for (int p = 0; p < PLACEMENTS_MAX; p++) {
         for (int kind = 0; kind < KINDS; kind++) {
             to->cells[p][kind].asked += from->cells[p][kind].asked;
@@ -112,27 +142,44 @@ static void write_cell(const struct quality_cell *cell, const char *kind, struct
                   (double)cell->hits / asked, (double)cell->reciprocal_millionths / 1e6 / asked);
 }
 
+static void write_exposure(const struct quality_exposure *exposure, struct buffer *buffer)
+{
+    double lists = exposure->lists ? (double)exposure->lists : 1;
+    buffer_format(buffer,
+                  "\"shown\":{\"lists\":%llu,\"items\":%llu,\"clicks\":%llu,\"click_through\":%.4f}",
+                  (unsigned long long)exposure->lists, (unsigned long long)exposure->items,
+                  (unsigned long long)exposure->clicks, (double)exposure->clicks / lists);
+}
+
 void quality_write_json(const struct quality *quality, const struct placements *placements,
                         struct buffer *buffer)
 {
     const char *between = "";
     buffer_byte(buffer, '{');
-    for (uint32_t p = 0; p < placements->count; p++) {
-        bool any = false;
-        for (int kind = 0; kind < KINDS; kind++) {
+    for (uint32_t p = 0; p <= PLACEMENTS_MAX; p++) {
+        const struct quality_exposure *exposure = &quality->exposures[p];
+        const char *name = p < placements->count ? placements->at[p].name : "others";
+        const char *before = "";
+        size_t start = buffer->size;
+        buffer_format(buffer, "%s\"%s\":{", between, name);
+        if (exposure->lists + exposure->clicks > 0) {
+            write_exposure(exposure, buffer);
+            before = ",";
+        }
+        for (int kind = 0; p < PLACEMENTS_MAX && kind < KINDS; kind++) {
             const struct quality_cell *cell = &quality->cells[p][kind];
             if (cell->asked == 0)
                 continue;
-            if (any)
-                buffer_byte(buffer, ',');
-            else
-                buffer_format(buffer, "%s\"%s\":{", between, placements->at[p].name);
+            buffer_text(buffer, before);
             write_cell(cell, kind_names[kind], buffer);
-            any = true;
+            before = ",";
         }
-        if (any)
-            buffer_byte(buffer, '}');
-        between = any ? "," : between;
+        if (*before == '\0') { /* nothing of this one */
+            buffer->size = start;
+            continue;
+        }
+        buffer_byte(buffer, '}');
+        between = ",";
     }
     buffer_byte(buffer, '}');
 }

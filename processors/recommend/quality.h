@@ -34,9 +34,22 @@ struct quality_cell {
     uint64_t reciprocal_millionths; /* the sum of 1/rank of those */
 };
 
+/* What the shop says of its pages (processors/exposure.c). */
+struct quality_exposure {
+    uint64_t lists, items; /* shown */
+    uint64_t clicks;       /* on an item of a list, each once */
+};
+
 struct quality {
     struct quality_cell cells[PLACEMENTS_MAX][KINDS];
+    struct quality_exposure exposures[PLACEMENTS_MAX + 1]; /* the last of all other placements */
 };
+
+/* Counts a list of so many items that was shown, and a click. */
+void quality_shown(struct quality *quality, const struct placements *placements,
+                   struct bytes placement, uint32_t items);
+void quality_clicked(struct quality *quality, const struct placements *placements,
+                     struct bytes placement);
 
 /* Counts what was shown under the number for a click on the item. Nothing is counted if it was
  * overwritten, or is 0. */
@@ -46,9 +59,10 @@ void quality_ask(struct quality *quality, const struct shown_ring *ring, uint64_
 size_t shown_bytes(const struct shown_ring *ring);
 
 void quality_add(struct quality *to, const struct quality *from);
-/* {"home":{"view":{"asked":9,"hits":3,"hit_rate":0.3333,"reciprocal_rank":0.2100},...},...}; only
- * cells that were asked. reciprocal_rank is the mean of 1/rank over all that were asked, 0 where it
- * was no hit. */
+/* {"home":{"shown":{"lists":8,"items":80,"clicks":2,"click_through":0.2500},
+ *          "view":{"asked":9,"hits":3,"hit_rate":0.3333,"reciprocal_rank":0.2100},...},...,
+ *  "others":{"shown":...}}; only what there was anything of. click_through is clicks by lists shown.
+ * reciprocal_rank is the mean of 1/rank over all that were asked, 0 where it was no hit. */
 void quality_write_json(const struct quality *quality, const struct placements *placements,
                         struct buffer *buffer);
 

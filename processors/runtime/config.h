@@ -31,6 +31,9 @@ struct config {
     char topic_search[CONFIG_TEXT_MAX];
     char topic_cart[CONFIG_TEXT_MAX];
     char topic_purchase[CONFIG_TEXT_MAX];
+    char topic_impression[CONFIG_TEXT_MAX];
+    char topic_click[CONFIG_TEXT_MAX];
+    char topic_user[CONFIG_TEXT_MAX];
     char topic_product[CONFIG_TEXT_MAX];
     char topic_recommendations[CONFIG_TEXT_MAX];
     int64_t threads;
@@ -57,6 +60,8 @@ struct config {
     int64_t list_age_group_percent;
     int64_t list_shown_max;
     int64_t list_shown_ms;
+    char list_shown_from[CONFIG_TEXT_MAX];
+    char clicks_are_views[CONFIG_TEXT_MAX];
     char list_adult[CONFIG_TEXT_MAX];
     char list_newcomers[CONFIG_TEXT_MAX];
     int64_t explore_percent;

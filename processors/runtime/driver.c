@@ -95,7 +95,8 @@ static enum verdict run(struct driver *driver, struct record *record, enum fate 
 {
     const char *step;
     struct visitor_table *visitors = pipeline_visitors(driver->pipeline);
-    pipeline_context(driver->pipeline)->generated_ms = record->event.event_time_ms;
+    if (record->type != EVENT_USER) /* which has no time */
+        pipeline_context(driver->pipeline)->generated_ms = record->event.event_time_ms;
     enum verdict verdict = pipeline_event(driver->pipeline, record, &step, error);
     if (verdict == VERDICT_OK)
         verdict = pipeline_close(driver->pipeline, error);
@@ -150,7 +151,7 @@ struct visitor *driver_visitor(struct driver *driver, struct bytes key)
 {
     struct visitor *visitor;
     if (visitors_get(pipeline_visitors(driver->pipeline), 0, key, &visitor, NULL) != VERDICT_OK ||
-        visitor->accepted == 0)
+        visitor_is_blank(visitor))
         return NULL;
     return visitor;
 }

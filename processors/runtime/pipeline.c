@@ -14,10 +14,10 @@
 #define LOOKS_A_BATCH_MAX 2000
 
 const char *const fate_names[FATES] = {"processed", "duplicates", "double_clicks", "late",
-                                       "dead_letters"};
+                                       "no_consent", "dead_letters"};
 const char *const counter_names[COUNTERS] = {"interactions", "reordered", "lists", "lists_same",
                                              "activities_out", "asked", "hits", "reciprocal_millionths",
-                                             "weights"};
+                                             "weights", "erased"};
 
 /* A visitor whose lists were short: the model was still young. */
 struct look {
@@ -172,8 +172,14 @@ void pipeline_free(struct pipeline *pipeline)
 enum verdict pipeline_decode(struct pipeline *pipeline, struct record *record,
                              struct arena *arena, struct error *error)
 {
-    enum verdict verdict = codec_decode(pipeline->codec, record->type, record->value, arena,
-                                        &record->event, error);
+    enum verdict verdict;
+    if (record->type == EVENT_USER && record->value.at == NULL) {
+        event_init_erased(&record->event, record->key);
+        verdict = event_check(&record->event, error);
+    } else {
+        verdict = codec_decode(pipeline->codec, record->type, record->value, arena, &record->event,
+                               error);
+    }
     if (verdict != VERDICT_OK) {
         record->fate = FATE_DEAD_LETTER;
         return verdict;
@@ -376,6 +382,8 @@ enum verdict pipeline_close(struct pipeline *pipeline, struct error *error)
     enum verdict verdict = exchange_weights(pipeline, error);
     for (size_t i = 0; verdict == VERDICT_OK && i < touched; i++) {
         struct visitor *visitor = visitors_dirty_at(visitors, i);
+        if (!visitor->touched)
+            continue;
         verdict = close_visitor(pipeline, visitor, error);
         if (verdict == VERDICT_OK && visitor->look_again)
             wait_for_look(pipeline, visitor, 0);

@@ -41,6 +41,14 @@ void task_free(struct task *task)
     free(task);
 }
 
+/* The time that the record's producer, or its broker, gave it. */
+static int64_t written_ms(const rd_kafka_message_t *message)
+{
+    rd_kafka_timestamp_type_t type;
+    int64_t time_ms = rd_kafka_message_timestamp(message, &type);
+    return type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? INT64_MIN : time_ms;
+}
+
 static void decode_head(struct input *input, struct pipeline *pipeline)
 {
     rd_kafka_message_t *head = input->head;
@@ -56,6 +64,8 @@ static void decode_head(struct input *input, struct pipeline *pipeline)
     input->decoded = pipeline_decode(pipeline, &input->record, &input->arena, &input->why) ==
                      VERDICT_OK;
     input->time_ms = input->decoded ? input->record.event.event_time_ms : INT64_MIN;
+    if (input->decoded && input->type == EVENT_USER) /* it says no time of its own */
+        input->time_ms = written_ms(head);
 }
 
 /* The broker's end as the last fetch told it: an answer to "is there more?" that comes with the
@@ -97,10 +107,19 @@ static void fill_input(struct input *input, rd_kafka_t *consumer, struct pipelin
         input->empty_since_us = now_us;
 }
 
+/* One at its end is looked at once for each time that the caller tells: a topic that nobody writes to
+ * costs nothing for each record of the others. */
+static bool is_quiet(struct input *input, int64_t now_us)
+{
+    bool quiet = input->at_end && input->looked_us == now_us;
+    input->looked_us = now_us;
+    return quiet;
+}
+
 void task_fill(struct task *task, rd_kafka_t *consumer, struct pipeline *pipeline, int64_t now_us)
 {
     for (int i = 0; i < INPUT_TOPICS; i++)
-        if (task->inputs[i].head == NULL)
+        if (task->inputs[i].head == NULL && !is_quiet(&task->inputs[i], now_us))
             fill_input(&task->inputs[i], consumer, pipeline, now_us);
 }
 

@@ -20,9 +20,11 @@ struct input {
     struct arena arena; /* of the head */
     bool at_end;        /* nothing more on the broker, as last heard */
     int64_t empty_since_us;
+    int64_t looked_us; /* when its queue was looked into last */
     int64_t position; /* offset behind the last record taken; -1: none yet */
     int64_t next;     /* offset behind the last record processed; -1: none in this batch */
-    int64_t time_ms;  /* of the head; INT64_MIN: it can't be told */
+    int64_t time_ms;  /* of the head; of a user's record when it was written; INT64_MIN: it can't be
+                       * told */
 };
 
 enum task_state {

@@ -6,13 +6,16 @@
 #include "processors/runtime/config.h"
 
 #define STEPS_MAX 32
-#define INPUT_TOPICS 4 /* event topics that the visitors stage reads */
+#define INPUT_TOPICS 7 /* that the visitors stage reads */
 
 enum topic {
     TOPIC_VIEW, /* the inputs come first: their index is the event type's */
     TOPIC_SEARCH,
     TOPIC_CART,
     TOPIC_PURCHASE,
+    TOPIC_IMPRESSION,
+    TOPIC_CLICK,
+    TOPIC_USER,
     TOPIC_PRODUCT,
     TOPIC_RECOMMENDATIONS,
     TOPIC_INTERACTIONS,

@@ -59,11 +59,12 @@ def send_lines(shop, rows):
     shop.replay(path)
 
 
-def put(shop, key, value):
-    """A record of the catalogue's topic as it is; None: a deletion."""
+def put(shop, key, value, topic="product"):
+    """A record of the catalogue's topic, or another, as it is; None: a deletion."""
     line = key + "\t" + ("" if value is None else value if isinstance(value, str)
                          else json.dumps(value)) + "\n"
-    subprocess.run(["kcat", "-P", "-b", shop.address, "-t", f"{shop.name}.product", "-K", "\t", "-Z"],
+    subprocess.run(["kcat", "-P", "-b", shop.address, "-t", f"{shop.name}.{topic}", "-K", "\t", "-Z",
+                    "-X", "topic.partitioner=murmur2_random"],
                    input=line.encode(), check=True)
 
 

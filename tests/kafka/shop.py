@@ -12,7 +12,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 WEFT = os.environ.get("WEFT", os.path.join(ROOT, "build", "weft"))
-INPUTS = ("view", "search", "cart", "purchase")
+INPUTS = ("view", "search", "cart", "purchase", "impression", "click", "user")
 # Nothing new for so long: nothing comes any more. A sanitizer makes one batch last for seconds.
 CALM_S = 8 if "san" in os.path.basename(os.path.dirname(WEFT)) else 1.5
 
@@ -239,9 +239,12 @@ class Shop:
     def lists(self):
         """The newest recommendation of each visitor."""
         newest = {}
-        for line in self.kcat(f"{self.name}.recommendations").splitlines():
-            record = json.loads(line)
-            newest[record["visitor"]] = record
+        for line in self.kcat(f"{self.name}.recommendations", "%k\\t%s\\n").splitlines():
+            key, value = line.split(b"\t", 1)
+            if value:
+                newest[key.decode()] = json.loads(value)
+            else:  # erased
+                newest.pop(key.decode(), None)
         return newest
 
 

@@ -18,7 +18,7 @@ from shop import ROOT
 sys.path.insert(0, os.path.join(ROOT, "tests"))
 import recount  # noqa: E402
 
-INPUTS = ("view", "search", "cart", "purchase")
+INPUTS = ("view", "search", "cart", "purchase", "impression", "click", "user")
 ACTIVITIES_MAX = 1000
 recount.ACTIVITIES_MAX = ACTIVITIES_MAX
 ACTIVITY_KINDS = ("view", "search", "cart", "purchase", "cart_remove", "cart_update", "cart_clear",

@@ -1,0 +1,96 @@
+/* Exposure: what of the lists was shown and clicked on, counted for each placement. An impression counts
+ * once, by its event_id. A click counts once for a list, a placement and an item, whether it comes as a
+ * click, as a view that carries recommendation_id and placement, or as both, in whatever order: so a
+ * shop may send either. Repeats are known as long as they are among the visitor's last MARKS_MAX
+ * impressions and clicks (state/visitors.h).
+ *
+ * Impressions and clicks end here: they make no activity, nothing is learned from them, and no list is
+ * due, but where an item was shown so often that it is no longer to come. A click is a view only with
+ * clicks.are.views, for shops that send no view after it. */
+#include "processors/processor.h"
+
+static uint32_t click_mark(const struct event *event)
+{
+    uint64_t hash = bytes_hash(event->recommendation_id);
+    hash = (hash ^ bytes_hash(event->placement)) * 0x9E3779B97F4A7C15u;
+    hash = (hash ^ hash >> 32 ^ bytes_hash(event->items[0].item_id)) * 0x9E3779B97F4A7C15u;
+    return (uint32_t)(hash >> 32);
+}
+
+static void count_click(struct context *context, const struct event *event)
+{
+    visitors_mark_dirty(context->visitors, context->visitor);
+    if (visitor_expose(context->visitor, click_mark(event), true))
+        quality_clicked(&context->counts->quality, &context->settings->recommend.placements,
+                        event->placement);
+}
+
+/* Each item of it was shown once more. */
+static void tire(struct context *context, const struct event *event)
+{
+    struct visitor *visitor = context->visitor;
+    const struct settings *settings = context->settings;
+    uint32_t most = settings->recommend.filters.shown_max;
+    if (most == 0 || !settings->shown_from_impressions)
+        return;
+    for (uint32_t i = 0; i < event->item_count; i++) {
+        struct bytes item_id = event->items[i].item_id;
+        visitor_show(visitor, item_id, event->event_time_ms, settings->shown_ms);
+        if (visitor_shown(visitor, shown_tag(item_id)) == most && visitor->accepted > 0)
+            visitor->touched = true; /* the lists are due without it */
+    }
+}
+
+static enum verdict take_impression(struct context *context, struct record *record)
+{
+    const struct event *event = &record->event;
+    visitors_mark_dirty(context->visitors, context->visitor);
+    if (!visitor_expose(context->visitor, (uint32_t)bytes_hash(event->event_id), false))
+        return record_end(record, FATE_DUPLICATE);
+    quality_shown(&context->counts->quality, &context->settings->recommend.placements,
+                  event->placement, event->item_count);
+    tire(context, event);
+    return record_end(record, FATE_PROCESSED);
+}
+
+static enum verdict take_click(struct context *context, struct record *record)
+{
+    const struct event *event = &record->event;
+    const struct settings *settings = context->settings;
+    struct bytes item_id = event->items[0].item_id;
+    count_click(context, event);
+    visitor_notice(context->visitor, item_id);
+    if (!settings->clicks_are_views)
+        return record_end(record, FATE_PROCESSED);
+    if (visitor_viewed(context->visitor, item_id, event->event_time_ms, settings->double_click_ms))
+        return record_end(record, FATE_DOUBLE_CLICK);
+    return VERDICT_OK;
+}
+
+static enum verdict exposure_event(struct context *context, struct record *record,
+                                   struct error *error)
+{
+    const struct event *event = &record->event;
+    (void)error;
+    if (event->type == EVENT_VIEW && event->recommendation_id.size > 0 && event->placement.size > 0)
+        count_click(context, event);
+    if (event->type != EVENT_IMPRESSION && event->type != EVENT_CLICK)
+        return VERDICT_OK;
+    if (visitor_is_late(context->visitor, event->event_time_ms, context->settings->activities_max))
+        return record_end(record, FATE_LATE);
+    return event->type == EVENT_IMPRESSION ? take_impression(context, record)
+                                           : take_click(context, record);
+}
+
+static const char *const inputs[] = {"clean", NULL};
+static const char *const outputs[] = {"late", NULL};
+
+WEFT_STEP(exposure) = {
+    .name = "exposure",
+    .summary = "counts what of the lists was shown and clicked on",
+    .stage = STAGE_VISITORS,
+    .after = "hygiene",
+    .inputs = inputs,
+    .outputs = outputs,
+    .event = exposure_event,
+};

@@ -1,0 +1,65 @@
+/* Users: what the shop says of its users, who are visitors by their user_id. Gender and age group as
+ * declared take the place of what was learned (recommend/filters.h). A record without a value, or with
+ * consent=false, erases the visitor: row, changelog and lists go with the transaction. After consent=false
+ * one thing is kept, the refusal, and what comes of the visitor is dropped until a record with consent
+ * comes, or one without a value, which forgets the refusal too. So the newest record alone counts, and
+ * one that comes again changes nothing.
+ *
+ * An event that itself says consent=false is dropped, whosoever it is. */
+#include "processors/processor.h"
+
+/* The visitor's lists are taken back. */
+static enum verdict erase(struct context *context, bool refused, struct error *error)
+{
+    struct visitor *visitor = context->visitor;
+    enum verdict verdict = VERDICT_OK;
+    if (visitor->list_hash != 0)
+        verdict = context->outlet->emit(context->outlet, OUTPUT_RECOMMENDATIONS, visitor->partition,
+                                        visitor_key(visitor), bytes_of(NULL, 0), error);
+    context->counts->counters[COUNT_ERASED] += !visitor->refused && !visitor_is_blank(visitor);
+    visitors_mark_dirty(context->visitors, visitor);
+    visitor_erase(visitor, refused);
+    return verdict;
+}
+
+static void declare(struct context *context, const struct event *event)
+{
+    struct visitor *visitor = context->visitor;
+    if (!visitor->refused && bytes_equal(event->gender, visitor_gender(visitor)) &&
+        bytes_equal(event->age_group, visitor_age_group(visitor)))
+        return;
+    visitors_mark_dirty(context->visitors, visitor);
+    visitor->refused = false;
+    visitor_declare(visitor, event->gender, event->age_group);
+    visitor->touched = visitor->accepted > 0;
+}
+
+static enum verdict users_event(struct context *context, struct record *record,
+                                struct error *error)
+{
+    const struct event *event = &record->event;
+    struct visitor *visitor = context->visitor;
+    enum verdict verdict = VERDICT_OK;
+    if (event->type != EVENT_USER)
+        return visitor->refused || !event->consent ? record_end(record, FATE_NO_CONSENT)
+                                                   : VERDICT_OK;
+    bool refused = !event->erased && !event->consent;
+    if (!refused && !event->erased)
+        declare(context, event);
+    else if (refused ? !visitor->refused : !visitor_is_blank(visitor))
+        verdict = erase(context, refused, error);
+    return verdict == VERDICT_OK ? record_end(record, FATE_PROCESSED) : verdict;
+}
+
+static const char *const inputs[] = {"view",       "search", "cart", "purchase",
+                                     "impression", "click",  "user", NULL};
+static const char *const outputs[] = {"consented", "recommendations", NULL};
+
+WEFT_STEP(users) = {
+    .name = "users",
+    .summary = "keeps what users declare, erases them, drops what comes without consent",
+    .stage = STAGE_VISITORS,
+    .inputs = inputs,
+    .outputs = outputs,
+    .event = users_event,
+};
