@@ -128,11 +128,14 @@ static void check_matrix(const struct candidates *candidates, const struct featu
         bool varying = f < feature_varying_count;
         for (uint32_t i = 0; i < (varying ? matrix->count : 1); i++) {
             float x = varying ? matrix->columns[(size_t)f * matrix->stride + i]
-                              : matrix->context[f - feature_varying_count];
+                              : matrix->common[f];
             CHECK_SAY(isfinite(x) && fabsf(x) < 1e6f, "%s is %g", features[f].name, (double)x);
             if (feature_masked(off, f))
                 CHECK_REAL(x, 0);
+            if (varying && (x < 0 || x > 0))
+                CHECK(matrix->filled[f] >> (i / FEATURE_GROUP) & 1);
         }
+        CHECK(!feature_masked(off, f) || matrix->filled[f] == 0 || !varying);
     }
 }
 

@@ -31,7 +31,6 @@ LIBRARIES = {
     r"avro\.h$": ("schemas/", "tools/", "tests/"),
     r"jansson\.h$": ("schemas/", "tools/", "processors/runtime/registry.c", "tests/"),
     r"rocksdb/": ("state/store_rocksdb.c",),
-    r"cblas": ("processors/math/",),
     r"utf8proc": ("processors/recommend/text.c",),
 }
 

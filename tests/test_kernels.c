@@ -56,13 +56,15 @@ static void test_dot(void)
 }
 
 /* What each of the elementwise kernels does, and how large its terms are. */
-enum elementwise { ADD, ADD_PRODUCT, SCALE, ELEMENTWISE };
+enum elementwise { ADD, ADD_PRODUCT, SCALE, MULTIPLE, ELEMENTWISE };
 
 static void run_elementwise(const struct kernels *kernels, enum elementwise which, float *y,
                             const float *x, const float *z, float a, uint32_t n)
 {
     if (which == ADD)
         kernels->add(y, x, a, n);
+    else if (which == MULTIPLE)
+        kernels->multiple(y, x, a, n);
     else if (which == ADD_PRODUCT)
         kernels->add_product(y, x, z, n);
     else
@@ -87,7 +89,10 @@ static void test_elementwise(void)
         CHECK_SAY(same(best, plain, n), "kernel %d, n %u", which, n);
         for (uint32_t i = 0; i < n; i++) {
             double y = (double)before[i];
-            double term = which == ADD ? (double)x[i] * (double)a : (double)x[i] * (double)z[i];
+            if (which == MULTIPLE)
+                y = 0;
+            double term = which == ADD_PRODUCT ? (double)x[i] * (double)z[i]
+                                               : (double)x[i] * (double)a;
             double exact = which == SCALE ? y * (double)a : y + term;
             double size = which == SCALE ? fabs(exact) : fabs(y) + fabs(term);
             CHECK_SAY(fabs((double)best[i] - exact) <= 2 * UNIT * size, "kernel %d: %g, not %g",
@@ -96,36 +101,151 @@ static void test_elementwise(void)
     }
 }
 
-static void test_outer(void)
+enum { LAYER_ROWS = 140, LAYER_UNITS = 40, LAYER_STRIDE = 128 };
+
+/* Rows of x, zero but in some groups of lanes, as the bits say; rows without any hold what may not be
+ * read. */
+static void fill_sparse(struct random *random, float *x, uint32_t rows, uint32_t n,
+                        uint16_t *ret_filled)
+{
+    for (uint32_t f = 0; f < rows; f++) {
+        fill(random, x + f * n, n);
+        ret_filled[f] = 0;
+        for (uint32_t i = 0; i < n; i += LANES) {
+            bool some = random_one_in(random, 2);
+            ret_filled[f] |= (uint16_t)(some << (i / LANES));
+            for (uint32_t k = i; !some && k < i + LANES; k++)
+                x[f * n + k] = 0;
+        }
+        for (uint32_t k = 0; ret_filled[f] == 0 && k < n; k++)
+            x[f * n + k] = NAN;
+    }
+}
+
+static void test_layer(void)
 {
     struct random random = random_from(3);
-    enum { ROWS = 37, STRIDE = 9, COUNT = 7 };
+    static float w[LAYER_ROWS * LAYER_UNITS], x[LAYER_ROWS * LAYER_STRIDE];
+    static float best[LAYER_UNITS * LAYER_STRIDE], plain[LAYER_UNITS * LAYER_STRIDE];
     for (int round = 0; round < ROUNDS; round++) {
-        uint32_t n = LANES * (1 + random_below(&random, 5)), rows = 1 + random_below(&random, ROWS);
-        uint32_t count = random_below(&random, COUNT + 1), places[COUNT];
-        static float x[ROWS * STRIDE], y[COUNT * 40];
-        static float before[ROWS * 40], best[ROWS * 40], plain[ROWS * 40];
-        fill(&random, x, rows * STRIDE);
-        fill(&random, y, COUNT * n);
-        fill(&random, before, rows * n);
-        for (uint32_t i = 0; i < count; i++)
-            places[i] = random_below(&random, STRIDE);
-        memcpy(best, before, sizeof best);
-        memcpy(plain, before, sizeof plain);
-        kernels_best()->outer(best, x, STRIDE, rows, places, count, y, n);
-        kernels_plain()->outer(plain, x, STRIDE, rows, places, count, y, n);
-        CHECK_SAY(same(best, plain, rows * n), "rows %u, n %u", rows, n);
-        for (uint32_t at = 0; at < rows * n; at++) {
-            double exact = (double)before[at], size = fabs(exact);
-            for (uint32_t i = 0; i < count; i++) {
-                double term =
-                    (double)x[at / n * STRIDE + places[i]] * (double)y[i * n + at % n];
+        uint16_t filled[LAYER_ROWS];
+        uint32_t n = LANES * (1 + random_below(&random, LAYER_STRIDE / LANES));
+        uint32_t units = random_one_in(&random, 3) ? 1 : LANES * (1 + random_below(&random, 5));
+        uint32_t count = random_below(&random, LAYER_ROWS + 1);
+        fill(&random, w, LAYER_ROWS * LAYER_UNITS);
+        fill_sparse(&random, x, count, n, filled);
+        kernels_best()->layer(w, LAYER_UNITS, units, x, n, filled, count, best);
+        kernels_plain()->layer(w, LAYER_UNITS, units, x, n, filled, count, plain);
+        CHECK_SAY(same(best, plain, units * n), "%u units, %u rows, n %u", units, count, n);
+        for (uint32_t times = 0; times < 100; times++) {
+            uint32_t u = random_below(&random, units), i = random_below(&random, n);
+            double exact = 0, size = 0;
+            for (uint32_t f = 0; f < count; f++) {
+                double term = filled[f] ? (double)w[f * LAYER_UNITS + u] * (double)x[f * n + i] : 0;
                 exact += term;
                 size += fabs(term);
             }
-            CHECK_SAY(fabs((double)best[at] - exact) <= (2 + count) * UNIT * size,
-                      "rows %u, n %u: at %u", rows, n, at);
+            CHECK_SAY(fabs((double)best[u * n + i] - exact) <= (2 + count) * UNIT * size,
+                      "%u rows: unit %u at %u", count, u, i);
         }
+    }
+}
+
+static void test_combine(void)
+{
+    struct random random = random_from(15);
+    enum { ROWS = 37, WIDEST = 72 };
+    static float rows[ROWS * WIDEST];
+    for (int round = 0; round < ROUNDS; round++) {
+        float x[ROWS], before[WIDEST], best[WIDEST], plain[WIDEST];
+        uint32_t n = LANES * (1 + random_below(&random, WIDEST / LANES));
+        uint32_t count = random_below(&random, ROWS + 1);
+        fill(&random, rows, ROWS * n);
+        fill(&random, x, ROWS);
+        fill(&random, before, n);
+        memcpy(best, before, sizeof best);
+        memcpy(plain, before, sizeof plain);
+        kernels_best()->combine(best, x, rows, count, n);
+        kernels_plain()->combine(plain, x, rows, count, n);
+        CHECK(same(best, plain, n));
+        for (uint32_t k = 0; k < n; k++) {
+            double exact = (double)before[k], size = fabs(exact);
+            for (uint32_t i = 0; i < count; i++) {
+                exact += (double)x[i] * (double)rows[i * n + k];
+                size += fabs((double)x[i] * (double)rows[i * n + k]);
+            }
+            CHECK(fabs((double)best[k] - exact) <= (2 + count) * UNIT * size);
+        }
+    }
+}
+
+static void test_outer(void)
+{
+    struct random random = random_from(16);
+    enum { WIDEST = 88 };
+    static float y[LAYER_STRIDE * WIDEST];
+    for (int round = 0; round < ROUNDS; round++) {
+        float x[LAYER_STRIDE], before[WIDEST], best[WIDEST], plain[WIDEST];
+        uint32_t places[LAYER_STRIDE], first[LAYER_STRIDE / LANES + 1], count = 0;
+        uint32_t n = LANES * (1 + random_below(&random, WIDEST / LANES));
+        uint16_t filled;
+        fill_sparse(&random, x, 1, LAYER_STRIDE, &filled);
+        fill(&random, y, LAYER_STRIDE * n);
+        fill(&random, before, n);
+        for (uint32_t i = 0; i < LAYER_STRIDE; i++) {
+            if (i % LANES == 0)
+                first[i / LANES] = count;
+            if (random_one_in(&random, 3))
+                places[count++] = i;
+        }
+        first[LAYER_STRIDE / LANES] = count;
+        memcpy(best, before, sizeof best);
+        memcpy(plain, before, sizeof plain);
+        kernels_best()->outer(best, x, filled, first, places, y, n);
+        kernels_plain()->outer(plain, x, filled, first, places, y, n);
+        CHECK(same(best, plain, n));
+        for (uint32_t k = 0; k < n; k++) {
+            double exact = (double)before[k], size = fabs(exact);
+            for (uint32_t i = 0; filled && i < count; i++) {
+                exact += (double)x[places[i]] * (double)y[i * n + k];
+                size += fabs((double)x[places[i]] * (double)y[i * n + k]);
+            }
+            CHECK(fabs((double)best[k] - exact) <= (2 + count) * UNIT * size);
+        }
+    }
+}
+
+static void test_filled(void)
+{
+    struct random random = random_from(17);
+    for (int round = 0; round < ROUNDS; round++) {
+        float x[LAYER_STRIDE];
+        uint32_t n = LANES * (1 + random_below(&random, LAYER_STRIDE / LANES)), exact = 0;
+        for (uint32_t i = 0; i < n; i++) {
+            x[i] = random_one_in(&random, 10) ? random_one_in(&random, 4) ? NAN : 1e-42f : 0;
+            exact |= (uint32_t)(x[i] < 0 || x[i] > 0 || isnan(x[i])) << (i / LANES);
+        }
+        CHECK_INT(kernels_best()->filled(x, n), exact);
+        CHECK_INT(kernels_plain()->filled(x, n), exact);
+    }
+}
+
+static void test_narrow(void)
+{
+    struct random random = random_from(18);
+    for (int round = 0; round < ROUNDS; round++) {
+        float x[N_MAX], best[N_MAX], plain[N_MAX];
+        uint16_t best_halves[N_MAX], plain_halves[N_MAX];
+        uint32_t n = draw_size(&random);
+        fill(&random, x, n);
+        kernels_best()->narrow(best_halves, x, n);
+        kernels_plain()->narrow(plain_halves, x, n);
+        kernels_best()->widen(best, best_halves, n);
+        kernels_plain()->widen(plain, plain_halves, n);
+        CHECK(memcmp(best_halves, plain_halves, n * sizeof *best_halves) == 0);
+        CHECK(same(best, plain, n));
+        for (uint32_t i = 0; i < n; i++)
+            CHECK(fabsf(best[i] - x[i]) <= fabsf(x[i]) * 0x1p-8f);
     }
 }
 
@@ -405,7 +525,11 @@ int main(void)
 {
     TEST_RUN(test_dot);
     TEST_RUN(test_elementwise);
+    TEST_RUN(test_layer);
+    TEST_RUN(test_combine);
     TEST_RUN(test_outer);
+    TEST_RUN(test_filled);
+    TEST_RUN(test_narrow);
     TEST_RUN(test_logits);
     TEST_RUN(test_dot_rows);
     TEST_RUN(test_leaky);

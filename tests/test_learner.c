@@ -72,8 +72,12 @@ static void learn(struct shop *shop, int l)
     matrix->count = matrix->stride = 8;
     for (uint32_t i = 0; i < feature_varying_count * 8; i++)
         matrix->columns[i] = (float)random_below(&shop->random, 2001) / 1000 - 1;
-    for (uint32_t f = 0; f < FEATURES_MAX; f++)
-        matrix->context[f] = (float)random_below(&shop->random, 2001) / 1000 - 1;
+    for (uint32_t f = 0; f < feature_count; f++) {
+        matrix->common[f] = f < feature_varying_count
+                                ? 0
+                                : (float)random_below(&shop->random, 2001) / 1000 - 1;
+        matrix->filled[f] = f < feature_varying_count;
+    }
     ranker_standardise(&learner->ranker, matrix);
     ranker_learn(&learner->ranker, matrix, random_below(&shop->random, 8), 1);
     learner->changed = true;

@@ -25,18 +25,43 @@ static void random_matrix(struct random *random, uint32_t count, struct feature_
     ret_matrix->count = count;
     ret_matrix->stride = (count + 7) / 8 * 8;
     memset(ret_matrix->columns, 0, sizeof ret_matrix->columns);
-    memset(ret_matrix->context, 0, sizeof ret_matrix->context);
-    for (uint32_t f = 0; f < feature_varying_count; f++)
+    memset(ret_matrix->common, 0, sizeof ret_matrix->common);
+    memset(ret_matrix->filled, 0, sizeof ret_matrix->filled);
+    for (uint32_t f = 0; f < feature_varying_count; f++) {
+        float *x = ret_matrix->columns + f * ret_matrix->stride;
         for (uint32_t i = 0; i < count; i++)
-            ret_matrix->columns[f * ret_matrix->stride + i] = (float)draw(random);
+            x[i] = (float)draw(random);
+        for (uint32_t group = 0; group < ret_matrix->stride / FEATURE_GROUP; group++)
+            ret_matrix->filled[f] |= (uint16_t)(1u << group);
+    }
     for (uint32_t f = feature_varying_count; f < feature_count; f++)
-        ret_matrix->context[f - feature_varying_count] = (float)draw(random);
+        ret_matrix->common[f] = (float)draw(random);
+}
+
+/* As no generator knows all candidates: parts of columns are 0. What columns without any hold must
+ * not matter. */
+static void thin_out(struct random *random, struct feature_matrix *matrix)
+{
+    for (uint32_t f = 0; f < feature_varying_count; f++) {
+        float *x = matrix->columns + f * matrix->stride;
+        matrix->common[f] = (float)draw(random);
+        for (uint32_t group = 0; group < matrix->stride / FEATURE_GROUP; group++) {
+            if (random_one_in(random, 2))
+                continue;
+            matrix->filled[f] &= (uint16_t)~(1u << group);
+            memset(x + group * FEATURE_GROUP, 0, FEATURE_GROUP * sizeof *x);
+        }
+        for (uint32_t i = 0; matrix->filled[f] == 0 && i < matrix->stride; i++)
+            x[i] = NAN;
+    }
 }
 
 static double feature_of(const struct feature_matrix *matrix, uint32_t i, uint32_t f)
 {
-    return f < feature_varying_count ? (double)matrix->columns[(size_t)f * matrix->stride + i]
-                                     : (double)matrix->context[f - feature_varying_count];
+    double x = f < feature_varying_count && matrix->filled[f]
+                   ? (double)matrix->columns[(size_t)f * matrix->stride + i]
+                   : 0;
+    return x + (double)matrix->common[f];
 }
 
 static double naive_score(const double *weights, const struct feature_matrix *matrix, uint32_t i)
@@ -163,6 +188,8 @@ static void test_scores(void)
         random_run(&random, &fixture, round % 2 ? WEIGHTS_AVERAGE : WEIGHTS_NOW, .3);
         random_run(&random, &fixture, run, .3); /* the one that must serve */
         random_matrix(&random, 1 + random_below(&random, RANKED_MAX), fixture.matrix);
+        if (random_one_in(&random, 2))
+            thin_out(&random, fixture.matrix);
         fixture.weights->steps =
             run == WEIGHTS_NOW ? RANKER_AVERAGE_FROM - 1 : RANKER_AVERAGE_FROM;
         CHECK(ranker_score(fixture.ranker, fixture.matrix, scores));
@@ -183,6 +210,8 @@ static void check_gradient(struct random *random, struct fixture *fixture, uint3
     float weight = (float)(1 + random_below(random, 3));
     random_run(random, fixture, WEIGHTS_NOW, deviation);
     random_matrix(random, count, fixture->matrix);
+    if (random_one_in(random, 2))
+        thin_out(random, fixture->matrix);
     uint32_t clicked = random_below(random, count);
     double loss = naive_loss(weights, matrix, clicked);
     *ret_skipped = naive_g(weights, matrix, clicked, g);
@@ -234,7 +263,7 @@ static void test_standardise(void)
     struct ranker *ranker = fixture.ranker;
     struct feature_matrix *matrix = fixture.matrix;
     double sum = 0, squares = 0, context = 0;
-    uint32_t last = feature_count - 1 - feature_varying_count;
+    uint32_t last = feature_count - 1;
     for (uint32_t list = 0; list < RANKER_SAMPLES + 2000; list++) {
         bool frozen = list >= RANKER_SAMPLES;
         matrix->count = 5;
@@ -243,8 +272,10 @@ static void test_standardise(void)
             for (uint32_t i = 0; i < 8; i++)
                 matrix->columns[f * 8 + i] =
                     i < 5 ? (float)random_below(&random, 1001) / 1000 * (float)(f + 1) - 3 : 0;
-        memset(matrix->context, 0, sizeof matrix->context);
-        matrix->context[last] = (float)random_below(&random, 1001) / 100;
+        memset(matrix->common, 0, sizeof matrix->common);
+        for (uint32_t f = 0; f < feature_varying_count; f++)
+            matrix->filled[f] = 1;
+        matrix->common[last] = (float)random_below(&random, 1001) / 100;
         float before = matrix->columns[2 * 8 + 3];
         if (frozen && list == RANKER_SAMPLES) /* from now on it is all the same */
             ranker_standardise(ranker, matrix);
@@ -255,12 +286,15 @@ static void test_standardise(void)
         if (!frozen)
             continue;
         CHECK(memcmp(&scaling, &ranker->scaling, sizeof scaling) == 0);
-        CHECK_REAL(matrix->columns[2 * 8 + 3], (before - scaling.mean[2]) * scaling.scale[2]);
+        double standardised =
+            ((double)before - (double)scaling.mean[2]) * (double)scaling.scale[2];
+        CHECK(fabs(feature_of(matrix, 3, 2) - standardised) < 1e-5 * (1 + fabs(standardised)));
         for (uint32_t i = 0; i < 5; i++) {
-            sum += (double)matrix->columns[2 * 8 + i];
-            squares += (double)matrix->columns[2 * 8 + i] * (double)matrix->columns[2 * 8 + i];
+            double x = feature_of(matrix, i, 2);
+            sum += x;
+            squares += x * x;
         }
-        context += (double)matrix->context[last] * (double)matrix->context[last];
+        context += (double)matrix->common[last] * (double)matrix->common[last];
     }
     CHECK_REAL(fixture.weights->samples, RANKER_SAMPLES);
     CHECK_REAL(ranker->scaling.samples, RANKER_SAMPLES);
@@ -378,7 +412,7 @@ static void test_not_finite(void)
             if (f < feature_varying_count)
                 fixture.matrix->columns[(size_t)f * fixture.matrix->stride + i] = x;
             else
-                fixture.matrix->context[f - feature_varying_count] = x;
+                fixture.matrix->common[f] = x;
         }
         ranker_learn(fixture.ranker, fixture.matrix, random_below(&random, 10), 1);
         CHECK(weights_finite(fixture.weights));

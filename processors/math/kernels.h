@@ -1,9 +1,10 @@
-/* Kernels: the inner loops of the vectors and of the features, with a fixed order of operations.
+/* Kernels: the inner loops of the vectors, the features and the ranker, with a fixed order of
+ * operations.
  *
  * Only IEEE additions, multiplications, divisions and square roots in an order that the source
  * fixes, no fused multiply-add, no libm: so the same inputs give the same bits with every
- * instruction set, compiler and machine. What folds the log (the vectors) uses these alone;
- * OpenBLAS, which picks its kernels by processor, serves where bits may differ (product.h).
+ * instruction set, compiler and machine. A library of linear algebra would pick its order by the
+ * processor, and could not leave out what is 0.
  *
  * Includes nothing of weft. Thread: any. */
 #ifndef WEFT_MATH_KERNELS_H
@@ -18,15 +19,31 @@ struct kernels {
     float (*dot)(const float *x, const float *y, uint32_t n);
     /* y += a x */
     void (*add)(float *y, const float *x, float a, uint32_t n);
-    /* sums[r] += the sum over i of x[r * stride + places[i]] y[i], in i's order, for `rows` rows of
-     * n; y has `count` rows of n. */
-    void (*outer)(float *sums, const float *x, uint32_t stride, uint32_t rows,
-                  const uint32_t *places, uint32_t count, const float *y, uint32_t n);
+    /* A bit for each LANES of x: one of them is not +0. n <= 32 LANES. */
+    uint32_t (*filled)(const float *x, uint32_t n);
+    /* y += the sum over i of x[i] rows[i], in i's order, for `count` rows of n. */
+    void (*combine)(float *y, const float *x, const float *rows, uint32_t count, uint32_t n);
+    /* A layer of a network: ret_y[u] = the sum over f of w[f * w_stride + u] x[f], in f's order, where
+     * x[f] and ret_y[u] are rows of n, u < units (1, or a multiple of LANES). Bit g of filled[f], where
+     * it is 0, says that x[f] is 0 in its lanes LANES g to LANES (g + 1): these are left out. A row
+     * without any is not read. */
+    void (*layer)(const float *w, uint32_t w_stride, uint32_t units, const float *x, uint32_t n,
+                  const uint16_t *filled, uint32_t count, float *ret_y);
+    /* sums += the sum over i of x[places[i]] y[i], in i's order, for rows y of n. Of the places, those
+     * in the lanes of group g (see above) are first[g] to first[g + 1]; groups whose bit in `filled`
+     * is 0 are left out. */
+    void (*outer)(float *sums, const float *x, uint32_t filled, const uint32_t *first,
+                  const uint32_t *places, const float *y, uint32_t n);
     /* For a row that counts by its direction alone: turns the gradient of row/|row| into that of the
      * row, and takes a step of row-wise Adagrad along it: sum += mean(g^2), row -= rate g / sqrt(sum).
      * `inverse` is 1/|row|; returns the new row's squared norm. */
     float (*turn_step)(float *row, const float *gradient, float inverse, float *sum, float rate,
                        uint32_t n);
+    /* y = a x */
+    void (*multiple)(float *ret_y, const float *x, float a, uint32_t n);
+    /* To the upper half of a float's bits, rounded half up, and back: relative error 2^-8. */
+    void (*narrow)(uint16_t *ret_y, const float *x, uint32_t n);
+    void (*widen)(float *ret_y, const uint16_t *x, uint32_t n);
     /* y += x * z, elementwise */
     void (*add_product)(float *y, const float *x, const float *z, uint32_t n);
     /* A hidden unit: z = x + bias, x = z or leak z below 0, y += a x */

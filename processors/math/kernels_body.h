@@ -43,55 +43,178 @@ static KERNEL_TARGET void KERNEL(add)(float *y, const float *x, float a, uint32_
         KERNEL(store)(y + i, KERNEL(load)(y + i) + KERNEL(load)(x + i) * a);
 }
 
-#define OUTER_WIDE 4 /* sums of a row that are kept in registers */
-
-static inline KERNEL_TARGET void KERNEL(outer_block)(float *sums, const float *x,
-                                                     const uint32_t *places, uint32_t count,
-                                                     const float *y, uint32_t n, uint32_t width)
+static KERNEL_TARGET uint32_t KERNEL(filled)(const float *x, uint32_t n)
 {
-    lanes part[OUTER_WIDE];
+    uint32_t bits = 0;
+    for (uint32_t i = 0; i < n; i += LANES)
+        bits |= (uint32_t)KERNEL_ANY((quarters)KERNEL(load)(x + i)) << (i / LANES);
+    return bits;
+}
+
+static KERNEL_TARGET void KERNEL(narrow)(uint16_t *restrict ret_y, const float *restrict x,
+                                         uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i += LANES) {
+        naturals bits = ((naturals)KERNEL(load)(x + i) + 0x8000u) >> 16;
+        halves half = __builtin_convertvector(bits, halves);
+        memcpy(ret_y + i, &half, sizeof half);
+    }
+}
+
+static KERNEL_TARGET void KERNEL(widen)(float *restrict ret_y, const uint16_t *restrict x,
+                                        uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i += LANES) {
+        halves half;
+        memcpy(&half, x + i, sizeof half);
+        KERNEL(store)(ret_y + i, (lanes)(__builtin_convertvector(half, naturals) << 16));
+    }
+}
+
+static KERNEL_TARGET void KERNEL(multiple)(float *ret_y, const float *x, float a, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i += LANES)
+        KERNEL(store)(ret_y + i, KERNEL(load)(x + i) * a);
+}
+
+#define WIDE 5 /* sums of a row that are kept in registers */
+
+static inline KERNEL_TARGET void KERNEL(combine_block)(float *y, const float *x,
+                                                       const float *rows, uint32_t count,
+                                                       uint32_t n, uint32_t width)
+{
+    lanes part[WIDE];
     for (uint32_t w = 0; w < width; w++)
-        part[w] = KERNEL(load)(sums + w * LANES);
+        part[w] = KERNEL(load)(y + w * LANES);
     for (uint32_t i = 0; i < count; i++)
         for (uint32_t w = 0; w < width; w++)
-            part[w] += KERNEL(load)(y + (size_t)i * n + w * LANES) * x[places[i]];
+            part[w] += KERNEL(load)(rows + (size_t)i * n + w * LANES) * x[i];
+    for (uint32_t w = 0; w < width; w++)
+        KERNEL(store)(y + w * LANES, part[w]);
+}
+
+static KERNEL_TARGET void KERNEL(combine)(float *y, const float *x, const float *rows,
+                                          uint32_t count, uint32_t n)
+{
+    uint32_t k = 0;
+    for (; k + 4 * LANES <= n; k += 4 * LANES)
+        KERNEL(combine_block)(y + k, x, rows + k, count, n, 4);
+    for (; k < n; k += LANES)
+        KERNEL(combine_block)(y + k, x, rows + k, count, n, 1);
+}
+
+#define ROWS_MAX 128 /* rows of x that are looked through at once */
+
+static inline KERNEL_TARGET void KERNEL(layer_block)(const float *w, uint32_t w_stride,
+                                                     uint32_t units, const float *x, uint32_t n,
+                                                     const uint32_t *rows, uint32_t count,
+                                                     float *ret_y)
+{
+    lanes sums[LANES];
+    for (uint32_t u = 0; u < units; u++)
+        sums[u] = KERNEL(load)(ret_y + (size_t)u * n);
+    for (uint32_t i = 0; i < count; i++) {
+        lanes v = KERNEL(load)(x + (size_t)rows[i] * n);
+        const float *of = w + (size_t)rows[i] * w_stride;
+        for (uint32_t u = 0; u < units; u++)
+            sums[u] += v * of[u];
+    }
+    for (uint32_t u = 0; u < units; u++)
+        KERNEL(store)(ret_y + (size_t)u * n, sums[u]);
+}
+
+static KERNEL_TARGET void KERNEL(layer)(const float *w, uint32_t w_stride, uint32_t units,
+                                        const float *x, uint32_t n, const uint16_t *filled,
+                                        uint32_t count, float *ret_y)
+{
+    memset(ret_y, 0, (size_t)units * n * sizeof *ret_y);
+    for (uint32_t from = 0; from < count; from += ROWS_MAX) {
+        uint32_t to = count - from < ROWS_MAX ? count : from + ROWS_MAX;
+        for (uint32_t i = 0; i < n; i += LANES) {
+            uint32_t rows[ROWS_MAX], row_count = 0;
+            for (uint32_t f = from; f < to; f++) {
+                rows[row_count] = f;
+                row_count += filled[f] >> (i / LANES) & 1;
+            }
+            if (units == 1)
+                KERNEL(layer_block)(w, w_stride, 1, x + i, n, rows, row_count, ret_y + i);
+            for (uint32_t u = 0; u + LANES <= units; u += LANES)
+                KERNEL(layer_block)(w + u, w_stride, LANES, x + i, n, rows, row_count,
+                                    ret_y + (size_t)u * n + i);
+        }
+    }
+}
+
+static inline KERNEL_TARGET void KERNEL(outer_block)(float *sums, const float *x, uint32_t filled,
+                                                     const uint32_t *first,
+                                                     const uint32_t *places, const float *y,
+                                                     uint32_t n, uint32_t width)
+{
+    lanes part[WIDE];
+    for (uint32_t w = 0; w < width; w++)
+        part[w] = KERNEL(load)(sums + w * LANES);
+    for (; filled; filled &= filled - 1) {
+        uint32_t group = (uint32_t)__builtin_ctz(filled);
+        for (uint32_t i = first[group]; i < first[group + 1]; i++)
+            for (uint32_t w = 0; w < width; w++)
+                part[w] += KERNEL(load)(y + (size_t)i * n + w * LANES) * x[places[i]];
+    }
     for (uint32_t w = 0; w < width; w++)
         KERNEL(store)(sums + w * LANES, part[w]);
 }
 
-static KERNEL_TARGET void KERNEL(outer)(float *sums, const float *x, uint32_t stride,
-                                        uint32_t rows, const uint32_t *places, uint32_t count,
+static KERNEL_TARGET void KERNEL(outer)(float *sums, const float *x, uint32_t filled,
+                                        const uint32_t *first, const uint32_t *places,
                                         const float *y, uint32_t n)
 {
-    for (uint32_t r = 0; r < rows; r++, x += stride, sums += n) {
-        uint32_t k = 0;
-        for (; k + OUTER_WIDE * LANES <= n; k += OUTER_WIDE * LANES)
-            KERNEL(outer_block)(sums + k, x, places, count, y + k, n, OUTER_WIDE);
-        for (; k < n; k += LANES)
-            KERNEL(outer_block)(sums + k, x, places, count, y + k, n, 1);
+    uint32_t k = 0;
+    for (; k + WIDE * LANES <= n; k += WIDE * LANES)
+        KERNEL(outer_block)(sums + k, x, filled, first, places, y + k, n, WIDE);
+    for (; k < n; k += LANES)
+        KERNEL(outer_block)(sums + k, x, filled, first, places, y + k, n, 1);
+}
+
+/* With p = g . u and i = 1/|u|, the gradient of the row is  i g - i^3 p u,  so its square is
+ * i^2 (g . g - i^2 p^2): one look at both, one to step. */
+static inline KERNEL_TARGET float KERNEL(turn)(float *row, const float *gradient, float inverse,
+                                               float *sum, float rate, uint32_t n)
+{
+    lanes across = {0}, own = {0};
+    for (uint32_t i = 0; i < n; i += LANES) {
+        lanes g = KERNEL(load)(gradient + i);
+        across += g * KERNEL(load)(row + i);
+        own += g * g;
     }
+    float along = KERNEL(total)(across), inverse_squared = inverse * inverse;
+    float squares = (KERNEL(total)(own) - along * along * inverse_squared) * inverse_squared;
+    *sum += (squares < 0 ? 0 : squares) / (float)n; /* what is no number stays none */
+    float step = rate / __builtin_sqrtf(*sum) * inverse;
+    float back = along * inverse_squared * step;
+    lanes even = {0}, odd = {0};
+    uint32_t i = 0;
+    for (; i + 2 * LANES <= n; i += 2 * LANES) {
+        lanes u = KERNEL(load)(row + i), v = KERNEL(load)(row + i + LANES);
+        u += u * back - KERNEL(load)(gradient + i) * step;
+        v += v * back - KERNEL(load)(gradient + i + LANES) * step;
+        KERNEL(store)(row + i, u);
+        KERNEL(store)(row + i + LANES, v);
+        even += u * u;
+        odd += v * v;
+    }
+    if (i < n) {
+        lanes u = KERNEL(load)(row + i);
+        u += u * back - KERNEL(load)(gradient + i) * step;
+        KERNEL(store)(row + i, u);
+        even += u * u;
+    }
+    return KERNEL(total)(even + odd);
 }
 
 static KERNEL_TARGET float KERNEL(turn_step)(float *row, const float *gradient, float inverse,
                                              float *sum, float rate, uint32_t n)
 {
-    float along = KERNEL(product)(gradient, row, n) * inverse * inverse;
-    lanes squares = {0};
-    for (uint32_t i = 0; i < n; i += LANES) {
-        lanes g = (KERNEL(load)(gradient + i) - KERNEL(load)(row + i) * along) * inverse;
-        squares += g * g;
-    }
-    *sum += KERNEL(total)(squares) / (float)n;
-    float step = rate / __builtin_sqrtf(*sum);
-    squares = (lanes){0};
-    for (uint32_t i = 0; i < n; i += LANES) {
-        lanes u = KERNEL(load)(row + i);
-        lanes g = (KERNEL(load)(gradient + i) - u * along) * inverse;
-        u -= g * step;
-        KERNEL(store)(row + i, u);
-        squares += u * u;
-    }
-    return KERNEL(total)(squares);
+    return n == USUAL ? KERNEL(turn)(row, gradient, inverse, sum, rate, USUAL)
+                      : KERNEL(turn)(row, gradient, inverse, sum, rate, n);
 }
 
 static KERNEL_TARGET void KERNEL(add_product)(float *y, const float *x, const float *z,
@@ -120,7 +243,7 @@ static KERNEL_TARGET void KERNEL(scale)(float *x, float a, uint32_t n)
         KERNEL(store)(x + i, KERNEL(load)(x + i) * a);
 }
 
-#define ROWS_AHEAD 6 /* rows are all over memory: fetched so many before they are needed */
+#define ROWS_AHEAD 8 /* rows are all over memory: fetched so many before they are needed */
 
 static inline KERNEL_TARGET void KERNEL(fetch)(const float *row, uint32_t n)
 {
@@ -128,20 +251,73 @@ static inline KERNEL_TARGET void KERNEL(fetch)(const float *row, uint32_t n)
         __builtin_prefetch(row + i);
 }
 
+/* The totals of four at once, each in the order of total(). */
+static inline KERNEL_TARGET lanes KERNEL(totals)(lanes a, lanes b, lanes c, lanes d)
+{
+    lanes ac = __builtin_shufflevector(a, c, 0, 1, 2, 3, 8, 9, 10, 11) +
+               __builtin_shufflevector(a, c, 4, 5, 6, 7, 12, 13, 14, 15);
+    lanes bd = __builtin_shufflevector(b, d, 0, 1, 2, 3, 8, 9, 10, 11) +
+               __builtin_shufflevector(b, d, 4, 5, 6, 7, 12, 13, 14, 15);
+    lanes pairs = __builtin_shufflevector(ac, bd, 0, 1, 8, 9, 4, 5, 12, 13) +
+                  __builtin_shufflevector(ac, bd, 2, 3, 10, 11, 6, 7, 14, 15);
+    return __builtin_shufflevector(pairs, pairs, 0, 2, 4, 6, 0, 2, 4, 6) +
+           __builtin_shufflevector(pairs, pairs, 1, 3, 5, 7, 1, 3, 5, 7);
+}
+
+#define ROWS_AT_ONCE 4
+
+static inline KERNEL_TARGET lanes KERNEL(products)(const float *const *rows, const float *query,
+                                                   uint32_t n)
+{
+    lanes even[ROWS_AT_ONCE] = {{0}}, odd[ROWS_AT_ONCE] = {{0}};
+    uint32_t i = 0;
+    for (; i + 2 * LANES <= n; i += 2 * LANES) {
+        lanes q = KERNEL(load)(query + i), r = KERNEL(load)(query + i + LANES);
+        for (uint32_t k = 0; k < ROWS_AT_ONCE; k++) {
+            even[k] += q * KERNEL(load)(rows[k] + i);
+            odd[k] += r * KERNEL(load)(rows[k] + i + LANES);
+        }
+    }
+    for (uint32_t k = 0; i < n && k < ROWS_AT_ONCE; k++)
+        even[k] += KERNEL(load)(query + i) * KERNEL(load)(rows[k] + i);
+    return KERNEL(totals)(even[0] + odd[0], even[1] + odd[1], even[2] + odd[2], even[3] + odd[3]);
+}
+
+static inline KERNEL_TARGET void KERNEL(dot_rows_of)(const float *rows, const uint32_t *places,
+                                                     uint32_t count, uint32_t n,
+                                                     const float *queries, uint32_t query_count,
+                                                     float *ret_scores, uint32_t stride)
+{
+    for (uint32_t j = 0; j < count && j < ROWS_AHEAD; j++)
+        KERNEL(fetch)(rows + (size_t)places[j] * n, n);
+    for (uint32_t j = 0; j < count; j += ROWS_AT_ONCE) {
+        const float *at[ROWS_AT_ONCE];
+        uint32_t some = count - j < ROWS_AT_ONCE ? count - j : ROWS_AT_ONCE;
+        for (uint32_t k = 0; k < ROWS_AT_ONCE; k++) {
+            at[k] = rows + (size_t)places[k < some ? j + k : j] * n;
+            if (j + k + ROWS_AHEAD < count)
+                KERNEL(fetch)(rows + (size_t)places[j + k + ROWS_AHEAD] * n, n);
+        }
+        for (uint32_t s = 0; s < query_count; s++) {
+            lanes sums = KERNEL(products)(at, queries + (size_t)s * n, n);
+            if (some == ROWS_AT_ONCE)
+                memcpy(ret_scores + s * stride + j, &sums, ROWS_AT_ONCE * sizeof *ret_scores);
+            else
+                for (uint32_t k = 0; k < some; k++)
+                    ret_scores[s * stride + j + k] = sums[k];
+        }
+    }
+}
+
 static KERNEL_TARGET void KERNEL(dot_rows)(const float *rows, const uint32_t *places,
                                            uint32_t count, uint32_t n, const float *queries,
                                            uint32_t query_count, float *ret_scores,
                                            uint32_t stride)
 {
-    for (uint32_t j = 0; j < count && j < ROWS_AHEAD; j++)
-        KERNEL(fetch)(rows + (size_t)places[j] * n, n);
-    for (uint32_t j = 0; j < count; j++) {
-        const float *row = rows + (size_t)places[j] * n;
-        if (j + ROWS_AHEAD < count)
-            KERNEL(fetch)(rows + (size_t)places[j + ROWS_AHEAD] * n, n);
-        for (uint32_t s = 0; s < query_count; s++)
-            ret_scores[s * stride + j] = KERNEL(product)(queries + (size_t)s * n, row, n);
-    }
+    if (n == USUAL)
+        KERNEL(dot_rows_of)(rows, places, count, USUAL, queries, query_count, ret_scores, stride);
+    else
+        KERNEL(dot_rows_of)(rows, places, count, n, queries, query_count, ret_scores, stride);
 }
 
 static KERNEL_TARGET float KERNEL(logits)(float *x, const float *scales, float a,
@@ -256,6 +432,12 @@ static const struct kernels KERNEL(table) = {
     .dot = KERNEL(dot),
     .add = KERNEL(add),
     .add_product = KERNEL(add_product),
+    .multiple = KERNEL(multiple),
+    .narrow = KERNEL(narrow),
+    .widen = KERNEL(widen),
+    .filled = KERNEL(filled),
+    .combine = KERNEL(combine),
+    .layer = KERNEL(layer),
     .outer = KERNEL(outer),
     .turn_step = KERNEL(turn_step),
     .leaky = KERNEL(leaky),

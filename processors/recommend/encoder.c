@@ -158,14 +158,19 @@ static void backward_negatives(struct batch *batch)
             continue;
         uint32_t place = batch->negatives[j];
         float inverse = vectors->inverse_norms[place];
-        float gradient[VECTOR_SIZE] = {0};
+        float gradient[VECTOR_SIZE];
+        bool any = false;
         for (uint32_t s = 0; s < batch->count; s++) {
             float weight = batch->scores[s][j];
             if (weight < GRADIENT_MIN)
                 continue;
             kernels->add(batch->passes[s].gradient, vectors_row(vectors, place), weight * inverse,
                          VECTOR_SIZE);
-            kernels->add(gradient, batch->h[s], weight, VECTOR_SIZE);
+            if (any)
+                kernels->add(gradient, batch->h[s], weight, VECTOR_SIZE);
+            else
+                kernels->multiple(gradient, batch->h[s], weight, VECTOR_SIZE);
+            any = true;
         }
         step(batch, place, gradient);
     }
@@ -177,9 +182,9 @@ static void backward_target(struct batch *batch, struct pass *pass, const float 
     const struct vectors *vectors = batch->vectors;
     const float *row = vectors_row(vectors, pass->target);
     float inverse = vectors->inverse_norms[pass->target];
-    float gradient[VECTOR_SIZE] = {0};
+    float gradient[VECTOR_SIZE];
     kernels->add(pass->gradient, row, pass->target_gradient * inverse, VECTOR_SIZE);
-    kernels->add(gradient, h, pass->target_gradient, VECTOR_SIZE);
+    kernels->multiple(gradient, h, pass->target_gradient, VECTOR_SIZE);
     step(batch, pass->target, gradient);
 }
 

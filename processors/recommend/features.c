@@ -179,6 +179,7 @@ const uint32_t feature_count = COLUMNS;
 const uint32_t feature_varying_count = VARYING;
 
 _Static_assert(COLUMNS <= FEATURES_MAX, "raise FEATURES_MAX");
+_Static_assert(FEATURE_GROUP == LANES, "groups are what the kernels work on at once");
 
 uint64_t features_hash(void)
 {
@@ -424,11 +425,10 @@ static void fill_products(const struct filling *to, float band)
     }
 }
 
-static void fill_context(const struct query *query, float *context)
+static void fill_context(const struct query *query, float *at)
 {
     float length = (float)(query->session_length ? query->session_length : 1);
     uint32_t l = query->session_length;
-    float *at = context - VARYING;
     at[LENGTH_1] = l == 1;
     at[LENGTH_2] = l == 2;
     at[LENGTH_3] = l == 3;
@@ -468,26 +468,22 @@ void features_fill(const struct query *query, struct candidates *candidates, flo
     ret_matrix->count = candidates->count;
     ret_matrix->stride = stride;
     memset(ret_matrix->columns, 0, VARYING * stride * sizeof(float));
-    memset(ret_matrix->context, 0, sizeof ret_matrix->context);
+    memset(ret_matrix->common, 0, sizeof ret_matrix->common);
     fill_vectors(&filling, candidates);
     fill_candidates(&filling);
     fill_products(&filling, price_band);
-    fill_context(query, ret_matrix->context);
-    for (uint32_t f = 0; f < VARYING; f++)
-        bend(kernels, &features[f], ret_matrix->columns + (size_t)f * stride, stride);
-    for (uint32_t f = VARYING; f < COLUMNS; f++) {
-        _Alignas(32) float lane[LANES] = {ret_matrix->context[f - VARYING]};
-        bend(kernels, &features[f], lane, LANES);
-        ret_matrix->context[f - VARYING] = lane[0];
+    fill_context(query, ret_matrix->common);
+    for (uint32_t f = 0; f < VARYING; f++) {
+        float *x = ret_matrix->columns + (size_t)f * stride;
+        if (feature_masked(off, f))
+            memset(x, 0, stride * sizeof *x);
+        ret_matrix->filled[f] = (uint16_t)kernels->filled(x, stride);
+        if (ret_matrix->filled[f])
+            bend(kernels, &features[f], x, stride);
     }
-    if (off->words[0] == 0 && off->words[1] == 0)
-        return;
-    for (uint32_t f = 0; f < COLUMNS; f++) {
-        if (!feature_masked(off, f))
-            continue;
-        if (f < VARYING)
-            memset(ret_matrix->columns + (size_t)f * stride, 0, stride * sizeof(float));
-        else
-            ret_matrix->context[f - VARYING] = 0;
+    for (uint32_t f = VARYING; f < COLUMNS; f++) {
+        _Alignas(32) float lane[LANES] = {ret_matrix->common[f]};
+        bend(kernels, &features[f], lane, LANES);
+        ret_matrix->common[f] = feature_masked(off, f) ? 0 : lane[0];
     }
 }

@@ -1,14 +1,16 @@
 /* Features: what the ranker sees of each candidate, and of the query as a whole.
  *
  * A feature is a column, one number a candidate; columns of the query alone ("context") have one
- * number for all and are kept apart. Each row of the table names a column, the group that it is
+ * number for all. Most numbers are 0, since no generator knows all candidates: which parts of a column
+ * are not is kept, and the ranker multiplies these alone. Each row of the table names a column, the group that it is
  * switched off and reported with, and how the raw number is bent:
  *     BEND_NONE        x
  *     BEND_LOG         b ln(1 + a x)
  *     BEND_RANK        a + b ln x for ranks x from 1, 0 where absent (x = 0)
  * Shares p are bent by .14474 ln(1 + 1000 p), which maps 0..1 to 0..1.
- * Standardised: x' = (x - mean) / sqrt(variance + .01), with mean and variance of the candidates that
- * were sampled so far (ranker.h). */
+ * Standardised: x' = (x - mean) scale, scale = 1 / sqrt(variance + .01), with mean and variance of the
+ * candidates that were sampled so far (ranker.h): the columns hold x scale, and -mean scale is what all
+ * candidates have in common. */
 #ifndef WEFT_RECOMMEND_FEATURES_H
 #define WEFT_RECOMMEND_FEATURES_H
 
@@ -42,12 +44,20 @@ static inline bool feature_masked(const struct feature_mask *mask, uint32_t colu
     return mask->words[column / 64] >> (column % 64) & 1;
 }
 
+#define FEATURE_GROUP 8 /* candidates whose numbers are 0, or not, together: the kernels' lanes */
+
+/* The number of candidate i in column f is  columns[f][i] + common[f]. */
 struct feature_matrix {
     uint32_t count;  /* candidates */
-    uint32_t stride; /* count, rounded up to the kernels' lanes; what lies between is 0 */
+    uint32_t stride; /* count, rounded up to whole groups; what lies between is 0 */
     _Alignas(64) float columns[FEATURES_MAX * RANKED_MAX]; /* [varying][stride] */
-    float context[FEATURES_MAX];                           /* [column - varying count] */
+    _Alignas(64) float common[FEATURES_MAX]; /* by column; past the last 0 */
+    /* By column, a bit for each group: it is filled. Columns of groups that are not are as good as 0;
+     * after served_matrix() anything may stand there. */
+    uint16_t filled[FEATURES_MAX];
 };
+
+_Static_assert(RANKED_MAX <= 16 * FEATURE_GROUP, "a bit for each group");
 
 /* Fills in all columns, bent, not standardised. Columns of `off` are 0. At most RANKED_MAX
  * candidates; sets candidate->vector too. */

@@ -1,7 +1,6 @@
 #include "processors/recommend/ranker.h"
 
 #include "processors/math/kernels.h"
-#include "processors/math/product.h"
 #include "state/draw.h"
 
 #define RATE .05f
@@ -56,7 +55,7 @@ static void sample(struct ranker *ranker, const struct feature_matrix *matrix)
     for (uint32_t f = 0; f < feature_count; f++) {
         double x = f < feature_varying_count
                        ? (double)matrix->columns[(size_t)f * matrix->stride + i]
-                       : (double)matrix->context[f - feature_varying_count];
+                       : (double)matrix->common[f];
         weights->sums[f] += x;
         weights->squares[f] += x * x;
     }
@@ -75,15 +74,12 @@ void ranker_standardise(struct ranker *ranker, struct feature_matrix *matrix)
         (ranker->frozen && samples > scaling->samples) ||
         (samples >= RANKER_SAMPLES && scaling->samples < RANKER_SAMPLES))
         make_scaling(ranker);
-    for (uint32_t f = 0; f < feature_varying_count; f++) {
-        float *x = matrix->columns + (size_t)f * matrix->stride;
-        float mean = scaling->mean[f], scale = scaling->scale[f];
-        for (uint32_t i = 0; i < matrix->stride; i++)
-            x[i] = (x[i] - mean) * scale;
-    }
-    for (uint32_t f = feature_varying_count; f < feature_count; f++) {
-        float *x = &matrix->context[f - feature_varying_count];
-        *x = (*x - scaling->mean[f]) * scaling->scale[f];
+    const struct kernels *kernels = kernels_best();
+    for (uint32_t f = 0; f < feature_count; f++) {
+        matrix->common[f] = (matrix->common[f] - scaling->mean[f]) * scaling->scale[f];
+        if (f < feature_varying_count && matrix->filled[f])
+            kernels->scale(matrix->columns + (size_t)f * matrix->stride, scaling->scale[f],
+                           matrix->stride);
     }
 }
 
@@ -96,23 +92,18 @@ static void forward(struct ranker *ranker, const float *run, const struct featur
 {
     uint32_t n = matrix->stride;
     const struct kernels *kernels = kernels_best();
-    float *weights = ranker->scratch, constant = 0, bias[HIDDEN];
+    float *weights = ranker->scratch, *bias = ranker->bias;
     for (uint32_t i = 0; i < WEIGHTS_COUNT; i++)
         weights[i] = ranker->start[i] + run[i];
-    memcpy(bias, weights + AT_BIAS, sizeof bias);
-    for (uint32_t f = feature_varying_count; f < feature_count; f++) {
-        float x = matrix->context[f - feature_varying_count];
-        const float *row = weights + f * HIDDEN;
-        constant += weights[AT_LINEAR + f] * x;
-        for (uint32_t k = 0; k < HIDDEN; k++)
-            bias[k] += row[k] * x;
-    }
-    product_transposed(weights, HIDDEN, matrix->columns, n, HIDDEN, n, feature_varying_count,
-                       ranker->hidden, n);
+    memcpy(bias, weights + AT_BIAS, sizeof ranker->bias);
+    kernels->combine(bias, matrix->common, weights, feature_count, HIDDEN);
+    kernels->layer(weights, HIDDEN, HIDDEN, matrix->columns, n, matrix->filled,
+                   feature_varying_count, ranker->hidden);
+    kernels->layer(weights + AT_LINEAR, 1, 1, matrix->columns, n, matrix->filled,
+                   feature_varying_count, ret_scores);
+    float constant = kernels->dot(matrix->common, weights + AT_LINEAR, FEATURES_MAX);
     for (uint32_t i = 0; i < n; i++)
-        ret_scores[i] = constant;
-    for (uint32_t f = 0; f < feature_varying_count; f++)
-        kernels->add(ret_scores, matrix->columns + (size_t)f * n, weights[AT_LINEAR + f], n);
+        ret_scores[i] += constant;
     for (uint32_t k = 0; k < HIDDEN; k++)
         kernels->leaky(ranker->hidden + (size_t)k * n, bias[k], LEAK, weights[AT_OUTPUT + k],
                        ret_scores, n);
@@ -131,7 +122,9 @@ bool ranker_score(struct ranker *ranker, const struct feature_matrix *matrix, fl
 
 /* ---- learning ---- */
 
-/* The gradients of the hidden units' inputs, a row of HIDDEN for each of `count` candidates. */
+#define DELTAS (HIDDEN + LANES) /* a row: of the hidden units' inputs, of the score, zeros */
+
+/* The gradients of what each of `count` candidates brings in, by rows. */
 static void make_deltas(const struct ranker *ranker, uint32_t stride, const float *g,
                         const uint32_t *places, uint32_t count, float *ret_deltas)
 {
@@ -140,8 +133,12 @@ static void make_deltas(const struct ranker *ranker, uint32_t stride, const floa
         const float *units = ranker->hidden + (size_t)k * stride;
         float above = output[k], below = output[k] * LEAK;
         for (uint32_t i = 0; i < count; i++)
-            ret_deltas[i * HIDDEN + k] =
+            ret_deltas[i * DELTAS + k] =
                 g[places[i]] * (units[places[i]] > 0 ? above : below);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        memset(ret_deltas + i * DELTAS + HIDDEN, 0, LANES * sizeof *ret_deltas);
+        ret_deltas[i * DELTAS + HIDDEN] = g[places[i]];
     }
 }
 
@@ -169,30 +166,44 @@ static float make_g(const struct feature_matrix *matrix, uint32_t clicked, float
     return most + logf(sum) - of_clicked;
 }
 
+/* The first of the `count` ascending places in each group of candidates. */
+static void find_groups(const uint32_t *places, uint32_t count, uint32_t groups,
+                        uint32_t *ret_first)
+{
+    uint32_t i = 0;
+    for (uint32_t group = 0; group <= groups; group++) {
+        while (i < count && places[i] < group * FEATURE_GROUP)
+            i++;
+        ret_first[group] = i;
+    }
+}
+
 float ranker_gradient(struct ranker *ranker, const struct feature_matrix *matrix,
                       uint32_t clicked, float weight, float *ret_gradient)
 {
     const struct kernels *kernels = kernels_best();
-    uint32_t places[RANKED_MAX], count, n = matrix->stride;
-    float g[RANKED_MAX], deltas[RANKED_MAX * HIDDEN], *bias = ret_gradient + AT_BIAS;
+    uint32_t places[RANKED_MAX], first[RANKED_MAX / FEATURE_GROUP + 1], count;
+    uint32_t n = matrix->stride;
+    _Alignas(64) float g[RANKED_MAX], deltas[RANKED_MAX * DELTAS], sum[DELTAS] = {0};
     forward(ranker, ranker->weights->runs[WEIGHTS_NOW], matrix, g);
-    float loss = make_g(matrix, clicked, weight, g, places, &count), sum = 0;
+    float loss = make_g(matrix, clicked, weight, g, places, &count);
     memset(ret_gradient, 0, WEIGHTS_COUNT * sizeof *ret_gradient);
     make_deltas(ranker, n, g, places, count, deltas);
-    for (uint32_t i = 0; i < count; i++) {
-        kernels->add(bias, deltas + i * HIDDEN, 1, HIDDEN);
-        sum += g[places[i]];
-    }
+    find_groups(places, count, n / FEATURE_GROUP, first);
+    for (uint32_t i = 0; i < count; i++)
+        kernels->add(sum, deltas + i * DELTAS, 1, DELTAS);
+    memcpy(ret_gradient + AT_BIAS, sum, HIDDEN * sizeof *sum);
     for (uint32_t k = 0; k < HIDDEN; k++)
         ret_gradient[AT_OUTPUT + k] = kernels->dot(ranker->hidden + (size_t)k * n, g, n);
-    for (uint32_t f = 0; f < feature_varying_count; f++)
-        ret_gradient[AT_LINEAR + f] = kernels->dot(matrix->columns + (size_t)f * n, g, n);
-    kernels->outer(ret_gradient, matrix->columns, n, feature_varying_count, places, count, deltas,
-                   HIDDEN);
-    for (uint32_t f = feature_varying_count; f < feature_count; f++) {
-        float x = matrix->context[f - feature_varying_count];
-        ret_gradient[AT_LINEAR + f] = sum * x;
-        kernels->add(ret_gradient + f * HIDDEN, bias, x, HIDDEN);
+    for (uint32_t f = 0; f < feature_count; f++) {
+        _Alignas(64) float row[DELTAS];
+        memcpy(row, sum, sizeof row);
+        kernels->scale(row, matrix->common[f], DELTAS);
+        if (f < feature_varying_count && matrix->filled[f])
+            kernels->outer(row, matrix->columns + (size_t)f * n, matrix->filled[f], first, places,
+                           deltas, DELTAS);
+        memcpy(ret_gradient + f * HIDDEN, row, HIDDEN * sizeof *row);
+        ret_gradient[AT_LINEAR + f] = row[HIDDEN];
     }
     return loss;
 }

@@ -13,8 +13,7 @@
  * W normal with deviation .15, v .3, w and b 0, drawn from a fixed seed. A run of them is laid out
  *     W[feature][unit] (FEATURES_MAX rows), b[unit], v[unit], w[feature].
  *
- * OpenBLAS multiplies, so scores may differ in the last bits between machines; what a worker has
- * learned travels as numbers, so the merged weights do not. Thread: whose ranker it is. */
+ * All arithmetic is the kernels' of math/kernels.h. Thread: whose ranker it is. */
 #ifndef WEFT_RECOMMEND_RANKER_H
 #define WEFT_RECOMMEND_RANKER_H
 
@@ -40,7 +39,8 @@ struct ranker {
     uint64_t draws;
     _Alignas(64) float start[WEIGHTS_COUNT];
     /* working memory */
-    float hidden[HIDDEN * RANKED_MAX]; /* of the forward pass: [unit][stride] */
+    _Alignas(64) float hidden[HIDDEN * RANKED_MAX]; /* of the forward pass: [unit][stride] */
+    _Alignas(64) float bias[HIDDEN];                /* with what all candidates have in common */
     float scratch[WEIGHTS_COUNT];
     float gradient[WEIGHTS_COUNT];
 };

@@ -1,5 +1,6 @@
 #include "processors/recommend/served.h"
 
+#include "processors/math/kernels.h"
 #include "processors/recommend/waiting.h"
 
 #include <stdlib.h>
@@ -7,10 +8,11 @@
 struct served_list {
     struct waiting waiting;
     uint32_t count, stride;
-    float context[FEATURES_MAX];
+    float common[FEATURES_MAX];
+    uint16_t filled[FEATURES_MAX];
     uint32_t items[RANKED_MAX];
     uint16_t ranks[RANKED_MAX];
-    uint16_t columns[]; /* [varying][stride] */
+    uint16_t columns[]; /* of those that are filled: [stride] */
 };
 
 struct served_ring {
@@ -20,9 +22,10 @@ struct served_ring {
 struct served_ring *served_new(size_t bytes, uint32_t candidates_max, int64_t age_ms)
 {
     struct served_ring *ring = memory_zero(1, sizeof *ring);
+    uint32_t stride_max = (candidates_max + LANES - 1) / LANES * LANES;
     waiting_init(&ring->lists, bytes,
                  sizeof(struct served_list) +
-                     sizeof(uint16_t) * feature_varying_count * candidates_max,
+                     sizeof(uint16_t) * feature_varying_count * stride_max,
                  age_ms);
     return ring;
 }
@@ -35,13 +38,6 @@ void served_free(struct served_ring *ring)
     free(ring);
 }
 
-static uint16_t narrow(float x)
-{
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return (uint16_t)((bits + 0x8000u) >> 16);
-}
-
 uint64_t served_keep(struct served_ring *ring, int64_t time_ms, const struct candidates *candidates,
                      const struct feature_matrix *matrix, const uint16_t *ranks)
 {
@@ -50,13 +46,19 @@ uint64_t served_keep(struct served_ring *ring, int64_t time_ms, const struct can
         return 0;
     list->count = matrix->count;
     list->stride = matrix->stride;
-    memcpy(list->context, matrix->context, sizeof list->context);
+    memcpy(list->common, matrix->common, sizeof list->common);
+    memcpy(list->filled, matrix->filled, sizeof list->filled);
     memcpy(list->ranks, ranks, matrix->count * sizeof *ranks);
     for (uint32_t i = 0; i < matrix->count; i++)
         list->items[i] = candidates->at[i].item;
-    uint32_t numbers = feature_varying_count * matrix->stride;
-    for (uint32_t i = 0; i < numbers; i++)
-        list->columns[i] = narrow(matrix->columns[i]);
+    const struct kernels *kernels = kernels_best();
+    uint16_t *to = list->columns;
+    for (uint32_t f = 0; f < feature_varying_count; f++) {
+        if (matrix->filled[f] == 0)
+            continue;
+        kernels->narrow(to, matrix->columns + (size_t)f * matrix->stride, matrix->stride);
+        to += matrix->stride;
+    }
     return list->waiting.serial;
 }
 
@@ -80,10 +82,14 @@ void served_matrix(const struct served_list *list, struct feature_matrix *ret_ma
 {
     ret_matrix->count = list->count;
     ret_matrix->stride = list->stride;
-    memcpy(ret_matrix->context, list->context, sizeof list->context);
-    uint32_t numbers = feature_varying_count * list->stride;
-    for (uint32_t i = 0; i < numbers; i++) {
-        uint32_t bits = (uint32_t)list->columns[i] << 16;
-        memcpy(&ret_matrix->columns[i], &bits, sizeof bits);
+    memcpy(ret_matrix->common, list->common, sizeof list->common);
+    memcpy(ret_matrix->filled, list->filled, sizeof list->filled);
+    const struct kernels *kernels = kernels_best();
+    const uint16_t *from = list->columns;
+    for (uint32_t f = 0; f < feature_varying_count; f++) {
+        if (list->filled[f] == 0)
+            continue;
+        kernels->widen(ret_matrix->columns + (size_t)f * list->stride, from, list->stride);
+        from += list->stride;
     }
 }

@@ -1,4 +1,3 @@
-#include "processors/math/product.h"
 #include "processors/runtime/command.h"
 
 #include <stdio.h>
@@ -22,7 +21,6 @@ static void list_commands(FILE *to)
 
 int main(int argc, char **argv)
 {
-    product_init();
     if (argc < 2) {
         list_commands(stderr);
         return EXIT_USAGE;
