@@ -17,6 +17,7 @@
 #ifndef WEFT_PROCESSORS_PROCESSOR_H
 #define WEFT_PROCESSORS_PROCESSOR_H
 
+#include "processors/recommend/rankings.h"
 #include "processors/recommend/recommend.h"
 #include "schemas/event.h"
 #include "schemas/interaction.h"
@@ -41,6 +42,7 @@ struct settings {
     struct model_limits model;
     struct catalogue_limits catalogue;
     struct recommend_settings recommend;
+    struct rankings_settings rankings;
 };
 
 /* What became of a record. Each record that is read has exactly one fate. */

@@ -41,6 +41,7 @@ struct model *model_new(const struct model_limits *limits)
     model->vectors = vectors_new(&limits->vectors);
     model->sessions = sessions_new(&limits->sessions);
     model->queries = queries_new(&limits->queries);
+    model->trends = trends_new();
     model->weights = weights_new(limits->features);
     pthread_rwlockattr_t attributes;
     pthread_rwlockattr_init(&attributes);
@@ -65,6 +66,7 @@ void model_free(struct model *model)
     vectors_free(model->vectors);
     sessions_free(model->sessions);
     queries_free(model->queries);
+    trends_free(model->trends);
     free(model->weights);
     pthread_rwlock_destroy(&model->locks->rows);
     free(model->locks);
@@ -156,29 +158,6 @@ uint32_t model_intern(struct model *model, struct bytes id)
     item = add_item(model, id);
     mark_dirty(model, item, COUNTS_DIRTY);
     return item;
-}
-
-/* ---- decay ---- */
-
-static int64_t floor_divide(int64_t a, int64_t b)
-{
-    return a / b - (a % b < 0);
-}
-
-struct decay decay_at(int64_t time_ms, int64_t half_life_ms)
-{
-    int64_t k = floor_divide(time_ms, half_life_ms);
-    double fraction = (double)(time_ms - k * half_life_ms) / (double)half_life_ms;
-    return (struct decay){
-        .m = (double)lround(exp2(fraction) * (1 << DECAY_BITS)),
-        .k = (int32_t)k,
-    };
-}
-
-double decay_value(double value, int32_t base, int64_t time_ms, int64_t half_life_ms)
-{
-    int64_t k = floor_divide(time_ms, half_life_ms);
-    return ldexp(value, base - (int32_t)k) / (1 << DECAY_BITS);
 }
 
 /* ---- rows ---- */
@@ -426,6 +405,7 @@ void model_save(struct model *model, struct store_batch *batch)
     vectors_save(model->vectors, batch);
     sessions_save(model->sessions, batch);
     queries_save(model->queries, batch);
+    trends_save(model->trends, batch);
     if (model->weights_dirty)
         weights_save(model->weights, batch);
     model->weights_dirty = false;
@@ -532,6 +512,10 @@ static enum verdict load_row(struct store_visitor *visitor, struct bytes key, st
         return queries_load_row(model->queries, model->item_count, key, value) == VERDICT_OK
                    ? VERDICT_OK
                    : damaged(error, table);
+    if (table == 'h')
+        return trends_load_row(model->trends, model->item_count, key, value) == VERDICT_OK
+                   ? VERDICT_OK
+                   : damaged(error, table);
     if (table == 'w') {
         bool dropped;
         if (weights_load(model->weights, value, &dropped) != VERDICT_OK)
@@ -577,7 +561,8 @@ enum verdict model_load(struct model *model, struct store *store, struct error *
 size_t model_bytes(const struct model *model)
 {
     size_t bytes = sizeof *model + vectors_bytes(model->vectors) +
-                   sessions_bytes(model->sessions) + queries_bytes(model->queries) + sizeof *model->weights +
+                   sessions_bytes(model->sessions) + queries_bytes(model->queries) +
+                   trends_bytes(model->trends) + sizeof *model->weights +
                    model->item_capacity * sizeof *model->items +
                    model->slot_capacity * sizeof *model->slots +
                    model->dirty_capacity * sizeof *model->dirty;

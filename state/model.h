@@ -15,6 +15,7 @@
  *     'r' table(1) item(4)      one row of rules, as drawn in model.c
  *     'm'                       format version
  *     'e' 'p' 'q'               vectors: see state/vectors.h
+ *     'h'                       trends: see state/trends.h
  *     'k'                       queries: see state/queries.h
  *     't' 'u'                   session memory: see state/sessions.h
  *     'w'                       the ranker's weights: see state/weights.h
@@ -24,9 +25,11 @@
 #define WEFT_STATE_MODEL_H
 
 #include "schemas/interaction.h"
+#include "state/decay.h"
 #include "state/queries.h"
 #include "state/sessions.h"
 #include "state/store.h"
+#include "state/trends.h"
 #include "state/vectors.h"
 #include "state/weights.h"
 
@@ -79,6 +82,7 @@ struct model_limits {
     uint32_t row_entries_max; /* of one row */
     int64_t rules_half_life_ms;
     int64_t popular_half_life_ms;
+    int64_t quick_half_life_ms; /* of what is trending */
     struct vectors_limits vectors;
     struct sessions_limits sessions;
     struct queries_limits queries;
@@ -97,6 +101,7 @@ struct model {
     struct vectors *vectors;
     struct session_memory *sessions;
     struct queries *queries;
+    struct trends *trends;
     struct weights *weights; /* the ranker's, merged; zeros until somebody has learned */
     bool weights_dirty;
     uint64_t weights_dropped; /* differences and stored rows: for other features, or too large */
@@ -123,14 +128,6 @@ uint32_t model_find(const struct model *model, struct bytes id);
 /* Finds or adds; ITEM_NONE when the model is full. Thread: writer. */
 uint32_t model_intern(struct model *model, struct bytes id);
 
-/* g(t) for a half-life: m and k as above. */
-#define DECAY_BITS 10 /* m has this many bits behind its leading one */
-struct decay {
-    double m;
-    int32_t k;
-};
-struct decay decay_at(int64_t time_ms, int64_t half_life_ms);
-
 /* Adds `units` (negative takes back) times g to the entry of `item`. A row that is full replaces
  * its weakest entry with probability w / (w + w_min), decided by `chance`. Entries of weight zero
  * go. Thread: writer. */
@@ -153,9 +150,5 @@ enum verdict model_load(struct model *model, struct store *store, struct error *
 
 /* Bytes of memory. */
 size_t model_bytes(const struct model *model);
-
-/* value * 2^(base - floor(time / half_life)), in events: the decayed weight as of the half-life
- * in which `time_ms` lies; what table dumps show. */
-double decay_value(double value, int32_t base, int64_t time_ms, int64_t half_life_ms);
 
 #endif

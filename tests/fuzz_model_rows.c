@@ -6,6 +6,7 @@ static const struct model_limits limits = {.items_max = 100,
                                            .row_entries_max = 8,
                                            .rules_half_life_ms = 1000000,
                                            .popular_half_life_ms = 1000000,
+                                           .quick_half_life_ms = 1000000,
                                            .queries = {10, 10}};
 
 /* The input as the value of a row of each table, beside an item that is whole. */
@@ -15,7 +16,7 @@ static void load_model_with(struct bytes value)
         const char *key;
         size_t size;
     } keys[] = {{"m", 1}, {"i\0\0\0\1", 5}, {"s\0\0\0\0", 5}, {"r\0\0\0\0\0", 6}, {"k\0\0\0\0", 5},
-              {"?", 1}};
+              {"h\0\0\0\0", 5}, {"h", 1}, {"?", 1}};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         struct store *store = store_memory_new();
         struct model *model = model_new(&limits);
@@ -62,6 +63,7 @@ void fuzz_seeds(struct fuzz_sink *sink)
     struct decay decay = decay_at(1700000000000, limits.rules_half_life_ms);
     model_add(model, a, RULES_VIEW, RULES_FORWARD, b, PAIR_UNITS, true, decay, 1700000000000, 1);
     model_count(model, a, RULES_VIEW, decay, 1700000000000);
+    trends_add(model->trends, a, RULES_VIEW, decay, decay, 1700000000000);
     queries_add(model->queries, bytes_text("red bag"), a, 1, decay.m, decay.k, 1);
     model_save(model, &batch);
     FUZZ_CHECK(store->write(store, &batch, NULL) == VERDICT_OK);

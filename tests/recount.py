@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Recounts weft's tables from files of events, sharing no code with weft.
 
-    recount.py FILE (--visitor DUMP | --cooccurrence DUMP | --popularity DUMP)...
+    recount.py FILE (--visitor DUMP | --cooccurrence DUMP | --popularity DUMP | --trends DUMP)...
             [--activities N]   first: visitor.activities.max of the weft that is recounted (64)
 
 FILE is REES46's CSV, the tsv with the header ts_ms user session kind item ..., or weft's JSON
@@ -30,6 +30,7 @@ ACTIVITIES_MAX = 64
 GAPS = 8
 RULES_HALF_LIFE_MS = 90 * 86400 * 1000
 POPULAR_HALF_LIFE_MS = 3 * 86400 * 1000
+QUICK_HALF_LIFE_MS = 6 * 3600 * 1000
 KINDS = ("view", "cart", "purchase")
 
 
@@ -198,6 +199,21 @@ def popularity_rows(visitors):
             for item, (counts, weight, last) in rows.items()}
 
 
+def trends_rows(visitors):
+    rows = defaultdict(lambda: [{kind: Weight() for kind in KINDS}, Weight(), None])
+    for activities in visitors.values():
+        for when, kind, item, _ in activities:
+            if kind not in KINDS:
+                continue
+            row = rows[item]
+            row[0][kind].add(1, *growth(when, POPULAR_HALF_LIFE_MS))
+            row[1].add(1, *growth(when, QUICK_HALF_LIFE_MS))
+            row[2] = when if row[2] is None else max(row[2], when)
+    return {item: (*(slow[kind].value(last // POPULAR_HALF_LIFE_MS, 1024) for kind in KINDS),
+                   quick.value(last // QUICK_HALF_LIFE_MS, 1024), last)
+            for item, (slow, quick, last) in rows.items()}
+
+
 def read_dump(path):
     with (sys.stdin if path == "-" else open(path, encoding="utf-8")) as lines:
         return [json.loads(line) for line in lines]
@@ -234,6 +250,11 @@ def dumped_popularity(path):
             for row in read_dump(path)}
 
 
+def dumped_trends(path):
+    return {row["item"]: (row["view"], row["cart"], row["purchase"], row["quick"], row["last"])
+            for row in read_dump(path)}
+
+
 def compare(name, expected, found):
     """Prints the first differences; returns (rows equal, rows different)."""
     different = [key for key in expected.keys() | found.keys()
@@ -251,6 +272,7 @@ def main(arguments):
         "--visitor": lambda path: (expected_visitors(visitors), dumped_visitors(path)),
         "--cooccurrence": lambda path: (cooccurrence_rows(visitors), dumped_cooccurrence(path)),
         "--popularity": lambda path: (popularity_rows(visitors), dumped_popularity(path)),
+        "--trends": lambda path: (trends_rows(visitors), dumped_trends(path)),
     }
     passed = failed = 0
     for option, path in zip(arguments[1::2], arguments[2::2]):

@@ -1,6 +1,7 @@
 /* What weft writes: lists as JSON and Avro, read back by jansson and avro-c; the other records that
  * it writes itself follow their .avsc files too. */
 #include "schemas/codec.h"
+#include "schemas/ranking.h"
 #include "schemas/recommendation.h"
 #include "state/visitors.h"
 #include "tests/test_events.h"
@@ -199,6 +200,53 @@ static void check_avro(const struct recommendation *recommendation, struct bytes
     avro_value_decref(&value);
 }
 
+static void check_json_ranking(const struct ranking *ranking, struct bytes text)
+{
+    json_t *json = json_loadb(text.at, text.size, JSON_REJECT_DUPLICATES, NULL);
+    json_t *items = json_object_get(json, "items");
+    CHECK_SAY(json != NULL, "not JSON: %.*s", (int)text.size, text.at);
+    CHECK_BYTES(json_bytes(json, "ranking"), bytes_text(ranking_kind_names[ranking->kind]));
+    CHECK_BYTES(json_bytes(json, "scope"), bytes_text(ranking_scope_names[ranking->scope]));
+    CHECK(same_text(json_bytes(json, "name"), ranking->name));
+    CHECK_INT(json_integer_value(json_object_get(json, "offset")), ranking->offset);
+    CHECK_INT(json_integer_value(json_object_get(json, "event_time")), ranking->event_time_ms);
+    CHECK_INT(json_array_size(items), ranking->item_count);
+    for (uint32_t i = 0; i < ranking->item_count; i++) {
+        json_t *item = json_array_get(items, i);
+        CHECK(same_text(json_bytes(item, "item_id"), ranking->items[i].item_id));
+        CHECK(fabs(json_real_value(json_object_get(item, "score")) - ranking->items[i].score) <
+              .0001);
+        CHECK(json_is_true(json_object_get(item, "found")) == ranking->items[i].found);
+    }
+    json_decref(json);
+}
+
+static void check_avro_ranking(const struct ranking *ranking, struct bytes record)
+{
+    avro_value_t value = read_record("ranking", record), items = field_of(&value, "items"), item;
+    size_t count = 0;
+    CHECK_BYTES(text_of(&value, "ranking"), bytes_text(ranking_kind_names[ranking->kind]));
+    CHECK_BYTES(text_of(&value, "scope"), bytes_text(ranking_scope_names[ranking->scope]));
+    CHECK(same_text(text_of(&value, "name"), ranking->name));
+    CHECK_INT(long_of(&value, "offset"), ranking->offset);
+    CHECK_INT(long_of(&value, "event_time"), ranking->event_time_ms);
+    avro_value_get_size(&items, &count);
+    CHECK_INT(count, ranking->item_count);
+    for (size_t i = 0; i < count; i++) {
+        double score = 0;
+        int found = 0;
+        avro_value_get_by_index(&items, i, &item, NULL);
+        CHECK_BYTES(text_of(&item, "item_id"), ranking->items[i].item_id);
+        avro_value_t field = field_of(&item, "score");
+        avro_value_get_double(&field, &score);
+        CHECK_REAL(score, ranking->items[i].score);
+        field = field_of(&item, "found");
+        avro_value_get_boolean(&field, &found);
+        CHECK_INT(found, ranking->items[i].found);
+    }
+    avro_value_decref(&value);
+}
+
 static void test_recommendations(void)
 {
     struct random random = random_from(61);
@@ -214,6 +262,59 @@ static void test_recommendations(void)
         check_avro(&recommendation, buffer_bytes(&buffer));
         arena_clear(&arena);
     }
+    buffer_release(&buffer);
+    arena_release(&arena);
+}
+
+/* Rankings, their key, and that their version is that of their items in their order. */
+static void test_rankings(void)
+{
+    struct random random = random_from(63);
+    struct arena arena = {0};
+    struct buffer buffer = {0};
+    for (int i = 0; i < 1000; i++) {
+        struct ranking_item items[5];
+        struct ranking ranking = {
+            .kind = (enum ranking_kind)random_below(&random, RANKING_KINDS),
+            .scope = (enum ranking_scope)random_below(&random, RANKING_SCOPES),
+            .name = random_one_in(&random, 3) ? bytes_of(NULL, 0)
+                                              : random_text(&random, &arena, true),
+            .offset = (int64_t)(random_next(&random) >> 2),
+            .event_time_ms = (int64_t)(random_next(&random) >> 20),
+            .items = items,
+            .item_count = random_below(&random, 6),
+        };
+        for (uint32_t k = 0; k < ranking.item_count; k++)
+            items[k] = (struct ranking_item){.item_id = random_text(&random, &arena, true),
+                                             .score = (double)random_below(&random, 1 << 30) / 8,
+                                             .found = random_one_in(&random, 2)};
+        buffer_clear(&buffer);
+        ranking_write_json(&ranking, &buffer);
+        check_json_ranking(&ranking, buffer_bytes(&buffer));
+        buffer_clear(&buffer);
+        ranking_write_avro(&ranking, schema_fingerprint("ranking"), &buffer);
+        check_avro_ranking(&ranking, buffer_bytes(&buffer));
+        uint64_t version = ranking_version(&ranking);
+        if (ranking.item_count > 1) {
+            items[0].score += 1;
+            CHECK(ranking_version(&ranking) == version);
+            items[0].found = !items[0].found;
+            CHECK(ranking_version(&ranking) != version);
+            items[0].found = !items[0].found;
+            struct ranking_item first = items[0];
+            items[0] = items[1];
+            items[1] = first;
+            CHECK(ranking_version(&ranking) != version ||
+                  bytes_equal(items[0].item_id, items[1].item_id));
+        }
+        arena_clear(&arena);
+    }
+    buffer_clear(&buffer);
+    ranking_key(RANKING_TRENDING, SCOPE_CATEGORY, bytes_text("A | B > C"), &buffer);
+    CHECK_BYTES(buffer_bytes(&buffer), bytes_text("trending|category|A | B > C"));
+    buffer_clear(&buffer);
+    ranking_key(RANKING_VIEWED, SCOPE_SHOP, bytes_of(NULL, 0), &buffer);
+    CHECK_BYTES(buffer_bytes(&buffer), bytes_text("viewed|shop"));
     buffer_release(&buffer);
     arena_release(&arena);
 }
@@ -276,6 +377,7 @@ static void test_visitors(void)
 int main(void)
 {
     TEST_RUN(test_recommendations);
+    TEST_RUN(test_rankings);
     TEST_RUN(test_visitors);
     return test_done();
 }

@@ -143,6 +143,30 @@ void dump_popularity(const struct model *model, FILE *to)
     free(items);
 }
 
+void dump_trends(const struct model *model, FILE *to)
+{
+    struct named *items = sorted_items(model);
+    for (uint32_t i = 0; i < model->item_count; i++) {
+        const struct trend *row = trends_row(model->trends, items[i].item);
+        int64_t last_ms = model->items[items[i].item].counts.last_ms;
+        struct buffer line = {0};
+        if (row == NULL)
+            continue;
+        buffer_text(&line, "{\"item\":");
+        buffer_json(&line, items[i].id);
+        for (int kind = 0; kind < RULE_KINDS; kind++)
+            buffer_format(&line, ",\"%s\":%.17g", rule_kind_names[kind],
+                          decay_value(row->slow[kind], row->base, last_ms,
+                                      model->limits.popular_half_life_ms));
+        buffer_format(&line, ",\"quick\":%.17g,\"last\":%lld}",
+                      decay_value(row->quick, row->quick_base, last_ms,
+                                  model->limits.quick_half_life_ms),
+                      (long long)last_ms);
+        put(to, &line);
+    }
+    free(items);
+}
+
 void dump_vectors(const struct model *model, FILE *to)
 {
     const struct vectors *vectors = model->vectors;

@@ -1,9 +1,10 @@
-/* `weft get`: what weft knows: a visitor's lists, an item's neighbours, a whole table. */
+/* `weft get`: what weft knows: a visitor's lists, a ranking, an item's neighbours, a whole table. */
 #include "processors/runtime/client.h"
 #include "processors/runtime/command.h"
 #include "processors/runtime/pipeline.h"
 #include "processors/runtime/snapshots.h"
 #include "schemas/codec.h"
+#include "schemas/ranking.h"
 #include "state/model_file.h"
 #include "tools/dump.h"
 #include "tools/explain.h"
@@ -16,6 +17,7 @@
 #include <time.h>
 
 #define READ_MS 5000
+#define SCOPE_OPTION 1000 /* and the scope: an option of getopt_long() */
 
 struct get {
     const struct command *command;
@@ -25,6 +27,8 @@ struct get {
     bool json, explain;
     uint32_t neighbours;
     size_t shown; /* items of a list */
+    enum ranking_scope scope;
+    const char *scope_name; /* NULL: the whole shop */
 };
 
 /* ---- titles, from the catalogue's topic ---- */
@@ -242,6 +246,78 @@ static int get_visitor(struct get *get, struct bytes id)
     return code;
 }
 
+/* ---- one ranking ---- */
+
+static void show_ranking(json_t *record, const struct titles *titles, size_t shown)
+{
+    size_t i;
+    json_t *item;
+    const char *name = text_of(record, "name");
+    printf("%s in %s%s%s\n", text_of(record, "ranking"), text_of(record, "scope"),
+           *name ? " " : "", name);
+    show_time("as of", json_integer_value(json_object_get(record, "event_time")));
+    printf("offset of the log %lld\n\n",
+           (long long)json_integer_value(json_object_get(record, "offset")));
+    json_array_foreach(json_object_get(record, "items"), i, item) {
+        const char *id = text_of(item, "item_id");
+        if (i >= shown)
+            break;
+        printf("  %2zu. %-12s %-48s %10.3f%s\n", i + 1, id, title_of(titles, id),
+               json_number_value(json_object_get(item, "score")),
+               json_is_true(json_object_get(item, "found")) ? "  found by its text" : "");
+    }
+}
+
+/* `name`: NULL: that of searches. */
+static enum verdict find_ranking(struct get *get, const char *name, struct buffer *key,
+                                 struct error *error)
+{
+    char written[TEXT_QUERY_BYTES_MAX];
+    struct bytes scope_name = bytes_text(get->scope_name);
+    int kind = name || get->scope != SCOPE_TERM ? 0 : RANKING_TAKEN;
+    while (name && kind < RANKING_KINDS && strcmp(ranking_kind_names[kind], name) != 0)
+        kind++;
+    if (kind == RANKING_KINDS || (name == NULL && kind != RANKING_TAKEN))
+        return error_set(error, VERDICT_SKIP,
+                         "say which ranking: viewed, carted, bought, trending, or taken --term T");
+    if ((kind == RANKING_TAKEN) != (get->scope == SCOPE_TERM))
+        return error_set(error, VERDICT_SKIP, "'taken' goes with --term, and only with it");
+    if (get->scope == SCOPE_TERM)
+        scope_name = text_query(scope_name, written);
+    ranking_key((enum ranking_kind)kind, get->scope, scope_name, key);
+    return VERDICT_OK;
+}
+
+static int get_ranking(struct get *get, const char *name)
+{
+    struct buffer key = {0}, value = {0};
+    struct error error = {0};
+    int code = EXIT_DONE;
+    if (find_ranking(get, name, &key, &error) != VERDICT_OK)
+        return command_fail(get->command, EXIT_USAGE, "%s", error.message);
+    enum verdict verdict = newest_record(get, get->topology.topics[TOPIC_RANKINGS],
+                                         buffer_bytes(&key), &value, &error);
+    if (verdict != VERDICT_OK) {
+        code = error.message[0]
+                   ? command_fail(get->command, EXIT_FAILED, "%s", error.message)
+                   : command_fail(get->command, EXIT_FAILED, "there is no ranking %.*s",
+                                  (int)key.size, key.at);
+    } else if (get->json || value.at[0] != '{') {
+        fwrite(value.at, 1, value.size, stdout);
+        putchar('\n');
+    } else {
+        struct titles titles = {0};
+        json_t *record = json_loadb(value.at, value.size, 0, NULL);
+        read_titles(get, &titles);
+        show_ranking(record, &titles, get->shown);
+        json_decref(record);
+        free_titles(&titles);
+    }
+    buffer_release(&key);
+    buffer_release(&value);
+    return code;
+}
+
 /* ---- the model ---- */
 
 /* `part`: visitors or model. */
@@ -382,6 +458,7 @@ static const struct model_table model_tables[] = {
     {"cooccurrence", dump_cooccurrence},
     {"popularity", dump_popularity},
     {"queries", dump_queries},
+    {"trends", dump_trends},
     {"vectors", dump_vectors},
     {"weights", dump_weights},
     {NULL, NULL},
@@ -475,7 +552,7 @@ static int get_table(struct get *get, const char *table, int count, char **files
     if (!files_only && strcmp(table, "visitor") != 0 && find_table(table) == NULL)
         return command_fail(get->command, EXIT_USAGE,
                             "there is no table '%s': visitor, cooccurrence, popularity, queries, "
-                            "vectors, weights, lists",
+                            "trends, vectors, weights, lists",
                             table);
     if (files_only && strcmp(get->from, "files") != 0)
         return command_fail(get->command, EXIT_USAGE, "lists can be had --from files only");
@@ -511,6 +588,11 @@ static int get_command(const struct command *command, int argc, char **argv)
         {"json", no_argument, NULL, 'j'},
         {"shown", required_argument, NULL, 'n'},
         {"explain", no_argument, NULL, 'e'},
+        {"category", required_argument, NULL, SCOPE_OPTION + SCOPE_CATEGORY},
+        {"brand", required_argument, NULL, SCOPE_OPTION + SCOPE_BRAND},
+        {"gender", required_argument, NULL, SCOPE_OPTION + SCOPE_GENDER},
+        {"age-group", required_argument, NULL, SCOPE_OPTION + SCOPE_AGE_GROUP},
+        {"term", required_argument, NULL, SCOPE_OPTION + SCOPE_TERM},
         {NULL, 0, NULL, 0},
     };
     struct get get = {
@@ -531,20 +613,28 @@ static int get_command(const struct command *command, int argc, char **argv)
             get.json = true;
         else if (option == 'n')
             get.shown = strtoul(optarg, NULL, 10);
+        else if (option > SCOPE_OPTION && option < SCOPE_OPTION + RANKING_SCOPES) {
+            get.scope = (enum ranking_scope)(option - SCOPE_OPTION);
+            get.scope_name = optarg;
+        }
         else if ((code = command_option(command, option, &get.config)) >= 0)
             return code;
     }
     if (strcmp(get.from, "state") != 0 && strcmp(get.from, "topics") != 0 &&
         strcmp(get.from, "files") != 0)
         return command_fail(command, EXIT_USAGE, "--from takes state, topics or files");
-    if (argc - optind < 2)
+    bool ranking = argc > optind && strcmp(argv[optind], "ranking") == 0;
+    if (argc - optind < 2 && !ranking)
         return command_fail(command, EXIT_USAGE,
-                            "say what to get: visitor ID, item ID, table NAME, model FILE");
+                            "say what to get: visitor ID, ranking NAME, item ID, table NAME, "
+                            "model FILE");
     if ((code = command_config(&get.config)) != EXIT_DONE)
         return code;
     if (topology_build(&get.config, &get.topology, &error) != VERDICT_OK)
         return command_fail(command, EXIT_FAILED, "%s", error.message);
     command_catch_signals();
+    if (ranking)
+        return get_ranking(&get, argv[optind + 1]); /* NULL at the end */
     const char *what = argv[optind];
     struct bytes id = bytes_text(argv[optind + 1]);
     if (strcmp(what, "visitor") == 0 && get.explain)
@@ -561,22 +651,26 @@ static int get_command(const struct command *command, int argc, char **argv)
         return get_model(&get, argv[optind + 1]);
     if (strcmp(what, "table") == 0)
         return get_table(&get, argv[optind + 1], argc - optind - 2, argv + optind + 2);
-    return command_fail(command, EXIT_USAGE, "'%s' can't be got: visitor, item, table or model",
+    return command_fail(command, EXIT_USAGE, "'%s' can't be got: visitor, ranking, item, table or model",
                         what);
 }
 
 WEFT_COMMAND(get) = {
     .name = "get",
-    .summary = "shows a visitor's lists, an item's neighbours, or a table; saves the model",
+    .summary = "shows a visitor's lists, a ranking, an item's neighbours, or a table; saves the model",
     .usage =
         "visitor ID [OPTION]...\n"
+        "       weft get ranking viewed|carted|bought|trending [OPTION]...\n"
+        "       weft get ranking --term TERM [OPTION]...\n"
         "       weft get item ID [OPTION]...\n"
-        "       weft get table visitor|cooccurrence|popularity|queries|vectors|weights|lists\n"
-        "                      [OPTION]... [FILE]...\n"
+        "       weft get table visitor|cooccurrence|popularity|queries|trends|vectors|weights|\n"
+        "                      lists [OPTION]... [FILE]...\n"
         "       weft get model FILE [OPTION]...\n\n"
         COMMAND_OPTIONS_HELP
-        "  --json             the visitor's record as it is in the topic\n"
-        "  --shown N          visitor: only the first N items of each list\n"
+        "  --json             visitor, ranking: the record as it is in the topic\n"
+        "  --shown N          visitor, ranking: only the first N items of each list\n"
+        "  --category C       ranking: of a category (\"Women > Coats\"), instead of the whole shop;\n"
+        "                     also --brand B, --gender G, --age-group A\n"
         "  --explain          visitor: the lists made anew from state.dir, and why each other\n"
         "                     candidate was taken out\n"
         "  --from state       item, table, model: from state.dir (default; may run beside weft run)\n"

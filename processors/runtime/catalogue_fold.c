@@ -235,6 +235,8 @@ static void note_position(struct fold *fold, int32_t partition, int64_t next)
         all = all && fold->at_end[i];
     if (all && fold->rescan)
         sweep(fold);
+    if (all)
+        atomic_store(&fold->run->catalogue_whole, true);
     if (all && !atomic_load(&fold->run->catalogue_ready)) {
         atomic_store(&fold->run->catalogue_ready, true);
         log_line(LOG_LEVEL_INFO, "catalogue", "ready: %u products, %.1f s",
@@ -282,6 +284,7 @@ static void fold_slice(struct fold *fold, rd_kafka_message_t **messages, size_t 
             catalogue_put(catalogue, &events[i]);
     }
     catalogue_unlock_write(catalogue);
+    atomic_fetch_add(&fold->run->catalogue_rows, good);
     for (size_t i = 0; i < good; i++)
         if (!deletes[i])
             note_met(fold, events[i].item_id);

@@ -36,6 +36,7 @@ struct config {
     char topic_user[CONFIG_TEXT_MAX];
     char topic_product[CONFIG_TEXT_MAX];
     char topic_recommendations[CONFIG_TEXT_MAX];
+    char topic_rankings[CONFIG_TEXT_MAX];
     int64_t threads;
     int64_t partitions;
     int64_t replication_factor;
@@ -72,6 +73,11 @@ struct config {
     int64_t row_entries_max;
     int64_t rules_half_life_ms;
     int64_t popular_half_life_ms;
+    int64_t rankings_interval_ms;
+    int64_t rankings_length;
+    int64_t rankings_scopes_max;
+    int64_t rankings_terms_max;
+    int64_t rankings_trending_half_life_ms;
     int64_t catalogue_products_max;
     int64_t catalogue_attribute_names_max;
     int64_t catalogue_attribute_values_max;

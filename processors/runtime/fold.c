@@ -254,6 +254,18 @@ static enum verdict save(struct fold *fold, struct error *error)
     return verdict;
 }
 
+/* The publisher's copy of what rankings are made from, as of the records that were folded. This thread is
+ * the only one that writes, so that it needs no lock of the model to read. */
+static void share_view(struct fold *fold)
+{
+    struct run *run = fold->run;
+    pthread_mutex_lock(&run->view_lock);
+    if (run->view_wanted)
+        rankings_take(run->view_wanted, run->model, fold->next, &run->config->settings.rankings);
+    run->view_wanted = NULL;
+    pthread_mutex_unlock(&run->view_lock);
+}
+
 static void show_progress(struct fold *fold, int64_t now_us)
 {
     if (atomic_load(&fold->run->fold_ready) || now_us < fold->progress_us)
@@ -308,6 +320,7 @@ static enum verdict run_fold(struct fold *fold, struct error *error)
     while (verdict == VERDICT_OK && !run_stops(fold->run)) {
         verdict = read_slice(fold, error);
         int64_t now_us = clock_monotonic_us();
+        share_view(fold);
         show_progress(fold, now_us);
         if (verdict == VERDICT_OK && now_us >= fold->save_due_us)
             verdict = save(fold, error);

@@ -9,6 +9,7 @@
 #define ANSWER_MS 10000
 #define FIRST_BROKER_MS 30000
 #define RECORD_BYTES_MAX "16777216" /* of a dead letter: the bytes as they came */
+#define RANKINGS_SEGMENT_BYTES "67108864"
 
 static const struct kafka_extra common[] = {
     {"client.id", "weft"},
@@ -214,6 +215,8 @@ static rd_kafka_NewTopic_t *declare_topic(const struct config *config, const cha
         snprintf(number, sizeof number, "%lld", (long long)row->retention_ms);
         rd_kafka_NewTopic_set_config(declared, "retention.ms", number);
     }
+    if (topic == TOPIC_RANKINGS) /* whoever is elected reads it back: compacted early */
+        rd_kafka_NewTopic_set_config(declared, "segment.bytes", RANKINGS_SEGMENT_BYTES);
     if (topic == TOPIC_DEAD_LETTERS || topic == TOPIC_LATE || topic == TOPIC_MODEL)
         rd_kafka_NewTopic_set_config(declared, "max.message.bytes", RECORD_BYTES_MAX);
     return declared;

@@ -2,6 +2,7 @@
 
 #include "processors/runtime/kafka.h"
 #include "processors/runtime/log.h"
+#include "processors/runtime/publish_rankings.h"
 #include "processors/runtime/snapshots.h"
 
 #include <stdio.h>
@@ -20,6 +21,8 @@ struct publisher {
     bool looked;     /* for what predecessors wrote */
     int64_t offset;  /* of the log, that the newest snapshot stands for; -1: there is none */
     int64_t due_us, polled_us;
+    struct rankings_publisher *rankings;
+    int64_t rankings_due_us;
 };
 
 static void rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err,
@@ -39,7 +42,8 @@ static void rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err,
         log_line(LOG_LEVEL_INFO, "publisher", elected ? "elected" : "another process has the role");
     publisher->elected = elected;
     publisher->looked = false;
-    publisher->due_us = 0;
+    publisher->due_us = publisher->rankings_due_us = 0;
+    rankings_publisher_forget(publisher->rankings);
 }
 
 static void poll_group(struct publisher *publisher, int timeout_ms)
@@ -109,6 +113,33 @@ static void write_snapshot(struct publisher *publisher)
     }
 }
 
+static void write_rankings(struct publisher *publisher)
+{
+    struct error error = {0};
+    enum verdict verdict = rankings_publish(publisher->rankings, &error);
+    publisher->rankings_due_us =
+        clock_monotonic_us() + publisher->run->config->rankings_interval_ms * 1000;
+    if (verdict == VERDICT_OK || verdict == VERDICT_SKIP)
+        return;
+    publisher->rankings_due_us = clock_monotonic_us() + AGAIN_US;
+    log_line(LOG_LEVEL_WARN, "publisher", "no rankings now: %s", error.message);
+}
+
+static void do_what_is_due(struct publisher *publisher)
+{
+    const struct config *config = publisher->run->config;
+    if (config->rankings_interval_ms > 0 && atomic_load(&publisher->run->catalogue_whole) &&
+        clock_monotonic_us() >= publisher->rankings_due_us)
+        write_rankings(publisher);
+    if (config->snapshot_interval_ms == 0 || !publisher->elected ||
+        clock_monotonic_us() < publisher->due_us)
+        return;
+    if (!publisher->looked)
+        look_back(publisher);
+    else
+        write_snapshot(publisher);
+}
+
 static rd_kafka_t *join(struct publisher *publisher, struct error *error)
 {
     struct run *run = publisher->run;
@@ -140,23 +171,23 @@ void *publish_thread(void *argument)
     pthread_setname_np(pthread_self(), "publisher");
     while (!run_stops(run) && !atomic_load(&run->fold_ready))
         usleep(POLL_MS * 1000);
-    if (run->config->snapshot_interval_ms == 0 || run_stops(run))
+    bool idle = run->config->snapshot_interval_ms == 0 && run->config->rankings_interval_ms == 0;
+    if (idle || run_stops(run))
         return NULL;
+    publisher.rankings = rankings_publisher_new(run, &publisher.licence);
     publisher.consumer = join(&publisher, &error);
     if (publisher.consumer == NULL) {
         run_fail(run, "publisher", &error);
+        rankings_publisher_free(publisher.rankings);
         return NULL;
     }
     while (!run_stops(run)) {
         poll_group(&publisher, POLL_MS);
-        if (!publisher.elected)
-            continue;
-        if (!publisher.looked && clock_monotonic_us() >= publisher.due_us)
-            look_back(&publisher);
-        if (publisher.looked && clock_monotonic_us() >= publisher.due_us)
-            write_snapshot(&publisher);
+        if (publisher.elected)
+            do_what_is_due(&publisher);
     }
     rd_kafka_consumer_close(publisher.consumer);
     rd_kafka_destroy(publisher.consumer);
+    rankings_publisher_free(publisher.rankings);
     return NULL;
 }

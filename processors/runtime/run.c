@@ -51,6 +51,20 @@ static struct totals sum_totals(struct process *process)
     return totals;
 }
 
+static void write_rankings_metrics(struct rankings_totals *totals, struct buffer *buffer)
+{
+    buffer_format(buffer,
+                  ",\"rankings_offset\":%lld,\"rankings_written\":%llu,\"rankings_same\":%llu,"
+                  "\"rankings_deleted\":%llu,\"rankings_scopes_out\":%llu,"
+                  "\"rankings_terms_out\":%llu",
+                  (long long)atomic_load(&totals->offset),
+                  (unsigned long long)atomic_load(&totals->written),
+                  (unsigned long long)atomic_load(&totals->same),
+                  (unsigned long long)atomic_load(&totals->deleted),
+                  (unsigned long long)atomic_load(&totals->scopes_out),
+                  (unsigned long long)atomic_load(&totals->terms_out));
+}
+
 static void write_metrics(struct process *process, const struct totals *totals, bool last,
                           struct buffer *buffer)
 {
@@ -104,7 +118,7 @@ static void write_metrics(struct process *process, const struct totals *totals, 
                   "\"visitors_bytes\":%llu,\"workers_ready\":%llu,\"items\":%u,\"folded\":%llu,"
                   "\"folded_offset\":%lld,\"saved_offset\":%lld,\"snapshot_offset\":%lld,"
                   "\"items_refused\":%llu,\"row_entries_evicted\":%llu,\"queries_evicted\":%llu,"
-                  "\"query_entries_evicted\":%llu}",
+                  "\"query_entries_evicted\":%llu",
                   (unsigned long long)totals->commits, (unsigned long long)totals->aborts,
                   (unsigned long long)totals->restored,
                   (unsigned long long)totals->visitors_cached,
@@ -115,6 +129,8 @@ static void write_metrics(struct process *process, const struct totals *totals, 
                   (long long)atomic_load(&run->snapshot_offset), (unsigned long long)refused,
                   (unsigned long long)evicted, (unsigned long long)queries_out,
                   (unsigned long long)query_entries_out);
+    write_rankings_metrics(&run->rankings, buffer);
+    buffer_byte(buffer, '}');
 }
 
 /* Whole or not at all: readers never see half of it. */
@@ -167,6 +183,7 @@ static enum verdict start(struct process *process, bool create, struct error *er
     run->store = process->state.visitors;
     run->model_store = process->state.model;
     run->given_model = process->given_model;
+    pthread_mutex_init(&run->view_lock, NULL);
     run->model = model_new(&process->config.settings.model);
     run->standby = standby_new(run);
     run->catalogue = catalogue_new(&process->config.settings.catalogue);
@@ -228,6 +245,7 @@ static void finish(struct process *process)
     search_free(process->run.search);
     standby_free(process->run.standby);
     statedir_close(&process->state);
+    pthread_mutex_destroy(&process->run.view_lock);
     *process = (struct process){.config = process->config,
                                 .metrics_file = process->metrics_file,
                                 .given_model = process->given_model,

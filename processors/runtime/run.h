@@ -18,6 +18,13 @@ struct totals {
     uint64_t ready_workers; /* that have an assignment and have restored it */
 };
 
+/* What this process's publisher has done, if it is the one. */
+struct rankings_totals {
+    atomic_llong offset;              /* of the log: of the last publication */
+    atomic_ullong written, same, deleted; /* records since the start */
+    atomic_ullong scopes_out, terms_out;  /* beyond the bounds, at the last one */
+};
+
 /* What the threads of a process share; all of it is read only but for what says otherwise. */
 struct run {
     const struct config *config;
@@ -41,6 +48,11 @@ struct run {
                                      * nobody should wait */
     atomic_bool has_first_partition; /* a worker of this process has the visitors' partition 0 */
     atomic_ullong catalogue_rejected; /* rows that can't be used */
+    pthread_mutex_t view_lock;
+    struct rankings_view *view_wanted; /* under view_lock: filled by the fold, which then sets NULL */
+    struct rankings_totals rankings;
+    atomic_bool catalogue_whole;    /* folded up to the end that it had at the start */
+    atomic_ullong catalogue_rows;   /* folded since the start of the process */
     atomic_bool fold_ready;         /* the log was folded up to the end that it had at the start */
 };
 

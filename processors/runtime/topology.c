@@ -15,6 +15,7 @@ const struct topic_row topic_rows[TOPICS] = {
     [TOPIC_PRODUCT] = {"product", "product", false, true, CLEANUP_COMPACT, 0},
     [TOPIC_RECOMMENDATIONS] = {"recommendations", "recommendation", true, false, CLEANUP_COMPACT,
                                0},
+    [TOPIC_RANKINGS] = {"rankings", "ranking", false, false, CLEANUP_COMPACT, 0},
     [TOPIC_INTERACTIONS] = {"interactions", "interaction", false, false, CLEANUP_DELETE, -1},
     [TOPIC_VISITOR_CHANGELOG] = {"visitor-changelog", "visitor", true, false, CLEANUP_COMPACT, 0},
     [TOPIC_MODEL] = {"model", NULL, false, false, CLEANUP_COMPACT, 0},
@@ -107,6 +108,7 @@ static void name_topics(const struct config *config, struct topology *topology)
         [TOPIC_USER] = config->topic_user,
         [TOPIC_PRODUCT] = config->topic_product,
         [TOPIC_RECOMMENDATIONS] = config->topic_recommendations,
+        [TOPIC_RANKINGS] = config->topic_rankings,
     };
     for (int i = 0; i < TOPICS; i++) {
         if (given[i])
@@ -132,6 +134,7 @@ enum verdict topology_build(const struct config *config, struct topology *ret_to
         verdict =
             order_stage(STAGE_MODEL, ret_topology->model, &ret_topology->model_count, error);
     name_topics(config, ret_topology);
+    config_topic(config, "publisher", ret_topology->publisher, sizeof ret_topology->publisher);
     for (int i = 0; verdict == VERDICT_OK && i < TOPICS; i++)
         for (int k = 0; k < i; k++)
             if (strcmp(ret_topology->topics[i], ret_topology->topics[k]) == 0)
@@ -178,6 +181,12 @@ void topology_text(const struct topology *topology, struct buffer *buffer)
                topology->visitors_count, buffer);
     text_stage(topology, "model stage (every process folds the whole log)", topology->model,
                topology->model_count, buffer);
+    buffer_format(buffer,
+                  "publisher (one process, elected by the group %s)\n"
+                  "    writes %s, snapshots of the model for processes that start\n"
+                  "    writes %s, from the tables trends and queries and the catalogue\n",
+                  topology->publisher, topology->topics[TOPIC_MODEL],
+                  topology->topics[TOPIC_RANKINGS]);
     buffer_text(buffer, "topics\n");
     for (int i = 0; i < TOPICS; i++)
         buffer_format(buffer, "  %-28s %-7s %-14s %-8s %s\n", topology->topics[i],
@@ -234,6 +243,7 @@ void topology_dot(const struct topology *topology, struct buffer *buffer)
     buffer_format(buffer,
                   "  sessions -> \"%s\" [style=dashed];\n  hygiene -> \"%s\";\n"
                   "  \"table cooccurrence\" -> lists [style=dashed];\n"
-                  "  \"table popularity\" -> lists [style=dashed];\n}\n",
+                  "  \"table popularity\" -> lists [style=dashed];\n"
+                  "  \"table queries\" -> trends [style=dashed];\n}\n",
                   topology->topics[TOPIC_VISITOR_CHANGELOG], topology->topics[TOPIC_DEAD_LETTERS]);
 }

@@ -18,6 +18,7 @@ enum topic {
     TOPIC_USER,
     TOPIC_PRODUCT,
     TOPIC_RECOMMENDATIONS,
+    TOPIC_RANKINGS,
     TOPIC_INTERACTIONS,
     TOPIC_VISITOR_CHANGELOG,
     TOPIC_MODEL,
@@ -46,6 +47,7 @@ struct topology {
     const struct step *model[STEPS_MAX];
     size_t model_count;
     char topics[TOPICS][CONFIG_TEXT_MAX + 32]; /* names on the broker */
+    char publisher[CONFIG_TEXT_MAX + 32];      /* the publisher's consumer group */
 };
 
 /* FATAL for a mistake in a step's row: an unknown topic, no such predecessor, a table with two

@@ -51,11 +51,13 @@ def check_tables(checks, name, shop, file, indexes):
     good, text = recount(file, "--activities", "1000", "--visitor", visitors,
                          "--visitor", shop.dump("visitor", "--from", "topics"),
                          "--cooccurrence", shop.dump("cooccurrence", "--from", "topics"),
-                         "--popularity", shop.dump("popularity", "--from", "topics"))
+                         "--popularity", shop.dump("popularity", "--from", "topics"),
+                         "--trends", shop.dump("trends", "--from", "topics"))
     checks.check(f"{name}: state, changelog and log equal the recount", good, text)
     for state in states:
         good, text = recount(file, "--cooccurrence", shop.dump("cooccurrence", *state),
-                             "--popularity", shop.dump("popularity", *state))
+                             "--popularity", shop.dump("popularity", *state),
+                             "--trends", shop.dump("trends", *state))
         checks.check(f"{name}: the stored model equals the recount", good, text)
 
 

@@ -108,6 +108,7 @@ class Shop:
         self.address = address
         self.settings = ["--set", f"application.id={name}", "--set", f"partitions={partitions}",
                          "--set", f"topics.recommendations={name}.recommendations",
+                         "--set", f"topics.rankings={name}.rankings",
                          "--set", f"topics.product={name}.product"]
         for topic in INPUTS:
             self.settings += ["--set", f"topics.{topic}={name}.{topic}"]

@@ -240,7 +240,8 @@ def snapshots(checks, kafka, file):
                      log_of(shop, 2)[-1500:])
         state = ["--set", f"state.dir={shop.state(2)}"]
         good, text = recount(file, "--cooccurrence", shop.dump("cooccurrence", *state),
-                             "--popularity", shop.dump("popularity", *state))
+                             "--popularity", shop.dump("popularity", *state),
+                             "--trends", shop.dump("trends", *state))
         checks.check("its model equals the recount, though the log was cut", good, text)
         # behind a log that was cut while it was away
         shutil.rmtree(os.path.join(shop.state(0), "model"))

@@ -1,0 +1,436 @@
+#include "processors/runtime/publish_rankings.h"
+
+#include "processors/recommend/published.h"
+#include "processors/runtime/kafka.h"
+#include "processors/runtime/log.h"
+#include "schemas/codec.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ANSWER_MS 10000
+#define SILENCE_US 30000000 /* no record for so long: the broker is gone */
+#define VIEW_POLL_US 2000
+#define TRANSACTION_TIMEOUT_MS "60000"
+#define HEADER_MAX 48
+
+struct rankings_publisher {
+    struct rankings_sink sink; /* first */
+    struct run *run;
+    struct snapshot_licence *licence;
+    struct published *published;
+    struct rankings_view view;
+    struct shop_rules rules;
+    bool rules_read;
+    bool looked;      /* `published` is what the topic has */
+    int64_t least;    /* offset that the topic names already */
+    int64_t offset;   /* that the last publication stands for; -1: there was none */
+    uint64_t catalogue_rows; /* the same */
+    rd_kafka_t *producer;
+    rd_kafka_topic_t *topic;
+    bool begun; /* a transaction is open */
+    uint64_t failures;
+    uint64_t fingerprint;
+    struct buffer key, record;
+    uint64_t written, same, gone; /* of this publication */
+    enum verdict verdict;
+    struct error error;
+};
+
+struct rankings_publisher *rankings_publisher_new(struct run *run,
+                                                  struct snapshot_licence *licence)
+{
+    struct rankings_publisher *publisher = memory_zero(1, sizeof *publisher);
+    publisher->run = run;
+    publisher->licence = licence;
+    publisher->published = published_new();
+    publisher->offset = -1;
+    publisher->fingerprint = schema_fingerprint("ranking");
+    return publisher;
+}
+
+void rankings_publisher_forget(struct rankings_publisher *publisher)
+{
+    publisher->looked = false;
+    publisher->offset = -1;
+}
+
+/* ---- the producer ---- */
+
+static void close_producer(struct rankings_publisher *publisher)
+{
+    if (publisher->topic)
+        rd_kafka_topic_destroy(publisher->topic);
+    if (publisher->producer) {
+        rd_kafka_purge(publisher->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        rd_kafka_flush(publisher->producer, 100);
+        rd_kafka_destroy(publisher->producer);
+    }
+    publisher->topic = NULL;
+    publisher->producer = NULL;
+    publisher->begun = false;
+}
+
+void rankings_publisher_free(struct rankings_publisher *publisher)
+{
+    if (publisher == NULL)
+        return;
+    close_producer(publisher);
+    published_free(publisher->published);
+    rankings_release(&publisher->view);
+    shop_rules_release(&publisher->rules);
+    buffer_release(&publisher->key);
+    buffer_release(&publisher->record);
+    free(publisher);
+}
+
+static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
+{
+    (void)rk;
+    ((struct rankings_publisher *)opaque)->failures += message->err != 0;
+}
+
+static enum verdict transact(rd_kafka_error_t *failed, const char *what, struct error *error)
+{
+    if (failed == NULL)
+        return VERDICT_OK;
+    error_set(error, VERDICT_RETRY, "%s: %s", what, rd_kafka_error_string(failed));
+    rd_kafka_error_destroy(failed);
+    return VERDICT_RETRY;
+}
+
+/* Also ends the transaction that a predecessor left open. */
+static enum verdict open_producer(struct rankings_publisher *publisher, struct error *error)
+{
+    const struct config *config = publisher->run->config;
+    char id[CONFIG_TEXT_MAX + 16];
+    snprintf(id, sizeof id, "%s-rankings", config->application_id);
+    const struct kafka_extra transactions[] = {
+        {"transactional.id", id},
+        {"transaction.timeout.ms", TRANSACTION_TIMEOUT_MS},
+        {NULL, NULL},
+    };
+    const struct kafka_extra idempotent[] = {{"enable.idempotence", "true"}, {NULL, NULL}};
+    bool transactional = config_exactly_once(config);
+    rd_kafka_conf_t *conf =
+        kafka_conf(config, KAFKA_PRODUCER, transactional ? transactions : idempotent, error);
+    if (conf == NULL)
+        return VERDICT_RETRY;
+    rd_kafka_conf_set_dr_msg_cb(conf, delivered);
+    rd_kafka_conf_set_opaque(conf, publisher);
+    publisher->producer = kafka_new(KAFKA_PRODUCER, conf, error);
+    if (publisher->producer == NULL)
+        return VERDICT_RETRY;
+    publisher->topic = rd_kafka_topic_new(
+        publisher->producer, publisher->run->topology.topics[TOPIC_RANKINGS], NULL);
+    publisher->failures = 0;
+    return transactional ? transact(rd_kafka_init_transactions(publisher->producer, ANSWER_MS),
+                                    "initialising", error)
+                         : VERDICT_OK;
+}
+
+/* `value` absent: a deletion. */
+static enum verdict send_record(struct rankings_publisher *publisher, struct bytes key,
+                                struct bytes value, uint64_t version, struct error *error)
+{
+    char header[HEADER_MAX];
+    int size = snprintf(header, sizeof header, "%016llx:%lld", (unsigned long long)version,
+                        (long long)publisher->view.offset);
+    if (!publisher->begun && config_exactly_once(publisher->run->config)) {
+        enum verdict verdict =
+            transact(rd_kafka_begin_transaction(publisher->producer), "beginning", error);
+        if (verdict != VERDICT_OK)
+            return verdict;
+        publisher->begun = true;
+    }
+    for (;;) {
+        rd_kafka_resp_err_t err = rd_kafka_producev(
+            publisher->producer, RD_KAFKA_V_RKT(publisher->topic), RD_KAFKA_V_PARTITION(0),
+            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.at, key.size),
+            RD_KAFKA_V_VALUE((void *)(uintptr_t)value.at, value.size),
+            RD_KAFKA_V_HEADER(RANKING_HEADER, header, size), RD_KAFKA_V_END);
+        if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
+            return VERDICT_OK;
+        if (err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+            return error_set(error, VERDICT_RETRY, "a ranking can't be sent: %s",
+                             rd_kafka_err2str(err));
+        rd_kafka_poll(publisher->producer, 10);
+        if (!publisher->licence->holds(publisher->licence))
+            return VERDICT_SKIP;
+    }
+}
+
+static enum verdict flush(struct rankings_publisher *publisher, struct error *error)
+{
+    while (rd_kafka_flush(publisher->producer, 500) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        if (!publisher->licence->holds(publisher->licence))
+            return VERDICT_SKIP;
+    if (publisher->failures > 0)
+        return error_set(error, VERDICT_RETRY, "%llu rankings were not delivered",
+                         (unsigned long long)publisher->failures);
+    return VERDICT_OK;
+}
+
+/* ---- what the topic has ---- */
+
+bool ranking_header_read(struct bytes header, uint64_t *ret_version, int64_t *ret_offset)
+{
+    uint64_t version = 0, offset = 0;
+    if (header.size < 18 || header.size > 16 + 1 + 18 || header.at[16] != ':')
+        return false;
+    for (size_t i = 0; i < header.size; i++) {
+        static const char digits[] = "0123456789abcdef";
+        const char *digit = memchr(digits, header.at[i], i < 16 ? 16 : 10);
+        if (i == 16)
+            continue;
+        if (digit == NULL)
+            return false;
+        if (i < 16)
+            version = version << 4 | (uint64_t)(digit - digits);
+        else
+            offset = offset * 10 + (uint64_t)(digit - digits);
+    }
+    *ret_version = version;
+    *ret_offset = (int64_t)offset;
+    return true;
+}
+
+static void note_record(struct rankings_publisher *publisher, const rd_kafka_message_t *message)
+{
+    rd_kafka_headers_t *headers;
+    const void *at;
+    size_t size;
+    uint64_t version;
+    int64_t offset;
+    struct bytes key = bytes_of(message->key, message->key_len);
+    if (key.at == NULL || rd_kafka_message_headers(message, &headers) != 0 ||
+        rd_kafka_header_get_last(headers, RANKING_HEADER, &at, &size) != 0 ||
+        !ranking_header_read(bytes_of(at, size), &version, &offset))
+        return; /* not one of ours */
+    if (message->payload)
+        published_found(publisher->published, key, version);
+    else
+        published_found_gone(publisher->published, key);
+    if (offset > publisher->least)
+        publisher->least = offset;
+}
+
+/* Reads the topic up to its end. RETRY: nobody answers, or the run stops. */
+static enum verdict read_topic(struct rankings_publisher *publisher, struct error *error)
+{
+    struct run *run = publisher->run;
+    const char *topic = run->topology.topics[TOPIC_RANKINGS];
+    rd_kafka_t *reader = kafka_open(run->config, KAFKA_READER, NULL, error);
+    if (reader == NULL)
+        return VERDICT_RETRY;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, topic, 0)->offset = RD_KAFKA_OFFSET_BEGINNING;
+    rd_kafka_assign(reader, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    published_clear(publisher->published);
+    publisher->least = 0;
+    bool ended = false;
+    int64_t until_us = clock_monotonic_us() + SILENCE_US;
+    while (!ended && clock_monotonic_us() < until_us &&
+           publisher->licence->holds(publisher->licence)) {
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(reader, 100);
+        if (message == NULL)
+            continue;
+        if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            note_record(publisher, message);
+            until_us = clock_monotonic_us() + SILENCE_US;
+        } else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+            ended = true;
+        } else {
+            log_line(LOG_LEVEL_WARN, "rankings", "reading: %s",
+                     rd_kafka_message_errstr(message));
+        }
+        rd_kafka_message_destroy(message);
+    }
+    rd_kafka_consumer_close(reader);
+    rd_kafka_destroy(reader);
+    return ended ? VERDICT_OK : error_set(error, VERDICT_RETRY, "%s can't be read", topic);
+}
+
+static enum verdict look_back(struct rankings_publisher *publisher, struct error *error)
+{
+    struct run *run = publisher->run;
+    int64_t low, high = 0;
+    enum verdict verdict = read_topic(publisher, error);
+    if (verdict == VERDICT_OK)
+        verdict = kafka_ends(publisher->producer, run->topology.topics[TOPIC_INTERACTIONS], 0,
+                             &low, &high, error);
+    if (verdict != VERDICT_OK)
+        return VERDICT_RETRY;
+    if (publisher->least > high) { /* the log was made anew: all is to be said again */
+        publisher->least = 0;
+        published_renew(publisher->published);
+    }
+    publisher->looked = true;
+    log_line(LOG_LEVEL_INFO, "rankings", "%s has %zu, as of %lld",
+             run->topology.topics[TOPIC_RANKINGS], published_count(publisher->published),
+             (long long)publisher->least);
+    return VERDICT_OK;
+}
+
+/* ---- a publication ---- */
+
+/* The numbers, from the thread that folds them. */
+static bool take_view(struct rankings_publisher *publisher)
+{
+    struct run *run = publisher->run;
+    bool waits = true, goes_on = true;
+    pthread_mutex_lock(&run->view_lock);
+    run->view_wanted = &publisher->view;
+    pthread_mutex_unlock(&run->view_lock);
+    while (waits && goes_on) {
+        usleep(VIEW_POLL_US);
+        goes_on = publisher->licence->holds(publisher->licence);
+        pthread_mutex_lock(&run->view_lock);
+        waits = run->view_wanted != NULL;
+        if (!goes_on)
+            run->view_wanted = NULL;
+        pthread_mutex_unlock(&run->view_lock);
+    }
+    return !waits && goes_on;
+}
+
+/* With a mistake in the file the rules from before stay; whoever makes lists logs it. */
+static void read_rules(struct rankings_publisher *publisher)
+{
+    const struct config *config = publisher->run->config;
+    struct shop_rules rules;
+    if (config->rules_path[0] == '\0' || (publisher->rules_read && config->rules_reload_ms == 0) ||
+        shop_rules_read(config->rules_path, &rules, NULL) != VERDICT_OK)
+        return;
+    shop_rules_release(&publisher->rules);
+    publisher->rules = rules;
+    publisher->rules_read = true;
+}
+
+static bool write_ranking(struct rankings_sink *self, const struct ranking *ranking)
+{
+    struct rankings_publisher *publisher = (struct rankings_publisher *)(void *)self;
+    bool avro = publisher->run->config->settings.output_avro;
+    uint64_t version = ranking_version(ranking) ^ avro; /* the format is changed by writing anew */
+    buffer_clear(&publisher->key);
+    ranking_key(ranking->kind, ranking->scope, ranking->name, &publisher->key);
+    if (!publisher->licence->holds(publisher->licence)) {
+        publisher->verdict = VERDICT_SKIP;
+        return false;
+    }
+    if (!published_offer(publisher->published, buffer_bytes(&publisher->key), version)) {
+        publisher->same++;
+        return true;
+    }
+    buffer_clear(&publisher->record);
+    if (avro)
+        ranking_write_avro(ranking, publisher->fingerprint, &publisher->record);
+    else
+        ranking_write_json(ranking, &publisher->record);
+    publisher->verdict = send_record(publisher, buffer_bytes(&publisher->key),
+                                     buffer_bytes(&publisher->record), version, &publisher->error);
+    publisher->written++;
+    rd_kafka_poll(publisher->producer, 0);
+    return publisher->verdict == VERDICT_OK;
+}
+
+static enum verdict write_all(struct rankings_publisher *publisher, uint32_t *ret_scopes_out,
+                              struct error *error)
+{
+    struct run *run = publisher->run;
+    const struct rankings_inputs inputs = {
+        .catalogue = run->catalogue,
+        .search = run->search,
+        .rules = &publisher->rules,
+        .filters = &run->config->settings.recommend.filters,
+        .settings = &run->config->settings.rankings,
+    };
+    publisher->written = publisher->same = publisher->gone = 0;
+    publisher->verdict = VERDICT_OK;
+    error_clear(&publisher->error);
+    published_begin(publisher->published);
+    *ret_scopes_out = rankings_make(&publisher->view, &inputs, &publisher->sink);
+    enum verdict verdict = publisher->verdict;
+    if (verdict != VERDICT_OK)
+        error_set(error, verdict, "%s", publisher->error.message);
+    struct bytes key;
+    for (size_t cursor = 0; verdict == VERDICT_OK &&
+                            published_next_gone(publisher->published, &cursor, &key);
+         publisher->gone++)
+        verdict = send_record(publisher, key, bytes_of(NULL, 0), 0, error);
+    if (verdict == VERDICT_OK)
+        verdict = flush(publisher, error);
+    if (verdict == VERDICT_OK && publisher->begun)
+        verdict = transact(rd_kafka_commit_transaction(publisher->producer, ANSWER_MS),
+                           "committing", error);
+    if (verdict == VERDICT_OK) {
+        publisher->begun = false;
+        published_end(publisher->published);
+    }
+    return verdict;
+}
+
+/* What was begun is not seen; the next time begins with a new producer and a look at the topic. */
+static void give_up(struct rankings_publisher *publisher)
+{
+    if (publisher->begun) {
+        rd_kafka_purge(publisher->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        rd_kafka_error_t *failed = rd_kafka_abort_transaction(publisher->producer, ANSWER_MS);
+        if (failed)
+            rd_kafka_error_destroy(failed); /* the next writer's start aborts it */
+    }
+    close_producer(publisher);
+    rankings_publisher_forget(publisher);
+}
+
+static void count(struct rankings_publisher *publisher, uint32_t scopes_out, int64_t from_us)
+{
+    struct run *run = publisher->run;
+    atomic_store(&run->rankings.offset, publisher->view.offset);
+    atomic_fetch_add(&run->rankings.written, publisher->written);
+    atomic_fetch_add(&run->rankings.same, publisher->same);
+    atomic_fetch_add(&run->rankings.deleted, publisher->gone);
+    atomic_store(&run->rankings.scopes_out, scopes_out);
+    atomic_store(&run->rankings.terms_out, publisher->view.terms_out);
+    log_line(LOG_LEVEL_INFO, "rankings",
+             "as of %lld: %llu written, %llu deleted, %llu the same, %.3f s",
+             (long long)publisher->view.offset, (unsigned long long)publisher->written,
+             (unsigned long long)publisher->gone, (unsigned long long)publisher->same,
+             (double)(clock_monotonic_us() - from_us) / 1e6);
+}
+
+enum verdict rankings_publish(struct rankings_publisher *publisher, struct error *error)
+{
+    struct run *run = publisher->run;
+    uint64_t catalogue_rows = atomic_load(&run->catalogue_rows);
+    int64_t from_us = clock_monotonic_us();
+    uint32_t scopes_out = 0;
+    if (run->config->rules_path[0] == '\0' && publisher->looked &&
+        publisher->offset == atomic_load(&run->folded_offset) &&
+        publisher->catalogue_rows == catalogue_rows)
+        return VERDICT_SKIP;
+    enum verdict verdict =
+        publisher->producer ? VERDICT_OK : open_producer(publisher, error);
+    if (verdict == VERDICT_OK && !publisher->looked)
+        verdict = look_back(publisher, error);
+    if (verdict == VERDICT_OK && !take_view(publisher))
+        return VERDICT_SKIP;
+    if (verdict == VERDICT_OK &&
+        (publisher->view.time_ms == INT64_MIN || publisher->view.offset < publisher->least))
+        return VERDICT_SKIP; /* nothing yet, or behind what others wrote */
+    if (verdict == VERDICT_OK) {
+        read_rules(publisher);
+        publisher->sink.ranking = write_ranking;
+        verdict = write_all(publisher, &scopes_out, error);
+    }
+    if (verdict != VERDICT_OK) {
+        give_up(publisher);
+        return verdict;
+    }
+    publisher->offset = publisher->view.offset;
+    publisher->catalogue_rows = catalogue_rows;
+    count(publisher, scopes_out, from_us);
+    return VERDICT_OK;
+}

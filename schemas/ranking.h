@@ -1,0 +1,60 @@
+/* A ranking of items for everybody (ranking.avsc), and the key that its record has. */
+#ifndef WEFT_SCHEMAS_RANKING_H
+#define WEFT_SCHEMAS_RANKING_H
+
+#include "schemas/bytes.h"
+
+#define RANKING_ITEMS_MAX 200
+
+enum ranking_kind {
+    RANKING_VIEWED,
+    RANKING_CARTED,
+    RANKING_BOUGHT,
+    RANKING_TRENDING,
+    RANKING_TAKEN, /* after a search */
+    RANKING_KINDS,
+};
+extern const char *const ranking_kind_names[RANKING_KINDS];
+
+enum ranking_scope {
+    SCOPE_SHOP,
+    SCOPE_CATEGORY,
+    SCOPE_BRAND,
+    SCOPE_GENDER,
+    SCOPE_AGE_GROUP,
+    SCOPE_TERM,
+    RANKING_SCOPES,
+};
+extern const char *const ranking_scope_names[RANKING_SCOPES];
+
+struct ranking_item {
+    struct bytes item_id;
+    double score;
+    bool found; /* by the text of the product */
+};
+
+struct ranking {
+    enum ranking_kind kind;
+    enum ranking_scope scope;
+    struct bytes name; /* of the scope; absent: the shop has none */
+    int64_t offset;    /* of the interactions log */
+    int64_t event_time_ms;
+    const struct ranking_item *items; /* best first, distinct */
+    uint32_t item_count;
+};
+
+/* Appends the key: "trending|category|Women > Coats", of the whole shop "viewed|shop". What follows the
+ * second bar is the name, whatever is in it. */
+void ranking_key(enum ranking_kind kind, enum ranking_scope scope, struct bytes name,
+                 struct buffer *buffer);
+
+/* Append the record: one line of JSON without its end, or Avro in single-object encoding. */
+void ranking_write_json(const struct ranking *ranking, struct buffer *buffer);
+void ranking_write_avro(const struct ranking *ranking, uint64_t fingerprint,
+                        struct buffer *buffer);
+
+/* What tells one list of items from another: changes with the items and their order, not with their
+ * scores, which fade all the time. */
+uint64_t ranking_version(const struct ranking *ranking);
+
+#endif
