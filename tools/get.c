@@ -578,6 +578,32 @@ static int get_table(struct get *get, const char *table, int count, char **files
                                  : command_fail(get->command, EXIT_FAILED, "%s", error.message);
 }
 
+/* What the first words ask for. */
+static int get_what(struct get *get, int count, char **words)
+{
+    struct error error = {0};
+    const char *what = words[0];
+    if (strcmp(what, "ranking") == 0)
+        return get_ranking(get, count > 1 ? words[1] : NULL);
+    struct bytes id = bytes_text(words[1]);
+    if (strcmp(what, "visitor") == 0 && get->explain)
+        return explain_visitor(&get->config, &get->topology, id, &error) == VERDICT_OK
+                   ? EXIT_DONE
+                   : command_fail(get->command, EXIT_FAILED, "%s", error.message);
+    if (strcmp(what, "visitor") == 0)
+        return get_visitor(get, id);
+    if (strcmp(what, "item") == 0)
+        return get_item(get, id);
+    if (strcmp(what, "model") == 0 && strcmp(get->from, "files") == 0)
+        return command_fail(get->command, EXIT_USAGE, "a model can be had --from state or topics");
+    if (strcmp(what, "model") == 0)
+        return get_model(get, words[1]);
+    if (strcmp(what, "table") == 0)
+        return get_table(get, words[1], count - 2, words + 2);
+    return command_fail(get->command, EXIT_USAGE,
+                        "'%s' can't be got: visitor, ranking, item, table or model", what);
+}
+
 static int get_command(const struct command *command, int argc, char **argv)
 {
     static const struct option options[] = {
@@ -633,26 +659,7 @@ static int get_command(const struct command *command, int argc, char **argv)
     if (topology_build(&get.config, &get.topology, &error) != VERDICT_OK)
         return command_fail(command, EXIT_FAILED, "%s", error.message);
     command_catch_signals();
-    if (ranking)
-        return get_ranking(&get, argv[optind + 1]); /* NULL at the end */
-    const char *what = argv[optind];
-    struct bytes id = bytes_text(argv[optind + 1]);
-    if (strcmp(what, "visitor") == 0 && get.explain)
-        return explain_visitor(&get.config, &get.topology, id, &error) == VERDICT_OK
-                   ? EXIT_DONE
-                   : command_fail(command, EXIT_FAILED, "%s", error.message);
-    if (strcmp(what, "visitor") == 0)
-        return get_visitor(&get, id);
-    if (strcmp(what, "item") == 0)
-        return get_item(&get, id);
-    if (strcmp(what, "model") == 0 && strcmp(get.from, "files") == 0)
-        return command_fail(command, EXIT_USAGE, "a model can be had --from state or topics");
-    if (strcmp(what, "model") == 0)
-        return get_model(&get, argv[optind + 1]);
-    if (strcmp(what, "table") == 0)
-        return get_table(&get, argv[optind + 1], argc - optind - 2, argv + optind + 2);
-    return command_fail(command, EXIT_USAGE, "'%s' can't be got: visitor, ranking, item, table or model",
-                        what);
+    return get_what(&get, argc - optind, argv + optind);
 }
 
 WEFT_COMMAND(get) = {
