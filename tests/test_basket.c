@@ -1,5 +1,6 @@
 /* The walk from a cart: the formula on a graph by hand, the cart as a visitor's activities leave it. */
 #include "processors/recommend/basket.h"
+#include "state/draw.h"
 #include "tests/test.h"
 
 #include <math.h>
@@ -47,6 +48,7 @@ static float score_of(const struct best_item *items, uint32_t count, uint32_t it
 static void test_formula(void)
 {
     struct model *model = make_model(6);
+    struct basket_room *room = basket_room_new();
     struct basket basket = {.cart = {0}, .cart_count = 1};
     struct best_item items[10];
     join(model, 0, 1, 3);
@@ -54,7 +56,7 @@ static void test_formula(void)
     join(model, 1, 3, 1);
     buy(model, 0, 100);
     buy(model, 4, 300);
-    uint32_t count = basket_top(model, &basket, 10, items);
+    uint32_t count = basket_top(room, model, &basket, 10, items);
     double trust = 100 / (100 + (double)BASKET_TRUST), p = .7; /* share of purchases */
     double left = (double)BASKET_POPULAR + 1 - trust;
     double one1 = trust * p * 3 / 4, one2 = trust * p / 4;
@@ -73,10 +75,39 @@ static void test_formula(void)
         CHECK_INT(items[i].cause, items[i].item == 1 || items[i].item == 2 ? 0 : ITEM_NONE);
     basket.history[0] = 5; /* bought before: comes again, and nothing follows it */
     basket.history_count = 1;
-    count = basket_top(model, &basket, 10, items);
+    count = basket_top(room, model, &basket, 10, items);
     CHECK(fabs((double)score_of(items, count, 5) - (double)BASKET_OWN) < 1e-5);
-    CHECK_INT(basket_top(model, &basket, 2, items), 2);
+    CHECK_INT(basket_top(room, model, &basket, 2, items), 2);
     CHECK_INT(items[0].item, 5);
+    basket_room_free(room);
+    model_free(model);
+}
+
+/* A room in which other walks went before gives the same as a new one. */
+static void test_room(void)
+{
+    enum { ITEMS = 300 };
+    struct model *model = make_model(ITEMS);
+    struct basket_room *kept = basket_room_new();
+    struct best_item fresh[50], again[50];
+    uint64_t draws = 7;
+    for (uint32_t i = 0; i < ITEMS; i++) {
+        buy(model, i, 1 + (int)(draw_next(&draws) % 50));
+        for (int k = 0; k < 4; k++)
+            join(model, i, (uint32_t)(draw_next(&draws) % ITEMS), 1);
+    }
+    for (int n = 0; n < 200; n++) {
+        struct basket basket = {.cart_count = 1 + (uint32_t)(draw_next(&draws) % 5)};
+        for (uint32_t i = 0; i < basket.cart_count; i++)
+            basket.cart[i] = (uint32_t)(draw_next(&draws) % ITEMS);
+        struct basket_room *room = basket_room_new();
+        uint32_t count = basket_top(room, model, &basket, 50, fresh);
+        CHECK_INT(count, 50);
+        CHECK_INT(basket_top(kept, model, &basket, 50, again), count);
+        CHECK(memcmp(fresh, again, count * sizeof *fresh) == 0);
+        basket_room_free(room);
+    }
+    basket_room_free(kept);
     model_free(model);
 }
 
@@ -128,6 +159,7 @@ static void test_cart(void)
 int main(void)
 {
     TEST_RUN(test_formula);
+    TEST_RUN(test_room);
     TEST_RUN(test_cart);
     return test_done();
 }

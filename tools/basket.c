@@ -25,6 +25,7 @@ struct pairs {
 
 struct test {
     struct driver *driver;
+    struct basket_room *room;
     struct model *ids; /* numbers of the baseline's items */
     struct pairs *pairs;
     uint32_t *bought; /* by item */
@@ -148,7 +149,7 @@ static bool walk_hits(struct test *test, const struct basket *basket, struct byt
 {
     struct best_item items[LENGTH];
     const struct model *model = driver_model(test->driver);
-    uint32_t count = basket_top(model, basket, LENGTH, items);
+    uint32_t count = basket_top(test->room, model, basket, LENGTH, items);
     for (uint32_t i = 0; i < count; i++)
         if (bytes_equal(model->items[items[i].item].id, target))
             return true;
@@ -272,11 +273,13 @@ enum verdict basket_backtest(const struct config *config, const char *format, do
         verdict = error_set(error, VERDICT_SKIP, "the files hold no purchases");
     if (verdict == VERDICT_OK)
         verdict = driver_new(&all, false, NULL, NULL, &test->driver, error);
+    test->room = basket_room_new();
     if (verdict == VERDICT_OK)
         verdict = run(test, from, error);
     if (verdict == VERDICT_OK)
         report(test);
     driver_free(test->driver);
+    basket_room_free(test->room);
     for (uint32_t i = 0; i < test->capacity; i++)
         free(test->pairs[i].at);
     free(test->pairs);

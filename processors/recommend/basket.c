@@ -14,12 +14,43 @@ struct reached {
     uint32_t cause;
 };
 
+struct basket_room {
+    struct reached *slots;
+    uint32_t *taken;     /* slots, in the order of their coming */
+    uint32_t slot_count; /* a power of two */
+};
+
 struct walk {
     const struct model *model;
-    struct reached *slots;
-    uint32_t slot_count; /* a power of two, twice what can be reached or more */
+    struct reached *slots; /* of the room, all free at first */
+    uint32_t *taken;
+    uint32_t slot_count; /* twice what can be reached or more */
     uint32_t count;
 };
+
+struct basket_room *basket_room_new(void)
+{
+    return memory_zero(1, sizeof(struct basket_room));
+}
+
+void basket_room_free(struct basket_room *room)
+{
+    if (room == NULL)
+        return;
+    free(room->slots);
+    free(room->taken);
+    free(room);
+}
+
+static void grow(struct basket_room *room, uint32_t slots)
+{
+    if (slots <= room->slot_count)
+        return;
+    free(room->slots);
+    room->slots = memory_zero(slots, sizeof *room->slots);
+    room->taken = memory_resize(room->taken, slots / 2 * sizeof *room->taken);
+    room->slot_count = slots;
+}
 
 /* How much of a seed's weight its rows can speak for: the rest is left to what is popular. */
 static float trust(const struct model *model, uint32_t item)
@@ -43,7 +74,7 @@ static struct reached *reach(struct walk *walk, uint32_t item)
     if (reached->item == 0) {
         if (2 * walk->count >= walk->slot_count)
             return NULL;
-        walk->count++;
+        walk->taken[walk->count++] = (uint32_t)(reached - walk->slots);
         *reached = (struct reached){.item = item + 1, .cause = ITEM_NONE};
     }
     return reached;
@@ -107,9 +138,9 @@ static void second_steps(struct walk *walk)
 {
     uint32_t frontier[BASKET_FRONTIER_MAX], count = 0;
     float weights[BASKET_FRONTIER_MAX];
-    for (uint32_t i = 0; i < walk->slot_count; i++) {
-        const struct reached *reached = &walk->slots[i];
-        if (reached->item == 0 || reached->one <= 0 ||
+    for (uint32_t i = 0; i < walk->count; i++) {
+        const struct reached *reached = &walk->slots[walk->taken[i]];
+        if (reached->one <= 0 ||
             (count == BASKET_FRONTIER_MAX && reached->one <= weights[count - 1]))
             continue;
         uint32_t at = count < BASKET_FRONTIER_MAX ? count++ : count - 1;
@@ -142,15 +173,15 @@ static void add_popular(struct walk *walk, const struct basket *basket)
 {
     const struct model *model = walk->model;
     float left = basket->cart_count ? 0 : 1;
-    double sum = 0;
+    double recents[POPULAR_MAX], sum = 0;
     for (uint32_t i = 0; i < basket->cart_count; i++)
         left += (1 - trust(model, basket->cart[i])) / (float)basket->cart_count;
     for (uint32_t i = 0; i < model->popular_count; i++)
-        sum += recent_of(model, i);
+        sum += recents[i] = recent_of(model, i);
     for (uint32_t i = 0; i < model->popular_count && sum > 0; i++) {
         struct reached *reached = reach(walk, model->popular[i]);
         if (reached)
-            reached->popular = (BASKET_POPULAR + left) * (float)(recent_of(model, i) / sum);
+            reached->popular = (BASKET_POPULAR + left) * (float)(recents[i] / sum);
     }
 }
 
@@ -177,24 +208,23 @@ static uint32_t slots_for(const struct model *model, const struct basket *basket
     return slots;
 }
 
-uint32_t basket_top(const struct model *model, const struct basket *basket, uint32_t length,
-                    struct best_item *ret_items)
+uint32_t basket_top(struct basket_room *room, const struct model *model,
+                    const struct basket *basket, uint32_t length, struct best_item *ret_items)
 {
-    struct walk walk = {.model = model, .slot_count = slots_for(model, basket)};
-    walk.slots = memory_zero(walk.slot_count, sizeof *walk.slots);
-    uint32_t count = 0;
+    uint32_t slots = slots_for(model, basket), count = 0;
+    grow(room, slots);
+    struct walk walk = {
+        .model = model, .slots = room->slots, .taken = room->taken, .slot_count = slots};
     first_steps(&walk, basket);
     second_steps(&walk);
     add_popular(&walk, basket);
-    for (uint32_t i = 0; i < walk.slot_count; i++) {
-        const struct reached *reached = &walk.slots[i];
-        if (reached->item == 0 || in_cart(basket, reached->item - 1))
-            continue;
+    for (uint32_t i = 0; i < walk.count; i++) {
+        struct reached *reached = &walk.slots[walk.taken[i]];
         struct best_item item = {reached->item - 1, score_of(reached), reached->cause};
-        if (item.score > 0)
+        reached->item = 0; /* free for the next walk */
+        if (item.score > 0 && !in_cart(basket, item.item))
             count = best_keep(ret_items, count, length, item);
     }
-    free(walk.slots);
     return count;
 }
 

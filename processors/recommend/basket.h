@@ -42,9 +42,13 @@ struct basket {
 void basket_of(const struct model *model, const struct visitor *visitor,
                struct basket *ret_basket);
 
+/* What walks need, kept between them: at most some MB. Thread: one caller's at a time. */
+struct basket_room *basket_room_new(void);
+void basket_room_free(struct basket_room *room);
+
 /* The best `length` items, ties by their number; their cause is the seed that gave most. Returns how
  * many. Thread: holds the model's read lock. */
-uint32_t basket_top(const struct model *model, const struct basket *basket, uint32_t length,
-                    struct best_item *ret_items);
+uint32_t basket_top(struct basket_room *room, const struct model *model,
+                    const struct basket *basket, uint32_t length, struct best_item *ret_items);
 
 #endif

@@ -26,6 +26,7 @@ struct recommender {
     uint16_t order[RANKED_MAX]; /* places, best first */
     uint16_t ranks[RANKED_MAX]; /* by place, from 1 */
     struct filters *filters;
+    struct basket_room *room;
     const struct shop_rules *rules;
     const struct search *search;
     struct list_watcher *watcher;
@@ -43,6 +44,7 @@ struct recommender *recommender_new(const struct recommend_settings *settings,
     recommender->query.similar = similar_new();
     recommender->query.products = &recommender->products;
     recommender->filters = filters_new();
+    recommender->room = basket_room_new();
     learner_init(&recommender->learner, model, &settings->features_off);
     recommender->served =
         served_new(settings->served_bytes, settings->candidates, settings->served_age_ms);
@@ -59,6 +61,7 @@ void recommender_free(struct recommender *recommender)
     similar_free(recommender->query.similar);
     free(recommender->products.at);
     filters_free(recommender->filters);
+    basket_room_free(recommender->room);
     learner_release(&recommender->learner);
     served_free(recommender->served);
     shown_free(recommender->shown);
@@ -278,7 +281,7 @@ static uint32_t walk_candidates(struct recommender *recommender, const struct ma
 {
     const struct model *model = recommender->query.model;
     struct best_item items[RANKED_MAX];
-    uint32_t found = basket_top(model, &making->basket, RANKED_MAX, items), count = 0;
+    uint32_t found = basket_top(recommender->room, model, &making->basket, RANKED_MAX, items), count = 0;
     for (uint32_t i = 0; i < found; i++) {
         struct bytes id = model->items[items[i].item].id;
         /* what is popular fills a cart's list up, but does not go with an item */

@@ -53,9 +53,10 @@ static enum verdict find_next(struct fold *fold, rd_kafka_t *watcher, int32_t pa
     if (verdict == VERDICT_FATAL)
         return verdict;
     bool stored = verdict == VERDICT_OK;
-    verdict = kafka_ends(watcher, fold->topic, partition, &low, &high, error);
+    verdict = kafka_await_ends(watcher, fold->topic, partition, &low, &high, &fold->run->stop,
+                               error);
     if (verdict != VERDICT_OK)
-        return VERDICT_FATAL;
+        return verdict;
     fold->target[partition] = high;
     if (stored && (*next > high || *next < low)) {
         log_line(LOG_LEVEL_WARN, "catalogue", "%s [%d] has offsets %lld to %lld, not %lld: it was "
@@ -83,7 +84,7 @@ static enum verdict find_all_next(struct fold *fold, struct error *error)
         verdict = find_next(fold, watcher, i, error);
     rd_kafka_destroy(watcher);
     if (verdict != VERDICT_OK)
-        return VERDICT_FATAL;
+        return verdict;
     verdict = store_get_offset(fold->run->model_store, 'p', SAVED_AT, 0, &saved_ms, error);
     if (verdict == VERDICT_FATAL)
         return verdict;
@@ -372,7 +373,8 @@ void *catalogue_fold_thread(void *argument)
     fold->topic = run->topology.topics[TOPIC_PRODUCT];
     fold->started_us = clock_monotonic_us();
     pthread_setname_np(pthread_self(), "catalogue");
-    if (run_fold(fold, &error) != VERDICT_OK)
+    enum verdict verdict = run_fold(fold, &error);
+    if (verdict != VERDICT_OK && !(verdict == VERDICT_RETRY && run_stops(run)))
         run_fail(run, "catalogue", &error);
     if (fold->reader) {
         rd_kafka_consumer_close(fold->reader);

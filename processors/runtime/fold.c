@@ -146,8 +146,11 @@ static enum verdict open_log(struct fold *fold, struct error *error)
     rd_kafka_t *watcher = kafka_open(run->config, KAFKA_WATCHER, NULL, error);
     if (watcher == NULL)
         return VERDICT_FATAL;
-    enum verdict verdict = kafka_ends(watcher, fold->topic, 0, &low, &high, error);
+    enum verdict verdict =
+        kafka_await_ends(watcher, fold->topic, 0, &low, &high, &run->stop, error);
     rd_kafka_destroy(watcher);
+    if (verdict == VERDICT_RETRY)
+        return verdict;
     if (verdict == VERDICT_OK)
         verdict = look_at_stored(fold, &usable, error);
     if (verdict != VERDICT_OK)
@@ -339,7 +342,8 @@ void *fold_thread(void *argument)
     struct error error = {0};
     log_reader_init(&fold.log);
     pthread_setname_np(pthread_self(), "model");
-    if (run_fold(&fold, &error) != VERDICT_OK)
+    enum verdict verdict = run_fold(&fold, &error);
+    if (verdict != VERDICT_OK && !(verdict == VERDICT_RETRY && run_stops(run)))
         run_fail(run, "model", &error);
     if (fold.reader) {
         rd_kafka_consumer_close(fold.reader);

@@ -6,6 +6,8 @@
 #include "processors/runtime/topology.h"
 
 #include <librdkafka/rdkafka.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 
 enum kafka_role {
     KAFKA_MEMBER,   /* consumer of the group; read_committed */
@@ -35,6 +37,12 @@ rd_kafka_t *kafka_open(const struct config *config, enum kafka_role role,
 /* Offsets of the first record and behind the last one, as `rk` may see them. RETRY: no answer. */
 enum verdict kafka_ends(rd_kafka_t *rk, const char *topic, int32_t partition, int64_t *ret_low,
                         int64_t *ret_high, struct error *error);
+
+/* The same, asked until there is an answer, with a warning every 30 s: a leader that is away comes back,
+ * and a process that ends meanwhile helps nobody. RETRY: `stop` was set. */
+enum verdict kafka_await_ends(rd_kafka_t *rk, const char *topic, int32_t partition,
+                              int64_t *ret_low, int64_t *ret_high, const atomic_bool *stop,
+                              struct error *error);
 
 /* Partitions of a topic; 0: there is no such topic. RETRY: no answer. */
 enum verdict kafka_partitions(rd_kafka_t *rk, const char *topic, int32_t *ret_count,

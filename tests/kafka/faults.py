@@ -25,6 +25,7 @@ SLOW = float(os.environ.get("WEFT_TEST_SLOW", "1"))  # builds that need so many 
 SESSION_MS = int(4000 * SLOW)
 READY_S = 90 * SLOW
 POINT_S = 40 * SLOW
+OPEN_S = 8 * SLOW
 ENDS_MAX = 10  # of one process in one round, by itself
 
 
@@ -158,13 +159,17 @@ class Instance(threading.Thread):
             return False
 
     def await_open(self):
-        deadline = time.time() + 8
-        while time.time() < deadline:
+        """Whether one came to be open within some seconds in which no broker was away; None: there
+        was no such time."""
+        deadline, last = time.time() + OPEN_S, time.time() + 8 * OPEN_S
+        while time.time() < min(deadline, last):
             self.up()
+            if self.round.cluster.lock.locked():  # nothing is open before all are back
+                deadline = time.time() + OPEN_S
             if self.work_is_open():
                 return True
             time.sleep(0.01)
-        return False
+        return False if deadline < last else None
 
     def end(self):
         process = self.shop.processes.pop(self.index, None)
