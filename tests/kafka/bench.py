@@ -2,7 +2,9 @@
 """Measures weft beside an Apache Kafka of its own on this machine. Figures are printed, nothing is
 asserted.
 
-    bench.py [drain] [latency] [driver] [restore] [catalogue] [scale]    all but the last by default
+    bench.py [drain] [latency] [driver] [restore] [catalogue] [rankings] [scale]
+
+All but scale by default:
 
 drain    a backlog of 500,000 events, exactly-once, lists on: events/s from the start of the process to
          the last commit, CPU of weft and of the broker for each event, peak memory
@@ -11,6 +13,7 @@ driver   in one process without a broker: events/s, microseconds for a list, byt
          item, microseconds for each placement
 catalogue 1,000,000 products of 50 attributes: rows/s from JSON, bytes an item, seconds to start from
          disk, microseconds for similar products and for a search
+rankings of 3,000 and 200,000 items: what they cost an event and a publication
 restore  rows/s from a changelog after the local state was deleted; kill -9 to the first new list
 scale    a lost state of a million visitors and a model of 200,000 items: time, rows/s and memory of
          restoring the one from the changelog and the other from its snapshot; takes some minutes
@@ -135,6 +138,17 @@ def driver(path):
               f"p50 {row['us_p50']:.1f}, p99 {row['us_p99']:.1f}", flush=True)
 
 
+def rankings():
+    print("rankings, CPU time", flush=True)
+    program = os.path.join(os.path.dirname(WEFT), "tests", "measure_rankings")
+    for items, events in ((3_000, 300_000), (200_000, 1_000_000)):
+        row = json.loads(subprocess.run([program, str(items), str(events)], capture_output=True,
+                                        text=True, check=True).stdout)
+        print(f"  {items:,} items: {row['fold_us']:.2f} us an event, {row['bytes_an_item']:.0f} bytes an "
+              f"item; a publication of {row['records']:,} rankings: {row['take_ms']:.1f} ms of the "
+              f"fold's thread, {row['make_ms']:.0f} ms of the publisher's", flush=True)
+
+
 def catalogue():
     print("catalogue: 1,000,000 products of 50 attributes, CPU time", flush=True)
     program = os.path.join(os.path.dirname(WEFT), "tests", "measure_catalogue")
@@ -244,14 +258,16 @@ def main(wanted):
     if "--help" in wanted or "-h" in wanted:
         print(__doc__)
         return 0
-    wanted = wanted or ["drain", "latency", "driver", "restore", "catalogue"]
+    wanted = wanted or ["drain", "latency", "driver", "restore", "catalogue", "rankings"]
     print(f"{WEFT}, {os.cpu_count()} cores", flush=True)
     with tempfile.TemporaryDirectory(prefix="weft-bench-") as folder:
-        path = None if wanted == ["scale"] else make_events(folder)
+        path = None if set(wanted) <= {"scale", "rankings"} else make_events(folder)
         if "driver" in wanted:
             driver(path)
         if "catalogue" in wanted:
             catalogue()
+        if "rankings" in wanted:
+            rankings()
         if set(wanted) & {"drain", "latency", "restore", "scale"}:
             os.environ["WEFT_KAFKA_HEAP"] = "1g"
             kafka = Kafka(19292)
