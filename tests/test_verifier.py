@@ -19,19 +19,58 @@ LOST_ONLY = ("one event lost", "one stale row restored", "one list missing",
              "one offset behind", "a transaction that hangs", "one dead letter lost")
 
 
-def made_up(seed, events=500):
+SIDE = ("refused", "gender", "age_group", "impressions", "clicks")
+
+
+class Guests:
+    """What weft does with those who are erased at times."""
+
+    def __init__(self):
+        self.log, self.events, self.refused = [], {}, set()
+
+    def take(self, kind, key, value):
+        event = json.loads(value) if value else {"erased": True}
+        if kind == "user":
+            self.refused.discard(key)
+            if event.get("consent") is False:
+                self.refused.add(key)
+            if event.get("erased") or event.get("consent") is False:
+                self.events.pop(key, None)
+        elif key not in self.refused:
+            self.events.setdefault(key, []).append((kind, event))
+            self.log += verifier.places(event)
+
+    def rows(self):
+        for guest in self.refused | self.events.keys():
+            rows, before = [], 0
+            for kind, event in self.events.get(guest, []):
+                for item in event.get("items") or [event["item"]]:
+                    rows.append({"elapsed_ms": event["event_time"] - before, "price": float("nan"),
+                                 "kind": verifier.ACTIVITY_KINDS.index(kind), "subject": item["item_id"]})
+                    before = event["event_time"]
+            yield guest, {"accepted": len(rows), "activities": rows, "refused": guest in self.refused,
+                          "gender": "", "age_group": "", "impressions": 0, "clicks": 0}
+
+
+def made_up(seed, events=1200):
     """What weft would leave behind."""
     found, ends = verifier.Found(), {}
     traffic = Traffic(seed, visitors=60, items=40)
-    for kind, key, value in (next(traffic) for _ in range(events)):
+    guests = Guests()
+    for number, (kind, key, value) in enumerate(next(traffic) for _ in range(events)):
         partition = zlib.crc32(key.encode()) % 4
         offset = ends.get((kind, partition), 0)
         ends[kind, partition] = offset + 1
-        found.inputs.append((kind, partition, offset, key.encode(), value.encode()))
+        found.inputs.append((kind, partition, offset, key.encode(), value.encode() or None))
+        found.times[kind, partition, offset] = 1000 * number
+        if key.startswith("guest"):
+            guests.take(kind, key, value)
     expected = verifier.Expected(found)
     found.input_ends, found.committed = dict(ends), dict(ends)
     found.interactions = [{"event_id": event, "position": position}
                           for event, position in expected.places]
+    found.interactions += [{"event_id": event, "position": position, "subject": "g"}
+                           for event, position in guests.log]
     found.interactions.insert(7, {"event_id": "", "position": 0})  # a joint of two sessions
     found.weights = [{"source": source, "number": n} for n in (1, 2) for source in (8, 9)]
     found.dead = list(expected.dead)
@@ -42,12 +81,22 @@ def made_up(seed, events=500):
                          "kind": verifier.ACTIVITY_KINDS.index(kind),
                          "price": float("nan") if price is None else price})
             before = when
+        side = dict(zip(SIDE, expected.sides[visitor]))
         found.changelog[visitor] = (expected.partitions[visitor],
-                                    {"accepted": accepted, "activities": rows})
-        found.lists[visitor] = {"source_event_time": expected.latest[visitor]}
+                                    {"accepted": accepted, "activities": rows, **side})
+        if activities:
+            found.lists[visitor] = {"source_event_time": expected.latest[visitor]}
+    for guest, record in guests.rows():
+        found.changelog[guest] = (expected.partitions[guest], record)
+        if record["activities"]:
+            found.lists[guest] = {"source_event_time": sum(
+                row["elapsed_ms"] for row in record["activities"])}
+    rows = {key: verifier.sequence(record) for key, (_, record) in found.changelog.items()}
+    sides = {key: verifier.side(record) for key, (_, record) in found.changelog.items()}
     for instance in range(2):
         found.models[instance] = (dict(expected.cooccurrence), dict(expected.popularity))
-        found.local[instance] = ([2 * instance, 2 * instance + 1], dict(expected.visitors))
+        found.local[instance] = ([2 * instance, 2 * instance + 1], dict(rows))
+        found.local_sides[instance] = dict(sides)
     found.ends = {("x-interactions", 0): (900, 900), ("x-late", 1): (0, 0)}
     return found
 
@@ -77,9 +126,12 @@ def main():
     for seed in (1, 2):
         found = made_up(seed)
         check("there are dead letters and duplicates", found.dead and len(found.inputs) > len(
-            {json.loads(v)["event_id"] for *_, v in found.inputs if v.startswith(b"{\"event_id\"")
+            {json.loads(v)["event_id"] for *_, v in found.inputs if v and v.startswith(b"{\"event_id\"")
              and v.endswith(b"}")}))
         expected = verifier.Expected(found)
+        check("guests are erased, refuse and stay", len({record["refused"] for key, (_, record) in
+                                                          found.changelog.items()
+                                                          if key.startswith("guest")}) == 2)
         wrong, doubled = verifier.judge(found, expected=expected)
         check(f"seed {seed}: what is right passes", not wrong and doubled == 0, wrong)
         missed = mutations.unnoticed(

@@ -28,7 +28,15 @@ void dump_visitor(const struct visitor *visitor, FILE *to)
             buffer_format(&line, ",\"price\":%.9g", (double)activity->price);
         buffer_byte(&line, '}');
     }
-    buffer_text(&line, "]}");
+    buffer_text(&line, "],\"gender\":");
+    buffer_json(&line, visitor_gender(visitor));
+    buffer_text(&line, ",\"age_group\":");
+    buffer_json(&line, visitor_age_group(visitor));
+    const struct exposure *exposure = visitor->exposure;
+    buffer_format(&line, ",\"impressions\":%lld,\"clicks\":%lld,\"refused\":%s}",
+                  exposure ? (long long)exposure->impressions : 0LL,
+                  exposure ? (long long)exposure->clicks : 0LL,
+                  visitor->refused ? "true" : "false");
     put(to, &line);
 }
 

@@ -1,7 +1,8 @@
 /* Tables as JSON lines, in the order of their keys, for people and for recounts.
  *
  *   visitor       {"visitor":K,"accepted":N,"latest_time":MS,"truncated":B,"activities":[
- *                 {"kind":K,"subject":S,"time":MS,"price":P},...]}
+ *                 {"kind":K,"subject":S,"time":MS,"price":P},...],"gender":G,"age_group":A,
+ *                 "impressions":N,"clicks":N,"refused":B}
  *   cooccurrence  {"kind":K,"direction":"forward"|"backward","item":I,"total":T,"entries":[
  *                 {"item":I,"weight":W,"one":W1,"last":SECONDS},...]}      entries by item
  *   vectors       {"item":I,"adagrad":A,"vector":[64 numbers]}

@@ -175,6 +175,14 @@ static void show_activities(struct get *get, struct bytes id, const struct title
             VERDICT_OK &&
         visitor_decode(0, id, buffer_bytes(&value), &visitor, NULL) == VERDICT_OK) {
         uint32_t from = visitor->count > 10 ? visitor->count - 10 : 0;
+        if (visitor->declared)
+            printf("declared: gender %.*s, age group %.*s\n", (int)visitor->gender_size,
+                   visitor->declared, (int)visitor->age_group_size,
+                   visitor->declared + visitor->gender_size);
+        if (visitor->exposure)
+            printf("%lld lists shown, %lld clicks on them\n",
+                   (long long)visitor->exposure->impressions,
+                   (long long)visitor->exposure->clicks);
         printf("last activities of %u remembered:\n", visitor->count);
         for (uint32_t i = from; i < visitor->count; i++) {
             const struct activity *activity = &visitor->activities[i];

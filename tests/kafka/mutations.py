@@ -6,8 +6,28 @@ import copy
 
 def some_visitor(found):
     """One with several activities, whose local row somebody owns."""
-    return max(found.changelog, key=lambda visitor: (
-        len(found.changelog[visitor][1]["activities"]), visitor))
+    return max(visitors(found),
+               key=lambda visitor: (len(found.changelog[visitor][1]["activities"]), visitor))
+
+
+def visitors(found):
+    return sorted(visitor for visitor in found.changelog if not visitor.startswith("guest"))
+
+
+def some_guest(found):
+    return max((visitor for visitor in found.changelog if visitor.startswith("guest")),
+               key=lambda visitor: (len(found.changelog[visitor][1]["activities"]), visitor))
+
+
+def change(found, visitor, **fields):
+    """The visitor's row in the changelog, and so in the local state."""
+    partition, record = found.changelog[visitor]
+    found.changelog[visitor] = (partition, {**record, **fields})
+    of_them = tuple(found.changelog[visitor][1][name] for name in (
+        "refused", "gender", "age_group", "impressions", "clicks"))
+    for instance, (owned, _) in found.local.items():
+        if partition in owned:
+            found.local_sides[instance][visitor] = of_them
 
 
 def forget_last(found, visitor, everywhere=True):
@@ -23,8 +43,15 @@ def forget_last(found, visitor, everywhere=True):
             rows[visitor] = (accepted - 1, activities[:-1])
 
 
+def of_guest(item):
+    """Of these only what is kept is known, so their counts are not judged."""
+    return item.startswith("g")
+
+
 def event_lost(found):
-    found.interactions.pop(len(found.interactions) // 2)
+    rows = [at for at, row in enumerate(found.interactions)
+            if row["event_id"] and not of_guest(row.get("subject", ""))]
+    found.interactions.pop(rows[len(rows) // 2])
 
 
 def event_doubled(found):
@@ -57,20 +84,20 @@ def aborted_counted(found):
 def commit_without_batch(found):
     """The offsets of a batch were committed, its rows are nowhere, and the state was then read back
     from the changelog: a handful of visitors are one event behind, in both."""
-    for visitor in sorted(found.changelog)[:5]:
+    for visitor in visitors(found)[:5]:
         forget_last(found, visitor)
 
 
 def batch_not_restored(found):
     """The same with the rows in the changelog, but not read back from it."""
-    for visitor in sorted(found.changelog)[:5]:
+    for visitor in visitors(found)[:5]:
         forget_last(found, visitor, everywhere=False)
 
 
 def one_model_differs(found):
     instance = sorted(found.models)[-1]
     cooccurrence, popularity = found.models[instance]
-    item = sorted(popularity)[0]
+    item = min(item for item in popularity if not of_guest(item))
     view, cart, purchase, recent, last = popularity[item]
     popularity[item] = (view + 1, cart, purchase, recent, last)
 
@@ -78,7 +105,7 @@ def one_model_differs(found):
 def pair_weight_differs(found):
     instance = sorted(found.models)[-1]
     rows = found.models[instance][0]
-    key = sorted(rows)[0]
+    key = min(key for key in rows if not of_guest(key[2]))
     total, entries = rows[key]
     item = sorted(entries)[0]
     weight, one, last = entries[item]
@@ -101,6 +128,49 @@ def dead_letter_lost(found):
 
 def dead_letter_doubled(found):
     found.dead.append(found.dead[-1])
+
+
+def impression_doubled(found):
+    visitor = some_visitor(found)
+    change(found, visitor, impressions=found.changelog[visitor][1]["impressions"] + 1)
+
+
+def declaration_lost(found):
+    visitor = max(key for key, (_, record) in found.changelog.items() if record["gender"])
+    change(found, visitor, gender="")
+
+
+def click_not_read_back(found):
+    visitor = some_visitor(found)
+    partition, record = found.changelog[visitor]
+    for instance, (owned, _) in found.local.items():
+        if partition in owned:
+            found.local_sides[instance][visitor] = (
+                record["refused"], record["gender"], record["age_group"], record["impressions"],
+                record["clicks"] + 1)
+
+
+def refusal_lost(found):
+    """Or one too many."""
+    guest = some_guest(found)
+    change(found, guest, refused=not found.changelog[guest][1]["refused"])
+
+
+def guest_takes(found):
+    guest = some_guest(found)
+    partition, record = found.changelog[guest]
+    stranger = {"elapsed_ms": 1, "kind": 0, "subject": "g of another", "price": float("nan")}
+    found.changelog[guest] = (partition, {**record, "activities": [stranger, *record["activities"]]})
+
+
+def list_of_erased(found):
+    """Of one of whom nothing is kept; or none of one of whom something is."""
+    guests = {key for key in found.changelog if key.startswith("guest")}
+    blank = [guest for guest in sorted(guests) if guest not in found.lists]
+    if blank:
+        found.lists[blank[0]] = {"source_event_time": 1}
+    else:
+        del found.lists[some_guest(found)]
 
 
 def strayed(found):
@@ -127,6 +197,12 @@ MUTATIONS = [
     ("one dead letter lost", dead_letter_lost),
     ("one dead letter doubled", dead_letter_doubled),
     ("a visitor in another's partition", strayed),
+    ("one impression doubled", impression_doubled),
+    ("what was declared of one lost", declaration_lost),
+    ("one click not read back", click_not_read_back),
+    ("one refusal lost", refusal_lost),
+    ("of one guest something that they did not do", guest_takes),
+    ("the list of one who was erased", list_of_erased),
 ]
 
 

@@ -1,5 +1,6 @@
 """Seeded traffic of a shop for the tests that break things: sessions of visitors who view, search,
-fill carts and buy, some events late, some sent twice, some damaged."""
+fill carts and buy, some events late, some sent twice, some damaged; beside it what they were shown and
+clicked on, what the shop declares of them, and guests, who are erased time and again."""
 
 import json
 import random
@@ -8,13 +9,18 @@ import tempfile
 import threading
 import time
 
-KINDS = ("view", "search", "cart", "purchase")
+ACTIVITIES = ("view", "search", "cart", "purchase")
+KINDS = (*ACTIVITIES, "impression", "click", "user")
+PLACEMENTS = ("home", "product", "cart")
+GUESTS = 6
 START_MS = 1_760_000_000_000
 
 
 class Traffic:
-    """An endless sequence of (topic kind, key, value). The same seed gives the same sequence. No
-    two events of a visitor have the same time, and no two lie within a double click."""
+    """An endless sequence of (topic kind, key, value); no value: a deletion. The same seed gives the
+    same sequence, but that guests' events happen now, as users' records do. No two events of a visitor
+    have the same time, and no two lie within a double click. What guests do with items nobody else
+    does; their events are sent once, since a repeat behind an erasure would be a new one."""
 
     def __init__(self, seed, visitors=300, items=150):
         self.random = random.Random(seed)
@@ -23,6 +29,8 @@ class Traffic:
         self.used = {}
         self.count = 0
         self.recent = []
+        self.follows = []  # rows that come next
+        self.now_ms = 0
         self.visitors = [self.name_visitor(i) for i in range(visitors)]
 
     def name_visitor(self, i):
@@ -49,11 +57,50 @@ class Traffic:
     def item(self):
         return f"i{int(self.items * self.random.random() ** 2)}"
 
+    def beside(self):
+        """An impression, a click, perhaps with its view, what is declared of a user, or of a guest."""
+        what = self.random.choices(("impression", "click", "user", "guest"), (45, 20, 10, 25))[0]
+        if what == "guest":
+            return self.guest()
+        visitor, user = self.random.choice(self.visitors)
+        key = user or visitor
+        if what == "user":
+            return what, key, json.dumps({
+                "user_id": key, "gender": self.random.choice(("", "female", "male")),
+                "age_group": self.random.choice(("20-29", "30-39"))})
+        event = {"event_id": f"e{self.count}", "visitor_id": visitor,
+                 "event_time": self.event_time(key), "recommendation_id": f"r{self.count}",
+                 "placement": self.random.choice(PLACEMENTS)}
+        if user:
+            event["user_id"] = user
+        if what == "impression":
+            event["items"] = [{"item_id": self.item(), "index": index}
+                              for index in range(self.random.randrange(1, 5))]
+        else:
+            event["item"] = {"item_id": self.item()}
+            if self.random.random() < 0.5:  # the page that it leads to says so as well
+                view = {**event, "event_id": f"v{self.count}", "event_time": self.event_time(key)}
+                self.follows.append(("view", key, json.dumps(view)))
+        return what, key, json.dumps(event)
+
+    def guest(self):
+        key = f"guest{self.random.randrange(GUESTS)}"
+        if self.random.random() < 0.15:
+            fate = self.random.choices(("erased", "refuses", "consents"), (3, 2, 3))[0]
+            value = json.dumps({"user_id": key, "consent": fate == "consents"})
+            return "user", key, "" if fate == "erased" else value
+        self.now_ms = max(self.now_ms + 1, int(time.time() * 1000))
+        event = {"event_id": f"e{self.count}", "visitor_id": key, "event_time": self.now_ms}
+        if self.random.random() < 0.7:
+            return "view", key, json.dumps({**event, "item": {"item_id": f"g{self.count}"}})
+        items = [{"item_id": f"g{self.count}-{index}"} for index in range(2)]
+        return "cart", key, json.dumps({**event, "action": "add", "items": items})
+
     def event(self):
         visitor, user = self.random.choice(self.visitors[:1 + int(
             len(self.visitors) * self.random.random())])
         key = user or visitor
-        kind = self.random.choices(KINDS, (70, 8, 14, 8))[0]
+        kind = self.random.choices(ACTIVITIES, (70, 8, 14, 8))[0]
         event = {"event_id": f"e{self.count}", "visitor_id": visitor,
                  "event_time": self.event_time(key)}
         if user:
@@ -83,7 +130,12 @@ class Traffic:
             return self.random.choice(self.recent)  # sent twice
         if chance < 0.013:  # what is no event
             return "view", f"bad{self.count}", '{"event_id":"broken%d", "visitor_id":' % self.count
-        row = self.event()
+        if self.follows:
+            row = self.follows.pop()
+        else:
+            row = self.beside() if self.random.random() < 0.1 else self.event()
+        if row[1].startswith("guest"):
+            return row
         if chance < 0.015:  # the right event under a key that is not its visitor's
             return row[0], "somebody else", row[2]
         self.recent = [*self.recent[-20:], row]
@@ -91,9 +143,9 @@ class Traffic:
 
 
 def producer(address, topic, *more, stderr=subprocess.DEVNULL):
-    """kcat that takes 'key<TAB>value' lines."""
+    """kcat that takes 'key<TAB>value' lines; no value is a deletion."""
     return subprocess.Popen(
-        ["kcat", "-P", "-b", address, "-t", topic, "-K", "\t", "-X",
+        ["kcat", "-P", "-b", address, "-t", topic, "-K", "\t", "-Z", "-X",
          "topic.partitioner=murmur2_random", "-X", "linger.ms=5", *more],
         stdin=subprocess.PIPE, stderr=stderr)
 

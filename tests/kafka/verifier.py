@@ -19,6 +19,8 @@ sys.path.insert(0, os.path.join(ROOT, "tests"))
 import recount  # noqa: E402
 
 INPUTS = ("view", "search", "cart", "purchase", "impression", "click", "user")
+ACTIVITIES = INPUTS[:4]
+SLACK_MS = 30_000  # an erasure may pass by, or be passed by, what was written so much before or after it
 ACTIVITIES_MAX = 1000
 recount.ACTIVITIES_MAX = ACTIVITIES_MAX
 ACTIVITY_KINDS = ("view", "search", "cart", "purchase", "cart_remove", "cart_update", "cart_clear",
@@ -40,10 +42,12 @@ class Found:
         self.strangers = []     # records of the log that are neither
         self.dead = []          # (kind, partition, offset) of each dead letter
         self.late = []
+        self.times = {}         # (kind, partition, offset): when it was written, ms
         self.changelog = {}     # visitor: (partition, record), the newest
         self.lists = {}         # visitor: record, the newest
         self.models = {}        # instance: (cooccurrence rows, popularity rows)
         self.local = {}         # instance: (partitions that it owns, {visitor: row})
+        self.local_sides = {}   # instance: {visitor: what else is kept of them, as side()}
         self.ends = {}          # (output topic, partition): (end, last stable offset)
         self.input_ends = {}    # (kind, partition): end
         self.committed = {}     # (kind, partition): the group's offset
@@ -55,23 +59,26 @@ HEADER = re.compile(rb"__weft\.errors\.topic=(.*?),__weft\.errors\.partition=(\d
                     rb"__weft\.errors\.offset=(\d+),")
 
 
-def read_topic(address, topic, isolation="read_committed"):
-    """[(partition, offset, key, value or None, headers)]"""
+def read_topic(address, topic, isolation="read_committed", times=None):
+    """[(partition, offset, key, value or None, headers)]; `times` takes when each was written, by
+    (partition, offset)."""
     out = subprocess.run(
         ["kcat", "-C", "-q", "-e", "-b", address, "-t", topic, "-o", "beginning", "-X",
          f"isolation.level={isolation}", "-X", "fetch.wait.max.ms=10", "-X",
-         "topic.auto.offset.reset=earliest", "-f", "%p %o %K %S %h\\n%k%s"],
+         "topic.auto.offset.reset=earliest", "-f", "%p %o %T %K %S %h\\n%k%s"],
         capture_output=True, check=True, timeout=120).stdout
     rows, at = [], 0
     while at < len(out):
         line_end = out.index(b"\n", at)
-        partition, offset, key_size, size, headers = out[at:line_end].split(b" ", 4)
+        partition, offset, when, key_size, size, headers = out[at:line_end].split(b" ", 5)
         at = line_end + 1
         key = out[at:at + max(int(key_size), 0)]
         at += len(key)
         value = out[at:at + max(int(size), 0)] if int(size) >= 0 else None
         at += len(value or b"")
         rows.append((int(partition), int(offset), key, value, headers))
+        if times is not None:
+            times[int(partition), int(offset)] = int(when)
     return rows
 
 
@@ -116,10 +123,11 @@ def read(shop, address, owners, states, log_isolation="read_committed"):
     name, found = shop.name, Found()
     in_log, in_changelog = SingleObject(ROOT, "interaction", "weights"), SingleObject(ROOT, "visitor")
     topics = [f"{name}.{kind}" for kind in INPUTS] + outputs(name)
+    times = {f"{name}.{kind}": {} for kind in INPUTS}
     with ThreadPoolExecutor(4) as pool:
         rows = dict(zip(topics, pool.map(
             lambda topic: read_topic(address, topic, log_isolation if topic.endswith(
-                "-interactions") else "read_committed"), topics)))
+                "-interactions") else "read_committed", times.get(topic)), topics)))
         dumps = {}
         for instance, folder in states.items():
             for table in ("visitor", "cooccurrence", "popularity"):
@@ -128,6 +136,8 @@ def read(shop, address, owners, states, log_isolation="read_committed"):
     for kind in INPUTS:
         found.inputs += [(kind, p, o, key, value) for p, o, key, value, _ in
                          rows[f"{name}.{kind}"]]
+        for place, when in times[f"{name}.{kind}"].items():
+            found.times[kind, *place] = when
     log = sorted(rows[f"{name}-interactions"], key=lambda row: row[1])
     for *_, value, _ in log:
         kind, record = in_log.decode(value)
@@ -141,12 +151,23 @@ def read(shop, address, owners, states, log_isolation="read_committed"):
     for instance in states:
         paths = [dumps[instance, table] for table in ("visitor", "cooccurrence", "popularity")]
         found.local[instance] = (owners.get(instance, []), recount.dumped_visitors(paths[0]))
+        found.local_sides[instance] = {row["visitor"]: side(row)
+                                       for row in recount.read_dump(paths[0])}
         found.models[instance] = (recount.dumped_cooccurrence(paths[1]),
                                   recount.dumped_popularity(paths[2]))
         for path in paths:
             os.unlink(path)
     read_offsets(found, address, name)
     return found
+
+
+NOTHING = (False, "", "", 0, 0)
+
+
+def side(record):
+    """What is kept of a visitor beside the activities; NOTHING of one who has none of it."""
+    return (record["refused"], record["gender"], record["age_group"], record["impressions"],
+            record["clicks"])
 
 
 def dump(shop, table, folder):
@@ -162,19 +183,22 @@ def dump(shop, table, folder):
 # ---- recomputing ----
 
 def accept(found):
-    """(accepted events with their partition, in the order of their topics; places of dead letters).
-    What weft may refuse: no JSON, or a key that is not the visitor's."""
+    """(accepted events with their partition and when they were written, in the order of their topics;
+    places of dead letters). What weft may refuse: no JSON, or a key that is not the visitor's."""
     events, dead = [], []
     for kind, partition, offset, key, value in found.inputs:
         try:
-            event = json.loads(value)
+            if kind == "user" and value is None:
+                event = {"user_id": key.decode(), "erased": True}
+            else:
+                event = json.loads(value)
             if key.decode() != (event.get("user_id") or event["visitor_id"]):
                 raise ValueError
         except (ValueError, KeyError, TypeError):
             dead.append((kind, partition, offset))
             continue
         event["type"] = kind
-        events.append((partition, event))
+        events.append((partition, event, found.times.get((kind, partition, offset), 0)))
     return events, dead
 
 
@@ -184,20 +208,52 @@ class Expected:
         self.partitions = {}
         self.places = {}  # (event_id, position): visitor
         self.latest = {}
-        for partition, event in events:
+        self.guests = {}  # those who are erased at times: [(when it was written, event)]
+        self.guest_places = set()
+        self.declared, self.impressions, self.clicks = {}, {}, {}
+        activities = []
+        for partition, event, when in events:
             visitor = event.get("user_id") or event["visitor_id"]
             self.partitions[visitor] = partition
-            self.latest[visitor] = max(self.latest.get(visitor, 0), event["event_time"])
-            for position in range(max(len(event.get("items", [])), 1)):
-                self.places[event["event_id"], position] = visitor
+            if visitor.startswith("guest"):
+                self.guests.setdefault(visitor, []).append((when, event))
+                if event["type"] in ACTIVITIES:
+                    self.guest_places.update(places(event))
+            elif event["type"] in ACTIVITIES:
+                activities.append(event)
+                self.latest[visitor] = max(self.latest.get(visitor, 0), event["event_time"])
+                self.places.update(dict.fromkeys(places(event), visitor))
+            self.expose(visitor, event)
         with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
-            for _, event in events:
+            for event in activities:
                 file.write(json.dumps(event) + "\n")
             file.flush()
-            visitors = recount.visitors_of(file.name) if events else {}
+            visitors = recount.visitors_of(file.name) if activities else {}
         self.visitors = recount.expected_visitors(visitors)
+        self.sides = {visitor: (False, *self.declared.get(visitor, ("", "")),
+                                len(self.impressions.get(visitor, ())),
+                                len(self.clicks.get(visitor, ())))
+                      for visitor in self.partitions if visitor not in self.guests}
+        for visitor, of_them in self.sides.items():
+            if of_them != NOTHING:  # who was only shown something has a row, too
+                self.visitors.setdefault(visitor, (0, []))
         self.cooccurrence = recount.cooccurrence_rows(visitors)
         self.popularity = recount.popularity_rows(visitors)
+
+    def expose(self, visitor, event):
+        kind, item = event["type"], event.get("item", {}).get("item_id")
+        if kind == "user" and "erased" not in event:
+            self.declared[visitor] = (event.get("gender", ""), event.get("age_group", ""))
+        elif kind == "impression":
+            self.impressions.setdefault(visitor, set()).add(event["event_id"])
+        elif item and "recommendation_id" in event:
+            self.clicks.setdefault(visitor, set()).add(
+                (event["recommendation_id"], event["placement"], item))
+
+
+def places(event):
+    """(event_id, position) of each activity that an event makes."""
+    return [(event["event_id"], position) for position in range(max(len(event.get("items", [])), 1))]
 
 
 def sequence(record):
@@ -227,7 +283,7 @@ def judge_log(expected, found, once, say):
     times = Counter((row["event_id"], row["position"]) for row in found.interactions
                     if row["event_id"])
     missing = expected.places.keys() - times.keys()
-    unknown = times.keys() - expected.places.keys()
+    unknown = times.keys() - expected.places.keys() - expected.guest_places
     twice = [place for place, count in times.items() if count > 1]
     if missing:
         say(f"events missing in the interactions log, {some(missing)}")
@@ -259,7 +315,8 @@ def judge_dead(expected, found, once, say):
 def judge_visitors(expected, found, once, say):
     log = {key: sequence(record) for key, (_, record) in found.changelog.items()}
     if once:
-        wrong = differences(expected.visitors, log)
+        wrong = differences(expected.visitors, {key: row for key, row in log.items()
+                                                if key not in expected.guests})
     else:  # every activity is there
         wrong = [key for key, (_, activities) in expected.visitors.items()
                  if Counter(activities) - Counter(log.get(key, (0, []))[1])]
@@ -278,6 +335,75 @@ def judge_visitors(expected, found, once, say):
                 f"{some(wrong)}; changelog {log.get(wrong[0])}, local {rows.get(wrong[0])}")
 
 
+def judge_sides(expected, found, once, say):
+    log = {key: side(record) for key, (_, record) in found.changelog.items()}
+    wrong = [key for key, of_them in expected.sides.items() if log.get(key, NOTHING) != of_them]
+    if wrong and once:
+        say(f"visitors of whom something else is declared, or was shown or clicked on, {some(wrong)}; "
+            f"expected {expected.sides[wrong[0]]}, found {log.get(wrong[0])}")
+    for instance, rows in found.local_sides.items():
+        owned, _ = found.local[instance]
+        wrong = [key for key, partition in expected.partitions.items()
+                 if partition in owned and rows.get(key) != log.get(key)]
+        if wrong:
+            say(f"instance {instance}: visitors of whom something else is kept than in the changelog, "
+                f"{some(wrong)}")
+
+
+def judge_guest(visitor, records, logged, found, say):
+    """What is kept of one who is erased at times are the last of their accepted events, without a
+    gap, none of them from well before the last erasure, and all from well after it; of one who
+    refused last it is that alone."""
+    users = [(when, event) for when, event in records if event["type"] == "user"]
+    erasing = [at for at, (_, event) in enumerate(users)
+               if event.get("erased") or event.get("consent") is False]
+    refusals = [event for _, event in users if event.get("consent") is False]
+    refused = bool(users) and users[-1][1].get("consent") is False
+    _, record = found.changelog.get(visitor, (0, None))
+    kept = [] if record is None else [row[2] for row in sequence(record)[1]]
+    if refused != (record is not None and record["refused"]):
+        say(f"{visitor} refused last: {refused}, in the changelog: {not refused}")
+    if refused and (kept or side(record)[1:] != NOTHING[1:]):
+        say(f"{visitor} refused, but something is kept of them: {record}")
+    event_of, written = {}, {}
+    for when, event in records:
+        if event["type"] in ACTIVITIES:
+            written[event["event_id"]] = when
+            for item in event.get("items") or [event["item"]]:
+                event_of[item["item_id"]] = event
+    ids = {event_of[item]["event_id"] for item in kept if item in event_of}
+    if any(item not in event_of for item in kept) or ids != set(logged[len(logged) - len(ids):]):
+        say(f"{visitor}: what is kept are not their last accepted events: {sorted(ids)}, accepted "
+            f"{logged[-12:]}")
+    if not refusals and set(written) - set(logged):
+        say(f"{visitor} never refused, but events are not in the log: {set(written) - set(logged)}")
+    cut = None
+    if erasing:  # a refusal holds until the next record
+        cut = users[min(erasing[-1] + (not users[erasing[-1]][1].get("erased")), len(users) - 1)][0]
+    old = [key for key in ids if cut is not None and written[key] < cut - SLACK_MS]
+    lost = [key for key, when in written.items()
+            if not refused and key not in ids and (cut is None or when > cut + SLACK_MS)]
+    if old:
+        say(f"{visitor} was erased, but what was before is kept: {old}")
+    if lost:
+        say(f"{visitor}: events since the last erasure are not kept: {lost}")
+    newest = max((event_of[item]["event_time"] for item in kept if item in event_of), default=None)
+    if found.lists.get(visitor, {}).get("source_event_time") != newest:
+        say(f"{visitor}: the newest event that is kept is of {newest}, the list's of "
+            f"{found.lists.get(visitor, {}).get('source_event_time')}")
+
+
+def judge_guests(expected, found, say):
+    place = {}
+    for at, row in enumerate(found.interactions):
+        place.setdefault(row["event_id"], at)
+    for visitor, records in expected.guests.items():
+        logged = sorted({event["event_id"] for _, event in records
+                         if event["type"] in ACTIVITIES and event["event_id"] in place},
+                        key=place.get)
+        judge_guest(visitor, records, logged, found, say)
+
+
 def same_row(expected, found):
     """Weights are the same to the last bit. The time at which a pair was last counted may be a
     later one: an event that comes late and pushes a pair too far apart takes back its weight, but
@@ -292,6 +418,8 @@ def same_row(expected, found):
 
 def judge_models(expected, found, doubled, say):
     for instance, (cooccurrence, popularity) in found.models.items():
+        cooccurrence = {key: row for key, row in cooccurrence.items() if not key[2].startswith("g")}
+        popularity = {item: row for item, row in popularity.items() if not item.startswith("g")}
         if doubled:  # what is counted twice is known; nothing may be missing
             wrong = [item for item, row in expected.popularity.items()
                      if any(a < b for a, b in zip(popularity.get(item, (0, 0, 0)), row[:3]))]
@@ -312,7 +440,7 @@ def judge_lists(expected, found, say):
            if found.lists.get(visitor, {}).get("source_event_time") != when]
     if old:
         say(f"visitors whose last list is missing or older than their last event, {some(old)}")
-    unknown = found.lists.keys() - expected.latest.keys()
+    unknown = found.lists.keys() - expected.latest.keys() - expected.guests.keys()
     if unknown:
         say(f"lists of visitors that no input has, {some(unknown)}")
 
@@ -341,6 +469,9 @@ def judge(found, once=True, expected=None):
     doubled = judge_log(expected, found, once, wrong.append)
     judge_dead(expected, found, once, wrong.append)
     judge_visitors(expected, found, once, wrong.append)
+    judge_sides(expected, found, once, wrong.append)
+    if once:
+        judge_guests(expected, found, wrong.append)
     judge_models(expected, found, doubled, wrong.append)
     judge_lists(expected, found, wrong.append)
     judge_offsets(found, wrong.append)
