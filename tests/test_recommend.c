@@ -66,7 +66,7 @@ static struct visitor *random_visitor(struct random *random, struct visitor_tabl
 
 /* ---- naive versions, from the headers' formulas ---- */
 
-enum { REPEATS, FORWARD, BACKWARD, PREVIOUS, CARTED, BOUGHT, NEIGHBOURS, TWO_HOP, SIMILAR, POPULAR };
+enum { REPEATS, FORWARD, BACKWARD, PREVIOUS, CARTED, BOUGHT, NEIGHBOURS, TWO_HOP, SIMILAR, SHELVES, POPULAR };
 
 struct naive {
     uint32_t sequence[RECENT_MAX], length;

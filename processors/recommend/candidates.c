@@ -5,6 +5,7 @@
 #include "processors/recommend/popularity.h"
 #include "processors/recommend/repeats.h"
 #include "processors/recommend/rules.h"
+#include "processors/recommend/shelves.h"
 #include "processors/recommend/similar.h"
 #include "processors/recommend/two_hop.h"
 
@@ -21,6 +22,7 @@ const struct generator generators[] = {
     {"neighbours", "viewed_by_similar", neighbours_generate, neighbours_weight, cause_last},
     {"two_hop", "related", two_hop_generate, two_hop_weight, cause_last},
     {"similar", "similar", similar_generate, similar_weight, similar_cause},
+    {"shelves", "popular_in_category", shelves_generate, shelves_weight, cause_last},
     {"popular", "popular", popularity_generate, popularity_weight, cause_none},
 };
 

@@ -22,6 +22,7 @@ static inline bool item_is_product(uint32_t item)
 }
 
 struct similar; /* similar.h */
+struct shelves; /* shelves.h */
 
 /* For reading sums of forward decay (state/model.h) as counts at a time. */
 struct decay_now {
@@ -41,6 +42,7 @@ struct query {
     struct bytes tastes; /* the visitor's packed preferences, borrowed; absent: none */
     const struct catalogue *catalogue; /* NULL: nothing is known of products */
     struct similar *similar; /* the thread's; set once, NULL: none */
+    struct shelves *shelves; /* the same */
     struct item_products *products; /* the same: which product each item is */
     uint32_t sequence[RECENT_MAX]; /* items, with repeats */
     uint8_t kinds[RECENT_MAX];     /* enum kind */
@@ -97,6 +99,7 @@ struct candidate {
     float near, near_after; /* session neighbours: shares of all, and of what follows */
     float near_of_most;
     uint16_t near_rank, near_after_rank;
+    uint16_t shelf_rank; /* among what is popular in its category */
 };
 
 /* Which product of the catalogue each item of the model is: looked up once, for one thread. */

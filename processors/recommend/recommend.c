@@ -2,6 +2,7 @@
 
 #include "processors/recommend/asked.h"
 #include "processors/recommend/basket.h"
+#include "processors/recommend/shelves.h"
 #include "processors/recommend/similar.h"
 
 #include <math.h>
@@ -42,6 +43,7 @@ struct recommender *recommender_new(const struct recommend_settings *settings,
     recommender->settings = settings;
     candidates_init(&recommender->candidates);
     recommender->query.similar = similar_new();
+    recommender->query.shelves = shelves_new();
     recommender->query.products = &recommender->products;
     recommender->filters = filters_new();
     recommender->room = basket_room_new();
@@ -59,6 +61,7 @@ void recommender_free(struct recommender *recommender)
         return;
     candidates_release(&recommender->candidates);
     similar_free(recommender->query.similar);
+    shelves_free(recommender->query.shelves);
     free(recommender->products.at);
     filters_free(recommender->filters);
     basket_room_free(recommender->room);
