@@ -101,7 +101,7 @@ static void test_elementwise(void)
     }
 }
 
-enum { LAYER_ROWS = 140, LAYER_UNITS = 40, LAYER_STRIDE = 128 };
+enum { LAYER_ROWS = LAYER_ROWS_MAX, LAYER_UNITS = 40, LAYER_STRIDE = 128 };
 
 /* Rows of x, zero but in some groups of lanes, as the bits say; rows without any hold what may not be
  * read. */
@@ -145,7 +145,7 @@ static void test_layer(void)
                 exact += term;
                 size += fabs(term);
             }
-            CHECK_SAY(fabs((double)best[u * n + i] - exact) <= (2 + count) * UNIT * size,
+            CHECK_SAY(fabs((double)best[i * units + u] - exact) <= (2 + count) * UNIT * size,
                       "%u rows: unit %u at %u", count, u, i);
         }
     }
@@ -303,30 +303,45 @@ static void test_dot_rows(void)
     }
 }
 
-static void test_leaky(void)
+static void test_units(void)
 {
     struct random random = random_from(5);
+    enum { UNITS = 40, ROWS = 24 };
     for (int round = 0; round < ROUNDS; round++) {
-        float x[N_MAX], y[N_MAX], best_x[N_MAX], best_y[N_MAX], plain_x[N_MAX], plain_y[N_MAX];
-        uint32_t n = draw_size(&random);
-        float bias = draw(&random), leak = .1f, a = draw(&random);
-        fill(&random, x, n);
-        fill(&random, y, n);
-        x[0] = -bias; /* a unit of exactly 0 */
+        float x[ROWS * UNITS], best_x[ROWS * UNITS], plain_x[ROWS * UNITS];
+        float y[ROWS], best_y[ROWS], plain_y[ROWS], bias[UNITS], a[UNITS], best[UNITS], plain[UNITS];
+        uint32_t units = LANES * (1 + random_below(&random, UNITS / LANES));
+        uint32_t rows = LANES * (1 + random_below(&random, ROWS / LANES));
+        float leak = .1f, g = draw(&random);
+        fill(&random, x, ROWS * UNITS);
+        fill(&random, y, ROWS);
+        fill(&random, a, UNITS);
+        for (uint32_t u = 0; u < UNITS; u++)
+            bias[u] = u < LANES ? -x[u] : draw(&random); /* some units are exactly 0 */
         memcpy(best_x, x, sizeof x);
         memcpy(plain_x, x, sizeof x);
         memcpy(best_y, y, sizeof y);
         memcpy(plain_y, y, sizeof y);
-        kernels_best()->leaky(best_x, bias, leak, a, best_y, n);
-        kernels_plain()->leaky(plain_x, bias, leak, a, plain_y, n);
-        CHECK(same(best_x, plain_x, n) && same(best_y, plain_y, n));
-        for (uint32_t i = 0; i < n; i++) {
-            double z = (double)x[i] + (double)bias;
-            double unit = z > 0 ? z : (double)leak * z;
-            double size = fabs((double)x[i]) + fabs((double)bias);
-            CHECK(fabs((double)best_x[i] - unit) <= 3 * UNIT * size);
-            CHECK(fabs((double)best_y[i] - ((double)y[i] + (double)a * unit)) <=
-                  5 * UNIT * (fabs((double)y[i]) + fabs((double)a) * size));
+        kernels_best()->units(best_x, bias, leak, a, units, rows, best_y);
+        kernels_plain()->units(plain_x, bias, leak, a, units, rows, plain_y);
+        CHECK(same(best_x, plain_x, rows * units) && same(best_y, plain_y, rows));
+        for (uint32_t r = 0; r < rows; r++) {
+            double exact = (double)y[r], size = fabs(exact);
+            for (uint32_t u = 0; u < units; u++) {
+                float z = x[r * units + u] + bias[u];
+                z = z > 0 ? z : z * leak;
+                CHECK(same(&best_x[r * units + u], &z, 1));
+                exact += (double)z * (double)a[u];
+                size += fabs((double)z * (double)a[u]);
+            }
+            CHECK(fabs((double)best_y[r] - exact) <= (2 + units) * UNIT * size);
+            kernels_best()->slopes(best, best_x + r * units, a, leak, g, units);
+            kernels_plain()->slopes(plain, best_x + r * units, a, leak, g, units);
+            CHECK(same(best, plain, units));
+            for (uint32_t u = 0; u < units; u++) {
+                double slope = (double)a[u] * (double)g * (best_x[r * units + u] > 0 ? 1 : (double)leak);
+                CHECK(fabs((double)best[u] - slope) <= 3 * UNIT * fabs(slope));
+            }
         }
     }
 }
@@ -532,7 +547,7 @@ int main(void)
     TEST_RUN(test_narrow);
     TEST_RUN(test_logits);
     TEST_RUN(test_dot_rows);
-    TEST_RUN(test_leaky);
+    TEST_RUN(test_units);
     TEST_RUN(test_exponential);
     TEST_RUN(test_log1p);
     TEST_RUN(test_log_rank);

@@ -23,12 +23,18 @@ struct kernels {
     uint32_t (*filled)(const float *x, uint32_t n);
     /* y += the sum over i of x[i] rows[i], in i's order, for `count` rows of n. */
     void (*combine)(float *y, const float *x, const float *rows, uint32_t count, uint32_t n);
-    /* A layer of a network: ret_y[u] = the sum over f of w[f * w_stride + u] x[f], in f's order, where
-     * x[f] and ret_y[u] are rows of n, u < units (1, or a multiple of LANES). Bit g of filled[f], where
-     * it is 0, says that x[f] is 0 in its lanes LANES g to LANES (g + 1): these are left out. A row
-     * without any is not read. */
+    /* A layer of a network: ret_y[i][u] = the sum over f of w[f * w_stride + u] x[f][i], in f's order,
+     * for i < n and u < units (1, or a multiple of LANES), where x has `count` rows of n, at most
+     * LAYER_ROWS_MAX. Bit g of filled[f], where it is 0, says that x[f] is 0 in its lanes LANES g to
+     * LANES (g + 1): these are left out. A row without any is not read. */
     void (*layer)(const float *w, uint32_t w_stride, uint32_t units, const float *x, uint32_t n,
                   const uint16_t *filled, uint32_t count, float *ret_y);
+    /* Its hidden units, for `rows` rows of `units` (multiples of LANES): z = x + bias, x = z or leak z
+     * below 0, y[row] += a . x[row] */
+    void (*units)(float *x, const float *bias, float leak, const float *a, uint32_t units,
+                  uint32_t rows, float *y);
+    /* Back through them: ret_y = a g, or a g leak where x is not above 0. */
+    void (*slopes)(float *ret_y, const float *x, const float *a, float leak, float g, uint32_t n);
     /* sums += the sum over i of x[places[i]] y[i], in i's order, for rows y of n. Of the places, those
      * in the lanes of group g (see above) are first[g] to first[g + 1]; groups whose bit in `filled`
      * is 0 are left out. */
@@ -46,8 +52,6 @@ struct kernels {
     void (*widen)(float *ret_y, const uint16_t *x, uint32_t n);
     /* y += x * z, elementwise */
     void (*add_product)(float *y, const float *x, const float *z, uint32_t n);
-    /* A hidden unit: z = x + bias, x = z or leak z below 0, y += a x */
-    void (*leaky)(float *x, float bias, float leak, float a, float *y, uint32_t n);
     /* x *= a */
     void (*scale)(float *x, float a, uint32_t n);
     /* ret_scores[s][j] = queries[s] . rows[places[j]] for `count` rows of `n` and `query_count` (at
@@ -70,6 +74,7 @@ struct kernels {
 };
 
 #define QUERIES_MAX 8
+#define LAYER_ROWS_MAX 128
 
 /* The fastest that this processor has; all give the same bits. */
 const struct kernels *kernels_best(void);

@@ -19,6 +19,19 @@ static inline KERNEL_TARGET float KERNEL(total)(lanes v)
     return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
 }
 
+/* The totals of four at once, each in the order of total(). */
+static inline KERNEL_TARGET lanes KERNEL(totals)(lanes a, lanes b, lanes c, lanes d)
+{
+    lanes ac = __builtin_shufflevector(a, c, 0, 1, 2, 3, 8, 9, 10, 11) +
+               __builtin_shufflevector(a, c, 4, 5, 6, 7, 12, 13, 14, 15);
+    lanes bd = __builtin_shufflevector(b, d, 0, 1, 2, 3, 8, 9, 10, 11) +
+               __builtin_shufflevector(b, d, 4, 5, 6, 7, 12, 13, 14, 15);
+    lanes pairs = __builtin_shufflevector(ac, bd, 0, 1, 8, 9, 4, 5, 12, 13) +
+                  __builtin_shufflevector(ac, bd, 2, 3, 10, 11, 6, 7, 14, 15);
+    return __builtin_shufflevector(pairs, pairs, 0, 2, 4, 6, 0, 2, 4, 6) +
+           __builtin_shufflevector(pairs, pairs, 1, 3, 5, 7, 1, 3, 5, 7);
+}
+
 static inline KERNEL_TARGET float KERNEL(product)(const float *x, const float *y, uint32_t n)
 {
     lanes even = {0}, odd = {0};
@@ -103,45 +116,94 @@ static KERNEL_TARGET void KERNEL(combine)(float *y, const float *x, const float 
         KERNEL(combine_block)(y + k, x, rows + k, count, n, 1);
 }
 
-#define ROWS_MAX 128 /* rows of x that are looked through at once */
-
-static inline KERNEL_TARGET void KERNEL(layer_block)(const float *w, uint32_t w_stride,
-                                                     uint32_t units, const float *x, uint32_t n,
-                                                     const uint32_t *rows, uint32_t count,
-                                                     float *ret_y)
+/* Eight rows of eight become columns. */
+static inline KERNEL_TARGET void KERNEL(transpose)(lanes *v)
 {
-    lanes sums[LANES];
+    lanes pairs[LANES], fours[LANES];
+    for (int i = 0; i < LANES; i += 2) {
+        pairs[i] = __builtin_shufflevector(v[i], v[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+        pairs[i + 1] = __builtin_shufflevector(v[i], v[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+    }
+    for (int i = 0; i < LANES; i += 4)
+        for (int k = 0; k < 2; k++) {
+            lanes x = pairs[i + k], y = pairs[i + k + 2];
+            fours[i + 2 * k] = __builtin_shufflevector(x, y, 0, 1, 8, 9, 4, 5, 12, 13);
+            fours[i + 2 * k + 1] = __builtin_shufflevector(x, y, 2, 3, 10, 11, 6, 7, 14, 15);
+        }
+    for (int i = 0; i < LANES / 2; i++) {
+        lanes x = fours[i], y = fours[i + LANES / 2];
+        v[i] = __builtin_shufflevector(x, y, 0, 1, 2, 3, 8, 9, 10, 11);
+        v[i + LANES / 2] = __builtin_shufflevector(x, y, 4, 5, 6, 7, 12, 13, 14, 15);
+    }
+}
+
+static inline KERNEL_TARGET void KERNEL(layer_block)(lanes *sums, uint32_t units, const float *w,
+                                                     uint32_t w_stride, const float *x, uint32_t n,
+                                                     const uint32_t *rows, uint32_t count)
+{
     for (uint32_t u = 0; u < units; u++)
-        sums[u] = KERNEL(load)(ret_y + (size_t)u * n);
+        sums[u] = (lanes){0};
     for (uint32_t i = 0; i < count; i++) {
         lanes v = KERNEL(load)(x + (size_t)rows[i] * n);
         const float *of = w + (size_t)rows[i] * w_stride;
         for (uint32_t u = 0; u < units; u++)
             sums[u] += v * of[u];
     }
-    for (uint32_t u = 0; u < units; u++)
-        KERNEL(store)(ret_y + (size_t)u * n, sums[u]);
 }
 
 static KERNEL_TARGET void KERNEL(layer)(const float *w, uint32_t w_stride, uint32_t units,
                                         const float *x, uint32_t n, const uint16_t *filled,
                                         uint32_t count, float *ret_y)
 {
-    memset(ret_y, 0, (size_t)units * n * sizeof *ret_y);
-    for (uint32_t from = 0; from < count; from += ROWS_MAX) {
-        uint32_t to = count - from < ROWS_MAX ? count : from + ROWS_MAX;
-        for (uint32_t i = 0; i < n; i += LANES) {
-            uint32_t rows[ROWS_MAX], row_count = 0;
-            for (uint32_t f = from; f < to; f++) {
-                rows[row_count] = f;
-                row_count += filled[f] >> (i / LANES) & 1;
-            }
-            if (units == 1)
-                KERNEL(layer_block)(w, w_stride, 1, x + i, n, rows, row_count, ret_y + i);
-            for (uint32_t u = 0; u + LANES <= units; u += LANES)
-                KERNEL(layer_block)(w + u, w_stride, LANES, x + i, n, rows, row_count,
-                                    ret_y + (size_t)u * n + i);
+    lanes sums[LANES];
+    for (uint32_t i = 0; i < n; i += LANES) {
+        uint32_t rows[LAYER_ROWS_MAX], row_count = 0;
+        for (uint32_t f = 0; f < count; f++) {
+            rows[row_count] = f;
+            row_count += filled[f] >> (i / LANES) & 1;
         }
+        if (units == 1) {
+            KERNEL(layer_block)(sums, 1, w, w_stride, x + i, n, rows, row_count);
+            KERNEL(store)(ret_y + i, sums[0]);
+        }
+        for (uint32_t u = 0; u + LANES <= units; u += LANES) {
+            KERNEL(layer_block)(sums, LANES, w + u, w_stride, x + i, n, rows, row_count);
+            KERNEL(transpose)(sums);
+            for (uint32_t k = 0; k < LANES; k++)
+                KERNEL(store)(ret_y + (size_t)(i + k) * units + u, sums[k]);
+        }
+    }
+}
+
+static KERNEL_TARGET void KERNEL(units)(float *x, const float *bias, float leak, const float *a,
+                                        uint32_t units, uint32_t rows, float *y)
+{
+    for (uint32_t r = 0; r < rows; r += 4) {
+        lanes parts[4] = {{0}};
+        for (uint32_t k = 0; k < 4; k++) {
+            for (uint32_t u = 0; u < units; u += LANES) {
+                float *at = x + (size_t)(r + k) * units + u;
+                lanes z = KERNEL(load)(at) + KERNEL(load)(bias + u);
+                lanes low = z * leak;
+                whole positive = z > 0.0f;
+                z = (lanes)(((whole)z & positive) | ((whole)low & ~positive));
+                KERNEL(store)(at, z);
+                parts[k] += z * KERNEL(load)(a + u);
+            }
+        }
+        lanes sums = KERNEL(totals)(parts[0], parts[1], parts[2], parts[3]);
+        for (uint32_t k = 0; k < 4; k++)
+            y[r + k] += sums[k];
+    }
+}
+
+static KERNEL_TARGET void KERNEL(slopes)(float *ret_y, const float *x, const float *a, float leak,
+                                         float g, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i += LANES) {
+        lanes above = KERNEL(load)(a + i) * g, below = above * leak;
+        whole positive = KERNEL(load)(x + i) > 0.0f;
+        KERNEL(store)(ret_y + i, (lanes)(((whole)above & positive) | ((whole)below & ~positive)));
     }
 }
 
@@ -224,19 +286,6 @@ static KERNEL_TARGET void KERNEL(add_product)(float *y, const float *x, const fl
         KERNEL(store)(y + i, KERNEL(load)(y + i) + KERNEL(load)(x + i) * KERNEL(load)(z + i));
 }
 
-static KERNEL_TARGET void KERNEL(leaky)(float *x, float bias, float leak, float a, float *y,
-                                        uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i += LANES) {
-        lanes z = KERNEL(load)(x + i) + bias;
-        lanes low = z * leak;
-        whole positive = z > 0.0f;
-        z = (lanes)(((whole)z & positive) | ((whole)low & ~positive));
-        KERNEL(store)(x + i, z);
-        KERNEL(store)(y + i, KERNEL(load)(y + i) + z * a);
-    }
-}
-
 static KERNEL_TARGET void KERNEL(scale)(float *x, float a, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i += LANES)
@@ -249,19 +298,6 @@ static inline KERNEL_TARGET void KERNEL(fetch)(const float *row, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i += 16)
         __builtin_prefetch(row + i);
-}
-
-/* The totals of four at once, each in the order of total(). */
-static inline KERNEL_TARGET lanes KERNEL(totals)(lanes a, lanes b, lanes c, lanes d)
-{
-    lanes ac = __builtin_shufflevector(a, c, 0, 1, 2, 3, 8, 9, 10, 11) +
-               __builtin_shufflevector(a, c, 4, 5, 6, 7, 12, 13, 14, 15);
-    lanes bd = __builtin_shufflevector(b, d, 0, 1, 2, 3, 8, 9, 10, 11) +
-               __builtin_shufflevector(b, d, 4, 5, 6, 7, 12, 13, 14, 15);
-    lanes pairs = __builtin_shufflevector(ac, bd, 0, 1, 8, 9, 4, 5, 12, 13) +
-                  __builtin_shufflevector(ac, bd, 2, 3, 10, 11, 6, 7, 14, 15);
-    return __builtin_shufflevector(pairs, pairs, 0, 2, 4, 6, 0, 2, 4, 6) +
-           __builtin_shufflevector(pairs, pairs, 1, 3, 5, 7, 1, 3, 5, 7);
 }
 
 #define ROWS_AT_ONCE 4
@@ -438,9 +474,10 @@ static const struct kernels KERNEL(table) = {
     .filled = KERNEL(filled),
     .combine = KERNEL(combine),
     .layer = KERNEL(layer),
+    .units = KERNEL(units),
+    .slopes = KERNEL(slopes),
     .outer = KERNEL(outer),
     .turn_step = KERNEL(turn_step),
-    .leaky = KERNEL(leaky),
     .scale = KERNEL(scale),
     .dot_rows = KERNEL(dot_rows),
     .logits = KERNEL(logits),

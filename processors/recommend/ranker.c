@@ -104,9 +104,7 @@ static void forward(struct ranker *ranker, const float *run, const struct featur
     float constant = kernels->dot(matrix->common, weights + AT_LINEAR, FEATURES_MAX);
     for (uint32_t i = 0; i < n; i++)
         ret_scores[i] += constant;
-    for (uint32_t k = 0; k < HIDDEN; k++)
-        kernels->leaky(ranker->hidden + (size_t)k * n, bias[k], LEAK, weights[AT_OUTPUT + k],
-                       ret_scores, n);
+    kernels->units(ranker->hidden, bias, LEAK, weights + AT_OUTPUT, HIDDEN, n, ret_scores);
 }
 
 bool ranker_score(struct ranker *ranker, const struct feature_matrix *matrix, float *ret_scores)
@@ -122,23 +120,20 @@ bool ranker_score(struct ranker *ranker, const struct feature_matrix *matrix, fl
 
 /* ---- learning ---- */
 
+_Static_assert(FEATURES_MAX <= LAYER_ROWS_MAX, "the kernel's bound");
+
 #define DELTAS (HIDDEN + LANES) /* a row: of the hidden units' inputs, of the score, zeros */
 
 /* The gradients of what each of `count` candidates brings in, by rows. */
-static void make_deltas(const struct ranker *ranker, uint32_t stride, const float *g,
-                        const uint32_t *places, uint32_t count, float *ret_deltas)
+static void make_deltas(const struct ranker *ranker, const float *g, const uint32_t *places,
+                        uint32_t count, float *ret_deltas)
 {
-    const float *output = ranker->scratch + AT_OUTPUT;
-    for (uint32_t k = 0; k < HIDDEN; k++) {
-        const float *units = ranker->hidden + (size_t)k * stride;
-        float above = output[k], below = output[k] * LEAK;
-        for (uint32_t i = 0; i < count; i++)
-            ret_deltas[i * DELTAS + k] =
-                g[places[i]] * (units[places[i]] > 0 ? above : below);
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        memset(ret_deltas + i * DELTAS + HIDDEN, 0, LANES * sizeof *ret_deltas);
-        ret_deltas[i * DELTAS + HIDDEN] = g[places[i]];
+    const struct kernels *kernels = kernels_best();
+    for (uint32_t i = 0; i < count; i++, ret_deltas += DELTAS) {
+        kernels->slopes(ret_deltas, ranker->hidden + places[i] * HIDDEN,
+                        ranker->scratch + AT_OUTPUT, LEAK, g[places[i]], HIDDEN);
+        memset(ret_deltas + HIDDEN, 0, LANES * sizeof *ret_deltas);
+        ret_deltas[HIDDEN] = g[places[i]];
     }
 }
 
@@ -188,13 +183,14 @@ float ranker_gradient(struct ranker *ranker, const struct feature_matrix *matrix
     forward(ranker, ranker->weights->runs[WEIGHTS_NOW], matrix, g);
     float loss = make_g(matrix, clicked, weight, g, places, &count);
     memset(ret_gradient, 0, WEIGHTS_COUNT * sizeof *ret_gradient);
-    make_deltas(ranker, n, g, places, count, deltas);
+    make_deltas(ranker, g, places, count, deltas);
     find_groups(places, count, n / FEATURE_GROUP, first);
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         kernels->add(sum, deltas + i * DELTAS, 1, DELTAS);
+        kernels->add(ret_gradient + AT_OUTPUT, ranker->hidden + places[i] * HIDDEN, g[places[i]],
+                     HIDDEN);
+    }
     memcpy(ret_gradient + AT_BIAS, sum, HIDDEN * sizeof *sum);
-    for (uint32_t k = 0; k < HIDDEN; k++)
-        ret_gradient[AT_OUTPUT + k] = kernels->dot(ranker->hidden + (size_t)k * n, g, n);
     for (uint32_t f = 0; f < feature_count; f++) {
         _Alignas(64) float row[DELTAS];
         memcpy(row, sum, sizeof row);

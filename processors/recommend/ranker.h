@@ -39,7 +39,7 @@ struct ranker {
     uint64_t draws;
     _Alignas(64) float start[WEIGHTS_COUNT];
     /* working memory */
-    _Alignas(64) float hidden[HIDDEN * RANKED_MAX]; /* of the forward pass: [unit][stride] */
+    _Alignas(64) float hidden[HIDDEN * RANKED_MAX]; /* of the forward pass: [candidate][unit] */
     _Alignas(64) float bias[HIDDEN];                /* with what all candidates have in common */
     float scratch[WEIGHTS_COUNT];
     float gradient[WEIGHTS_COUNT];
