@@ -370,7 +370,7 @@ static void test_candidates_bounds(void)
             candidate->popular_rank = (uint16_t)(i + 1);
     }
     CHECK_INT(candidates.count, CANDIDATES_MAX);
-    candidates.at[candidates.items.places[5]].generators = 1u << 7;
+    candidates.at[candidates.items.at[5].place].generators = 1u << 7;
     candidates_prune(&candidates, 10);
     CHECK_INT(candidates.count, 10);
     for (uint32_t i = 0; i < 20; i++)

@@ -169,68 +169,58 @@ void candidates_init(struct candidates *candidates)
 void candidates_release(struct candidates *candidates)
 {
     free(candidates->at);
-    free(candidates->items.stamps);
-    free(candidates->items.places);
-    free(candidates->products.stamps);
-    free(candidates->products.places);
+    free(candidates->items.at);
+    free(candidates->products.at);
     free(candidates->keys);
     *candidates = (struct candidates){0};
 }
 
-/* Room for `count` numbers; the new ones have no stamp. */
+/* Room for `count` numbers; the new ones were never proposed. */
 static void reserve(struct proposed *proposed, uint32_t count)
 {
     if (count <= proposed->capacity)
         return;
     uint32_t capacity = count + count / 2;
-    proposed->stamps = memory_resize(proposed->stamps, capacity * sizeof *proposed->stamps);
-    proposed->places = memory_resize(proposed->places, capacity * sizeof *proposed->places);
-    memset(proposed->stamps + proposed->capacity, 0,
-           (capacity - proposed->capacity) * sizeof *proposed->stamps);
+    proposed->at = memory_resize(proposed->at, capacity * sizeof *proposed->at);
+    memset(proposed->at + proposed->capacity, 0,
+           (capacity - proposed->capacity) * sizeof *proposed->at);
     proposed->capacity = capacity;
 }
 
-static void forget_stamps(struct proposed *proposed)
+static void forget_rounds(struct proposed *proposed)
 {
     if (proposed->capacity > 0)
-        memset(proposed->stamps, 0, proposed->capacity * sizeof *proposed->stamps);
+        memset(proposed->at, 0, proposed->capacity * sizeof *proposed->at);
 }
 
 void candidates_clear(struct candidates *candidates, uint32_t item_count, uint32_t product_count)
 {
     reserve(&candidates->items, item_count);
     reserve(&candidates->products, product_count);
-    if (++candidates->round == 0) { /* the stamps of 2^32 rounds ago would look new */
-        forget_stamps(&candidates->items);
-        forget_stamps(&candidates->products);
+    if (++candidates->round == 0) { /* what was proposed 2^32 rounds ago would look new */
+        forget_rounds(&candidates->items);
+        forget_rounds(&candidates->products);
         candidates->round = 1;
     }
     candidates->count = 0;
 }
 
-static inline struct proposed *proposed_of(const struct candidates *candidates, uint32_t item)
+static inline struct proposal *proposal_of(const struct candidates *candidates, uint32_t item)
 {
-    struct candidates *own = (struct candidates *)(uintptr_t)candidates;
-    return item_is_product(item) ? &own->products : &own->items;
-}
-
-static inline uint32_t number_of(uint32_t item)
-{
-    return item_is_product(item) ? item & ~ITEM_PRODUCT : item;
+    return item_is_product(item) ? &candidates->products.at[item & ~ITEM_PRODUCT]
+                                 : &candidates->items.at[item];
 }
 
 struct candidate *candidates_propose(struct candidates *candidates, uint32_t item, int generator)
 {
     struct candidate *candidate;
-    struct proposed *proposed = proposed_of(candidates, item);
-    uint32_t number = number_of(item);
-    if (proposed->stamps[number] == candidates->round) {
-        candidate = &candidates->at[proposed->places[number]];
+    struct proposal *proposal = proposal_of(candidates, item);
+    if (proposal->round == candidates->round) {
+        candidate = &candidates->at[proposal->place];
     } else {
         if (candidates->count == CANDIDATES_MAX)
             return NULL;
-        proposed->stamps[number] = candidates->round;
-        proposed->places[number] = candidates->count;
+        *proposal = (struct proposal){candidates->round, candidates->count};
         candidate = &candidates->at[candidates->count++];
         memset(candidate, 0, sizeof *candidate);
         candidate->item = item;
@@ -241,11 +231,8 @@ struct candidate *candidates_propose(struct candidates *candidates, uint32_t ite
 
 struct candidate *candidates_find(const struct candidates *candidates, uint32_t item)
 {
-    const struct proposed *proposed = proposed_of(candidates, item);
-    uint32_t number = number_of(item);
-    return proposed->stamps[number] == candidates->round
-               ? &candidates->at[proposed->places[number]]
-               : NULL;
+    const struct proposal *proposal = proposal_of(candidates, item);
+    return proposal->round == candidates->round ? &candidates->at[proposal->place] : NULL;
 }
 
 void keys_sort(uint64_t *keys, uint16_t *places, uint32_t n)
@@ -308,14 +295,12 @@ void candidates_prune(struct candidates *candidates, uint32_t keep)
     uint32_t kept = 0;
     for (uint32_t i = 0; i < candidates->count; i++) {
         if (key_make(candidates->at[i].weight, candidates->at[i].item) < least) {
-            proposed_of(candidates, candidates->at[i].item)
-                ->stamps[number_of(candidates->at[i].item)] = candidates->round - 1;
+            proposal_of(candidates, candidates->at[i].item)->round = candidates->round - 1;
             continue;
         }
         if (kept != i)
             candidates->at[kept] = candidates->at[i];
-        proposed_of(candidates, candidates->at[kept].item)
-            ->places[number_of(candidates->at[kept].item)] = kept;
+        proposal_of(candidates, candidates->at[kept].item)->place = kept;
         kept++;
     }
     candidates->count = kept;

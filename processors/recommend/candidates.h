@@ -113,8 +113,10 @@ struct candidates {
     struct candidate *at; /* CANDIDATES_MAX of them */
     uint32_t count;
     struct proposed {
-        uint32_t *stamps; /* by number: the round in which it was proposed */
-        uint32_t *places; /* by number: where it stands in `at` */
+        struct proposal {
+            uint32_t round; /* in which it was proposed */
+            uint32_t place; /* where it stands in `at` */
+        } *at; /* by number */
         uint32_t capacity;
     } items, products;
     uint64_t *keys; /* of stage one */

@@ -469,6 +469,9 @@ void features_fill(const struct query *query, struct candidates *candidates, flo
     ret_matrix->stride = stride;
     memset(ret_matrix->columns, 0, VARYING * stride * sizeof(float));
     memset(ret_matrix->common, 0, sizeof ret_matrix->common);
+    for (uint32_t i = 0; i < candidates->count; i++) /* for later: they are all over memory */
+        if (!item_is_product(candidates->at[i].item))
+            __builtin_prefetch(&query->model->items[candidates->at[i].item].counts);
     fill_vectors(&filling, candidates);
     fill_candidates(&filling);
     fill_products(&filling, price_band);

@@ -7,6 +7,7 @@
 #define PREVIOUS_TOP 30
 #define PREVIOUS_ITEMS 4
 #define TOGETHER_TOP 30
+#define HOPS 8 /* of two_hop.c */
 
 struct pair {
     uint32_t earlier, later; /* items */
@@ -105,6 +106,23 @@ static uint32_t at_most(uint32_t count, uint32_t max)
     return count < max ? count : max;
 }
 
+/* The rows that other generators will look at. */
+static void fetch_soon(const struct query *query)
+{
+    const struct model *model = query->model;
+    for (int direction = 0; direction < RULE_DIRECTIONS; direction++) {
+        const struct row *row =
+            rules_row(model, query->recent[0], RULES_VIEW, (enum rule_direction)direction);
+        for (uint32_t i = 0; i < row->count && i < HOPS; i++)
+            __builtin_prefetch(
+                rules_row(model, row->entries[i].item, RULES_VIEW, RULES_FORWARD));
+        for (uint32_t j = 1; j <= PREVIOUS_ITEMS && j < query->length; j++)
+            rules_fetch_entries(rules_row(model, query->sequence[j], RULES_VIEW,
+                                          (enum rule_direction)direction),
+                                PREVIOUS_TOP / 4);
+    }
+}
+
 void rules_forward(const struct query *query, struct candidates *candidates, int generator)
 {
     if (query->recent_count == 0)
@@ -114,6 +132,7 @@ void rules_forward(const struct query *query, struct candidates *candidates, int
     float scale = rules_scale(row);
     float scale_one = row->total_one > 0 ? (float)(1 / row->total_one) : 0;
     float pairs = decay_count(query->rules_now, 1, row->base) / PAIR_UNITS;
+    fetch_soon(query);
     for (uint32_t i = 0; i < count; i++) {
         const struct row_entry *entry = &row->entries[i];
         struct candidate *candidate = candidates_propose(candidates, entry->item, generator);

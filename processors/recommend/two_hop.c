@@ -10,6 +10,9 @@ static void hop_over(const struct query *query, struct candidates *candidates, i
     const struct model *model = query->model;
     const struct row *row = rules_row(model, query->recent[0], RULES_VIEW, direction);
     float scale = rules_scale(row);
+    for (uint32_t i = 0; i < row->count && i < WIDTH; i++)
+        rules_fetch_entries(rules_row(model, row->entries[i].item, RULES_VIEW, RULES_FORWARD),
+                            WIDTH);
     for (uint32_t i = 0; i < row->count && i < WIDTH; i++) {
         uint32_t middle = row->entries[i].item;
         if (middle == query->recent[0])
