@@ -468,6 +468,26 @@ static void test_ranks(void)
     }
 }
 
+static void test_order(void)
+{
+    struct random random = random_from(19);
+    for (int round = 0; round < ROUNDS; round++) {
+        float x[N_MAX];
+        uint16_t best[N_MAX], plain[N_MAX];
+        uint32_t n = draw_size(&random), values = 1 + random_below(&random, 200);
+        for (uint32_t i = 0; i < n; i++)
+            x[i] = random_one_in(&random, 20) ? -INFINITY
+                                              : (float)random_below(&random, values) - 100;
+        kernels_best()->order(x, best, n);
+        kernels_plain()->order(x, plain, n);
+        for (uint32_t r = 0; r < n; r++) {
+            CHECK_INT(best[r], plain[r]);
+            CHECK(r == 0 || x[best[r - 1]] > x[best[r]] ||
+                  (!(x[best[r - 1]] < x[best[r]]) && best[r - 1] < best[r]));
+        }
+    }
+}
+
 static void test_adagrad(void)
 {
     struct random random = random_from(11);
@@ -553,6 +573,7 @@ int main(void)
     TEST_RUN(test_log_rank);
     TEST_RUN(test_log);
     TEST_RUN(test_ranks);
+    TEST_RUN(test_order);
     TEST_RUN(test_adagrad);
     TEST_RUN(test_turn_step);
     return test_done();

@@ -69,6 +69,9 @@ struct kernels {
     void (*log_rank)(float *x, float a, float b, uint32_t n);
     /* ret_ranks[i] = 1 + how many x are larger than x[i] */
     void (*ranks)(const float *x, float *ret_ranks, uint32_t n);
+    /* ret_places[r] = where the r-th largest x stands (r from 0), of equal ones the first before the
+     * next; x are numbers, n at most 65536. By counting, for some hundred of them. */
+    void (*order)(const float *x, uint16_t *ret_places, uint32_t n);
     /* Adagrad (Duchi, Hazan, Singer 2011): sums += g^2; x -= rate g / sqrt(sums + epsilon) */
     void (*adagrad)(float *x, float *sums, const float *g, float rate, float epsilon, uint32_t n);
 };

@@ -445,6 +445,26 @@ static KERNEL_TARGET void KERNEL(ranks)(const float *x, float *ret_ranks, uint32
     }
 }
 
+static KERNEL_TARGET void KERNEL(order)(const float *x, uint16_t *ret_places, uint32_t n)
+{
+    const whole lane = {0, 1, 2, 3, 4, 5, 6, 7};
+    for (uint32_t i = 0; i < n; i += LANES) {
+        lanes own = KERNEL(load)(x + i);
+        whole before = {0};
+        uint32_t k = 0;
+        for (; k < i; k++)
+            before -= (lanes){0} + x[k] >= own;
+        for (; k < i + LANES; k++) {
+            lanes other = (lanes){0} + x[k];
+            before -= (other > own) | ((other == own) & (lane > (int32_t)(k - i)));
+        }
+        for (; k < n; k++)
+            before -= (lanes){0} + x[k] > own;
+        for (uint32_t l = 0; l < LANES; l++)
+            ret_places[before[l]] = (uint16_t)(i + l);
+    }
+}
+
 static inline KERNEL_TARGET lanes KERNEL(root)(lanes v)
 {
     for (int lane = 0; lane < LANES; lane++)
@@ -485,5 +505,6 @@ static const struct kernels KERNEL(table) = {
     .log1p = KERNEL(log1p),
     .log_rank = KERNEL(log_rank),
     .ranks = KERNEL(ranks),
+    .order = KERNEL(order),
     .adagrad = KERNEL(adagrad),
 };

@@ -235,26 +235,6 @@ struct candidate *candidates_find(const struct candidates *candidates, uint32_t 
     return proposal->round == candidates->round ? &candidates->at[proposal->place] : NULL;
 }
 
-void keys_sort(uint64_t *keys, uint16_t *places, uint32_t n)
-{
-    static const uint32_t gaps[] = {57, 23, 10, 4, 1};
-    for (size_t g = 0; g < sizeof gaps / sizeof gaps[0]; g++) {
-        for (uint32_t i = gaps[g]; i < n; i++) {
-            uint64_t key = keys[i];
-            uint16_t place = places ? places[i] : 0;
-            uint32_t k = i;
-            for (; k >= gaps[g] && keys[k - gaps[g]] < key; k -= gaps[g]) {
-                keys[k] = keys[k - gaps[g]];
-                if (places)
-                    places[k] = places[k - gaps[g]];
-            }
-            keys[k] = key;
-            if (places)
-                places[k] = place;
-        }
-    }
-}
-
 uint64_t key_select(uint64_t *keys, uint32_t n, uint32_t k)
 {
     uint32_t first = 0, last = n - 1, goal = k - 1;

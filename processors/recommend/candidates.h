@@ -167,10 +167,6 @@ static inline uint64_t key_make(float x, uint32_t number)
     return (uint64_t)bits << 32 | (uint32_t)~number;
 }
 
-/* The largest first, by Shell's sort (1959) with Ciura's gaps (2001); a place for each of at most some
- * hundred keys, `places` (or NULL), goes along. */
-void keys_sort(uint64_t *keys, uint16_t *places, uint32_t n);
-
 /* The k-th largest (k from 1) of n different keys, by Hoare's selection (1961); reorders them. */
 uint64_t key_select(uint64_t *keys, uint32_t n, uint32_t k);
 

@@ -1,5 +1,7 @@
 #include "processors/recommend/neighbours.h"
 
+#include "processors/math/kernels.h"
+
 #define ITEMS 8      /* of the session that are looked for */
 #define POSTINGS 200 /* newest sessions of each */
 #define KEPT 150     /* heaviest neighbours */
@@ -12,6 +14,7 @@
 #define KEYS_MAX 2000 /* the larger of FOUND_MAX and ITEMS * POSTINGS */
 #define BEST_MAX 80   /* the largest of NEAR, AFTER and PAIRS */
 
+_Static_assert(BEST_MAX % LANES == 0, "there is room for whole lanes");
 _Static_assert(KEYS_MAX >= FOUND_MAX && KEYS_MAX >= ITEMS * POSTINGS && BEST_MAX >= NEAR,
                "raise them");
 
@@ -211,23 +214,29 @@ static float measure_of(const struct found_item *found, enum measure measure)
 static uint32_t best_of(struct search *search, enum measure measure, uint32_t most,
                         uint32_t *ret_best)
 {
-    uint32_t count = 0, kept = 0;
+    _Alignas(32) float values[BEST_MAX];
+    uint16_t order[BEST_MAX];
+    uint32_t from[BEST_MAX], count = 0, kept = 0;
     for (uint32_t i = 0; i < search->found_count; i++) {
         float x = measure_of(&search->found[i], measure);
         if (x > 0)
             search->keys[count++] = key_make(x, i);
     }
-    if (count > most) {
-        uint64_t least = key_select(search->keys, count, most);
-        for (uint32_t i = 0; i < count; i++)
-            if (search->keys[i] >= least)
-                search->keys[kept++] = search->keys[i];
-        count = kept;
+    uint64_t least = count > most ? key_select(search->keys, count, most) : 0;
+    for (uint32_t i = 0; i < search->found_count; i++) {
+        float x = measure_of(&search->found[i], measure);
+        if (!(x > 0) || key_make(x, i) < least)
+            continue;
+        values[kept] = x;
+        from[kept++] = i;
     }
-    keys_sort(search->keys, NULL, count);
-    for (uint32_t i = 0; i < count; i++)
-        ret_best[i] = ~(uint32_t)search->keys[i];
-    return count;
+    uint32_t padded = (kept + LANES - 1) / LANES * LANES;
+    for (uint32_t i = kept; i < padded; i++)
+        values[i] = 0; /* below all */
+    kernels_best()->order(values, order, padded);
+    for (uint32_t i = 0; i < kept; i++)
+        ret_best[i] = from[order[i]];
+    return kept;
 }
 
 /* Ties go to what was found first, which follows from the sessions. */

@@ -1,10 +1,12 @@
 #include "processors/recommend/recommend.h"
 
+#include "processors/math/kernels.h"
 #include "processors/recommend/asked.h"
 #include "processors/recommend/basket.h"
 #include "processors/recommend/shelves.h"
 #include "processors/recommend/similar.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -93,27 +95,26 @@ struct learner *recommender_learner(struct recommender *recommender)
 
 /* ---- ranking ---- */
 
-/* Larger where the score is; ties go to the item that the log named first, so that the same model
- * gives the same list. */
-static uint64_t order_key(float score, uint32_t item)
-{
-    uint32_t bits;
-    score += 0; /* no minus zero */
-    memcpy(&bits, &score, sizeof bits);
-    bits ^= bits >> 31 ? UINT32_MAX : 0x80000000u; /* as whole numbers they are ordered alike */
-    return (uint64_t)bits << 32 | (uint32_t)~item;
-}
-
+/* The largest score first; ties go to the item that the log named first, so that the same model gives
+ * the same list. */
 static void sort_places(struct recommender *recommender)
 {
+    const struct candidates *candidates = &recommender->candidates;
     uint16_t *order = recommender->order;
-    uint64_t keys[RANKED_MAX];
-    uint32_t count = recommender->candidates.count;
-    for (uint32_t i = 0; i < count; i++) {
-        order[i] = (uint16_t)i;
-        keys[i] = order_key(recommender->scores[i], recommender->candidates.at[i].item);
+    float *scores = recommender->scores;
+    uint32_t count = candidates->count, padded = (count + LANES - 1) / LANES * LANES;
+    for (uint32_t i = 0; i < padded; i++) /* the kernel's order is one of numbers */
+        scores[i] = i < count && scores[i] >= -FLT_MAX ? scores[i] : -FLT_MAX;
+    kernels_best()->order(scores, order, padded);
+    for (uint32_t i = 1; i < count; i++) {
+        uint16_t place = order[i];
+        uint32_t k = i;
+        for (; k > 0 && !(scores[order[k - 1]] > scores[place]) &&
+               candidates->at[order[k - 1]].item > candidates->at[place].item;
+             k--)
+            order[k] = order[k - 1];
+        order[k] = place;
     }
-    keys_sort(keys, order, count);
     for (uint32_t i = 0; i < count; i++)
         recommender->ranks[order[i]] = (uint16_t)(i + 1);
 }
