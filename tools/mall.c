@@ -319,6 +319,21 @@ void mall_product(const struct mall *mall, uint32_t index, struct event *ret_pro
     ret_product->currency = bytes_text("USD");
 }
 
+bool mall_user(struct mall *mall, uint32_t index, struct event *ret_user)
+{
+    static const char *const age_groups[] = {"18-29", "30-39", "40-49", "50-99"};
+    const struct visitor_state *visitor = &mall->visitors[index];
+    const char *path = categories[visitor->favourite_categories[0]].path;
+    if (!visitor->known)
+        return false;
+    event_init(ret_user, EVENT_USER);
+    snprintf(mall->user_id, sizeof mall->user_id, "u%06u", index);
+    ret_user->user_id = bytes_text(mall->user_id);
+    ret_user->gender = bytes_text(*path == 'W' ? "female" : *path == 'M' ? "male" : "");
+    ret_user->age_group = bytes_text(age_groups[index % 4]);
+    return true;
+}
+
 /* ---- what visitors do ---- */
 
 /* How much a product appeals to a visitor: brand, price near what they spend, discount, colour. */

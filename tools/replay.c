@@ -24,6 +24,7 @@ struct replay {
     uint64_t limit;
     int64_t shift_ms; /* added to every time; with `now` so that the first is now */
     bool now;
+    bool begun; /* the first event's time is known */
     bool with_catalogue;
     struct catalogue *said; /* of products by the lines so far; NULL: not asked for */
     uint64_t products;      /* records sent of them */
@@ -80,6 +81,27 @@ static void send_product(struct replay *replay, const struct event_file *file,
         show_rejection(replay, &error);
 }
 
+/* Users and products have none. */
+static bool has_time(const struct event *event)
+{
+    return event->type < EVENT_USER;
+}
+
+/* The first record starts the clock, the first that has a time says what time it is. */
+static void begin_with(struct replay *replay, const struct event *event)
+{
+    if (replay->started_us == 0)
+        replay->started_us = clock_monotonic_us();
+    if (replay->begun || !has_time(event))
+        return;
+    replay->begun = true;
+    replay->first_ms = event->event_time_ms;
+    if (replay->rate == 0)
+        replay->started_us = clock_monotonic_us();
+    if (replay->now)
+        replay->shift_ms = clock_now_ms() - event->event_time_ms;
+}
+
 static int replay_file(struct replay *replay, const char *path)
 {
     struct event_file *file;
@@ -100,13 +122,8 @@ static int replay_file(struct replay *replay, const char *path)
         } else if (read == READ_REJECTED) {
             show_rejection(replay, &error);
         } else {
-            if (replay->sent == 0) {
-                replay->first_ms = event.event_time_ms;
-                replay->started_us = clock_monotonic_us();
-                if (replay->now)
-                    replay->shift_ms = clock_now_ms() - event.event_time_ms;
-            }
-            if (!await_turn(replay, event.event_time_ms))
+            begin_with(replay, &event);
+            if ((has_time(&event) || replay->rate > 0) && !await_turn(replay, event.event_time_ms))
                 break;
             send_product(replay, file, &arena, &scratch);
             event.event_time_ms += replay->shift_ms;

@@ -5,6 +5,7 @@
 #include "schemas/event_write.h"
 #include "tools/latency.h"
 #include "tools/mall.h"
+#include "tools/pages.h"
 #include "tools/progress.h"
 #include "tools/wire.h"
 
@@ -24,30 +25,36 @@ struct simulate {
     double minutes;   /* 0: no end */
     double history_s; /* of the mall's time before now that is sent at once */
     bool live, catalogue, measure;
+    bool shown;      /* pages are read back, and what was on them is said */
+    bool users;      /* what the shop knows of its users is sent first */
+    double erasures; /* share of events whose user asks to be erased at once */
     const char *out, *wire_name;
     struct wire_format wire;
     struct mall *mall;
     struct client_producer *producer;
     struct latency *latency;
+    struct pages *pages;
     FILE *file;
     struct buffer scratch;
     struct progress progress;
-    uint64_t sent, cut;
+    uint64_t sent, cut, impressions, clicks, user_records, erased;
     uint64_t random;
     int64_t shift_ms; /* from the mall's clock to the wall clock, which went on while it opened */
 };
 
-static bool should_cut(struct simulate *sim)
+static bool by_chance(struct simulate *sim, double share)
 {
+    if (share <= 0)
+        return false;
     sim->random = sim->random * 6364136223846793005u + 1442695040888963407u; /* Knuth, MMIX */
-    return (double)(sim->random >> 11) * 0x1p-53 < sim->cut_off;
+    return (double)(sim->random >> 11) * 0x1p-53 < share;
 }
 
 static enum verdict send_event(struct simulate *sim, const struct event *event,
                                struct error *error)
 {
     buffer_clear(&sim->scratch);
-    bool cut = sim->cut_off > 0 && should_cut(sim);
+    bool cut = by_chance(sim, sim->cut_off);
     if (sim->file)
         event_write_json(event, true, &sim->scratch);
     else
@@ -67,6 +74,51 @@ static enum verdict send_event(struct simulate *sim, const struct event *event,
         latency_sent(sim->latency, event_visitor(event), event->event_time_ms);
     return client_send(sim->producer, sim->topology.topics[event->type], -1, event_visitor(event),
                        buffer_bytes(&sim->scratch), error);
+}
+
+static enum verdict send_beside(struct simulate *sim, const struct event *event, uint64_t *count,
+                                struct error *error)
+{
+    ++*count;
+    if (sim->file == NULL)
+        return wire_send(sim->producer, &sim->topology, &sim->wire, event, &sim->scratch, error);
+    buffer_clear(&sim->scratch);
+    event_write_json(event, true, &sim->scratch);
+    buffer_byte(&sim->scratch, '\n');
+    fwrite(sim->scratch.at, 1, sim->scratch.size, sim->file);
+    return VERDICT_OK;
+}
+
+static enum verdict send_users(struct simulate *sim, struct error *error)
+{
+    struct event user;
+    enum verdict verdict = VERDICT_OK;
+    for (uint32_t i = 0; i < sim->settings.visitors && verdict == VERDICT_OK; i++)
+        if (mall_user(sim->mall, i, &user))
+            verdict = send_beside(sim, &user, &sim->user_records, error);
+    return verdict;
+}
+
+/* What the visitor saw before the event, and that they clicked on it. */
+static enum verdict send_page(struct simulate *sim, const struct event *event, struct error *error)
+{
+    struct event impression, click;
+    if (sim->pages == NULL || !pages_before(sim->pages, event, &impression, &click))
+        return VERDICT_OK;
+    enum verdict verdict = send_beside(sim, &impression, &sim->impressions, error);
+    if (verdict == VERDICT_OK && click.type == EVENT_CLICK)
+        verdict = send_beside(sim, &click, &sim->clicks, error);
+    return verdict;
+}
+
+static enum verdict send_erasure(struct simulate *sim, const struct event *event,
+                                 struct error *error)
+{
+    struct event erasure;
+    if (event->user_id.size == 0 || !by_chance(sim, sim->erasures))
+        return VERDICT_OK;
+    event_init_erased(&erasure, event->user_id);
+    return send_beside(sim, &erasure, &sim->erased, error);
 }
 
 static enum verdict send_catalogue(struct simulate *sim, struct error *error)
@@ -120,7 +172,11 @@ static enum verdict run(struct simulate *sim, struct error *error)
         event.event_time_ms += sim->shift_ms;
         if (!await_time(sim, &event))
             break;
-        verdict = send_event(sim, &event, error);
+        verdict = send_page(sim, &event, error);
+        if (verdict == VERDICT_OK)
+            verdict = send_event(sim, &event, error);
+        if (verdict == VERDICT_OK)
+            verdict = send_erasure(sim, &event, error);
         if (sim->sent % 256 == 0 && sim->producer)
             client_producer_poll(sim->producer, 0);
         progress_show(&sim->progress,
@@ -148,6 +204,9 @@ static enum verdict open_output(struct simulate *sim, struct error *error)
     if (verdict == VERDICT_OK && sim->producer && sim->measure)
         verdict = latency_new(&sim->config, sim->topology.topics[TOPIC_RECOMMENDATIONS],
                               &sim->latency, error);
+    if (verdict == VERDICT_OK && sim->producer && sim->shown)
+        verdict = pages_new(&sim->config, sim->topology.topics[TOPIC_RECOMMENDATIONS], &sim->pages,
+                            error);
     return verdict == VERDICT_OK && sim->producer == NULL ? VERDICT_FATAL : verdict;
 }
 
@@ -165,6 +224,8 @@ static int simulate(struct simulate *sim)
     progress_start(&sim->progress);
     if (verdict == VERDICT_OK && sim->catalogue)
         verdict = send_catalogue(sim, &error);
+    if (verdict == VERDICT_OK && sim->users)
+        verdict = send_users(sim, &error);
     if (verdict == VERDICT_OK)
         verdict = run(sim, &error);
     progress_end(&sim->progress);
@@ -181,6 +242,12 @@ static int simulate(struct simulate *sim)
             (unsigned long long)sim->sent, (unsigned long long)sim->cut,
             sim->catalogue ? mall_product_count(sim->mall) : 0,
             (double)(clock_monotonic_us() - sim->progress.started_us) / 1e6);
+    if (sim->shown || sim->users || sim->erasures > 0)
+        fprintf(sim->file == stdout ? stderr : stdout,
+                "%llu lists shown, %llu clicks on them; %llu users declared, %llu erased\n",
+                (unsigned long long)sim->impressions, (unsigned long long)sim->clicks,
+                (unsigned long long)sim->user_records, (unsigned long long)sim->erased);
+    pages_free(sim->pages);
     latency_free(sim->latency);
     client_producer_free(sim->producer);
     mall_free(sim->mall);
@@ -204,6 +271,12 @@ static int simulate_option(struct simulate *sim, int option)
         return -1;
     case 'M':
         sim->measure = true;
+        return -1;
+    case 'P':
+        sim->shown = true;
+        return -1;
+    case 'U':
+        sim->users = true;
         return -1;
     case 'c':
     case 's':
@@ -251,6 +324,9 @@ static int simulate_option(struct simulate *sim, int option)
     case 'B':
         sim->settings.bots = number;
         break;
+    case 'E':
+        sim->erasures = number;
+        break;
     default:
         sim->cut_off = number;
         break;
@@ -278,6 +354,9 @@ static int simulate_command(const struct command *command, int argc, char **argv
         {"wire", required_argument, NULL, 'w'},
         {"no-catalogue", no_argument, NULL, 'C'},
         {"measure", no_argument, NULL, 'M'},
+        {"shown", no_argument, NULL, 'P'},
+        {"users", no_argument, NULL, 'U'},
+        {"erasures", required_argument, NULL, 'E'},
         {NULL, 0, NULL, 0},
     };
     struct simulate sim = {
@@ -306,6 +385,8 @@ static int simulate_command(const struct command *command, int argc, char **argv
         sim.live = false;
     if (sim.out && sim.events == 0 && sim.minutes <= 0)
         return command_fail(command, EXIT_USAGE, "--out needs --events or --minutes");
+    if (sim.out && (sim.shown || sim.erasures > 0))
+        return command_fail(command, EXIT_USAGE, "--shown and --erasures need topics, not --out");
     if (sim.settings.visitors == 0) /* sessions of two minutes, a few an hour */
         sim.settings.visitors = (uint32_t)(sim.settings.events_per_s * 100) + 100;
     if ((code = command_config(&sim.config)) != EXIT_DONE)
@@ -331,7 +412,11 @@ WEFT_COMMAND(simulate) = {
         "  --cut-off X        share of records cut off in the middle (default .001)\n"
         "  --wire W           json (default), avro or confluent\n"
         "  --no-catalogue     don't send the products first\n"
-        "  --measure          also read the lists and report the time from event to list\n",
+        "  --measure          also read the lists and report the time from event to list\n"
+        "  --shown            also read the lists (as JSON), say which were shown on the visitors'\n"
+        "                     pages, and what on them was clicked on\n"
+        "  --users            send what the mall knows of its users first\n"
+        "  --erasures X       share of users' events after which they are erased (default 0)\n",
     .order = 6,
     .run = simulate_command,
 };

@@ -155,6 +155,29 @@ def bad_rows(checks, shop):
     checks.check("and leave nothing", "u4" not in changelog(shop))
 
 
+def simulated(checks, kafka):
+    """The mall's visitors look at the lists that are written for them."""
+    shop = Shop("mall", kafka.address, partitions=2)
+    try:
+        shop.start(0)
+        shop.ready()
+        out = weft("simulate", *shop.common(), "--rate", "200", "--minutes", "0.1", "--history", "60",
+                   "--products", "60", "--shown", "--users", "--erasures", ".02", "--duplicates", "0",
+                   "--double-clicks", "0", "--cut-off", "0").stdout
+        said = [int(word) for word in out.split() if word.isdigit()]
+        events, (lists, clicks, declared, erasures) = said[0], said[-4:]
+        shop.settle(events + lists + clicks + declared + erasures)
+        of_pages = [row["shown"] for row in shop.metrics()["quality"].values() if "shown" in row]
+        checks.equal("what the mall says was shown and clicked on is counted", (lists, clicks), tuple(
+            sum(row[name] for row in of_pages) for name in ("lists", "clicks")))
+        checks.check("and it is not little", lists > 200 and clicks > 5 and declared > 100, said)
+        checks.check("its users are erased", 0 < shop.total("erased") <= erasures, said)
+        out = weft("verify", *shop.common(), "--set", f"state.dir={shop.state(0)}", check=False)
+        checks.equal("weft verify finds no difference there", out.returncode, 0)
+    finally:
+        shop.remove()
+
+
 def main():
     checks = Checks()
     kafka = Kafka(int(os.environ.get("WEFT_KAFKA_PORT", "19450")))
@@ -167,6 +190,7 @@ def main():
         bad_rows(checks, shop)
         out = weft("verify", *shop.common(), "--set", f"state.dir={shop.state(0)}", check=False)
         checks.equal("weft verify finds no difference", out.returncode, 0)
+        simulated(checks, kafka)
     finally:
         shop.remove()
         kafka.stop()

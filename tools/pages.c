@@ -1,0 +1,186 @@
+#include "tools/pages.h"
+
+#include <jansson.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SLOTS (1u << 15) /* of visitors, by hash: of two in one the newer stays */
+#define ID_BYTES 40
+
+/* The pages by what was done last, and their placements. */
+enum page { PAGE_FRONT, PAGE_PRODUCT, PAGE_SEARCH, PAGE_CART, PAGES };
+static const char *const placements[PAGES] = {"home", "product", "search", "cart"};
+
+struct seen {
+    uint64_t visitor; /* hash of the key; 0: nobody yet */
+    uint64_t session; /* hash of the last event's */
+    enum page page;
+    char recommendation_id[ID_BYTES];
+    uint8_t counts[PAGES];
+    char items[PAGES][PAGE_ITEMS][ID_BYTES];
+};
+
+struct pages {
+    struct client_reader *reader;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    struct seen *slots; /* under the lock */
+    atomic_bool stop;
+    struct seen shown; /* the last answer's */
+    struct event_item items[PAGE_ITEMS];
+    char impression_id[EVENT_ID_BYTES_MAX + 8], click_id[EVENT_ID_BYTES_MAX + 8];
+};
+
+static struct seen *slot_of(struct pages *pages, struct bytes visitor)
+{
+    uint64_t hash = bytes_hash(visitor);
+    struct seen *seen = &pages->slots[hash & (SLOTS - 1)];
+    if (seen->visitor != hash)
+        *seen = (struct seen){.visitor = hash};
+    return seen;
+}
+
+/* ---- reading ---- */
+
+static void take_list(struct seen *seen, json_t *list)
+{
+    const char *placement = json_string_value(json_object_get(list, "placement"));
+    json_t *items = json_object_get(list, "items"), *item;
+    size_t i;
+    int page = 0;
+    while (page < PAGES && (placement == NULL || strcmp(placement, placements[page]) != 0))
+        page++;
+    if (page == PAGES)
+        return;
+    json_array_foreach(items, i, item) {
+        const char *id = json_string_value(json_object_get(item, "item_id"));
+        if (i < PAGE_ITEMS && id && strlen(id) < ID_BYTES)
+            snprintf(seen->items[page][seen->counts[page]++], ID_BYTES, "%s", id);
+    }
+}
+
+static void take_record(struct pages *pages, const struct client_message *message)
+{
+    json_t *record = json_loadb(message->value.at, message->value.size, 0, NULL), *list;
+    const char *id = json_string_value(json_object_get(record, "recommendation_id"));
+    size_t i;
+    pthread_mutex_lock(&pages->lock);
+    struct seen *seen = slot_of(pages, message->key);
+    memset(seen->counts, 0, sizeof seen->counts);
+    if (id && strlen(id) < ID_BYTES) {
+        snprintf(seen->recommendation_id, ID_BYTES, "%s", id);
+        json_array_foreach(json_object_get(record, "lists"), i, list)
+            take_list(seen, list);
+    }
+    pthread_mutex_unlock(&pages->lock);
+    json_decref(record);
+}
+
+static void *read_pages(void *argument)
+{
+    struct pages *pages = argument;
+    struct client_message message;
+    while (!atomic_load(&pages->stop))
+        if (client_reader_next(pages->reader, 100, &message) == VERDICT_OK && message.value.at)
+            take_record(pages, &message);
+    return NULL;
+}
+
+enum verdict pages_new(const struct config *config, const char *topic, struct pages **ret_pages,
+                       struct error *error)
+{
+    struct pages *pages = memory_zero(1, sizeof *pages);
+    enum verdict verdict =
+        client_reader_new(config, topic, CLIENT_ALL_PARTITIONS, true, &pages->reader, error);
+    if (verdict != VERDICT_OK) {
+        free(pages);
+        return verdict;
+    }
+    pages->slots = memory_zero(SLOTS, sizeof *pages->slots);
+    pthread_mutex_init(&pages->lock, NULL);
+    pthread_create(&pages->thread, NULL, read_pages, pages);
+    *ret_pages = pages;
+    return VERDICT_OK;
+}
+
+void pages_free(struct pages *pages)
+{
+    if (pages == NULL)
+        return;
+    atomic_store(&pages->stop, true);
+    pthread_join(pages->thread, NULL);
+    client_reader_free(pages->reader);
+    pthread_mutex_destroy(&pages->lock);
+    free(pages->slots);
+    free(pages);
+}
+
+/* ---- being looked at ---- */
+
+static enum page page_after(const struct event *event)
+{
+    return event->type == EVENT_SEARCH ? PAGE_SEARCH
+           : event->type == EVENT_CART ? PAGE_CART
+                                       : PAGE_PRODUCT;
+}
+
+static struct event about(const struct event *event, enum event_type type, struct bytes id,
+                          struct bytes recommendation_id, struct bytes placement)
+{
+    struct event said;
+    event_init(&said, type);
+    said.event_id = id;
+    said.visitor_id = event->visitor_id;
+    said.user_id = event->user_id;
+    said.session_id = event->session_id;
+    said.channel = event->channel;
+    said.event_time_ms = event->event_time_ms;
+    said.recommendation_id = recommendation_id;
+    said.placement = placement;
+    return said;
+}
+
+static struct bytes name(char *to, char letter, struct bytes event_id)
+{
+    int size = snprintf(to, EVENT_ID_BYTES_MAX + 8, "%c-%.*s", letter, (int)event_id.size,
+                        event_id.at);
+    return bytes_of(to, (size_t)size);
+}
+
+bool pages_before(struct pages *pages, const struct event *event, struct event *ret_impression,
+                  struct event *ret_click)
+{
+    uint64_t session = bytes_hash(event->session_id);
+    struct seen *shown = &pages->shown;
+    pthread_mutex_lock(&pages->lock);
+    struct seen *seen = slot_of(pages, event_visitor(event));
+    enum page page = seen->session == session ? seen->page : PAGE_FRONT;
+    *shown = *seen;
+    seen->session = session;
+    seen->page = page_after(event);
+    pthread_mutex_unlock(&pages->lock);
+    uint32_t count = shown->counts[page];
+    struct bytes list = bytes_text(shown->recommendation_id), placement = bytes_text(placements[page]);
+    if (count == 0)
+        return false;
+    *ret_impression = about(event, EVENT_IMPRESSION, name(pages->impression_id, 's', event->event_id),
+                            list, placement);
+    ret_click->type = EVENT_TYPES;
+    for (uint32_t i = 0; i < count; i++) {
+        event_item_init(&pages->items[i]);
+        pages->items[i].item_id = bytes_text(shown->items[page][i]);
+        pages->items[i].index = i;
+        if (event->type != EVENT_VIEW ||
+            !bytes_equal(pages->items[i].item_id, event->items[0].item_id))
+            continue;
+        *ret_click = about(event, EVENT_CLICK, name(pages->click_id, 'c', event->event_id), list,
+                           placement);
+        ret_click->items = &pages->items[i];
+        ret_click->item_count = 1;
+    }
+    ret_impression->items = pages->items;
+    ret_impression->item_count = count;
+    return true;
+}
