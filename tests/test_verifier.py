@@ -94,9 +94,11 @@ def made_up(seed, events=1200):
     rows = {key: verifier.sequence(record) for key, (_, record) in found.changelog.items()}
     sides = {key: verifier.side(record) for key, (_, record) in found.changelog.items()}
     for instance in range(2):
-        found.models[instance] = (dict(expected.cooccurrence), dict(expected.popularity))
+        found.models[instance] = (dict(expected.cooccurrence), dict(expected.popularity),
+                                  dict(expected.trends))
         found.local[instance] = ([2 * instance, 2 * instance + 1], dict(rows))
         found.local_sides[instance] = dict(sides)
+    found.rankings = [("viewed|shop", b'{"offset":7,"items":[{"item_id":"a","score":1.0}]}')] * 2
     found.ends = {("x-interactions", 0): (900, 900), ("x-late", 1): (0, 0)}
     return found
 

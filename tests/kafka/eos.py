@@ -87,6 +87,7 @@ class Round:
                     f"session.timeout.ms={SESSION_MS}", f"commit.interval.ms={commit}",
                     f"commit.min.ms={commit if self.long else 3}", "model.save.ms=300",
                     f"threads={self.threads}", f"num.standby={self.standbys}",
+                    "rankings.interval.ms=1000",
                     f"snapshot.interval.ms={1500 if instances == 1 else 5000}",
                     "kafka.topic.metadata.refresh.interval.ms=2000",
                     f"kafka.producer.transaction.timeout.ms={self.transaction_ms}",

@@ -226,7 +226,7 @@ def driver(checks, file, name):
     """Without a broker: the same bytes twice, and from either wire format."""
     outputs = {}
     for wire in ("json", "avro", "confluent", "json"):
-        for table in ("visitor", "cooccurrence", "popularity", "lists"):
+        for table in ("visitor", "cooccurrence", "popularity", "trends", "lists"):
             text = weft("get", "table", table, "--from", "files", "--wire", wire, "--set", WIDE,
                         file).stdout
             outputs.setdefault(table, []).append(text)
@@ -235,7 +235,7 @@ def driver(checks, file, name):
                      "bytes", texts[0] and texts.count(texts[0]) == 4, "they differ")
     with tempfile.TemporaryDirectory() as folder:
         options = []
-        for table in ("visitor", "cooccurrence", "popularity"):
+        for table in ("visitor", "cooccurrence", "popularity", "trends"):
             path = os.path.join(folder, table)
             with open(path, "w") as out:
                 out.write(outputs[table][0])

@@ -96,10 +96,21 @@ def batch_not_restored(found):
 
 def one_model_differs(found):
     instance = sorted(found.models)[-1]
-    cooccurrence, popularity = found.models[instance]
+    _, popularity, _ = found.models[instance]
     item = min(item for item in popularity if not of_guest(item))
     view, cart, purchase, recent, last = popularity[item]
     popularity[item] = (view + 1, cart, purchase, recent, last)
+
+
+def one_trend_differs(found):
+    trends = found.models[sorted(found.models)[-1]][2]
+    item = min(item for item in trends if not of_guest(item))
+    trends[item] = (*trends[item][:3], trends[item][3] * (1 + 1e-12), trends[item][4])
+
+
+def ranking_differs(found):
+    key, value = next(row for row in found.rankings if row[1] is not None)
+    found.rankings.append((key, value.replace(b'"score"', b'"score" ')))
 
 
 def pair_weight_differs(found):
@@ -192,6 +203,8 @@ MUTATIONS = [
     ("one record of the ranker doubled", weights_doubled),
     ("one count of one model", one_model_differs),
     ("the last bits of one pair's weight", pair_weight_differs),
+    ("the last bits of one trend", one_trend_differs),
+    ("a ranking that two publishers differ about", ranking_differs),
     ("one offset behind", offset_behind),
     ("a transaction that hangs", transaction_hangs),
     ("one dead letter lost", dead_letter_lost),

@@ -376,7 +376,7 @@ def contents(path):
 def shipped(checks, kafka, file):
     """The same model in two processes; in a file; in an application that begins from the file."""
     fast = ["snapshot.interval.ms=500", "model.save.ms=100", "ranker.merge.ms=200"]
-    tables = ("cooccurrence", "popularity", "vectors", "weights")
+    tables = ("cooccurrence", "popularity", "trends", "vectors", "weights")
     shop = Shop("teacher", kafka.address, 2, fast)
     pupil = Shop("pupil", kafka.address, 2, ["learning=off", *fast])
     path = os.path.join(shop.folder, "model")

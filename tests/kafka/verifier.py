@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 
 from avro import SingleObject
@@ -29,7 +29,7 @@ ACTIVITY_KINDS = ("view", "search", "cart", "purchase", "cart_remove", "cart_upd
 
 def outputs(name):
     return [f"{name}-interactions", f"{name}-visitor-changelog", f"{name}.recommendations",
-            f"{name}-dead-letters", f"{name}-late", f"{name}-model"]
+            f"{name}.rankings", f"{name}-dead-letters", f"{name}-late", f"{name}-model"]
 
 
 class Found:
@@ -45,7 +45,8 @@ class Found:
         self.times = {}         # (kind, partition, offset): when it was written, ms
         self.changelog = {}     # visitor: (partition, record), the newest
         self.lists = {}         # visitor: record, the newest
-        self.models = {}        # instance: (cooccurrence rows, popularity rows)
+        self.models = {}        # instance: (cooccurrence rows, popularity rows, trends rows)
+        self.rankings = []      # (key, value) of each record
         self.local = {}         # instance: (partitions that it owns, {visitor: row})
         self.local_sides = {}   # instance: {visitor: what else is kept of them, as side()}
         self.ends = {}          # (output topic, partition): (end, last stable offset)
@@ -130,7 +131,7 @@ def read(shop, address, owners, states, log_isolation="read_committed"):
                 "-interactions") else "read_committed", times.get(topic)), topics)))
         dumps = {}
         for instance, folder in states.items():
-            for table in ("visitor", "cooccurrence", "popularity"):
+            for table in ("visitor", "cooccurrence", "popularity", "trends"):
                 dumps[instance, table] = pool.submit(dump, shop, table, folder)
         dumps = {key: future.result() for key, future in dumps.items()}
     for kind in INPUTS:
@@ -148,13 +149,16 @@ def read(shop, address, owners, states, log_isolation="read_committed"):
     found.changelog = newest_by_key(rows[f"{name}-visitor-changelog"], lambda value: in_changelog.decode(value)[1])
     found.lists = {key: record for key, (_, record) in newest_by_key(
         rows[f"{name}.recommendations"], json.loads).items()}
+    found.rankings = [(key.decode(), value) for _, _, key, value, _ in rows[f"{name}.rankings"]]
     for instance in states:
-        paths = [dumps[instance, table] for table in ("visitor", "cooccurrence", "popularity")]
+        paths = [dumps[instance, table] for table in ("visitor", "cooccurrence", "popularity",
+                                                        "trends")]
         found.local[instance] = (owners.get(instance, []), recount.dumped_visitors(paths[0]))
         found.local_sides[instance] = {row["visitor"]: side(row)
                                        for row in recount.read_dump(paths[0])}
         found.models[instance] = (recount.dumped_cooccurrence(paths[1]),
-                                  recount.dumped_popularity(paths[2]))
+                                  recount.dumped_popularity(paths[2]),
+                                  recount.dumped_trends(paths[3]))
         for path in paths:
             os.unlink(path)
     read_offsets(found, address, name)
@@ -239,6 +243,7 @@ class Expected:
                 self.visitors.setdefault(visitor, (0, []))
         self.cooccurrence = recount.cooccurrence_rows(visitors)
         self.popularity = recount.popularity_rows(visitors)
+        self.trends = recount.trends_rows(visitors)
 
     def expose(self, visitor, event):
         kind, item = event["type"], event.get("item", {}).get("item_id")
@@ -417,9 +422,10 @@ def same_row(expected, found):
 
 
 def judge_models(expected, found, doubled, say):
-    for instance, (cooccurrence, popularity) in found.models.items():
+    for instance, (cooccurrence, popularity, trends) in found.models.items():
         cooccurrence = {key: row for key, row in cooccurrence.items() if not key[2].startswith("g")}
         popularity = {item: row for item, row in popularity.items() if not item.startswith("g")}
+        trends = {item: row for item, row in trends.items() if not item.startswith("g")}
         if doubled:  # what is counted twice is known; nothing may be missing
             wrong = [item for item, row in expected.popularity.items()
                      if any(a < b for a, b in zip(popularity.get(item, (0, 0, 0)), row[:3]))]
@@ -433,6 +439,20 @@ def judge_models(expected, found, doubled, say):
         wrong = differences(expected.popularity, popularity)
         if wrong:
             say(f"instance {instance}: popularity rows that differ, {some(wrong)}")
+        wrong = differences(expected.trends, trends)
+        if wrong:
+            say(f"instance {instance}: trends rows that differ, {some(wrong)}")
+
+
+def judge_rankings(found, say):
+    """Whoever publishes, the same offset of the log gives the same bytes."""
+    values = defaultdict(set)
+    for key, value in found.rankings:
+        if value is not None:
+            values[key, json.loads(value)["offset"]].add(value)
+    wrong = [key for key, different in values.items() if len(different) > 1]
+    if wrong:
+        say(f"rankings of one offset that differ, {some(wrong)}")
 
 
 def judge_lists(expected, found, say):
@@ -473,6 +493,7 @@ def judge(found, once=True, expected=None):
     if once:
         judge_guests(expected, found, wrong.append)
     judge_models(expected, found, doubled, wrong.append)
+    judge_rankings(found, wrong.append)
     judge_lists(expected, found, wrong.append)
     judge_offsets(found, wrong.append)
     return wrong, doubled
