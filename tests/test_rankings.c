@@ -74,7 +74,7 @@ static void test_sums(void)
     int64_t now_ms = START_MS;
     for (int i = 0; i < 3000; i++) {
         static const enum kind kinds[TREND_KINDS] = {KIND_VIEW, KIND_CART, KIND_PURCHASE};
-        char id[8];
+        char id[16];
         now_ms += random_below(&random, 2 * HOUR_MS);
         if (random_one_in(&random, 500))
             now_ms += 120 * SLOW_MS; /* beyond the range of a base */
@@ -151,7 +151,7 @@ static void test_trend(void)
 /* ---- everything, against a recomputation ---- */
 
 struct fake_item {
-    char id[8];
+    char id[16];
     bool known; /* to the catalogue */
     bool sold_out, deleted, adult;
     int brand, category, gender, variant; /* -1: none */
@@ -275,7 +275,7 @@ struct given {
     enum ranking_kind kind;
     enum ranking_scope scope;
     char name[40];
-    char ids[RANKING_ITEMS_MAX][8];
+    char ids[RANKING_ITEMS_MAX][16];
     double scores[RANKING_ITEMS_MAX];
     bool found[RANKING_ITEMS_MAX];
     uint32_t count;
@@ -300,7 +300,7 @@ static bool take_ranking(struct rankings_sink *self, const struct ranking *ranki
     CHECK(ranking->item_count > 0);
     CHECK_INT(ranking->offset, 7);
     for (uint32_t i = 0; i < ranking->item_count; i++) {
-        snprintf(record->ids[i], 8, "%.*s", (int)ranking->items[i].item_id.size,
+        snprintf(record->ids[i], 16, "%.*s", (int)ranking->items[i].item_id.size,
                  ranking->items[i].item_id.at);
         record->scores[i] = ranking->items[i].score;
         record->found[i] = ranking->items[i].found;
@@ -573,7 +573,7 @@ static void test_published(void)
         if (random_one_in(&random, 10)) { /* another publisher reads the topic, history and all */
             published_clear(published);
             for (int i = 0; i < KEYS; i++) {
-                char key[8];
+                char key[16];
                 snprintf(key, sizeof key, "k%d", i);
                 published_found(published, bytes_text(key), 99);
                 published_found_gone(published, bytes_text(key));
@@ -586,7 +586,7 @@ static void test_published(void)
             published_renew(published);
         published_begin(published);
         for (int i = 0; i < KEYS; i++) {
-            char key[8];
+            char key[16];
             snprintf(key, sizeof key, "k%d", i);
             if (random_one_in(&random, 3))
                 continue;
