@@ -251,8 +251,8 @@ def main(files):
     shapes = [(2, 2)] if short else [(1, 1), (2, 1), (2, 2), (8, 2)]
     with tempfile.TemporaryDirectory(prefix="weft-events-") as folder:
         simulated = os.path.join(folder, "simulated.jsonl")
-        weft("simulate", "--out", simulated, "--events", "15000", "--rate", "20", "--visitors",
-             "1500", "--no-catalogue")
+        weft("simulate", "--out", simulated, "--events", "3000" if short else "15000", "--rate",
+             "20", "--visitors", "300" if short else "1500", "--no-catalogue")
         kafka = Kafka()
         try:
             for k, file in enumerate([simulated, *files]):
