@@ -56,7 +56,7 @@ static void test_dot(void)
 }
 
 /* What each of the elementwise kernels does, and how large its terms are. */
-enum elementwise { ADD, ADD_PRODUCT, SCALE, MULTIPLE, ELEMENTWISE };
+enum elementwise { ADD, ADD_PRODUCT, PRODUCT, LARGER, SCALE, MULTIPLE, ELEMENTWISE };
 
 static void run_elementwise(const struct kernels *kernels, enum elementwise which, float *y,
                             const float *x, const float *z, float a, uint32_t n)
@@ -66,7 +66,11 @@ static void run_elementwise(const struct kernels *kernels, enum elementwise whic
     else if (which == MULTIPLE)
         kernels->multiple(y, x, a, n);
     else if (which == ADD_PRODUCT)
-        kernels->add_product(y, x, z, n);
+        kernels->add_product(y, x, a, z, n);
+    else if (which == PRODUCT)
+        kernels->product(y, x, a, z, n);
+    else if (which == LARGER)
+        kernels->larger(y, x, n);
     else
         kernels->scale(y, a, n);
 }
@@ -89,13 +93,16 @@ static void test_elementwise(void)
         CHECK_SAY(same(best, plain, n), "kernel %d, n %u", which, n);
         for (uint32_t i = 0; i < n; i++) {
             double y = (double)before[i];
-            if (which == MULTIPLE)
+            if (which == MULTIPLE || which == PRODUCT)
                 y = 0;
-            double term = which == ADD_PRODUCT ? (double)x[i] * (double)z[i]
-                                               : (double)x[i] * (double)a;
-            double exact = which == SCALE ? y * (double)a : y + term;
+            double term = (double)x[i] * (double)a;
+            if (which == ADD_PRODUCT || which == PRODUCT)
+                term *= (double)z[i];
+            double exact = which == SCALE    ? y * (double)a
+                           : which == LARGER ? fmax((double)x[i], y)
+                                             : y + term;
             double size = which == SCALE ? fabs(exact) : fabs(y) + fabs(term);
-            CHECK_SAY(fabs((double)best[i] - exact) <= 2 * UNIT * size, "kernel %d: %g, not %g",
+            CHECK_SAY(fabs((double)best[i] - exact) <= 3 * UNIT * size, "kernel %d: %g, not %g",
                       which, (double)best[i], exact);
         }
     }
@@ -488,6 +495,25 @@ static void test_order(void)
     }
 }
 
+static void test_replace(void)
+{
+    struct random random = random_from(20);
+    for (int round = 0; round < ROUNDS; round++) {
+        float x[N_MAX], best[N_MAX], plain[N_MAX], a = draw(&random);
+        uint32_t places[N_MAX], n = draw_size(&random), place = random_below(&random, 10);
+        fill(&random, x, n);
+        for (uint32_t i = 0; i < n; i++)
+            places[i] = random_below(&random, 10);
+        memcpy(best, x, sizeof best);
+        memcpy(plain, x, sizeof plain);
+        kernels_best()->replace(best, places, place, a, n);
+        kernels_plain()->replace(plain, places, place, a, n);
+        for (uint32_t i = 0; i < n; i++)
+            CHECK(same(&best[i], places[i] == place ? &a : &x[i], 1) &&
+                  same(&plain[i], &best[i], 1));
+    }
+}
+
 static void test_adagrad(void)
 {
     struct random random = random_from(11);
@@ -574,6 +600,7 @@ int main(void)
     TEST_RUN(test_log);
     TEST_RUN(test_ranks);
     TEST_RUN(test_order);
+    TEST_RUN(test_replace);
     TEST_RUN(test_adagrad);
     TEST_RUN(test_turn_step);
     return test_done();

@@ -50,8 +50,13 @@ struct kernels {
     /* To the upper half of a float's bits, rounded half up, and back: relative error 2^-8. */
     void (*narrow)(uint16_t *ret_y, const float *x, uint32_t n);
     void (*widen)(float *ret_y, const uint16_t *x, uint32_t n);
-    /* y += x * z, elementwise */
-    void (*add_product)(float *y, const float *x, const float *z, uint32_t n);
+    /* y = (a x) z and y += (a x) z, elementwise */
+    void (*product)(float *ret_y, const float *x, float a, const float *z, uint32_t n);
+    void (*add_product)(float *y, const float *x, float a, const float *z, uint32_t n);
+    /* Where places[i] is `place`: x[i] = a. */
+    void (*replace)(float *x, const uint32_t *places, uint32_t place, float a, uint32_t n);
+    /* y = the larger of x and y, elementwise */
+    void (*larger)(float *y, const float *x, uint32_t n);
     /* x *= a */
     void (*scale)(float *x, float a, uint32_t n);
     /* ret_scores[s][j] = queries[s] . rows[places[j]] for `count` rows of `n` and `query_count` (at

@@ -279,11 +279,41 @@ static KERNEL_TARGET float KERNEL(turn_step)(float *row, const float *gradient, 
                       : KERNEL(turn)(row, gradient, inverse, sum, rate, n);
 }
 
-static KERNEL_TARGET void KERNEL(add_product)(float *y, const float *x, const float *z,
+static KERNEL_TARGET void KERNEL(elementwise)(float *ret_y, const float *x, float a, const float *z,
                                               uint32_t n)
 {
     for (uint32_t i = 0; i < n; i += LANES)
-        KERNEL(store)(y + i, KERNEL(load)(y + i) + KERNEL(load)(x + i) * KERNEL(load)(z + i));
+        KERNEL(store)(ret_y + i, KERNEL(load)(x + i) * a * KERNEL(load)(z + i));
+}
+
+static KERNEL_TARGET void KERNEL(add_product)(float *y, const float *x, float a, const float *z,
+                                              uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i += LANES)
+        KERNEL(store)(y + i, KERNEL(load)(y + i) + KERNEL(load)(x + i) * a * KERNEL(load)(z + i));
+}
+
+static inline KERNEL_TARGET lanes KERNEL(choose)(whole which, lanes x, lanes y)
+{
+    return (lanes)(((whole)x & which) | ((whole)y & ~which));
+}
+
+static KERNEL_TARGET void KERNEL(replace)(float *x, const uint32_t *places, uint32_t place,
+                                          float a, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i += LANES) {
+        naturals at;
+        memcpy(&at, places + i, sizeof at);
+        KERNEL(store)(x + i, KERNEL(choose)(at == place, (lanes){0} + a, KERNEL(load)(x + i)));
+    }
+}
+
+static KERNEL_TARGET void KERNEL(larger)(float *y, const float *x, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i += LANES) {
+        lanes u = KERNEL(load)(x + i), v = KERNEL(load)(y + i);
+        KERNEL(store)(y + i, KERNEL(choose)(u > v, u, v));
+    }
 }
 
 static KERNEL_TARGET void KERNEL(scale)(float *x, float a, uint32_t n)
@@ -487,7 +517,10 @@ static KERNEL_TARGET void KERNEL(adagrad)(float *x, float *sums, const float *g,
 static const struct kernels KERNEL(table) = {
     .dot = KERNEL(dot),
     .add = KERNEL(add),
+    .product = KERNEL(elementwise),
     .add_product = KERNEL(add_product),
+    .replace = KERNEL(replace),
+    .larger = KERNEL(larger),
     .multiple = KERNEL(multiple),
     .narrow = KERNEL(narrow),
     .widen = KERNEL(widen),

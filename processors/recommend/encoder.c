@@ -52,12 +52,10 @@ static void sum_session(const struct kernels *kernels, const struct vectors *vec
 {
     memset(ret_sum, 0, VECTOR_SIZE * sizeof *ret_sum);
     for (uint32_t p = 0; p < count; p++) {
-        float row[VECTOR_SIZE];
-        if (places[p] == PLACE_NONE)
-            continue;
-        memcpy(row, vectors_row(vectors, places[p]), sizeof row);
-        kernels->scale(row, vectors->inverse_norms[places[p]], VECTOR_SIZE);
-        kernels->add_product(ret_sum, row, vectors->gates + p * VECTOR_SIZE, VECTOR_SIZE);
+        if (places[p] != PLACE_NONE)
+            kernels->add_product(ret_sum, vectors_row(vectors, places[p]),
+                                 vectors->inverse_norms[places[p]],
+                                 vectors->gates + p * VECTOR_SIZE, VECTOR_SIZE);
     }
 }
 
@@ -82,6 +80,7 @@ static void draw_negatives(struct batch *batch, struct model *model)
     for (uint32_t j = 0; j < ENCODER_NEGATIVES; j++) {
         batch->negatives[j] = place_of(model, items[j]);
         batch->inverse_norms[j] = vectors->inverse_norms[batch->negatives[j]];
+        __builtin_prefetch(&vectors->sums[batch->negatives[j]]);
         uint32_t clicks = vectors->clicks[items[j]];
         batch->log_clicks[j] = (float)(clicks > 1 ? clicks - 1 : 0);
     }
@@ -114,9 +113,7 @@ static void forward(struct batch *batch)
         float *scores = batch->scores[s];
         float most =
             kernels->logits(scores, batch->inverse_norms, TEMPERATURE, batch->log_clicks, n);
-        for (uint32_t j = 0; j < n; j++)
-            if (batch->negatives[j] == pass->target)
-                scores[j] = OUT_OF_REACH;
+        kernels->replace(scores, batch->negatives, pass->target, OUT_OF_REACH, n);
         uint32_t clicks = vectors->clicks[pass->sample->target];
         scores[n] = kernels->dot(batch->h[s], vectors_row(vectors, pass->target), VECTOR_SIZE) *
                         vectors->inverse_norms[pass->target] * TEMPERATURE -
@@ -149,10 +146,10 @@ static void backward_negatives(struct batch *batch)
 {
     const struct kernels *kernels = batch->kernels;
     struct vectors *vectors = batch->vectors;
-    float most[ENCODER_NEGATIVES] = {0};
-    for (uint32_t s = 0; s < batch->count; s++)
-        for (uint32_t j = 0; j < batch->negative_count; j++)
-            most[j] = batch->scores[s][j] > most[j] ? batch->scores[s][j] : most[j];
+    float most[ENCODER_NEGATIVES];
+    memcpy(most, batch->scores[0], sizeof most);
+    for (uint32_t s = 1; s < batch->count; s++)
+        kernels->larger(most, batch->scores[s], batch->negative_count);
     for (uint32_t j = 0; j < batch->negative_count; j++) {
         if (most[j] < GRADIENT_MIN)
             continue;
@@ -199,11 +196,10 @@ static void backward_session(struct batch *batch, struct pass *pass, const float
         uint32_t place = pass->before[p];
         float *gates = vectors->gates + p * VECTOR_SIZE;
         float inverse = vectors->inverse_norms[place];
-        float row[VECTOR_SIZE], of_row[VECTOR_SIZE] = {0}, of_gates[VECTOR_SIZE] = {0};
-        memcpy(row, vectors_row(vectors, place), sizeof row);
-        kernels->add_product(of_row, pass->gradient, gates, VECTOR_SIZE);
-        kernels->add_product(of_gates, pass->gradient, row, VECTOR_SIZE);
-        kernels->scale(of_gates, inverse, VECTOR_SIZE);
+        float of_row[VECTOR_SIZE], of_gates[VECTOR_SIZE];
+        kernels->product(of_row, pass->gradient, 1, gates, VECTOR_SIZE);
+        kernels->product(of_gates, pass->gradient, inverse, vectors_row(vectors, place),
+                         VECTOR_SIZE);
         if (isfinite(kernels->dot(of_gates, of_gates, VECTOR_SIZE)))
             kernels->adagrad(gates, vectors->gate_sums + p * VECTOR_SIZE, of_gates, GATE_RATE, 0,
                              VECTOR_SIZE);

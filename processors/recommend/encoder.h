@@ -20,9 +20,9 @@
 #include "schemas/interaction.h"
 #include "state/model.h"
 
-#define ENCODER_BATCH 4
+#define ENCODER_BATCH 8
 #define ENCODER_REPLAYED 1
-#define ENCODER_NEGATIVES 512
+#define ENCODER_NEGATIVES 1024
 
 /* Learns from an interaction's item and what stood before it. Above
  * limits.encoder_clicks_per_second_max, in the log's own time, a sample of the clicks is learned
