@@ -316,19 +316,23 @@ static void naive_learn(struct naive *naive)
         }
         inverse[s] = 1 / norm_of(sum);
     }
-    for (uint32_t j = 0; j < naive->negatives; j++) {
+    for (uint32_t j = 0; j < naive->negatives; j++) { /* all before the first step */
         const double *row = naive->rows + (size_t)naive->negative[j] * N;
-        double norm = norm_of(row), gradient[N] = {0};
+        double norm = norm_of(row);
+        for (uint32_t s = 0; s < naive->samples; s++) {
+            double weight = TEMPERATURE * g[s][j];
+            for (int k = 0; weight >= GRADIENT_MIN && k < N; k++)
+                of_h[s][k] += weight * row[k] / norm;
+        }
+    }
+    for (uint32_t j = 0; j < naive->negatives; j++) {
+        double gradient[N] = {0};
         bool any = false;
         for (uint32_t s = 0; s < naive->samples; s++) {
             double weight = TEMPERATURE * g[s][j];
-            if (weight < GRADIENT_MIN)
-                continue;
-            any = true;
-            for (int k = 0; k < N; k++) {
-                of_h[s][k] += weight * row[k] / norm;
+            any = any || weight >= GRADIENT_MIN;
+            for (int k = 0; weight >= GRADIENT_MIN && k < N; k++)
                 gradient[k] += weight * h[s][k];
-            }
         }
         if (any)
             naive_step(naive, naive->negative[j], gradient);

@@ -161,11 +161,11 @@ static void test_layer(void)
 static void test_combine(void)
 {
     struct random random = random_from(15);
-    enum { ROWS = 37, WIDEST = 72 };
-    static float rows[ROWS * WIDEST];
+    enum { ROWS = 37, WIDEST = 120 };
+    static float rows[ROWS * WIDEST], turned[ROWS * WIDEST];
     for (int round = 0; round < ROUNDS; round++) {
-        float x[ROWS], before[WIDEST], best[WIDEST], plain[WIDEST];
-        uint32_t n = LANES * (1 + random_below(&random, WIDEST / LANES));
+        float x[ROWS], before[WIDEST], best[WIDEST], plain[WIDEST], chosen[WIDEST];
+        uint32_t n = LANES * (1 + random_below(&random, WIDEST / LANES)), places[ROWS];
         uint32_t count = random_below(&random, ROWS + 1);
         fill(&random, rows, ROWS * n);
         fill(&random, x, ROWS);
@@ -175,6 +175,16 @@ static void test_combine(void)
         kernels_best()->combine(best, x, rows, count, n);
         kernels_plain()->combine(plain, x, rows, count, n);
         CHECK(same(best, plain, n));
+        memcpy(chosen, before, sizeof chosen);
+        for (uint32_t i = 0; i < ROWS; i++) /* the same rows, in another order and place */
+            places[i] = ROWS - 1 - i;
+        for (uint32_t i = 0; i < ROWS; i++)
+            memcpy(turned + places[i] * n, rows + i * n, n * sizeof *rows);
+        kernels_best()->combine_rows(chosen, x, turned, places, count, n);
+        CHECK(same(best, chosen, n));
+        memcpy(chosen, before, sizeof chosen);
+        kernels_plain()->combine_rows(chosen, x, turned, places, count, n);
+        CHECK(same(best, chosen, n));
         for (uint32_t k = 0; k < n; k++) {
             double exact = (double)before[k], size = fabs(exact);
             for (uint32_t i = 0; i < count; i++) {

@@ -23,6 +23,9 @@ struct kernels {
     uint32_t (*filled)(const float *x, uint32_t n);
     /* y += the sum over i of x[i] rows[i], in i's order, for `count` rows of n. */
     void (*combine)(float *y, const float *x, const float *rows, uint32_t count, uint32_t n);
+    /* The same of rows[places[i]]. */
+    void (*combine_rows)(float *y, const float *x, const float *rows, const uint32_t *places,
+                         uint32_t count, uint32_t n);
     /* A layer of a network: ret_y[i][u] = the sum over f of w[f * w_stride + u] x[f][i], in f's order,
      * for i < n and u < units (1, or a multiple of LANES), where x has `count` rows of n, at most
      * LAYER_ROWS_MAX. Bit g of filled[f], where it is 0, says that x[f] is 0 in its lanes LANES g to

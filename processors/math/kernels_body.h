@@ -92,28 +92,46 @@ static KERNEL_TARGET void KERNEL(multiple)(float *ret_y, const float *x, float a
 
 #define WIDE 5 /* sums of a row that are kept in registers */
 
+/* The rows are those at `places`; NULL: one after the other. */
 static inline KERNEL_TARGET void KERNEL(combine_block)(float *y, const float *x,
-                                                       const float *rows, uint32_t count,
-                                                       uint32_t n, uint32_t width)
+                                                       const float *rows, const uint32_t *places,
+                                                       uint32_t count, uint32_t n, uint32_t width)
 {
-    lanes part[WIDE];
+    lanes part[LANES];
     for (uint32_t w = 0; w < width; w++)
         part[w] = KERNEL(load)(y + w * LANES);
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
+        const float *row = rows + (size_t)(places ? places[i] : i) * n;
         for (uint32_t w = 0; w < width; w++)
-            part[w] += KERNEL(load)(rows + (size_t)i * n + w * LANES) * x[i];
+            part[w] += KERNEL(load)(row + w * LANES) * x[i];
+    }
     for (uint32_t w = 0; w < width; w++)
         KERNEL(store)(y + w * LANES, part[w]);
+}
+
+static inline KERNEL_TARGET void KERNEL(combine_any)(float *y, const float *x, const float *rows,
+                                                     const uint32_t *places, uint32_t count,
+                                                     uint32_t n)
+{
+    uint32_t k = 0;
+    for (; k + 8 * LANES <= n; k += 8 * LANES)
+        KERNEL(combine_block)(y + k, x, rows + k, places, count, n, 8);
+    for (; k + 4 * LANES <= n; k += 4 * LANES)
+        KERNEL(combine_block)(y + k, x, rows + k, places, count, n, 4);
+    for (; k < n; k += LANES)
+        KERNEL(combine_block)(y + k, x, rows + k, places, count, n, 1);
 }
 
 static KERNEL_TARGET void KERNEL(combine)(float *y, const float *x, const float *rows,
                                           uint32_t count, uint32_t n)
 {
-    uint32_t k = 0;
-    for (; k + 4 * LANES <= n; k += 4 * LANES)
-        KERNEL(combine_block)(y + k, x, rows + k, count, n, 4);
-    for (; k < n; k += LANES)
-        KERNEL(combine_block)(y + k, x, rows + k, count, n, 1);
+    KERNEL(combine_any)(y, x, rows, NULL, count, n);
+}
+
+static KERNEL_TARGET void KERNEL(combine_rows)(float *y, const float *x, const float *rows,
+                                               const uint32_t *places, uint32_t count, uint32_t n)
+{
+    KERNEL(combine_any)(y, x, rows, places, count, n);
 }
 
 /* Eight rows of eight become columns. */
@@ -526,6 +544,7 @@ static const struct kernels KERNEL(table) = {
     .widen = KERNEL(widen),
     .filled = KERNEL(filled),
     .combine = KERNEL(combine),
+    .combine_rows = KERNEL(combine_rows),
     .layer = KERNEL(layer),
     .units = KERNEL(units),
     .slopes = KERNEL(slopes),

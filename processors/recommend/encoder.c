@@ -141,35 +141,49 @@ static void step(struct batch *batch, uint32_t place, const float *gradient)
     vectors_changed(vectors, place, 1 / sqrtf(squared + 1e-9f));
 }
 
-/* Each negative that some sample gives weight to: its share of the gradients of h, and its step. */
+/* The negatives that some sample gives weight to. */
+static uint32_t find_weighty(const struct batch *batch, uint32_t *ret_negatives)
+{
+    float most[ENCODER_NEGATIVES];
+    uint32_t count = 0;
+    memcpy(most, batch->scores[0], sizeof most);
+    for (uint32_t s = 1; s < batch->count; s++)
+        batch->kernels->larger(most, batch->scores[s], batch->negative_count);
+    for (uint32_t j = 0; j < batch->negative_count; j++) {
+        ret_negatives[count] = j;
+        count += most[j] >= GRADIENT_MIN;
+    }
+    return count;
+}
+
+/* What the negatives give to the gradients of h, and then their steps. */
 static void backward_negatives(struct batch *batch)
 {
     const struct kernels *kernels = batch->kernels;
     struct vectors *vectors = batch->vectors;
-    float most[ENCODER_NEGATIVES];
-    memcpy(most, batch->scores[0], sizeof most);
-    for (uint32_t s = 1; s < batch->count; s++)
-        kernels->larger(most, batch->scores[s], batch->negative_count);
-    for (uint32_t j = 0; j < batch->negative_count; j++) {
-        if (most[j] < GRADIENT_MIN)
-            continue;
-        uint32_t place = batch->negatives[j];
-        float inverse = vectors->inverse_norms[place];
-        float gradient[VECTOR_SIZE];
-        bool any = false;
-        for (uint32_t s = 0; s < batch->count; s++) {
-            float weight = batch->scores[s][j];
-            if (weight < GRADIENT_MIN)
-                continue;
-            kernels->add(batch->passes[s].gradient, vectors_row(vectors, place), weight * inverse,
-                         VECTOR_SIZE);
-            if (any)
-                kernels->add(gradient, batch->h[s], weight, VECTOR_SIZE);
-            else
-                kernels->multiple(gradient, batch->h[s], weight, VECTOR_SIZE);
-            any = true;
+    uint32_t negatives[ENCODER_NEGATIVES], places[ENCODER_NEGATIVES];
+    uint32_t count = find_weighty(batch, negatives);
+    for (uint32_t s = 0; s < batch->count; s++) {
+        float weights[ENCODER_NEGATIVES];
+        uint32_t kept = 0;
+        for (uint32_t i = 0; i < count; i++) {
+            uint32_t j = negatives[i];
+            weights[kept] = batch->scores[s][j] * batch->inverse_norms[j];
+            places[kept] = batch->negatives[j];
+            kept += batch->scores[s][j] >= GRADIENT_MIN;
         }
-        step(batch, place, gradient);
+        kernels->combine_rows(batch->passes[s].gradient, weights, vectors->rows, places, kept,
+                              VECTOR_SIZE);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        float gradient[VECTOR_SIZE], weights[SAMPLES];
+        for (uint32_t s = 0; s < batch->count; s++) {
+            float weight = batch->scores[s][negatives[i]];
+            weights[s] = weight >= GRADIENT_MIN ? weight : 0;
+        }
+        kernels->multiple(gradient, batch->h[0], weights[0], VECTOR_SIZE);
+        kernels->combine(gradient, weights + 1, batch->h[1], batch->count - 1, VECTOR_SIZE);
+        step(batch, batch->negatives[negatives[i]], gradient);
     }
 }
 
