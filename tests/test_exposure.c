@@ -104,7 +104,7 @@ static void send_user(struct driver *driver, struct naive *naive, struct random 
 {
     static const char *const genders[] = {"", "female", "male"};
     struct naive_visitor *visitor = &naive->visitors[number];
-    char key[8], value[120];
+    char key[16], value[120];
     const char *gender = genders[random_below(random, 3)];
     uint32_t draw = random_below(random, 4);
     snprintf(key, sizeof key, "v%d", number);
@@ -131,7 +131,7 @@ static void send_impression(struct driver *driver, struct naive *naive, struct r
     struct naive_visitor *visitor = &naive->visitors[number];
     int placement = (int)random_below(random, 3), count = 1 + (int)random_below(random, 3);
     int first = (int)random_below(random, ITEMS);
-    char key[8], text[48], value[600];
+    char key[16], text[48], value[600];
     int size = snprintf(value, sizeof value,
                         "{\"event_id\":\"s%d\",\"visitor_id\":\"v%d\",\"event_time\":%" PRId64
                         ",\"recommendation_id\":\"r\",\"placement\":\"%s\",\"items\":[",
@@ -164,7 +164,7 @@ static void send_click(struct driver *driver, struct naive *naive, struct random
     int list = i / 20, placement = (int)random_below(random, 3);
     int item = (int)random_below(random, ITEMS);
     bool attributed = !plain, is_click = attributed && random_one_in(random, 2);
-    char key[8], value[400], of[120] = "";
+    char key[16], value[400], of[120] = "";
     if (attributed)
         snprintf(of, sizeof of, ",\"recommendation_id\":\"r%d\",\"placement\":\"%s\"", list,
                  placements[placement]);
@@ -188,7 +188,7 @@ static void compare(struct driver *driver, const struct naive *naive)
 {
     for (int v = 0; v < VISITORS; v++) {
         const struct naive_visitor *wanted = &naive->visitors[v];
-        char key[8], id[40];
+        char key[16], id[40];
         snprintf(key, sizeof key, "v%d", v);
         const struct visitor *visitor = driver_visitor(driver, bytes_text(key));
         CHECK_INT(visitor != NULL, wanted->known);
@@ -336,6 +336,31 @@ static void test_clicks_as_views(void)
     driver_free(driver);
 }
 
+static void test_metrics(void)
+{
+    static const char *const none[] = {NULL};
+    struct driver *driver = new_driver(NULL, none);
+    struct placements all = ready_placements();
+    struct buffer text = {0};
+    for (int i = 0; i < 4; i++) {
+        char value[300];
+        snprintf(value, sizeof value,
+                 "{\"event_id\":\"s%d\",\"visitor_id\":\"v0\",\"event_time\":1700000000000,"
+                 "\"recommendation_id\":\"r\",\"placement\":\"%s\",\"items\":["
+                 "{\"item_id\":\"a\",\"index\":0},{\"item_id\":\"b\",\"index\":1}]}",
+                 i, i < 3 ? "home" : "elsewhere");
+        CHECK_INT(send(driver, EVENT_IMPRESSION, "v0", value), FATE_PROCESSED);
+    }
+    click_on(driver, 1, "a");
+    click_on(driver, 2, "a"); /* the same item of the same list */
+    quality_write_json(&driver_counts(driver)->quality, &all, &text);
+    CHECK_BYTES(buffer_bytes(&text), bytes_text(
+        "{\"home\":{\"shown\":{\"lists\":3,\"items\":6,\"clicks\":1,\"click_through\":0.3333}},"
+        "\"others\":{\"shown\":{\"lists\":1,\"items\":2,\"clicks\":0,\"click_through\":0.0000}}}"));
+    buffer_release(&text);
+    driver_free(driver);
+}
+
 static void test_late(void)
 {
     static const char *const three[] = {"visitor.activities.max=3", NULL};
@@ -368,7 +393,7 @@ static void test_declared(void)
     struct naive *naive = memory_zero(1, sizeof *naive);
     naive->sink.written = written;
     struct driver *driver = new_driver(&naive->sink, settings);
-    char ids[9][8];
+    char ids[9][16];
     for (int i = 0; i < 9; i++) {
         static const char *const genders[] = {"female", "male", "unisex"};
         struct event product;
@@ -404,6 +429,7 @@ int main(void)
 {
     TEST_RUN(test_bad);
     TEST_RUN(test_clicks_as_views);
+    TEST_RUN(test_metrics);
     TEST_RUN(test_late);
     TEST_RUN(test_no_consent);
     TEST_RUN(test_declared);

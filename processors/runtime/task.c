@@ -78,6 +78,15 @@ static bool knows_end(rd_kafka_t *consumer, const struct input *input, int64_t n
            high >= 0 && next >= high;
 }
 
+/* Of an input without records the next commit holds the place, so that the next start asks the broker
+ * for it as for the others, not first where it begins. */
+static void reach_end(struct input *input, int64_t offset)
+{
+    input->at_end = true;
+    if (input->position < 0)
+        input->position = input->next = offset;
+}
+
 static void fill_input(struct input *input, rd_kafka_t *consumer, struct pipeline *pipeline,
                        int64_t now_us)
 {
@@ -93,7 +102,7 @@ static void fill_input(struct input *input, rd_kafka_t *consumer, struct pipelin
             return;
         }
         if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
-            input->at_end = true;
+            reach_end(input, message->offset);
         else
             log_line(LOG_LEVEL_WARN, "input", "%s [%d]: %s", input->topic, (int)input->partition,
                      rd_kafka_message_errstr(message));
