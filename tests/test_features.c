@@ -104,6 +104,35 @@ static float column_of(const struct feature_matrix *matrix, const char *name, ui
     return 0;
 }
 
+/* The cosine of two items' vectors; 0: one has none. */
+static double cosine(const struct vectors *vectors, uint32_t a, uint32_t b)
+{
+    uint32_t x = vectors_find(vectors, a), y = vectors_find(vectors, b);
+    double sum = 0;
+    for (uint32_t k = 0; x != PLACE_NONE && y != PLACE_NONE && k < VECTOR_SIZE; k++)
+        sum += (double)vectors_row(vectors, x)[k] * (double)vectors_row(vectors, y)[k] *
+               (double)vectors->inverse_norms[x] * (double)vectors->inverse_norms[y];
+    return sum;
+}
+
+static void check_vectors(const struct query *query, const struct candidates *candidates,
+                          const struct feature_matrix *matrix)
+{
+    const struct vectors *vectors = query->model->vectors;
+    for (uint32_t i = 0; i < candidates->count; i++) {
+        double most = -2;
+        for (uint32_t k = 0; k < query->length && k < 6; k++)
+            most = fmax(most, cosine(vectors, candidates->at[i].item, query->sequence[k]));
+        if (!query->has_session)
+            most = 0;
+        CHECK_SAY(fabs((double)column_of(matrix, "vector_most", i) - most) < 1e-4, "%g, not %g",
+                  (double)column_of(matrix, "vector_most", i), most);
+        if (query->has_session && query->length > 0)
+            CHECK(fabs((double)column_of(matrix, "vector_last", i) -
+                       cosine(vectors, candidates->at[i].item, query->sequence[0])) < 1e-4);
+    }
+}
+
 static void check_meaning(const struct candidates *candidates, const struct feature_matrix *matrix)
 {
     for (uint32_t i = 0; i < candidates->count; i++) {
@@ -172,8 +201,10 @@ static void test_random(void)
         candidates_generate(&candidates, query, 0, 64);
         features_fill(query, &candidates, 4, &off, matrix);
         check_matrix(&candidates, matrix, &off);
-        if (off.words[0] == 0)
+        if (off.words[0] == 0) {
             check_meaning(&candidates, matrix);
+            check_vectors(query, &candidates, matrix);
+        }
         for (uint32_t k = 0; k < candidates.count; k++)
             products += item_is_product(candidates.at[k].item);
         checked += candidates.count;

@@ -323,18 +323,20 @@ void encoder_scores(const struct vectors *vectors, const float *queries, uint32_
                     const uint32_t *items, uint32_t count, float *ret_scores, uint32_t stride)
 {
     uint32_t places[ENCODER_SCORES_MAX];
+    float inverse[ENCODER_SCORES_MAX];
     bool missing = false;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t place = vectors_find(vectors, items[i]);
         missing = missing || place == PLACE_NONE;
         places[i] = place == PLACE_NONE ? 0 : place;
+        inverse[i] = place == PLACE_NONE ? 0 : vectors->inverse_norms[place];
     }
     kernels_best()->dot_rows(vectors->rows, places, count, VECTOR_SIZE, queries, query_count,
                              ret_scores, stride);
     for (uint32_t q = 0; q < query_count; q++)
         for (uint32_t i = 0; i < count; i++)
-            ret_scores[q * stride + i] *= vectors->inverse_norms[places[i]];
-    for (uint32_t i = 0; missing && i < count; i++)
+            ret_scores[q * stride + i] *= inverse[i];
+    for (uint32_t i = 0; missing && i < count; i++) /* what stands at place 0 may be anything */
         for (uint32_t q = 0; q < query_count && vectors_find(vectors, items[i]) == PLACE_NONE; q++)
             ret_scores[q * stride + i] = 0;
 }

@@ -41,6 +41,7 @@ enum column {
     VECTOR_LAST,
     VECTOR_PREVIOUS,
     VECTOR_MEAN,
+    VECTOR_MOST,
     ITEM_COUNT,
     ITEM_RECENT,
     ITEM_TREND,
@@ -124,6 +125,7 @@ const struct feature features[] = {
     [VECTOR_LAST] = {"vector_last", "vectors", PLAIN},
     [VECTOR_PREVIOUS] = {"vector_previous", "vectors", PLAIN},
     [VECTOR_MEAN] = {"vector_mean", "vectors", PLAIN},
+    [VECTOR_MOST] = {"vector_most", "vectors", PLAIN},
     [ITEM_COUNT] = {"item_count", "items", COUNT(.1f)},
     [ITEM_RECENT] = {"item_recent", "items", COUNT(.2f)},
     [ITEM_TREND] = {"item_trend", "items", BEND_RANK, 0, .1f},
@@ -341,58 +343,70 @@ static void fill_candidates(const struct filling *to)
     }
 }
 
-#define VECTOR_QUERIES 4
+#define VECTOR_ITEMS 6 /* the newest, one by one */
+#define VECTOR_QUERIES (VECTOR_ITEMS + 2)
 
-/* The session as the encoder sees it, its last item, the one before, and the mean of all. */
-static void make_queries(const struct query *query, float (*ret_queries)[VECTOR_SIZE])
+_Static_assert(VECTOR_QUERIES <= QUERIES_MAX, "the kernel's bound");
+
+/* The session as the encoder sees it, the mean of its items, and the newest of these. Returns how
+ * many there are. */
+static uint32_t make_queries(const struct query *query, float (*ret_queries)[VECTOR_SIZE])
 {
     const struct kernels *kernels = kernels_best();
     const struct vectors *vectors = query->model->vectors;
+    float *mean = ret_queries[1];
+    uint32_t count = 2;
     memset(ret_queries, 0, VECTOR_QUERIES * sizeof *ret_queries);
     memcpy(ret_queries[0], query->session, sizeof *ret_queries);
     for (uint32_t i = 0; i < query->length && i < ENCODER_ITEMS; i++) {
         uint32_t place = vectors_find(vectors, query->sequence[i]);
+        float *own = i < VECTOR_ITEMS ? ret_queries[count++] : NULL;
         if (place == PLACE_NONE)
             continue;
         float inverse_norm = vectors->inverse_norms[place];
-        if (i < 2)
-            kernels->add(ret_queries[1 + i], vectors_row(vectors, place), inverse_norm,
-                         VECTOR_SIZE);
-        kernels->add(ret_queries[3], vectors_row(vectors, place), inverse_norm, VECTOR_SIZE);
+        if (own)
+            kernels->multiple(own, vectors_row(vectors, place), inverse_norm, VECTOR_SIZE);
+        kernels->add(mean, vectors_row(vectors, place), inverse_norm, VECTOR_SIZE);
     }
-    float squared = kernels->dot(ret_queries[3], ret_queries[3], VECTOR_SIZE);
-    kernels->scale(ret_queries[3], 1 / sqrtf(squared + 1e-9f), VECTOR_SIZE);
+    float squared = kernels->dot(mean, mean, VECTOR_SIZE);
+    kernels->scale(mean, 1 / sqrtf(squared + 1e-9f), VECTOR_SIZE);
+    return count;
 }
 
 static void fill_vectors(const struct filling *to, struct candidates *candidates)
 {
+    const struct kernels *kernels = kernels_best();
     const struct query *query = to->query;
-    uint32_t items[RANKED_MAX];
-    float all[VECTOR_QUERIES * RANKED_MAX];
+    uint32_t items[RANKED_MAX], n = to->stride, count = candidates->count;
+    _Alignas(32) float all[VECTOR_QUERIES * RANKED_MAX] = {0};
     _Alignas(32) float queries[VECTOR_QUERIES][VECTOR_SIZE];
     float *scores = column(to, VECTOR), most = -2;
     if (!query->has_session)
         return;
-    make_queries(query, queries);
-    for (uint32_t i = 0; i < candidates->count; i++)
+    uint32_t query_count = make_queries(query, queries);
+    for (uint32_t i = 0; i < count; i++)
         items[i] = candidates->at[i].item;
-    encoder_scores(query->model->vectors, queries[0], VECTOR_QUERIES, items, candidates->count, all,
-                   to->stride);
-    memcpy(scores, all, candidates->count * sizeof *scores);
-    memcpy(column(to, VECTOR_LAST), all + to->stride, candidates->count * sizeof *scores);
-    memcpy(column(to, VECTOR_PREVIOUS), all + 2 * to->stride, candidates->count * sizeof *scores);
-    memcpy(column(to, VECTOR_MEAN), all + 3 * to->stride, candidates->count * sizeof *scores);
-    for (uint32_t i = candidates->count; i < to->stride; i++)
+    encoder_scores(query->model->vectors, queries[0], query_count, items, count, all, n);
+    memcpy(scores, all, n * sizeof *scores);
+    memcpy(column(to, VECTOR_MEAN), all + n, n * sizeof *scores);
+    memcpy(column(to, VECTOR_LAST), all + 2 * n, n * sizeof *scores);
+    memcpy(column(to, VECTOR_PREVIOUS), all + 3 * n, n * sizeof *scores);
+    memcpy(column(to, VECTOR_MOST), all + 2 * n, n * sizeof *scores);
+    for (uint32_t q = 3; q < query_count; q++)
+        kernels->larger(column(to, VECTOR_MOST), all + q * n, n);
+    for (uint32_t i = count; i < n; i++)
         scores[i] = -2; /* below all that is there */
-    kernels_best()->ranks(scores, column(to, VECTOR_RANK), to->stride);
-    for (uint32_t i = 0; i < candidates->count; i++) {
+    kernels->ranks(scores, column(to, VECTOR_RANK), n);
+    for (uint32_t i = 0; i < count; i++) {
         candidates->at[i].vector = scores[i];
         most = scores[i] > most ? scores[i] : most;
     }
-    for (uint32_t i = 0; i < candidates->count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         column(to, VECTOR_BELOW)[i] = 2 * (scores[i] - most);
         scores[i] *= 2;
     }
+    for (uint32_t i = count; i < n; i++)
+        scores[i] = column(to, VECTOR_RANK)[i] = 0;
 }
 
 static void fill_products(const struct filling *to, float band)
