@@ -8,7 +8,7 @@
 #include <math.h>
 
 #define TEMPERATURE 12.0
-#define GRADIENT_MIN 5e-3
+#define GRADIENT_MIN 2e-2
 #define START_MS 1700000000000
 #define N VECTOR_SIZE
 

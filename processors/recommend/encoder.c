@@ -10,7 +10,7 @@
 #define TEMPERATURE 12.0f
 #define RATE .1f
 #define GATE_RATE .02f
-#define GRADIENT_MIN 5e-3f
+#define GRADIENT_MIN 2e-2f
 #define RING_MIN 200 /* clicks before anything is learned */
 #define REPLAY_TRIES 4
 #define OUT_OF_REACH -1e9f

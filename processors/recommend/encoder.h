@@ -8,7 +8,7 @@
  * sampling"; the encoder is a position-gated form of Ludewig and Jannach's decayed session vector;
  * tied vectors: Inan, Khosravi, Socher 2017). ENCODER_BATCH new samples and ENCODER_REPLAYED drawn
  * from the ring share the negatives. Row-wise Adagrad (Duchi, Hazan, Singer 2011): a_i += mean(g^2),
- * u -= .1 g / sqrt(a_i); gates: elementwise, rate .02. Gradients of the softmax below 5e-3 are
+ * u -= .1 g / sqrt(a_i); gates: elementwise, rate .02. Gradients of the softmax below .02 are
  * skipped.
  *
  * Every draw is a hash of the number of the batch, and all arithmetic is the kernels' of
