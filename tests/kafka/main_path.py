@@ -153,7 +153,7 @@ def restarts(checks, file, address):
             shop.start(0)
             shop.ready()
             begun = time.time()
-            while shop.total("read") < 1500 and time.time() - begun < 3:
+            while shop.total("read") < min(1500, lines // 6) and time.time() - begun < 3:
                 time.sleep(0.01)
             struck += shop.total("read") > 0
             shop.stop(how=signal.SIGINT if how == signal.SIGINT else signal.SIGKILL)
