@@ -14,7 +14,7 @@ struct backtest {
     struct measure_settings settings;
     const char *format;
     const char *a, *b; /* --compare */
-    bool basket, json, ablate;
+    bool basket, json, ablate, alone;
     uint64_t seed;
     struct recorded recorded;
 };
@@ -26,6 +26,8 @@ static enum verdict measure_variants(struct backtest *test, struct error *error)
     enum verdict verdict = VERDICT_OK;
     if (test->ablate) {
         verdict = variants_add_ablations(&variants, &test->config, error);
+    } else if (test->alone) {
+        verdict = variants_add_alone(&variants, &test->config, error);
     } else {
         verdict = variants_add(&variants, &test->config, test->a, error);
         if (verdict == VERDICT_OK)
@@ -70,8 +72,8 @@ static int backtest_files(struct backtest *test, int count, char **paths)
     enum verdict verdict =
         recorded_read(&test->recorded, &test->config, test->format, count, paths, &error);
     if (verdict == VERDICT_OK)
-        verdict = test->ablate || test->a ? measure_variants(test, &error)
-                                          : measure_one(test, &error);
+        verdict = test->ablate || test->alone || test->a ? measure_variants(test, &error)
+                                                         : measure_one(test, &error);
     recorded_release(&test->recorded);
     return verdict == VERDICT_OK ? EXIT_DONE
                                  : command_fail(test->command, EXIT_FAILED, "%s", error.message);
@@ -133,6 +135,9 @@ static int backtest_option(struct backtest *test, int option)
     case 'a':
         test->ablate = true;
         return -1;
+    case 'o':
+        test->alone = true;
+        return -1;
     case 'x':
         test->a = optarg;
         return -1;
@@ -156,6 +161,7 @@ static int backtest_command(const struct command *command, int argc, char **argv
         {"at", required_argument, NULL, 'k'},
         {"compare", required_argument, NULL, 'x'},
         {"ablate", no_argument, NULL, 'a'},
+        {"alone", no_argument, NULL, 'o'},
         {"seed", required_argument, NULL, 'd'},
         {"json", no_argument, NULL, 'j'},
         {"task", required_argument, NULL, 't'},
@@ -177,8 +183,8 @@ static int backtest_command(const struct command *command, int argc, char **argv
                 test->b = argv[optind++];
         }
     }
-    if (code < 0 && test->a && test->ablate)
-        code = command_fail(command, EXIT_USAGE, "--compare and --ablate don't go together");
+    if (code < 0 && (test->a != NULL) + test->ablate + test->alone > 1)
+        code = command_fail(command, EXIT_USAGE, "of --compare, --ablate and --alone only one");
     if (code < 0 && optind == argc)
         code = command_fail(command, EXIT_USAGE, "no file is given");
     if (code < 0 && (code = command_config(&test->config)) == EXIT_DONE) {
@@ -208,6 +214,7 @@ WEFT_COMMAND(backtest) = {
         "                         paired bootstrap over sessions\n"
         "  --ablate               without each generator and each group of features in turn,\n"
         "                         compared to all of them\n"
+        "  --alone                each candidate generator by itself, unranked, compared to all\n"
         "  --seed N               of the bootstrap (default 1)\n"
         "  --json                 one JSON object\n",
     .order = 7,

@@ -86,6 +86,7 @@ struct variant {
     char text[VARIANT_TEXT_MAX]; /* key=value with commas between; empty: as configured */
     struct config config;        /* finished */
     bool brief;                  /* reported in one line */
+    const char *name;            /* what that line says, in place of `text`; NULL: that */
 };
 
 /* Adds a variant of `base`, which is not finished. A piece without '=' goes on with the list of the
@@ -104,6 +105,9 @@ enum verdict variants_add(struct variants *variants, const struct config *base, 
     "category_tastes,colour_tastes,price_tastes"
 enum verdict variants_add_ablations(struct variants *variants, const struct config *base,
                                     struct error *error);
+/* The base itself, then each generator by itself, in its own order without the ranker; a table too. */
+enum verdict variants_add_alone(struct variants *variants, const struct config *base,
+                                struct error *error);
 void variants_release(struct variants *variants);
 
 /* A mean and where it lies with 95 % confidence. */

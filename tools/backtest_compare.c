@@ -1,4 +1,5 @@
 /* Variants of the configuration, and how sure their difference is. */
+#include "state/draw.h"
 #include "tools/backtest.h"
 
 #include <stdlib.h>
@@ -38,6 +39,7 @@ enum verdict variants_add(struct variants *variants, const struct config *base, 
     struct variant *variant = &variants->at[variants->count];
     variant->config = *base;
     variant->brief = false;
+    variant->name = NULL;
     strcpy(variant->text, text);
     enum verdict verdict = assign_all(&variant->config, text, error);
     if (verdict == VERDICT_OK)
@@ -77,6 +79,28 @@ enum verdict variants_add_ablations(struct variants *variants, const struct conf
         if (first)
             verdict = add_without(variants, base, "ranker.features.off", base->features_off,
                                   features[f].group, error);
+    }
+    for (uint32_t i = 0; i < variants->count; i++)
+        variants->at[i].brief = true;
+    return verdict;
+}
+
+enum verdict variants_add_alone(struct variants *variants, const struct config *base,
+                                struct error *error)
+{
+    enum verdict verdict = variants_add(variants, base, "", error);
+    for (int i = 0; i < generator_count && verdict == VERDICT_OK; i++) {
+        char text[VARIANT_TEXT_MAX] = "generators.off=";
+        for (int k = 0; k < generator_count; k++)
+            if (k != i)
+                snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s",
+                         k == 0 || (k == 1 && i == 0) ? "" : ",", generators[k].name);
+        verdict = variants_add(variants, base, text, error);
+        if (verdict != VERDICT_OK)
+            break;
+        struct variant *variant = &variants->at[variants->count - 1];
+        variant->name = generators[i].name;
+        variant->config.settings.recommend.unranked = true;
     }
     for (uint32_t i = 0; i < variants->count; i++)
         variants->at[i].brief = true;
@@ -142,15 +166,6 @@ static uint32_t pair_up(const struct measured *a, const struct measured *b,
     return count;
 }
 
-static uint64_t draw(uint64_t *state)
-{
-    *state += 0x9E3779B97F4A7C15u; /* splitmix64 (Steele, Lea, Flood 2014) */
-    uint64_t z = *state;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
-}
-
 static int number_order(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -180,7 +195,7 @@ void compare(const struct measured *a, const struct measured *b, uint64_t seed,
         uint64_t cases = 0;
         double hit_sum = 0, rank_sum = 0;
         for (uint32_t i = 0; i < count; i++) {
-            const struct session *session = &sessions[(draw(&seed) >> 32) * count >> 32];
+            const struct session *session = &sessions[(draw_next(&seed) >> 32) * count >> 32];
             cases += session->cases;
             hit_sum += session->hits;
             rank_sum += session->reciprocal;

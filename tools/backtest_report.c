@@ -182,7 +182,7 @@ static void text_row(const struct variant *variant, const struct measured *measu
     percentiles(measured, .5, .99, &p50, &p99);
     if (difference == NULL) {
         printf("%llu cases; differences with 95 %% intervals, * where 0 is outside\n"
-               "HR@%-15u MRR@%-20u us a list  as configured, or with\n"
+               "HR@%-15u MRR@%-20u us a list  as configured, or\n"
                "%-27.4f  %-27.4f  %7.1f   as configured\n",
                (unsigned long long)all->cases, settings->at, settings->at, hr(all), mrr(all), p50);
         return;
@@ -191,7 +191,7 @@ static void text_row(const struct variant *variant, const struct measured *measu
     for (int i = 0; i < 2; i++)
         printf("%+.4f [%+.4f, %+.4f]%s  ", intervals[i]->mean, intervals[i]->low,
                intervals[i]->high, intervals[i]->low > 0 || intervals[i]->high < 0 ? "*" : " ");
-    printf("%7.1f   %s\n", p50, variant->text);
+    printf("%7.1f   %s\n", p50, variant->name ? variant->name : variant->text);
 }
 
 void report_variant(const struct variant *variant, const struct measured *first,
