@@ -4,6 +4,7 @@
 
 #include "processors/runtime/command.h"
 #include "tools/basket.h"
+#include "tools/searching.h"
 #include "tools/events.h"
 
 #include <stdlib.h>
@@ -14,7 +15,7 @@ struct backtest {
     struct measure_settings settings;
     const char *format;
     const char *a, *b; /* --compare */
-    bool basket, json, ablate, alone;
+    bool basket, search, json, ablate, alone;
     uint64_t seed;
     struct recorded recorded;
 };
@@ -79,17 +80,19 @@ static int backtest_files(struct backtest *test, int count, char **paths)
                                  : command_fail(test->command, EXIT_FAILED, "%s", error.message);
 }
 
-static int backtest_baskets(struct backtest *test, int count, char **paths)
+static int backtest_task(struct backtest *test, int count, char **paths)
 {
     struct error error = {0};
     const char *evaluate_from = test->settings.evaluate_from;
     double from = evaluate_from ? strtod(evaluate_from, NULL) : 0;
     if (from >= 1)
         return command_fail(test->command, EXIT_USAGE,
-                            "--evaluate-from of baskets is a fraction below 1");
-    return basket_backtest(&test->config, test->format, from, count, paths, &error) == VERDICT_OK
-               ? EXIT_DONE
-               : command_fail(test->command, EXIT_FAILED, "%s", error.message);
+                            "--evaluate-from of baskets and searches is a fraction below 1");
+    enum verdict verdict =
+        (test->basket ? basket_backtest : search_backtest)(&test->config, test->format, from, count,
+                                                           paths, &error);
+    return verdict == VERDICT_OK ? EXIT_DONE
+                                 : command_fail(test->command, EXIT_FAILED, "%s", error.message);
 }
 
 static int set_number(struct backtest *test, int option)
@@ -126,8 +129,9 @@ static int backtest_option(struct backtest *test, int option)
         return -1;
     case 't':
         test->basket = strcmp(optarg, "basket") == 0;
-        if (!test->basket && strcmp(optarg, "next") != 0)
-            return command_fail(test->command, EXIT_USAGE, "--task takes next or basket");
+        test->search = strcmp(optarg, "search") == 0;
+        if (!test->basket && !test->search && strcmp(optarg, "next") != 0)
+            return command_fail(test->command, EXIT_USAGE, "--task takes next, basket or search");
         return -1;
     case 'j':
         test->json = true;
@@ -189,8 +193,8 @@ static int backtest_command(const struct command *command, int argc, char **argv
         code = command_fail(command, EXIT_USAGE, "no file is given");
     if (code < 0 && (code = command_config(&test->config)) == EXIT_DONE) {
         command_catch_signals();
-        code = test->basket ? backtest_baskets(test, argc - optind, argv + optind)
-                            : backtest_files(test, argc - optind, argv + optind);
+        code = test->basket || test->search ? backtest_task(test, argc - optind, argv + optind)
+                                            : backtest_files(test, argc - optind, argv + optind);
     }
     free(test);
     return code;
@@ -209,6 +213,7 @@ WEFT_COMMAND(backtest) = {
         "  --min-prefix N         count cases with at least N activities before (default 1)\n"
         "  --at K                 length of the list (default 20)\n"
         "  --task basket          leave one item of each basket out and ask for it (default: next)\n"
+        "  --task search          search for what is bought by one or two words of its title\n"
         "  --compare A B          two variants, each key=value with commas between, '' as\n"
         "                         configured; their difference with 95 % confidence, by the\n"
         "                         paired bootstrap over sessions\n"
