@@ -1,6 +1,7 @@
 /* Comparing variants: pairs, and whether the intervals hold what they should. */
 #include "tests/test.h"
 #include "tools/backtest.h"
+#include "tools/searching.h"
 
 #include <math.h>
 
@@ -165,6 +166,76 @@ static void test_ablations(void)
     variants_release(&variants);
 }
 
+/* Each generator is the only one in one variant, unranked. */
+static void test_alone(void)
+{
+    struct variants variants = {0};
+    struct error error = {0};
+    struct config config;
+    config_init(&config);
+    CHECK(variants_add_alone(&variants, &config, &error) == VERDICT_OK);
+    CHECK_INT(variants.count, 1 + generator_count);
+    CHECK(!variants.at[0].config.settings.recommend.unranked && variants.at[0].brief);
+    for (uint32_t i = 1; i < variants.count; i++) {
+        const struct recommend_settings *settings = &variants.at[i].config.settings.recommend;
+        CHECK(settings->unranked);
+        CHECK_TEXT(variants.at[i].name, generators[i - 1].name);
+        CHECK_INT(settings->generators_off,
+                  ((1ull << generator_count) - 1) & ~(1ull << (i - 1)));
+    }
+    variants_release(&variants);
+}
+
+/* What `weft backtest --task search` prints of a shop of twenty products with two words each, bought one
+ * after the other: the text finds each of them, since no two have the same words. */
+static void test_search_task(void)
+{
+    static const char *const colours[] = {"crimson", "emerald", "ivory", "violet", "amber"};
+    static const char *const things[] = {"teapot", "lantern", "cushion", "basket"};
+    char *folder = test_new_folder(), path[300], said[300], line[200] = "";
+    struct config config;
+    struct error error = {0};
+    snprintf(path, sizeof path, "%s/events.jsonl", folder);
+    snprintf(said, sizeof said, "%s/said", folder);
+    FILE *file = fopen(path, "w");
+    for (int i = 0; i < 20; i++)
+        fprintf(file, "{\"type\":\"product\",\"item_id\":\"p%d\",\"title\":\"%s %s\"}\n", i,
+                colours[i % 5], things[i / 5]);
+    for (int i = 0; i < 400; i++)
+        fprintf(file,
+                "{\"type\":\"purchase\",\"event_id\":\"e%d\",\"visitor_id\":\"v%d\","
+                "\"event_time\":%lld,\"transaction_id\":\"t%d\",\"items\":[{\"item_id\":\"p%d\"}]}\n",
+                i, i % 7, 1767225600000ll + i * 60000ll, i, i * 7 % 20);
+    fclose(file);
+    config_init(&config);
+    config_set(&config, "list.bought.ms", "0", NULL);
+    CHECK(config_finish(&config, &error) == VERDICT_OK);
+    fflush(stdout);
+    int kept = dup(STDOUT_FILENO);
+    CHECK(freopen(said, "w", stdout) != NULL);
+    char *paths[] = {path};
+    CHECK_SAY(search_backtest(&config, NULL, 0, 1, paths, &error) == VERDICT_OK, "%s",
+              error.message);
+    fflush(stdout);
+    dup2(kept, STDOUT_FILENO);
+    close(kept);
+    file = fopen(said, "r");
+    unsigned searches = 0;
+    CHECK(file && fgets(line, sizeof line, file) && sscanf(line, "%u searches", &searches) == 1);
+    CHECK(searches > 20 && searches < 100); /* about an eighth */
+    bool list = false, text = false;
+    while (file && fgets(line, sizeof line, file)) {
+        list = list || (strstr(line, "the visitor's list") && strstr(line, "HR@20 1.0000"));
+        text = text || (strstr(line, "the text alone") && strstr(line, "HR@20 1.0000"));
+    }
+    CHECK(list);
+    CHECK(text);
+    if (file)
+        fclose(file);
+    test_remove_folder(folder);
+    free(folder);
+}
+
 int main(void)
 {
     TEST_RUN(test_pairs);
@@ -173,5 +244,7 @@ int main(void)
     TEST_RUN(test_same_seed);
     TEST_RUN(test_variants);
     TEST_RUN(test_ablations);
+    TEST_RUN(test_alone);
+    TEST_RUN(test_search_task);
     return test_done();
 }
