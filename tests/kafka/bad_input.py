@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from shop import Checks, Kafka, Shop, weft
+from shop import INPUTS, Checks, Kafka, Shop, weft
 
 NOW = int(time.time() * 1000)
 
@@ -84,6 +84,11 @@ CASES = [
     ("Confluent framing without a registry", "view", "v", b"\0\0\0\0\7abc",
      "schema.registry.url is not set"),
     ("a tombstone", "view", "v", None, "tombstone"),
+    ("an impression without places", "impression", "v", view(
+        recommendation_id="r", placement="home", items=[{"item_id": "i"}]), "has no index"),
+    ("a click on no list", "click", "v", view(), "recommendation_id is missing"),
+    ("a user under another's key", "user", "u", b'{"user_id":"w"}', "the record's key is 'u'"),
+    ("a user without a name", "user", "u", b'{"gender":"female"}', "user_id is missing"),
     ("an empty record", "view", "v", b"", "empty"),
 ]
 
@@ -146,7 +151,7 @@ def main():
             parsed = parse_headers(headers)
             letters[parsed["topic"], int(parsed["offset"])] = (parsed, int(size))
         checks.equal("every bad record is in the dead letters", len(letters), len(cases))
-        offsets = {"view": 0, "search": 0, "cart": 0}
+        offsets = dict.fromkeys(INPUTS, 0)
         for name, topic, _, value, reason in cases:
             parsed, size = letters.get((f"bad.{topic}", offsets[topic]), ({}, None))
             offsets[topic] += 1
