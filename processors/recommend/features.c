@@ -391,8 +391,7 @@ static void fill_vectors(const struct filling *to, struct candidates *candidates
     memcpy(column(to, VECTOR_MEAN), all + n, n * sizeof *scores);
     memcpy(column(to, VECTOR_LAST), all + 2 * n, n * sizeof *scores);
     memcpy(column(to, VECTOR_PREVIOUS), all + 3 * n, n * sizeof *scores);
-    memcpy(column(to, VECTOR_MOST), all + 2 * n, n * sizeof *scores);
-    for (uint32_t q = 3; q < query_count; q++)
+    for (uint32_t q = 2; q < query_count; q++) /* from 0: what is far from all is just far */
         kernels->larger(column(to, VECTOR_MOST), all + q * n, n);
     for (uint32_t i = count; i < n; i++)
         scores[i] = -2; /* below all that is there */

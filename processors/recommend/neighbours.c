@@ -3,15 +3,15 @@
 #include "processors/math/kernels.h"
 
 #define ITEMS 8      /* of the session that are looked for */
-#define POSTINGS 400 /* newest sessions of each */
-#define KEPT 300     /* heaviest neighbours */
+#define POSTINGS 200 /* newest sessions of each */
+#define KEPT 150     /* heaviest neighbours */
 #define NEAR 80
 #define AFTER 40
 #define PAIRS 16
 #define SESSIONS_AHEAD 4 /* fetched before they are read */
-#define SLOTS 8192 /* a power of two, more than ITEMS * POSTINGS and than the items found */
-#define FOUND_MAX 4000
-#define KEYS_MAX 4000 /* the larger of FOUND_MAX and ITEMS * POSTINGS */
+#define SLOTS 4096 /* a power of two, more than ITEMS * POSTINGS and than the items found */
+#define FOUND_MAX 2000
+#define KEYS_MAX 2000 /* the larger of FOUND_MAX and ITEMS * POSTINGS */
 #define BEST_MAX 80   /* the largest of NEAR, AFTER and PAIRS */
 
 _Static_assert(BEST_MAX % LANES == 0, "there is room for whole lanes");
@@ -59,7 +59,7 @@ struct search {
 
 static uint32_t slot_of(uint64_t key)
 {
-    return (uint32_t)(key * 0x9E3779B97F4A7C15u >> 51);
+    return (uint32_t)(key * 0x9E3779B97F4A7C15u >> 52);
 }
 
 /* Sessions are all over memory: what is met first is fetched while the others are looked for. */

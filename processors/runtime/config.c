@@ -157,7 +157,7 @@ const struct config_key config_keys[] = {
            "above, vectors learn from a sample of the clicks"),
     NUMBER("neighbours.sessions.max", "200000", sessions_max, 0, 100000000,
            "sessions among which neighbours are found; 0: none"),
-    NUMBER("neighbours.postings.max", "400", postings_max, 1, 100000,
+    NUMBER("neighbours.postings.max", "200", postings_max, 1, 100000,
            "newest sessions remembered of an item"),
     NUMBER("queries.max", "100000", queries_max, 0, 10000000,
            "searches whose clicks are remembered, the least used give way; 0: none"),
