@@ -6,6 +6,9 @@
  * activity apart, and `quick`, all kinds together. The clock is the median time of the last
  * TRENDS_CLOCK activities in the order of the log: one event whose time is wrong does not move it.
  *
+ * A model that was stored before there were trends begins with empty ones, which are as those of a
+ * whole log once what was before has faded.
+ *
  * Rows of FAMILY_MODEL, little endian in values, big endian in keys:
  *
  *     'h' item(4)   slow(8) x 3, base(4), quick(8), base(4)

@@ -132,6 +132,8 @@ static void take_terms(struct rankings_view *view, const struct model *model, ui
 {
     const struct queries *queries = model->queries;
     struct decay now = decay_at(view->time_ms, model->limits.rules_half_life_ms);
+    if (max > queries->count)
+        max = queries->count;
     struct weighed *heap = memory_get((max + 1ul) * sizeof *heap);
     uint32_t count = 0, seen = 0;
     for (uint32_t i = 0; i < queries->count; i++) {

@@ -21,7 +21,7 @@ struct place {
 
 struct top {
     struct place *places;
-    uint32_t count;
+    uint32_t count, capacity;
 };
 
 struct scope {
@@ -70,6 +70,17 @@ static bool before(const struct place *a, const struct place *b)
     return bytes_compare(a->item_id, b->item_id) < 0;
 }
 
+/* Most scopes have fewer items than a ranking may have. */
+static void reserve(struct top *top, uint32_t length)
+{
+    if (top->count < top->capacity)
+        return;
+    top->capacity = top->capacity ? 2 * top->capacity : 4;
+    if (top->capacity > length)
+        top->capacity = length;
+    top->places = memory_resize(top->places, top->capacity * sizeof *top->places);
+}
+
 /* Of the variants of a product the best stays. */
 static void offer(struct top *top, uint32_t length, struct place place)
 {
@@ -84,10 +95,12 @@ static void offer(struct top *top, uint32_t length, struct place place)
         at = i; /* it gives its place */
         break;
     }
-    if (at == length)
+    if (at == length) {
         at--;
-    else if (at == top->count)
+    } else if (at == top->count) {
+        reserve(top, length);
         top->count++;
+    }
     for (; at > 0 && before(&place, &top->places[at - 1]); at--)
         top->places[at] = top->places[at - 1];
     top->places[at] = place;
@@ -262,12 +275,8 @@ static uint32_t choose_scopes(struct maker *maker, struct scope **ordered)
     if (chosen > maker->inputs->settings->scopes_max)
         chosen = maker->inputs->settings->scopes_max;
     qsort(ordered + 1, chosen, sizeof *ordered, name_order);
-    for (uint32_t i = 0; i <= chosen; i++) {
+    for (uint32_t i = 0; i <= chosen; i++)
         ordered[i]->chosen = true;
-        for (int kind = 0; kind < SCOPE_KINDS; kind++)
-            ordered[i]->tops[kind].places =
-                memory_get(maker->length * sizeof *ordered[i]->tops[kind].places);
-    }
     return chosen + 1;
 }
 
@@ -413,7 +422,8 @@ static bool is_in(const struct top *top, const struct place *place)
 static void write_term(struct maker *maker, const struct ranked_term *term, struct arena *ids)
 {
     struct ranking_item items[RANKING_ITEMS_MAX];
-    struct top taken = {.places = maker->spare}, found = {.places = maker->spare + maker->length};
+    struct top taken = {.places = maker->spare, .capacity = maker->length};
+    struct top found = {.places = maker->spare + maker->length, .capacity = maker->length};
     uint32_t count = 0;
     take_entries(maker, term, &taken);
     if (taken.count < maker->length && maker->inputs->search)

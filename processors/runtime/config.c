@@ -129,7 +129,7 @@ const struct config_key config_keys[] = {
     NUMBER("rankings.interval.ms", "60000", rankings_interval_ms, 0, 604800000,
            "how often rankings are made; one that has not changed is not written again; 0: none"),
     NUMBER("rankings.length", "50", rankings_length, 1, RANKING_ITEMS_MAX, "items of a ranking"),
-    NUMBER("rankings.scopes.max", "2000", rankings_scopes_max, 0, 1000000,
+    NUMBER("rankings.scopes.max", "2000", rankings_scopes_max, 0, 100000,
            "categories, brands, genders and age groups that have rankings, those with the most "
            "activity"),
     NUMBER("rankings.terms.max", "1000", rankings_terms_max, 0, 1000000,
