@@ -303,7 +303,8 @@ static enum verdict input_partitions(const struct topology *topology,
         if (partitions != 0 && count != partitions)
             return error_set(error, VERDICT_FATAL,
                              "%s has %d partitions but %s has %d: a visitor's events must be in "
-                             "the same partition of every input; create them with the same number",
+                             "the same partition of every input; create them with the same number, "
+                             "or name others (topics.user, ...)",
                              first, (int)partitions, topology->topics[i], (int)count);
         partitions = count;
         first = topology->topics[i];
