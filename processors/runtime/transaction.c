@@ -225,7 +225,7 @@ static enum verdict open_producer(struct transactions *transactions, int which,
 {
     struct run *run = transactions->run;
     struct producer *producer = &transactions->producers[which];
-    char id[3 * CONFIG_TEXT_MAX];
+    char id[3 * CONFIG_TEXT_MAX], timeout[24];
     snprintf(id, sizeof id, "%s-%s-%d-%c", run->config->application_id, run->instance,
              transactions->index, 'a' + which);
     const struct kafka_extra transactional[] = {
@@ -233,7 +233,12 @@ static enum verdict open_producer(struct transactions *transactions, int which,
         {"transaction.timeout.ms", "10000"},
         {NULL, NULL},
     };
-    const struct kafka_extra idempotent[] = {{"enable.idempotence", "true"}, {NULL, NULL}};
+    /* Nothing fences a process that stood still, so what waited to be sent for so long that another may
+     * have its partitions is dropped: librdkafka looks at this before it sends. */
+    snprintf(timeout, sizeof timeout, "%lld",
+             (long long)(run->config->session_timeout_ms / 2));
+    const struct kafka_extra idempotent[] = {
+        {"enable.idempotence", "true"}, {"message.timeout.ms", timeout}, {NULL, NULL}};
     rd_kafka_conf_t *conf =
         kafka_conf(run->config, KAFKA_PRODUCER,
                    exactly_once(transactions) ? transactional : idempotent, error);

@@ -427,9 +427,8 @@ def one_round(cluster, state, options, number, once):
     else:  # the same mixture, without counting
         of_processes = {kind: 2 for kind in OF_PROCESSES if state.wanted.get(kind)}
         of_cluster, rounds = {kind: 1 for kind in OF_CLUSTER if state.wanted.get(kind)}, 1
-        # Points that are not there, or not surely; and without a transaction nothing fences a
-        # process that wakes up in the middle of writing a batch.
-        for kind in ("after_offsets", "after_commit", "mid_snapshot", "zombie"):
+        # without the points that are not there, or not surely
+        for kind in ("after_offsets", "after_commit", "mid_snapshot"):
             of_processes.pop(kind, None)
         of_cluster.pop("coordinator", None)
     faults = draw(of_processes, 2 * FAULTS_A_ROUND, rounds, rng)
