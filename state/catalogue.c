@@ -1,3 +1,4 @@
+#include "state/catalogue_store.h"
 #include "state/catalogue_words.h"
 
 #include <assert.h>

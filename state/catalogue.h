@@ -1,5 +1,5 @@
 /* The catalogue: what the shop says of its products. A fold of a compacted topic of products, keyed
- * by item_id, held in memory, with RocksDB behind it. Calls schemas/ and state/store.
+ * by item_id, held in memory, with RocksDB behind it (catalogue_store.h).
  *
  * What many products share (brands, categories, attributes, ...) is a word: a text of a kind,
  * stored once. A category is the path down to it, "Women > Shoes > Boots", and its parent the path
@@ -11,13 +11,6 @@
  * An item_id keeps its index as long as the process runs, also when its product is deleted ("gone")
  * and comes back.
  *
- * Rows of FAMILY_CATALOGUE (integers little endian in values, big endian in keys):
- *
- *     'f'             format version
- *     'n' item_id     numbers: price and the like, as drawn in catalogue_store.c
- *     'p' item_id     the rest of the product, the same
- *     'w' word(4)     kind(1) parent(4) text
- *
  * Bounds: struct catalogue_limits and the constants below; what is beyond is left out and counted.
  *
  * Threads: one writer, many readers, kept apart by catalogue_lock_*(). The locks nest in one order:
@@ -26,9 +19,7 @@
 #define WEFT_STATE_CATALOGUE_H
 
 #include "schemas/event.h"
-#include "state/store.h"
 
-#define CATALOGUE_FORMAT 1
 #define PRODUCT_NONE UINT32_MAX
 #define WORD_NONE UINT32_MAX
 
@@ -201,26 +192,5 @@ enum catalogue_change {
 /* `event` is of type EVENT_PRODUCT and checked. The whole product is replaced. */
 enum catalogue_change catalogue_put(struct catalogue *catalogue, const struct event *event);
 enum catalogue_change catalogue_delete(struct catalogue *catalogue, struct bytes item_id);
-
-/* Puts what changed since the last time into the batch. */
-void catalogue_save(struct catalogue *catalogue, struct store_batch *batch);
-/* Reads all rows into an empty catalogue. FATAL: damaged, or of a newer format. */
-enum verdict catalogue_load(struct catalogue *catalogue, struct store *store,
-                            struct error *error);
-
-/* ---- for catalogue_store.c ---- */
-
-/* Takes the product's data over: id, words and texts as product_words() finds them. */
-uint32_t catalogue_add_stored(struct catalogue *catalogue, const struct product *product);
-/* False: the word's number or text is taken. */
-bool catalogue_add_stored_word(struct catalogue *catalogue, uint32_t number, enum word_kind kind,
-                               uint32_t parent, struct bytes text);
-/* Once all words are there. False: a parent is missing, of a wrong kind, or the paths run in a
- * circle. */
-bool catalogue_link_words(struct catalogue *catalogue);
-/* Once all products are there: numbers of words that nobody has can be used again. */
-void catalogue_free_unused(struct catalogue *catalogue);
-#define PRODUCT_DIRTY_NUMBERS 1
-#define PRODUCT_DIRTY_CONTENT 2
 
 #endif

@@ -5,7 +5,7 @@
  * word:     kind(1) parent(4) text
  *
  * Integers and floats are little endian. */
-#include "state/catalogue.h"
+#include "state/catalogue_store.h"
 
 #include <assert.h>
 #include <math.h>

@@ -2,7 +2,7 @@
 #include "schemas/avro_binary.h"
 #include "schemas/codec.h"
 #include "schemas/event_write.h"
-#include "state/catalogue.h"
+#include "state/catalogue_store.h"
 #include "tests/fuzz.h"
 #include "tests/test_events.h"
 

@@ -6,6 +6,7 @@
 #include "processors/recommend/similar.h"
 #include "schemas/codec.h"
 #include "schemas/event_write.h"
+#include "state/catalogue_store.h"
 #include "tests/test.h"
 
 #include <malloc.h>

@@ -1,6 +1,6 @@
 /* The catalogue against a naive one: random products come, change and go; words, counts, postings
  * and what is stored and loaded again are compared after each round. */
-#include "state/catalogue.h"
+#include "state/catalogue_store.h"
 #include "tests/test.h"
 
 #include <math.h>

@@ -3,6 +3,7 @@
 #include "processors/recommend/recommend.h"
 #include "processors/runtime/client.h"
 #include "processors/runtime/log.h"
+#include "state/catalogue_store.h"
 
 #include <stdio.h>
 #include <stdlib.h>

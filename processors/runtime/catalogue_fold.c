@@ -3,6 +3,7 @@
 #include "processors/runtime/kafka.h"
 #include "processors/runtime/log.h"
 #include "processors/runtime/registry.h"
+#include "state/catalogue_store.h"
 
 #include <stdio.h>
 #include <stdlib.h>

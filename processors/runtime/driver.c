@@ -1,6 +1,7 @@
 #include "processors/runtime/driver.h"
 
 #include "processors/runtime/log.h"
+#include "state/catalogue_store.h"
 
 #include <stdlib.h>
 
