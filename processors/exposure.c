@@ -1,12 +1,12 @@
-/* Exposure: what of the lists was shown and clicked on, counted for each placement. An impression counts
- * once, by its event_id. A click counts once for a list, a placement and an item, whether it comes as a
- * click, as a view that carries recommendation_id and placement, or as both, in whatever order: so a
- * shop may send either. Repeats are known as long as they are among the visitor's last MARKS_MAX
- * impressions and clicks (state/visitors.h).
+/* Exposure: what of the lists was shown and clicked on, counted for each placement. An
+ * impression counts once, by its event_id. A click counts once for a list, a placement and an
+ * item, whether it comes as a click, as a view that carries recommendation_id and placement, or
+ * as both, in whatever order: so a shop may send either. Repeats are known as long as they are
+ * among the visitor's last MARKS_MAX impressions and clicks (state/visitors.h).
  *
- * Impressions and clicks end here: they make no activity, nothing is learned from them, and no list is
- * due, but where an item was shown so often that it is no longer to come. A click is a view only with
- * clicks.are.views, for shops that send no view after it. */
+ * Impressions and clicks end here: they make no activity, nothing is learned from them, and no
+ * list is due, but where an item was shown so often that it is no longer to come. A click is a
+ * view only with clicks.are.views, for shops that send no view after it. */
 #include "processors/processor.h"
 
 static uint32_t click_mark(const struct event *event)

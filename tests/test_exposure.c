@@ -1,5 +1,5 @@
-/* What the shop says of its pages and users, as bytes from the wire through the whole topology: against a
- * naive copy of one page of rules, and case by case. */
+/* What the shop says of its pages and users, as bytes from the wire through the whole topology:
+ * against a naive copy of one page of rules, and case by case. */
 #include "processors/runtime/driver.h"
 #include "tests/test.h"
 
@@ -100,7 +100,8 @@ static void click(struct naive *naive, struct naive_visitor *visitor, int list, 
     naive->exposures[placement].clicks++;
 }
 
-static void send_user(struct driver *driver, struct naive *naive, struct random *random, int number)
+static void send_user(struct driver *driver, struct naive *naive, struct random *random,
+                      int number)
 {
     static const char *const genders[] = {"", "female", "male"};
     struct naive_visitor *visitor = &naive->visitors[number];
@@ -138,14 +139,16 @@ static void send_impression(struct driver *driver, struct naive *naive, struct r
                         i, number, START_MS + i * INT64_C(1000), placements[placement]);
     for (int k = 0; k < count; k++)
         size += snprintf(value + size, sizeof value - (size_t)size,
-                         "%s{\"item_id\":\"i%d\",\"index\":%d}", k ? "," : "", (first + k) % ITEMS, k);
+                         "%s{\"item_id\":\"i%d\",\"index\":%d}", k ? "," : "",
+                         (first + k) % ITEMS, k);
     snprintf(value + size, sizeof value - (size_t)size, "]}");
     snprintf(key, sizeof key, "v%d", number);
     snprintf(text, sizeof text, "impression s%d", i);
     for (int again = 0; again < 1 + (i % 3 == 0); again++) {
         enum fate fate = send(driver, EVENT_IMPRESSION, key, value);
         bool fresh = !visitor->refused && mark(visitor, text);
-        CHECK_INT(fate, visitor->refused ? FATE_NO_CONSENT : fresh ? FATE_PROCESSED : FATE_DUPLICATE);
+        enum fate wanted = fresh ? FATE_PROCESSED : FATE_DUPLICATE;
+        CHECK_INT(fate, visitor->refused ? FATE_NO_CONSENT : wanted);
         if (!fresh)
             continue;
         visitor->known = true;
@@ -157,8 +160,8 @@ static void send_impression(struct driver *driver, struct naive *naive, struct r
     }
 }
 
-static void send_click(struct driver *driver, struct naive *naive, struct random *random, int number,
-                       int i, bool plain)
+static void send_click(struct driver *driver, struct naive *naive, struct random *random,
+                       int number, int i, bool plain)
 {
     struct naive_visitor *visitor = &naive->visitors[number];
     int list = i / 20, placement = (int)random_below(random, 3);
@@ -249,7 +252,8 @@ static void test_against_naive(void)
         uint32_t number = 0;
         while (p < 2 && strcmp(all.at[number].name, placements[p]) != 0)
             number++;
-        const struct quality_exposure *found = &counts->quality.exposures[p < 2 ? number : PLACEMENTS_MAX];
+        const struct quality_exposure *found =
+            &counts->quality.exposures[p < 2 ? number : PLACEMENTS_MAX];
         CHECK_INT(found->lists, naive->exposures[p].lists);
         CHECK_INT(found->items, naive->exposures[p].items);
         CHECK_INT(found->clicks, naive->exposures[p].clicks);
@@ -298,7 +302,8 @@ static void test_bad(void)
         {EVENT_CLICK, "v0", NULL},
         {EVENT_IMPRESSION, "v0",
          "{\"event_id\":\"a\",\"visitor_id\":\"v0\",\"event_time\":1,"
-         "\"recommendation_id\":\"r\",\"placement\":\"home\",\"items\":[{\"item_id\":\"i\",\"index\":0}]}"},
+         "\"recommendation_id\":\"r\",\"placement\":\"home\","
+         "\"items\":[{\"item_id\":\"i\",\"index\":0}]}"},
         {EVENT_USER, "v0", "{\"user_id\":\"v1\"}"},
         {EVENT_USER, "v0", "{\"gender\":\"female\"}"},
         {EVENT_USER, "v0", "no user"},

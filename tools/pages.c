@@ -162,11 +162,12 @@ bool pages_before(struct pages *pages, const struct event *event, struct event *
     seen->page = page_after(event);
     pthread_mutex_unlock(&pages->lock);
     uint32_t count = shown->counts[page];
-    struct bytes list = bytes_text(shown->recommendation_id), placement = bytes_text(placements[page]);
+    struct bytes list = bytes_text(shown->recommendation_id);
+    struct bytes placement = bytes_text(placements[page]);
     if (count == 0)
         return false;
-    *ret_impression = about(event, EVENT_IMPRESSION, name(pages->impression_id, 's', event->event_id),
-                            list, placement);
+    struct bytes id = name(pages->impression_id, 's', event->event_id);
+    *ret_impression = about(event, EVENT_IMPRESSION, id, list, placement);
     ret_click->type = EVENT_TYPES;
     for (uint32_t i = 0; i < count; i++) {
         event_item_init(&pages->items[i]);

@@ -1,5 +1,6 @@
-/* The pages that the mall's visitors see: the lists that weft wrote for them, read back from their topic,
- * and what the shop says of it: that a list was shown, and that something on it was clicked on. */
+/* The pages that the mall's visitors see: the lists that weft wrote for them, read back from
+ * their topic, and what the shop says of it: that a list was shown, and that something on it was
+ * clicked on. */
 #ifndef WEFT_TOOLS_PAGES_H
 #define WEFT_TOOLS_PAGES_H
 

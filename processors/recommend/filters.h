@@ -6,13 +6,13 @@
  * category) and did not send back; and, each if it is switched on: what is marked as for adults (tag
  * "adult", or attribute adult=true); what costs less than price_min; what is for genders, or age
  * groups, that together make up less than gender_min (age_group_min) of what the visitor did with
- * products that are for some (AUDIENCE_LEAST fresh views at least; products for "unisex" pass), or that
- * is not the one that the shop declares for them, if products have that word; what
- * was in shown_max of the lists for them without their doing anything with it (an item
- * counts as shown when it is among the first SHOWN_PLACES of a list that is written, or, with
- * list.shown.from=impressions, each time that the shop says so); what a rule excludes; a second variant of a product (the same
- * attribute item_group_id, or else the same brand and title); more of a brand than its limit. Pinned
- * items come at their place if none of these but the brand's limit speaks against them. Then what the
+ * products that are for some (AUDIENCE_LEAST fresh views at least; products for "unisex" pass), or
+ * that is not the one that the shop declares for them, if products have that word; what was in
+ * shown_max of the lists for them without their doing anything with it (an item counts as shown
+ * when it is among the first SHOWN_PLACES of a list that is written, or, with
+ * list.shown.from=impressions, each time that the shop says so); what a rule excludes; a second
+ * variant of a product (the same attribute item_group_id, or else the same brand and title); more
+ * of a brand than its limit. Pinned items come at their place if none of these but the brand's limit speaks against them. Then what the
  * placement's own filters are about (placements.h).
  *
  * The others come by score; a rule boosts or buries by adding or taking ln(by) (scores are the

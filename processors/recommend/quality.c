@@ -146,7 +146,8 @@ static void write_exposure(const struct quality_exposure *exposure, struct buffe
 {
     double lists = exposure->lists ? (double)exposure->lists : 1;
     buffer_format(buffer,
-                  "\"shown\":{\"lists\":%llu,\"items\":%llu,\"clicks\":%llu,\"click_through\":%.4f}",
+                  "\"shown\":{\"lists\":%llu,\"items\":%llu,\"clicks\":%llu,"
+                  "\"click_through\":%.4f}",
                   (unsigned long long)exposure->lists, (unsigned long long)exposure->items,
                   (unsigned long long)exposure->clicks, (double)exposure->clicks / lists);
 }

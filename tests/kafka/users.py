@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Users, impressions and clicks through Apache Kafka: inputs that nobody writes to hold up no list; what
-was shown often stays away; a declared gender acts on the lists; an erased user's row, changelog and lists
-are gone and stay gone after kill -9 and with the local state lost; who refused is dropped until they
-consent. Needs kcat, and what tools/kafka needs."""
+"""Users, impressions and clicks through Apache Kafka: inputs that nobody writes to hold up no list;
+what was shown often stays away; a declared gender acts on the lists; an erased user's row, changelog
+and lists are gone and stay gone after kill -9 and with the local state lost; who refused is dropped
+until they consent. Needs kcat, and what tools/kafka needs."""
 
 import json
 import os
