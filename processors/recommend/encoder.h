@@ -22,7 +22,7 @@
 
 #define ENCODER_BATCH 8
 #define ENCODER_REPLAYED 1
-#define ENCODER_NEGATIVES 1024
+#define ENCODER_NEGATIVES 2048
 
 /* Learns from an interaction's item and what stood before it. Above
  * limits.encoder_clicks_per_second_max, in the log's own time, a sample of the clicks is learned
