@@ -3,7 +3,8 @@
  * is counted to the first placement that needs it. Run by tools/bench driver.
  *
  * Beside them: of the searches, how many were followed, within SEARCH_VIEWS views of the session, by a
- * view of one of the first 10 of the list that was made at the search.
+ * view of one of the first 10 of the list that was made at the search. And of the next click after each list,
+ * for each placement and kind, whether the list had it (recommend/quality.h).
  *
  *     measure_placements FILE [KEY=VALUE]...      prints one JSON object, a row per placement */
 #include "processors/recommend/recommend.h"
@@ -167,7 +168,7 @@ static void run(struct driver *driver, const struct config *config, struct recor
     arena_release(&arena);
 }
 
-static void print_rows(const struct meter *meter)
+static void print_rows(const struct meter *meter, const struct buffer *quality)
 {
     printf("{");
     for (uint32_t i = 0; i < meter->row_count; i++) {
@@ -180,10 +181,11 @@ static void print_rows(const struct meter *meter)
                row->us[row->lists / 2], row->us[row->lists * 99 / 100],
                (unsigned long long)row->digest);
     }
-    printf(",\n \"searches\":{\"all\":%llu,\"viewed\":%llu,\"hits\":%llu,\"share\":%.4f}}\n",
+    printf(",\n \"searches\":{\"all\":%llu,\"viewed\":%llu,\"hits\":%llu,\"share\":%.4f},\n",
            (unsigned long long)meter->searches, (unsigned long long)meter->viewed,
            (unsigned long long)meter->hits,
            meter->viewed ? (double)meter->hits / (double)meter->viewed : 0);
+    printf(" \"quality\":%s}\n", quality->at);
 }
 
 int main(int argc, char **argv)
@@ -210,7 +212,12 @@ int main(int argc, char **argv)
     recommender_search(driver_recommender(driver), search);
     meter->watcher.filtered = made;
     run(driver, config, &recorded, meter);
-    print_rows(meter);
+    struct buffer quality = {0};
+    quality_write_json(&driver_counts(driver)->quality,
+                       &config->settings.recommend.placements, &quality);
+    buffer_byte(&quality, '\0');
+    print_rows(meter, &quality);
+    buffer_release(&quality);
     driver_free(driver);
     search_free(search);
     recorded_release(&recorded);

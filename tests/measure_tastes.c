@@ -1,7 +1,8 @@
 /* Whether the tastes that the simulated mall's visitors were given are found: of the lists that each
  * known visitor would be shown at the end, how much is of their brands, their colour, near what they
  * spend, for those whom discounts draw, reduced, and of products that hardly anybody knows; for
- * popularity, and for the lists without and with what products are.
+ * what they viewed and bought by themselves, for popularity, and for the lists without and with what
+ * products are.
  *
  *     measure_tastes [EVENTS [SEED [KEY=VALUE]...]] */
 #include "processors/recommend/recommend.h"
@@ -30,6 +31,7 @@ struct run {
     uint32_t events[VISITORS];
     char keys[VISITORS][24];
     uint32_t views[PRODUCTS];
+    struct sums viewed, bought; /* what they looked at and bought themselves */
     int64_t now_ms;
 };
 
@@ -72,8 +74,13 @@ static void live(struct run *run, uint32_t events)
         uint32_t visitor = number_of(key);
         run->events[visitor]++;
         snprintf(run->keys[visitor], sizeof run->keys[visitor], "%.*s", (int)key.size, key.at);
-        if (event.type == EVENT_VIEW)
-            run->views[number_of(event.items[0].item_id) - 1]++;
+        uint32_t product = event.item_count > 0 ? number_of(event.items[0].item_id) - 1 : 0;
+        if (event.type == EVENT_VIEW) {
+            run->views[product]++;
+            count(run, visitor, product, &run->viewed);
+        }
+        if (event.type == EVENT_PURCHASE)
+            count(run, visitor, product, &run->bought);
     }
 }
 
@@ -149,6 +156,8 @@ static void measure(const char *name, const char *off, uint32_t events, uint64_t
     count_lists(run, &home);
     if (popular) {
         count_popular(run, &most);
+        say("what they viewed", &run->viewed);
+        say("what they bought", &run->bought);
         say("popularity", &most);
     }
     say(name, &home);

@@ -131,6 +131,7 @@ def driver(path):
         check=True).stdout)
     rows, without = measured(), measured("queries.max=0")["searches"]
     searches = rows.pop("searches")
+    rows.pop("quality")
     print(f"  of {searches['viewed']} searches with a view after them {searches['share']:.3f} had it in "
           f"the first 10; without queries {without['share']:.3f}", flush=True)
     for name, row in rows.items():
