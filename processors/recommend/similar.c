@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #define SLOTS (2 * SIMILAR_POSTINGS_MAX)
+#define FILTER_BITS 4096
+#define AHEAD 4 /* products whose words are fetched from memory before their turn */
 #define HISTORY 3 /* items of the visitor that are asked for what is similar */
 
 static const float kind_weights[PRODUCT_KINDS] = {
@@ -20,52 +22,67 @@ static float square(const struct catalogue *catalogue, uint32_t word, float weig
     return value * value;
 }
 
-static float norm(const struct catalogue *catalogue, uint32_t product)
+/* One product, ready to be compared with many: its words in a small table, so that another's are
+ * looked up one by one without a merge, whose branches nobody can foresee. */
+struct compared {
+    uint32_t product;
+    float norm; /* sum of the squares of its words */
+    uint64_t maybe[FILTER_BITS / 64]; /* by the low bits of the word */
+};
+
+static bool maybe_has(const struct compared *compared, uint32_t word)
 {
-    float sum = 0;
-    for (int kind = 0; kind < PRODUCT_KINDS; kind++) {
-        struct words words =
-            product_words(&catalogue->products[product], (enum word_kind)kind);
-        for (uint32_t i = 0; i < words.count; i++)
-            sum += square(catalogue, words.at[i], kind_weights[kind]);
+    return compared->maybe[word % FILTER_BITS / 64] >> word % 64 & 1;
+}
+
+static bool has_word(const struct product *product, enum word_kind kind, uint32_t word)
+{
+    struct words words = product_words(product, kind);
+    uint32_t from = 0, to = words.count;
+    while (kind != WORD_CATEGORY && to - from > 8) { /* the others are in order */
+        uint32_t middle = (from + to) / 2;
+        if (words.at[middle] <= word)
+            from = middle;
+        else
+            to = middle;
     }
-    return sum;
+    for (uint32_t i = from; i < to; i++)
+        if (words.at[i] == word)
+            return true;
+    return false;
 }
 
-/* In no order, but few. */
-static float shared_categories(const struct catalogue *catalogue, struct words left,
-                               struct words right)
+/* Norm of the product, and the part of it that is of the compared one's words. */
+static float norm(const struct catalogue *catalogue, uint32_t product,
+                  const struct compared *compared, float *ret_shared)
 {
-    float sum = 0;
-    for (uint32_t i = 0; i < left.count; i++)
-        for (uint32_t k = 0; k < right.count; k++)
-            if (left.at[i] == right.at[k])
-                sum += square(catalogue, left.at[i], kind_weights[WORD_CATEGORY]);
-    return sum;
-}
-
-static float shared(const struct catalogue *catalogue, uint32_t a, uint32_t b)
-{
-    const struct product *x = &catalogue->products[a], *y = &catalogue->products[b];
-    float sum = shared_categories(catalogue, product_words(x, WORD_CATEGORY),
-                                  product_words(y, WORD_CATEGORY));
+    const struct product *row = &catalogue->products[product];
+    float sum = 0, common = 0;
     for (int kind = 0; kind < PRODUCT_KINDS; kind++) {
-        struct words left = product_words(x, (enum word_kind)kind);
-        struct words right = product_words(y, (enum word_kind)kind);
-        if (kind == WORD_CATEGORY)
-            continue;
-        for (uint32_t i = 0, k = 0; i < left.count && k < right.count;) {
-            if (left.at[i] < right.at[k]) {
-                i++;
-            } else if (left.at[i] > right.at[k]) {
-                k++;
-            } else {
-                sum += square(catalogue, left.at[i++], kind_weights[kind]);
-                k++;
-            }
+        struct words words = product_words(row, (enum word_kind)kind);
+        for (uint32_t i = 0; i < words.count; i++) {
+            float value = square(catalogue, words.at[i], kind_weights[kind]);
+            sum += value;
+            if (compared && maybe_has(compared, words.at[i]) &&
+                has_word(&catalogue->products[compared->product], (enum word_kind)kind,
+                         words.at[i]))
+                common += value;
         }
     }
+    *ret_shared = common;
     return sum;
+}
+
+static void compare_with(const struct catalogue *catalogue, uint32_t product,
+                         struct compared *ret_compared)
+{
+    struct words words = product_all_words(&catalogue->products[product]);
+    float none;
+    memset(ret_compared->maybe, 0, sizeof ret_compared->maybe);
+    for (uint32_t i = 0; i < words.count; i++)
+        ret_compared->maybe[words.at[i] % FILTER_BITS / 64] |= 1ull << words.at[i] % 64;
+    ret_compared->product = product;
+    ret_compared->norm = norm(catalogue, product, NULL, &none);
 }
 
 static float category_factor(const struct catalogue *catalogue, uint32_t a, uint32_t b)
@@ -84,21 +101,22 @@ static float price_factor(const struct product *a, const struct product *b)
     return .6f + .4f / (1 + fabsf(logf(a->price / b->price)));
 }
 
-static float similarity_normed(const struct catalogue *catalogue, uint32_t a, uint32_t b,
-                               float norm_a)
+static float similarity_to(const struct catalogue *catalogue, const struct compared *a, uint32_t b)
 {
-    float norms = norm_a * norm(catalogue, b);
-    if (!(norms > 0))
+    float shared, norms = a->norm * norm(catalogue, b, a, &shared);
+    if (!(norms > 0) || !(shared > 0))
         return 0;
-    return shared(catalogue, a, b) / sqrtf(norms) * category_factor(catalogue, a, b) *
-           price_factor(&catalogue->products[a], &catalogue->products[b]);
+    return shared / sqrtf(norms) * category_factor(catalogue, a->product, b) *
+           price_factor(&catalogue->products[a->product], &catalogue->products[b]);
 }
 
 float similarity(const struct catalogue *catalogue, uint32_t a, uint32_t b)
 {
+    struct compared compared;
     if (catalogue->products[a].gone || catalogue->products[b].gone)
         return 0;
-    return similarity_normed(catalogue, a, b, norm(catalogue, a));
+    compare_with(catalogue, a, &compared);
+    return similarity_to(catalogue, &compared, b);
 }
 
 /* ---- finding ---- */
@@ -180,6 +198,13 @@ static uint32_t keep(struct similar_product *best, uint32_t count, uint32_t most
     return count;
 }
 
+static void fetch_words(const struct product *product)
+{
+    const char *words = product->data;
+    for (size_t at = 0; at < product->starts[PRODUCT_KINDS] * sizeof(uint32_t); at += 64)
+        __builtin_prefetch(words + at);
+}
+
 uint32_t similar_top(const struct catalogue *catalogue, uint32_t product, uint32_t length,
                      struct similar_product *ret_products)
 {
@@ -194,12 +219,17 @@ uint32_t similar_top(const struct catalogue *catalogue, uint32_t product, uint32
             likely_count =
                 keep(likely, likely_count, SIMILAR_EXACT_MAX, other, found.slots[i].score);
     }
-    float mine = norm(catalogue, product);
-    for (uint32_t i = 0; i < likely_count; i++) {
-        uint32_t other = likely[i].product;
-        if (!product_available(&catalogue->products[other]))
+    struct compared compared;
+    compare_with(catalogue, product, &compared);
+    for (uint32_t i = 0; i < likely_count; i++)
+        __builtin_prefetch(&catalogue->products[likely[i].product]);
+    for (uint32_t i = 0; i < likely_count + AHEAD; i++) {
+        if (i < likely_count)
+            fetch_words(&catalogue->products[likely[i].product]);
+        if (i < AHEAD || !product_available(&catalogue->products[likely[i - AHEAD].product]))
             continue;
-        float score = similarity_normed(catalogue, product, other, mine);
+        uint32_t other = likely[i - AHEAD].product;
+        float score = similarity_to(catalogue, &compared, other);
         if (score > 0)
             count = keep(ret_products, count, length, other, score);
     }
