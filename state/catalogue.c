@@ -154,6 +154,13 @@ static void mark_product(struct catalogue *catalogue, uint32_t index, uint8_t wh
     catalogue->products[index].dirty |= what;
 }
 
+static void tell_before(const struct catalogue *catalogue, uint32_t product)
+{
+    for (int i = 0; i < catalogue->watcher_count; i++)
+        if (catalogue->watchers[i]->changing)
+            catalogue->watchers[i]->changing(catalogue->watchers[i], catalogue, product);
+}
+
 static void tell(struct catalogue *catalogue, uint32_t product)
 {
     catalogue->changes++;
@@ -446,6 +453,8 @@ enum catalogue_change catalogue_put(struct catalogue *catalogue, const struct ev
     char *old_data = known ? known->data : NULL;
     struct words old = {.count = 0};
     if (known) {
+        if (!known->gone)
+            tell_before(catalogue, index);
         old = product_all_words(known);
         draft.product.dirty = known->dirty;
         *known = draft.product;
@@ -466,6 +475,7 @@ enum catalogue_change catalogue_delete(struct catalogue *catalogue, struct bytes
     uint32_t index = catalogue_find(catalogue, item_id);
     if (index == PRODUCT_NONE || catalogue->products[index].gone)
         return CATALOGUE_SAME;
+    tell_before(catalogue, index);
     struct product *product = &catalogue->products[index];
     struct words old = product_all_words(product);
     char *old_data = product->data;

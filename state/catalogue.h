@@ -97,9 +97,12 @@ struct catalogue_counts {
     uint64_t texts_cut;      /* titles, images, categories */
 };
 
-/* Told of each product whose words or title changed, or that came or went, the writer's lock held. */
+/* Told of each product whose words or title changed, or that came or went, the writer's lock held;
+ * `changing`, which may be NULL, of one that is there and still as it was. */
 struct catalogue;
 struct catalogue_watcher {
+    void (*changing)(struct catalogue_watcher *self, const struct catalogue *catalogue,
+                     uint32_t product);
     void (*changed)(struct catalogue_watcher *self, const struct catalogue *catalogue,
                     uint32_t product);
 };

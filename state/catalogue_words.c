@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#define AHEAD 4      /* words that are fetched from memory before their turn */
 #define STALE_MIN 16 /* postings are put in order only past so many wrong entries */
 
 /* Of those that struct catalogue_limits does not bound. */
@@ -295,11 +296,24 @@ static bool has_postings(enum word_kind kind)
     return kind != WORD_GENDER && kind != WORD_AGE_GROUP && kind != WORD_NAME;
 }
 
+/* Words and the ends of their postings lie all over memory. */
+static void fetch_ahead(const struct catalogue *catalogue, struct words words, uint32_t at)
+{
+    if (at + AHEAD < words.count) {
+        const struct postings *postings = &catalogue->words[words.at[at + AHEAD]].postings;
+        __builtin_prefetch(postings->at + postings->count, 1);
+        __builtin_prefetch(&catalogue->rarities[words.at[at + AHEAD]], 1);
+    }
+    if (at + 2 * AHEAD < words.count)
+        __builtin_prefetch(&catalogue->words[words.at[at + 2 * AHEAD]].postings, 1);
+}
+
 void words_take(struct catalogue *catalogue, uint32_t product)
 {
     struct words words = product_all_words(&catalogue->products[product]);
     for (uint32_t i = 0; i < words.count; i++) {
         struct word *word = &catalogue->words[words.at[i]];
+        fetch_ahead(catalogue, words, i);
         struct postings *postings = &word->postings;
         word->count++;
         if (!catalogue->loading)

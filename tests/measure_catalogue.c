@@ -1,7 +1,10 @@
 /* Measures the catalogue at size: rows a second from JSON, bytes an item, start-up from disk, and
  * what similar items and searches cost there. Run by tools/bench catalogue.
  *
- *     measure_catalogue [PRODUCTS [ATTRIBUTES]]      prints one JSON object */
+ *     measure_catalogue [PRODUCTS [ATTRIBUTES [ONE_IN]]]      prints one JSON object
+ *
+ * One in ONE_IN products (0: none) has words of its title as tags too, so that searches, which stop
+ * early where many products weigh as much as any can, do not. */
 #include "processors/recommend/search.h"
 #include "processors/recommend/similar.h"
 #include "schemas/codec.h"
@@ -42,8 +45,17 @@ static struct bytes text_of(struct arena *arena, const char *format, uint32_t a,
     return arena_copy(arena, bytes_of(text, (size_t)size));
 }
 
+static void add_tags(struct arena *arena, const char *noun, struct event *event)
+{
+    struct bytes *tags = arena_get(arena, 3 * sizeof *tags);
+    tags[0] = bytes_text(noun);
+    tags[1] = bytes_text("wool");
+    tags[2] = bytes_text("cotton");
+    event->tags = (struct event_strings){tags, 3};
+}
+
 static struct event make_product(struct random *random, struct arena *arena, uint32_t number,
-                                 uint32_t attributes)
+                                 uint32_t attributes, uint32_t one_in)
 {
     struct event event;
     uint32_t kind = skewed(random, 600), brand = skewed(random, 20000);
@@ -59,6 +71,8 @@ static struct event make_product(struct random *random, struct arena *arena, uin
     struct bytes *colour = arena_get(arena, sizeof *colour);
     *colour = text_of(arena, "colour %u", skewed(random, 60), 0, "");
     event.colors = (struct event_strings){colour, 1};
+    if (one_in && number % one_in == 0)
+        add_tags(arena, noun, &event);
     event.image_uri = text_of(arena, "https://images.example.com/p/%08u/front-large.jpg", number,
                               0, "");
     event.price = 5 + exp(4 + (double)random_below(random, 1000) / 400);
@@ -86,12 +100,61 @@ static void print_times(const char *name, double *us, uint32_t count)
            us[(uint32_t)(.99 * (count - 1))]);
 }
 
+static void make_query(struct random *random, int i, char *query, size_t size)
+{
+    snprintf(query, size, "%s brand%u wool%s", nouns[random_below(random, 12)],
+             skewed(random, 20000), i % 4 ? "" : " ctoton");
+}
+
+static double sum_of(const struct search_result *results, uint32_t count)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < count; i++)
+        sum += (double)results[i].score;
+    return sum;
+}
+
+/* One or two frequent words. */
+static void make_frequent(int i, char *query, size_t size)
+{
+    snprintf(query, size, "%s%s", nouns[i % 12], i % 2 ? " cotton" : "");
+}
+
+/* The share of places at which the answer is the one that boundless work gives; for frequent words
+ * the scores' sum in that of boundless work. */
+static void measure_exactness(const struct catalogue *catalogue, const struct search *search)
+{
+    struct random random = {.state = 4};
+    struct search_result results[SEARCH_RESULTS_MAX], exact[SEARCH_RESULTS_MAX];
+    uint64_t same = 0, all = 0;
+    double sum = 0, wanted_sum = 0;
+    for (int i = 0; i < QUESTIONS / 10; i++) {
+        char query[80];
+        make_query(&random, i, query, sizeof query);
+        uint32_t count = search_top(search, catalogue, bytes_text(query), 20, results);
+        uint32_t wanted = search_all(search, catalogue, bytes_text(query), 20, exact);
+        for (uint32_t k = 0; k < wanted; k++)
+            same += k < count && results[k].product == exact[k].product;
+        all += wanted;
+    }
+    for (int i = 0; i < 24; i++) {
+        char query[80];
+        make_frequent(i, query, sizeof query);
+        sum += sum_of(results, search_top(search, catalogue, bytes_text(query), SEARCH_RESULTS_MAX,
+                                          results));
+        wanted_sum += sum_of(exact, search_all(search, catalogue, bytes_text(query),
+                                               SEARCH_RESULTS_MAX, exact));
+    }
+    printf(",\"search_exact\":%.3f,\"frequent_scores\":%.3f", (double)same / (double)all,
+           sum / wanted_sum);
+}
+
 static void ask(const struct catalogue *catalogue, const struct search *search)
 {
     static double us[QUESTIONS];
     struct random random = {.state = 3};
     struct similar_product similar[SIMILAR_MAX];
-    struct search_result results[20];
+    struct search_result results[20], hundred[SEARCH_RESULTS_MAX];
     uint64_t found = 0;
     for (int i = 0; i < QUESTIONS; i++) {
         double from = now_s();
@@ -102,13 +165,21 @@ static void ask(const struct catalogue *catalogue, const struct search *search)
     print_times("similar", us, QUESTIONS);
     for (int i = 0; i < QUESTIONS; i++) {
         char query[80];
-        snprintf(query, sizeof query, "%s brand%u wool%s", nouns[random_below(&random, 12)],
-                 skewed(&random, 20000), i % 4 ? "" : " ctoton");
+        make_query(&random, i, query, sizeof query);
         double from = now_s();
         found += search_top(search, catalogue, bytes_text(query), 20, results);
         us[i] = (now_s() - from) * 1e6;
     }
     print_times("search", us, QUESTIONS);
+    for (int i = 0; i < QUESTIONS; i++) { /* as many as a list takes */
+        char query[80];
+        make_frequent(i, query, sizeof query);
+        double from = now_s();
+        search_top(search, catalogue, bytes_text(query), SEARCH_RESULTS_MAX, hundred);
+        us[i] = (now_s() - from) * 1e6;
+    }
+    print_times("frequent", us, QUESTIONS);
+    measure_exactness(catalogue, search);
     printf(",\"answers\":%llu", (unsigned long long)found);
 }
 
@@ -126,6 +197,7 @@ int main(int argc, char **argv)
 {
     uint32_t products = argc > 1 ? (uint32_t)atoi(argv[1]) : 1000000;
     uint32_t attributes = argc > 2 ? (uint32_t)atoi(argv[2]) : 50;
+    uint32_t one_in = argc > 3 ? (uint32_t)atoi(argv[3]) : 0;
     const struct catalogue_limits limits = {2000000, 10000, 1000000, 100};
     struct random random = {.state = 1};
     struct arena arena = {0};
@@ -143,7 +215,7 @@ int main(int argc, char **argv)
     }
     size_t before = mallinfo2().uordblks;
     for (uint32_t i = 0; i < products; i++) {
-        struct event event = make_product(&random, &arena, i, attributes);
+        struct event event = make_product(&random, &arena, i, attributes, one_in);
         buffer_clear(&json);
         event_write_json(&event, false, &json);
         double from = now_s();

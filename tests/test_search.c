@@ -10,6 +10,7 @@
 #include "tools/mall.h"
 
 #include <dirent.h>
+#include <math.h>
 
 static const struct catalogue_limits limits = {.products_max = 100000,
                                                .attribute_names_max = 1000,
@@ -205,10 +206,191 @@ static void test_random(void)
     search_free(search);
 }
 
+/* ---- against a scan ---- */
+
+#define NAIVE_TERMS 8
+
+/* What a field adds to the terms of the query. */
+static void add_naive(struct bytes text, double weight, const struct terms *query, double *weights,
+                      uint32_t *fields)
+{
+    struct terms terms;
+    text_terms(text, &terms);
+    for (uint32_t i = 0; i < terms.count; i++)
+        for (uint32_t k = 0; k < query->count; k++)
+            if (bytes_equal(bytes_of(terms.at[i].text, terms.at[i].size),
+                            bytes_of(query->at[k].text, query->at[k].size))) {
+                weights[k] += terms.at[i].part ? .35 * weight : weight;
+                fields[k]++;
+            }
+}
+
+static void weigh_naive(const struct catalogue *catalogue, uint32_t number,
+                        const struct terms *query, double *weights, uint32_t *fields)
+{
+    static const double kinds[PRODUCT_KINDS] = {2, 2, 1.5, 1, 1, 1, 1};
+    const struct product *product = &catalogue->products[number];
+    struct words words = product_all_words(product);
+    add_naive(product_title(product), 2, query, weights, fields);
+    for (uint32_t i = 0; i < words.count; i++) {
+        const struct word *word = &catalogue->words[words.at[i]];
+        struct bytes text = bytes_of(word->text, word->size);
+        const char *at = word->kind == WORD_CATEGORY    ? memrchr(text.at, '>', text.size)
+                         : word->kind == WORD_ATTRIBUTE ? memchr(text.at, '=', text.size)
+                                                        : NULL;
+        if (at)
+            text = bytes_of(at + 1, text.size - (size_t)(at + 1 - text.at));
+        add_naive(text, kinds[word->kind], query, weights, fields);
+    }
+}
+
+/* The score of each product; 0 what is not found. */
+static void score_naive(const struct catalogue *catalogue, const char *query, double *ret_scores)
+{
+    static double weights[4000][NAIVE_TERMS];
+    struct terms terms;
+    uint32_t fields[NAIVE_TERMS] = {0}, rarest = UINT32_MAX;
+    double idf[NAIVE_TERMS], all = 0;
+    text_terms(bytes_text(query), &terms);
+    CHECK(terms.count <= NAIVE_TERMS && terms.count <= SEARCH_FIND_TERMS_MAX);
+    memset(weights, 0, sizeof weights);
+    for (uint32_t i = 0; i < catalogue->product_count; i++)
+        if (!catalogue->products[i].gone)
+            weigh_naive(catalogue, i, &terms, weights[i], fields);
+    for (uint32_t k = 0; k < terms.count; k++) {
+        CHECK_SAY(fields[k] > 0, "'%s' has a term that no product has", query);
+        idf[k] = log(1 + (double)catalogue->present / fields[k]) * (terms.at[k].part ? .35 : 1);
+        rarest = fields[k] < rarest ? fields[k] : rarest;
+        all += idf[k];
+    }
+    for (uint32_t i = 0; i < catalogue->product_count; i++) {
+        double score = 0, matched = 0;
+        bool found = false;
+        for (uint32_t k = 0; k < terms.count; k++) {
+            double weight = weights[i][k];
+            found = found || (weight > 0 && fields[k] <= 64 * rarest);
+            matched += weight > 0 ? idf[k] : 0;
+            score += idf[k] * weight * 2.2 / (weight + 1.2);
+        }
+        ret_scores[i] = found && product_available(&catalogue->products[i])
+                            ? score * (.5 + .5 * matched / all)
+                            : 0;
+    }
+}
+
+/* The results are the best of all, in order, ties by number. */
+static void check_best(const struct catalogue *catalogue, const char *query, const double *scores,
+                       const struct search_result *results, uint32_t count, uint32_t length)
+{
+    uint32_t positive = 0, better = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        double score = scores[results[i].product];
+        CHECK_SAY(fabs(score - (double)results[i].score) < 1e-4, "'%s': place %u scores %f, not %f",
+                  query, i, (double)results[i].score, score);
+        if (i > 0)
+            CHECK(results[i - 1].score > results[i].score ||
+                  (results[i - 1].score >= results[i].score &&
+                   results[i - 1].product < results[i].product));
+    }
+    for (uint32_t i = 0; i < catalogue->product_count; i++)
+        positive += scores[i] > 0;
+    CHECK_INT(count, positive < length ? positive : length);
+    if (count == 0)
+        return;
+    double last = scores[results[count - 1].product];
+    for (uint32_t i = 0; i < catalogue->product_count; i++)
+        better += scores[i] > last + 1e-4 ||
+                  (scores[i] > last - 1e-9 && i < results[count - 1].product);
+    CHECK_SAY(better <= count - 1, "'%s': %u products are better than the last of %u", query,
+              better, count);
+}
+
+/* One to four words of one product's title, the last one sometimes another's. */
+static void make_query(const struct catalogue *catalogue, struct random *random, char *query,
+                       size_t size)
+{
+    uint32_t wanted = 1 + random_below(random, 4);
+    query[0] = '\0';
+    for (uint32_t k = 0; k < wanted; k++) {
+        uint32_t number = random_below(random, catalogue->product_count);
+        struct terms terms;
+        if (catalogue->products[number].gone)
+            continue;
+        text_terms(product_title(&catalogue->products[number]), &terms);
+        const struct term *term = &terms.at[random_below(random, terms.count)];
+        if (!term->part && term->size < 40 && (unsigned char)term->text[0] < 0x80)
+            snprintf(query + strlen(query), size - strlen(query), "%.*s ", (int)term->size,
+                     term->text);
+    }
+}
+
+/* Whatever the bounds say can be left out changes nothing; the bounds of work, little. */
+static void test_against_scan(void)
+{
+    static double scores[4000];
+    struct random random = random_from(72);
+    struct catalogue *catalogue = catalogue_new(&limits);
+    struct search *search = search_new(catalogue);
+    uint32_t same = 0, all = 0;
+    put_mall(catalogue);
+    for (uint32_t i = 0; i < 3000; i += 1 + random_below(&random, 20)) {
+        char id[TERM_BYTES_MAX];
+        struct bytes from = product_id(&catalogue->products[i]);
+        snprintf(id, sizeof id, "%.*s", (int)from.size, from.at);
+        if (random_one_in(&random, 3))
+            catalogue_delete(catalogue, bytes_text(id));
+        else
+            put(catalogue, id, i % 2 ? "Wool Coat Coat Denim" : "Jeans", i % 3 ? "Blue" : NULL);
+    }
+    for (int i = 0; i < 150; i++) {
+        struct search_result results[SEARCH_RESULTS_MAX], exact[SEARCH_RESULTS_MAX];
+        uint32_t length = i % 3 ? 20 : SEARCH_RESULTS_MAX;
+        char query[200];
+        make_query(catalogue, &random, query, sizeof query);
+        if (query[0] == '\0')
+            continue;
+        uint32_t wanted = search_all(search, catalogue, bytes_text(query), length, exact);
+        uint32_t count = search_top(search, catalogue, bytes_text(query), length, results);
+        score_naive(catalogue, query, scores);
+        check_best(catalogue, query, scores, exact, wanted, length);
+        CHECK_INT(count, wanted);
+        for (uint32_t k = 0; k < count; k++)
+            same += results[k].product == exact[k].product;
+        all += wanted;
+    }
+    CHECK_SAY(same > all / 100 * 95, "%u of %u places are the exact ones", same, all);
+    if (getenv("WEFT_TEST_SHOW"))
+        printf("%u of %u places are the exact ones\n", same, all);
+    catalogue_free(catalogue);
+    search_free(search);
+}
+
+/* Frequent terms of which no two are together: the work has a bound, and something is found. */
+static void test_bounded(void)
+{
+    static const char *const words[] = {"alpha", "bravo", "charlie", "delta", "echo", "foxtrot"};
+    struct catalogue *catalogue = catalogue_new(&limits);
+    struct search *search = search_new(catalogue);
+    struct search_result results[10];
+    for (uint32_t i = 0; i < 200000; i++) {
+        char id[20];
+        snprintf(id, sizeof id, "%u", i);
+        put(catalogue, id, words[i % 6], NULL);
+    }
+    struct bytes query = bytes_text("alpha bravo charlie delta echo foxtrot");
+    CHECK_INT(search_top(search, catalogue, query, 10, results), 10);
+    for (uint32_t i = 1; i < 10; i++) /* all score the same */
+        CHECK(results[i].product > results[i - 1].product);
+    catalogue_free(catalogue);
+    search_free(search);
+}
+
 int main(void)
 {
     TEST_RUN(test_cases);
     TEST_RUN(test_changes);
     TEST_RUN(test_random);
+    TEST_RUN(test_against_scan);
+    TEST_RUN(test_bounded);
     return test_done();
 }
