@@ -374,9 +374,11 @@ struct client_broker *client_broker_new(const struct config *config,
                                         const struct topology *topology, struct error *error)
 {
     struct client_broker *broker = memory_zero(1, sizeof *broker);
-    broker->rk = kafka_open(config, KAFKA_PRODUCER, NULL, error);
+    /* a cluster of the handle's own, so that it looks for no other one */
+    const struct kafka_extra own[] = {{"test.mock.num.brokers", "1"}, {NULL, NULL}};
+    broker->rk = kafka_open(config, KAFKA_PRODUCER, own, error);
     if (broker->rk)
-        broker->cluster = rd_kafka_mock_cluster_new(broker->rk, 1);
+        broker->cluster = rd_kafka_handle_mock_cluster(broker->rk);
     for (int i = 0; broker->cluster && i < TOPICS; i++)
         rd_kafka_mock_topic_create(broker->cluster, topology->topics[i],
                                    topic_rows[i].partitioned ? (int)config->partitions : 1, 1);
@@ -391,10 +393,8 @@ void client_broker_free(struct client_broker *broker)
 {
     if (broker == NULL)
         return;
-    if (broker->cluster)
-        rd_kafka_mock_cluster_destroy(broker->cluster);
     if (broker->rk)
-        rd_kafka_destroy(broker->rk);
+        rd_kafka_destroy(broker->rk); /* and its cluster */
     free(broker);
 }
 
