@@ -288,27 +288,51 @@ static void draft_categories(struct draft *draft, const struct event_strings *pa
     }
 }
 
+/* "name=value". Empty: one of them is, or they are too long. */
+static struct bytes pair_text(const struct event_pairs *pairs, uint32_t number, char *to)
+{
+    struct bytes name = trim(pairs->at[2 * number]), value = trim(pairs->at[2 * number + 1]);
+    size_t size = name.size + 1 + value.size;
+    if (name.size == 0 || value.size == 0 || size > WORD_BYTES_MAX)
+        return bytes_of(to, 0);
+    memcpy(to, name.at, name.size);
+    to[name.size] = '=';
+    memcpy(to + name.size + 1, value.at, value.size);
+    return bytes_of(to, size);
+}
+
+static void fetch_attributes(const struct catalogue *catalogue, const struct event_pairs *pairs)
+{
+    uint64_t hashes[64];
+    for (uint32_t from = 0; from < pairs->count; from += 64) {
+        uint32_t count = pairs->count - from < 64 ? pairs->count - from : 64;
+        for (uint32_t i = 0; i < count; i++) {
+            char text[WORD_BYTES_MAX];
+            hashes[i] =
+                words_fetch(catalogue, WORD_ATTRIBUTE, pair_text(pairs, from + i, text));
+        }
+        words_fetch_all(catalogue, hashes, count);
+    }
+}
+
 static void draft_attributes(struct draft *draft, const struct event_pairs *pairs)
 {
     struct catalogue *catalogue = draft->catalogue;
     uint32_t from = draft->count;
     draft->product.starts[WORD_ATTRIBUTE] = (uint16_t)from;
     catalogue->counts.attributes_out += pairs->left_out;
+    fetch_attributes(catalogue, pairs);
     for (uint32_t i = 0; i < pairs->count; i++) {
         char text[WORD_BYTES_MAX];
         struct bytes name = trim(pairs->at[2 * i]), value = trim(pairs->at[2 * i + 1]);
         if (name.size == 0 || value.size == 0)
             continue;
-        size_t size = name.size + 1 + value.size;
-        if (size > sizeof text ||
+        struct bytes pair = pair_text(pairs, i, text);
+        if (pair.size == 0 ||
             draft->count - from == catalogue->limits.product_attributes_max) {
             catalogue->counts.attributes_out++;
             continue;
         }
-        memcpy(text, name.at, name.size);
-        text[name.size] = '=';
-        memcpy(text + name.size + 1, value.at, value.size);
-        struct bytes pair = bytes_of(text, size);
         uint32_t word = catalogue_word(catalogue, WORD_ATTRIBUTE, pair);
         if (word == WORD_NONE && words_full(catalogue, WORD_ATTRIBUTE)) {
             catalogue->counts.words_refused++; /* before its name is interned for nothing */

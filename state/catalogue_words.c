@@ -44,6 +44,28 @@ static struct catalogue_slot *word_slot(const struct catalogue *catalogue, enum 
     }
 }
 
+uint64_t words_fetch(const struct catalogue *catalogue, enum word_kind kind, struct bytes text)
+{
+    uint64_t hash = word_hash(kind, text);
+    __builtin_prefetch(&catalogue->word_slots[(uint32_t)hash & (catalogue->word_slot_capacity - 1)]);
+    return hash;
+}
+
+void words_fetch_all(const struct catalogue *catalogue, const uint64_t *hashes, uint32_t count)
+{
+    uint32_t mask = catalogue->word_slot_capacity - 1;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t index = catalogue->word_slots[(uint32_t)hashes[i] & mask].index;
+        if (index > 0)
+            __builtin_prefetch(&catalogue->words[index - 1]);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t index = catalogue->word_slots[(uint32_t)hashes[i] & mask].index;
+        if (index > 0)
+            __builtin_prefetch(catalogue->words[index - 1].text);
+    }
+}
+
 uint32_t catalogue_word(const struct catalogue *catalogue, enum word_kind kind, struct bytes text)
 {
     return word_slot(catalogue, kind, text)->index - 1; /* 0 - 1 is WORD_NONE */

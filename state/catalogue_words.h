@@ -14,6 +14,11 @@ struct catalogue_slot {
 /* Room for one more of `size` bytes behind `count`; returns where they are then. */
 void *catalogue_reserve(void *at, uint32_t count, uint32_t *capacity, size_t size);
 
+/* Words lie all over memory. Of many that are asked for one after the other, first the places
+ * where they are looked up are fetched, by the hash that is returned, then all that is there. */
+uint64_t words_fetch(const struct catalogue *catalogue, enum word_kind kind, struct bytes text);
+void words_fetch_all(const struct catalogue *catalogue, const uint64_t *hashes, uint32_t count);
+
 /* Finds or adds; WORD_NONE when the kind is full. The caller gives it to a product at once. */
 uint32_t words_intern(struct catalogue *catalogue, enum word_kind kind, uint32_t parent,
                       struct bytes text);
