@@ -47,7 +47,8 @@ static struct catalogue_slot *word_slot(const struct catalogue *catalogue, enum 
 uint64_t words_fetch(const struct catalogue *catalogue, enum word_kind kind, struct bytes text)
 {
     uint64_t hash = word_hash(kind, text);
-    __builtin_prefetch(&catalogue->word_slots[(uint32_t)hash & (catalogue->word_slot_capacity - 1)]);
+    uint32_t mask = catalogue->word_slot_capacity - 1;
+    __builtin_prefetch(&catalogue->word_slots[(uint32_t)hash & mask]);
     return hash;
 }
 
