@@ -12,7 +12,7 @@
 #include <dirent.h>
 #include <math.h>
 
-static const struct catalogue_limits limits = {.products_max = 100000,
+static const struct catalogue_limits limits = {.products_max = 200000,
                                                .attribute_names_max = 1000,
                                                .attribute_values_max = 100000,
                                                .product_attributes_max = 100};
@@ -365,7 +365,8 @@ static void test_against_scan(void)
     search_free(search);
 }
 
-/* Frequent terms of which no two are together: the work has a bound, and something is found. */
+/* Frequent terms of which no two are together: the work has a bound, and something is found. Sets
+ * do not keep what is deleted. */
 static void test_bounded(void)
 {
     static const char *const words[] = {"alpha", "bravo", "charlie", "delta", "echo", "foxtrot"};
@@ -381,6 +382,14 @@ static void test_bounded(void)
     CHECK_INT(search_top(search, catalogue, query, 10, results), 10);
     for (uint32_t i = 1; i < 10; i++) /* all score the same */
         CHECK(results[i].product > results[i - 1].product);
+    size_t bytes = search_bytes(search);
+    for (uint32_t i = 0; i < 200000; i++) {
+        char id[20];
+        snprintf(id, sizeof id, "%u", i);
+        catalogue_delete(catalogue, bytes_text(id));
+    }
+    CHECK(search_bytes(search) + 6 * 200000 / 8 * 3 / 4 < bytes); /* a bit each, of six terms */
+    CHECK_INT(search_top(search, catalogue, query, 10, results), 0);
     catalogue_free(catalogue);
     search_free(search);
 }
