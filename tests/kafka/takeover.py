@@ -59,7 +59,10 @@ class Reader(threading.Thread):
 
 
 def owned(client, shop, index):
-    with open(os.path.join(shop.state(index), "instance.id")) as file:
+    path = os.path.join(shop.state(index), "instance.id")
+    if not os.path.exists(path):  # it has just been started
+        return []
+    with open(path) as file:
         name = file.read().strip()
     _, members = patiently(lambda: client.group(shop.name))
     return sorted(p for member, topics in members.items() if member.startswith(name + "-")
