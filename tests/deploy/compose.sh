@@ -99,7 +99,7 @@ said_stop() {
 # Events in the topics, and events whose effect was committed, by all instances there ever were.
 sent() {
     compose exec -T kafka /opt/kafka/bin/kafka-get-offsets.sh --bootstrap-server localhost:9092 \
-        --topic 'events\..*' 2>/dev/null | awk -F: '{n += $3} END {print n + 0}'
+        --topic '(events\..*|users)' 2>/dev/null | awk -F: '{n += $3} END {print n + 0}'
 }
 taken() {
     local id
