@@ -211,27 +211,24 @@ static void test_random(void)
 #define NAIVE_TERMS 8
 
 /* What a field adds to the terms of the query. */
-static void add_naive(struct bytes text, double weight, const struct terms *query, double *weights,
-                      uint32_t *fields)
+static void add_naive(struct bytes text, double weight, const struct terms *query, double *weights)
 {
     struct terms terms;
     text_terms(text, &terms);
     for (uint32_t i = 0; i < terms.count; i++)
         for (uint32_t k = 0; k < query->count; k++)
             if (bytes_equal(bytes_of(terms.at[i].text, terms.at[i].size),
-                            bytes_of(query->at[k].text, query->at[k].size))) {
+                            bytes_of(query->at[k].text, query->at[k].size)))
                 weights[k] += terms.at[i].part ? .35 * weight : weight;
-                fields[k]++;
-            }
 }
 
 static void weigh_naive(const struct catalogue *catalogue, uint32_t number,
-                        const struct terms *query, double *weights, uint32_t *fields)
+                        const struct terms *query, double *weights)
 {
-    static const double kinds[PRODUCT_KINDS] = {2, 2, 1.5, 1, 1, 1, 1};
+    static const double kinds[PRODUCT_KINDS] = {2, 2, 2, 1, 1, 1, 1};
     const struct product *product = &catalogue->products[number];
     struct words words = product_all_words(product);
-    add_naive(product_title(product), 2, query, weights, fields);
+    add_naive(product_title(product), 2, query, weights);
     for (uint32_t i = 0; i < words.count; i++) {
         const struct word *word = &catalogue->words[words.at[i]];
         struct bytes text = bytes_of(word->text, word->size);
@@ -240,7 +237,7 @@ static void weigh_naive(const struct catalogue *catalogue, uint32_t number,
                                                         : NULL;
         if (at)
             text = bytes_of(at + 1, text.size - (size_t)(at + 1 - text.at));
-        add_naive(text, kinds[word->kind], query, weights, fields);
+        add_naive(text, kinds[word->kind], query, weights);
     }
 }
 
@@ -249,18 +246,21 @@ static void score_naive(const struct catalogue *catalogue, const char *query, do
 {
     static double weights[4000][NAIVE_TERMS];
     struct terms terms;
-    uint32_t fields[NAIVE_TERMS] = {0}, rarest = UINT32_MAX;
+    uint32_t with[NAIVE_TERMS] = {0}, rarest = UINT32_MAX;
     double idf[NAIVE_TERMS], all = 0;
     text_terms(bytes_text(query), &terms);
     CHECK(terms.count <= NAIVE_TERMS && terms.count <= SEARCH_FIND_TERMS_MAX);
     memset(weights, 0, sizeof weights);
     for (uint32_t i = 0; i < catalogue->product_count; i++)
         if (!catalogue->products[i].gone)
-            weigh_naive(catalogue, i, &terms, weights[i], fields);
+            weigh_naive(catalogue, i, &terms, weights[i]);
+    for (uint32_t i = 0; i < catalogue->product_count; i++)
+        for (uint32_t k = 0; k < terms.count; k++)
+            with[k] += weights[i][k] > 0;
     for (uint32_t k = 0; k < terms.count; k++) {
-        CHECK_SAY(fields[k] > 0, "'%s' has a term that no product has", query);
-        idf[k] = log(1 + (double)catalogue->present / fields[k]) * (terms.at[k].part ? .35 : 1);
-        rarest = fields[k] < rarest ? fields[k] : rarest;
+        CHECK_SAY(with[k] > 0, "'%s' has a term that no product has", query);
+        idf[k] = log(1 + (double)catalogue->present / with[k]) * (terms.at[k].part ? .35 : 1);
+        rarest = with[k] < rarest ? with[k] : rarest;
         all += idf[k];
     }
     for (uint32_t i = 0; i < catalogue->product_count; i++) {
@@ -268,7 +268,7 @@ static void score_naive(const struct catalogue *catalogue, const char *query, do
         bool found = false;
         for (uint32_t k = 0; k < terms.count; k++) {
             double weight = weights[i][k];
-            found = found || (weight > 0 && fields[k] <= 64 * rarest);
+            found = found || (weight > 0 && with[k] <= 64 * rarest);
             matched += weight > 0 ? idf[k] : 0;
             score += idf[k] * weight * 2.2 / (weight + 1.2);
         }

@@ -28,7 +28,7 @@ struct asked {
     } like[SEARCH_LIKE_MAX];
     uint32_t like_count;
     uint32_t place;    /* in the query */
-    uint64_t postings; /* fields of products with one of them */
+    uint64_t postings; /* products with one of them, summed over `like` */
     float weight;      /* of parts a third; then times the rarity */
     uint32_t most;     /* it can weigh in a product */
     const struct product_set *products;
@@ -37,7 +37,7 @@ struct asked {
 
 static uint64_t postings_of(const struct search *search, uint32_t term)
 {
-    return term == UINT32_MAX ? 0 : search->terms[term].fields;
+    return term == UINT32_MAX ? 0 : search->terms[term].products.count;
 }
 
 /* Counts how many pairs of letters terms share with the text; the best are then compared. */

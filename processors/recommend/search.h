@@ -6,7 +6,7 @@
  *   score = sum over query terms t of idf(t) * tf (k + 1) / (tf + k) * (.5 + .5 * share of the sum
  *           of idf that the product has)
  *   tf = sum over the product's fields with t, or a term like it, of field weight * likeness
- *   idf(t) = ln(1 + N / n): N products, n of their fields with t or a term like it
+ *   idf(t) = ln(1 + N / n): N products, n of them with t (of terms like it the sum)
  *
  * (BM25F without length normalisation, k = 1.2: Robertson, Zaragoza 2009, "The probabilistic
  * relevance framework". Field weights: title, brand, category 2, colour 1.5, the rest 1; parts of

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 const uint8_t search_field_weights[PRODUCT_KINDS] = {
-    [WORD_BRAND] = 80,  [WORD_CATEGORY] = 80,  [WORD_COLOUR] = 60,    [WORD_TAG] = 40,
+    [WORD_BRAND] = 80,  [WORD_CATEGORY] = 80,  [WORD_COLOUR] = 80,    [WORD_TAG] = 40,
     [WORD_GENDER] = 40, [WORD_AGE_GROUP] = 40, [WORD_ATTRIBUTE] = 40,
 };
 
@@ -203,9 +203,9 @@ static void index_word(struct search *search, const struct catalogue *catalogue,
         push(&search->terms[terms[i] & ~SEARCH_PART].words, number);
 }
 
-/* Adds up what the terms of a text weigh in a product that comes (1) or goes (-1). */
+/* Adds up what the terms of a text weigh in a product. */
 static void sum_terms(struct search *search, const struct text_row *text, uint32_t weight,
-                      int comes, struct numbers *terms)
+                      struct numbers *terms)
 {
     const uint32_t *numbers = text_row_terms(text);
     for (uint32_t i = 0; i < text->count; i++) {
@@ -215,14 +215,13 @@ static void sum_terms(struct search *search, const struct text_row *text, uint32
             term->sum = 0;
             push(terms, numbers[i] & ~SEARCH_PART);
         }
-        term->fields += (uint32_t)comes;
         term->sum += search_weight(numbers[i], weight);
     }
 }
 
 /* The terms of a product, each once, and in their rows what they weigh. */
 static void terms_of(struct search *search, const struct catalogue *catalogue, uint32_t product,
-                     int comes, struct numbers *terms)
+                     struct numbers *terms)
 {
     struct words words = product_all_words(&catalogue->products[product]);
     terms->count = 0;
@@ -232,7 +231,7 @@ static void terms_of(struct search *search, const struct catalogue *catalogue, u
         search->stamp = 1;
     }
     if (product < search->title_capacity)
-        sum_terms(search, &search->titles[product], SEARCH_TITLE_WEIGHT, comes, terms);
+        sum_terms(search, &search->titles[product], SEARCH_TITLE_WEIGHT, terms);
     for (uint32_t i = 0; i < words.count; i++) {
         const struct text_row *text = &search->words[words.at[i]];
         for (uint32_t k = 0; k < text->count && text->count <= TEXT_ROW_FEW; k++)
@@ -240,14 +239,14 @@ static void terms_of(struct search *search, const struct catalogue *catalogue, u
     }
     for (uint32_t i = 0; i < words.count; i++)
         sum_terms(search, &search->words[words.at[i]],
-                  search_field_weights[catalogue->words[words.at[i]].kind], comes, terms);
+                  search_field_weights[catalogue->words[words.at[i]].kind], terms);
 }
 
 static void changing(struct catalogue_watcher *watcher, const struct catalogue *catalogue,
                      uint32_t product)
 {
     struct search *search = (struct search *)(void *)watcher;
-    terms_of(search, catalogue, product, -1, &search->before);
+    terms_of(search, catalogue, product, &search->before);
 }
 
 static void changed(struct catalogue_watcher *watcher, const struct catalogue *catalogue,
@@ -262,7 +261,7 @@ static void changed(struct catalogue_watcher *watcher, const struct catalogue *c
             __builtin_prefetch(&search->words[words.at[i]]);
     for (uint32_t i = 0; i < words.count; i++)
         index_word(search, catalogue, words.at[i]);
-    terms_of(search, catalogue, number, 1, &search->after);
+    terms_of(search, catalogue, number, &search->after);
     for (uint32_t i = 0; i < search->before.count; i++) {
         struct term_row *term = &search->terms[search->before.at[i]];
         if (term->stamp != search->stamp)

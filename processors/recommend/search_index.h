@@ -22,7 +22,6 @@ struct numbers {
 struct term_row {
     uint32_t stamp, sum;         /* while a product's are added up */
     uint32_t most;               /* it has weighed in a product */
-    uint32_t fields;             /* titles and words of products with it */
     struct product_set products; /* that have it in the title or in a word */
     struct numbers words;        /* of the catalogue; some may be no product's any more */
     char *text;
