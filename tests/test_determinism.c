@@ -193,7 +193,7 @@ static uint64_t fold(const struct log *log, uint64_t seed, uint32_t stops)
         CHECK_SAY(model_load(model, store, &error) == VERDICT_OK, "%s", error.message);
     }
     save(model, store);
-    CHECK(model->weights->merges > 3 && model->vectors->steps > EVENTS / 15);
+    CHECK(model->weights->merges > 3 && model->vectors->steps > EVENTS / 12);
     uint64_t hash = hash_of(store) ^ hash_rankings(model, stops);
     log_reader_release(&reader);
     model_free(model);

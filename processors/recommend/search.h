@@ -9,7 +9,7 @@
  *   idf(t) = ln(1 + N / n): N products, n of them with t (of terms like it the sum)
  *
  * (BM25F without length normalisation, k = 1.2: Robertson, Zaragoza 2009, "The probabilistic
- * relevance framework". Field weights: title, brand, category 2, colour 1.5, the rest 1; parts of
+ * relevance framework". Field weights: title, brand, category, colour 2, the rest 1; parts of
  * runs count a third.)
  *
  * A run of Hangul, Han or Kana that no product has is taken apart where both halves are terms. Any

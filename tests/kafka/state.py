@@ -388,7 +388,7 @@ def shipped(checks, kafka, file):
         shop.start(0)
         shop.start(1)
         shop.ready()
-        shop.replay(file, "--rate", "1500")
+        shop.replay(file, "--rate", "1000")
         shop.settle()
         wait_snapshot(shop)
         shop.stop()
@@ -398,7 +398,7 @@ def shipped(checks, kafka, file):
                          one == other and len(one) > 1000, f"{len(one)} and {len(other)} bytes")
         learned = json.loads(taught[3])
         checks.check("rankers of both learned, and were merged",
-                     learned["merges"] >= 2 and learned["steps"] > 100,
+                     learned["merges"] >= 2 and learned["steps"] > 300,
                      f"{learned['merges']} merges, {learned['steps']} steps")
 
         weft("get", "model", path, *shop.common(), "--set", f"state.dir={shop.state(0)}")
