@@ -25,11 +25,11 @@ enum verdict given_check(struct run *run, int64_t folded, int64_t log_end, struc
 }
 
 struct given {
-    struct snapshot_licence licence; /* first */
+    struct licence licence; /* first */
     struct run *run;
 };
 
-static bool runs_on(struct snapshot_licence *self)
+static bool runs_on(struct licence *self)
 {
     return !run_stops(((struct given *)(void *)self)->run);
 }

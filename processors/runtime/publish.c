@@ -14,7 +14,7 @@
 #define AGAIN_US 5000000      /* after a failure */
 
 struct publisher {
-    struct snapshot_licence licence; /* first */
+    struct licence licence; /* first */
     struct run *run;
     rd_kafka_t *consumer;
     bool elected;
@@ -57,7 +57,7 @@ static void poll_group(struct publisher *publisher, int timeout_ms)
     publisher->polled_us = clock_monotonic_us();
 }
 
-static bool still_elected(struct snapshot_licence *self)
+static bool still_elected(struct licence *self)
 {
     struct publisher *publisher = (struct publisher *)(void *)self;
     if (clock_monotonic_us() - publisher->polled_us > LOOK_US)

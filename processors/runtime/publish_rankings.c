@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define ANSWER_MS 10000
 #define SILENCE_US 30000000 /* no record for so long: the broker is gone */
 #define VIEW_POLL_US 2000
 #define TRANSACTION_TIMEOUT_MS "60000"
@@ -18,7 +17,8 @@
 struct rankings_publisher {
     struct rankings_sink sink; /* first */
     struct run *run;
-    struct snapshot_licence *licence;
+    struct licence *licence;
+    struct sender *sender; /* NULL: closed */
     struct published *published;
     struct rankings_view view;
     struct shop_rules rules;
@@ -27,10 +27,6 @@ struct rankings_publisher {
     int64_t least;    /* offset that the topic names already */
     int64_t offset;   /* that the last publication stands for; -1: there was none */
     uint64_t catalogue_rows; /* the same */
-    rd_kafka_t *producer;
-    rd_kafka_topic_t *topic;
-    bool begun; /* a transaction is open */
-    uint64_t failures;
     uint64_t fingerprint;
     struct buffer key, record;
     uint64_t written, same, gone; /* of this publication */
@@ -39,7 +35,7 @@ struct rankings_publisher {
 };
 
 struct rankings_publisher *rankings_publisher_new(struct run *run,
-                                                  struct snapshot_licence *licence)
+                                                  struct licence *licence)
 {
     struct rankings_publisher *publisher = memory_zero(1, sizeof *publisher);
     publisher->run = run;
@@ -56,27 +52,11 @@ void rankings_publisher_forget(struct rankings_publisher *publisher)
     publisher->offset = -1;
 }
 
-/* ---- the producer ---- */
-
-static void close_producer(struct rankings_publisher *publisher)
-{
-    if (publisher->topic)
-        rd_kafka_topic_destroy(publisher->topic);
-    if (publisher->producer) {
-        rd_kafka_purge(publisher->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-        rd_kafka_flush(publisher->producer, 100);
-        rd_kafka_destroy(publisher->producer);
-    }
-    publisher->topic = NULL;
-    publisher->producer = NULL;
-    publisher->begun = false;
-}
-
 void rankings_publisher_free(struct rankings_publisher *publisher)
 {
     if (publisher == NULL)
         return;
-    close_producer(publisher);
+    sender_close(publisher->sender);
     published_free(publisher->published);
     rankings_release(&publisher->view);
     shop_rules_release(&publisher->rules);
@@ -85,91 +65,14 @@ void rankings_publisher_free(struct rankings_publisher *publisher)
     free(publisher);
 }
 
-static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
-{
-    (void)rk;
-    ((struct rankings_publisher *)opaque)->failures += message->err != 0;
-}
-
-static enum verdict transact(rd_kafka_error_t *failed, const char *what, struct error *error)
-{
-    if (failed == NULL)
-        return VERDICT_OK;
-    error_set(error, VERDICT_RETRY, "%s: %s", what, rd_kafka_error_string(failed));
-    rd_kafka_error_destroy(failed);
-    return VERDICT_RETRY;
-}
-
-/* Also ends the transaction that a predecessor left open. */
-static enum verdict open_producer(struct rankings_publisher *publisher, struct error *error)
-{
-    const struct config *config = publisher->run->config;
-    char id[CONFIG_TEXT_MAX + 16];
-    snprintf(id, sizeof id, "%s-rankings", config->application_id);
-    const struct kafka_extra transactions[] = {
-        {"transactional.id", id},
-        {"transaction.timeout.ms", TRANSACTION_TIMEOUT_MS},
-        {NULL, NULL},
-    };
-    const struct kafka_extra idempotent[] = {{"enable.idempotence", "true"}, {NULL, NULL}};
-    bool transactional = config_exactly_once(config);
-    rd_kafka_conf_t *conf =
-        kafka_conf(config, KAFKA_PRODUCER, transactional ? transactions : idempotent, error);
-    if (conf == NULL)
-        return VERDICT_RETRY;
-    rd_kafka_conf_set_dr_msg_cb(conf, delivered);
-    rd_kafka_conf_set_opaque(conf, publisher);
-    publisher->producer = kafka_new(KAFKA_PRODUCER, conf, error);
-    if (publisher->producer == NULL)
-        return VERDICT_RETRY;
-    publisher->topic = rd_kafka_topic_new(
-        publisher->producer, publisher->run->topology.topics[TOPIC_RANKINGS], NULL);
-    publisher->failures = 0;
-    return transactional ? transact(rd_kafka_init_transactions(publisher->producer, ANSWER_MS),
-                                    "initialising", error)
-                         : VERDICT_OK;
-}
-
 /* `value` absent: a deletion. */
 static enum verdict send_record(struct rankings_publisher *publisher, struct bytes key,
                                 struct bytes value, uint64_t version, struct error *error)
 {
     char header[HEADER_MAX];
-    int size = snprintf(header, sizeof header, "%016llx:%lld", (unsigned long long)version,
-                        (long long)publisher->view.offset);
-    if (!publisher->begun && config_exactly_once(publisher->run->config)) {
-        enum verdict verdict =
-            transact(rd_kafka_begin_transaction(publisher->producer), "beginning", error);
-        if (verdict != VERDICT_OK)
-            return verdict;
-        publisher->begun = true;
-    }
-    for (;;) {
-        rd_kafka_resp_err_t err = rd_kafka_producev(
-            publisher->producer, RD_KAFKA_V_RKT(publisher->topic), RD_KAFKA_V_PARTITION(0),
-            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.at, key.size),
-            RD_KAFKA_V_VALUE((void *)(uintptr_t)value.at, value.size),
-            RD_KAFKA_V_HEADER(RANKING_HEADER, header, size), RD_KAFKA_V_END);
-        if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
-            return VERDICT_OK;
-        if (err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
-            return error_set(error, VERDICT_RETRY, "a ranking can't be sent: %s",
-                             rd_kafka_err2str(err));
-        rd_kafka_poll(publisher->producer, 10);
-        if (!publisher->licence->holds(publisher->licence))
-            return VERDICT_SKIP;
-    }
-}
-
-static enum verdict flush(struct rankings_publisher *publisher, struct error *error)
-{
-    while (rd_kafka_flush(publisher->producer, 500) != RD_KAFKA_RESP_ERR_NO_ERROR)
-        if (!publisher->licence->holds(publisher->licence))
-            return VERDICT_SKIP;
-    if (publisher->failures > 0)
-        return error_set(error, VERDICT_RETRY, "%llu rankings were not delivered",
-                         (unsigned long long)publisher->failures);
-    return VERDICT_OK;
+    snprintf(header, sizeof header, "%016llx:%lld", (unsigned long long)version,
+             (long long)publisher->view.offset);
+    return sender_send(publisher->sender, key, value, RANKING_HEADER, header, error);
 }
 
 /* ---- what the topic has ---- */
@@ -216,9 +119,11 @@ static void note_record(struct rankings_publisher *publisher, const rd_kafka_mes
         publisher->least = offset;
 }
 
-/* Reads the topic up to its end. RETRY: nobody answers, or the run stops. */
-static enum verdict read_topic(struct rankings_publisher *publisher, struct error *error)
+/* Reads the topic up to its end, and where the log ends. RETRY: nobody answers, or the run stops. */
+static enum verdict read_topic(struct rankings_publisher *publisher, int64_t *ret_log_end,
+                               struct error *error)
 {
+    int64_t low;
     struct run *run = publisher->run;
     const char *topic = run->topology.topics[TOPIC_RANKINGS];
     rd_kafka_t *reader = kafka_open(run->config, KAFKA_READER, NULL, error);
@@ -248,22 +153,22 @@ static enum verdict read_topic(struct rankings_publisher *publisher, struct erro
         }
         rd_kafka_message_destroy(message);
     }
+    enum verdict verdict =
+        ended ? kafka_ends(reader, run->topology.topics[TOPIC_INTERACTIONS], 0, &low, ret_log_end,
+                           error)
+              : error_set(error, VERDICT_RETRY, "%s can't be read", topic);
     rd_kafka_consumer_close(reader);
     rd_kafka_destroy(reader);
-    return ended ? VERDICT_OK : error_set(error, VERDICT_RETRY, "%s can't be read", topic);
+    return verdict;
 }
 
 static enum verdict look_back(struct rankings_publisher *publisher, struct error *error)
 {
     struct run *run = publisher->run;
-    int64_t low, high = 0;
-    enum verdict verdict = read_topic(publisher, error);
-    if (verdict == VERDICT_OK)
-        verdict = kafka_ends(publisher->producer, run->topology.topics[TOPIC_INTERACTIONS], 0,
-                             &low, &high, error);
-    if (verdict != VERDICT_OK)
+    int64_t log_end;
+    if (read_topic(publisher, &log_end, error) != VERDICT_OK)
         return VERDICT_RETRY;
-    if (publisher->least > high) { /* the log was made anew: all is to be said again */
+    if (publisher->least > log_end) { /* the log was made anew: all is to be said again */
         publisher->least = 0;
         published_renew(publisher->published);
     }
@@ -332,7 +237,7 @@ static bool write_ranking(struct rankings_sink *self, const struct ranking *rank
     publisher->verdict = send_record(publisher, buffer_bytes(&publisher->key),
                                      buffer_bytes(&publisher->record), version, &publisher->error);
     publisher->written++;
-    rd_kafka_poll(publisher->producer, 0);
+    sender_poll(publisher->sender);
     return publisher->verdict == VERDICT_OK;
 }
 
@@ -361,27 +266,17 @@ static enum verdict write_all(struct rankings_publisher *publisher, uint32_t *re
          publisher->gone++)
         verdict = send_record(publisher, key, bytes_of(NULL, 0), 0, error);
     if (verdict == VERDICT_OK)
-        verdict = flush(publisher, error);
-    if (verdict == VERDICT_OK && publisher->begun)
-        verdict = transact(rd_kafka_commit_transaction(publisher->producer, ANSWER_MS),
-                           "committing", error);
-    if (verdict == VERDICT_OK) {
-        publisher->begun = false;
+        verdict = sender_commit(publisher->sender, error);
+    if (verdict == VERDICT_OK)
         published_end(publisher->published);
-    }
     return verdict;
 }
 
 /* What was begun is not seen; the next time begins with a new producer and a look at the topic. */
 static void give_up(struct rankings_publisher *publisher)
 {
-    if (publisher->begun) {
-        rd_kafka_purge(publisher->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-        rd_kafka_error_t *failed = rd_kafka_abort_transaction(publisher->producer, ANSWER_MS);
-        if (failed)
-            rd_kafka_error_destroy(failed); /* the next writer's start aborts it */
-    }
-    close_producer(publisher);
+    sender_close(publisher->sender);
+    publisher->sender = NULL;
     rankings_publisher_forget(publisher);
 }
 
@@ -411,8 +306,11 @@ enum verdict rankings_publish(struct rankings_publisher *publisher, struct error
         publisher->offset == atomic_load(&run->folded_offset) &&
         publisher->catalogue_rows == catalogue_rows)
         return VERDICT_SKIP;
-    enum verdict verdict =
-        publisher->producer ? VERDICT_OK : open_producer(publisher, error);
+    enum verdict verdict = VERDICT_OK;
+    if (publisher->sender == NULL)
+        verdict = sender_open(run->config, run->topology.topics[TOPIC_RANKINGS], "rankings",
+                              TRANSACTION_TIMEOUT_MS, publisher->licence, &publisher->sender,
+                              error);
     if (verdict == VERDICT_OK && !publisher->looked)
         verdict = look_back(publisher, error);
     if (verdict == VERDICT_OK && !take_view(publisher))

@@ -21,7 +21,7 @@ struct rankings_publisher;
 
 /* Both are borrowed. */
 struct rankings_publisher *rankings_publisher_new(struct run *run,
-                                                  struct snapshot_licence *licence);
+                                                  struct licence *licence);
 void rankings_publisher_free(struct rankings_publisher *publisher);
 
 /* Another process may write from now on: what the topic has is to be read back before the next time. */

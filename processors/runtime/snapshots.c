@@ -203,41 +203,12 @@ enum verdict snapshots_load(struct run *run, const struct snapshot_header *heade
 /* ---- writing ---- */
 
 struct writer {
-    struct store_visitor visitor;
+    struct store_visitor visitor; /* first */
     struct run *run;
-    struct snapshot_licence *licence;
-    rd_kafka_t *producer;
-    rd_kafka_topic_t *topic;
+    struct sender *sender;
     struct snapshot_header header;
     struct buffer record;
-    uint64_t failures;
 };
-
-static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
-{
-    struct writer *writer = opaque;
-    (void)rk;
-    if (message->err)
-        writer->failures++;
-    else if (message->_private)
-        writer->header.first = message->offset;
-}
-
-static enum verdict send_record(struct writer *writer, struct bytes key, struct bytes value,
-                                bool first, struct error *error)
-{
-    while (rd_kafka_produce(writer->topic, 0, RD_KAFKA_MSG_F_COPY, (void *)(uintptr_t)value.at,
-                            value.size, key.at, key.size, first ? writer : NULL) != 0) {
-        rd_kafka_resp_err_t err = rd_kafka_last_error();
-        if (err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
-            return error_set(error, VERDICT_RETRY, "a row can't be sent: %s",
-                             rd_kafka_err2str(err));
-        rd_kafka_poll(writer->producer, 10);
-        if (!writer->licence->holds(writer->licence))
-            return VERDICT_SKIP;
-    }
-    return VERDICT_OK;
-}
 
 static enum verdict saved_offset(struct run *run, int64_t *ret_offset, struct error *error)
 {
@@ -263,116 +234,39 @@ static enum verdict send_row(struct store_visitor *self, struct bytes key, struc
     writer->header.sum +=
         snapshot_write_row(key, value, writer->header.offset, &writer->record);
     writer->header.rows++;
-    if (writer->header.rows % ROWS_A_LOOK == 0) {
-        rd_kafka_poll(writer->producer, 0);
-        if (!writer->licence->holds(writer->licence))
-            return VERDICT_SKIP;
-    }
-    return send_record(writer, key, buffer_bytes(&writer->record), first, error);
+    if (writer->header.rows % ROWS_A_LOOK == 0 && !sender_poll(writer->sender))
+        return VERDICT_SKIP;
+    return sender_send(writer->sender, key, buffer_bytes(&writer->record), NULL, NULL, error);
 }
 
-static enum verdict flush(struct writer *writer, struct error *error)
-{
-    while (rd_kafka_flush(writer->producer, 500) != RD_KAFKA_RESP_ERR_NO_ERROR)
-        if (!writer->licence->holds(writer->licence))
-            return VERDICT_SKIP;
-    if (writer->failures > 0)
-        return error_set(error, VERDICT_RETRY, "%llu rows were not delivered",
-                         (unsigned long long)writer->failures);
-    return VERDICT_OK;
-}
-
-static enum verdict transact(struct writer *writer, rd_kafka_error_t *failed, const char *what,
-                             struct error *error)
-{
-    (void)writer;
-    if (failed == NULL)
-        return VERDICT_OK;
-    error_set(error, VERDICT_RETRY, "%s: %s", what, rd_kafka_error_string(failed));
-    rd_kafka_error_destroy(failed);
-    return VERDICT_RETRY;
-}
-
-static enum verdict open_writer(struct writer *writer, bool transactional, struct error *error)
-{
-    const struct config *config = writer->run->config;
-    char id[CONFIG_TEXT_MAX + 16];
-    snprintf(id, sizeof id, "%s-publisher", config->application_id);
-    const struct kafka_extra transactions[] = {
-        {"transactional.id", id},
-        {"transaction.timeout.ms", TRANSACTION_TIMEOUT_MS},
-        {NULL, NULL},
-    };
-    const struct kafka_extra idempotent[] = {{"enable.idempotence", "true"}, {NULL, NULL}};
-    rd_kafka_conf_t *conf =
-        kafka_conf(config, KAFKA_PRODUCER, transactional ? transactions : idempotent, error);
-    if (conf == NULL)
-        return VERDICT_FATAL;
-    rd_kafka_conf_set_dr_msg_cb(conf, delivered);
-    rd_kafka_conf_set_opaque(conf, writer);
-    writer->producer = kafka_new(KAFKA_PRODUCER, conf, error);
-    if (writer->producer == NULL)
-        return VERDICT_FATAL;
-    writer->topic =
-        rd_kafka_topic_new(writer->producer, writer->run->topology.topics[TOPIC_MODEL], NULL);
-    if (!transactional)
-        return VERDICT_OK;
-    enum verdict verdict =
-        transact(writer, rd_kafka_init_transactions(writer->producer, ANSWER_MS), "initialising",
-                 error);
-    return verdict == VERDICT_OK
-               ? transact(writer, rd_kafka_begin_transaction(writer->producer), "beginning", error)
-               : verdict;
-}
-
-static void close_writer(struct writer *writer, bool aborts)
-{
-    if (writer->producer && aborts) {
-        rd_kafka_purge(writer->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-        rd_kafka_error_t *failed = rd_kafka_abort_transaction(writer->producer, ANSWER_MS);
-        if (failed)
-            rd_kafka_error_destroy(failed); /* the next writer's start aborts it */
-    }
-    if (writer->topic)
-        rd_kafka_topic_destroy(writer->topic);
-    if (writer->producer) {
-        rd_kafka_purge(writer->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-        rd_kafka_flush(writer->producer, 100);
-        rd_kafka_destroy(writer->producer);
-    }
-    buffer_release(&writer->record);
-}
-
-enum verdict snapshots_write(struct run *run, struct snapshot_licence *licence,
+enum verdict snapshots_write(struct run *run, struct licence *licence,
                              struct snapshot_header *ret_header, struct error *error)
 {
-    struct writer writer = {
-        .visitor.row = send_row, .run = run, .licence = licence, .header.first = -1};
-    bool transactional = config_exactly_once(run->config);
+    struct writer writer = {.visitor.row = send_row, .run = run};
     enum verdict verdict = saved_offset(run, &writer.header.offset, error);
     if (verdict != VERDICT_OK)
         return verdict;
-    verdict = open_writer(&writer, transactional, error);
-    bool begun = verdict == VERDICT_OK && transactional;
+    verdict = sender_open(run->config, run->topology.topics[TOPIC_MODEL], "publisher",
+                          TRANSACTION_TIMEOUT_MS, licence, &writer.sender, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    verdict = run->model_store->scan(run->model_store, FAMILY_MODEL, bytes_of("", 0),
+                                     &writer.visitor, error);
     if (verdict == VERDICT_OK)
-        verdict = run->model_store->scan(run->model_store, FAMILY_MODEL, bytes_of("", 0),
-                                         &writer.visitor, error);
-    if (verdict == VERDICT_OK)
-        verdict = flush(&writer, error);
+        verdict = sender_flush(writer.sender, error);
+    writer.header.first = sender_first(writer.sender);
     if (verdict == VERDICT_OK && writer.header.first < 0)
         verdict = VERDICT_SKIP; /* no rows */
     if (verdict == VERDICT_OK) {
         buffer_clear(&writer.record);
         snapshot_write_header(&writer.header, &writer.record);
-        verdict = send_record(&writer, snapshot_header_key(), buffer_bytes(&writer.record), false,
-                              error);
+        verdict = sender_send(writer.sender, snapshot_header_key(), buffer_bytes(&writer.record),
+                              NULL, NULL, error);
     }
     if (verdict == VERDICT_OK)
-        verdict = flush(&writer, error);
-    if (verdict == VERDICT_OK && transactional)
-        verdict = transact(&writer, rd_kafka_commit_transaction(writer.producer, ANSWER_MS),
-                           "committing", error);
-    close_writer(&writer, begun && verdict != VERDICT_OK);
+        verdict = sender_commit(writer.sender, error);
+    sender_close(writer.sender);
+    buffer_release(&writer.record);
     if (verdict == VERDICT_OK)
         *ret_header = writer.header;
     return verdict;

@@ -5,6 +5,7 @@
 #define WEFT_RUNTIME_SNAPSHOTS_H
 
 #include "processors/runtime/run.h"
+#include "processors/runtime/sender.h"
 #include "state/snapshot.h"
 
 /* Header of the newest complete snapshot, and when it was written. SKIP: there is none. RETRY: the
@@ -18,14 +19,9 @@ enum verdict snapshots_find(struct run *run, struct snapshot_header *ret_header,
 enum verdict snapshots_load(struct run *run, const struct snapshot_header *header,
                             struct error *error);
 
-/* Who writes is asked now and then whether it may go on. */
-struct snapshot_licence {
-    bool (*holds)(struct snapshot_licence *self);
-};
-
 /* Writes what the model's store holds. SKIP: nothing to write, or the licence is gone. RETRY: the
  * model was saved meanwhile, or the broker refused; nothing of it is seen. Thread: the publisher. */
-enum verdict snapshots_write(struct run *run, struct snapshot_licence *licence,
+enum verdict snapshots_write(struct run *run, struct licence *licence,
                              struct snapshot_header *ret_header, struct error *error);
 
 #endif
