@@ -10,11 +10,10 @@
 #include "schemas/codec.h"
 #include "schemas/event_write.h"
 #include "state/catalogue_store.h"
-#include "tests/test.h"
+#include "tests/measure.h"
 
 #include <malloc.h>
 #include <math.h>
-#include <time.h>
 
 #define NAMES 900  /* distinct attributes of the shop */
 #define VALUES 100 /* of each, the first ones most often */
@@ -23,19 +22,6 @@
 
 static const char *const nouns[] = {"coat", "dress", "shirt", "boots", "bag", "scarf", "lamp",
                                     "chair", "phone", "cable", "glass", "towel"};
-
-static double now_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static uint32_t skewed(struct random *random, uint32_t count)
-{
-    double u = (double)(random_next(random) >> 11) * 0x1p-53;
-    return (uint32_t)((double)count * u * u * u);
-}
 
 static struct bytes text_of(struct arena *arena, const char *format, uint32_t a, uint32_t b,
                             const char *c)
@@ -58,7 +44,7 @@ static struct event make_product(struct random *random, struct arena *arena, uin
                                  uint32_t attributes, uint32_t one_in)
 {
     struct event event;
-    uint32_t kind = skewed(random, 600), brand = skewed(random, 20000);
+    uint32_t kind = measure_skewed(random, 600), brand = measure_skewed(random, 20000);
     const char *noun = nouns[kind % 12];
     event_init(&event, EVENT_PRODUCT);
     event.item_id = text_of(arena, "item-%08u", number, 0, "");
@@ -69,7 +55,7 @@ static struct event make_product(struct random *random, struct arena *arena, uin
     *path = text_of(arena, "Department %u > Section %u > %s", kind % 9, kind, noun);
     event.categories = (struct event_strings){path, 1};
     struct bytes *colour = arena_get(arena, sizeof *colour);
-    *colour = text_of(arena, "colour %u", skewed(random, 60), 0, "");
+    *colour = text_of(arena, "colour %u", measure_skewed(random, 60), 0, "");
     event.colors = (struct event_strings){colour, 1};
     if (one_in && number % one_in == 0)
         add_tags(arena, noun, &event);
@@ -82,7 +68,7 @@ static struct event make_product(struct random *random, struct arena *arena, uin
     for (uint32_t i = 0; i < attributes; i++) {
         uint32_t name = (kind * 7 + i * 13) % NAMES;
         event.attributes.at[2 * i] = text_of(arena, "attribute %u", name, 0, "");
-        event.attributes.at[2 * i + 1] = text_of(arena, "value %u", skewed(random, VALUES), 0, "");
+        event.attributes.at[2 * i + 1] = text_of(arena, "value %u", measure_skewed(random, VALUES), 0, "");
     }
     return event;
 }
@@ -103,7 +89,7 @@ static void print_times(const char *name, double *us, uint32_t count)
 static void make_query(struct random *random, int i, char *query, size_t size)
 {
     snprintf(query, size, "%s brand%u wool%s", nouns[random_below(random, 12)],
-             skewed(random, 20000), i % 4 ? "" : " ctoton");
+             measure_skewed(random, 20000), i % 4 ? "" : " ctoton");
 }
 
 static double sum_of(const struct search_result *results, uint32_t count)
@@ -157,26 +143,26 @@ static void ask(const struct catalogue *catalogue, const struct search *search)
     struct search_result results[20], hundred[SEARCH_RESULTS_MAX];
     uint64_t found = 0;
     for (int i = 0; i < QUESTIONS; i++) {
-        double from = now_s();
+        double from = measure_now_s();
         found += similar_top(catalogue, random_below(&random, catalogue->product_count),
                              SIMILAR_MAX, similar);
-        us[i] = (now_s() - from) * 1e6;
+        us[i] = (measure_now_s() - from) * 1e6;
     }
     print_times("similar", us, QUESTIONS);
     for (int i = 0; i < QUESTIONS; i++) {
         char query[80];
         make_query(&random, i, query, sizeof query);
-        double from = now_s();
+        double from = measure_now_s();
         found += search_top(search, catalogue, bytes_text(query), 20, results);
-        us[i] = (now_s() - from) * 1e6;
+        us[i] = (measure_now_s() - from) * 1e6;
     }
     print_times("search", us, QUESTIONS);
     for (int i = 0; i < QUESTIONS; i++) { /* as many as a list takes */
         char query[80];
         make_frequent(i, query, sizeof query);
-        double from = now_s();
+        double from = measure_now_s();
         search_top(search, catalogue, bytes_text(query), SEARCH_RESULTS_MAX, hundred);
-        us[i] = (now_s() - from) * 1e6;
+        us[i] = (measure_now_s() - from) * 1e6;
     }
     print_times("frequent", us, QUESTIONS);
     measure_exactness(catalogue, search);
@@ -186,11 +172,11 @@ static void ask(const struct catalogue *catalogue, const struct search *search)
 static double write_changes(struct catalogue *catalogue, struct store *store)
 {
     struct store_batch batch = {0};
-    double from = now_s();
+    double from = measure_now_s();
     catalogue_save(catalogue, &batch);
     CHECK(store->write(store, &batch, NULL) == VERDICT_OK);
     batch_release(&batch);
-    return now_s() - from;
+    return measure_now_s() - from;
 }
 
 int main(int argc, char **argv)
@@ -218,17 +204,17 @@ int main(int argc, char **argv)
         struct event event = make_product(&random, &arena, i, attributes, one_in);
         buffer_clear(&json);
         event_write_json(&event, false, &json);
-        double from = now_s();
+        double from = measure_now_s();
         CHECK(codec_decode(codec, EVENT_PRODUCT, buffer_bytes(&json), &arena, &event, NULL) ==
               VERDICT_OK);
         catalogue_put(catalogue, &event);
-        put_s += now_s() - from;
+        put_s += measure_now_s() - from;
         event.price += 1;
         event.rating_count++;
         if (i % 10 == 0) {
-            from = now_s();
+            from = measure_now_s();
             catalogue_put(catalogue, &event);
-            numbers_s += now_s() - from;
+            numbers_s += measure_now_s() - from;
         }
         arena_clear(&arena);
         if (i % BATCH == BATCH - 1)
@@ -244,13 +230,13 @@ int main(int argc, char **argv)
     catalogue_free(catalogue);
     search_free(search);
     store->free(store);
-    double from = now_s();
+    double from = measure_now_s();
     CHECK(store_rocksdb_open(folder, false, &store, &error) == VERDICT_OK);
     catalogue = catalogue_new(&limits);
     search = search_new(catalogue);
     CHECK(catalogue_load(catalogue, store, &error) == VERDICT_OK);
     CHECK_INT(catalogue->present, products);
-    printf(",\"start_s\":%.1f}\n", now_s() - from);
+    printf(",\"start_s\":%.1f}\n", measure_now_s() - from);
     catalogue_free(catalogue);
     search_free(search);
     store->free(store);

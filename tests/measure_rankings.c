@@ -5,36 +5,21 @@
  *     measure_rankings [ITEMS [EVENTS [TERMS]]]      prints one JSON object */
 #include "processors/recommend/asked.h"
 #include "processors/recommend/rankings.h"
-#include "tests/test.h"
-
-#include <time.h>
+#include "tests/measure.h"
 
 #define START_MS 1700000000000
-
-static double now_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static uint32_t skewed(struct random *random, uint32_t count)
-{
-    double u = (double)(random_next(random) >> 11) * 0x1p-53;
-    return (uint32_t)((double)count * u * u * u);
-}
 
 static void put_product(struct catalogue *catalogue, struct random *random, uint32_t number)
 {
     static const char *const genders[] = {"female", "male", "unisex"};
     char id[24], title[80], brand[24], path[80], colour[24];
-    uint32_t kind = skewed(random, 600);
+    uint32_t kind = measure_skewed(random, 600);
     struct event event;
     snprintf(id, sizeof id, "item-%08u", number);
     snprintf(title, sizeof title, "fine thing%u model%u", kind, number);
-    snprintf(brand, sizeof brand, "Brand%u", skewed(random, 3000));
+    snprintf(brand, sizeof brand, "Brand%u", measure_skewed(random, 3000));
     snprintf(path, sizeof path, "Department %u > Section %u > Kind %u", kind % 9, kind % 60, kind);
-    snprintf(colour, sizeof colour, "colour %u", skewed(random, 60));
+    snprintf(colour, sizeof colour, "colour %u", measure_skewed(random, 60));
     struct bytes paths = bytes_text(path), colours = bytes_text(colour),
                  gender = bytes_text(genders[random_below(random, 3)]),
                  age_group = bytes_text(random_one_in(random, 4) ? "kids" : "adult");
@@ -54,7 +39,7 @@ static void make_interaction(struct random *random, uint32_t items, uint32_t ter
                              char *id, char *term, struct interaction *ret_interaction)
 {
     static const enum kind kinds[] = {KIND_VIEW, KIND_VIEW, KIND_VIEW, KIND_CART, KIND_PURCHASE};
-    snprintf(id, 24, "item-%08u", number < items ? number : skewed(random, items));
+    snprintf(id, 24, "item-%08u", number < items ? number : measure_skewed(random, items));
     *ret_interaction = (struct interaction){
         .event_id = bytes_of(&number, sizeof number),
         .kind = kinds[random_below(random, 5)],
@@ -63,7 +48,7 @@ static void make_interaction(struct random *random, uint32_t items, uint32_t ter
     };
     if (terms == 0 || random_below(random, 5) != 0)
         return;
-    snprintf(term, 24, "thing%u", skewed(random, terms));
+    snprintf(term, 24, "thing%u", measure_skewed(random, terms));
     ret_interaction->search_term = bytes_text(term);
 }
 
@@ -111,26 +96,26 @@ int main(int argc, char **argv)
         make_interaction(&random, items, terms, i, id, term, &interaction);
         model_intern(model, interaction.subject); /* as the steps before do */
         asked_fold(model, &interaction);
-        double from = now_s();
+        double from = measure_now_s();
         rankings_fold(model, &interaction);
-        fold_s += now_s() - from;
+        fold_s += measure_now_s() - from;
     }
-    double clock_s = now_s(); /* what looking at the clock costs in that */
+    double clock_s = measure_now_s(); /* what looking at the clock costs in that */
     for (uint32_t i = 0; i < 100000; i++)
-        now_s();
-    clock_s = (now_s() - clock_s) / 100000;
+        measure_now_s();
+    clock_s = (measure_now_s() - clock_s) / 100000;
     rankings_take(&view, model, 1, &settings); /* its memory is there from now on */
-    double take_s = now_s();
+    double take_s = measure_now_s();
     rankings_take(&view, model, 1, &settings);
-    take_s = now_s() - take_s;
+    take_s = measure_now_s() - take_s;
     struct counter counter = {.sink.ranking = count_ranking};
     const struct rankings_inputs inputs = {.catalogue = catalogue,
                                            .search = search,
                                            .filters = &filters,
                                            .settings = &settings};
-    double make_s = now_s();
+    double make_s = measure_now_s();
     uint32_t out = rankings_make(&view, &inputs, &counter.sink);
-    make_s = now_s() - make_s;
+    make_s = measure_now_s() - make_s;
     printf("{\"items\":%u,\"events\":%u,\"fold_us\":%.3f,\"bytes_an_item\":%.0f,\"take_ms\":%.1f,"
            "\"make_ms\":%.0f,\"records\":%llu,\"record_bytes\":%.0f,\"scopes_out\":%u,"
            "\"terms\":%u}\n",

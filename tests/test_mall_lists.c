@@ -145,30 +145,30 @@ static void write_rule(struct shop *shop, struct random *random, struct buffer *
         *strstr(deeper + 3, " > ") = '\0'; /* not its leaf alone, but what is above it */
     *rule = (struct rule){.demand = (enum demand)random_below(random, OTHER + 1)};
     rule->placement = random_one_in(random, 2) ? placements[random_below(random, 5)] : NULL;
+    const char *const subjects[] = {
+        [EXCLUDE_BRAND] = good.brand, [EXCLUDE_CATEGORY] = good.path,
+        [EXCLUDE_COLOUR] = good.colour, [EXCLUDE_ITEM] = good.id,
+        [LIMIT_BRAND] = "", [PIN] = good.id, [OTHER] = ""};
+    snprintf(rule->text, sizeof rule->text, "%s", subjects[rule->demand]);
     switch (rule->demand) {
     case EXCLUDE_BRAND:
-        snprintf(rule->text, sizeof rule->text, "%s", good.brand);
-        buffer_format(text, "exclude brand \"%s\"", good.brand);
+        buffer_format(text, "exclude brand \"%s\"", rule->text);
         break;
     case EXCLUDE_CATEGORY:
-        snprintf(rule->text, sizeof rule->text, "%s", good.path);
-        buffer_format(text, "exclude category \"%s\"", good.path);
+        buffer_format(text, "exclude category \"%s\"", rule->text);
         break;
     case EXCLUDE_COLOUR:
-        snprintf(rule->text, sizeof rule->text, "%s", good.colour);
-        buffer_format(text, "exclude colour \"%s\"", good.colour);
+        buffer_format(text, "exclude colour \"%s\"", rule->text);
         break;
     case EXCLUDE_ITEM:
-        snprintf(rule->text, sizeof rule->text, "%s", good.id);
-        buffer_format(text, "exclude item %s", good.id);
+        buffer_format(text, "exclude item %s", rule->text);
         break;
     case LIMIT_BRAND:
         rule->most = 1 + random_below(random, 4);
         buffer_format(text, "limit brand %u", rule->most);
         break;
     case PIN:
-        snprintf(rule->text, sizeof rule->text, "%s", good.id);
-        buffer_format(text, "pin item %s at %u", good.id, 1 + random_below(random, 10));
+        buffer_format(text, "pin item %s at %u", rule->text, 1 + random_below(random, 10));
         break;
     default:
         if (random_one_in(random, 2))

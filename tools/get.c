@@ -225,6 +225,16 @@ static void show_lists(json_t *record, const struct titles *titles, size_t shown
     }
 }
 
+/* Whether the record is printed as it is: as it was asked for, or because it is not JSON. */
+static bool printed_raw(const struct get *get, const struct buffer *value)
+{
+    if (!get->json && value->at[0] == '{')
+        return false;
+    fwrite(value->at, 1, value->size, stdout);
+    putchar('\n');
+    return true;
+}
+
 static int get_visitor(struct get *get, struct bytes id)
 {
     struct buffer value = {0};
@@ -235,10 +245,7 @@ static int get_visitor(struct get *get, struct bytes id)
     if (verdict != VERDICT_OK) {
         code = command_fail(get->command, EXIT_FAILED, "%s",
                             error.message[0] ? error.message : "no lists for this visitor");
-    } else if (get->json || value.at[0] != '{') {
-        fwrite(value.at, 1, value.size, stdout);
-        putchar('\n');
-    } else {
+    } else if (!printed_raw(get, &value)) {
         struct titles titles = {0};
         json_t *record = json_loadb(value.at, value.size, 0, NULL);
         read_titles(get, &titles);
@@ -310,10 +317,7 @@ static int get_ranking(struct get *get, const char *name)
                    ? command_fail(get->command, EXIT_FAILED, "%s", error.message)
                    : command_fail(get->command, EXIT_FAILED, "there is no ranking %.*s",
                                   (int)key.size, key.at);
-    } else if (get->json || value.at[0] != '{') {
-        fwrite(value.at, 1, value.size, stdout);
-        putchar('\n');
-    } else {
+    } else if (!printed_raw(get, &value)) {
         struct titles titles = {0};
         json_t *record = json_loadb(value.at, value.size, 0, NULL);
         read_titles(get, &titles);

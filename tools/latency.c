@@ -1,9 +1,9 @@
 #include "tools/latency.h"
 
 #include "processors/runtime/log.h"
+#include "tools/listener.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -19,13 +19,11 @@ struct sent {
 };
 
 struct latency {
-    struct client_reader *reader;
+    struct listener *listener;
     struct sent *slots;
     double *ms;
     size_t count, capacity;
     pthread_mutex_t lock; /* of all above but the reader */
-    pthread_t thread;
-    atomic_bool stop;
 };
 
 static uint64_t event_hash(struct bytes visitor, int64_t time_ms)
@@ -45,8 +43,9 @@ static int64_t number_behind(struct bytes text, const char *name)
     return number;
 }
 
-static void take_list(struct latency *latency, const struct client_message *message)
+static void take_list(void *opaque, const struct client_message *message)
 {
+    struct latency *latency = opaque;
     int64_t now_us = clock_monotonic_us();
     int64_t time_ms = number_behind(message->value, "\"source_event_time\":");
     uint64_t hash = event_hash(message->key, time_ms);
@@ -63,40 +62,26 @@ static void take_list(struct latency *latency, const struct client_message *mess
     pthread_mutex_unlock(&latency->lock);
 }
 
-static void *read_lists(void *argument)
-{
-    struct latency *latency = argument;
-    struct client_message message;
-    while (!atomic_load(&latency->stop))
-        if (client_reader_next(latency->reader, 100, &message) == VERDICT_OK && message.value.at)
-            take_list(latency, &message);
-    return NULL;
-}
-
 enum verdict latency_new(const struct config *config, const char *topic,
                          struct latency **ret_latency, struct error *error)
 {
     struct latency *latency = memory_zero(1, sizeof *latency);
-    enum verdict verdict = client_reader_new(config, topic, CLIENT_ALL_PARTITIONS, true,
-                                             &latency->reader, error);
-    if (verdict != VERDICT_OK) {
-        free(latency);
-        return verdict;
-    }
     latency->slots = memory_zero(SLOTS, sizeof *latency->slots);
     pthread_mutex_init(&latency->lock, NULL);
-    pthread_create(&latency->thread, NULL, read_lists, latency);
-    *ret_latency = latency;
-    return VERDICT_OK;
+    enum verdict verdict =
+        listener_new(config, topic, take_list, latency, &latency->listener, error);
+    if (verdict == VERDICT_OK)
+        *ret_latency = latency;
+    else
+        latency_free(latency);
+    return verdict;
 }
 
 void latency_free(struct latency *latency)
 {
     if (latency == NULL)
         return;
-    atomic_store(&latency->stop, true);
-    pthread_join(latency->thread, NULL);
-    client_reader_free(latency->reader);
+    listener_free(latency->listener);
     pthread_mutex_destroy(&latency->lock);
     free(latency->slots);
     free(latency->ms);

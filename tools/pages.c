@@ -1,8 +1,9 @@
 #include "tools/pages.h"
 
+#include "tools/listener.h"
+
 #include <jansson.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -23,11 +24,9 @@ struct seen {
 };
 
 struct pages {
-    struct client_reader *reader;
-    pthread_t thread;
+    struct listener *listener;
     pthread_mutex_t lock;
     struct seen *slots; /* under the lock */
-    atomic_bool stop;
     struct seen shown; /* the last answer's */
     struct event_item items[PAGE_ITEMS];
     char impression_id[EVENT_ID_BYTES_MAX + 8], click_id[EVENT_ID_BYTES_MAX + 8];
@@ -61,8 +60,9 @@ static void take_list(struct seen *seen, json_t *list)
     }
 }
 
-static void take_record(struct pages *pages, const struct client_message *message)
+static void take_record(void *opaque, const struct client_message *message)
 {
+    struct pages *pages = opaque;
     json_t *record = json_loadb(message->value.at, message->value.size, 0, NULL), *list;
     const char *id = json_string_value(json_object_get(record, "recommendation_id"));
     size_t i;
@@ -78,40 +78,26 @@ static void take_record(struct pages *pages, const struct client_message *messag
     json_decref(record);
 }
 
-static void *read_pages(void *argument)
-{
-    struct pages *pages = argument;
-    struct client_message message;
-    while (!atomic_load(&pages->stop))
-        if (client_reader_next(pages->reader, 100, &message) == VERDICT_OK && message.value.at)
-            take_record(pages, &message);
-    return NULL;
-}
-
 enum verdict pages_new(const struct config *config, const char *topic, struct pages **ret_pages,
                        struct error *error)
 {
     struct pages *pages = memory_zero(1, sizeof *pages);
-    enum verdict verdict =
-        client_reader_new(config, topic, CLIENT_ALL_PARTITIONS, true, &pages->reader, error);
-    if (verdict != VERDICT_OK) {
-        free(pages);
-        return verdict;
-    }
     pages->slots = memory_zero(SLOTS, sizeof *pages->slots);
     pthread_mutex_init(&pages->lock, NULL);
-    pthread_create(&pages->thread, NULL, read_pages, pages);
-    *ret_pages = pages;
-    return VERDICT_OK;
+    enum verdict verdict =
+        listener_new(config, topic, take_record, pages, &pages->listener, error);
+    if (verdict == VERDICT_OK)
+        *ret_pages = pages;
+    else
+        pages_free(pages);
+    return verdict;
 }
 
 void pages_free(struct pages *pages)
 {
     if (pages == NULL)
         return;
-    atomic_store(&pages->stop, true);
-    pthread_join(pages->thread, NULL);
-    client_reader_free(pages->reader);
+    listener_free(pages->listener);
     pthread_mutex_destroy(&pages->lock);
     free(pages->slots);
     free(pages);

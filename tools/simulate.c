@@ -255,40 +255,8 @@ static int simulate(struct simulate *sim)
     return code;
 }
 
-static int simulate_option(struct simulate *sim, int option)
+static void set_number(struct simulate *sim, int option, double number)
 {
-    char *end = NULL;
-    double number = 0;
-    switch (option) {
-    case 'o':
-        sim->out = optarg;
-        return -1;
-    case 'w':
-        sim->wire_name = optarg;
-        return -1;
-    case 'C':
-        sim->catalogue = false;
-        return -1;
-    case 'M':
-        sim->measure = true;
-        return -1;
-    case 'P':
-        sim->shown = true;
-        return -1;
-    case 'U':
-        sim->users = true;
-        return -1;
-    case 'c':
-    case 's':
-    case 'b':
-    case 'h':
-    case '?':
-        return command_option(sim->command, option, &sim->config);
-    default:
-        number = strtod(optarg, &end);
-    }
-    if (end == optarg || *end != '\0' || number < 0)
-        return command_fail(sim->command, EXIT_USAGE, "'%s' is not a number of use here", optarg);
     switch (option) {
     case 'S':
         sim->settings.seed = (uint64_t)number;
@@ -331,6 +299,43 @@ static int simulate_option(struct simulate *sim, int option)
         sim->cut_off = number;
         break;
     }
+}
+
+static int simulate_option(struct simulate *sim, int option)
+{
+    char *end = NULL;
+    double number = 0;
+    switch (option) {
+    case 'o':
+        sim->out = optarg;
+        return -1;
+    case 'w':
+        sim->wire_name = optarg;
+        return -1;
+    case 'C':
+        sim->catalogue = false;
+        return -1;
+    case 'M':
+        sim->measure = true;
+        return -1;
+    case 'P':
+        sim->shown = true;
+        return -1;
+    case 'U':
+        sim->users = true;
+        return -1;
+    case 'c':
+    case 's':
+    case 'b':
+    case 'h':
+    case '?':
+        return command_option(sim->command, option, &sim->config);
+    default:
+        number = strtod(optarg, &end);
+    }
+    if (end == optarg || *end != '\0' || number < 0)
+        return command_fail(sim->command, EXIT_USAGE, "'%s' is not a number of use here", optarg);
+    set_number(sim, option, number);
     return -1;
 }
 

@@ -1,0 +1,54 @@
+#include "tools/listener.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#define POLL_MS 100
+
+struct listener {
+    struct client_reader *reader;
+    void (*take)(void *opaque, const struct client_message *message);
+    void *opaque;
+    pthread_t thread;
+    atomic_bool stop;
+};
+
+static void *listen_on(void *argument)
+{
+    struct listener *listener = argument;
+    struct client_message message;
+    while (!atomic_load(&listener->stop))
+        if (client_reader_next(listener->reader, POLL_MS, &message) == VERDICT_OK &&
+            message.value.at)
+            listener->take(listener->opaque, &message);
+    return NULL;
+}
+
+enum verdict listener_new(const struct config *config, const char *topic,
+                          void (*take)(void *opaque, const struct client_message *message),
+                          void *opaque, struct listener **ret_listener, struct error *error)
+{
+    struct listener *listener = memory_zero(1, sizeof *listener);
+    enum verdict verdict =
+        client_reader_new(config, topic, CLIENT_ALL_PARTITIONS, true, &listener->reader, error);
+    if (verdict != VERDICT_OK) {
+        free(listener);
+        return verdict;
+    }
+    listener->take = take;
+    listener->opaque = opaque;
+    pthread_create(&listener->thread, NULL, listen_on, listener);
+    *ret_listener = listener;
+    return VERDICT_OK;
+}
+
+void listener_free(struct listener *listener)
+{
+    if (listener == NULL)
+        return;
+    atomic_store(&listener->stop, true);
+    pthread_join(listener->thread, NULL);
+    client_reader_free(listener->reader);
+    free(listener);
+}
