@@ -25,7 +25,8 @@ static const char *const availabilities[] = {"in_stock", "out_of_stock", "preord
         {"user_agent", FIELD_STRING, AT(user_agent), false, NULL},                                 \
         {"uri", FIELD_STRING, AT(uri), false, NULL},                                               \
         {"consent", FIELD_BOOL, AT(consent), false, NULL},                                         \
-        {"attributes", FIELD_SKIP, 0, false, NULL}, {"experiment_ids", FIELD_SKIP, 0, false, NULL}, \
+        {"attributes", FIELD_SKIP, 0, false, NULL},                                                \
+        {"experiment_ids", FIELD_SKIP, 0, false, NULL},                                            \
         {"recommendation_id", FIELD_STRING, AT(recommendation_id), attribution_required, NULL},    \
     {                                                                                              \
         "placement", FIELD_STRING, AT(placement), attribution_required, NULL                       \

@@ -523,7 +523,8 @@ static enum verdict load_row(struct store_visitor *visitor, struct bytes key, st
         model->weights_dropped += dropped;
         return VERDICT_OK;
     }
-    if ((table != 'r' && table != 's') || key.size != (table == 'r' ? 6u : 5u) || key_item(key) >= model->item_count)
+    if ((table != 'r' && table != 's') || key.size != (table == 'r' ? 6u : 5u) ||
+        key_item(key) >= model->item_count)
         return damaged(error, table);
     struct model_item *item = &model->items[key_item(key)];
     if (table == 's') {

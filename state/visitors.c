@@ -162,9 +162,10 @@ static struct display *add_shown(struct visitor *visitor, uint32_t tag)
                 at = i;
     } else {
         if (at == visitor->display_capacity) {
-            visitor->display_capacity = (uint8_t)(at ? 2 * at < SHOWN_ITEMS_MAX ? 2 * at : SHOWN_ITEMS_MAX : 12);
-            visitor->displays =
-                memory_resize(visitor->displays, visitor->display_capacity * sizeof *visitor->displays);
+            visitor->display_capacity =
+                (uint8_t)(at ? 2 * at < SHOWN_ITEMS_MAX ? 2 * at : SHOWN_ITEMS_MAX : 12);
+            visitor->displays = memory_resize(visitor->displays, visitor->display_capacity *
+                                                                     sizeof *visitor->displays);
         }
         visitor->display_count++;
     }
@@ -180,8 +181,10 @@ void visitor_show(struct visitor *visitor, struct bytes item_id, int64_t time_ms
         visitor->displays_since_s = time_ms / 1000;
     }
     uint32_t tag = shown_tag(item_id), at = find_shown(visitor, tag);
-    struct display *display = at < visitor->display_count ? &visitor->displays[at] : add_shown(visitor, tag);
-    display->times = display->times < SHOWN_TIMES_MAX ? (uint8_t)(display->times + 1) : SHOWN_TIMES_MAX;
+    struct display *display =
+        at < visitor->display_count ? &visitor->displays[at] : add_shown(visitor, tag);
+    display->times =
+        display->times < SHOWN_TIMES_MAX ? (uint8_t)(display->times + 1) : SHOWN_TIMES_MAX;
 }
 
 void visitor_notice(struct visitor *visitor, struct bytes item_id)

@@ -68,7 +68,8 @@ static struct event make_product(struct random *random, struct arena *arena, uin
     for (uint32_t i = 0; i < attributes; i++) {
         uint32_t name = (kind * 7 + i * 13) % NAMES;
         event.attributes.at[2 * i] = text_of(arena, "attribute %u", name, 0, "");
-        event.attributes.at[2 * i + 1] = text_of(arena, "value %u", measure_skewed(random, VALUES), 0, "");
+        event.attributes.at[2 * i + 1] =
+            text_of(arena, "value %u", measure_skewed(random, VALUES), 0, "");
     }
     return event;
 }

@@ -202,10 +202,11 @@ static void test_search_task(void)
         fprintf(file, "{\"type\":\"product\",\"item_id\":\"p%d\",\"title\":\"%s %s\"}\n", i,
                 colours[i % 5], things[i / 5]);
     for (int i = 0; i < 400; i++)
-        fprintf(file,
-                "{\"type\":\"purchase\",\"event_id\":\"e%d\",\"visitor_id\":\"v%d\","
-                "\"event_time\":%lld,\"transaction_id\":\"t%d\",\"items\":[{\"item_id\":\"p%d\"}]}\n",
-                i, i % 7, 1767225600000ll + i * 60000ll, i, i * 7 % 20);
+        fprintf(
+            file,
+            "{\"type\":\"purchase\",\"event_id\":\"e%d\",\"visitor_id\":\"v%d\","
+            "\"event_time\":%lld,\"transaction_id\":\"t%d\",\"items\":[{\"item_id\":\"p%d\"}]}\n",
+            i, i % 7, 1767225600000ll + i * 60000ll, i, i * 7 % 20);
     fclose(file);
     config_init(&config);
     config_set(&config, "list.bought.ms", "0", NULL);

@@ -125,7 +125,8 @@ static bool posted(const struct word *word, uint32_t product)
     return false;
 }
 
-static void check_word(const struct catalogue *catalogue, const struct naive *naive, uint32_t number)
+static void check_word(const struct catalogue *catalogue, const struct naive *naive,
+                       uint32_t number)
 {
     const struct word *word = &catalogue->words[number];
     uint32_t count = 0;

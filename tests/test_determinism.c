@@ -56,8 +56,9 @@ static void run_shop(struct log *log, struct store **ret_store, struct driver **
     for (int i = 0; i < EVENTS; i++) {
         char id[16], name[16], item_id[16];
         uint32_t visitor = random_below(&random, 50);
-        last[visitor] = random_one_in(&random, 10) ? random_below(&random, 300)
-                                                   : (last[visitor] + random_below(&random, 4)) % 300;
+        last[visitor] = random_one_in(&random, 10)
+                            ? random_below(&random, 300)
+                            : (last[visitor] + random_below(&random, 4)) % 300;
         snprintf(id, sizeof id, "e%d", i);
         snprintf(name, sizeof name, "v%u", visitor);
         snprintf(item_id, sizeof item_id, "i%u", last[visitor]);

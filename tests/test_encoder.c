@@ -497,7 +497,8 @@ static void test_learns(void)
     struct model *model = model_new(&of);
     uint32_t hits = 0;
     for (uint32_t i = 0; i < 20000; i++) { /* item n is followed by n + 1 */
-        uint32_t item = random_below(&random, 100), before[2] = {(item + 99) % 100, (item + 98) % 100};
+        uint32_t item = random_below(&random, 100),
+                 before[2] = {(item + 99) % 100, (item + 98) % 100};
         click(model, START_MS + i, item, before, 2);
     }
     for (uint32_t item = 0; item < 100; item++) {

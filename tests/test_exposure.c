@@ -313,7 +313,8 @@ static void test_bad(void)
     static const char *const none[] = {NULL};
     struct driver *driver = new_driver(NULL, none);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        CHECK_SAY(send(driver, bad[i].type, bad[i].key, bad[i].value) == FATE_DEAD_LETTER, "bad %zu", i);
+        CHECK_SAY(send(driver, bad[i].type, bad[i].key, bad[i].value) == FATE_DEAD_LETTER,
+                  "bad %zu", i);
     CHECK(driver_visitor(driver, bytes_text("v0")) == NULL);
     driver_free(driver);
 }
@@ -422,8 +423,8 @@ static void test_declared(void)
             snprintf(id, sizeof id, "{\"item_id\":\"i%d\"", i);
             of[i % 3] = of[i % 3] || strstr(naive->visitors[0].record, id);
         }
-        CHECK_SAY(of[0] == (round != 1) && of[1] && of[2], "round %d: %d %d %d", round, of[0], of[1],
-                  of[2]);
+        CHECK_SAY(of[0] == (round != 1) && of[1] && of[2], "round %d: %d %d %d", round, of[0],
+                  of[1], of[2]);
     }
     driver_free(driver);
     free(naive->visitors[0].record);

@@ -326,7 +326,8 @@ static void test_units(void)
     enum { UNITS = 40, ROWS = 24 };
     for (int round = 0; round < ROUNDS; round++) {
         float x[ROWS * UNITS], best_x[ROWS * UNITS], plain_x[ROWS * UNITS];
-        float y[ROWS], best_y[ROWS], plain_y[ROWS], bias[UNITS], a[UNITS], best[UNITS], plain[UNITS];
+        float y[ROWS], best_y[ROWS], plain_y[ROWS], bias[UNITS], a[UNITS], best[UNITS],
+            plain[UNITS];
         uint32_t units = LANES * (1 + random_below(&random, UNITS / LANES));
         uint32_t rows = LANES * (1 + random_below(&random, ROWS / LANES));
         float leak = .1f, g = draw(&random);
@@ -356,7 +357,8 @@ static void test_units(void)
             kernels_plain()->slopes(plain, best_x + r * units, a, leak, g, units);
             CHECK(same(best, plain, units));
             for (uint32_t u = 0; u < units; u++) {
-                double slope = (double)a[u] * (double)g * (best_x[r * units + u] > 0 ? 1 : (double)leak);
+                double slope =
+                    (double)a[u] * (double)g * (best_x[r * units + u] > 0 ? 1 : (double)leak);
                 CHECK(fabs((double)best[u] - slope) <= 3 * UNIT * fabs(slope));
             }
         }

@@ -13,7 +13,15 @@
 #define EVENTS_A_RULE_SET 300
 #define START_MS 1767225600000
 
-enum demand { EXCLUDE_BRAND, EXCLUDE_CATEGORY, EXCLUDE_COLOUR, EXCLUDE_ITEM, LIMIT_BRAND, PIN, OTHER };
+enum demand {
+    EXCLUDE_BRAND,
+    EXCLUDE_CATEGORY,
+    EXCLUDE_COLOUR,
+    EXCLUDE_ITEM,
+    LIMIT_BRAND,
+    PIN,
+    OTHER
+};
 
 struct rule {
     enum demand demand;

@@ -36,10 +36,12 @@ static void test_mistakes(void)
                 "'stock' is none of seen, viewed, in_cart, same_category, other_category");
     check_wrong("home.generators", "forward,nothing", "there is no generator 'nothing': walk");
     check_wrong("home.generators", "forward,walk", "'walk' goes alone");
-    check_wrong("home.generators", "forward:0", "the weight in 'forward:0' is not a number above 0");
+    check_wrong("home.generators", "forward:0",
+                "the weight in 'forward:0' is not a number above 0");
     check_wrong("home.generators", "forward:1x", "the weight in 'forward:1x'");
     check_wrong("home.generators", "forward:", "the weight in 'forward:'");
-    check_wrong("home.length", "101", "placements.home.length = '101' is not a whole number from 0");
+    check_wrong("home.length", "101",
+                "placements.home.length = '101' is not a whole number from 0");
     check_wrong("home.length", "", "is not a whole number");
     check_wrong("home.while", "-1", "is not a whole number from 0 to 1000");
     check_wrong("home.diversity.percent", "101", "from -1 to 100");

@@ -341,8 +341,9 @@ static void test_followed(void)
     bool again;
     send(&shop, EVENT_SEARCH, "y", t + 700000, "\"search_term\":\"blue bags\"");
     struct visitor *visitor = driver_visitor(shop.driver, bytes_text("y"));
-    uint32_t count = recommend_lists(driver_recommender(shop.driver), driver_model(shop.driver), NULL,
-                                     visitor, t + 700000, 20, &arena, lists, &again), found = 0;
+    uint32_t count = recommend_lists(driver_recommender(shop.driver), driver_model(shop.driver),
+                                     NULL, visitor, t + 700000, 20, &arena, lists, &again),
+             found = 0;
     for (uint32_t i = 0; i < count; i++) {
         if (strcmp(lists[i].placement, "search") != 0)
             continue;

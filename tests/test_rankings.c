@@ -109,7 +109,8 @@ static void test_sums(void)
         CHECK(memcmp(found->counts, loaded.items[i].counts, sizeof found->counts) == 0);
         CHECK_REAL(found->quick, loaded.items[i].quick);
         for (int kind = 0; kind < TREND_KINDS; kind++)
-            CHECK_SAY(fabs(found->counts[kind] - slow[item][kind]) <= .002 * slow[item][kind] + 1e-9,
+            CHECK_SAY(fabs(found->counts[kind] - slow[item][kind]) <=
+                          .002 * slow[item][kind] + 1e-9,
                       "item %d: %g, not %g", item, found->counts[kind], slow[item][kind]);
         CHECK_SAY(fabs(found->quick - quick[item]) <= .002 * quick[item] + 1e-9,
                   "item %d: %g, not %g", item, found->quick, quick[item]);
@@ -180,7 +181,9 @@ static void put_product(struct fake_shop *shop, const struct fake_item *item)
     struct event event;
     char brand[16], title[32], group[8];
     bool both = item->category == TWO_PATHS;
-    struct bytes paths[] = {bytes_text(categories[both ? 1 : item->category < 0 ? 0 : item->category]),
+    struct bytes paths[] = {bytes_text(categories[both                 ? 1
+                                                  : item->category < 0 ? 0
+                                                                       : item->category]),
                             bytes_text(categories[2])};
     struct bytes gender = bytes_text(item->gender == 0 ? "female" : "male");
     struct bytes tag = bytes_text("adult");
@@ -542,7 +545,8 @@ static void test_terms(void)
     take_after(shop.model, "title", "i3", 9); /* sold out */
     take_after(shop.model, "title", "gone", 2); /* the catalogue does not know it */
     for (int i = 0; i < 6; i++)
-        take_after(shop.model, "often", (const char *[]){"i2", "i4", "i5", "i6", "i7", "x"}[i], 20 - i);
+        take_after(shop.model, "often", (const char *[]){"i2", "i4", "i5", "i6", "i7", "x"}[i],
+                   20 - i);
     take_after(shop.model, "nothing like it", "i3", 5);
     take_after(shop.model, "rare", "i2", .5);
     rankings_take(&view, shop.model, 7, &shop.settings);

@@ -66,7 +66,19 @@ static struct visitor *random_visitor(struct random *random, struct visitor_tabl
 
 /* ---- naive versions, from the headers' formulas ---- */
 
-enum { REPEATS, FORWARD, BACKWARD, PREVIOUS, CARTED, BOUGHT, NEIGHBOURS, TWO_HOP, SIMILAR, SHELVES, POPULAR };
+enum {
+    REPEATS,
+    FORWARD,
+    BACKWARD,
+    PREVIOUS,
+    CARTED,
+    BOUGHT,
+    NEIGHBOURS,
+    TWO_HOP,
+    SIMILAR,
+    SHELVES,
+    POPULAR
+};
 
 struct naive {
     uint32_t sequence[RECENT_MAX], length;
@@ -392,7 +404,8 @@ static void test_frozen_model(void)
     struct visitor_table *table = visitors_new(store, 1 << 20);
     struct visitor *visitor = NULL;
     const int64_t newest_ms = START_MS + 499 * INT64_C(60000);
-    const int64_t times_ms[] = {newest_ms - 43200000, newest_ms, newest_ms + 40 * INT64_C(86400000)};
+    const int64_t times_ms[] = {newest_ms - 43200000, newest_ms,
+                                newest_ms + 40 * INT64_C(86400000)};
     double worth[3];
     for (int i = 0; i < 3; i++) {
         struct query query = {0};

@@ -336,7 +336,8 @@ static void test_visitors(void)
         visitor_insert(visitor, visitor_position(visitor, next.time_ms, KIND_VIEW), next,
                        random_text(&random, &arena, false), 30);
         visitor_expose(visitor, random_below(&random, UINT32_MAX), random_one_in(&random, 2));
-        visitor_declare(visitor, random_text(&random, &arena, false), random_text(&random, &arena, false));
+        visitor_declare(visitor, random_text(&random, &arena, false),
+                        random_text(&random, &arena, false));
         avro_value_t value = read_record("visitor", visitors_encode(table, visitor));
         avro_value_t activities = field_of(&value, "activities"), activity;
         size_t count = 0;

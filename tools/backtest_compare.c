@@ -183,7 +183,8 @@ void compare(const struct measured *a, const struct measured *b, uint64_t seed,
 {
     size_t pairs_max = a->count < b->count ? a->count : b->count;
     struct session *sessions = memory_get((pairs_max + 1) * sizeof *sessions);
-    double *hits = memory_get(RESAMPLES * sizeof *hits), *ranks = memory_get(RESAMPLES * sizeof *ranks);
+    double *hits = memory_get(RESAMPLES * sizeof *hits),
+           *ranks = memory_get(RESAMPLES * sizeof *ranks);
     *ret_difference = (struct difference){0};
     uint32_t count = pair_up(a, b, sessions, ret_difference);
     double all_hits = 0, all_ranks = 0;

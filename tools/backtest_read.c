@@ -91,8 +91,8 @@ static enum verdict read_all(struct reading *reading, int count, char **paths, s
                 kept.items[k] = event.items[k];
                 kept.items[k].item_id = arena_copy(memory, event.items[k].item_id);
             }
-            add_line(reading->recorded, &(struct line){.event = kept,
-                                                       .product = keep_product(reading, file, &arena)});
+            add_line(reading->recorded,
+                     &(struct line){.event = kept, .product = keep_product(reading, file, &arena)});
         }
         event_file_close(file);
         arena_release(&arena);

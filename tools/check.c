@@ -16,8 +16,9 @@ static void list_keys(void)
         printf("%s=%s\n    %s%s%s\n", config_keys[i].name, config_keys[i].fallback,
                config_keys[i].help, config_keys[i].choices ? "; one of " : "",
                config_keys[i].choices ? config_keys[i].choices : "");
-    printf("placements.NAME.KEY=VALUE\n    changes or adds a placement: KEY is context, when, while, "
-           "generators, filters, length or diversity.percent (README); 'weft check' prints them\n");
+    printf(
+        "placements.NAME.KEY=VALUE\n    changes or adds a placement: KEY is context, when, while, "
+        "generators, filters, length or diversity.percent (README); 'weft check' prints them\n");
     printf("kafka.NAME=VALUE\n    handed to librdkafka as NAME; kafka.consumer.NAME and "
            "kafka.producer.NAME only to its consumers or producers\n");
 }

@@ -15,7 +15,8 @@ void dump_visitor(const struct visitor *visitor, FILE *to)
     struct buffer line = {0};
     buffer_text(&line, "{\"visitor\":");
     buffer_json(&line, visitor_key(visitor));
-    buffer_format(&line, ",\"accepted\":%lld,\"latest_time\":%lld,\"truncated\":%s,\"activities\":[",
+    buffer_format(&line,
+                  ",\"accepted\":%lld,\"latest_time\":%lld,\"truncated\":%s,\"activities\":[",
                   (long long)visitor->accepted, (long long)visitor->latest_time_ms,
                   visitor->truncated ? "true" : "false");
     for (uint32_t i = 0; i < visitor->count; i++) {

@@ -14,7 +14,8 @@
  *                 in views, decayed to the half-life B; entries by item
  *
  * Weights are in pairs (one pair at gap 1, now, is 1), decayed to the half-life in which the row's
- * newest pair lies; `recent` likewise in activities, and so are the four of trends, by the two half-lives. Numbers have 17 digits: equal text is equal. */
+ * newest pair lies; `recent` likewise in activities, and so are the four of trends, by the two
+ * half-lives. Numbers have 17 digits: equal text is equal. */
 #ifndef WEFT_TOOLS_DUMP_H
 #define WEFT_TOOLS_DUMP_H
 

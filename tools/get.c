@@ -543,8 +543,8 @@ static int dump_driver(struct get *get, const char *table, int count, char **fil
     struct schema_source own_schemas = wire_own_schemas();
     enum verdict verdict = wire_init_local(&wire, get->wire, &error);
     if (verdict == VERDICT_OK)
-        verdict = driver_new(&get->config, lists, lists ? &printer.sink : NULL, &own_schemas, &driver,
-                             &error);
+        verdict = driver_new(&get->config, lists, lists ? &printer.sink : NULL, &own_schemas,
+                             &driver, &error);
     if (verdict == VERDICT_OK)
         verdict = feed_files(driver, &wire, get->format, count, files, &feed, &error);
     if (verdict == VERDICT_OK && strcmp(table, "visitor") == 0)
@@ -676,7 +676,8 @@ static int get_command(const struct command *command, int argc, char **argv)
 
 WEFT_COMMAND(get) = {
     .name = "get",
-    .summary = "shows a visitor's lists, a ranking, an item's neighbours, or a table; saves the model",
+    .summary =
+        "shows a visitor's lists, a ranking, an item's neighbours, or a table; saves the model",
     .usage =
         "visitor ID [OPTION]...\n"
         "       weft get ranking viewed|carted|bought|trending [OPTION]...\n"
@@ -684,16 +685,18 @@ WEFT_COMMAND(get) = {
         "       weft get item ID [OPTION]...\n"
         "       weft get table visitor|cooccurrence|popularity|queries|trends|vectors|weights|\n"
         "                      lists [OPTION]... [FILE]...\n"
-        "       weft get model FILE [OPTION]...\n\n"
-        COMMAND_OPTIONS_HELP
+        "       weft get model FILE [OPTION]...\n\n" COMMAND_OPTIONS_HELP
         "  --json             visitor, ranking: the record as it is in the topic\n"
         "  --shown N          visitor, ranking: only the first N items of each list\n"
-        "  --category C       ranking: of a category (\"Women > Coats\"), instead of the whole shop;\n"
+        "  --category C       ranking: of a category (\"Women > Coats\"), instead of the whole "
+        "shop;\n"
         "                     also --brand B, --gender G, --age-group A\n"
         "  --explain          visitor: the lists made anew from state.dir, and why each other\n"
         "                     candidate was taken out\n"
-        "  --from state       item, table, model: from state.dir (default; may run beside weft run)\n"
-        "  --from topics      from the changelog and the interactions log; model: the newest snapshot\n"
+        "  --from state       item, table, model: from state.dir (default; may run beside weft "
+        "run)\n"
+        "  --from topics      from the changelog and the interactions log; model: the newest "
+        "snapshot\n"
         "  --from files       table: from FILEs, through the in-process driver\n"
         "  --format F         of FILEs; else guessed\n"
         "  --wire W           how the driver gets them: json (default), avro or\n"

@@ -48,7 +48,8 @@ static bool make_term(struct bytes title, uint64_t draw, char *term, size_t size
     if (count == 0)
         return false;
     uint32_t first = (uint32_t)(draw % count);
-    uint32_t second = (first + 1 + (uint32_t)(draw / WORDS_MAX % (count > 1 ? count - 1 : 1))) % count;
+    uint32_t second =
+        (first + 1 + (uint32_t)(draw / WORDS_MAX % (count > 1 ? count - 1 : 1))) % count;
     if (second == first || draw >> 40 & 1)
         return snprintf(term, size, "%.*s", (int)words[first].size, words[first].at) < (int)size;
     return snprintf(term, size, "%.*s %.*s", (int)words[first].size, words[first].at,
@@ -90,7 +91,8 @@ static uint32_t rank_in_list(struct test *test, const struct event *searched, st
                                      driver_catalogue(test->driver), visitor,
                                      searched->event_time_ms, LENGTH, &test->arena, lists, &again);
     for (uint32_t k = 0; k < count; k++)
-        for (uint32_t i = 0; strcmp(lists[k].placement, "search") == 0 && i < lists[k].item_count; i++)
+        for (uint32_t i = 0; strcmp(lists[k].placement, "search") == 0 && i < lists[k].item_count;
+             i++)
             if (rank == 0 && bytes_equal(lists[k].items[i].item_id, target))
                 rank = i + 1;
     arena_clear(&test->arena);
@@ -179,8 +181,8 @@ static void report(const struct test *test)
            1.96 * sqrt((more + less - (more - less) * (more - less)) / n));
 }
 
-enum verdict search_backtest(const struct config *config, const char *format, double from, int count,
-                             char **paths, struct error *error)
+enum verdict search_backtest(const struct config *config, const char *format, double from,
+                             int count, char **paths, struct error *error)
 {
     struct test *test = memory_zero(1, sizeof *test);
     test->config = config;

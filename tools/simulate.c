@@ -403,8 +403,7 @@ WEFT_COMMAND(simulate) = {
     .name = "simulate",
     .summary = "a small fashion mall whose visitors' tastes are known",
     .usage =
-        "[OPTION]...\n\n" COMMAND_OPTIONS_HELP
-        "  --rate N           events a second (default 20)\n"
+        "[OPTION]...\n\n" COMMAND_OPTIONS_HELP "  --rate N           events a second (default 20)\n"
         "  --events N         stop after N events; --minutes M: after M minutes\n"
         "  --history S        first send S seconds of the past at once\n"
         "  --out FILE         write weft's JSON lines there instead, as fast as possible\n"
@@ -418,7 +417,8 @@ WEFT_COMMAND(simulate) = {
         "  --wire W           json (default), avro or confluent\n"
         "  --no-catalogue     don't send the products first\n"
         "  --measure          also read the lists and report the time from event to list\n"
-        "  --shown            also read the lists (as JSON), say which were shown on the visitors'\n"
+        "  --shown            also read the lists (as JSON), say which were shown on the "
+        "visitors'\n"
         "                     pages, and what on them was clicked on\n"
         "  --users            send what the mall knows of its users first\n"
         "  --erasures X       share of users' events after which they are erased (default 0)\n",

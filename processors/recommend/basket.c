@@ -124,8 +124,8 @@ static void first_steps(struct walk *walk, const struct basket *basket)
         history += 1 / (1 + (float)i);
     for (uint32_t i = 0; i < basket->history_count; i++) {
         float share = 1 / (1 + (float)i) / history;
-        step(walk, basket->history[i], BASKET_HISTORY * share * trust(walk->model, basket->history[i]),
-             false);
+        step(walk, basket->history[i],
+             BASKET_HISTORY * share * trust(walk->model, basket->history[i]), false);
         struct reached *own = reach(walk, basket->history[i]);
         if (own == NULL)
             continue;

@@ -1,9 +1,9 @@
 /* Features: what the ranker sees of each candidate, and of the query as a whole.
  *
  * A feature is a column, one number a candidate; columns of the query alone ("context") have one
- * number for all. Most numbers are 0, since no generator knows all candidates: which parts of a column
- * are not is kept, and the ranker multiplies these alone. Each row of the table names a column, the group that it is
- * switched off and reported with, and how the raw number is bent:
+ * number for all. Most numbers are 0, since no generator knows all candidates: which parts of a
+ * column are not is kept, and the ranker multiplies these alone. Each row of the table names a
+ * column, the group that it is switched off and reported with, and how the raw number is bent:
  *     BEND_NONE        x
  *     BEND_LOG         b ln(1 + a x)
  *     BEND_RANK        a + b ln x for ranks x from 1, 0 where absent (x = 0)

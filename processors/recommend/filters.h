@@ -12,8 +12,8 @@
  * when it is among the first SHOWN_PLACES of a list that is written, or, with
  * list.shown.from=impressions, each time that the shop says so); what a rule excludes; a second
  * variant of a product (the same attribute item_group_id, or else the same brand and title); more
- * of a brand than its limit. Pinned items come at their place if none of these but the brand's limit speaks against them. Then what the
- * placement's own filters are about (placements.h).
+ * of a brand than its limit. Pinned items come at their place if none of these but the brand's limit
+ * speaks against them. Then what the placement's own filters are about (placements.h).
  *
  * The others come by score; a rule boosts or buries by adding or taking ln(by) (scores are the
  * ranker's logits, so this multiplies the odds). With a diversity d > 0 each next item is the one

@@ -21,7 +21,8 @@ struct shown_ring *shown_new(size_t bytes, const struct placements *placements, 
     struct shown_ring *ring = memory_zero(1, sizeof *ring);
     ring->placements = placements;
     waiting_init(&ring->lists, bytes,
-                 sizeof(struct shown) + sizeof(uint32_t) * QUALITY_RANKS * placements->count, age_ms);
+                 sizeof(struct shown) + sizeof(uint32_t) * QUALITY_RANKS * placements->count,
+                 age_ms);
     return ring;
 }
 
@@ -136,10 +137,10 @@ void quality_add(struct quality *to, const struct quality *from)
 static void write_cell(const struct quality_cell *cell, const char *kind, struct buffer *buffer)
 {
     double asked = (double)cell->asked;
-    buffer_format(buffer,
-                  "\"%s\":{\"asked\":%llu,\"hits\":%llu,\"hit_rate\":%.4f,\"reciprocal_rank\":%.4f}",
-                  kind, (unsigned long long)cell->asked, (unsigned long long)cell->hits,
-                  (double)cell->hits / asked, (double)cell->reciprocal_millionths / 1e6 / asked);
+    buffer_format(
+        buffer, "\"%s\":{\"asked\":%llu,\"hits\":%llu,\"hit_rate\":%.4f,\"reciprocal_rank\":%.4f}",
+        kind, (unsigned long long)cell->asked, (unsigned long long)cell->hits,
+        (double)cell->hits / asked, (double)cell->reciprocal_millionths / 1e6 / asked);
 }
 
 static void write_exposure(const struct quality_exposure *exposure, struct buffer *buffer)

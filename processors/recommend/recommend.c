@@ -285,7 +285,8 @@ static uint32_t walk_candidates(struct recommender *recommender, const struct ma
 {
     const struct model *model = recommender->query.model;
     struct best_item items[RANKED_MAX];
-    uint32_t found = basket_top(recommender->room, model, &making->basket, RANKED_MAX, items), count = 0;
+    uint32_t found = basket_top(recommender->room, model, &making->basket, RANKED_MAX, items),
+             count = 0;
     for (uint32_t i = 0; i < found; i++) {
         struct bytes id = model->items[items[i].item].id;
         /* what is popular fills a cart's list up, but does not go with an item */
@@ -331,7 +332,8 @@ static uint32_t search_candidates(struct recommender *recommender, const struct 
     uint32_t asked_count =
         asked_top(model, term, visitor->latest_time_ms, SEARCH_RESULTS_MAX, asked);
     if (recommender->search && catalogue && catalogue->present > 0)
-        result_count = search_top(recommender->search, catalogue, term, SEARCH_RESULTS_MAX, results);
+        result_count =
+            search_top(recommender->search, catalogue, term, SEARCH_RESULTS_MAX, results);
     for (uint32_t i = 0; i < result_count; i++) {
         struct bytes id = product_id(&catalogue->products[results[i].product]);
         uint32_t item = model_find(model, id), at = 0;

@@ -263,8 +263,9 @@ static bool decode(struct fold *fold, const rd_kafka_message_t *message, struct 
         codec_decode(fold->codec, EVENT_PRODUCT, bytes_of(message->payload, message->len),
                      &fold->arena, event, &why);
     if (verdict == VERDICT_OK && !bytes_equal(key, event->item_id))
-        verdict = error_set(&why, VERDICT_SKIP,
-                            "the record's key is not its item_id, so compaction would mix products");
+        verdict =
+            error_set(&why, VERDICT_SKIP,
+                      "the record's key is not its item_id, so compaction would mix products");
     if (verdict != VERDICT_OK)
         keep_letter(fold, message, &why);
     return verdict == VERDICT_OK;

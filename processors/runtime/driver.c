@@ -62,8 +62,9 @@ enum verdict driver_new(const struct config *config, bool lists, struct driver_s
                !driver->topology.visitors[driver->topology.visitors_count - 1]->event)
             driver->topology.visitors_count--;
     if (verdict == VERDICT_OK)
-        verdict = pipeline_new(&driver->config, &driver->topology, driver->store, driver->model,
-                               driver->catalogue, &driver->outlet, source, &driver->pipeline, error);
+        verdict =
+            pipeline_new(&driver->config, &driver->topology, driver->store, driver->model,
+                         driver->catalogue, &driver->outlet, source, &driver->pipeline, error);
     if (verdict != VERDICT_OK) {
         driver_free(driver);
         return verdict;

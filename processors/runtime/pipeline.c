@@ -15,9 +15,9 @@
 
 const char *const fate_names[FATES] = {"processed", "duplicates", "double_clicks", "late",
                                        "no_consent", "dead_letters"};
-const char *const counter_names[COUNTERS] = {"interactions", "reordered", "lists", "lists_same",
-                                             "activities_out", "asked", "hits", "reciprocal_millionths",
-                                             "weights", "erased"};
+const char *const counter_names[COUNTERS] = {
+    "interactions",          "reordered", "lists", "lists_same", "activities_out", "asked", "hits",
+    "reciprocal_millionths", "weights",   "erased"};
 
 /* A visitor whose lists were short: the model was still young. */
 struct look {

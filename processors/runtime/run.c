@@ -308,12 +308,13 @@ static int run_command(const struct command *command, int argc, char **argv)
 WEFT_COMMAND(run) = {
     .name = "run",
     .summary = "reads events, keeps state, writes lists, until it is stopped",
-    .usage = "[OPTION]...\n\n" COMMAND_OPTIONS_HELP
-             "  --no-create        don't create topics that are missing\n"
-             "  --metrics-file F   write the newest metrics there too, as JSON\n"
-             "  --model FILE       begin from this model ('weft get model'); refused where there is\n"
-             "                     one already\n\n"
-             "Ctrl-C stops it cleanly: what was begun is committed.\n",
+    .usage =
+        "[OPTION]...\n\n" COMMAND_OPTIONS_HELP
+        "  --no-create        don't create topics that are missing\n"
+        "  --metrics-file F   write the newest metrics there too, as JSON\n"
+        "  --model FILE       begin from this model ('weft get model'); refused where there is\n"
+        "                     one already\n\n"
+        "Ctrl-C stops it cleanly: what was begun is committed.\n",
     .order = 1,
     .run = run_command,
 };

@@ -256,7 +256,8 @@ static enum verdict commit(struct worker *worker)
         return VERDICT_OK;
     }
     times.closed_us = clock_monotonic_us();
-    verdict = transaction_begin(worker->transactions, &worker->error); /* duplicates alone write nothing, but their offsets count */
+    /* duplicates alone write nothing, but their offsets count */
+    verdict = transaction_begin(worker->transactions, &worker->error);
     failpoint_within("mid_flush", 3000);
     if (verdict == VERDICT_OK)
         verdict = transaction_flush(worker->transactions, &worker->error);
