@@ -62,9 +62,13 @@ enum verdict interaction_read(struct bytes record, uint64_t fingerprint,
 {
     struct avro_reader reader = avro_open(record, fingerprint);
     struct interaction in = {.price = NAN};
-    bool with_term = !reader.failed;
-    if (!with_term)
+    bool with_term = !reader.failed, with_visitor = with_term;
+    if (!with_term) {
         reader = avro_open(record, INTERACTION_WITHOUT_TERM);
+        with_visitor = !reader.failed;
+    }
+    if (!with_visitor)
+        reader = avro_open(record, INTERACTION_WITHOUT_VISITOR);
     in.event_id = avro_get_string(&reader);
     int64_t position = avro_get_long(&reader), kind = avro_get_long(&reader);
     in.subject = avro_get_string(&reader);
@@ -72,7 +76,8 @@ enum verdict interaction_read(struct bytes record, uint64_t fingerprint,
     int64_t has_price = avro_get_long(&reader);
     if (has_price == 1)
         in.price = avro_get_float(&reader);
-    in.visitor = (uint64_t)avro_get_long(&reader);
+    if (with_visitor)
+        in.visitor = (uint64_t)avro_get_long(&reader);
     in.joined = avro_get_bool(&reader);
     in.before_count = read_neighbours(&reader, in.before, false);
     in.after_count = read_neighbours(&reader, in.after, true);

@@ -35,7 +35,7 @@ struct interaction {
     struct bytes subject; /* item_id or search term; empty: none */
     int64_t event_time_ms;
     float price; /* NaN: not known */
-    uint64_t visitor; /* hash of the visitor's key */
+    uint64_t visitor; /* hash of the visitor's key; 0: not known */
     struct bytes search_term; /* normalised, of the search that it followed; absent: none */
     bool joined; /* before[0] and after[0] were already in one session */
     uint32_t before_count;
@@ -48,8 +48,10 @@ struct interaction {
 void interaction_write(const struct interaction *interaction, uint64_t fingerprint,
                        struct buffer *buffer);
 
-/* The fingerprint of records from before there was a search_term, which are read as well. */
+/* Fingerprints of records from before there was a search_term, and of those from before there was a
+ * visitor, which are read as well: a log is folded again from its beginning. */
 #define INTERACTION_WITHOUT_TERM 0x32b884068ca684faull
+#define INTERACTION_WITHOUT_VISITOR 0x2247aaa0ada4ce38ull
 
 /* Slices point into `record`. SKIP for bytes that no writer made. */
 enum verdict interaction_read(struct bytes record, uint64_t fingerprint,

@@ -136,6 +136,43 @@ static void test_damaged(void)
     arena_release(&arena);
 }
 
+/* Where two records of the same size differ first. */
+static size_t first_difference(const struct buffer *a, const struct buffer *b)
+{
+    size_t at = 0;
+    while (at < a->size && a->at[at] == b->at[at])
+        at++;
+    return at;
+}
+
+/* Records from before there was a visitor. */
+static void test_oldest(void)
+{
+    struct random random = random_from(44);
+    struct arena arena = {0};
+    struct buffer record = {0}, other = {0};
+    for (int i = 0; i < 200; i++) {
+        struct interaction in = random_interaction(&random, &arena), out;
+        in.search_term = bytes_of(NULL, 0);
+        buffer_clear(&record);
+        buffer_clear(&other);
+        in.visitor = 1; /* one byte, as 0 is */
+        interaction_write(&in, INTERACTION_WITHOUT_VISITOR, &other);
+        in.visitor = 0;
+        interaction_write(&in, INTERACTION_WITHOUT_VISITOR, &record);
+        size_t visitor_at = first_difference(&record, &other);
+        CHECK(record.size == other.size && visitor_at < record.size);
+        memmove(record.at + visitor_at, record.at + visitor_at + 1, record.size - visitor_at - 1);
+        struct bytes old = bytes_of(record.at, record.size - 2); /* nor the term's branch */
+        CHECK(interaction_read(old, schema_fingerprint("interaction"), &out, NULL) == VERDICT_OK);
+        check_same(&in, &out);
+        arena_clear(&arena);
+    }
+    buffer_release(&record);
+    buffer_release(&other);
+    arena_release(&arena);
+}
+
 /* Records from before there was a term are read without one. */
 static void test_old(void)
 {
@@ -192,6 +229,7 @@ int main(void)
     TEST_RUN(test_round_trip);
     TEST_RUN(test_damaged);
     TEST_RUN(test_old);
+    TEST_RUN(test_oldest);
     TEST_RUN(test_refused);
     return test_done();
 }

@@ -21,7 +21,8 @@ _Static_assert(KEYS_MAX >= FOUND_MAX && KEYS_MAX >= ITEMS * POSTINGS && BEST_MAX
 void neighbours_fold(struct model *model, const struct interaction *interaction)
 {
     enum rule_kind kind;
-    if (interaction->subject.size == 0 || !rule_kind_of(interaction->kind, &kind))
+    if (interaction->subject.size == 0 || interaction->visitor == 0 ||
+        !rule_kind_of(interaction->kind, &kind))
         return;
     uint32_t item = model_intern(model, interaction->subject);
     if (item != ITEM_NONE)
