@@ -8,6 +8,14 @@
 #define STABLE_ANSWER_MS 1500    /* librdkafka asks again by itself while offsets are not stable */
 #define STABLE_OFFSETS_TRIES 300 /* of 200 ms: longer than transaction.timeout.ms */
 
+static bool is_input(const struct run *run, const char *topic)
+{
+    int i = 0;
+    while (i < INPUT_TOPICS && strcmp(topic, run->topology.topics[i]) != 0)
+        i++;
+    return i < INPUT_TOPICS;
+}
+
 enum verdict assignment_check(const struct assignment *assignment,
                               const rd_kafka_topic_partition_list_t *partitions,
                               struct error *error)
@@ -19,7 +27,8 @@ enum verdict assignment_check(const struct assignment *assignment,
         int count = 0;
         for (int k = 0; k < partitions->cnt; k++)
             count += partitions->elems[k].partition == partition;
-        whole = partition < run->partitions && count == INPUT_TOPICS;
+        whole = partition < run->partitions && count == INPUT_TOPICS &&
+                is_input(run, partitions->elems[i].topic);
     }
     if (whole)
         return VERDICT_OK;

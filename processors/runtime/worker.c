@@ -40,6 +40,8 @@
 #define RECORDS_A_LOOK 64 /* between looks at the clock */
 #define GROUP_POLL_US 50000
 #define HALVINGS_MAX 12
+#define STALE_SHARES_MAX 3 /* in a row; metadata of topics that were just made comes soon */
+#define FORGOTTEN_US 1000000 /* beyond the session's time-out */
 
 enum worker_state {
     WORKER_STARTING,  /* clients are made, producers initialised */
@@ -74,6 +76,7 @@ struct worker {
     enum verdict trouble; /* met inside a callback: RETRY or FATAL */
     struct error error;
     int restarts;
+    int stale_shares; /* assignments in a row that lacked inputs */
     uint64_t commits, aborts, restored;
     pthread_mutex_t totals_lock;
     struct totals totals; /* as of the last commit; under totals_lock */
@@ -337,6 +340,7 @@ static void take_assignment(struct worker *worker, rd_kafka_topic_partition_list
                                           .member = worker->member,
                                           .name = worker->name};
     enum verdict verdict = assignment_check(&assignment, partitions, &worker->error);
+    worker->stale_shares = verdict == VERDICT_RETRY ? worker->stale_shares + 1 : 0;
     if (verdict == VERDICT_OK && partitions->cnt > 0)
         verdict = assignment_offsets(&assignment, partitions, &worker->error);
     if (verdict != VERDICT_OK) {
@@ -634,6 +638,22 @@ static enum verdict run_session(struct worker *worker)
     return verdict;
 }
 
+/* A static member that comes back gets what it had, also when it wants other topics now (Kafka's
+ * coordinator looks at its names of assignors alone): after an upgrade that added inputs, or with
+ * topics renamed. So it stays away until the group has forgotten it, and is shared out anew. */
+static void stay_away(struct worker *worker)
+{
+    int64_t until_us = clock_monotonic_us() +
+                       worker->run->config->session_timeout_ms * 1000 + FORGOTTEN_US;
+    log_line(LOG_LEVEL_WARN, worker->name,
+             "the group still shares out the inputs of before; leaving it until it forgets this "
+             "member (%lld ms)",
+             (long long)worker->run->config->session_timeout_ms + FORGOTTEN_US / 1000);
+    while (clock_monotonic_us() < until_us && !run_stops(worker->run))
+        usleep(GROUP_POLL_US);
+    worker->stale_shares = 0;
+}
+
 void *worker_thread(void *argument)
 {
     struct worker *worker = argument;
@@ -647,6 +667,8 @@ void *worker_thread(void *argument)
             log_line(LOG_LEVEL_WARN, worker->name, "starting anew from the last commit: %s",
                      worker->error.message);
             usleep(worker->restarts < 3 ? 100000 : 1000000);
+            if (worker->stale_shares >= STALE_SHARES_MAX)
+                stay_away(worker);
             continue;
         }
         if (!run_stops(run) || verdict == VERDICT_FATAL)

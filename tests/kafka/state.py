@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 
+from protocol import Client
 from shop import Checks, Kafka, Shop, INPUTS, ROOT, WEFT, recount, weft
 
 LONG = "visitor.activities.max=1000"
@@ -435,8 +436,37 @@ def shipped(checks, kafka, file):
         pupil.remove()
 
 
+def other_inputs(checks, kafka, file):
+    """The group shares out topics that are no inputs any more, as after an upgrade that has others."""
+    shop = Shop("inputs", kafka.address, 2)
+    try:
+        shop.start(0, "--set", f"topics.search={shop.name}.searches-of-before")
+        shop.start(1, "--set", f"topics.search={shop.name}.searches-of-before")
+        shop.ready(2)
+        shop.replay(file)
+        shop.settle()
+        before = shop.total("read")
+        shop.stop()
+        client = Client(kafka.address)
+        searches = sum(client.ends([f"{shop.name}.search"], False).values())
+        client.close()
+        shop.start(0)
+        shop.start(1)
+        shop.ready(2)
+        shop.settle(read=searches)
+        checks.check("with other inputs both processes get their share, and read what is new",
+                     searches > 0 and before > 0 and shop.total("read") == searches,
+                     f"{shop.total('read')} of {searches}, {before} before")
+        checks.check("what they had to wait for is said",
+                     "the group still shares out the inputs of before" in log_of(shop, 0) +
+                     log_of(shop, 1))
+    finally:
+        shop.remove()
+
+
 CASES = {function.__name__: function for function in
-         (damage, full_disk, snapshots, no_snapshot, shipped, verify, more_partitions)}
+         (damage, full_disk, snapshots, no_snapshot, shipped, verify, more_partitions,
+          other_inputs)}
 
 
 def main(wanted):
