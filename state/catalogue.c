@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#define DISCOUNT_STEPS 1024
+
 const char *const word_kind_names[WORD_KINDS] = {"brand",  "category",  "colour",    "tag",
                                                  "gender", "age_group", "attribute", "name"};
 
@@ -114,6 +116,17 @@ float product_discount(const struct product *product)
 {
     float discount = 1 - product->price / product->original_price;
     return discount > 0 ? discount : 0; /* also where one of them is not known */
+}
+
+static uint64_t discount_steps(const struct product *product)
+{
+    return (uint64_t)lrintf(DISCOUNT_STEPS * product_discount(product));
+}
+
+float catalogue_discount(const struct catalogue *catalogue)
+{
+    uint32_t present = catalogue->present;
+    return present ? (float)catalogue->discount_steps / DISCOUNT_STEPS / (float)present : 0;
 }
 
 bool product_available(const struct product *product)
@@ -459,7 +472,9 @@ enum catalogue_change catalogue_put(struct catalogue *catalogue, const struct ev
         put_numbers(&numbers, event);
         if (same_numbers(known, &numbers))
             return CATALOGUE_SAME;
+        catalogue->discount_steps -= discount_steps(known);
         put_numbers(known, event);
+        catalogue->discount_steps += discount_steps(known);
         mark_product(catalogue, index, PRODUCT_DIRTY_NUMBERS);
         return CATALOGUE_NUMBERS;
     }
@@ -477,8 +492,10 @@ enum catalogue_change catalogue_put(struct catalogue *catalogue, const struct ev
     char *old_data = known ? known->data : NULL;
     struct words old = {.count = 0};
     if (known) {
-        if (!known->gone)
+        if (!known->gone) {
             tell_before(catalogue, index);
+            catalogue->discount_steps -= discount_steps(known);
+        }
         old = product_all_words(known);
         draft.product.dirty = known->dirty;
         *known = draft.product;
@@ -486,6 +503,7 @@ enum catalogue_change catalogue_put(struct catalogue *catalogue, const struct ev
         index = add_row(catalogue, &draft.product);
     }
     catalogue->present += was_gone;
+    catalogue->discount_steps += discount_steps(&draft.product);
     words_take(catalogue, index);
     words_drop(catalogue, old);
     free(old_data);
@@ -515,6 +533,7 @@ enum catalogue_change catalogue_delete(struct catalogue *catalogue, struct bytes
         .gone = true,
         .dirty = product->dirty,
     };
+    catalogue->discount_steps -= discount_steps(product);
     *product = gone;
     catalogue->present--;
     words_drop(catalogue, old);
@@ -589,10 +608,12 @@ bool catalogue_link_words(struct catalogue *catalogue)
     return true;
 }
 
-void catalogue_free_unused(struct catalogue *catalogue)
+void catalogue_end_loading(struct catalogue *catalogue)
 {
     catalogue->loading = false;
     words_set_rarities(catalogue);
+    for (uint32_t i = 0; i < catalogue->product_count; i++)
+        catalogue->discount_steps += discount_steps(&catalogue->products[i]);
     for (uint32_t i = 0; i < catalogue->word_count; i++) {
         const struct word *word = &catalogue->words[i];
         if (word->text && word->count == 0 && word->kind != WORD_NAME)

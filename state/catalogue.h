@@ -113,6 +113,7 @@ struct catalogue {
     struct product *products;
     uint32_t product_count, product_capacity; /* gone ones are counted too */
     uint32_t present;                         /* products that are not gone */
+    uint64_t discount_steps;                  /* of the present ones, summed; 1,024ths */
     uint64_t changes;                         /* what watchers were told */
     struct catalogue_slot *slots;             /* of item_ids */
     uint32_t slot_capacity;
@@ -148,6 +149,8 @@ void catalogue_unlock_write(struct catalogue *catalogue);
 
 /* PRODUCT_NONE: never heard of. */
 uint32_t catalogue_find(const struct catalogue *catalogue, struct bytes item_id);
+/* Mean of product_discount() over the products that are there; 0 without any. */
+float catalogue_discount(const struct catalogue *catalogue);
 /* WORD_NONE: no product has it. Categories as "A > B". */
 uint32_t catalogue_word(const struct catalogue *catalogue, enum word_kind kind, struct bytes text);
 /* By the low half of the word's hash; of several that have it, one. */

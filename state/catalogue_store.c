@@ -237,6 +237,6 @@ enum verdict catalogue_load(struct catalogue *catalogue, struct store *store, st
                               &loader.visitor, error);
     }
     if (verdict == VERDICT_OK)
-        catalogue_free_unused(catalogue);
+        catalogue_end_loading(catalogue);
     return verdict;
 }

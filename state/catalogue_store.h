@@ -31,8 +31,9 @@ bool catalogue_add_stored_word(struct catalogue *catalogue, uint32_t number, enu
 /* Once all words are there. False: a parent is missing, of a wrong kind, or the paths run in a
  * circle. */
 bool catalogue_link_words(struct catalogue *catalogue);
-/* Once all products are there: numbers of words that nobody has can be used again. */
-void catalogue_free_unused(struct catalogue *catalogue);
+/* Once all rows are there: works out what is summed over products, and numbers of words that nobody
+ * has can be used again. */
+void catalogue_end_loading(struct catalogue *catalogue);
 #define PRODUCT_DIRTY_NUMBERS 1
 #define PRODUCT_DIRTY_CONTENT 2
 

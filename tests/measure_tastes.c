@@ -18,10 +18,11 @@
 #define LENGTH 20
 #define FRESH_VIEWS 20 /* fewer: hardly anybody knows the product */
 #define KNOWN_EVENTS 20 /* of a visitor before they are looked at */
-#define LONG_TASTES "brand_tastes,category_tastes,colour_tastes,price_tastes"
+#define LONG_TASTES "brand_tastes,category_tastes,colour_tastes,price_tastes,discount_tastes"
 
 struct sums {
-    double items, fresh, brands, colours, price_off, bargain_items, bargain_discounts;
+    double items, fresh, brands, colours, price_off, drawn_items, drawn_discounts,
+        other_items, other_discounts;
 };
 
 struct run {
@@ -44,8 +45,11 @@ static void count(struct run *run, uint32_t visitor, uint32_t product, struct su
     sums->colours += taste.colour;
     sums->price_off += taste.price_off;
     if (taste.bargains > .75) {
-        sums->bargain_items++;
-        sums->bargain_discounts += taste.discount;
+        sums->drawn_items++;
+        sums->drawn_discounts += taste.discount;
+    } else if (taste.bargains < .25) {
+        sums->other_items++;
+        sums->other_discounts += taste.discount;
     }
 }
 
@@ -123,9 +127,10 @@ static void count_popular(struct run *run, struct sums *ret_popular)
 static void say(const char *name, const struct sums *sums)
 {
     printf("%-28s of their brands %.3f, of their colour %.3f, |ln price off| %.3f, discount for "
-           "those whom it draws %.3f, hardly known %.3f\n",
+           "those whom it draws %.4f, for the others %.4f, hardly known %.3f\n",
            name, sums->brands / sums->items, sums->colours / sums->items,
-           sums->price_off / sums->items, sums->bargain_discounts / sums->bargain_items,
+           sums->price_off / sums->items, sums->drawn_discounts / sums->drawn_items,
+           sums->other_discounts / sums->other_items,
            sums->fresh / sums->items);
 }
 

@@ -49,6 +49,8 @@ static struct event random_product(struct random *random, struct arena *arena, u
     event.tags = some(random, arena, "tag %u", 3, 20);
     event.genders = some(random, arena, "gender %u", 1, 2);
     event.price = random_below(random, 100);
+    if (random_one_in(random, 2))
+        event.original_price = random_below(random, 200);
     event.rating_count = random_below(random, 100);
     event.attributes.count = random_below(random, 15);
     event.attributes.at = arena_get(arena, 2 * 15 * sizeof(struct bytes));
@@ -153,6 +155,7 @@ static void check_word(const struct catalogue *catalogue, const struct naive *na
 static void check_all(const struct catalogue *catalogue, const struct naive *naive)
 {
     uint32_t present = 0, kinds[WORD_KINDS] = {0};
+    double discounts = 0;
     for (uint32_t i = 0; i < catalogue->word_count; i++) {
         const struct word *word = &catalogue->words[i];
         if (word->text == NULL)
@@ -181,8 +184,11 @@ static void check_all(const struct catalogue *catalogue, const struct naive *nai
         CHECK_BYTES(product_title(product), naive->products[i].title);
         CHECK_REAL(product->price, naive->products[i].price);
         CHECK_INT(product->rating_count, naive->products[i].rating_count);
+        if (naive->products[i].original_price > naive->products[i].price)
+            discounts += 1 - naive->products[i].price / naive->products[i].original_price;
     }
     CHECK_INT(catalogue->present, present);
+    CHECK(fabs((double)catalogue_discount(catalogue) * present - discounts) < .001 * 60);
 }
 
 static void load_again(struct catalogue **catalogue, struct store *store)

@@ -274,12 +274,15 @@ static void check_likes(const struct query *query, const struct candidates *cand
             double spread = .5; /* two prices of 100 and as much of the prior's */
             spread = sqrt(spread * spread / 2);
             CHECK(fabs((double)column_of(matrix, "price_taste", i) - log(2) / spread) < .05);
+            double above = (5 * .75 - 7 * (.75 + .5) / 5) / (7 + 8);
+            CHECK(fabs((double)column_of(matrix, "discount_liked", i) - 40 * .5 * above) < .01);
         } else if (bytes_equal(id, bytes_text("c"))) { /* brand two, red, female, 20, full price */
             checked++;
             CHECK_REAL(column_of(matrix, "brand_seen", i), 0);
             CHECK(fabs((double)column_of(matrix, "brand_bought", i) - .5 * log(1 + 1.0)) < .01);
             CHECK(fabs((double)column_of(matrix, "category_taste", i) - 5 / 7.0) < .01);
             CHECK(column_of(matrix, "price_taste", i) < .1f);
+            CHECK_REAL(column_of(matrix, "discount_liked", i), 0);
         }
     }
     CHECK_INT(checked, 2);

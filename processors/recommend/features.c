@@ -79,6 +79,7 @@ enum column {
     CATEGORY_TASTE,
     COLOUR_TASTE,
     PRICE_TASTE,
+    DISCOUNT_LIKED,
     VARYING,
     LENGTH_1 = VARYING,
     LENGTH_2,
@@ -163,6 +164,7 @@ const struct feature features[] = {
     [CATEGORY_TASTE] = {"category_taste", "category_tastes", PLAIN},
     [COLOUR_TASTE] = {"colour_taste", "colour_tastes", PLAIN},
     [PRICE_TASTE] = {"price_taste", "price_tastes", PLAIN},
+    [DISCOUNT_LIKED] = {"discount_liked", "discount_tastes", PLAIN},
     [LENGTH_1] = {"length_1", "context", PLAIN},
     [LENGTH_2] = {"length_2", "context", PLAIN},
     [LENGTH_3] = {"length_3", "context", PLAIN},
@@ -435,6 +437,7 @@ static void fill_products(const struct filling *to, float band)
         column(to, CATEGORY_TASTE)[i] = match.category_taste;
         column(to, COLOUR_TASTE)[i] = match.colour_taste;
         column(to, PRICE_TASTE)[i] = match.price_taste;
+        column(to, DISCOUNT_LIKED)[i] = match.discount_liked;
     }
 }
 

@@ -40,7 +40,7 @@ static const char *const ready[][3] = {
     {"email", "while", "20"},
     {"email", "filters", ""},
     {"email", "length", "8"},
-    {"email", "diversity.percent", "30"},
+    {"email", "diversity.percent", "10"},
     {"product", "context", "item"},
     {"goes_with", "context", "item"},
     {"goes_with", "generators", "walk"},

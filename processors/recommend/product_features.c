@@ -3,6 +3,8 @@
 #include <math.h>
 
 #define FADING .8f
+#define DISCOUNT_PRIOR 8 /* views with the mean discount, before anything is known */
+#define DISCOUNT_SCALE 40 /* a few hundredths are much for both */
 #define APART_MAX 3 /* of ln(price / mean): twenty times as much, or as little */
 
 static void add_activity(struct product_taste *taste, uint32_t product, float weight,
@@ -32,6 +34,15 @@ static struct price_level level_of(const struct taste_prices *prices)
     if (taste_prices_level(prices, &level.mean, &spread))
         level.inverse_spread = 1 / spread;
     return level;
+}
+
+static float discount_liking(const struct catalogue *catalogue,
+                             const struct preferences *preferences)
+{
+    float usual = catalogue_discount(catalogue);
+    float weight = (float)preferences->weight / TASTE_UNIT;
+    float sum = (float)preferences->discount / (TASTE_UNIT * TASTE_DISCOUNT_STEPS);
+    return (sum - weight * usual) / (weight + DISCOUNT_PRIOR);
 }
 
 static bool find_likes(const struct query *query, struct long_taste *likes)
@@ -73,6 +84,7 @@ static bool find_likes(const struct query *query, struct long_taste *likes)
         likes->colour_shares[likes->colour_count++] = scale * (float)colour->weight;
     }
     likes->price = level_of(&preferences.prices);
+    likes->discount = discount_liking(query->catalogue, &preferences);
     return true;
 }
 
@@ -103,6 +115,7 @@ static void match_likes(const struct long_taste *likes, const struct product *of
     }
     if (likes->colour_count > 0)
         match->colour_taste = colour_share(likes, of);
+    match->discount_liked = DISCOUNT_SCALE * product_discount(of) * likes->discount;
     match->price_taste = PRICE_TASTE_MAX;
     if (of->price > 0) {
         float apart = fabsf(logf(of->price) - level.mean) * level.inverse_spread;

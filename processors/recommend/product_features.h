@@ -17,7 +17,10 @@
  *     price_taste       |ln price - mean| / spread, of the category's prices if the visitor has any
  *                       there, else of all; at most PRICE_TASTE_MAX, which is also what stands for
  *                       no price of the product
- * (Gender and the discounts of all that was done gave nothing beyond these on the files tried.) */
+ *     discount_liked    40 d (S - W m) / (W + 8): d the candidate's discount, S the discounts of the
+ *                       visitor's activities, summed by weight, W their weights, m the catalogue's
+ *                       mean discount: how much more than the mean they go for what is reduced
+ * (Gender gave nothing beyond these on the files tried.) */
 #ifndef WEFT_RECOMMEND_PRODUCT_FEATURES_H
 #define WEFT_RECOMMEND_PRODUCT_FEATURES_H
 
@@ -30,7 +33,7 @@ struct product_match {
     float price, price_apart, band, known;
     float discount, discount_taste;
     float brand_counts[TASTE_KINDS];
-    float category_taste, colour_taste, price_taste;
+    float category_taste, colour_taste, price_taste, discount_liked;
 };
 
 /* The visitor's preferences with the numbers that their words have now. */
@@ -39,6 +42,7 @@ struct long_taste {
     uint32_t brands[TASTE_BRANDS_MAX], categories[TASTE_CATEGORIES_MAX], colours[TASTE_WORDS_MAX];
     float brand_counts[TASTE_BRANDS_MAX][TASTE_KINDS];
     float category_shares[TASTE_CATEGORIES_MAX], colour_shares[TASTE_WORDS_MAX];
+    float discount; /* of what they did, above the catalogue's mean; drawn towards it */
     struct price_level {
         float mean, inverse_spread; /* of ln price; 0: not known */
     } price, prices[TASTE_CATEGORIES_MAX];
