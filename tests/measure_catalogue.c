@@ -136,6 +136,34 @@ static void measure_exactness(const struct catalogue *catalogue, const struct se
            sum / wanted_sum);
 }
 
+static int most_similar_first(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x < y) - (x > y);
+}
+
+/* The sum of the similarities found, of that which boundless work finds. */
+static void measure_similar(const struct catalogue *catalogue)
+{
+    struct random random = {.state = 5};
+    struct similar_product similar[SIMILAR_MAX];
+    float *all = memory_get(catalogue->product_count * sizeof *all);
+    double sum = 0, wanted = 0;
+    for (int i = 0; i < QUESTIONS / 50; i++) {
+        uint32_t product = random_below(&random, catalogue->product_count);
+        uint32_t count = similar_top(catalogue, product, SIMILAR_MAX, similar);
+        for (uint32_t k = 0; k < count; k++)
+            sum += (double)similar[k].similarity;
+        for (uint32_t k = 0; k < catalogue->product_count; k++)
+            all[k] = k == product ? 0 : similarity(catalogue, product, k);
+        qsort(all, catalogue->product_count, sizeof *all, most_similar_first);
+        for (uint32_t k = 0; k < SIMILAR_MAX; k++)
+            wanted += (double)all[k];
+    }
+    printf(",\"similar_share\":%.3f", sum / wanted);
+    free(all);
+}
+
 static void ask(const struct catalogue *catalogue, const struct search *search)
 {
     static double us[QUESTIONS];
@@ -150,6 +178,7 @@ static void ask(const struct catalogue *catalogue, const struct search *search)
         us[i] = (measure_now_s() - from) * 1e6;
     }
     print_times("similar", us, QUESTIONS);
+    measure_similar(catalogue);
     for (int i = 0; i < QUESTIONS; i++) {
         char query[80];
         make_query(&random, i, query, sizeof query);

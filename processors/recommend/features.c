@@ -413,13 +413,18 @@ static void fill_vectors(const struct filling *to, struct candidates *candidates
 static void fill_products(const struct filling *to, float band)
 {
     struct product_taste taste;
+    uint32_t products[RANKED_MAX], count = to->candidates->count;
     if (!product_taste(to->query, &taste))
         return;
-    for (uint32_t i = 0; i < to->candidates->count; i++) {
-        uint32_t product = query_product(to->query, to->candidates->at[i].item);
-        if (product == PRODUCT_NONE)
+    for (uint32_t i = 0; i < count; i++) {
+        products[i] = query_product(to->query, to->candidates->at[i].item);
+        if (products[i] != PRODUCT_NONE)
+            __builtin_prefetch(&taste.catalogue->products[products[i]]);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (products[i] == PRODUCT_NONE)
             continue;
-        struct product_match match = product_match(&taste, product, band);
+        struct product_match match = product_match(&taste, products[i], band);
         column(to, PRODUCT_KNOWN)[i] = match.known;
         column(to, BRAND)[i] = match.brand;
         column(to, BRAND_LAST)[i] = match.brand_last;

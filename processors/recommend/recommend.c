@@ -253,7 +253,6 @@ static uint32_t ranked_candidates(struct recommender *recommender, const struct 
 {
     const struct placement *placement = making->placement;
     const struct candidates *candidates = &recommender->candidates;
-    const struct catalogue *catalogue = recommender->query.catalogue;
     uint32_t count = 0;
     for (uint32_t i = 0; i < candidates->count; i++) {
         uint16_t place = recommender->order[i];
@@ -262,16 +261,12 @@ static uint32_t ranked_candidates(struct recommender *recommender, const struct 
             continue;
         struct filter_item item = {
             .item_id = query_item_id(&recommender->query, candidate->item),
-            .product = PRODUCT_NONE,
+            .product = query_product(&recommender->query, candidate->item),
             .score = recommender->scores[place],
             .place = place,
         };
         if (placement->weighted)
             item.score = weighted_score(recommender, placement, candidate, item.score);
-        if (item_is_product(candidate->item))
-            item.product = candidate->item & ~ITEM_PRODUCT;
-        else if (catalogue && catalogue->product_count > 0)
-            item.product = catalogue_find(catalogue, item.item_id);
         if (placement->weighted)
             insert_item(recommender->items, count++, item);
         else
@@ -292,10 +287,12 @@ static uint32_t walk_candidates(struct recommender *recommender, const struct ma
         /* what is popular fills a cart's list up, but does not go with an item */
         if (items[i].cause == ITEM_NONE && making->placement->context == CONTEXT_ITEM)
             continue;
-        recommender->items[count] = (struct filter_item){.item_id = id,
-                                                         .product = product_of(recommender, id),
-                                                         .score = items[i].score,
-                                                         .place = count};
+        recommender->items[count] = (struct filter_item){
+            .item_id = id,
+            .product = query_product(&recommender->query, items[i].item),
+            .score = items[i].score,
+            .place = count,
+        };
         recommender->reasons[count] = (struct list_item){.reason = "popular"};
         if (items[i].cause != ITEM_NONE)
             recommender->reasons[count] =
@@ -363,10 +360,12 @@ static uint32_t search_candidates(struct recommender *recommender, const struct 
                       SEARCH_PERSONAL * personal_score(recommender, asked[i].item);
         recommender->reasons[count] = (struct list_item){.reason = "taken_after_search"};
         insert_item(recommender->items, count,
-                    (struct filter_item){.item_id = id,
-                                         .product = product_of(recommender, id),
-                                         .score = score,
-                                         .place = count});
+                    (struct filter_item){
+                        .item_id = id,
+                        .product = query_product(&recommender->query, asked[i].item),
+                        .score = score,
+                        .place = count,
+                    });
         count++;
     }
     return count;

@@ -123,19 +123,21 @@ float similarity(const struct catalogue *catalogue, uint32_t a, uint32_t b)
 
 /* Products met in postings, with what they share as far as it was seen. */
 struct found {
-    struct {
-        uint32_t product; /* + 1; 0: free */
-        float score;
-    } slots[SLOTS];
+    uint16_t slots[SLOTS]; /* by product; place in `at` + 1; 0: free */
+    uint32_t count;
+    struct similar_product at[SIMILAR_POSTINGS_MAX];
 };
 
 static void add_found(struct found *found, uint32_t product, float score)
 {
     uint32_t i = (product * 0x9E3779B1u) >> 7 & (SLOTS - 1);
-    while (found->slots[i].product != 0 && found->slots[i].product != product + 1)
+    while (found->slots[i] != 0 && found->at[found->slots[i] - 1].product != product)
         i = (i + 1) & (SLOTS - 1);
-    found->slots[i].product = product + 1;
-    found->slots[i].score += score;
+    if (found->slots[i] == 0) {
+        found->at[found->count] = (struct similar_product){product, 0};
+        found->slots[i] = (uint16_t)++found->count;
+    }
+    found->at[found->slots[i] - 1].similarity += score;
 }
 
 struct ordered_word {
@@ -211,18 +213,20 @@ uint32_t similar_top(const struct catalogue *catalogue, uint32_t product, uint32
     struct found found;
     struct similar_product likely[SIMILAR_EXACT_MAX];
     uint32_t likely_count = 0, count = 0;
-    memset(&found, 0, sizeof found);
+    memset(found.slots, 0, sizeof found.slots);
+    found.count = 0;
     read_postings(catalogue, product, &found);
-    for (uint32_t i = 0; i < SLOTS; i++) {
-        uint32_t other = found.slots[i].product - 1;
-        if (found.slots[i].product != 0 && other != product)
-            likely_count =
-                keep(likely, likely_count, SIMILAR_EXACT_MAX, other, found.slots[i].score);
-    }
+    for (uint32_t i = 0; i < found.count; i++)
+        if (found.at[i].product != product)
+            likely_count = keep(likely, likely_count, SIMILAR_EXACT_MAX, found.at[i].product,
+                                found.at[i].similarity);
     struct compared compared;
     compare_with(catalogue, product, &compared);
-    for (uint32_t i = 0; i < likely_count; i++)
-        __builtin_prefetch(&catalogue->products[likely[i].product]);
+    for (uint32_t i = 0; i < likely_count; i++) {
+        const struct product *row = &catalogue->products[likely[i].product];
+        __builtin_prefetch(row);
+        __builtin_prefetch(row + 1); /* it may lie across two lines */
+    }
     for (uint32_t i = 0; i < likely_count + AHEAD; i++) {
         if (i < likely_count)
             fetch_words(&catalogue->products[likely[i].product]);
@@ -243,6 +247,7 @@ struct similar_kept {
     uint32_t count;
     uint64_t content, changes;
     struct similar_product products[SIMILAR_MAX];
+    uint32_t items[SIMILAR_MAX]; /* of the model, + 1; 0: not known yet */
 };
 
 struct similar {
@@ -264,9 +269,8 @@ void similar_free(struct similar *similar)
     free(similar);
 }
 
-const struct similar_product *similar_row(struct similar *similar,
-                                          const struct catalogue *catalogue, uint32_t product,
-                                          uint32_t *ret_count)
+static struct similar_kept *kept_row(struct similar *similar, const struct catalogue *catalogue,
+                                     uint32_t product)
 {
     struct similar_kept *kept = &similar->rows[product % SIMILAR_ROWS_MAX];
     uint64_t many = SIMILAR_CHANGES_MIN + catalogue->present / 64;
@@ -276,9 +280,29 @@ const struct similar_product *similar_row(struct similar *similar,
         kept->content = catalogue->products[product].content;
         kept->changes = catalogue->changes;
         kept->count = similar_top(catalogue, product, SIMILAR_MAX, kept->products);
+        memset(kept->items, 0, sizeof kept->items);
     }
+    return kept;
+}
+
+const struct similar_product *similar_row(struct similar *similar,
+                                          const struct catalogue *catalogue, uint32_t product,
+                                          uint32_t *ret_count)
+{
+    const struct similar_kept *kept = kept_row(similar, catalogue, product);
     *ret_count = kept->count;
     return kept->products;
+}
+
+/* The item of a kept product, or ITEM_PRODUCT | product: a model never gives an item another number.
+ */
+static uint32_t kept_item(const struct query *query, struct similar_kept *kept, uint32_t k)
+{
+    uint32_t product = kept->products[k].product;
+    if (kept->items[k] == 0)
+        kept->items[k] =
+            model_find(query->model, product_id(&query->catalogue->products[product])) + 1;
+    return kept->items[k] == 0 ? ITEM_PRODUCT | product : kept->items[k] - 1;
 }
 
 void similar_generate(const struct query *query, struct candidates *candidates, int generator)
@@ -287,22 +311,21 @@ void similar_generate(const struct query *query, struct candidates *candidates, 
     if (catalogue == NULL || query->similar == NULL)
         return;
     for (uint32_t i = 0; i < query->recent_count && i < HISTORY; i++) {
-        uint32_t item = query->recent[i], count;
-        uint32_t product = catalogue_find(catalogue, query_item_id(query, item));
+        uint32_t item = query->recent[i];
+        uint32_t product = query_product(query, item);
         if (product == PRODUCT_NONE || catalogue->products[product].gone)
             continue;
-        const struct similar_product *row =
-            similar_row(query->similar, catalogue, product, &count);
-        for (uint32_t k = 0; k < count; k++) {
-            const struct product *other = &catalogue->products[row[k].product];
-            if (!product_available(other))
+        struct similar_kept *kept = kept_row(query->similar, catalogue, product);
+        for (uint32_t k = 0; k < kept->count; k++)
+            __builtin_prefetch(&catalogue->products[kept->products[k].product]);
+        for (uint32_t k = 0; k < kept->count; k++) {
+            if (!product_available(&catalogue->products[kept->products[k].product]))
                 continue;
-            uint32_t found = model_find(query->model, product_id(other));
-            struct candidate *candidate = candidates_propose(
-                candidates, found == ITEM_NONE ? ITEM_PRODUCT | row[k].product : found, generator);
+            struct candidate *candidate =
+                candidates_propose(candidates, kept_item(query, kept, k), generator);
             if (candidate == NULL)
                 return;
-            float part = row[k].similarity / (float)query->distance[i];
+            float part = kept->products[k].similarity / (float)query->distance[i];
             candidate->similar += part;
             if (part > candidate->similar_most) {
                 candidate->similar_most = part;

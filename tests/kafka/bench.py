@@ -12,7 +12,8 @@ latency  from an event's sending to its list at a read_committed reader, at 1,00
 driver   in one process without a broker: events/s, microseconds for a list, bytes for a visitor and an
          item, microseconds for each placement
 catalogue 1,000,000 products of 50 attributes: rows/s from JSON, bytes an item, seconds to start from
-         disk, microseconds for similar products and for a search
+         disk, microseconds for similar products and for a search; for the lists of an event in a mall
+         of that size
 rankings of 3,000 and 200,000 items: what they cost an event and a publication
 restore  rows/s from a changelog after the local state was deleted; kill -9 to the first new list
 scale    a lost state of a million visitors and a model of 200,000 items: time, rows/s and memory of
@@ -152,9 +153,10 @@ def rankings():
 
 def catalogue():
     print("catalogue: 1,000,000 products of 50 attributes, CPU time", flush=True)
-    program = os.path.join(os.path.dirname(WEFT), "tests", "measure_catalogue")
-    print(" ", subprocess.run([program], capture_output=True, text=True, check=True).stdout.strip(),
-          flush=True)
+    for name in ("measure_catalogue", "measure_large"):
+        program = os.path.join(os.path.dirname(WEFT), "tests", name)
+        print(" ", subprocess.run([program], capture_output=True, text=True, check=True)
+              .stdout.strip(), flush=True)
 
 
 def first_list_after(shop, visitor):

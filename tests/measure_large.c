@@ -1,0 +1,205 @@
+/* Measures what the lists of an event cost in a large shop: microseconds of CPU time of all placements
+ * together, by kind of event and over all, in the second half of the events of a simulated mall whose
+ * products have so many attributes. The first half is learned from, lists and all. Run by
+ * tools/bench catalogue.
+ *
+ *     measure_large [PRODUCTS [ATTRIBUTES [EVENTS [KEY=VALUE]...]]]      prints one JSON object */
+#include "processors/recommend/recommend.h"
+#include "processors/runtime/driver.h"
+#include "tests/measure.h"
+#include "tools/mall.h"
+
+#include <stdlib.h>
+
+#define NAMES 900 /* distinct attributes of the shop */
+#define VALUES 100
+#define ATTRIBUTES_MAX 200
+#define ROWS_MAX 64
+
+struct times {
+    char name[32];
+    float *us;
+    size_t count, capacity;
+};
+
+struct meter {
+    struct list_watcher watcher; /* first */
+    struct times rows[ROWS_MAX];
+    uint32_t row_count;
+    double since_s;
+    bool measures;
+};
+
+static struct times *row_of(struct meter *meter, const char *name)
+{
+    for (uint32_t i = 0; i < meter->row_count; i++)
+        if (strcmp(meter->rows[i].name, name) == 0)
+            return &meter->rows[i];
+    CHECK(meter->row_count < ROWS_MAX);
+    struct times *row = &meter->rows[meter->row_count++];
+    snprintf(row->name, sizeof row->name, "%s", name);
+    return row;
+}
+
+static void add_time(struct meter *meter, const char *name, double seconds)
+{
+    struct times *row = row_of(meter, name);
+    if (row->count == row->capacity) {
+        row->capacity = row->capacity ? 2 * row->capacity : 4096;
+        row->us = memory_resize(row->us, row->capacity * sizeof *row->us);
+    }
+    row->us[row->count++] = (float)(seconds * 1e6);
+}
+
+/* A ranking counts to the first placement that needs it. */
+static void made(struct list_watcher *watcher, const char *placement,
+                 const struct filter_item *items, uint32_t shown, uint32_t count)
+{
+    struct meter *meter = (struct meter *)(void *)watcher;
+    double now_s = measure_now_s();
+    (void)items;
+    (void)shown;
+    (void)count;
+    if (meter->measures)
+        add_time(meter, placement, now_s - meter->since_s);
+    meter->since_s = measure_now_s();
+}
+
+/* As many attributes as the shop gives its products, of the 900 that it has. */
+static void add_attributes(struct random *random, struct arena *arena, struct event *product,
+                           uint32_t attributes)
+{
+    struct bytes *pairs = arena_get(arena, 2 * ATTRIBUTES_MAX * sizeof *pairs);
+    uint32_t count = (uint32_t)product->attributes.count;
+    memcpy(pairs, product->attributes.at, 2 * count * sizeof *pairs);
+    uint32_t first = (uint32_t)bytes_hash(product->categories.at[0]) % NAMES;
+    for (; count < attributes; count++) {
+        char name[32], value[32];
+        int name_size = snprintf(name, sizeof name, "attribute %u", (first + count * 13) % NAMES);
+        int value_size =
+            snprintf(value, sizeof value, "value %u", measure_skewed(random, VALUES));
+        pairs[2 * count] = arena_copy(arena, bytes_of(name, (size_t)name_size));
+        pairs[2 * count + 1] = arena_copy(arena, bytes_of(value, (size_t)value_size));
+    }
+    product->attributes = (struct event_pairs){.at = pairs, .count = count};
+}
+
+/* In an order of chance: the mall makes the most popular ones first. */
+static void put_products(const struct mall *mall, struct driver *driver, uint32_t attributes)
+{
+    struct random random = random_from(1);
+    struct arena arena = {0};
+    uint32_t count = mall_product_count(mall);
+    uint32_t *order = memory_get(count * sizeof *order);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t k = random_below(&random, i + 1);
+        order[i] = order[k];
+        order[k] = i;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct event product;
+        mall_product(mall, order[i], &product);
+        add_attributes(&random, &arena, &product, attributes);
+        driver_product(driver, &product);
+        arena_clear(&arena);
+    }
+    free(order);
+    arena_release(&arena);
+}
+
+static void visit(struct mall *mall, struct driver *driver, const struct config *config,
+                  struct meter *meter, uint32_t events)
+{
+    struct recommender *recommender = driver_recommender(driver);
+    struct arena arena = {0};
+    recommender_watch(recommender, &meter->watcher);
+    for (uint32_t i = 0; i < events; i++) {
+        struct event event;
+        struct error error = {0};
+        struct list lists[PLACEMENTS_MAX];
+        enum fate fate;
+        bool again;
+        mall_next(mall, &event);
+        CHECK(driver_event(driver, &event, &fate, &error) == VERDICT_OK);
+        struct visitor *visitor = driver_visitor(driver, event_visitor(&event));
+        if (visitor == NULL)
+            continue;
+        meter->measures = i >= events / 2;
+        double from_s = meter->since_s = measure_now_s();
+        recommend_lists(recommender, driver_model(driver), driver_catalogue(driver), visitor,
+                        event.event_time_ms, config->settings.list_items, &arena, lists, &again);
+        double seconds = measure_now_s() - from_s;
+        arena_clear(&arena);
+        if (meter->measures) {
+            char name[32];
+            snprintf(name, sizeof name, "all after a %s", event_type_names[event.type]);
+            add_time(meter, "all", seconds);
+            add_time(meter, name, seconds);
+        }
+    }
+    arena_release(&arena);
+}
+
+static int in_order(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+static void print(struct meter *meter, uint32_t products, double load_s)
+{
+    printf("{\"products\":%u,\"load_s\":%.1f", products, load_s);
+    for (uint32_t i = 0; i < meter->row_count; i++) {
+        struct times *row = &meter->rows[i];
+        qsort(row->us, row->count, sizeof *row->us, in_order);
+        printf(",\n \"%s\":{\"lists\":%zu,\"us_p50\":%.0f,\"us_p99\":%.0f}", row->name,
+               row->count, (double)row->us[row->count / 2], (double)row->us[row->count * 99 / 100]);
+        free(row->us);
+    }
+    printf("}\n");
+}
+
+static uint32_t number_of(int argc, char **argv, int at, uint32_t otherwise)
+{
+    return argc > at ? (uint32_t)strtoul(argv[at], NULL, 10) : otherwise;
+}
+
+int main(int argc, char **argv)
+{
+    struct mall_settings settings = {.seed = 1,
+                                     .products = number_of(argc, argv, 1, 1000000),
+                                     .visitors = 20000,
+                                     .events_per_s = 50,
+                                     .start_ms = 1767225600000};
+    uint32_t attributes = number_of(argc, argv, 2, 50), events = number_of(argc, argv, 3, 200000);
+    struct config *config = memory_zero(1, sizeof *config);
+    struct meter *meter = memory_zero(1, sizeof *meter);
+    struct driver *driver = NULL;
+    struct error error = {0};
+    config_init(config);
+    config_set(config, "placements.off", "", NULL);
+    bool good = settings.products > 0 && attributes <= ATTRIBUTES_MAX;
+    for (int i = 4; i < argc && good; i++)
+        good = config_assign(config, argv[i], &error) == VERDICT_OK;
+    if (!good || config_finish(config, &error) != VERDICT_OK ||
+        driver_new(config, false, NULL, NULL, &driver, &error) != VERDICT_OK) {
+        fprintf(stderr, "measure_large [PRODUCTS [ATTRIBUTES [EVENTS [KEY=VALUE]...]]]: %s\n",
+                error.message);
+        return 1;
+    }
+    struct search *search = search_new(driver_catalogue(driver));
+    recommender_search(driver_recommender(driver), search);
+    meter->watcher.filtered = made;
+    struct mall *mall = mall_new(&settings);
+    double from_s = measure_now_s();
+    put_products(mall, driver, attributes);
+    double load_s = measure_now_s() - from_s;
+    visit(mall, driver, config, meter, events);
+    print(meter, settings.products, load_s);
+    mall_free(mall);
+    driver_free(driver);
+    search_free(search);
+    free(meter);
+    free(config);
+    return 0;
+}
