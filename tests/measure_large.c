@@ -189,7 +189,7 @@ int main(int argc, char **argv)
     }
     struct search *search = search_new(driver_catalogue(driver));
     recommender_search(driver_recommender(driver), search);
-    meter->watcher.filtered = made;
+    meter->watcher = (struct list_watcher){.shown_only = true, .filtered = made};
     struct mall *mall = mall_new(&settings);
     double from_s = measure_now_s();
     put_products(mall, driver, attributes);

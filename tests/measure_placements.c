@@ -210,7 +210,7 @@ int main(int argc, char **argv)
     }
     struct search *search = search_new(driver_catalogue(driver));
     recommender_search(driver_recommender(driver), search);
-    meter->watcher.filtered = made;
+    meter->watcher = (struct list_watcher){.shown_only = true, .filtered = made};
     run(driver, config, &recorded, meter);
     struct buffer quality = {0};
     quality_write_json(&driver_counts(driver)->quality,

@@ -566,7 +566,17 @@ static void run_round(struct shop *shop, struct random *random)
                                  .time_ms = NOW_MS};
     if (random_one_in(random, 2))
         query.context_item_id = bytes_text(ids[first]);
+    struct filter_item few[sizeof shop->items / sizeof *shop->items];
+    uint32_t few_count = shop->count;
+    memcpy(few, shop->items, sizeof few);
+    query.shown_only = true;
+    uint32_t few_shown = filters_apply(shop->filters, &query, few, &few_count, length);
+    query.shown_only = false;
     uint32_t shown = filters_apply(shop->filters, &query, shop->items, &shop->count, length);
+    CHECK_INT(few_shown, shown);
+    CHECK_INT(few_count, shop->count);
+    for (uint32_t i = 0; i < shown && i < few_shown; i++)
+        CHECK_BYTES(few[i].item_id, shop->items[i].item_id);
     CHECK(shown <= length && shop->count >= 60 && shop->count <= 60 + FILTER_PINS_MAX);
     check_shown(shop, &demands, &query, scores, shown);
     check_removed(shop, &demands, &query, shown, length);

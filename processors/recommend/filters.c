@@ -352,17 +352,23 @@ static uint32_t pinned_place(const struct filters *filters, const struct filter_
 
 /* ---- choosing ---- */
 
-uint64_t filters_variant(const struct catalogue *catalogue, uint32_t product)
+/* `name`: the attribute's that tells the product of a variant; WORD_NONE: no product has it. */
+static uint64_t variant_of(const struct catalogue *catalogue, uint32_t product, uint32_t name)
 {
     const struct product *row = &catalogue->products[product];
     struct words words = product_words(row, WORD_ATTRIBUTE);
-    uint32_t name = catalogue_word(catalogue, WORD_NAME, bytes_text(GROUP_NAME));
     for (uint32_t i = 0; i < words.count && name != WORD_NONE; i++)
         if (catalogue->words[words.at[i]].parent == name)
             return catalogue->words[words.at[i]].hash;
     if (row->title_size == 0) /* nothing to go by: it is its own only variant */
         return (uint64_t)product + 1;
     return bytes_hash(product_title(row)) ^ (uint64_t)row->brand * 0x9E3779B97F4A7C15u;
+}
+
+uint64_t filters_variant(const struct catalogue *catalogue, uint32_t product)
+{
+    return variant_of(catalogue, product,
+                      catalogue_word(catalogue, WORD_NAME, bytes_text(GROUP_NAME)));
 }
 
 float filters_alike(const struct catalogue *catalogue, uint32_t a, uint32_t b)
@@ -386,15 +392,25 @@ struct choice {
     const struct filter_query *query;
     struct filter_item *items; /* the chosen ones come first */
     uint32_t count, chosen;
+    uint32_t group_name; /* word; WORD_NONE */
     bool diverse;
 };
+
+static enum removal judged(const struct choice *choice, struct filter_item *item)
+{
+    if (!item->judged)
+        item->removal = judge(choice->filters, choice->query, item);
+    item->judged = true;
+    return item->removal;
+}
 
 static bool same_variant(const struct choice *choice, struct filter_item *item)
 {
     if (item->product == PRODUCT_NONE)
         return false;
     if (item->variant == 0)
-        item->variant = filters_variant(choice->query->catalogue, item->product);
+        item->variant =
+            variant_of(choice->query->catalogue, item->product, choice->group_name);
     for (uint32_t i = 0; i < choice->chosen; i++)
         if (choice->items[i].product != PRODUCT_NONE && choice->items[i].variant == item->variant)
             return true;
@@ -426,7 +442,7 @@ static void choose(struct choice *choice, uint32_t at)
     for (uint32_t i = choice->chosen, seen = 0;
          i < choice->count && seen < FILTER_WINDOW_MAX && choice->diverse; i++) {
         struct filter_item *other = &choice->items[i];
-        if (other->removal != REMOVED_NOT)
+        if (judged(choice, other) != REMOVED_NOT)
             continue;
         seen++;
         if (other->product == PRODUCT_NONE || item.product == PRODUCT_NONE)
@@ -477,7 +493,7 @@ static bool choose_next(struct choice *choice, float high, float spread)
     float best_value = -INFINITY;
     for (uint32_t i = choice->chosen; i < choice->count && seen < FILTER_WINDOW_MAX; i++) {
         struct filter_item *item = &choice->items[i];
-        if (item->removal != REMOVED_NOT || item->pinned)
+        if (judged(choice, item) != REMOVED_NOT || item->pinned)
             continue;
         enum removal removal = judge_in_list(choice, item);
         if (removal != REMOVED_NOT) { /* the list only grows, so it stays out */
@@ -522,34 +538,69 @@ static void sort_items(struct filters *filters, struct filter_item *items, uint3
     }
 }
 
+/* Judges all and adjusts their scores. Returns whether one of these moved. */
+static bool judge_all(const struct choice *choice)
+{
+    bool adjusted = false;
+    for (uint32_t i = 0; i < choice->count; i++) {
+        struct filter_item *item = &choice->items[i];
+        float before = item->score;
+        judged(choice, item);
+        adjust_score(choice->filters, choice->query, item);
+        adjusted = adjusted || item->score > before || item->score < before;
+    }
+    return adjusted;
+}
+
+/* Whether only those that come into question need to be judged: the order is as it came. */
+static bool needs_few(const struct filters *filters, const struct filter_query *query)
+{
+    bool few = query->shown_only;
+    for (uint32_t i = 0; i < filters->active_count; i++) {
+        enum shop_action action = filters->active[i].rule->action;
+        few = few && action != SHOP_BOOST && action != SHOP_BURY && action != SHOP_PIN;
+    }
+    return few;
+}
+
+/* What the scores of the first ones that stay range over. */
+static void find_range(const struct choice *choice, float *ret_high, float *ret_spread)
+{
+    float high = -INFINITY, low = INFINITY;
+    for (uint32_t i = 0, seen = 0; i < choice->count && seen < FILTER_WINDOW_MAX; i++) {
+        struct filter_item *item = &choice->items[i];
+        if (judged(choice, item) != REMOVED_NOT || item->place == UINT32_MAX)
+            continue;
+        seen++;
+        high = item->score > high ? item->score : high;
+        low = item->score < low ? item->score : low;
+    }
+    *ret_high = high;
+    *ret_spread = high - low;
+}
+
 uint32_t filters_apply(struct filters *filters, const struct filter_query *query,
                        struct filter_item *items, uint32_t *count, uint32_t length)
 {
-    bool adjusted = false;
+    float high = 0, spread = 0;
     choose_rules(filters, query);
     choose_products(filters, query);
     pin_items(filters, query, items, count);
-    for (uint32_t i = 0; i < *count; i++) {
-        float before = items[i].score;
-        items[i].removal = judge(filters, query, &items[i]);
-        adjust_score(filters, query, &items[i]);
-        adjusted = adjusted || items[i].score > before || items[i].score < before;
-    }
-    if (adjusted)
-        sort_items(filters, items, *count);
     struct choice choice = {
         .filters = filters, .query = query, .items = items, .count = *count,
-        .diverse = filters->diversity > 0 && query->catalogue};
-    float high = -INFINITY, low = INFINITY;
-    for (uint32_t i = 0, seen = 0; i < *count && seen < FILTER_WINDOW_MAX; i++) {
-        if (items[i].removal != REMOVED_NOT || items[i].place == UINT32_MAX)
-            continue;
-        seen++;
-        high = items[i].score > high ? items[i].score : high;
-        low = items[i].score < low ? items[i].score : low;
+        .group_name = WORD_NONE, .diverse = filters->diversity > 0 && query->catalogue};
+    if (query->catalogue)
+        choice.group_name = catalogue_word(query->catalogue, WORD_NAME, bytes_text(GROUP_NAME));
+    for (uint32_t i = 0; i < *count; i++) {
+        items[i].removal = REMOVED_NOT;
+        items[i].judged = false;
     }
+    if (!needs_few(filters, query) && judge_all(&choice))
+        sort_items(filters, items, *count);
+    if (choice.diverse)
+        find_range(&choice, &high, &spread);
     while (choice.chosen < length)
-        if (!choose_pin(&choice, false) && !choose_next(&choice, high, high - low) &&
+        if (!choose_pin(&choice, false) && !choose_next(&choice, high, spread) &&
             !choose_pin(&choice, true))
             break;
     for (uint32_t i = choice.chosen; i < *count; i++)

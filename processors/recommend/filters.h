@@ -66,8 +66,9 @@ struct filter_item {
     uint32_t line;  /* of the rule that removed or pinned it; 0: none */
     bool pinned;
     float propensity; /* of the draw that put it here (explore.h); 0: none did */
-    uint64_t variant; /* filters_apply()'s own, as the next: 0 */
+    uint64_t variant; /* filters_apply()'s own, as the next two: 0 */
     float alike;
+    bool judged;
 };
 
 #define AUDIENCE_LEAST 5
@@ -93,6 +94,8 @@ struct filter_query {
     uint32_t category; /* that same_category and other_category are about; WORD_NONE: none */
     struct bytes context_item_id; /* of the page; absent: none */
     int64_t time_ms;
+    bool shown_only; /* only what is shown is asked for: the others' removal may be REMOVED_LENGTH for
+                      * any reason, which saves looking at most of them */
 };
 
 /* Working memory of one thread: the rules with the numbers that their words have now. */

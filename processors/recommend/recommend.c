@@ -531,6 +531,7 @@ static void fill_list(struct recommender *recommender, const struct making *maki
         .category = making->category,
         .context_item_id = list->context_item_id,
         .time_ms = making->now_ms,
+        .shown_only = recommender->watcher == NULL || recommender->watcher->shown_only,
     };
     if (recommender->settings->explore.share > 0 && placement->source == SOURCE_RANKED)
         count = explore(recommender, making, count, length);

@@ -46,8 +46,10 @@ void recommender_rules(struct recommender *recommender, const struct shop_rules 
 /* The index of the catalogue that is given to recommend_lists(); borrowed. NULL: no search lists. */
 void recommender_search(struct recommender *recommender, const struct search *search);
 
-/* Told of each list that recommend_lists() makes, with what was taken out and why. */
+/* Told of each list that recommend_lists() makes, with what was taken out and why; `shown_only`: of
+ * these it does not ask why. */
 struct list_watcher {
+    bool shown_only;
     void (*filtered)(struct list_watcher *self, const char *placement,
                      const struct filter_item *items, uint32_t shown, uint32_t count);
 };
