@@ -473,6 +473,7 @@ enum catalogue_change catalogue_put(struct catalogue *catalogue, const struct ev
         if (same_numbers(known, &numbers))
             return CATALOGUE_SAME;
         catalogue->discount_steps -= discount_steps(known);
+        catalogue->availability_changes += known->availability != numbers.availability;
         put_numbers(known, event);
         catalogue->discount_steps += discount_steps(known);
         mark_product(catalogue, index, PRODUCT_DIRTY_NUMBERS);

@@ -115,6 +115,7 @@ struct catalogue {
     uint32_t present;                         /* products that are not gone */
     uint64_t discount_steps;                  /* of the present ones, summed; 1,024ths */
     uint64_t changes;                         /* what watchers were told */
+    uint64_t availability_changes;            /* without more */
     struct catalogue_slot *slots;             /* of item_ids */
     uint32_t slot_capacity;
     struct word *words;

@@ -11,6 +11,8 @@
 
 #include <stdlib.h>
 
+#define LOOKED_UP_MAX 256 /* products, and items, at a query: below 100 us */
+
 const struct generator generators[] = {
     {"repeats", "viewed_before", repeats_generate, repeats_weight, repeats_cause},
     {"forward", "viewed_next", rules_forward, rules_forward_weight, cause_last},
@@ -57,6 +59,32 @@ static void encode(struct query *query)
                                          query->session);
 }
 
+/* Which items are which products, of those that came since the last time. */
+static void look_up_new(const struct query *query)
+{
+    const struct model *model = query->model;
+    const struct catalogue *catalogue = query->catalogue;
+    struct item_products *products = query->products;
+    if (catalogue->product_count > products->items_capacity) {
+        uint32_t capacity = catalogue->product_count + catalogue->product_count / 2;
+        products->items = memory_resize(products->items, capacity * sizeof *products->items);
+        memset(products->items + products->items_capacity, 0,
+               (capacity - products->items_capacity) * sizeof *products->items);
+        products->items_capacity = capacity;
+    }
+    for (int i = 0; i < LOOKED_UP_MAX && products->products_seen < catalogue->product_count; i++) {
+        uint32_t product = products->products_seen++;
+        products->items[product] =
+            model_find(model, product_id(&catalogue->products[product])) + 1;
+    }
+    for (int i = 0; i < LOOKED_UP_MAX && products->items_seen < model->item_count; i++) {
+        uint32_t item = products->items_seen++;
+        uint32_t product = catalogue_find(catalogue, model->items[item].id);
+        if (product != PRODUCT_NONE)
+            products->items[product] = item + 1;
+    }
+}
+
 void query_init(struct query *query, const struct model *model,
                 const struct catalogue *catalogue, const struct visitor *visitor, int64_t gap_ms)
 {
@@ -97,6 +125,8 @@ void query_init(struct query *query, const struct model *model,
     int64_t now_ms = query->time_ms < model->latest_ms ? query->time_ms : model->latest_ms;
     query->rules_now = decay_now(now_ms, model->limits.rules_half_life_ms);
     query->popular_now = decay_now(now_ms, model->limits.popular_half_life_ms);
+    if (query->products && catalogue)
+        look_up_new(query);
     encode(query);
 }
 
@@ -149,6 +179,24 @@ uint32_t query_product(const struct query *query, uint32_t item)
         products->at[item] =
             catalogue_find(query->catalogue, query->model->items[item].id) + 1u;
     return products->at[item] - 1u;
+}
+
+uint32_t query_item(const struct query *query, uint32_t product)
+{
+    const struct item_products *products = query->products;
+    uint32_t item = 0;
+    if (products && product < products->products_seen)
+        item = products->items[product];
+    if (item == 0 && (products == NULL || product >= products->products_seen ||
+                      products->items_seen < query->model->item_count))
+        item = model_find(query->model, product_id(&query->catalogue->products[product])) + 1;
+    return item == 0 ? ITEM_PRODUCT | product : item - 1;
+}
+
+void item_products_release(struct item_products *products)
+{
+    free(products->at);
+    free(products->items);
 }
 
 struct bytes query_item_id(const struct query *query, uint32_t item)

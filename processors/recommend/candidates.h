@@ -69,6 +69,9 @@ void query_focus(struct query *query, uint32_t item);
 /* The product of an item (or of ITEM_PRODUCT | product); PRODUCT_NONE: the catalogue has none. */
 uint32_t query_product(const struct query *query, uint32_t item);
 
+/* The other way round: the item of a product, or ITEM_PRODUCT | product where nobody clicked on it. */
+uint32_t query_item(const struct query *query, uint32_t product);
+
 /* The item_id of an item or product. */
 struct bytes query_item_id(const struct query *query, uint32_t item);
 
@@ -102,11 +105,17 @@ struct candidate {
     uint16_t shelf_rank; /* among what is popular in its category */
 };
 
-/* Which product of the catalogue each item of the model is: looked up once, for one thread. */
+/* Which product of the catalogue each item of the model is, and the other way round: looked up once, for
+ * one thread, which always asks with the same model and catalogue. Neither ever gives one of its own
+ * another number, so what came since the last query is looked up at the next, up to a bound. */
 struct item_products {
-    uint32_t *at; /* product + 1; 0: not looked up, or none when last looked */
+    uint32_t *at; /* by item, product + 1; 0: not looked up, or none when last looked */
     uint32_t capacity;
+    uint32_t *items; /* by product, item + 1; 0: none of the items that were seen */
+    uint32_t items_capacity;
+    uint32_t items_seen, products_seen; /* those before are looked up */
 };
+void item_products_release(struct item_products *products);
 
 /* Working memory of one thread. */
 struct candidates {

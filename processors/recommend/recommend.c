@@ -3,6 +3,7 @@
 #include "processors/math/kernels.h"
 #include "processors/recommend/asked.h"
 #include "processors/recommend/basket.h"
+#include "processors/recommend/search_kept.h"
 #include "processors/recommend/shelves.h"
 #include "processors/recommend/similar.h"
 
@@ -32,6 +33,7 @@ struct recommender {
     struct basket_room *room;
     const struct shop_rules *rules;
     const struct search *search;
+    struct search_kept *answers;
     struct list_watcher *watcher;
     struct list_item reasons[RANKED_MAX]; /* by place, of lists that are not of candidates */
     struct filter_item items[RANKED_MAX + EXPLORE_PLACES_MAX + FILTER_PINS_MAX];
@@ -48,6 +50,7 @@ struct recommender *recommender_new(const struct recommend_settings *settings,
     recommender->query.shelves = shelves_new();
     recommender->query.products = &recommender->products;
     recommender->filters = filters_new();
+    recommender->answers = search_kept_new();
     recommender->room = basket_room_new();
     learner_init(&recommender->learner, model, &settings->features_off);
     recommender->served =
@@ -64,8 +67,9 @@ void recommender_free(struct recommender *recommender)
     candidates_release(&recommender->candidates);
     similar_free(recommender->query.similar);
     shelves_free(recommender->query.shelves);
-    free(recommender->products.at);
+    item_products_release(&recommender->products);
     filters_free(recommender->filters);
+    search_kept_free(recommender->answers);
     basket_room_free(recommender->room);
     learner_release(&recommender->learner);
     served_free(recommender->served);
@@ -316,6 +320,21 @@ static float personal_score(const struct recommender *recommender, uint32_t item
     return 1 - (float)rank / RANKED_MAX;
 }
 
+struct found_item {
+    float score;
+    uint16_t place;
+    uint32_t item; /* or ITEM_PRODUCT | product */
+    uint32_t product;
+};
+
+static void insert_found(struct found_item *found, uint32_t count, struct found_item new)
+{
+    uint32_t at = count;
+    for (; at > 0 && found[at - 1].score < new.score; at--)
+        found[at] = found[at - 1];
+    found[at] = new;
+}
+
 /* What answers the term: the text's score, what others took after searching for it, and the place
  * that the item has for this visitor. */
 static uint32_t search_candidates(struct recommender *recommender, const struct visitor *visitor,
@@ -323,51 +342,50 @@ static uint32_t search_candidates(struct recommender *recommender, const struct 
 {
     const struct catalogue *catalogue = recommender->query.catalogue;
     const struct model *model = recommender->query.model;
-    struct search_result results[SEARCH_RESULTS_MAX];
+    const struct search_result *results = NULL;
     struct best_item asked[SEARCH_RESULTS_MAX];
     uint32_t result_count = 0, count = 0;
     uint32_t asked_count =
         asked_top(model, term, visitor->latest_time_ms, SEARCH_RESULTS_MAX, asked);
     if (recommender->search && catalogue && catalogue->present > 0)
-        result_count =
-            search_top(recommender->search, catalogue, term, SEARCH_RESULTS_MAX, results);
+        results = search_kept_top(recommender->answers, recommender->search, catalogue, term,
+                                  &result_count);
+    struct found_item found[RANKED_MAX];
     for (uint32_t i = 0; i < result_count; i++) {
-        struct bytes id = product_id(&catalogue->products[results[i].product]);
-        uint32_t item = model_find(model, id), at = 0;
+        uint32_t item = query_item(&recommender->query, results[i].product), at = 0;
         float score = results[i].score / results[0].score;
+        const char *reason = "searched";
         while (at < asked_count && asked[at].item != item)
             at++;
-        recommender->reasons[count] = (struct list_item){.reason = "searched"};
         if (at < asked_count) {
             score += SEARCH_ASKED * asked[at].score;
-            recommender->reasons[count].reason = "taken_after_search";
+            reason = "taken_after_search";
             asked[at].item = ITEM_NONE;
         }
-        score += SEARCH_PERSONAL *
-                 personal_score(recommender,
-                                item == ITEM_NONE ? ITEM_PRODUCT | results[i].product : item);
-        insert_item(
-            recommender->items, count,
-            (struct filter_item){
-                .item_id = id, .product = results[i].product, .score = score, .place = count});
+        recommender->reasons[count] = (struct list_item){.reason = reason};
+        score += SEARCH_PERSONAL * personal_score(recommender, item);
+        insert_found(found, count,
+                     (struct found_item){score, (uint16_t)count, item, results[i].product});
         count++;
     }
     for (uint32_t i = 0; i < asked_count && count < RANKED_MAX; i++) {
-        if (asked[i].item == ITEM_NONE)
+        uint32_t item = asked[i].item;
+        if (item == ITEM_NONE)
             continue;
-        struct bytes id = model->items[asked[i].item].id;
         float score = SEARCH_ASKED * asked[i].score +
-                      SEARCH_PERSONAL * personal_score(recommender, asked[i].item);
+                      SEARCH_PERSONAL * personal_score(recommender, item);
         recommender->reasons[count] = (struct list_item){.reason = "taken_after_search"};
-        insert_item(recommender->items, count,
-                    (struct filter_item){
-                        .item_id = id,
-                        .product = query_product(&recommender->query, asked[i].item),
-                        .score = score,
-                        .place = count,
-                    });
+        insert_found(found, count,
+                     (struct found_item){score, (uint16_t)count, item,
+                                         query_product(&recommender->query, item)});
         count++;
     }
+    for (uint32_t i = 0; i < count; i++)
+        recommender->items[i] =
+            (struct filter_item){.item_id = query_item_id(&recommender->query, found[i].item),
+                                 .product = found[i].product,
+                                 .score = found[i].score,
+                                 .place = found[i].place};
     return count;
 }
 
@@ -416,11 +434,10 @@ static uint32_t explore_options(const struct recommender *recommender, uint32_t 
                          found < EXPLORE_OPTIONS_MAX;
          k++) {
         uint32_t product = catalogue->product_count - k;
-        uint32_t item = model_find(model, product_id(&catalogue->products[product]));
-        uint32_t clicks = item == ITEM_NONE ? 0 : clicks_of(model, item);
+        uint32_t item = query_item(&recommender->query, product);
+        uint32_t clicks = clicks_of(model, item);
         if (is_new(recommender, product, clicks) &&
-            !candidates_find(&recommender->candidates,
-                             item == ITEM_NONE ? ITEM_PRODUCT | product : item))
+            !candidates_find(&recommender->candidates, item))
             ret_options[found++] = (struct explore_option){least, clicks, count + product};
     }
     return found;

@@ -117,8 +117,8 @@ static void scan(const struct query *query, struct shelf *shelf, uint32_t word, 
         if (shelf->cursor >= postings->count)
             shelf->cursor = 0;
         uint32_t product = postings->at[shelf->cursor++];
-        uint32_t item = model_find(query->model, product_id(&catalogue->products[product]));
-        if (item != ITEM_NONE && product_available(&catalogue->products[product]) &&
+        uint32_t item = query_item(query, product);
+        if (!item_is_product(item) && product_available(&catalogue->products[product]) &&
             catalogue_has(catalogue, product, word)) /* postings may be old */
             place(ranked, item, worth(query, item, k));
     }

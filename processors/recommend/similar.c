@@ -247,7 +247,6 @@ struct similar_kept {
     uint32_t count;
     uint64_t content, changes;
     struct similar_product products[SIMILAR_MAX];
-    uint32_t items[SIMILAR_MAX]; /* of the model, + 1; 0: not known yet */
 };
 
 struct similar {
@@ -269,8 +268,9 @@ void similar_free(struct similar *similar)
     free(similar);
 }
 
-static struct similar_kept *kept_row(struct similar *similar, const struct catalogue *catalogue,
-                                     uint32_t product)
+const struct similar_product *similar_row(struct similar *similar,
+                                          const struct catalogue *catalogue, uint32_t product,
+                                          uint32_t *ret_count)
 {
     struct similar_kept *kept = &similar->rows[product % SIMILAR_ROWS_MAX];
     uint64_t many = SIMILAR_CHANGES_MIN + catalogue->present / 64;
@@ -280,29 +280,9 @@ static struct similar_kept *kept_row(struct similar *similar, const struct catal
         kept->content = catalogue->products[product].content;
         kept->changes = catalogue->changes;
         kept->count = similar_top(catalogue, product, SIMILAR_MAX, kept->products);
-        memset(kept->items, 0, sizeof kept->items);
     }
-    return kept;
-}
-
-const struct similar_product *similar_row(struct similar *similar,
-                                          const struct catalogue *catalogue, uint32_t product,
-                                          uint32_t *ret_count)
-{
-    const struct similar_kept *kept = kept_row(similar, catalogue, product);
     *ret_count = kept->count;
     return kept->products;
-}
-
-/* The item of a kept product, or ITEM_PRODUCT | product: a model never gives an item another number.
- */
-static uint32_t kept_item(const struct query *query, struct similar_kept *kept, uint32_t k)
-{
-    uint32_t product = kept->products[k].product;
-    if (kept->items[k] == 0)
-        kept->items[k] =
-            model_find(query->model, product_id(&query->catalogue->products[product])) + 1;
-    return kept->items[k] == 0 ? ITEM_PRODUCT | product : kept->items[k] - 1;
 }
 
 void similar_generate(const struct query *query, struct candidates *candidates, int generator)
@@ -315,17 +295,19 @@ void similar_generate(const struct query *query, struct candidates *candidates, 
         uint32_t product = query_product(query, item);
         if (product == PRODUCT_NONE || catalogue->products[product].gone)
             continue;
-        struct similar_kept *kept = kept_row(query->similar, catalogue, product);
-        for (uint32_t k = 0; k < kept->count; k++)
-            __builtin_prefetch(&catalogue->products[kept->products[k].product]);
-        for (uint32_t k = 0; k < kept->count; k++) {
-            if (!product_available(&catalogue->products[kept->products[k].product]))
+        uint32_t count;
+        const struct similar_product *row =
+            similar_row(query->similar, catalogue, product, &count);
+        for (uint32_t k = 0; k < count; k++)
+            __builtin_prefetch(&catalogue->products[row[k].product]);
+        for (uint32_t k = 0; k < count; k++) {
+            if (!product_available(&catalogue->products[row[k].product]))
                 continue;
-            struct candidate *candidate =
-                candidates_propose(candidates, kept_item(query, kept, k), generator);
+            struct candidate *candidate = candidates_propose(
+                candidates, query_item(query, row[k].product), generator);
             if (candidate == NULL)
                 return;
-            float part = kept->products[k].similarity / (float)query->distance[i];
+            float part = row[k].similarity / (float)query->distance[i];
             candidate->similar += part;
             if (part > candidate->similar_most) {
                 candidate->similar_most = part;
