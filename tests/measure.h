@@ -4,6 +4,8 @@
 
 #include "tests/test.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 /* CPU time of this thread, seconds. */
@@ -19,6 +21,61 @@ static inline uint32_t measure_skewed(struct random *random, uint32_t count)
 {
     double u = (double)(random_next(random) >> 11) * 0x1p-53;
     return (uint32_t)((double)count * u * u * u);
+}
+
+/* Times by name, of each thing that was measured. */
+#define MEASURE_ROWS_MAX 64
+struct measure_rows {
+    struct measure_row {
+        char name[64];
+        float *us;
+        size_t count, capacity;
+        double sum_us;
+    } at[MEASURE_ROWS_MAX];
+    uint32_t count;
+};
+
+/* The row's number; a new one is made. */
+static inline uint32_t measure_row(struct measure_rows *rows, const char *name)
+{
+    for (uint32_t i = 0; i < rows->count; i++)
+        if (strcmp(rows->at[i].name, name) == 0)
+            return i;
+    CHECK(rows->count < MEASURE_ROWS_MAX);
+    snprintf(rows->at[rows->count].name, sizeof rows->at->name, "%s", name);
+    return rows->count++;
+}
+
+static inline void measure_add(struct measure_rows *rows, uint32_t number, double us)
+{
+    struct measure_row *row = &rows->at[number];
+    if (row->count == row->capacity) {
+        row->capacity = row->capacity ? 2 * row->capacity : 4096;
+        row->us = memory_resize(row->us, row->capacity * sizeof *row->us);
+    }
+    row->us[row->count++] = (float)us;
+    row->sum_us += us;
+}
+
+static inline int measure_order(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+/* Prints "NAME":{"lists":..., "us_mean", "us_p50", "us_p99" without the brace behind. */
+static inline void measure_print(struct measure_row *row)
+{
+    qsort(row->us, row->count, sizeof *row->us, measure_order);
+    printf("\"%s\":{\"lists\":%zu,\"us_mean\":%.1f,\"us_p50\":%.1f,\"us_p99\":%.1f", row->name,
+           row->count, row->sum_us / (double)row->count, (double)row->us[row->count / 2],
+           (double)row->us[row->count * 99 / 100]);
+}
+
+static inline void measure_release(struct measure_rows *rows)
+{
+    for (uint32_t i = 0; i < rows->count; i++)
+        free(rows->at[i].us);
 }
 
 #endif

@@ -1,7 +1,7 @@
-/* Measures what the lists of an event cost in a large shop: microseconds of CPU time of all placements
- * together, by kind of event and over all, in the second half of the events of a simulated mall whose
- * products have so many attributes. The first half is learned from, lists and all. Run by
- * tools/bench catalogue.
+/* Measures what the lists of an event cost in a large shop: microseconds of CPU time of all
+ * placements together, by kind of event and over all, in the second half of the events of a
+ * simulated mall whose products have so many attributes. The first half is learned from, lists and
+ * all. Run by tools/bench catalogue.
  *
  *     measure_large [PRODUCTS [ATTRIBUTES [EVENTS [KEY=VALUE]...]]]      prints one JSON object */
 #include "processors/recommend/recommend.h"
@@ -9,46 +9,20 @@
 #include "tests/measure.h"
 #include "tools/mall.h"
 
-#include <stdlib.h>
-
 #define NAMES 900 /* distinct attributes of the shop */
 #define VALUES 100
 #define ATTRIBUTES_MAX 200
-#define ROWS_MAX 64
-
-struct times {
-    char name[32];
-    float *us;
-    size_t count, capacity;
-};
 
 struct meter {
     struct list_watcher watcher; /* first */
-    struct times rows[ROWS_MAX];
-    uint32_t row_count;
+    struct measure_rows rows;
     double since_s;
     bool measures;
 };
 
-static struct times *row_of(struct meter *meter, const char *name)
-{
-    for (uint32_t i = 0; i < meter->row_count; i++)
-        if (strcmp(meter->rows[i].name, name) == 0)
-            return &meter->rows[i];
-    CHECK(meter->row_count < ROWS_MAX);
-    struct times *row = &meter->rows[meter->row_count++];
-    snprintf(row->name, sizeof row->name, "%s", name);
-    return row;
-}
-
 static void add_time(struct meter *meter, const char *name, double seconds)
 {
-    struct times *row = row_of(meter, name);
-    if (row->count == row->capacity) {
-        row->capacity = row->capacity ? 2 * row->capacity : 4096;
-        row->us = memory_resize(row->us, row->capacity * sizeof *row->us);
-    }
-    row->us[row->count++] = (float)(seconds * 1e6);
+    measure_add(&meter->rows, measure_row(&meter->rows, name), seconds * 1e6);
 }
 
 /* A ranking counts to the first placement that needs it. */
@@ -140,21 +114,13 @@ static void visit(struct mall *mall, struct driver *driver, const struct config 
     arena_release(&arena);
 }
 
-static int in_order(const void *a, const void *b)
-{
-    float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
-
 static void print(struct meter *meter, uint32_t products, double load_s)
 {
     printf("{\"products\":%u,\"load_s\":%.1f", products, load_s);
-    for (uint32_t i = 0; i < meter->row_count; i++) {
-        struct times *row = &meter->rows[i];
-        qsort(row->us, row->count, sizeof *row->us, in_order);
-        printf(",\n \"%s\":{\"lists\":%zu,\"us_p50\":%.0f,\"us_p99\":%.0f}", row->name,
-               row->count, (double)row->us[row->count / 2], (double)row->us[row->count * 99 / 100]);
-        free(row->us);
+    for (uint32_t i = 0; i < meter->rows.count; i++) {
+        printf(",\n ");
+        measure_print(&meter->rows.at[i]);
+        printf("}");
     }
     printf("}\n");
 }
@@ -199,6 +165,7 @@ int main(int argc, char **argv)
     mall_free(mall);
     driver_free(driver);
     search_free(search);
+    measure_release(&meter->rows);
     free(meter);
     free(config);
     return 0;

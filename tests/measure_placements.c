@@ -9,18 +9,11 @@
  *     measure_placements FILE [KEY=VALUE]...      prints one JSON object, a row per placement */
 #include "processors/recommend/recommend.h"
 #include "processors/runtime/driver.h"
-#include "tests/test.h"
+#include "tests/measure.h"
 #include "tools/backtest.h"
 
-#include <time.h>
-
-#define ROWS_MAX 64
-
 struct cost {
-    char name[64];
-    uint64_t lists, items, digest;
-    double sum_us, *us; /* each list */
-    size_t capacity;
+    uint64_t items, digest;
 };
 
 #define SEARCH_VIEWS 5
@@ -35,8 +28,8 @@ struct searcher {
 
 struct meter {
     struct list_watcher watcher; /* first */
-    struct cost rows[ROWS_MAX];
-    uint32_t row_count;
+    struct measure_rows rows;
+    struct cost costs[MEASURE_ROWS_MAX]; /* by row */
     double since_us;
     struct searcher *searchers; /* by hash; a newer one takes the place */
     uint64_t searches, viewed, hits; /* all; with a view after them; of one of the first 10 */
@@ -49,32 +42,16 @@ static double now_us(void)
     return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
 
-static struct cost *cost_of(struct meter *meter, const char *placement)
-{
-    for (uint32_t i = 0; i < meter->row_count; i++)
-        if (strcmp(meter->rows[i].name, placement) == 0)
-            return &meter->rows[i];
-    CHECK(meter->row_count < ROWS_MAX);
-    struct cost *row = &meter->rows[meter->row_count++];
-    snprintf(row->name, sizeof row->name, "%s", placement);
-    return row;
-}
-
 static void made(struct list_watcher *watcher, const char *placement,
                  const struct filter_item *items, uint32_t shown, uint32_t count)
 {
     struct meter *meter = (struct meter *)(void *)watcher;
-    struct cost *row = cost_of(meter, placement);
     double us = now_us();
+    uint32_t row = measure_row(&meter->rows, placement);
     (void)items;
     (void)count;
-    if (row->lists == row->capacity) {
-        row->capacity = row->capacity ? 2 * row->capacity : 4096;
-        row->us = memory_resize(row->us, row->capacity * sizeof *row->us);
-    }
-    row->us[row->lists++] = us - meter->since_us;
-    row->sum_us += us - meter->since_us;
-    row->items += shown;
+    measure_add(&meter->rows, row, us - meter->since_us);
+    meter->costs[row].items += shown;
     meter->since_us = now_us();
 }
 
@@ -85,7 +62,7 @@ static uint64_t mix(uint64_t digest, struct bytes text)
 
 static void add_digest(struct meter *meter, const struct list *list)
 {
-    struct cost *row = cost_of(meter, list->placement);
+    struct cost *row = &meter->costs[measure_row(&meter->rows, list->placement)];
     row->digest = mix(mix(row->digest, list->context_item_id), list->search_term);
     for (uint32_t i = 0; i < list->item_count; i++) {
         const struct list_item *item = &list->items[i];
@@ -128,17 +105,11 @@ static void look_at_search(struct meter *meter, const struct event *event, const
             searcher->items[searcher->count++] = bytes_hash(lists[k].items[i].item_id);
 }
 
-static int order(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void run(struct driver *driver, const struct config *config, struct recorded *recorded,
                 struct meter *meter)
 {
     struct arena arena = {0};
-    struct list lists[ROWS_MAX];
+    struct list lists[PLACEMENTS_MAX];
     struct recommender *recommender = driver_recommender(driver);
     recommender_watch(recommender, &meter->watcher);
     for (size_t i = 0; i < recorded->count; i++) {
@@ -168,18 +139,16 @@ static void run(struct driver *driver, const struct config *config, struct recor
     arena_release(&arena);
 }
 
-static void print_rows(const struct meter *meter, const struct buffer *quality)
+static void print_rows(struct meter *meter, const struct buffer *quality)
 {
     printf("{");
-    for (uint32_t i = 0; i < meter->row_count; i++) {
-        const struct cost *row = &meter->rows[i];
-        qsort(row->us, row->lists, sizeof *row->us, order);
-        printf("%s\"%s\":{\"lists\":%llu,\"items\":%.1f,\"us_mean\":%.1f,\"us_p50\":%.1f,"
-               "\"us_p99\":%.1f,\"digest\":\"%016llx\"}",
-               i ? ",\n " : "", row->name, (unsigned long long)row->lists,
-               (double)row->items / (double)row->lists, row->sum_us / (double)row->lists,
-               row->us[row->lists / 2], row->us[row->lists * 99 / 100],
-               (unsigned long long)row->digest);
+    for (uint32_t i = 0; i < meter->rows.count; i++) {
+        struct measure_row *row = &meter->rows.at[i];
+        printf("%s", i ? ",\n " : "");
+        measure_print(row);
+        printf(",\"items\":%.1f,\"digest\":\"%016llx\"}",
+               (double)meter->costs[i].items / (double)row->count,
+               (unsigned long long)meter->costs[i].digest);
     }
     printf(",\n \"searches\":{\"all\":%llu,\"viewed\":%llu,\"hits\":%llu,\"share\":%.4f},\n",
            (unsigned long long)meter->searches, (unsigned long long)meter->viewed,
@@ -221,8 +190,7 @@ int main(int argc, char **argv)
     driver_free(driver);
     search_free(search);
     recorded_release(&recorded);
-    for (uint32_t i = 0; i < meter->row_count; i++)
-        free(meter->rows[i].us);
+    measure_release(&meter->rows);
     free(meter->searchers);
     free(meter);
     free(config);
