@@ -7,6 +7,7 @@
  * into one; the record in the log says what changed, so that the counts are those of the sequence
  * in the order of time, however it arrived. */
 #include "processors/processor.h"
+#include "processors/recommend/channels.h"
 #include "processors/recommend/text.h"
 
 #include <math.h>
@@ -93,9 +94,9 @@ static enum verdict write_joints(struct context *context, uint32_t position, enu
     return VERDICT_OK;
 }
 
-static enum verdict remember(struct context *context, const struct record *record, enum kind kind,
-                             struct bytes subject, float price, uint32_t index,
-                             struct error *error)
+static enum verdict remember(struct context *context, const struct record *record,
+                             struct bytes channel, enum kind kind, struct bytes subject,
+                             float price, uint32_t index, struct error *error)
 {
     struct visitor *visitor = context->visitor;
     const struct event *event = &record->event;
@@ -126,6 +127,7 @@ static enum verdict remember(struct context *context, const struct record *recor
         .event_time_ms = time_ms,
         .price = price,
         .visitor = bytes_hash(visitor_key(visitor)),
+        .channel = channel,
         .joined = joined,
     };
     interaction.before_count =
@@ -171,13 +173,17 @@ static enum verdict sessions_event(struct context *context, struct record *recor
     visitors_mark_dirty(context->visitors, visitor);
     visitor->touched = true;
     enum kind kind = kind_of(event);
+    char name[CHANNEL_BYTES_MAX];
+    struct bytes channel = channel_name(event->channel, context->scratch, name);
+    if (channel.size > 0)
+        visitor_come_by(visitor, channel, event->event_time_ms);
     if (kind == KIND_SEARCH)
-        return remember(context, record, kind, event->search_term, NAN, 0, error);
+        return remember(context, record, channel, kind, event->search_term, NAN, 0, error);
     if (event->item_count == 0)
-        return remember(context, record, kind, bytes_of("", 0), NAN, 0, error);
+        return remember(context, record, channel, kind, bytes_of("", 0), NAN, 0, error);
     enum verdict verdict = VERDICT_OK;
     for (uint32_t i = 0; verdict == VERDICT_OK && i < event->item_count; i++)
-        verdict = remember(context, record, kind, event->items[i].item_id,
+        verdict = remember(context, record, channel, kind, event->items[i].item_id,
                            (float)event->items[i].price, i, error);
     return verdict;
 }

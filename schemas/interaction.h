@@ -21,6 +21,7 @@ enum kind {
 
 extern const char *const kind_names[KINDS];
 
+#define CHANNEL_BYTES_MAX 32 /* of a channel's name; a longer one counts as not known */
 #define NEIGHBOURS_MAX 8 /* gaps of up to 8 clicks count as seen together */
 
 struct neighbour {
@@ -37,6 +38,7 @@ struct interaction {
     float price; /* NaN: not known */
     uint64_t visitor; /* hash of the visitor's key; 0: not known */
     struct bytes search_term; /* normalised, of the search that it followed; absent: none */
+    struct bytes channel;     /* normalised, that the event came by; absent: not known */
     bool joined; /* before[0] and after[0] were already in one session */
     uint32_t before_count;
     uint32_t after_count;
@@ -48,8 +50,9 @@ struct interaction {
 void interaction_write(const struct interaction *interaction, uint64_t fingerprint,
                        struct buffer *buffer);
 
-/* Fingerprints of records from before there was a search_term, and of those from before there was a
- * visitor, which are read as well: a log is folded again from its beginning. */
+/* Fingerprints of records from before there was a channel, before there was a search_term, and before
+ * there was a visitor, which are read as well: a log is folded again from its beginning. */
+#define INTERACTION_WITHOUT_CHANNEL 0x25f22f7a9f75735full
 #define INTERACTION_WITHOUT_TERM 0x32b884068ca684faull
 #define INTERACTION_WITHOUT_VISITOR 0x2247aaa0ada4ce38ull
 

@@ -40,7 +40,8 @@ struct model *model_new(const struct model_limits *limits)
     model->locks = memory_get(sizeof *model->locks);
     model->vectors = vectors_new(&limits->vectors);
     model->sessions = sessions_new(&limits->sessions);
-    model->queries = queries_new(&limits->queries);
+    model->queries = queries_new(&limits->queries, QUERIES_TABLE);
+    model->channels = queries_new(&limits->channels, CHANNELS_TABLE);
     model->trends = trends_new();
     model->weights = weights_new(limits->features);
     pthread_rwlockattr_t attributes;
@@ -66,6 +67,7 @@ void model_free(struct model *model)
     vectors_free(model->vectors);
     sessions_free(model->sessions);
     queries_free(model->queries);
+    queries_free(model->channels);
     trends_free(model->trends);
     free(model->weights);
     pthread_rwlock_destroy(&model->locks->rows);
@@ -405,6 +407,7 @@ void model_save(struct model *model, struct store_batch *batch)
     vectors_save(model->vectors, batch);
     sessions_save(model->sessions, batch);
     queries_save(model->queries, batch);
+    queries_save(model->channels, batch);
     trends_save(model->trends, batch);
     if (model->weights_dirty)
         weights_save(model->weights, batch);
@@ -508,8 +511,9 @@ static enum verdict load_row(struct store_visitor *visitor, struct bytes key, st
         return sessions_load_row(model->sessions, model->item_count, key, value) == VERDICT_OK
                    ? VERDICT_OK
                    : damaged(error, table);
-    if (table == 'k')
-        return queries_load_row(model->queries, model->item_count, key, value) == VERDICT_OK
+    if (table == QUERIES_TABLE || table == CHANNELS_TABLE)
+        return queries_load_row(table == QUERIES_TABLE ? model->queries : model->channels,
+                                model->item_count, key, value) == VERDICT_OK
                    ? VERDICT_OK
                    : damaged(error, table);
     if (table == 'h')
@@ -563,7 +567,8 @@ size_t model_bytes(const struct model *model)
 {
     size_t bytes = sizeof *model + vectors_bytes(model->vectors) +
                    sessions_bytes(model->sessions) + queries_bytes(model->queries) +
-                   trends_bytes(model->trends) + sizeof *model->weights +
+                   queries_bytes(model->channels) + trends_bytes(model->trends) +
+                   sizeof *model->weights +
                    model->item_capacity * sizeof *model->items +
                    model->slot_capacity * sizeof *model->slots +
                    model->dirty_capacity * sizeof *model->dirty;

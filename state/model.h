@@ -16,7 +16,7 @@
  *     'm'                       format version
  *     'e' 'p' 'q'               vectors: see state/vectors.h
  *     'h'                       trends: see state/trends.h
- *     'k'                       queries: see state/queries.h
+ *     'k' 'c'                   queries, and channels: see state/queries.h
  *     't' 'u'                   session memory: see state/sessions.h
  *     'w'                       the ranker's weights: see state/weights.h
  *
@@ -85,7 +85,7 @@ struct model_limits {
     int64_t quick_half_life_ms; /* of what is trending */
     struct vectors_limits vectors;
     struct sessions_limits sessions;
-    struct queries_limits queries;
+    struct queries_limits queries, channels;
     uint32_t encoder_clicks_per_second_max; /* above, a sample of the clicks is learned from */
     uint64_t features; /* hash of the ranker's features (recommend/features.h); 0: no ranker */
 };
@@ -101,6 +101,7 @@ struct model {
     struct vectors *vectors;
     struct session_memory *sessions;
     struct queries *queries;
+    struct queries *channels; /* what those take who come by them */
     struct trends *trends;
     struct weights *weights; /* the ranker's, merged; zeros until somebody has learned */
     bool weights_dirty;

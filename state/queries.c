@@ -3,10 +3,11 @@
 #include <math.h>
 #include <stdlib.h>
 
-struct queries *queries_new(const struct queries_limits *limits)
+struct queries *queries_new(const struct queries_limits *limits, char table)
 {
     struct queries *queries = memory_zero(1, sizeof *queries);
     queries->limits = *limits;
+    queries->table = table;
     queries->slot_capacity = 1024;
     queries->slots = memory_zero(queries->slot_capacity, sizeof *queries->slots);
     queries->word_capacity = 1024;
@@ -258,6 +259,8 @@ static void move_base(struct query_row *row, int32_t base)
     row->total = ldexp(row->total, shift);
     for (uint32_t i = 0; i < row->count; i++)
         row->entries[i].weight = ldexp(row->entries[i].weight, shift);
+    while (row->count > 0 && !(row->entries[row->count - 1].weight > 0))
+        row->count--; /* so old that nothing is left of it */
     row->base = base;
 }
 
@@ -285,10 +288,12 @@ void queries_add(struct queries *queries, struct bytes text, uint32_t item, doub
         return;
     uint32_t query = intern(queries, text, k, chance);
     struct query_row *row = &queries->rows[query];
-    mark_dirty(queries, query);
     if (k - row->base > QUERY_BASE_RANGE)
         move_base(row, k);
+    mark_dirty(queries, query);
     double weight = ldexp(units * m, k - row->base);
+    if (!(weight > 0))
+        return;
     row->total += weight;
     uint32_t at = 0;
     while (at < row->count && row->entries[at].item != item)
@@ -317,7 +322,7 @@ void queries_save(struct queries *queries, struct store_batch *batch)
     for (uint32_t i = 0; i < queries->dirty_count; i++) {
         uint32_t query = queries->dirty[i];
         struct query_row *row = &queries->rows[query];
-        char key[5] = {'k', (char)(query >> 24), (char)(query >> 16), (char)(query >> 8),
+        char key[5] = {queries->table, (char)(query >> 24), (char)(query >> 16), (char)(query >> 8),
                        (char)query};
         row->dirty = false;
         buffer_clear(&value);

@@ -2,6 +2,9 @@
  * term of the search (interaction.avsc). A part of the model: a fold of the interactions log. What
  * searches are answered by (recommend/asked.h). Calls schemas/ and state/store.
  *
+ * The same structure, with rows of its own, holds what those take who come by a channel
+ * (recommend/channels.h): its "queries" are the channels' names.
+ *
  * Sums are of forward decay, as the model's (state/model.h). A query keeps its `entries_max` heaviest
  * items: one that is full replaces the lightest with probability w / (w + w_min). When there are
  * `queries_max`, a new query takes the place of the lightest of QUERY_SAMPLE that are drawn; both
@@ -12,6 +15,7 @@
  * Rows of FAMILY_MODEL, little endian in values, big endian in keys:
  *
  *     'k' query(4)   size(1) text, total(8) base(4) count(4), then item(4) weight(8) x count
+ *     'c' channel(4) the same
  *
  * Threads: as the model's. */
 #ifndef WEFT_STATE_QUERIES_H
@@ -41,7 +45,7 @@ struct query_row {
     int32_t base;
     double total; /* of all that came, also of entries that fell out */
     uint32_t count, capacity;
-    struct query_entry *entries; /* heaviest first, roughly: an entry moves up as it grows */
+    struct query_entry *entries; /* heaviest first: an entry moves up as it grows */
 };
 
 /* The queries that have a word. */
@@ -53,6 +57,7 @@ struct query_word {
 
 struct queries {
     struct queries_limits limits;
+    char table; /* its rows' letter */
     struct query_row *rows;
     uint32_t count, capacity;
     uint32_t *slots; /* hash of the text -> query + 1 */
@@ -64,11 +69,13 @@ struct queries {
     uint64_t evicted, entries_evicted; /* what fell out at the bounds */
 };
 
-struct queries *queries_new(const struct queries_limits *limits);
+#define QUERIES_TABLE 'k'
+#define CHANNELS_TABLE 'c'
+struct queries *queries_new(const struct queries_limits *limits, char table);
 void queries_free(struct queries *queries);
 
 /* Adds units * m * 2^k to the query's item. Texts that are empty or longer than QUERY_TEXT_MAX are
- * left out. Thread: writer. */
+ * left out, and so is what is too old to weigh anything beside the rest. Thread: writer. */
 void queries_add(struct queries *queries, struct bytes text, uint32_t item, double units, double m,
                  int32_t k, uint64_t chance);
 
@@ -85,7 +92,7 @@ bool query_next_word(struct bytes *text, struct bytes *ret_word);
 
 /* Puts what changed since the last time into the batch. Thread: writer. */
 void queries_save(struct queries *queries, struct store_batch *batch);
-/* One row of the store whose table is 'k'; they come in order. SKIP: damaged. */
+/* One row of the store whose table is this one's; they come in order. SKIP: damaged. */
 enum verdict queries_load_row(struct queries *queries, uint32_t item_count, struct bytes key,
                               struct bytes value);
 

@@ -72,8 +72,8 @@ struct store {
 };
 
 /* The format of what is on disk; 1 had no checksums, 2 no preferences of visitors, 3 nothing
- * of what they were shown and declared. */
-#define STORE_FORMAT 4
+ * of what they were shown and declared, 4 not the channel that they came by. */
+#define STORE_FORMAT 5
 
 /* Opens or creates the folder. FATAL, with what to do, when another process has it, when it was
  * written by a newer weft, or when it can't be read or written. RETRY, with what is wrong, when it

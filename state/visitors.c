@@ -39,7 +39,7 @@ static size_t visitor_bytes(const struct visitor *visitor)
            visitor->text_capacity + visitor->tastes_capacity +
            visitor->display_capacity * sizeof *visitor->displays +
            (visitor->exposure ? sizeof *visitor->exposure : 0) + visitor->gender_size +
-           visitor->age_group_size;
+           visitor->age_group_size + visitor->channel_size;
 }
 
 /* Drops the text of activities that fell out, once it is more than half. */
@@ -233,6 +233,22 @@ void visitor_declare(struct visitor *visitor, struct bytes gender, struct bytes 
     visitor->age_group_size = (uint16_t)age_group.size;
 }
 
+void visitor_come_by(struct visitor *visitor, struct bytes channel, int64_t time_ms)
+{
+    assert(channel.size > 0 && channel.size <= CHANNEL_BYTES_MAX);
+    if (visitor->channel &&
+        (time_ms < visitor->channel_time_ms ||
+         (time_ms == visitor->channel_time_ms &&
+          bytes_compare(channel, visitor_channel(visitor)) < 0)))
+        return;
+    visitor->channel_time_ms = time_ms;
+    if (bytes_equal(channel, visitor_channel(visitor)))
+        return;
+    visitor->channel = memory_resize(visitor->channel, channel.size);
+    memcpy(visitor->channel, channel.at, channel.size);
+    visitor->channel_size = (uint8_t)channel.size;
+}
+
 bool visitor_is_blank(const struct visitor *visitor)
 {
     return visitor->accepted == 0 && visitor->tastes == NULL && visitor->display_count == 0 &&
@@ -267,7 +283,7 @@ static uint64_t checksum(struct bytes key, struct bytes value)
     return bytes_hash(value) ^ bytes_hash(key) * 0x9E3779B97F4A7C15u;
 }
 
-/* From "refused" to "marks". */
+/* From "refused" to "channel_age". */
 static void write_known(const struct visitor *visitor, struct buffer *buffer)
 {
     static const struct exposure none;
@@ -282,6 +298,10 @@ static void write_known(const struct visitor *visitor, struct buffer *buffer)
     for (uint32_t i = 0; i < exposure->mark_count; i++)
         avro_put_long(buffer, (int32_t)exposure->marks[i]);
     avro_put_long(buffer, 0);
+    avro_put_string(buffer, visitor_channel(visitor));
+    avro_put_long(buffer, visitor->channel
+                              ? visitor->latest_time_ms - visitor->channel_time_ms
+                              : 0);
 }
 
 static void write_visitor(const struct visitor *visitor, struct buffer *buffer)
@@ -339,6 +359,7 @@ static void free_parts(struct visitor *visitor)
     free(visitor->displays);
     free(visitor->exposure);
     free(visitor->declared);
+    free(visitor->channel);
 }
 
 void visitor_free(struct visitor *visitor)
@@ -443,11 +464,28 @@ static bool read_known(struct avro_reader *reader, struct visitor *visitor)
     return true;
 }
 
+static bool read_channel(struct avro_reader *reader, struct visitor *visitor)
+{
+    struct bytes channel = avro_get_string(reader);
+    int64_t age_ms = avro_get_long(reader), time_ms;
+    if (reader->failed || channel.size > CHANNEL_BYTES_MAX || age_ms < 0 ||
+        (channel.size == 0 && age_ms != 0) ||
+        __builtin_sub_overflow(visitor->latest_time_ms, age_ms, &time_ms))
+        return false;
+    if (channel.size > 0)
+        visitor_come_by(visitor, channel, time_ms);
+    return true;
+}
+
 static bool read_visitor(struct bytes value, struct visitor *visitor)
 {
     struct avro_reader reader = avro_open(value, VISITOR_FINGERPRINT);
-    bool knows = !reader.failed, prefers = knows, checked = knows;
-    if (!knows) {
+    bool comes = !reader.failed, knows = comes, prefers = comes, checked = comes;
+    if (!comes) {
+        reader = avro_open(value, VISITOR_FINGERPRINT_4);
+        knows = prefers = checked = !reader.failed;
+    }
+    if (!checked) {
         reader = avro_open(value, VISITOR_FINGERPRINT_3);
         prefers = checked = !reader.failed;
     }
@@ -465,7 +503,7 @@ static bool read_visitor(struct bytes value, struct visitor *visitor)
     if (reader.failed || !read_activities(&reader, visitor) || reader.failed ||
         visitor->accepted < visitor->count ||
         (prefers && (!read_preferences(&reader, visitor) || !read_shown(&reader, visitor))) ||
-        (knows && !read_known(&reader, visitor)))
+        (knows && !read_known(&reader, visitor)) || (comes && !read_channel(&reader, visitor)))
         return false;
     if (checked) {
         uint64_t sum = checksum(visitor_key(visitor),
@@ -492,6 +530,7 @@ enum verdict visitor_decode(int32_t partition, struct bytes key, struct bytes va
 bool visitor_intact(struct bytes key, struct bytes value)
 {
     if (avro_open(value, VISITOR_FINGERPRINT).failed &&
+        avro_open(value, VISITOR_FINGERPRINT_4).failed &&
         avro_open(value, VISITOR_FINGERPRINT_3).failed &&
         avro_open(value, VISITOR_FINGERPRINT_2).failed) {
         struct visitor *visitor;
@@ -500,7 +539,7 @@ bool visitor_intact(struct bytes key, struct bytes value)
         visitor_free(visitor);
         return true;
     }
-    /* what is before the checksum ends in the array's zero, whose top bit is clear */
+    /* what is before the checksum ends in a number, or an array's zero: the top bit is clear */
     size_t start = value.size - 1;
     while (start > 0 && (unsigned char)value.at[start - 1] >= 0x80)
         start--;

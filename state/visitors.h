@@ -56,6 +56,9 @@ struct visitor {
     struct exposure *exposure; /* NULL: none yet */
     char *declared;            /* gender and age group, as the shop says; NULL: it said nothing */
     uint16_t gender_size, age_group_size;
+    uint8_t channel_size;
+    char *channel;           /* of the newest activity that has one; NULL: none has */
+    int64_t channel_time_ms; /* of that activity */
     int64_t accepted;       /* activities so far */
     int64_t latest_time_ms; /* of all activities */
     uint64_t list_hash;     /* of the lists that were written last */
@@ -122,6 +125,15 @@ static inline struct bytes visitor_age_group(const struct visitor *visitor)
 /* The same from now on; at most EVENT_ID_BYTES_MAX bytes each. Marked dirty before. */
 void visitor_declare(struct visitor *visitor, struct bytes gender, struct bytes age_group);
 
+/* The channel that the visitor came by last; empty: not known. */
+static inline struct bytes visitor_channel(const struct visitor *visitor)
+{
+    return bytes_of(visitor->channel, visitor->channel_size);
+}
+/* An activity came by this channel, of 1 to CHANNEL_BYTES_MAX bytes: the newest counts, of two at one time
+ * the one whose name is greater, so that their order does not matter. Marked dirty before. */
+void visitor_come_by(struct visitor *visitor, struct bytes channel, int64_t time_ms);
+
 /* Forgets all of the visitor but whether they refused. Marked dirty before. */
 void visitor_erase(struct visitor *visitor, bool refused);
 /* Nothing is known: as one who was never seen. Such a one has no row. */
@@ -170,10 +182,11 @@ size_t visitors_bytes(const struct visitor_table *table);
 #define VISITOR_KEY_BYTES_MAX 300
 struct bytes visitor_store_key(char *to, int32_t partition, struct bytes key);
 
-/* Fingerprints of visitor.avsc as it is, as it was before it had what was shown and declared (3),
- * before it had preferences (2), and before it had a checksum (1): values of all are read, also from a
- * changelog that an older weft wrote. */
-#define VISITOR_FINGERPRINT 0x3cf2b13ce9fd3863u
+/* Fingerprints of visitor.avsc as it is, as it was before it had a channel (4), before it had what was
+ * shown and declared (3), before it had preferences (2), and before it had a checksum (1): values of all
+ * are read, also from a changelog that an older weft wrote. */
+#define VISITOR_FINGERPRINT 0x68886677f663d4dcu
+#define VISITOR_FINGERPRINT_4 0x3cf2b13ce9fd3863u
 #define VISITOR_FINGERPRINT_3 0x881539fdb5ee58f9u
 #define VISITOR_FINGERPRINT_2 0xe488f2fd0033ecdcu
 #define VISITOR_FINGERPRINT_1 0x533e6bc3f2dfdddcu

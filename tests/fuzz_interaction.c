@@ -15,6 +15,8 @@ static void check_accepted(const struct interaction *in)
     FUZZ_CHECK(interaction_read(buffer_bytes(&written), FINGERPRINT, &again, NULL) == VERDICT_OK);
     FUZZ_CHECK(bytes_equal(in->event_id, again.event_id) && in->position == again.position &&
                in->kind == again.kind && bytes_equal(in->subject, again.subject) &&
+               same_text(in->search_term, again.search_term) &&
+               same_text(in->channel, again.channel) && in->channel.size <= CHANNEL_BYTES_MAX &&
                in->event_time_ms == again.event_time_ms && in->joined == again.joined &&
                same_double((double)in->price, (double)again.price) &&
                in->before_count == again.before_count && in->after_count == again.after_count &&
@@ -48,6 +50,8 @@ void fuzz_seeds(struct fuzz_sink *sink)
             .subject = bytes_text("item"),
             .event_time_ms = 1700000000000,
             .price = i % 2 ? NAN : 1.5f,
+            .search_term = i % 4 == 1 ? bytes_text("wool coat") : bytes_of(NULL, 0),
+            .channel = i % 3 == 1 ? bytes_text("web") : bytes_of(NULL, 0),
             .joined = i % 3 == 0,
             .before_count = i,
             .after_count = NEIGHBOURS_MAX - i,

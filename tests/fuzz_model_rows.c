@@ -7,7 +7,8 @@ static const struct model_limits limits = {.items_max = 100,
                                            .rules_half_life_ms = 1000000,
                                            .popular_half_life_ms = 1000000,
                                            .quick_half_life_ms = 1000000,
-                                           .queries = {10, 10}};
+                                           .queries = {10, 10},
+                                           .channels = {10, 10}};
 
 /* The input as the value of a row of each table, beside an item that is whole. */
 static void load_model_with(struct bytes value)
@@ -16,7 +17,7 @@ static void load_model_with(struct bytes value)
         const char *key;
         size_t size;
     } keys[] = {{"m", 1}, {"i\0\0\0\1", 5}, {"s\0\0\0\0", 5}, {"r\0\0\0\0\0", 6}, {"k\0\0\0\0", 5},
-              {"h\0\0\0\0", 5}, {"h", 1}, {"?", 1}};
+              {"c\0\0\0\0", 5}, {"h\0\0\0\0", 5}, {"h", 1}, {"?", 1}};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         struct store *store = store_memory_new();
         struct model *model = model_new(&limits);
@@ -65,6 +66,7 @@ void fuzz_seeds(struct fuzz_sink *sink)
     model_count(model, a, RULES_VIEW, decay, 1700000000000);
     trends_add(model->trends, a, RULES_VIEW, decay, decay, 1700000000000);
     queries_add(model->queries, bytes_text("red bag"), a, 1, decay.m, decay.k, 1);
+    queries_add(model->channels, bytes_text("web"), b, 1, decay.m, decay.k, 1);
     model_save(model, &batch);
     FUZZ_CHECK(store->write(store, &batch, NULL) == VERDICT_OK);
     struct adder adder = {.visitor.row = add_row, .sink = sink};

@@ -15,6 +15,8 @@ static void check_same(const struct visitor *a, const struct visitor *b)
                a->display_count == b->display_count && a->refused == b->refused &&
                bytes_equal(visitor_gender(a), visitor_gender(b)) &&
                bytes_equal(visitor_age_group(a), visitor_age_group(b)) &&
+               bytes_equal(visitor_channel(a), visitor_channel(b)) &&
+               a->channel_time_ms == b->channel_time_ms &&
                (a->exposure == NULL) == (b->exposure == NULL) &&
                (a->exposure == NULL ||
                 memcmp(a->exposure, b->exposure, sizeof *a->exposure) == 0) &&
@@ -79,6 +81,8 @@ void fuzz_seeds(struct fuzz_sink *sink)
             .time_ms = 1700000000000 + i * 1000, .kind = (uint8_t)i, .event_hash = i};
         visitor_expose(visitor, i, i % 2 > 0);
         visitor_declare(visitor, bytes_of("female", i), bytes_text("30-39"));
+        if (i > 2)
+            visitor_come_by(visitor, bytes_text("web"), activity.time_ms - 1000);
         sink->add(sink, visitors_encode(seeds, visitor));
         visitor_insert(visitor, i < 4 ? i : 3, activity, bytes_text("item"), 4);
     }

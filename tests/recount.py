@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Recounts weft's tables from files of events, sharing no code with weft.
 
-    recount.py FILE (--visitor DUMP | --cooccurrence DUMP | --popularity DUMP | --trends DUMP)...
+    recount.py FILE (--visitor DUMP | --cooccurrence DUMP | --popularity DUMP | --trends DUMP |
+            --channels DUMP)...
             [--activities N]   first: visitor.activities.max of the weft that is recounted (64)
 
 FILE is REES46's CSV, the tsv with the header ts_ms user session kind item ..., or weft's JSON
@@ -12,7 +13,7 @@ differs and 'N passed, N failed'; exits with 1 if anything differs.
 
 The rules, as the README states them: views of one item within double.click.ms (500) count once;
 sessions end after 30 minutes; of each kind a session's pairs up to 8 apart count 1/gap, weighted by
-2^(time / half-life) with 11 significant bits.
+2^(time / half-life) with 11 significant bits. By a channel a view counts 1, a cart 3, a purchase 6.
 """
 
 import calendar
@@ -32,6 +33,8 @@ RULES_HALF_LIFE_MS = 90 * 86400 * 1000
 POPULAR_HALF_LIFE_MS = 3 * 86400 * 1000
 QUICK_HALF_LIFE_MS = 6 * 3600 * 1000
 KINDS = ("view", "cart", "purchase")
+UNITS = {"view": 1, "cart": 3, "purchase": 6}
+CHANNEL_BYTES_MAX = 32
 
 
 def open_text(path):
@@ -46,6 +49,12 @@ CART_KINDS = {"add": "cart", "remove": "cart_remove", "update": "cart_update",
 
 def price_of(text):
     return float(text) if text else None
+
+
+def channel_name(text):
+    """None: not known."""
+    name = (text or "").strip().lower()
+    return name if 0 < len(name.encode()) <= CHANNEL_BYTES_MAX else None
 
 
 def read_json_line(line):
@@ -67,11 +76,13 @@ def read_json_line(line):
     if kind == "purchase" and event.get("status", "completed") != "completed":
         kind = "refund"
     user = event.get("user_id") or event["visitor_id"]
-    return event["event_time"], user, event["event_id"], kind, subjects
+    return (event["event_time"], user, event["event_id"], kind, subjects,
+            channel_name(event.get("channel")))
 
 
 def read_events(path):
-    """(time_ms, user, event_id or None, kind, [(subject, price or None)]) of every usable line."""
+    """(time_ms, user, event_id or None, kind, [(subject, price or None)], channel or None) of every
+    usable line."""
     with open_text(path) as lines:
         header = next(lines).rstrip("\r\n")
         if header.startswith("{"):
@@ -81,12 +92,12 @@ def read_events(path):
                 if len(row) != 9:
                     continue
                 when = calendar.timegm(time.strptime(row[0], "%Y-%m-%d %H:%M:%S UTC")) * 1000
-                yield when, row[7], None, row[1], [(row[2], price_of(row[6]))]
+                yield when, row[7], None, row[1], [(row[2], price_of(row[6]))], None
         else:
             for line in lines:
                 row = line.rstrip("\r\n").split("\t")
                 kind = "refund" if row[3] == "return" else row[3]
-                yield int(row[0]), row[1], None, kind, [(row[4], price_of(row[7]))]
+                yield int(row[0]), row[1], None, kind, [(row[4], price_of(row[7]))], None
 
 
 # Of activities at the same moment: a page is looked at before it is bought from.
@@ -98,12 +109,12 @@ def visitors_of(path):
     """Each visitor's activities in the order of time, then kind, then the file's order."""
     visitors = defaultdict(list)
     known = set()
-    for when, user, event_id, kind, subjects in read_events(path):
+    for when, user, event_id, kind, subjects, channel in read_events(path):
         if event_id is not None:
             if (user, event_id) in known:
                 continue
             known.add((user, event_id))
-        visitors[user].append((when, ORDER[kind], kind, subjects))
+        visitors[user].append((when, ORDER[kind], kind, subjects, channel))
     return {user: drop_double_clicks(sorted(events, key=lambda e: e[:2]))
             for user, events in visitors.items()}
 
@@ -111,13 +122,13 @@ def visitors_of(path):
 def drop_double_clicks(events):
     last_view = {}
     keep = []
-    for when, _, kind, subjects in events:
+    for when, _, kind, subjects, channel in events:
         if kind == "view":
             item = subjects[0][0]
             if item in last_view and when - last_view[item] < DOUBLE_CLICK_MS:
                 continue
             last_view[item] = when
-        keep.extend((when, kind, subject, price) for subject, price in subjects)
+        keep.extend((when, kind, subject, price, channel) for subject, price in subjects)
     return keep
 
 
@@ -148,7 +159,7 @@ def count_pairs(visitors):
     for activities in visitors.values():
         recent = {kind: [] for kind in KINDS}
         previous = None
-        for when, kind, item, _ in activities:
+        for when, kind, item, *_ in activities:
             if previous is not None and when - previous > SESSION_GAP_MS:
                 recent = {k: [] for k in KINDS}
             previous = when
@@ -187,7 +198,7 @@ def cooccurrence_rows(visitors):
 def popularity_rows(visitors):
     rows = defaultdict(lambda: [dict.fromkeys(KINDS, 0), Weight(), None])
     for activities in visitors.values():
-        for when, kind, item, _ in activities:
+        for when, kind, item, *_ in activities:
             if kind not in KINDS:
                 continue
             row = rows[item]
@@ -202,7 +213,7 @@ def popularity_rows(visitors):
 def trends_rows(visitors):
     rows = defaultdict(lambda: [{kind: Weight() for kind in KINDS}, Weight(), None])
     for activities in visitors.values():
-        for when, kind, item, _ in activities:
+        for when, kind, item, *_ in activities:
             if kind not in KINDS:
                 continue
             row = rows[item]
@@ -212,6 +223,27 @@ def trends_rows(visitors):
     return {item: (*(slow[kind].value(last // POPULAR_HALF_LIFE_MS, 1024) for kind in KINDS),
                    quick.value(last // QUICK_HALF_LIFE_MS, 1024), last)
             for item, (slow, quick, last) in rows.items()}
+
+
+def channels_rows(visitors):
+    """Of each channel and item, all that was done, in views as they count at 1970."""
+    rows = defaultdict(Weight)
+    for activities in visitors.values():
+        for when, kind, item, _, channel in activities:
+            if kind in KINDS and channel:
+                rows[channel, item].add(UNITS[kind], *growth(when, POPULAR_HALF_LIFE_MS))
+    return {key: sum(Fraction(n, 1024) * 2 ** k for k, n in weight.parts.items())
+            for key, weight in rows.items()}
+
+
+def newest_channels(visitors):
+    """Of each visitor who came by a known one."""
+    newest = {}
+    for user, activities in visitors.items():
+        known = [(when, channel) for when, _, _, _, channel in activities if channel]
+        if known:
+            newest[user] = max(known)[1]
+    return newest
 
 
 def read_dump(path):
@@ -234,7 +266,7 @@ def expected_visitors(visitors):
             return None
         return float("%.9g" % struct.unpack("f", struct.pack("f", price))[0])
 
-    return {user: (len(activities), [(w, k, i, single(p)) for w, k, i, p in
+    return {user: (len(activities), [(w, k, i, single(p)) for w, k, i, p, _ in
                                      activities[-ACTIVITIES_MAX:]])
             for user, activities in visitors.items()}
 
@@ -255,6 +287,11 @@ def dumped_trends(path):
             for row in read_dump(path)}
 
 
+def dumped_channels(path):
+    return {(row["channel"], entry["item"]): Fraction(entry["weight"]) * Fraction(2) ** row["base"]
+            for row in read_dump(path) for entry in row["entries"]}
+
+
 def compare(name, expected, found):
     """Prints the first differences; returns (rows equal, rows different)."""
     different = [key for key in expected.keys() | found.keys()
@@ -273,6 +310,7 @@ def main(arguments):
         "--cooccurrence": lambda path: (cooccurrence_rows(visitors), dumped_cooccurrence(path)),
         "--popularity": lambda path: (popularity_rows(visitors), dumped_popularity(path)),
         "--trends": lambda path: (trends_rows(visitors), dumped_trends(path)),
+        "--channels": lambda path: (channels_rows(visitors), dumped_channels(path)),
     }
     passed = failed = 0
     for option, path in zip(arguments[1::2], arguments[2::2]):

@@ -39,6 +39,8 @@ static void configure(struct config *config)
     CHECK(config_assign(config, "vectors.ring.clicks=2000", &error) == VERDICT_OK);
     CHECK(config_assign(config, "cooccurrence.row.entries.max=8", &error) == VERDICT_OK);
     CHECK(config_assign(config, "ranker.merge.ms=100", &error) == VERDICT_OK);
+    CHECK(config_assign(config, "channels.max=3", &error) == VERDICT_OK);
+    CHECK(config_assign(config, "channels.entries.max=20", &error) == VERDICT_OK);
     CHECK(config_finish(config, &error) == VERDICT_OK);
 }
 
@@ -71,6 +73,8 @@ static void run_shop(struct log *log, struct store **ret_store, struct driver **
         event.event_id = bytes_text(id);
         event.visitor_id = bytes_text(name);
         event.event_time_ms = START_MS + i * 700 - random_below(&random, 2000); /* some are late */
+        if (visitor % 5 > 0) /* six channels, of which three are kept, with the best of their items */
+            event.channel = bytes_of("ABCDEF", 1 + visitor % 6);
         event.items = &item;
         event.item_count = 1;
         enum fate fate;
@@ -103,7 +107,7 @@ static uint64_t hash_of(struct store *store)
 {
     struct hasher hasher = {.visitor.row = hash_row};
     CHECK(store->scan(store, FAMILY_MODEL, bytes_of("", 0), &hasher.visitor, NULL) == VERDICT_OK);
-    for (const char *table = "isrepqhw"; *table; table++) /* nothing is left out */
+    for (const char *table = "isrepqhcw"; *table; table++) /* nothing is left out */
         CHECK_SAY(hasher.tables[(unsigned char)*table] > 0, "no rows of '%c'", *table);
     return hasher.hash;
 }
@@ -234,6 +238,8 @@ static void test_same(void)
     CHECK(logs[0]->lists == logs[1]->lists && logs[0]->lists != 0);
     CHECK(hashes[0] == hashes[1]);
     CHECK(driver_model(drivers[0])->vectors->evicted > 10);
+    CHECK(driver_model(drivers[0])->channels->evicted > 10);
+    CHECK(driver_model(drivers[0])->channels->entries_evicted > 10);
     CHECK(fold(logs[0], 0, 0) == hashes[0]);
     CHECK(fold_in_another_process(logs[0]) == hashes[0]);
     CHECK(fold(logs[0], 1, 2000) == hashes[0]);

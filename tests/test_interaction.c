@@ -5,6 +5,12 @@
 
 #include <avro.h>
 
+static struct bytes random_channel(struct random *random, struct arena *arena)
+{
+    struct bytes text = random_text(random, arena, false);
+    return bytes_of(text.at, text.size < CHANNEL_BYTES_MAX ? text.size : CHANNEL_BYTES_MAX);
+}
+
 static struct interaction random_interaction(struct random *random, struct arena *arena)
 {
     struct interaction in = {
@@ -16,6 +22,7 @@ static struct interaction random_interaction(struct random *random, struct arena
         .price = random_one_in(random, 2) ? NAN : (float)random_below(random, 1000) / 4,
         .search_term =
             random_one_in(random, 2) ? bytes_of(NULL, 0) : random_text(random, arena, false),
+        .channel = random_one_in(random, 2) ? bytes_of(NULL, 0) : random_channel(random, arena),
         .joined = random_one_in(random, 2),
         .before_count = random_below(random, NEIGHBOURS_MAX + 1),
         .after_count = random_below(random, NEIGHBOURS_MAX + 1),
@@ -37,6 +44,7 @@ static void check_same(const struct interaction *a, const struct interaction *b)
     CHECK_INT(a->event_time_ms, b->event_time_ms);
     CHECK(same_double((double)a->price, (double)b->price));
     CHECK(same_text(a->search_term, b->search_term));
+    CHECK(same_text(a->channel, b->channel));
     CHECK_INT(a->joined, b->joined);
     CHECK_INT(a->before_count, b->before_count);
     CHECK_INT(a->after_count, b->after_count);
@@ -153,7 +161,7 @@ static void test_oldest(void)
     struct buffer record = {0}, other = {0};
     for (int i = 0; i < 200; i++) {
         struct interaction in = random_interaction(&random, &arena), out;
-        in.search_term = bytes_of(NULL, 0);
+        in.search_term = in.channel = bytes_of(NULL, 0);
         buffer_clear(&record);
         buffer_clear(&other);
         in.visitor = 1; /* one byte, as 0 is */
@@ -163,7 +171,7 @@ static void test_oldest(void)
         size_t visitor_at = first_difference(&record, &other);
         CHECK(record.size == other.size && visitor_at < record.size);
         memmove(record.at + visitor_at, record.at + visitor_at + 1, record.size - visitor_at - 1);
-        struct bytes old = bytes_of(record.at, record.size - 2); /* nor the term's branch */
+        struct bytes old = bytes_of(record.at, record.size - 3); /* nor branches */
         CHECK(interaction_read(old, schema_fingerprint("interaction"), &out, NULL) == VERDICT_OK);
         check_same(&in, &out);
         arena_clear(&arena);
@@ -173,24 +181,37 @@ static void test_oldest(void)
     arena_release(&arena);
 }
 
-/* Records from before there was a term are read without one. */
-static void test_old(void)
+/* Records from before there was a term, or a channel, are read without them: the same record without
+ * the unions' branches at its end. */
+static void check_old(uint64_t fingerprint, bool with_term, size_t branches)
 {
     struct random random = random_from(43);
     struct arena arena = {0};
     struct buffer record = {0};
     for (int i = 0; i < 200; i++) {
         struct interaction in = random_interaction(&random, &arena), out;
-        in.search_term = bytes_of(NULL, 0);
+        in.channel = bytes_of(NULL, 0);
+        if (!with_term)
+            in.search_term = bytes_of(NULL, 0);
         buffer_clear(&record);
-        interaction_write(&in, INTERACTION_WITHOUT_TERM, &record);
-        struct bytes old = bytes_of(record.at, record.size - 1); /* without the union's branch */
+        interaction_write(&in, fingerprint, &record);
+        struct bytes old = bytes_of(record.at, record.size - branches);
         CHECK(interaction_read(old, schema_fingerprint("interaction"), &out, NULL) == VERDICT_OK);
         check_same(&in, &out);
         arena_clear(&arena);
     }
     buffer_release(&record);
     arena_release(&arena);
+}
+
+static void test_without_term(void)
+{
+    check_old(INTERACTION_WITHOUT_TERM, false, 2);
+}
+
+static void test_without_channel(void)
+{
+    check_old(INTERACTION_WITHOUT_CHANNEL, true, 1);
 }
 
 static void test_refused(void)
@@ -216,11 +237,21 @@ static void test_refused(void)
         in.before[i].item_id = bytes_text("");
     interaction_write(&in, 5, &record);
     /* one block of 8 made a block of 9: nine neighbours are refused, whatever follows */
-    size_t at = record.size - 1 - 1 - 1 - NEIGHBOURS_MAX - 1; /* no term, nothing after, end */
+    /* no channel, no term, nothing after, end */
+    size_t at = record.size - 1 - 1 - 1 - 1 - NEIGHBOURS_MAX - 1;
     CHECK_INT(record.at[at], 2 * NEIGHBOURS_MAX);
     record.at[at] = 2 * (NEIGHBOURS_MAX + 1);
     buffer_byte(&record, 0);
     CHECK(interaction_read(buffer_bytes(&record), 5, &out, NULL) == VERDICT_SKIP);
+    for (size_t size = CHANNEL_BYTES_MAX; size <= CHANNEL_BYTES_MAX + 1; size++) {
+        in = (struct interaction){.event_id = bytes_text("e"),
+                                  .subject = bytes_text("s"),
+                                  .channel = bytes_of("a channel of more than 32 characters", size)};
+        buffer_clear(&record);
+        interaction_write(&in, 5, &record);
+        CHECK_INT(interaction_read(buffer_bytes(&record), 5, &out, NULL),
+                  size > CHANNEL_BYTES_MAX ? VERDICT_SKIP : VERDICT_OK);
+    }
     buffer_release(&record);
 }
 
@@ -228,7 +259,8 @@ int main(void)
 {
     TEST_RUN(test_round_trip);
     TEST_RUN(test_damaged);
-    TEST_RUN(test_old);
+    TEST_RUN(test_without_channel);
+    TEST_RUN(test_without_term);
     TEST_RUN(test_oldest);
     TEST_RUN(test_refused);
     return test_done();

@@ -43,11 +43,11 @@ static void check(const char *new_name, const char *new_after, const char *new_t
 
 static void test_rows(void)
 {
-    check("mine", "trends", "mine", "interactions", NULL);
-    check("mine", "trends", "mine", "view", NULL);
-    check("mine", "trends", "visitor", "interactions", "table visitor has two owners");
-    check("mine", "trends", "mine", "nonsense", "step mine reads 'nonsense', which nobody");
-    check("mine", "trends", "mine", "made-up", "which nobody"); /* but itself */
+    check("mine", "channels", "mine", "interactions", NULL);
+    check("mine", "channels", "mine", "view", NULL);
+    check("mine", "channels", "visitor", "interactions", "table visitor has two owners");
+    check("mine", "channels", "mine", "nonsense", "step mine reads 'nonsense', which nobody");
+    check("mine", "channels", "mine", "made-up", "which nobody"); /* but itself */
     check("mine", "nobody", "mine", "interactions", "no step says that it comes after");
     check("mine", "mine", "mine", "interactions", "no step says that it comes after");
     check("mine", "cooccurrence", "mine", "interactions", "no step says that it comes after");

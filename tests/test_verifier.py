@@ -19,7 +19,7 @@ LOST_ONLY = ("one event lost", "one stale row restored", "one list missing",
              "one offset behind", "a transaction that hangs", "one dead letter lost")
 
 
-SIDE = ("refused", "gender", "age_group", "impressions", "clicks")
+SIDE = ("refused", "gender", "age_group", "impressions", "clicks", "channel")
 
 
 class Guests:
@@ -42,14 +42,16 @@ class Guests:
 
     def rows(self):
         for guest in self.refused | self.events.keys():
-            rows, before = [], 0
+            rows, before, channel = [], 0, ""
             for kind, event in self.events.get(guest, []):
+                channel = verifier.recount.channel_name(event.get("channel")) or channel
                 for item in event.get("items") or [event["item"]]:
                     rows.append({"elapsed_ms": event["event_time"] - before, "price": float("nan"),
                                  "kind": verifier.ACTIVITY_KINDS.index(kind), "subject": item["item_id"]})
                     before = event["event_time"]
             yield guest, {"accepted": len(rows), "activities": rows, "refused": guest in self.refused,
-                          "gender": "", "age_group": "", "impressions": 0, "clicks": 0}
+                          "gender": "", "age_group": "", "impressions": 0, "clicks": 0,
+                          "channel": channel}
 
 
 def made_up(seed, events=1200):
@@ -67,10 +69,10 @@ def made_up(seed, events=1200):
             guests.take(kind, key, value)
     expected = verifier.Expected(found)
     found.input_ends, found.committed = dict(ends), dict(ends)
-    found.interactions = [{"event_id": event, "position": position}
-                          for event, position in expected.places]
-    found.interactions += [{"event_id": event, "position": position, "subject": "g"}
-                           for event, position in guests.log]
+    found.interactions = [{"event_id": place[0], "position": place[1],
+                           "channel": expected.channels[place]} for place in expected.places]
+    found.interactions += [{"event_id": place[0], "position": place[1], "subject": "g",
+                            "channel": expected.channels[place]} for place in guests.log]
     found.interactions.insert(7, {"event_id": "", "position": 0})  # a joint of two sessions
     found.weights = [{"source": source, "number": n} for n in (1, 2) for source in (8, 9)]
     found.dead = list(expected.dead)
@@ -95,7 +97,7 @@ def made_up(seed, events=1200):
     sides = {key: verifier.side(record) for key, (_, record) in found.changelog.items()}
     for instance in range(2):
         found.models[instance] = (dict(expected.cooccurrence), dict(expected.popularity),
-                                  dict(expected.trends))
+                                  dict(expected.trends), dict(expected.taken))
         found.local[instance] = ([2 * instance, 2 * instance + 1], dict(rows))
         found.local_sides[instance] = dict(sides)
     found.rankings = [("viewed|shop", b'{"offset":7,"items":[{"item_id":"a","score":1.0}]}')] * 2

@@ -86,6 +86,8 @@ static void check_decoded(struct visitor_table *table, struct visitor *visitor)
     CHECK_INT(again->refused, visitor->refused);
     CHECK_BYTES(visitor_gender(again), visitor_gender(visitor));
     CHECK_BYTES(visitor_age_group(again), visitor_age_group(visitor));
+    CHECK_BYTES(visitor_channel(again), visitor_channel(visitor));
+    CHECK_INT(again->channel_time_ms, visitor->channel_time_ms);
     CHECK_INT(again->exposure != NULL, visitor->exposure != NULL);
     if (visitor->exposure && again->exposure)
         CHECK(memcmp(again->exposure, visitor->exposure, sizeof *visitor->exposure) == 0);
@@ -122,6 +124,8 @@ static void test_sequences(void)
                      "abcdefghijklmnop");
             latest_ms = next->time_ms > latest_ms ? next->time_ms : latest_ms;
             insert(visitor, next->time_ms, (enum kind)next->kind, next->subject, max);
+            if (round % 4 > 0)
+                visitor_come_by(visitor, bytes_of("web", 1 + (uint32_t)round % 3), next->time_ms);
             if (round % 2 > 0)
                 visitor_show(visitor, bytes_of(&"abcdefghijkl"[random_below(&random, 10)], 2),
                              1000000, 1000);
@@ -195,8 +199,8 @@ static void test_shown(void)
     store->free(store);
 }
 
-/* A value that was written before there were preferences (2), or what was shown and declared (3): the
- * same without them. */
+/* A value that was written before there were preferences (2), what was shown and declared (3), or a
+ * channel (4): the same without them. */
 static void test_without(int version)
 {
     struct store *store = store_memory_new();
@@ -206,16 +210,19 @@ static void test_without(int version)
     visitors_mark_dirty(table, visitor);
     insert(visitor, 1000, KIND_VIEW, "item", 10);
     struct bytes value = visitors_encode(table, visitor), key = bytes_text("v");
-    size_t checksum = 10; /* no preferences, nothing shown or declared: zeros before the checksum */
+    size_t checksum = 10; /* no preferences, nothing shown or declared, ...: zeros before the checksum */
     while (checksum > 1 && (unsigned char)value.at[value.size - checksum - 1] >= 0x80)
         checksum++;
     while (checksum > 1 && (unsigned char)value.at[value.size - checksum] < 0x80)
         checksum--;
-    const size_t liked = 13, known = 6, zeros = version == 2 ? liked + known : known;
+    static const uint64_t fingerprints[] = {VISITOR_FINGERPRINT_2, VISITOR_FINGERPRINT_3,
+                                            VISITOR_FINGERPRINT_4};
+    const size_t liked = 13, known = 6, channel = 2;
+    size_t zeros = channel + (version < 4 ? known : 0) + (version < 3 ? liked : 0);
     size_t body = value.size - checksum - zeros;
     for (size_t i = body; i < body + zeros; i++)
         CHECK_INT(value.at[i], 0);
-    avro_put_header(&old, version == 2 ? VISITOR_FINGERPRINT_2 : VISITOR_FINGERPRINT_3);
+    avro_put_header(&old, fingerprints[version - 2]);
     buffer_append(&old, value.at + 10, body - 10);
     avro_put_long(&old, (int64_t)(bytes_hash(buffer_bytes(&old)) ^
                                   bytes_hash(key) * 0x9E3779B97F4A7C15u));
@@ -239,6 +246,40 @@ static void test_before_preferences(void)
 static void test_before_declared(void)
 {
     test_without(3);
+}
+
+static void test_before_channel(void)
+{
+    test_without(4);
+}
+
+/* The newest one counts, in whatever order they come; it is stored and read back. */
+static void test_channel(void)
+{
+    static const struct {
+        int64_t time_ms;
+        const char *name;
+    } came[] = {{5000, "web"}, {3000, "mail"}, {5000, "app"}, {7000, "kiosk"}, {7000, "partner shop"}};
+    static const int orders[][5] = {{0, 1, 2, 3, 4}, {4, 3, 2, 1, 0}, {3, 1, 4, 0, 2}};
+    for (int o = 0; o < 3; o++) {
+        struct store *store = store_memory_new();
+        struct visitor_table *table = visitors_new(store, 0);
+        struct visitor *visitor = visitor_of(table, 0, "v");
+        visitors_mark_dirty(table, visitor);
+        CHECK_INT(visitor_channel(visitor).size, 0);
+        for (int i = 0; i < 5; i++) {
+            int64_t time_ms = came[orders[o][i]].time_ms;
+            visitor_come_by(visitor, bytes_text(came[orders[o][i]].name), time_ms);
+            insert(visitor, time_ms, KIND_VIEW, "item", 10);
+            check_decoded(table, visitor);
+        }
+        CHECK_BYTES(visitor_channel(visitor), bytes_text("partner shop"));
+        insert(visitor, 20000, KIND_VIEW, "item", 10); /* by none that is known */
+        check_decoded(table, visitor);
+        CHECK_INT(visitor->channel_time_ms, 7000);
+        visitors_free(table);
+        store->free(store);
+    }
 }
 
 /* Impressions and clicks against a list of the last marks. */
@@ -308,6 +349,7 @@ static void test_erased(void)
         visitor_show(visitor, bytes_text("item"), 1000, 1000);
         visitor_expose(visitor, 7, false);
         visitor_declare(visitor, bytes_text("female"), bytes_text("30-39"));
+        visitor_come_by(visitor, bytes_text("by mail"), 1000);
         CHECK_BYTES(visitor_gender(visitor), bytes_text("female"));
         visitor_declare(visitor, bytes_text(""), bytes_text("40-49"));
         visitor->list_hash = 5;
@@ -316,15 +358,18 @@ static void test_erased(void)
         visitor = visitor_of(table, 0, "a visitor");
         CHECK_BYTES(visitor_gender(visitor), bytes_text(""));
         CHECK_BYTES(visitor_age_group(visitor), bytes_text("40-49"));
+        CHECK_BYTES(visitor_channel(visitor), bytes_text("by mail"));
         check_decoded(table, visitor);
         visitors_mark_dirty(table, visitor);
         visitor_erase(visitor, refused);
         CHECK_BYTES(visitor_key(visitor), bytes_text("a visitor"));
         CHECK(visitor->dirty && visitor->list_hash == 0 && visitor->count == 0);
+        CHECK(visitor->channel == NULL);
         CHECK_INT(visitor_is_blank(visitor), !refused);
         if (refused) {
             struct bytes value = visitors_encode(table, visitor);
             CHECK(memmem(value.at, value.size, "item", 4) == NULL);
+            CHECK(memmem(value.at, value.size, "mail", 4) == NULL);
             check_decoded(table, visitor);
         }
         write_batch(table, store);
@@ -346,6 +391,7 @@ static void test_damaged(void)
         insert(visitor, i * 1000, (enum kind)(i % KINDS), "subject", 100);
     for (int i = 0; i < 30; i++)
         prefer(visitor, &random, i * 1000);
+    visitor_come_by(visitor, bytes_text("web"), 5000);
     struct bytes value = visitors_encode(table, visitor);
     for (size_t size = 0; size < value.size; size++) {
         char *copy = memory_get(size);
@@ -499,6 +545,8 @@ int main(void)
     TEST_RUN(test_shown);
     TEST_RUN(test_before_preferences);
     TEST_RUN(test_before_declared);
+    TEST_RUN(test_before_channel);
+    TEST_RUN(test_channel);
     TEST_RUN(test_exposed);
     TEST_RUN(test_erased);
     TEST_RUN(test_batches);

@@ -33,6 +33,8 @@ void dump_visitor(const struct visitor *visitor, FILE *to)
     buffer_json(&line, visitor_gender(visitor));
     buffer_text(&line, ",\"age_group\":");
     buffer_json(&line, visitor_age_group(visitor));
+    buffer_text(&line, ",\"channel\":");
+    buffer_json(&line, visitor_channel(visitor));
     const struct exposure *exposure = visitor->exposure;
     buffer_format(&line, ",\"impressions\":%lld,\"clicks\":%lld,\"refused\":%s}",
                   exposure ? (long long)exposure->impressions : 0LL,
@@ -225,9 +227,9 @@ void dump_weights(const struct model *model, FILE *to)
     put(to, &line);
 }
 
-void dump_queries(const struct model *model, FILE *to)
+static void dump_taken(const struct model *model, const struct queries *queries, const char *name,
+                       FILE *to)
 {
-    const struct queries *queries = model->queries;
     struct named *rows = memory_get((queries->count + 1ul) * sizeof *rows);
     for (uint32_t i = 0; i < queries->count; i++)
         rows[i] = (struct named){.id = query_text(&queries->rows[i]), .item = i};
@@ -239,7 +241,7 @@ void dump_queries(const struct model *model, FILE *to)
         for (uint32_t k = 0; k < row->count; k++)
             entries[k] = (struct named){.id = model->items[row->entries[k].item].id, .item = k};
         qsort(entries, row->count, sizeof *entries, name_order);
-        buffer_text(&line, "{\"query\":");
+        buffer_format(&line, "{\"%s\":", name);
         buffer_json(&line, rows[i].id);
         buffer_format(&line, ",\"base\":%d,\"total\":%.17g,\"entries\":[", row->base,
                       row->total / (1 << DECAY_BITS));
@@ -254,4 +256,14 @@ void dump_queries(const struct model *model, FILE *to)
         free(entries);
     }
     free(rows);
+}
+
+void dump_queries(const struct model *model, FILE *to)
+{
+    dump_taken(model, model->queries, "query", to);
+}
+
+void dump_channels(const struct model *model, FILE *to)
+{
+    dump_taken(model, model->channels, "channel", to);
 }

@@ -2,7 +2,7 @@
  *
  *   visitor       {"visitor":K,"accepted":N,"latest_time":MS,"truncated":B,"activities":[
  *                 {"kind":K,"subject":S,"time":MS,"price":P},...],"gender":G,"age_group":A,
- *                 "impressions":N,"clicks":N,"refused":B}
+ *                 "channel":C,"impressions":N,"clicks":N,"refused":B}
  *   cooccurrence  {"kind":K,"direction":"forward"|"backward","item":I,"total":T,"entries":[
  *                 {"item":I,"weight":W,"one":W1,"last":SECONDS},...]}      entries by item
  *   vectors       {"item":I,"adagrad":A,"vector":[64 numbers]}
@@ -12,6 +12,7 @@
  *   trends        {"item":I,"view":V,"cart":C,"purchase":P,"quick":Q,"last":MS}
  *   queries       {"query":Q,"base":B,"total":T,"entries":[{"item":I,"weight":W},...]}
  *                 in views, decayed to the half-life B; entries by item
+ *   channels      {"channel":C, and the same
  *
  * Weights are in pairs (one pair at gap 1, now, is 1), decayed to the half-life in which the row's
  * newest pair lies; `recent` likewise in activities, and so are the four of trends, by the two
@@ -32,6 +33,7 @@ void dump_popularity(const struct model *model, FILE *to);
 void dump_trends(const struct model *model, FILE *to);
 void dump_vectors(const struct model *model, FILE *to);
 void dump_queries(const struct model *model, FILE *to);
+void dump_channels(const struct model *model, FILE *to);
 void dump_weights(const struct model *model, FILE *to);
 
 #endif

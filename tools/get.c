@@ -179,6 +179,8 @@ static void show_activities(struct get *get, struct bytes id, const struct title
             printf("declared: gender %.*s, age group %.*s\n", (int)visitor->gender_size,
                    visitor->declared, (int)visitor->age_group_size,
                    visitor->declared + visitor->gender_size);
+        if (visitor->channel)
+            printf("came by: %.*s\n", (int)visitor->channel_size, visitor->channel);
         if (visitor->exposure)
             printf("%lld lists shown, %lld clicks on them\n",
                    (long long)visitor->exposure->impressions,
@@ -470,6 +472,7 @@ static const struct model_table model_tables[] = {
     {"cooccurrence", dump_cooccurrence},
     {"popularity", dump_popularity},
     {"queries", dump_queries},
+    {"channels", dump_channels},
     {"trends", dump_trends},
     {"vectors", dump_vectors},
     {"weights", dump_weights},
@@ -564,7 +567,7 @@ static int get_table(struct get *get, const char *table, int count, char **files
     if (!files_only && strcmp(table, "visitor") != 0 && find_table(table) == NULL)
         return command_fail(get->command, EXIT_USAGE,
                             "there is no table '%s': visitor, cooccurrence, popularity, queries, "
-                            "trends, vectors, weights, lists",
+                            "channels, trends, vectors, weights, lists",
                             table);
     if (files_only && strcmp(get->from, "files") != 0)
         return command_fail(get->command, EXIT_USAGE, "lists can be had --from files only");
@@ -683,8 +686,8 @@ WEFT_COMMAND(get) = {
         "       weft get ranking viewed|carted|bought|trending [OPTION]...\n"
         "       weft get ranking --term TERM [OPTION]...\n"
         "       weft get item ID [OPTION]...\n"
-        "       weft get table visitor|cooccurrence|popularity|queries|trends|vectors|weights|\n"
-        "                      lists [OPTION]... [FILE]...\n"
+        "       weft get table visitor|cooccurrence|popularity|queries|channels|trends|\n"
+        "                      vectors|weights|lists [OPTION]... [FILE]...\n"
         "       weft get model FILE [OPTION]...\n\n" COMMAND_OPTIONS_HELP
         "  --json             visitor, ranking: the record as it is in the topic\n"
         "  --shown N          visitor, ranking: only the first N items of each list\n"

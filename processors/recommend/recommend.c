@@ -3,6 +3,8 @@
 #include "processors/math/kernels.h"
 #include "processors/recommend/asked.h"
 #include "processors/recommend/basket.h"
+#include "processors/recommend/channels.h"
+#include "processors/recommend/history.h"
 #include "processors/recommend/search_kept.h"
 #include "processors/recommend/shelves.h"
 #include "processors/recommend/similar.h"
@@ -183,30 +185,6 @@ static void explain(const struct recommender *recommender, const struct placemen
     ret_item->reason = generators[most].reason;
     ret_item->because_item_id =
         cause == ITEM_NONE ? bytes_of(NULL, 0) : query_item_id(query, cause);
-}
-
-/* The newest activity of one of these kinds among the last `within` + 1 of the session; NULL: none. */
-static const struct activity *newest_of(const struct visitor *visitor, uint32_t kinds,
-                                        uint32_t within, int64_t gap_ms)
-{
-    int64_t edge_ms = visitor->count ? visitor->activities[visitor->count - 1].time_ms : 0;
-    for (uint32_t i = visitor->count, ago = 0; i > 0 && ago <= within; i--, ago++) {
-        const struct activity *activity = &visitor->activities[i - 1];
-        if (edge_ms - activity->time_ms > gap_ms)
-            break;
-        edge_ms = activity->time_ms;
-        if (kinds >> activity->kind & 1)
-            return activity;
-    }
-    return NULL;
-}
-
-static struct bytes last_viewed_id(const struct visitor *visitor)
-{
-    for (uint32_t i = visitor->count; i > 0; i--)
-        if (visitor->activities[i - 1].kind == KIND_VIEW)
-            return activity_subject(visitor, &visitor->activities[i - 1]);
-    return bytes_of(NULL, 0);
 }
 
 static uint32_t product_of(const struct recommender *recommender, struct bytes item_id)
@@ -391,7 +369,7 @@ static uint32_t search_candidates(struct recommender *recommender, const struct 
 
 /* ---- exploration ---- */
 
-#define SEARCHED_FROM (1u << 16) /* place of the first that answers the search: a number in reasons */
+#define REASONS_FROM (1u << 16) /* place of the first that is for newcomers: a number in reasons */
 
 #define EXPLORED_PLACE (UINT32_MAX - 1) /* of what was no candidate */
 
@@ -423,7 +401,7 @@ static uint32_t explore_options(const struct recommender *recommender, uint32_t 
     uint32_t found = 0;
     for (uint32_t i = length; i < count && found < EXPLORE_OPTIONS_MAX; i++) {
         const struct filter_item *item = &recommender->items[i];
-        if (item->place >= SEARCHED_FROM)
+        if (item->place >= REASONS_FROM)
             continue;
         uint32_t clicks = clicks_of(model, recommender->candidates.at[item->place].item);
         if (is_new(recommender, item->product, clicks))
@@ -492,28 +470,50 @@ static uint32_t explore(struct recommender *recommender, const struct making *ma
 
 /* ---- newcomers ---- */
 
-#define SEARCHED_MAX 40
+#define NEWCOMERS_MAX 40
 
-/* Somebody of whom no item is known has searched: what answers it, and then the ranked ones, which are
- * what is popular. */
+/* The best of those who come by the visitor's channel. */
+static uint32_t channel_candidates(struct recommender *recommender, const struct visitor *visitor)
+{
+    const struct model *model = recommender->query.model;
+    struct best_item best[NEWCOMERS_MAX];
+    uint32_t count = channels_top(model, visitor_channel(visitor), NEWCOMERS_MAX, best);
+    for (uint32_t i = 0; i < count; i++) {
+        recommender->items[i] =
+            (struct filter_item){.item_id = model->items[best[i].item].id,
+                                 .product = query_product(&recommender->query, best[i].item),
+                                 .score = best[i].score,
+                                 .place = i};
+        recommender->reasons[i] = (struct list_item){.reason = "popular_in_channel"};
+    }
+    return count;
+}
+
+/* What answers the last search; else what is of the channel. */
+static uint32_t known_of_newcomer(struct recommender *recommender, const struct visitor *visitor)
+{
+    const struct recommend_settings *settings = recommender->settings;
+    uint32_t at = settings->newcomers_search ? visitor->count : 0, found = 0;
+    while (at > 0 && visitor->activities[at - 1].kind != KIND_SEARCH)
+        at--;
+    if (at > 0)
+        found = search_candidates(recommender, visitor,
+                                  activity_subject(visitor, &visitor->activities[at - 1]));
+    if (found == 0 && settings->newcomers_channel)
+        found = channel_candidates(recommender, visitor);
+    return found < NEWCOMERS_MAX ? found : NEWCOMERS_MAX;
+}
+
+/* Of somebody of whom no item is known: what answers their search, or is of their channel, and then the
+ * ranked ones, which are what is popular. */
 static uint32_t newcomer_candidates(struct recommender *recommender, const struct making *making,
                                     uint32_t count)
 {
-    const struct visitor *visitor = making->visitor;
     struct filter_item ranked[RANKED_MAX], *items = recommender->items;
-    uint32_t at = visitor->count;
-    while (at > 0 && visitor->activities[at - 1].kind != KIND_SEARCH)
-        at--;
-    if (at == 0)
-        return count;
     memcpy(ranked, items, count * sizeof *items);
-    uint32_t found =
-        search_candidates(recommender, visitor,
-                          activity_subject(visitor, &visitor->activities[at - 1]));
-    found = found < SEARCHED_MAX ? found : SEARCHED_MAX;
-    uint32_t kept = found;
+    uint32_t found = known_of_newcomer(recommender, making->visitor), kept = found;
     for (uint32_t i = 0; i < found; i++)
-        items[i].place += SEARCHED_FROM;
+        items[i].place += REASONS_FROM;
     for (uint32_t i = 0; i < count && kept < RANKED_MAX; i++) {
         uint32_t same = 0;
         while (same < found && !bytes_equal(items[same].item_id, ranked[i].item_id))
@@ -566,8 +566,8 @@ static void fill_list(struct recommender *recommender, const struct making *maki
         *item = (struct list_item){.reason = "pinned"};
         if (from->place == EXPLORED_PLACE)
             item->reason = "new";
-        else if (from->place != UINT32_MAX && from->place >= SEARCHED_FROM)
-            *item = recommender->reasons[from->place - SEARCHED_FROM];
+        else if (from->place != UINT32_MAX && from->place >= REASONS_FROM)
+            *item = recommender->reasons[from->place - REASONS_FROM];
         else if (from->place != UINT32_MAX && placement->source == SOURCE_RANKED)
             explain(recommender, placement, &recommender->candidates.at[from->place], item);
         else if (from->place != UINT32_MAX)
@@ -583,7 +583,7 @@ static struct bytes item_of_context(struct recommender *recommender, struct maki
 {
     const struct model *model = recommender->query.model;
     if (making->placement->context != CONTEXT_CART)
-        return last_viewed_id(making->visitor);
+        return history_last_viewed(making->visitor);
     return making->basket.cart_count
                ? model->items[making->basket.cart[making->basket.cart_count - 1]].id
                : bytes_of(NULL, 0);
@@ -599,7 +599,7 @@ static void choose_basket(struct recommender *recommender, struct making *making
         return;
     if (making->placement->context == CONTEXT_ITEM ||
         making->placement->context == CONTEXT_CATEGORY) {
-        basket->cart[0] = model_find(model, last_viewed_id(making->visitor));
+        basket->cart[0] = model_find(model, history_last_viewed(making->visitor));
         basket->cart_count = basket->cart[0] != ITEM_NONE;
         return;
     }
@@ -617,7 +617,7 @@ static bool find_context(struct recommender *recommender, struct making *making)
     making->focus = ITEM_NONE;
     making->category = WORD_NONE;
     if (placement->kinds &&
-        newest_of(making->visitor, placement->kinds, placement->within, gap_ms) == NULL)
+        history_newest(making->visitor, placement->kinds, placement->within, gap_ms) == NULL)
         return false;
     choose_basket(recommender, making);
     if (placement->source == SOURCE_WALK &&
@@ -627,7 +627,7 @@ static bool find_context(struct recommender *recommender, struct making *making)
         return true;
     if (placement->context == CONTEXT_TERM) {
         const struct activity *search =
-            newest_of(making->visitor, 1u << KIND_SEARCH, placement->within, gap_ms);
+            history_newest(making->visitor, 1u << KIND_SEARCH, placement->within, gap_ms);
         if (search)
             making->list->search_term = activity_subject(making->visitor, search);
     } else if (placement->context == CONTEXT_CART && making->basket.cart_count == 0) {
@@ -688,8 +688,7 @@ static uint32_t make_candidates(struct recommender *recommender, const struct ma
         break;
     }
     uint32_t count = ranked_candidates(recommender, making);
-    if (recommender->query.length == 0 && recommender->focus == ITEM_NONE &&
-        recommender->settings->newcomers_search)
+    if (recommender->query.length == 0 && recommender->focus == ITEM_NONE)
         count = newcomer_candidates(recommender, making, count);
     return count;
 }

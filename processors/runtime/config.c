@@ -115,7 +115,10 @@ const struct config_key config_keys[] = {
            "how much being unlike the others counts against the score"),
     TEXT("list.newcomers", "search", list_newcomers, "search|popular",
          "of whom no item is known yet: what answers their search, if there was one, before what is "
-         "popular; or that alone"),
+         "popular; popular: not"),
+    TEXT("list.newcomers.channel", "on", list_newcomers_channel, "on|off",
+         "of the same, where no search is answered: what those like who come by the same channel, "
+         "before what is popular"),
     NUMBER("explore.percent", "0", explore_percent, 0, 50,
            "of the places of ranked lists that new products of the catalogue are tried out at"),
     NUMBER("explore.clicks", "20", explore_clicks, 1, 1000000, "a product with fewer is new"),
@@ -162,6 +165,11 @@ const struct config_key config_keys[] = {
     NUMBER("queries.max", "100000", queries_max, 0, 10000000,
            "searches whose clicks are remembered, the least used give way; 0: none"),
     NUMBER("queries.entries.max", "50", query_entries_max, 1, 10000, "items remembered of a search"),
+    NUMBER("channels.max", "64", channels_max, 0, 100000,
+           "channels (web, app, ...) of which is remembered what those take who come by them, the "
+           "least used give way; 0: none"),
+    NUMBER("channels.entries.max", "300", channel_entries_max, 1, 100000,
+           "items remembered of a channel"),
     TEXT("quality", "full", quality, "full|lean|rules",
          "lean: no session neighbours, 64 candidates, every second click learned from; rules: "
          "counts alone, no vectors and no ranker, for the highest rates"),
@@ -434,6 +442,7 @@ static enum verdict finish_recommend(struct config *config, struct error *error)
         .diversity = (float)config->list_diversity_percent / 100,
     };
     settings->newcomers_search = strcmp(config->list_newcomers, "search") == 0;
+    settings->newcomers_channel = strcmp(config->list_newcomers_channel, "on") == 0;
     settings->explore = (struct explore_settings){
         .share = (float)config->explore_percent / 100, .clicks = (uint32_t)config->explore_clicks};
     settings->price_band = (float)config->price_band;
@@ -511,6 +520,8 @@ enum verdict config_finish(struct config *config, struct error *error)
                              .gap_ms = config->session_gap_ms},
                 .queries = {.queries_max = (uint32_t)config->queries_max,
                             .entries_max = (uint32_t)config->query_entries_max},
+                .channels = {.queries_max = (uint32_t)config->channels_max,
+                             .entries_max = (uint32_t)config->channel_entries_max},
                 .encoder_clicks_per_second_max =
                     strcmp(config->learning, "on") == 0
                         ? (uint32_t)config->vectors_clicks_per_second_max

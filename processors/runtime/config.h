@@ -65,6 +65,7 @@ struct config {
     char clicks_are_views[CONFIG_TEXT_MAX];
     char list_adult[CONFIG_TEXT_MAX];
     char list_newcomers[CONFIG_TEXT_MAX];
+    char list_newcomers_channel[CONFIG_TEXT_MAX];
     int64_t explore_percent;
     int64_t explore_clicks;
     int64_t list_brand_max;
@@ -88,6 +89,8 @@ struct config {
     int64_t postings_max;
     int64_t queries_max;
     int64_t query_entries_max;
+    int64_t channels_max;
+    int64_t channel_entries_max;
     int64_t vectors_ring;
     int64_t vectors_clicks_per_second_max;
     char quality[CONFIG_TEXT_MAX];

@@ -88,7 +88,8 @@ static void write_metrics(struct process *process, const struct totals *totals, 
     quality_write_json(&totals->counts.quality, &process->config.settings.recommend.placements,
                        buffer);
     uint32_t items = 0, products = 0;
-    uint64_t folded = 0, refused = 0, evicted = 0, queries_out = 0, query_entries_out = 0;
+    uint64_t folded = 0, refused = 0, evicted = 0, queries_out = 0, query_entries_out = 0,
+             channels_out = 0, channel_entries_out = 0;
     struct catalogue_counts out = {0};
     if (atomic_load(&run->fold_ready)) { /* loading from disk takes no lock */
         model_lock_read(run->model);
@@ -98,6 +99,8 @@ static void write_metrics(struct process *process, const struct totals *totals, 
         evicted = run->model->entries_evicted;
         queries_out = run->model->queries->evicted;
         query_entries_out = run->model->queries->entries_evicted;
+        channels_out = run->model->channels->evicted;
+        channel_entries_out = run->model->channels->entries_evicted;
         model_unlock_read(run->model);
     }
     if (atomic_load(&run->catalogue_ready)) {
@@ -118,7 +121,8 @@ static void write_metrics(struct process *process, const struct totals *totals, 
                   "\"visitors_bytes\":%llu,\"workers_ready\":%llu,\"items\":%u,\"folded\":%llu,"
                   "\"folded_offset\":%lld,\"saved_offset\":%lld,\"snapshot_offset\":%lld,"
                   "\"items_refused\":%llu,\"row_entries_evicted\":%llu,\"queries_evicted\":%llu,"
-                  "\"query_entries_evicted\":%llu",
+                  "\"query_entries_evicted\":%llu,\"channels_evicted\":%llu,"
+                  "\"channel_entries_evicted\":%llu",
                   (unsigned long long)totals->commits, (unsigned long long)totals->aborts,
                   (unsigned long long)totals->restored,
                   (unsigned long long)totals->visitors_cached,
@@ -128,7 +132,8 @@ static void write_metrics(struct process *process, const struct totals *totals, 
                   (long long)atomic_load(&run->saved_offset),
                   (long long)atomic_load(&run->snapshot_offset), (unsigned long long)refused,
                   (unsigned long long)evicted, (unsigned long long)queries_out,
-                  (unsigned long long)query_entries_out);
+                  (unsigned long long)query_entries_out, (unsigned long long)channels_out,
+                  (unsigned long long)channel_entries_out);
     write_rankings_metrics(&run->rankings, buffer);
     buffer_byte(buffer, '}');
 }

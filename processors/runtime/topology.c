@@ -244,6 +244,7 @@ void topology_dot(const struct topology *topology, struct buffer *buffer)
                   "  sessions -> \"%s\" [style=dashed];\n  hygiene -> \"%s\";\n"
                   "  \"table cooccurrence\" -> lists [style=dashed];\n"
                   "  \"table popularity\" -> lists [style=dashed];\n"
+                  "  \"table channels\" -> lists [style=dashed];\n"
                   "  \"table queries\" -> trends [style=dashed];\n}\n",
                   topology->topics[TOPIC_VISITOR_CHANGELOG], topology->topics[TOPIC_DEAD_LETTERS]);
 }

@@ -2,6 +2,7 @@
 what was found, as the fault in weft would have."""
 
 import copy
+from fractions import Fraction
 
 
 def some_visitor(found):
@@ -24,7 +25,7 @@ def change(found, visitor, **fields):
     partition, record = found.changelog[visitor]
     found.changelog[visitor] = (partition, {**record, **fields})
     of_them = tuple(found.changelog[visitor][1][name] for name in (
-        "refused", "gender", "age_group", "impressions", "clicks"))
+        "refused", "gender", "age_group", "impressions", "clicks", "channel"))
     for instance, (owned, _) in found.local.items():
         if partition in owned:
             found.local_sides[instance][visitor] = of_them
@@ -96,7 +97,7 @@ def batch_not_restored(found):
 
 def one_model_differs(found):
     instance = sorted(found.models)[-1]
-    _, popularity, _ = found.models[instance]
+    popularity = found.models[instance][1]
     item = min(item for item in popularity if not of_guest(item))
     view, cart, purchase, recent, last = popularity[item]
     popularity[item] = (view + 1, cart, purchase, recent, last)
@@ -106,6 +107,35 @@ def one_trend_differs(found):
     trends = found.models[sorted(found.models)[-1]][2]
     item = min(item for item in trends if not of_guest(item))
     trends[item] = (*trends[item][:3], trends[item][3] * (1 + 1e-12), trends[item][4])
+
+
+def one_channel_differs(found):
+    """What one activity counts went to another channel."""
+    channels = found.models[sorted(found.models)[-1]][3]
+    key = min(key for key in channels if not of_guest(key[1]))
+    channels["another", key[1]] = channels.pop(key)
+
+
+def channel_weight_differs(found):
+    channels = found.models[sorted(found.models)[-1]][3]
+    key = min(key for key in channels if not of_guest(key[1]))
+    channels[key] *= 1 + Fraction(1, 2 ** 40)
+
+
+def channel_not_logged(found):
+    row = next(row for row in found.interactions if row.get("channel"))
+    row["channel"] = None
+
+
+def old_channel(found):
+    """Of a visitor an event that came late, or none, gave it."""
+    visitor = max(key for key in visitors(found) if found.changelog[key][1]["channel"])
+    change(found, visitor, channel="another")
+
+
+def channel_of_erased(found):
+    """What a guest came by before, still kept after."""
+    change(found, some_guest(found), channel="before")
 
 
 def ranking_differs(found):
@@ -158,7 +188,7 @@ def click_not_read_back(found):
         if partition in owned:
             found.local_sides[instance][visitor] = (
                 record["refused"], record["gender"], record["age_group"], record["impressions"],
-                record["clicks"] + 1)
+                record["clicks"] + 1, record["channel"])
 
 
 def refusal_lost(found):
@@ -204,6 +234,11 @@ MUTATIONS = [
     ("one count of one model", one_model_differs),
     ("the last bits of one pair's weight", pair_weight_differs),
     ("the last bits of one trend", one_trend_differs),
+    ("what is taken by one channel counted by another", one_channel_differs),
+    ("the last bits of what is taken by a channel", channel_weight_differs),
+    ("the channel of one event not in the log", channel_not_logged),
+    ("one visitor's channel not the newest", old_channel),
+    ("the channel of one who was erased", channel_of_erased),
     ("a ranking that two publishers differ about", ranking_differs),
     ("one offset behind", offset_behind),
     ("a transaction that hangs", transaction_hangs),

@@ -24,7 +24,7 @@ from protocol import Client
 from shop import Checks, Kafka, Shop, INPUTS, ROOT, WEFT, recount, weft
 
 LONG = "visitor.activities.max=1000"
-WIDE = "cooccurrence.row.entries.max=100000"
+WIDE = ("cooccurrence.row.entries.max=100000", "channels.entries.max=100000")
 
 
 def tool(kafka, name, *arguments):
@@ -71,7 +71,7 @@ def failed_start(shop, *more, limit=None):
 
 def filled(kafka, name, file, *extra):
     """A shop that has read the file and was stopped."""
-    shop = Shop(name, kafka.address, 2, [WIDE, LONG, *extra])
+    shop = Shop(name, kafka.address, 2, [*WIDE, LONG, *extra])
     _, shop.published, _ = shop.replay(file)
     shop.start(0)
     shop.settle(shop.published)
@@ -172,7 +172,7 @@ def damage(checks, kafka, file):
 
 
 def full_disk(checks, kafka, file):
-    shop = Shop("full", kafka.address, 2, [WIDE, LONG])
+    shop = Shop("full", kafka.address, 2, [*WIDE, LONG])
     try:
         _, published, _ = shop.replay(file)
         code, text = failed_start(shop, limit=300_000)
@@ -203,7 +203,7 @@ def delete_before(kafka, topic, offsets):
 
 def snapshots(checks, kafka, file):
     fast = ["snapshot.interval.ms=500", "model.save.ms=100"]
-    shop = Shop("snapshots", kafka.address, 2, [WIDE, LONG, *fast])
+    shop = Shop("snapshots", kafka.address, 2, [*WIDE, LONG, *fast])
     try:
         _, published, _ = shop.replay(file)
         shop.start(0)
@@ -242,7 +242,8 @@ def snapshots(checks, kafka, file):
         state = ["--set", f"state.dir={shop.state(2)}"]
         good, text = recount(file, "--cooccurrence", shop.dump("cooccurrence", *state),
                              "--popularity", shop.dump("popularity", *state),
-                             "--trends", shop.dump("trends", *state))
+                             "--trends", shop.dump("trends", *state),
+                             "--channels", shop.dump("channels", *state))
         checks.check("its model equals the recount, though the log was cut", good, text)
         # behind a log that was cut while it was away
         shutil.rmtree(os.path.join(shop.state(0), "model"))
@@ -377,7 +378,7 @@ def contents(path):
 def shipped(checks, kafka, file):
     """The same model in two processes; in a file; in an application that begins from the file."""
     fast = ["snapshot.interval.ms=500", "model.save.ms=100", "ranker.merge.ms=200"]
-    tables = ("cooccurrence", "popularity", "vectors", "weights", "trends")
+    tables = ("cooccurrence", "popularity", "vectors", "weights", "trends", "channels")
     shop = Shop("teacher", kafka.address, 2, fast)
     pupil = Shop("pupil", kafka.address, 2, ["learning=off", *fast])
     path = os.path.join(shop.folder, "model")

@@ -8,12 +8,14 @@ import subprocess
 import tempfile
 import threading
 import time
+import zlib
 
 ACTIVITIES = ("view", "search", "cart", "purchase")
 KINDS = (*ACTIVITIES, "impression", "click", "user")
 PLACEMENTS = ("home", "product", "cart")
 GUESTS = 6
 START_MS = 1_760_000_000_000
+CHANNELS = ("web", "web", "App ", "app", "Mobile web", None, "", "longer than any channel's name may be")
 
 
 class Traffic:
@@ -36,6 +38,11 @@ class Traffic:
     def name_visitor(self, i):
         visitor = f"v{i}" if i % 50 else f"v\u00fc-{i}"
         return visitor, (f"user-{i}" if self.random.random() < 0.2 else None)
+
+    def channel(self):
+        """Of the row that comes; draws nothing, so that it changes no traffic."""
+        channel = CHANNELS[zlib.crc32(f"{self.count}".encode()) % len(CHANNELS)]
+        return {} if channel is None else {"channel": channel}
 
     def event_time(self, key):
         used = self.used.setdefault(key, set())
@@ -70,7 +77,7 @@ class Traffic:
                 "age_group": self.random.choice(("20-29", "30-39"))})
         event = {"event_id": f"e{self.count}", "visitor_id": visitor,
                  "event_time": self.event_time(key), "recommendation_id": f"r{self.count}",
-                 "placement": self.random.choice(PLACEMENTS)}
+                 "placement": self.random.choice(PLACEMENTS), **self.channel()}
         if user:
             event["user_id"] = user
         if what == "impression":
@@ -90,7 +97,8 @@ class Traffic:
             value = json.dumps({"user_id": key, "consent": fate == "consents"})
             return "user", key, "" if fate == "erased" else value
         self.now_ms = max(self.now_ms + 1, int(time.time() * 1000))
-        event = {"event_id": f"e{self.count}", "visitor_id": key, "event_time": self.now_ms}
+        event = {"event_id": f"e{self.count}", "visitor_id": key, "event_time": self.now_ms,
+                 **self.channel()}
         if self.random.random() < 0.7:
             return "view", key, json.dumps({**event, "item": {"item_id": f"g{self.count}"}})
         items = [{"item_id": f"g{self.count}-{index}"} for index in range(2)]
@@ -102,7 +110,7 @@ class Traffic:
         key = user or visitor
         kind = self.random.choices(ACTIVITIES, (70, 8, 14, 8))[0]
         event = {"event_id": f"e{self.count}", "visitor_id": visitor,
-                 "event_time": self.event_time(key)}
+                 "event_time": self.event_time(key), **self.channel()}
         if user:
             event["user_id"] = user
         if kind == "view":

@@ -82,7 +82,7 @@ def start(checks, shop):
     for visitor in ("u1", "u2", "u3"):
         sessions[visitor] = Session(shop, visitor)
         for i in range(9):
-            newest = sessions[visitor].send("view", item={"item_id": f"p{i}"})
+            newest = sessions[visitor].send("view", item={"item_id": f"p{i}"}, channel=" Shop App")
         sessions[visitor].lists(newest)
     checks.check("inputs that nobody writes to hold up no list", True)
     client = Client(shop.address)
@@ -99,8 +99,9 @@ def declared(checks, shop):
     put_user(shop, "u3", {"user_id": "u3", "gender": "male"})
     checks.check("a declared gender acts on the lists",
                  wait("lists for him", lambda: not items_of(record_of(shop, "u3")) & female))
-    checks.check("weft get says so", "declared: gender male" in weft(
-        "get", "visitor", "u3", *shop.common()).stdout)
+    text = weft("get", "visitor", "u3", *shop.common()).stdout
+    checks.check("weft get says so", "declared: gender male" in text, text)
+    checks.check("and the channel that he came by", "came by: shop app\n" in text, text)
     checks.check("and leaves the others", items_of(record_of(shop, "u3")))
 
 
@@ -146,7 +147,8 @@ def erased(checks, shop, sessions):
     checks.check("what comes of who refused is dropped", wait(
         "no_consent", lambda: (shop.metrics() or {}).get("no_consent") == 1))
     sessions["u1"].lists(sessions["u1"].send("view", item={"item_id": "p1"}))
-    checks.equal("who was erased is a new visitor", len(changelog(shop)["u1"]["activities"]), 1)
+    row = changelog(shop)["u1"]
+    checks.equal("who was erased is a new visitor", (len(row["activities"]), row["channel"]), (1, ""))
     checks.check("and who refused has no lists", gone(shop, "u2"))
     put_user(shop, "u2", {"user_id": "u2", "consent": True})
     wait("consent", lambda: shop.total("processed") == 2)

@@ -23,6 +23,7 @@ ACTIVITIES = INPUTS[:4]
 SLACK_MS = 30_000  # an erasure may pass by, or be passed by, what was written so much before or after it
 ACTIVITIES_MAX = 1000
 recount.ACTIVITIES_MAX = ACTIVITIES_MAX
+MODEL_TABLES = ("cooccurrence", "popularity", "trends", "channels")
 ACTIVITY_KINDS = ("view", "search", "cart", "purchase", "cart_remove", "cart_update", "cart_clear",
                   "refund")
 
@@ -45,7 +46,7 @@ class Found:
         self.times = {}         # (kind, partition, offset): when it was written, ms
         self.changelog = {}     # visitor: (partition, record), the newest
         self.lists = {}         # visitor: record, the newest
-        self.models = {}        # instance: (cooccurrence rows, popularity rows, trends rows)
+        self.models = {}        # instance: (cooccurrence, popularity, trends, channels) rows
         self.rankings = []      # (key, value) of each record
         self.local = {}         # instance: (partitions that it owns, {visitor: row})
         self.local_sides = {}   # instance: {visitor: what else is kept of them, as side()}
@@ -131,7 +132,7 @@ def read(shop, address, owners, states, log_isolation="read_committed"):
                 "-interactions") else "read_committed", times.get(topic)), topics)))
         dumps = {}
         for instance, folder in states.items():
-            for table in ("visitor", "cooccurrence", "popularity", "trends"):
+            for table in ("visitor", *MODEL_TABLES):
                 dumps[instance, table] = pool.submit(dump, shop, table, folder)
         dumps = {key: future.result() for key, future in dumps.items()}
     for kind in INPUTS:
@@ -151,27 +152,27 @@ def read(shop, address, owners, states, log_isolation="read_committed"):
         rows[f"{name}.recommendations"], json.loads).items()}
     found.rankings = [(key.decode(), value) for _, _, key, value, _ in rows[f"{name}.rankings"]]
     for instance in states:
-        paths = [dumps[instance, table] for table in ("visitor", "cooccurrence", "popularity",
-                                                        "trends")]
+        paths = [dumps[instance, table] for table in ("visitor", *MODEL_TABLES)]
         found.local[instance] = (owners.get(instance, []), recount.dumped_visitors(paths[0]))
         found.local_sides[instance] = {row["visitor"]: side(row)
                                        for row in recount.read_dump(paths[0])}
         found.models[instance] = (recount.dumped_cooccurrence(paths[1]),
                                   recount.dumped_popularity(paths[2]),
-                                  recount.dumped_trends(paths[3]))
+                                  recount.dumped_trends(paths[3]),
+                                  recount.dumped_channels(paths[4]))
         for path in paths:
             os.unlink(path)
     read_offsets(found, address, name)
     return found
 
 
-NOTHING = (False, "", "", 0, 0)
+NOTHING = (False, "", "", 0, 0, "")
 
 
 def side(record):
     """What is kept of a visitor beside the activities; NOTHING of one who has none of it."""
     return (record["refused"], record["gender"], record["age_group"], record["impressions"],
-            record["clicks"])
+            record["clicks"], record["channel"])
 
 
 def dump(shop, table, folder):
@@ -211,6 +212,7 @@ class Expected:
         events, self.dead = accept(found)
         self.partitions = {}
         self.places = {}  # (event_id, position): visitor
+        self.channels = {}  # (event_id, position): the channel that it came by; None: not known
         self.latest = {}
         self.guests = {}  # those who are erased at times: [(when it was written, event)]
         self.guest_places = set()
@@ -219,6 +221,9 @@ class Expected:
         for partition, event, when in events:
             visitor = event.get("user_id") or event["visitor_id"]
             self.partitions[visitor] = partition
+            if event["type"] in ACTIVITIES:
+                self.channels.update(dict.fromkeys(
+                    places(event), recount.channel_name(event.get("channel"))))
             if visitor.startswith("guest"):
                 self.guests.setdefault(visitor, []).append((when, event))
                 if event["type"] in ACTIVITIES:
@@ -234,9 +239,10 @@ class Expected:
             file.flush()
             visitors = recount.visitors_of(file.name) if activities else {}
         self.visitors = recount.expected_visitors(visitors)
+        channel_of = recount.newest_channels(visitors)
         self.sides = {visitor: (False, *self.declared.get(visitor, ("", "")),
                                 len(self.impressions.get(visitor, ())),
-                                len(self.clicks.get(visitor, ())))
+                                len(self.clicks.get(visitor, ())), channel_of.get(visitor, ""))
                       for visitor in self.partitions if visitor not in self.guests}
         for visitor, of_them in self.sides.items():
             if of_them != NOTHING:  # who was only shown something has a row, too
@@ -244,6 +250,7 @@ class Expected:
         self.cooccurrence = recount.cooccurrence_rows(visitors)
         self.popularity = recount.popularity_rows(visitors)
         self.trends = recount.trends_rows(visitors)
+        self.taken = recount.channels_rows(visitors)
 
     def expose(self, visitor, event):
         kind, item = event["type"], event.get("item", {}).get("item_id")
@@ -298,6 +305,12 @@ def judge_log(expected, found, once, say):
         say(f"events more than once in the interactions log, {some(twice)}")
     if found.strangers:
         say(f"records of the interactions log that nobody can read: {len(found.strangers)}")
+    logged = [((row["event_id"], row["position"]), row.get("channel")) for row in found.interactions]
+    wrong = [place for place, channel in logged if place not in unknown
+             and channel != expected.channels.get(place)]  # joints have none
+    if wrong:
+        say(f"events whose channel in the interactions log is not the one that they came by, "
+            f"{some(wrong)}")
     numbers = {}
     for row in found.weights:
         numbers.setdefault(row["source"], []).append(row["number"])
@@ -344,7 +357,8 @@ def judge_sides(expected, found, once, say):
     log = {key: side(record) for key, (_, record) in found.changelog.items()}
     wrong = [key for key, of_them in expected.sides.items() if log.get(key, NOTHING) != of_them]
     if wrong and once:
-        say(f"visitors of whom something else is declared, or was shown or clicked on, {some(wrong)}; "
+        say(f"visitors of whom something else is declared, was shown or clicked on, or who came "
+            f"otherwise, {some(wrong)}; "
             f"expected {expected.sides[wrong[0]]}, found {log.get(wrong[0])}")
     for instance, rows in found.local_sides.items():
         owned, _ = found.local[instance]
@@ -382,6 +396,10 @@ def judge_guest(visitor, records, logged, found, say):
             f"{logged[-12:]}")
     if not refusals and set(written) - set(logged):
         say(f"{visitor} never refused, but events are not in the log: {set(written) - set(logged)}")
+    came = max(((event_of[item]["event_time"], channel) for item in kept if item in event_of
+                if (channel := recount.channel_name(event_of[item].get("channel")))), default=(0, ""))
+    if record is not None and record["channel"] != came[1]:
+        say(f"{visitor} came by '{came[1]}' last, kept is '{record['channel']}'")
     cut = None
     if erasing:  # a refusal holds until the next record
         cut = users[min(erasing[-1] + (not users[erasing[-1]][1].get("erased")), len(users) - 1)][0]
@@ -422,10 +440,11 @@ def same_row(expected, found):
 
 
 def judge_models(expected, found, doubled, say):
-    for instance, (cooccurrence, popularity, trends) in found.models.items():
+    for instance, (cooccurrence, popularity, trends, channels) in found.models.items():
         cooccurrence = {key: row for key, row in cooccurrence.items() if not key[2].startswith("g")}
         popularity = {item: row for item, row in popularity.items() if not item.startswith("g")}
         trends = {item: row for item, row in trends.items() if not item.startswith("g")}
+        channels = {key: row for key, row in channels.items() if not key[1].startswith("g")}
         if doubled:  # what is counted twice is known; nothing may be missing
             wrong = [item for item, row in expected.popularity.items()
                      if any(a < b for a, b in zip(popularity.get(item, (0, 0, 0)), row[:3]))]
@@ -442,6 +461,9 @@ def judge_models(expected, found, doubled, say):
         wrong = differences(expected.trends, trends)
         if wrong:
             say(f"instance {instance}: trends rows that differ, {some(wrong)}")
+        wrong = differences(expected.taken, channels)
+        if wrong:
+            say(f"instance {instance}: what is taken by channels differs, {some(wrong)}")
 
 
 def judge_rankings(found, say):
