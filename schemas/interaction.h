@@ -50,8 +50,8 @@ struct interaction {
 void interaction_write(const struct interaction *interaction, uint64_t fingerprint,
                        struct buffer *buffer);
 
-/* Fingerprints of records from before there was a channel, before there was a search_term, and before
- * there was a visitor, which are read as well: a log is folded again from its beginning. */
+/* Fingerprints of records from before there was a channel, before there was a search_term, and
+ * before there was a visitor, which are read as well: a log is folded again from its beginning. */
 #define INTERACTION_WITHOUT_CHANNEL 0x25f22f7a9f75735full
 #define INTERACTION_WITHOUT_TERM 0x32b884068ca684faull
 #define INTERACTION_WITHOUT_VISITOR 0x2247aaa0ada4ce38ull

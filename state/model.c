@@ -565,10 +565,9 @@ enum verdict model_load(struct model *model, struct store *store, struct error *
 
 size_t model_bytes(const struct model *model)
 {
-    size_t bytes = sizeof *model + vectors_bytes(model->vectors) +
-                   sessions_bytes(model->sessions) + queries_bytes(model->queries) +
-                   queries_bytes(model->channels) + trends_bytes(model->trends) +
-                   sizeof *model->weights +
+    size_t bytes = sizeof *model + vectors_bytes(model->vectors) + sessions_bytes(model->sessions) +
+                   queries_bytes(model->queries) + queries_bytes(model->channels) +
+                   trends_bytes(model->trends) + sizeof *model->weights +
                    model->item_capacity * sizeof *model->items +
                    model->slot_capacity * sizeof *model->slots +
                    model->dirty_capacity * sizeof *model->dirty;

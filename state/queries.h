@@ -5,12 +5,12 @@
  * The same structure, with rows of its own, holds what those take who come by a channel
  * (recommend/channels.h): its "queries" are the channels' names.
  *
- * Sums are of forward decay, as the model's (state/model.h). A query keeps its `entries_max` heaviest
- * items: one that is full replaces the lightest with probability w / (w + w_min). When there are
- * `queries_max`, a new query takes the place of the lightest of QUERY_SAMPLE that are drawn; both
- * draws are by a number that follows from the log's record, so that the same log gives the same
- * table. A query keeps its number while it lives. The words' lists follow from the queries, and only
- * these are stored.
+ * Sums are of forward decay, as the model's (state/model.h). A query keeps its `entries_max`
+ * heaviest items: one that is full replaces the lightest with probability w / (w + w_min). When
+ * there are `queries_max`, a new query takes the place of the lightest of QUERY_SAMPLE that are
+ * drawn; both draws are by a number that follows from the log's record, so that the same log gives
+ * the same table. A query keeps its number while it lives. The words' lists follow from the
+ * queries, and only these are stored.
  *
  * Rows of FAMILY_MODEL, little endian in values, big endian in keys:
  *

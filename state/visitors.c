@@ -236,10 +236,9 @@ void visitor_declare(struct visitor *visitor, struct bytes gender, struct bytes 
 void visitor_come_by(struct visitor *visitor, struct bytes channel, int64_t time_ms)
 {
     assert(channel.size > 0 && channel.size <= CHANNEL_BYTES_MAX);
-    if (visitor->channel &&
-        (time_ms < visitor->channel_time_ms ||
-         (time_ms == visitor->channel_time_ms &&
-          bytes_compare(channel, visitor_channel(visitor)) < 0)))
+    if (visitor->channel && (time_ms < visitor->channel_time_ms ||
+                             (time_ms == visitor->channel_time_ms &&
+                              bytes_compare(channel, visitor_channel(visitor)) < 0)))
         return;
     visitor->channel_time_ms = time_ms;
     if (bytes_equal(channel, visitor_channel(visitor)))
@@ -299,9 +298,8 @@ static void write_known(const struct visitor *visitor, struct buffer *buffer)
         avro_put_long(buffer, (int32_t)exposure->marks[i]);
     avro_put_long(buffer, 0);
     avro_put_string(buffer, visitor_channel(visitor));
-    avro_put_long(buffer, visitor->channel
-                              ? visitor->latest_time_ms - visitor->channel_time_ms
-                              : 0);
+    avro_put_long(buffer,
+                  visitor->channel ? visitor->latest_time_ms - visitor->channel_time_ms : 0);
 }
 
 static void write_visitor(const struct visitor *visitor, struct buffer *buffer)

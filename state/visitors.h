@@ -130,8 +130,9 @@ static inline struct bytes visitor_channel(const struct visitor *visitor)
 {
     return bytes_of(visitor->channel, visitor->channel_size);
 }
-/* An activity came by this channel, of 1 to CHANNEL_BYTES_MAX bytes: the newest counts, of two at one time
- * the one whose name is greater, so that their order does not matter. Marked dirty before. */
+/* An activity came by this channel, of 1 to CHANNEL_BYTES_MAX bytes: the newest counts, of two at
+ * one time the one whose name is greater, so that their order does not matter. Marked dirty before.
+ */
 void visitor_come_by(struct visitor *visitor, struct bytes channel, int64_t time_ms);
 
 /* Forgets all of the visitor but whether they refused. Marked dirty before. */
@@ -182,9 +183,9 @@ size_t visitors_bytes(const struct visitor_table *table);
 #define VISITOR_KEY_BYTES_MAX 300
 struct bytes visitor_store_key(char *to, int32_t partition, struct bytes key);
 
-/* Fingerprints of visitor.avsc as it is, as it was before it had a channel (4), before it had what was
- * shown and declared (3), before it had preferences (2), and before it had a checksum (1): values of all
- * are read, also from a changelog that an older weft wrote. */
+/* Fingerprints of visitor.avsc as it is, as it was before it had a channel (4), before it had what
+ * was shown and declared (3), before it had preferences (2), and before it had a checksum (1):
+ * values of all are read, also from a changelog that an older weft wrote. */
 #define VISITOR_FINGERPRINT 0x68886677f663d4dcu
 #define VISITOR_FINGERPRINT_4 0x3cf2b13ce9fd3863u
 #define VISITOR_FINGERPRINT_3 0x881539fdb5ee58f9u

@@ -181,8 +181,8 @@ static void test_oldest(void)
     arena_release(&arena);
 }
 
-/* Records from before there was a term, or a channel, are read without them: the same record without
- * the unions' branches at its end. */
+/* Records from before there was a term, or a channel, are read without them: the same record
+ * without the unions' branches at its end. */
 static void check_old(uint64_t fingerprint, bool with_term, size_t branches)
 {
     struct random random = random_from(43);
@@ -244,9 +244,10 @@ static void test_refused(void)
     buffer_byte(&record, 0);
     CHECK(interaction_read(buffer_bytes(&record), 5, &out, NULL) == VERDICT_SKIP);
     for (size_t size = CHANNEL_BYTES_MAX; size <= CHANNEL_BYTES_MAX + 1; size++) {
-        in = (struct interaction){.event_id = bytes_text("e"),
-                                  .subject = bytes_text("s"),
-                                  .channel = bytes_of("a channel of more than 32 characters", size)};
+        in =
+            (struct interaction){.event_id = bytes_text("e"),
+                                 .subject = bytes_text("s"),
+                                 .channel = bytes_of("a channel of more than 32 characters", size)};
         buffer_clear(&record);
         interaction_write(&in, 5, &record);
         CHECK_INT(interaction_read(buffer_bytes(&record), 5, &out, NULL),

@@ -1,5 +1,6 @@
-/* Newcomers by channel: its name in one writing; what those who come by it take, kept and read back; and
- * the lists of who is new: what is popular in their channel first, the best first, then what is popular. */
+/* Newcomers by channel: its name in one writing; what those who come by it take, kept and read
+ * back; and the lists of who is new: what is popular in their channel first, the best first, then
+ * what is popular. */
 #include "processors/recommend/channels.h"
 #include "processors/runtime/driver.h"
 #include "tests/test.h"
@@ -230,10 +231,10 @@ static void check_home(struct shop *shop, const char *visitor, const char *expec
     struct arena arena = {0};
     struct buffer text = {0};
     bool again;
-    uint32_t count = recommend_lists(
-        driver_recommender(shop->driver), driver_model(shop->driver),
-        driver_catalogue(shop->driver), driver_visitor(shop->driver, bytes_text(visitor)),
-        shop->now_ms, 10, &arena, lists, &again);
+    uint32_t count = recommend_lists(driver_recommender(shop->driver), driver_model(shop->driver),
+                                     driver_catalogue(shop->driver),
+                                     driver_visitor(shop->driver, bytes_text(visitor)),
+                                     shop->now_ms, 10, &arena, lists, &again);
     CHECK(count > 0);
     for (uint32_t i = 0; i < count; i++) {
         if (strcmp(lists[i].placement, "home") != 0)
@@ -276,7 +277,8 @@ static void test_lists(void)
     driver_free(shop.driver);
 }
 
-/* Who viewed what the model does not know, since it has no room, is new; and of whom an item is known not. */
+/* Who viewed what the model does not know, since it has no room, is new; and of whom an item is
+ * known not. */
 static void test_unknown_items(void)
 {
     struct shop shop;

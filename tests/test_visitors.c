@@ -210,7 +210,8 @@ static void test_without(int version)
     visitors_mark_dirty(table, visitor);
     insert(visitor, 1000, KIND_VIEW, "item", 10);
     struct bytes value = visitors_encode(table, visitor), key = bytes_text("v");
-    size_t checksum = 10; /* no preferences, nothing shown or declared, ...: zeros before the checksum */
+    size_t checksum =
+        10; /* no preferences, nothing shown or declared, ...: zeros before the checksum */
     while (checksum > 1 && (unsigned char)value.at[value.size - checksum - 1] >= 0x80)
         checksum++;
     while (checksum > 1 && (unsigned char)value.at[value.size - checksum] < 0x80)
@@ -259,7 +260,8 @@ static void test_channel(void)
     static const struct {
         int64_t time_ms;
         const char *name;
-    } came[] = {{5000, "web"}, {3000, "mail"}, {5000, "app"}, {7000, "kiosk"}, {7000, "partner shop"}};
+    } came[] = {
+        {5000, "web"}, {3000, "mail"}, {5000, "app"}, {7000, "kiosk"}, {7000, "partner shop"}};
     static const int orders[][5] = {{0, 1, 2, 3, 4}, {4, 3, 2, 1, 0}, {3, 1, 4, 0, 2}};
     for (int o = 0; o < 3; o++) {
         struct store *store = store_memory_new();

@@ -20,8 +20,8 @@ void asked_fold(struct model *model, const struct interaction *interaction)
     if (item == ITEM_NONE)
         return;
     struct decay decay = decay_at(interaction->event_time_ms, model->limits.rules_half_life_ms);
-    queries_add(model->queries, interaction->search_term, item, asked_units(kind), decay.m,
-                decay.k, bytes_hash(interaction->event_id) + interaction->position);
+    queries_add(model->queries, interaction->search_term, item, asked_units(kind), decay.m, decay.k,
+                bytes_hash(interaction->event_id) + interaction->position);
 }
 
 /* ---- similar queries ---- */

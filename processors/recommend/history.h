@@ -4,8 +4,8 @@
 
 #include "state/visitors.h"
 
-/* The newest activity of one of these kinds (bits) among the last `within` + 1 of the session; NULL:
- * none. */
+/* The newest activity of one of these kinds (bits) among the last `within` + 1 of the session;
+ * NULL: none. */
 const struct activity *history_newest(const struct visitor *visitor, uint32_t kinds,
                                       uint32_t within, int64_t gap_ms);
 

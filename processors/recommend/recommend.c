@@ -369,7 +369,7 @@ static uint32_t search_candidates(struct recommender *recommender, const struct 
 
 /* ---- exploration ---- */
 
-#define REASONS_FROM (1u << 16) /* place of the first that is for newcomers: a number in reasons */
+#define REASONS_FROM (1u << 16) /* place of the first for newcomers: a number in reasons */
 
 #define EXPLORED_PLACE (UINT32_MAX - 1) /* of what was no candidate */
 
@@ -504,8 +504,8 @@ static uint32_t known_of_newcomer(struct recommender *recommender, const struct 
     return found < NEWCOMERS_MAX ? found : NEWCOMERS_MAX;
 }
 
-/* Of somebody of whom no item is known: what answers their search, or is of their channel, and then the
- * ranked ones, which are what is popular. */
+/* Of somebody of whom no item is known: what answers their search, or is of their channel, and then
+ * the ranked ones, which are what is popular. */
 static uint32_t newcomer_candidates(struct recommender *recommender, const struct making *making,
                                     uint32_t count)
 {

@@ -249,6 +249,17 @@ class Shop:
         return newest
 
 
+def split(file, count):
+    with open(file) as source:
+        lines = source.readlines()
+    paths = []
+    for i in range(count):
+        paths.append(f"{file}.{i}")
+        with open(paths[-1], "w") as part:
+            part.writelines(lines[len(lines) * i // count:len(lines) * (i + 1) // count])
+    return paths
+
+
 def recount(file, *options):
     result = subprocess.run([sys.executable, os.path.join(ROOT, "tests", "recount.py"), file,
                              *options], capture_output=True, text=True)

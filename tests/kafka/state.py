@@ -21,7 +21,7 @@ import tempfile
 import time
 
 from protocol import Client
-from shop import Checks, Kafka, Shop, INPUTS, ROOT, WEFT, recount, weft
+from shop import Checks, Kafka, Shop, INPUTS, ROOT, WEFT, recount, split, weft
 
 LONG = "visitor.activities.max=1000"
 WIDE = ("cooccurrence.row.entries.max=100000", "channels.entries.max=100000")
@@ -77,17 +77,6 @@ def filled(kafka, name, file, *extra):
     shop.settle(shop.published)
     shop.stop()
     return shop
-
-
-def split(file, count):
-    with open(file) as source:
-        lines = source.readlines()
-    paths = []
-    for i in range(count):
-        paths.append(f"{file}.{i}")
-        with open(paths[-1], "w") as part:
-            part.writelines(lines[len(lines) * i // count:len(lines) * (i + 1) // count])
-    return paths
 
 
 def joined(one, other):
