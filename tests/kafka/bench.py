@@ -19,7 +19,8 @@ restore  rows/s from a changelog after the local state was deleted; kill -9 to t
 scale    a lost state of a million visitors and a model of 200,000 items: time, rows/s and memory of
          restoring the one from the changelog and the other from its snapshot; takes some minutes
 
-With WEFT_QUALITY=lean (or rules) drain, latency and driver run with that set of the ranker.
+With WEFT_QUALITY=lean (or rules) drain, latency and driver run with that set of the ranker, with
+WEFT_SET="KEY=VALUE KEY=VALUE" with these settings (placements.off= : all placements).
 """
 
 import json
@@ -35,7 +36,11 @@ import time
 from shop import Kafka, Shop, WEFT, weft
 
 EVENTS = 500_000
-QUALITY = ["--set", "quality=" + os.environ["WEFT_QUALITY"]] if "WEFT_QUALITY" in os.environ else []
+SETTINGS = []
+if "WEFT_QUALITY" in os.environ:
+    SETTINGS += ["--set", "quality=" + os.environ["WEFT_QUALITY"]]
+for assignment in os.environ.get("WEFT_SET", "").split():
+    SETTINGS += ["--set", assignment]
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -82,7 +87,8 @@ def drain(kafka, path):
         shop.replay(path)
         pid = broker_pid(kafka)
         broker, begun = cpu_seconds(pid), time.time()
-        shop.start(0, "--set", "metrics.interval.ms=100", "--set", f"threads={os.cpu_count()}", *QUALITY)
+        shop.start(0, "--set", "metrics.interval.ms=100", "--set", f"threads={os.cpu_count()}",
+                   *SETTINGS)
         row = wait_read(shop, EVENTS)
         seconds = time.time() - begun
         mine = shop.processes[0].pid
@@ -99,7 +105,7 @@ def latency(kafka):
     print("latency: 4 partitions, exactly-once; the broker gets warm with the first of each", flush=True)
     for rate in (1000, 1000, 10000, 10000):
         shop = Shop(f"latency-{rate}-{time.time_ns() % 1000}", kafka.address, 4)
-        shop.start(0, *QUALITY)
+        shop.start(0, *SETTINGS)
         shop.ready()
         out = weft("simulate", *shop.common(), "--rate", str(rate), "--minutes", "0.35",
                    "--measure", "--no-catalogue").stdout
@@ -110,7 +116,7 @@ def latency(kafka):
 
 def driver(path):
     print("driver: the same events without a broker", flush=True)
-    rows = [json.loads(weft("backtest", "--json", *QUALITY, path).stdout) for _ in range(3)]
+    rows = [json.loads(weft("backtest", "--json", *SETTINGS, path).stdout) for _ in range(3)]
     middle = lambda name: statistics.median(row[name] for row in rows)
     print(f"  {middle('events_per_s'):,.0f} events/s, asked before each; us a list p50 "
           f"{middle('list_us_p50'):.1f}, p99 {middle('list_us_p99'):.1f}; "
