@@ -8,7 +8,7 @@ All but scale by default:
 
 drain    a backlog of 500,000 events, exactly-once, lists on: events/s from the start of the process to
          the last commit, CPU of weft and of the broker for each event, peak memory
-latency  from an event's sending to its list at a read_committed reader, at 1,000 and 10,000 events/s
+latency  from an event's sending to its list at a read_committed reader, at 1,000, 5,000 and 10,000 events/s
 driver   in one process without a broker: events/s, microseconds for a list, bytes for a visitor and an
          item, microseconds for each placement
 catalogue 1,000,000 products of 50 attributes: rows/s from JSON, bytes an item, seconds to start from
@@ -103,7 +103,7 @@ def drain(kafka, path):
 
 def latency(kafka):
     print("latency: 4 partitions, exactly-once; the broker gets warm with the first of each", flush=True)
-    for rate in (1000, 1000, 10000, 10000):
+    for rate in (1000, 1000, 5000, 5000, 10000, 10000):
         shop = Shop(f"latency-{rate}-{time.time_ns() % 1000}", kafka.address, 4)
         shop.start(0, *SETTINGS)
         shop.ready()
