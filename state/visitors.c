@@ -475,24 +475,30 @@ static bool read_channel(struct avro_reader *reader, struct visitor *visitor)
     return true;
 }
 
+/* What the value was written as: 1 the oldest, 0 nothing that is known. */
+static int open_value(struct bytes value, struct avro_reader *ret_reader)
+{
+    static const uint64_t fingerprints[] = {VISITOR_FINGERPRINT_1, VISITOR_FINGERPRINT_2,
+                                            VISITOR_FINGERPRINT_3, VISITOR_FINGERPRINT_4,
+                                            VISITOR_FINGERPRINT};
+    int version = sizeof fingerprints / sizeof fingerprints[0];
+    for (; version > 0; version--) {
+        *ret_reader = avro_open(value, fingerprints[version - 1]);
+        if (!ret_reader->failed)
+            break;
+    }
+    return version;
+}
+
+#define CHECKED 2 /* versions from which on there is */
+#define PREFERS 3
+#define KNOWN 4
+#define COMES_BY 5
+
 static bool read_visitor(struct bytes value, struct visitor *visitor)
 {
-    struct avro_reader reader = avro_open(value, VISITOR_FINGERPRINT);
-    bool comes = !reader.failed, knows = comes, prefers = comes, checked = comes;
-    if (!comes) {
-        reader = avro_open(value, VISITOR_FINGERPRINT_4);
-        knows = prefers = checked = !reader.failed;
-    }
-    if (!checked) {
-        reader = avro_open(value, VISITOR_FINGERPRINT_3);
-        prefers = checked = !reader.failed;
-    }
-    if (!checked) {
-        reader = avro_open(value, VISITOR_FINGERPRINT_2);
-        checked = !reader.failed;
-    }
-    if (!checked)
-        reader = avro_open(value, VISITOR_FINGERPRINT_1);
+    struct avro_reader reader;
+    int version = open_value(value, &reader);
     visitor->accepted = avro_get_long(&reader);
     visitor->latest_time_ms = avro_get_long(&reader);
     visitor->list_hash = (uint64_t)avro_get_long(&reader);
@@ -500,10 +506,12 @@ static bool read_visitor(struct bytes value, struct visitor *visitor)
     visitor->look_again = avro_get_bool(&reader);
     if (reader.failed || !read_activities(&reader, visitor) || reader.failed ||
         visitor->accepted < visitor->count ||
-        (prefers && (!read_preferences(&reader, visitor) || !read_shown(&reader, visitor))) ||
-        (knows && !read_known(&reader, visitor)) || (comes && !read_channel(&reader, visitor)))
+        (version >= PREFERS &&
+         (!read_preferences(&reader, visitor) || !read_shown(&reader, visitor))) ||
+        (version >= KNOWN && !read_known(&reader, visitor)) ||
+        (version >= COMES_BY && !read_channel(&reader, visitor)))
         return false;
-    if (checked) {
+    if (version >= CHECKED) {
         uint64_t sum = checksum(visitor_key(visitor),
                                 bytes_of(value.at, (size_t)(reader.at - value.at)));
         if ((uint64_t)avro_get_long(&reader) != sum)
@@ -527,10 +535,8 @@ enum verdict visitor_decode(int32_t partition, struct bytes key, struct bytes va
 
 bool visitor_intact(struct bytes key, struct bytes value)
 {
-    if (avro_open(value, VISITOR_FINGERPRINT).failed &&
-        avro_open(value, VISITOR_FINGERPRINT_4).failed &&
-        avro_open(value, VISITOR_FINGERPRINT_3).failed &&
-        avro_open(value, VISITOR_FINGERPRINT_2).failed) {
+    struct avro_reader reader;
+    if (open_value(value, &reader) < CHECKED) {
         struct visitor *visitor;
         if (visitor_decode(0, key, value, &visitor, NULL) != VERDICT_OK)
             return false;
@@ -541,7 +547,7 @@ bool visitor_intact(struct bytes key, struct bytes value)
     size_t start = value.size - 1;
     while (start > 0 && (unsigned char)value.at[start - 1] >= 0x80)
         start--;
-    struct avro_reader reader = {.at = value.at + start, .end = value.at + value.size};
+    reader = (struct avro_reader){.at = value.at + start, .end = value.at + value.size};
     uint64_t sum = (uint64_t)avro_get_long(&reader);
     return !reader.failed && reader.at == reader.end &&
            sum == checksum(key, bytes_of(value.at, start));
