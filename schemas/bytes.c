@@ -24,6 +24,15 @@ int bytes_compare(struct bytes a, struct bytes b)
     return (a.size > b.size) - (a.size < b.size);
 }
 
+struct bytes bytes_trim(struct bytes text)
+{
+    while (text.size > 0 && (unsigned char)text.at[0] <= ' ')
+        text = bytes_of(text.at + 1, text.size - 1);
+    while (text.size > 0 && (unsigned char)text.at[text.size - 1] <= ' ')
+        text.size--;
+    return text;
+}
+
 uint64_t bytes_hash(struct bytes bytes)
 {
     return XXH3_64bits(bytes.size ? bytes.at : "", bytes.size);

@@ -31,6 +31,8 @@ static inline bool bytes_equal(struct bytes a, struct bytes b)
 
 /* Shorter is smaller where one is the start of the other; otherwise by unsigned byte. */
 int bytes_compare(struct bytes a, struct bytes b);
+/* Without the spaces and control characters around it. */
+struct bytes bytes_trim(struct bytes text);
 
 /* XXH3, 64 bits; the same on every machine. */
 uint64_t bytes_hash(struct bytes bytes);

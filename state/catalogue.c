@@ -115,7 +115,9 @@ struct bytes product_image(const struct product *product)
 float product_discount(const struct product *product)
 {
     float discount = 1 - product->price / product->original_price;
-    return discount > 0 ? discount : 0; /* also where one of them is not known */
+    if (!(discount > 0)) /* also where one of them is not known */
+        return 0;
+    return discount < 1 ? discount : 1;
 }
 
 static uint64_t discount_steps(const struct product *product)
@@ -224,22 +226,13 @@ static bool draft_add(struct draft *draft, uint32_t word)
     return true;
 }
 
-static struct bytes trim(struct bytes text)
-{
-    while (text.size > 0 && (unsigned char)text.at[0] <= ' ')
-        text = bytes_of(text.at + 1, text.size - 1);
-    while (text.size > 0 && (unsigned char)text.at[text.size - 1] <= ' ')
-        text.size--;
-    return text;
-}
-
 static void draft_set(struct draft *draft, enum word_kind kind, const struct bytes *texts,
                       uint32_t count)
 {
     uint32_t from = draft->count;
     draft->product.starts[kind] = (uint16_t)from;
     for (uint32_t i = 0; i < count; i++) {
-        struct bytes text = trim(texts[i]);
+        struct bytes text = bytes_trim(texts[i]);
         if (text.size == 0)
             continue;
         if (text.size > WORD_BYTES_MAX || draft->count - from == PRODUCT_SET_MAX)
@@ -259,7 +252,7 @@ static void draft_path(struct draft *draft, struct bytes rest)
     bool more = true;
     while (more) {
         const char *end = rest.size ? memchr(rest.at, '>', rest.size) : NULL;
-        struct bytes part = trim(bytes_of(rest.at, end ? (size_t)(end - rest.at) : rest.size));
+        struct bytes part = bytes_trim(bytes_of(rest.at, end ? (size_t)(end - rest.at) : rest.size));
         more = end != NULL;
         if (more)
             rest = bytes_of(end + 1, rest.size - (size_t)(end + 1 - rest.at));
@@ -304,7 +297,7 @@ static void draft_categories(struct draft *draft, const struct event_strings *pa
 /* "name=value". Empty: one of them is, or they are too long. */
 static struct bytes pair_text(const struct event_pairs *pairs, uint32_t number, char *to)
 {
-    struct bytes name = trim(pairs->at[2 * number]), value = trim(pairs->at[2 * number + 1]);
+    struct bytes name = bytes_trim(pairs->at[2 * number]), value = bytes_trim(pairs->at[2 * number + 1]);
     size_t size = name.size + 1 + value.size;
     if (name.size == 0 || value.size == 0 || size > WORD_BYTES_MAX)
         return bytes_of(to, 0);
@@ -337,7 +330,7 @@ static void draft_attributes(struct draft *draft, const struct event_pairs *pair
     fetch_attributes(catalogue, pairs);
     for (uint32_t i = 0; i < pairs->count; i++) {
         char text[WORD_BYTES_MAX];
-        struct bytes name = trim(pairs->at[2 * i]), value = trim(pairs->at[2 * i + 1]);
+        struct bytes name = bytes_trim(pairs->at[2 * i]), value = bytes_trim(pairs->at[2 * i + 1]);
         if (name.size == 0 || value.size == 0)
             continue;
         struct bytes pair = pair_text(pairs, i, text);

@@ -67,6 +67,10 @@ static void test_utf8_random(void)
 
 static void test_slices(void)
 {
+    CHECK_BYTES(bytes_trim(bytes_text(" \t a b\n")), bytes_text("a b"));
+    CHECK_BYTES(bytes_trim(bytes_text("ab")), bytes_text("ab"));
+    CHECK_INT(bytes_trim(bytes_text(" \r\n")).size, 0);
+    CHECK_INT(bytes_trim(bytes_of(NULL, 0)).size, 0);
     CHECK(bytes_equal(bytes_text("ab"), bytes_of("abc", 2)));
     CHECK(!bytes_equal(bytes_text("ab"), bytes_text("ac")));
     CHECK(!bytes_equal(bytes_text("ab"), bytes_text("abc")));
