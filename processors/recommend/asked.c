@@ -10,18 +10,26 @@
 
 _Static_assert(MET_SLOTS / 2 >= ASKED_SCAN_MAX, "one word's queries find room");
 
-void asked_fold(struct model *model, const struct interaction *interaction)
+void taken_fold(struct model *model, struct queries *queries, struct bytes text,
+                int64_t half_life_ms, const struct interaction *interaction)
 {
     enum rule_kind kind;
-    if (interaction->search_term.size == 0 || interaction->subject.size == 0 ||
+    if (text.size == 0 || interaction->subject.size == 0 ||
         !rule_kind_of(interaction->kind, &kind))
         return;
     uint32_t item = model_intern(model, interaction->subject);
     if (item == ITEM_NONE)
         return;
-    struct decay decay = decay_at(interaction->event_time_ms, model->limits.rules_half_life_ms);
-    queries_add(model->queries, interaction->search_term, item, asked_units(kind), decay.m, decay.k,
+    struct decay decay = decay_at(interaction->event_time_ms, half_life_ms);
+    double units = kind == RULES_CART ? ASKED_CART : kind == RULES_PURCHASE ? ASKED_PURCHASE : 1;
+    queries_add(queries, text, item, units, decay.m, decay.k,
                 bytes_hash(interaction->event_id) + interaction->position);
+}
+
+void asked_fold(struct model *model, const struct interaction *interaction)
+{
+    taken_fold(model, model->queries, interaction->search_term, model->limits.rules_half_life_ms,
+               interaction);
 }
 
 /* ---- similar queries ---- */

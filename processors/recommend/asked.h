@@ -23,11 +23,10 @@
 #define ASKED_SCAN_MAX 512
 #define ASKED_WORDS_MAX 16 /* of a term */
 
-/* What one activity of a kind counts, in views. */
-static inline double asked_units(enum rule_kind kind)
-{
-    return kind == RULES_CART ? ASKED_CART : kind == RULES_PURCHASE ? ASKED_PURCHASE : 1;
-}
+/* Counts what was taken in the row of `text`, weighed as above; nothing where that is empty, or no item
+ * was taken. Thread: writer of the model. */
+void taken_fold(struct model *model, struct queries *queries, struct bytes text,
+                int64_t half_life_ms, const struct interaction *interaction);
 
 /* Counts what followed a search. Thread: writer of the model. */
 void asked_fold(struct model *model, const struct interaction *interaction);

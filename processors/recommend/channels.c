@@ -11,11 +11,7 @@ struct bytes channel_name(struct bytes written, struct buffer *scratch, char *to
         return bytes_of(NULL, 0);
     buffer_clear(scratch);
     text_normalise(written, scratch);
-    struct bytes name = buffer_bytes(scratch);
-    while (name.size > 0 && (unsigned char)name.at[0] <= ' ')
-        name = bytes_of(name.at + 1, name.size - 1);
-    while (name.size > 0 && (unsigned char)name.at[name.size - 1] <= ' ')
-        name.size--;
+    struct bytes name = bytes_trim(buffer_bytes(scratch));
     if (name.size == 0 || name.size > CHANNEL_BYTES_MAX)
         return bytes_of(NULL, 0);
     memcpy(to, name.at, name.size);
@@ -24,16 +20,8 @@ struct bytes channel_name(struct bytes written, struct buffer *scratch, char *to
 
 void channels_fold(struct model *model, const struct interaction *interaction)
 {
-    enum rule_kind kind;
-    if (interaction->channel.size == 0 || interaction->subject.size == 0 ||
-        !rule_kind_of(interaction->kind, &kind))
-        return;
-    uint32_t item = model_intern(model, interaction->subject);
-    if (item == ITEM_NONE)
-        return;
-    struct decay decay = decay_at(interaction->event_time_ms, model->limits.popular_half_life_ms);
-    queries_add(model->channels, interaction->channel, item, asked_units(kind), decay.m, decay.k,
-                bytes_hash(interaction->event_id) + interaction->position);
+    taken_fold(model, model->channels, interaction->channel, model->limits.popular_half_life_ms,
+               interaction);
 }
 
 uint32_t channels_top(const struct model *model, struct bytes channel, uint32_t length,
