@@ -18,10 +18,11 @@ static bool is_input(const struct run *run, const char *topic)
 
 enum verdict assignment_check(const struct assignment *assignment,
                               const rd_kafka_topic_partition_list_t *partitions,
-                              struct error *error)
+                              bool *ret_stale, struct error *error)
 {
     const struct run *run = assignment->run;
     bool whole = true;
+    *ret_stale = false;
     for (int i = 0; i < partitions->cnt && whole; i++) {
         int32_t partition = partitions->elems[i].partition;
         int count = 0;
@@ -45,6 +46,7 @@ enum verdict assignment_check(const struct assignment *assignment,
                              "place; see 'Adding partitions' in the README",
                              run->topology.topics[i], (int)count, (int)run->partitions);
     }
+    *ret_stale = true;
     return error_set(error, VERDICT_RETRY, "not all inputs were shared out");
 }
 

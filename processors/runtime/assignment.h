@@ -16,10 +16,11 @@ struct assignment {
 
 /* Every partition comes with its counterparts in the other inputs; a partition too many, or one
  * alone, would tear visitors apart. FATAL: partitions were added to an input. RETRY: the member that
- * shares out does not know all inputs yet. */
+ * shares out does not know all inputs yet, or the group shares out those of before (`ret_stale`), or
+ * the broker does not answer. */
 enum verdict assignment_check(const struct assignment *assignment,
                               const rd_kafka_topic_partition_list_t *partitions,
-                              struct error *error);
+                              bool *ret_stale, struct error *error);
 
 /* Sets the offset of each: the group's, once no transaction on it is open (what members that are gone
  * left open is ended); without one, the store's (never "earliest" while the store has one); without

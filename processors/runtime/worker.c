@@ -339,8 +339,9 @@ static void take_assignment(struct worker *worker, rd_kafka_topic_partition_list
                                           .consumer = worker->consumer,
                                           .member = worker->member,
                                           .name = worker->name};
-    enum verdict verdict = assignment_check(&assignment, partitions, &worker->error);
-    worker->stale_shares = verdict == VERDICT_RETRY ? worker->stale_shares + 1 : 0;
+    bool stale;
+    enum verdict verdict = assignment_check(&assignment, partitions, &stale, &worker->error);
+    worker->stale_shares = stale ? worker->stale_shares + 1 : 0;
     if (verdict == VERDICT_OK && partitions->cnt > 0)
         verdict = assignment_offsets(&assignment, partitions, &worker->error);
     if (verdict != VERDICT_OK) {
