@@ -396,7 +396,8 @@ struct choice {
     bool diverse;
 };
 
-static enum removal judged(const struct choice *choice, struct filter_item *item)
+/* What removes the item, looked at once. */
+static enum removal removal_of(const struct choice *choice, struct filter_item *item)
 {
     if (!item->judged)
         item->removal = judge(choice->filters, choice->query, item);
@@ -442,7 +443,7 @@ static void choose(struct choice *choice, uint32_t at)
     for (uint32_t i = choice->chosen, seen = 0;
          i < choice->count && seen < FILTER_WINDOW_MAX && choice->diverse; i++) {
         struct filter_item *other = &choice->items[i];
-        if (judged(choice, other) != REMOVED_NOT)
+        if (removal_of(choice, other) != REMOVED_NOT)
             continue;
         seen++;
         if (other->product == PRODUCT_NONE || item.product == PRODUCT_NONE)
@@ -493,7 +494,7 @@ static bool choose_next(struct choice *choice, float high, float spread)
     float best_value = -INFINITY;
     for (uint32_t i = choice->chosen; i < choice->count && seen < FILTER_WINDOW_MAX; i++) {
         struct filter_item *item = &choice->items[i];
-        if (judged(choice, item) != REMOVED_NOT || item->pinned)
+        if (removal_of(choice, item) != REMOVED_NOT || item->pinned)
             continue;
         enum removal removal = judge_in_list(choice, item);
         if (removal != REMOVED_NOT) { /* the list only grows, so it stays out */
@@ -545,7 +546,7 @@ static bool judge_all(const struct choice *choice)
     for (uint32_t i = 0; i < choice->count; i++) {
         struct filter_item *item = &choice->items[i];
         float before = item->score;
-        judged(choice, item);
+        removal_of(choice, item);
         adjust_score(choice->filters, choice->query, item);
         adjusted = adjusted || item->score > before || item->score < before;
     }
@@ -569,7 +570,7 @@ static void find_range(const struct choice *choice, float *ret_high, float *ret_
     float high = -INFINITY, low = INFINITY;
     for (uint32_t i = 0, seen = 0; i < choice->count && seen < FILTER_WINDOW_MAX; i++) {
         struct filter_item *item = &choice->items[i];
-        if (judged(choice, item) != REMOVED_NOT || item->place == UINT32_MAX)
+        if (removal_of(choice, item) != REMOVED_NOT || item->place == UINT32_MAX)
             continue;
         seen++;
         high = item->score > high ? item->score : high;

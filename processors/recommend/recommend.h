@@ -32,7 +32,7 @@ struct recommend_settings {
     struct filter_settings filters;
     struct explore_settings explore;
     bool newcomers_search; /* ranked lists of who has only searched begin with what answers it */
-    bool newcomers_channel;       /* else with what those like who come by the same channel */
+    bool newcomers_channel; /* else with what those like who come by the same channel */
     struct placements placements; /* finished */
 };
 
