@@ -74,17 +74,11 @@ static struct event make_product(struct random *random, struct arena *arena, uin
     return event;
 }
 
-static int number_order(const void *a, const void *b)
+static void print_times(const char *name, float *us, uint32_t count)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static void print_times(const char *name, double *us, uint32_t count)
-{
-    qsort(us, count, sizeof *us, number_order);
-    printf(",\"%s_us_p50\":%.0f,\"%s_us_p99\":%.0f", name, us[count / 2], name,
-           us[(uint32_t)(.99 * (count - 1))]);
+    qsort(us, count, sizeof *us, measure_order);
+    printf(",\"%s_us_p50\":%.0f,\"%s_us_p99\":%.0f", name, (double)us[count / 2], name,
+           (double)us[count * 99 / 100]);
 }
 
 static void make_query(struct random *random, int i, char *query, size_t size)
@@ -136,12 +130,6 @@ static void measure_exactness(const struct catalogue *catalogue, const struct se
            sum / wanted_sum);
 }
 
-static int most_similar_first(const void *a, const void *b)
-{
-    float x = *(const float *)a, y = *(const float *)b;
-    return (x < y) - (x > y);
-}
-
 /* The sum of the similarities found, of that which boundless work finds. */
 static void measure_similar(const struct catalogue *catalogue)
 {
@@ -156,9 +144,9 @@ static void measure_similar(const struct catalogue *catalogue)
             sum += (double)similar[k].similarity;
         for (uint32_t k = 0; k < catalogue->product_count; k++)
             all[k] = k == product ? 0 : similarity(catalogue, product, k);
-        qsort(all, catalogue->product_count, sizeof *all, most_similar_first);
-        for (uint32_t k = 0; k < SIMILAR_MAX; k++)
-            wanted += (double)all[k];
+        qsort(all, catalogue->product_count, sizeof *all, measure_order);
+        for (uint32_t k = 1; k <= SIMILAR_MAX && k <= catalogue->product_count; k++)
+            wanted += (double)all[catalogue->product_count - k];
     }
     printf(",\"similar_share\":%.3f", sum / wanted);
     free(all);
@@ -166,7 +154,7 @@ static void measure_similar(const struct catalogue *catalogue)
 
 static void ask(const struct catalogue *catalogue, const struct search *search)
 {
-    static double us[QUESTIONS];
+    static float us[QUESTIONS];
     struct random random = {.state = 3};
     struct similar_product similar[SIMILAR_MAX];
     struct search_result results[20], hundred[SEARCH_RESULTS_MAX];
@@ -175,7 +163,7 @@ static void ask(const struct catalogue *catalogue, const struct search *search)
         double from = measure_now_s();
         found += similar_top(catalogue, random_below(&random, catalogue->product_count),
                              SIMILAR_MAX, similar);
-        us[i] = (measure_now_s() - from) * 1e6;
+        us[i] = (float)((measure_now_s() - from) * 1e6);
     }
     print_times("similar", us, QUESTIONS);
     measure_similar(catalogue);
@@ -184,7 +172,7 @@ static void ask(const struct catalogue *catalogue, const struct search *search)
         make_query(&random, i, query, sizeof query);
         double from = measure_now_s();
         found += search_top(search, catalogue, bytes_text(query), 20, results);
-        us[i] = (measure_now_s() - from) * 1e6;
+        us[i] = (float)((measure_now_s() - from) * 1e6);
     }
     print_times("search", us, QUESTIONS);
     for (int i = 0; i < QUESTIONS; i++) { /* as many as a list takes */
@@ -192,7 +180,7 @@ static void ask(const struct catalogue *catalogue, const struct search *search)
         make_frequent(i, query, sizeof query);
         double from = measure_now_s();
         search_top(search, catalogue, bytes_text(query), SEARCH_RESULTS_MAX, hundred);
-        us[i] = (measure_now_s() - from) * 1e6;
+        us[i] = (float)((measure_now_s() - from) * 1e6);
     }
     print_times("frequent", us, QUESTIONS);
     measure_exactness(catalogue, search);

@@ -224,18 +224,25 @@ static void fill_shop(struct shop *shop)
     }
 }
 
+static uint32_t make_lists(struct shop *shop, const char *visitor, struct arena *arena,
+                           struct list *ret_lists)
+{
+    bool again;
+    uint32_t count = recommend_lists(driver_recommender(shop->driver), driver_model(shop->driver),
+                                     driver_catalogue(shop->driver),
+                                     driver_visitor(shop->driver, bytes_text(visitor)),
+                                     shop->now_ms, 10, arena, ret_lists, &again);
+    CHECK(count > 0);
+    return count;
+}
+
 /* The list home as "item, ...", those that are popular in the channel with an exclamation mark. */
 static void check_home(struct shop *shop, const char *visitor, const char *expected)
 {
     struct list lists[PLACEMENTS_MAX];
     struct arena arena = {0};
     struct buffer text = {0};
-    bool again;
-    uint32_t count = recommend_lists(driver_recommender(shop->driver), driver_model(shop->driver),
-                                     driver_catalogue(shop->driver),
-                                     driver_visitor(shop->driver, bytes_text(visitor)),
-                                     shop->now_ms, 10, &arena, lists, &again);
-    CHECK(count > 0);
+    uint32_t count = make_lists(shop, visitor, &arena, lists);
     for (uint32_t i = 0; i < count; i++) {
         if (strcmp(lists[i].placement, "home") != 0)
             continue;
@@ -289,14 +296,10 @@ static void test_unknown_items(void)
     send(&shop, EVENT_VIEW, "n1", "app", "A");
     struct list lists[PLACEMENTS_MAX];
     struct arena arena = {0};
-    bool again;
-    uint32_t count = recommend_lists(
-        driver_recommender(shop.driver), driver_model(shop.driver), driver_catalogue(shop.driver),
-        driver_visitor(shop.driver, bytes_text("n1")), shop.now_ms, 10, &arena, lists, &again);
+    uint32_t count = make_lists(&shop, "n1", &arena, lists);
     for (uint32_t i = 0; i < count; i++)
         for (uint32_t k = 0; k < lists[i].item_count; k++)
             CHECK(strcmp(lists[i].items[k].reason, "popular_in_channel") != 0);
-    CHECK(count > 0);
     arena_release(&arena);
     driver_free(shop.driver);
 }
@@ -312,11 +315,7 @@ static void test_searched(void)
     send(&shop, EVENT_SEARCH, "n", "web", "red bag");
     struct list lists[PLACEMENTS_MAX];
     struct arena arena = {0};
-    bool again;
-    uint32_t count = recommend_lists(
-        driver_recommender(shop.driver), driver_model(shop.driver), driver_catalogue(shop.driver),
-        driver_visitor(shop.driver, bytes_text("n")), shop.now_ms, 10, &arena, lists, &again);
-    CHECK(count > 0);
+    make_lists(&shop, "n", &arena, lists);
     CHECK_BYTES(lists[0].items[0].item_id, bytes_text("Y"));
     CHECK_TEXT(lists[0].items[0].reason, "taken_after_search");
     CHECK_TEXT(lists[0].items[1].reason, "popular");
