@@ -359,6 +359,54 @@ static void test_followed(void)
     driver_free(shop.driver);
 }
 
+static void put_bag(struct shop *shop, const char *id, const char *title)
+{
+    struct event product;
+    event_init(&product, EVENT_PRODUCT);
+    product.item_id = bytes_text(id);
+    product.title = bytes_text(title);
+    driver_product(shop->driver, &product);
+}
+
+/* Of what the catalogue finds, only what was taken says so, and counts for it. */
+static void test_found_and_taken(void)
+{
+    struct shop shop = {0};
+    struct config config;
+    struct error error = {0};
+    int64_t t = START_MS;
+    config_init(&config);
+    CHECK(config_finish(&config, &error) == VERDICT_OK);
+    CHECK(driver_new(&config, true, NULL, NULL, &shop.driver, &error) == VERDICT_OK);
+    put_bag(&shop, "taken", "Red Bag");
+    put_bag(&shop, "unseen", "Red Bag Small");
+    put_bag(&shop, "unseen too", "Red Bag Large");
+    put_bag(&shop, "viewed", "Red Bag Long");
+    send(&shop, EVENT_VIEW, "v", t, "\"item\":{\"item_id\":\"viewed\"}");
+    send(&shop, EVENT_SEARCH, "w", t, "\"search_term\":\"red bag\"");
+    send(&shop, EVENT_VIEW, "w", t + 1000, "\"item\":{\"item_id\":\"taken\"}");
+    send(&shop, EVENT_SEARCH, "y", t + 2000, "\"search_term\":\"red bag\"");
+    struct list lists[PLACEMENTS_MAX];
+    struct arena arena = {0};
+    bool again;
+    uint32_t count = recommend_lists(driver_recommender(shop.driver), driver_model(shop.driver),
+                                     driver_catalogue(shop.driver),
+                                     driver_visitor(shop.driver, bytes_text("y")), t + 2000, 20,
+                                     &arena, lists, &again),
+             checked = 0;
+    for (uint32_t i = 0; i < count; i++)
+        for (uint32_t k = 0; strcmp(lists[i].placement, "search") == 0 && k < lists[i].item_count;
+             k++) {
+            bool taken = bytes_equal(lists[i].items[k].item_id, bytes_text("taken"));
+            CHECK_TEXT(lists[i].items[k].reason, taken ? "taken_after_search" : "searched");
+            CHECK(taken == (k == 0));
+            checked++;
+        }
+    CHECK_INT(checked, 4);
+    arena_release(&arena);
+    driver_free(shop.driver);
+}
+
 int main(void)
 {
     TEST_RUN(test_random);
@@ -367,5 +415,6 @@ int main(void)
     TEST_RUN(test_answers);
     TEST_RUN(test_text);
     TEST_RUN(test_followed);
+    TEST_RUN(test_found_and_taken);
     return test_done();
 }
