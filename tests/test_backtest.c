@@ -134,6 +134,8 @@ static void test_variants(void)
 
 static void test_ablations(void)
 {
+    static const char groups_of_clicks[] =
+        "repeats,forward,backward,previous,two_hop,vectors,items,neighbours,pairs,context";
     struct config base;
     struct variants variants = {0};
     struct error error = {0};
@@ -145,6 +147,8 @@ static void test_ablations(void)
     for (uint32_t f = 0; f < feature_count; f++) { /* by clicks alone */
         bool of_clicks = !strstr(CLICKS_ALONE_FEATURES, features[f].group);
         CHECK(feature_masked(&clicks->features_off, f) == !of_clicks);
+        CHECK_SAY(of_clicks == (strstr(groups_of_clicks, features[f].group) != NULL),
+                  "is the group %s of clicks alone?", features[f].group);
     }
     for (int i = 0; i < generator_count; i++) {
         const char *name = generators[i].name;

@@ -102,7 +102,7 @@ enum verdict variants_add(struct variants *variants, const struct config *base, 
 #define CLICKS_ALONE_GENERATORS "carted,bought,similar,shelves"
 #define CLICKS_ALONE_FEATURES                                                                      \
     "carts,purchases,kinds,similar,products,brands,categories,prices,discounts,brand_tastes,"      \
-    "category_tastes,colour_tastes,price_tastes"
+    "category_tastes,colour_tastes,price_tastes,discount_tastes"
 enum verdict variants_add_ablations(struct variants *variants, const struct config *base,
                                     struct error *error);
 /* The base itself, then each generator by itself, in its own order without the ranker; a table too. */
