@@ -1,0 +1,157 @@
+/* Prints hashes of everything that the in-process driver writes for recorded events: the interactions
+ * log, the lists, every row of every store family, the snapshot of the model and the rankings. Two builds
+ * that print the same lines behave the same, bit by bit.
+ *
+ *     measure_hashes FILE [KEY=VALUE]...
+ *
+ * Lists carry no wall clock in the driver, so the output depends on the file, the settings and the CPU's
+ * kernels (math/kernels.h) alone. */
+#include "processors/recommend/recommend.h"
+#include "processors/runtime/driver.h"
+#include "state/model_file.h"
+#include "tests/measure.h"
+#include "tools/backtest.h"
+
+#include <unistd.h>
+
+struct hashes {
+    struct driver_sink sink; /* first */
+    uint64_t hash[OUTPUTS], count[OUTPUTS];
+};
+
+static uint64_t mix(uint64_t hash, struct bytes bytes)
+{
+    return (hash ^ bytes_hash(bytes)) * 0x9E3779B97F4A7C15u;
+}
+
+static void written(struct driver_sink *self, enum output output, struct bytes key,
+                    struct bytes value)
+{
+    struct hashes *hashes = (struct hashes *)(void *)self;
+    hashes->hash[output] = mix(mix(hashes->hash[output], key), value);
+    hashes->count[output]++;
+}
+
+static void print(const char *name, uint64_t count, uint64_t hash)
+{
+    printf("%-16s %8llu  %016llx\n", name, (unsigned long long)count, (unsigned long long)hash);
+}
+
+struct row_hasher {
+    struct store_visitor visitor; /* first */
+    uint64_t hash, count;
+};
+
+static enum verdict hash_row(struct store_visitor *self, struct bytes key, struct bytes value,
+                             struct error *error)
+{
+    struct row_hasher *hasher = (struct row_hasher *)(void *)self;
+    (void)error;
+    hasher->hash = mix(mix(hasher->hash, key), value);
+    hasher->count++;
+    return VERDICT_OK;
+}
+
+static void print_family(struct store *store, enum family family, const char *name)
+{
+    struct row_hasher hasher = {.visitor.row = hash_row};
+    CHECK(store->scan(store, family, bytes_of("", 0), &hasher.visitor, NULL) == VERDICT_OK);
+    print(name, hasher.count, hasher.hash);
+}
+
+/* The snapshot's records, as a file. */
+static void print_snapshot(struct store *store)
+{
+    char path[] = "/tmp/weft-hashes-XXXXXX";
+    struct error error = {0};
+    uint64_t rows = 0, hash = 0;
+    char block[4096];
+    int file = mkstemp(path);
+    CHECK(file >= 0 && close(file) == 0);
+    CHECK_SAY(model_file_write(path, store, 1, &rows, &error) == VERDICT_OK, "%s", error.message);
+    FILE *from = fopen(path, "rb");
+    CHECK(from != NULL);
+    for (size_t size; (size = fread(block, 1, sizeof block, from)) > 0;)
+        hash = mix(hash, bytes_of(block, size));
+    fclose(from);
+    unlink(path);
+    print("snapshot", rows, hash);
+}
+
+struct ranking_hasher {
+    struct rankings_sink sink; /* first */
+    struct buffer record;
+    uint64_t hash, count;
+};
+
+static bool hash_ranking(struct rankings_sink *self, const struct ranking *ranking)
+{
+    struct ranking_hasher *hasher = (struct ranking_hasher *)(void *)self;
+    buffer_clear(&hasher->record);
+    ranking_write_json(ranking, &hasher->record);
+    hasher->hash = mix(hasher->hash, buffer_bytes(&hasher->record));
+    hasher->count++;
+    return true;
+}
+
+static void print_rankings(struct driver *driver, const struct config *config)
+{
+    struct rankings_view view = {0};
+    struct ranking_hasher hasher = {.sink.ranking = hash_ranking};
+    const struct rankings_inputs inputs = {.catalogue = driver_catalogue(driver),
+                                           .filters = &config->settings.recommend.filters,
+                                           .settings = &config->settings.rankings};
+    rankings_take(&view, driver_model(driver), 1, &config->settings.rankings);
+    rankings_make(&view, &inputs, &hasher.sink);
+    rankings_release(&view);
+    buffer_release(&hasher.record);
+    print("rankings", hasher.count, hasher.hash);
+}
+
+static void run(struct driver *driver, const struct recorded *recorded)
+{
+    for (size_t i = 0; i < recorded->count; i++) {
+        const struct line *line = &recorded->lines[i];
+        struct error error = {0};
+        enum fate fate;
+        if (line->product)
+            driver_product(driver, line->product);
+        if (line->event.type != EVENT_PRODUCT)
+            CHECK(driver_event(driver, &line->event, &fate, &error) == VERDICT_OK);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct config *config = memory_zero(1, sizeof *config);
+    struct hashes hashes = {.sink.written = written};
+    struct recorded recorded = {0};
+    struct driver *driver = NULL;
+    struct error error = {0};
+    config_init(config);
+    config_set(config, "event.time.min.ms", "0", NULL);
+    bool good = argc > 1;
+    for (int i = 2; i < argc && good; i++)
+        good = config_assign(config, argv[i], &error) == VERDICT_OK;
+    good = good && config_finish(config, &error) == VERDICT_OK &&
+           recorded_read(&recorded, config, NULL, 1, argv + 1, &error) == VERDICT_OK &&
+           driver_new(config, true, &hashes.sink, NULL, &driver, &error) == VERDICT_OK;
+    if (!good) {
+        fprintf(stderr, "measure_hashes FILE [KEY=VALUE]...: %s\n", error.message);
+        return 1;
+    }
+    run(driver, &recorded);
+    CHECK_SAY(driver_save(driver, &error) == VERDICT_OK, "%s", error.message);
+    print("interactions", hashes.count[OUTPUT_INTERACTIONS], hashes.hash[OUTPUT_INTERACTIONS]);
+    print("recommendations", hashes.count[OUTPUT_RECOMMENDATIONS],
+          hashes.hash[OUTPUT_RECOMMENDATIONS]);
+    print_family(driver_store(driver), FAMILY_VISITOR, "visitors");
+    print_family(driver_store(driver), FAMILY_MODEL, "model");
+    print_family(driver_store(driver), FAMILY_CATALOGUE, "catalogue");
+    print_snapshot(driver_store(driver));
+    print_rankings(driver, config);
+    driver_free(driver);
+    recorded_release(&recorded);
+    free(config);
+    return test_failed > 0;
+}
