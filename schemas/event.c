@@ -154,6 +154,47 @@ void event_init_erased(struct event *event, struct bytes user_id)
     event->erased = true;
 }
 
+static void copy_strings(struct event_strings *strings, struct arena *arena)
+{
+    struct bytes *copies = arena_get(arena, strings->count * sizeof *copies);
+    for (uint32_t i = 0; i < strings->count; i++)
+        copies[i] = arena_copy(arena, strings->at[i]);
+    strings->at = copies;
+}
+
+static void copy_pairs(struct event_pairs *pairs, struct arena *arena)
+{
+    struct event_strings halves = {.at = pairs->at, .count = 2 * pairs->count};
+    copy_strings(&halves, arena);
+    pairs->at = halves.at;
+}
+
+/* Replaces what the fields of `record` point to by copies. */
+static void copy_fields(struct field_table table, void *record, struct arena *arena)
+{
+    for (size_t i = 0; i < table.count; i++) {
+        void *field = (char *)record + table.fields[i].offset;
+        if (table.fields[i].type == FIELD_STRING)
+            *(struct bytes *)field = arena_copy(arena, *(struct bytes *)field);
+        else if (table.fields[i].type == FIELD_STRINGS)
+            copy_strings(field, arena);
+        else if (table.fields[i].type == FIELD_PAIRS)
+            copy_pairs(field, arena);
+    }
+}
+
+struct event event_copy(const struct event *event, struct arena *arena)
+{
+    struct event copy = *event;
+    copy_fields(event_fields(event->type), &copy, arena);
+    copy.items = arena_get(arena, event->item_count * sizeof *copy.items);
+    for (uint32_t i = 0; i < event->item_count; i++) {
+        copy.items[i] = event->items[i];
+        copy_fields(event_item_fields(), &copy.items[i], arena);
+    }
+    return copy;
+}
+
 static enum verdict check_id(struct bytes id, const char *name, bool required, struct error *error)
 {
     if (id.at == NULL && !required)

@@ -150,6 +150,9 @@ struct field_table event_item_fields(void);
 void event_init(struct event *event, enum event_type type);
 void event_item_init(struct event_item *item);
 
+/* A copy of the event, with all that it points to, which holds until the arena is cleared. */
+struct event event_copy(const struct event *event, struct arena *arena);
+
 /* What the schemas can't say: identifiers of 1 to 256 bytes without control characters, amounts
  * finite and not negative, items where the record's kind needs them. SKIP with the field's name. */
 enum verdict event_check(const struct event *event, struct error *error);

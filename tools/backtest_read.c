@@ -81,16 +81,7 @@ static enum verdict read_all(struct reading *reading, int count, char **paths, s
             if (read != READ_EVENT || event.type > EVENT_PURCHASE)
                 continue; /* impressions, clicks and users ask for nothing */
             struct arena *memory = &reading->recorded->memory;
-            struct event kept = event;
-            kept.event_id = arena_copy(memory, event.event_id);
-            kept.visitor_id = arena_copy(memory, event.visitor_id);
-            kept.user_id = arena_copy(memory, event.user_id);
-            kept.search_term = arena_copy(memory, event.search_term);
-            kept.items = arena_get(memory, event.item_count * sizeof *kept.items);
-            for (uint32_t k = 0; k < event.item_count; k++) {
-                kept.items[k] = event.items[k];
-                kept.items[k].item_id = arena_copy(memory, event.items[k].item_id);
-            }
+            struct event kept = event_copy(&event, memory);
             add_line(reading->recorded,
                      &(struct line){.event = kept, .product = keep_product(reading, file, &arena)});
         }
