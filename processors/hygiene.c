@@ -28,8 +28,7 @@ static enum verdict hygiene_event(struct context *context, struct record *record
         record->fate = FATE_DEAD_LETTER;
         return error_set(error, VERDICT_SKIP,
                          "event_time %lld ms lies more than event.future.max.ms = %lld ahead",
-                         (long long)event->event_time_ms,
-                         (long long)settings->event_future_max_ms);
+                         (long long)event->event_time_ms, (long long)settings->event_future_max_ms);
     }
     if (seen_before(context->visitor, event->event_id))
         return record_end(record, FATE_DUPLICATE);

@@ -48,11 +48,9 @@ static enum verdict lists_close(struct context *context, struct visitor *visitor
     };
     model_lock_read(context->model);
     catalogue_lock_read(context->catalogue);
-    recommendation.list_count =
-        recommend_lists(context->recommender, context->model, context->catalogue, visitor,
-                        context->generated_ms,
-                        context->settings->list_items, context->arena, lists,
-                        &visitor->look_again);
+    recommendation.list_count = recommend_lists(
+        context->recommender, context->model, context->catalogue, visitor, context->generated_ms,
+        context->settings->list_items, context->arena, lists, &visitor->look_again);
     uint64_t hash = hash_lists(&recommendation);
     bool same = hash == visitor->list_hash;
     if (!same) {

@@ -1,6 +1,6 @@
-/* Preferences: what the visitor likes, learned from each product that they look at, put in the cart or
- * buy, as the catalogue has it at that moment; of one that it does not have, the event's price. It
- * stands behind sessions, so that only what was accepted is learned from. */
+/* Preferences: what the visitor likes, learned from each product that they look at, put in the cart
+ * or buy, as the catalogue has it at that moment; of one that it does not have, the event's price.
+ * It stands behind sessions, so that only what was accepted is learned from. */
 #include "processors/processor.h"
 
 #include <math.h>

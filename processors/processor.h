@@ -114,8 +114,8 @@ struct context {
     struct arena *arena; /* until the batch ends */
     struct outlet *outlet;
     struct visitor_table *visitors;
-    struct visitor *visitor; /* whom the record is about */
-    struct model *model;     /* read under its lock */
+    struct visitor *visitor;           /* whom the record is about */
+    struct model *model;               /* read under its lock */
     const struct catalogue *catalogue; /* the same; locked after the model (state/catalogue.h) */
     struct recommender *recommender;
     struct buffer *scratch; /* for one record; cleared by whoever uses it */

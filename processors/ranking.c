@@ -1,5 +1,5 @@
-/* Ranking: before a click changes anything, what the visitor's last list was worth; the ranker learns
- * from it. It stands before sessions, so that what it learns from is what was served. */
+/* Ranking: before a click changes anything, what the visitor's last list was worth; the ranker
+ * learns from it. It stands before sessions, so that what it learns from is what was served. */
 #include "processors/processor.h"
 
 static enum kind kind_of(const struct event *event)
@@ -40,8 +40,7 @@ static enum verdict ranking_event(struct context *context, struct record *record
         item = product == PRODUCT_NONE ? ITEM_NONE : ITEM_PRODUCT | product;
     }
     model_unlock_read(context->model);
-    struct outcome outcome =
-        recommend_learn(context->recommender, visitor, item, kind_of(event));
+    struct outcome outcome = recommend_learn(context->recommender, visitor, item, kind_of(event));
     if (!outcome.known)
         return VERDICT_OK;
     uint64_t *counters = context->counts->counters;

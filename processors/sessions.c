@@ -34,7 +34,7 @@ static uint32_t collect(const struct context *context, int64_t from, int step, i
     return count;
 }
 
-#define SEARCH_AGO_MAX 5      /* activities between a search and what still followed from it */
+#define SEARCH_AGO_MAX 5     /* activities between a search and what still followed from it */
 #define SEARCH_AGE_MS 600000 /* and the time */
 
 /* The search that the activity at `position` followed, normalised into `to`; absent: none. */
@@ -83,8 +83,8 @@ static enum verdict write_joints(struct context *context, uint32_t position, enu
         };
         joint.before_count = collect(context, (int64_t)position - 1, -1, activity->time_ms,
                                      joint.kind, joint.before);
-        joint.after_count = collect(context, (int64_t)position + 1, 1, activity->time_ms,
-                                    joint.kind, joint.after);
+        joint.after_count =
+            collect(context, (int64_t)position + 1, 1, activity->time_ms, joint.kind, joint.after);
         if (joint.before_count == 0 || joint.after_count == 0)
             continue;
         enum verdict verdict = write_interaction(context, &joint, error);
@@ -105,8 +105,9 @@ static enum verdict remember(struct context *context, const struct record *recor
     bool late = position < visitor->count;
     bool joined = false;
     if (late && position > 0)
-        joined = visitor->activities[position].time_ms -
-                     visitor->activities[position - 1].time_ms <= gap_ms;
+        joined =
+            visitor->activities[position].time_ms - visitor->activities[position - 1].time_ms <=
+            gap_ms;
     struct activity activity = {
         .time_ms = time_ms,
         .event_hash = bytes_hash(event->event_id),

@@ -1,5 +1,5 @@
-/* Trends: what is viewed, put in the cart and bought of late, and very lately. From this the publisher
- * makes rankings for everybody (recommend/rankings.h, runtime/publish_rankings.h). */
+/* Trends: what is viewed, put in the cart and bought of late, and very lately. From this the
+ * publisher makes rankings for everybody (recommend/rankings.h, runtime/publish_rankings.h). */
 #include "processors/processor.h"
 
 static const char *const inputs[] = {"interactions", NULL};

@@ -34,8 +34,7 @@ static void declare(struct context *context, const struct event *event)
     visitor->touched = visitor->accepted > 0;
 }
 
-static enum verdict users_event(struct context *context, struct record *record,
-                                struct error *error)
+static enum verdict users_event(struct context *context, struct record *record, struct error *error)
 {
     const struct event *event = &record->event;
     struct visitor *visitor = context->visitor;

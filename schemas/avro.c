@@ -120,7 +120,8 @@ static uint32_t compile_union(struct compiler *c, avro_schema_t schema, const st
 
 static bool has_reader_field(avro_schema_t schema, const struct field *field)
 {
-    /* not avro_schema_record_field_get(), which follows a wild pointer where there is no such field */
+    /* not avro_schema_record_field_get(), which follows a wild pointer where there is no such field
+     */
     return avro_schema_record_field_get_index(schema, field->name) >= 0;
 }
 
@@ -206,8 +207,8 @@ static uint32_t compile_skipped_record(struct compiler *c, avro_schema_t schema,
     c->linked[c->linked_count] = schema;
     c->linked_node[c->linked_count++] = node;
     for (size_t i = 0; i < count; i++)
-        children[i] = compile(c, avro_schema_record_field_get_by_index(schema, (int)i), NULL,
-                              depth + 1);
+        children[i] =
+            compile(c, avro_schema_record_field_get_by_index(schema, (int)i), NULL, depth + 1);
     return set_children(c, node, children, (uint32_t)count) ? node : NODE_NONE;
 }
 

@@ -1,5 +1,5 @@
-/* Avro: reading a record that some schema wrote by a plan compiled once for that schema (avro.c, the
- * only file that includes avro-c, which parses schemas), and fingerprints (avro_fingerprint.c).
+/* Avro: reading a record that some schema wrote by a plan compiled once for that schema (avro.c,
+ * the only file that includes avro-c, which parses schemas), and fingerprints (avro_fingerprint.c).
  *
  * Resolution (Avro 1.11 specification, "Schema Resolution"): fields are matched by name; a field
  * that the reader lacks is skipped; one that the writer lacks takes the reader's default; int goes

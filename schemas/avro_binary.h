@@ -1,5 +1,5 @@
-/* Avro's binary encoding, value by value: for the records that weft itself writes and reads back, and
- * what plans are run with. Calls bytes.h. */
+/* Avro's binary encoding, value by value: for the records that weft itself writes and reads back,
+ * and what plans are run with. Calls bytes.h. */
 #ifndef WEFT_SCHEMAS_AVRO_BINARY_H
 #define WEFT_SCHEMAS_AVRO_BINARY_H
 

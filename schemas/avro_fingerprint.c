@@ -20,7 +20,8 @@ static void canonical_array(struct buffer *out, json_t *array, const char *space
     size_t i;
     json_t *element;
     buffer_byte(out, '[');
-    json_array_foreach(array, i, element) {
+    json_array_foreach(array, i, element)
+    {
         if (i > 0)
             buffer_byte(out, ',');
         canonical(out, element, space);
@@ -33,7 +34,8 @@ static void canonical_fields(struct buffer *out, json_t *fields, const char *spa
     size_t i;
     json_t *field;
     buffer_text(out, ",\"fields\":[");
-    json_array_foreach(fields, i, field) {
+    json_array_foreach(fields, i, field)
+    {
         buffer_text(out, i > 0 ? ",{\"name\":" : "{\"name\":");
         const char *name = json_string_value(json_object_get(field, "name"));
         canonical_name(out, name ? name : "", NULL);
@@ -54,8 +56,7 @@ static bool is_primitive(const char *type)
     return false;
 }
 
-static void canonical_named(struct buffer *out, json_t *schema, const char *type,
-                            const char *space)
+static void canonical_named(struct buffer *out, json_t *schema, const char *type, const char *space)
 {
     const char *name = json_string_value(json_object_get(schema, "name"));
     const char *own = json_string_value(json_object_get(schema, "namespace"));
@@ -76,7 +77,8 @@ static void canonical_named(struct buffer *out, json_t *schema, const char *type
         size_t i;
         json_t *symbol;
         buffer_byte(out, '[');
-        json_array_foreach(json_object_get(schema, "symbols"), i, symbol) {
+        json_array_foreach(json_object_get(schema, "symbols"), i, symbol)
+        {
             if (i > 0)
                 buffer_byte(out, ',');
             canonical_name(out, json_is_string(symbol) ? json_string_value(symbol) : "", NULL);
@@ -109,7 +111,8 @@ static void canonical(struct buffer *out, json_t *schema, const char *space)
             canonical(out, type, space);
     } else if (strcmp(name, "array") == 0 || strcmp(name, "map") == 0) {
         bool array = name[0] == 'a';
-        buffer_text(out, array ? "{\"type\":\"array\",\"items\":" : "{\"type\":\"map\",\"values\":");
+        buffer_text(out,
+                    array ? "{\"type\":\"array\",\"items\":" : "{\"type\":\"map\",\"values\":");
         canonical(out, json_object_get(schema, array ? "items" : "values"), space);
         buffer_byte(out, '}');
     } else if (strcmp(name, "record") == 0 || strcmp(name, "enum") == 0 ||

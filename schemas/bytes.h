@@ -49,7 +49,7 @@ bool list_next(const char **list, struct bytes *ret_name);
 void *memory_get(size_t size);
 void *memory_zero(size_t count, size_t size);
 void *memory_resize(void *at, size_t size);
-void *memory_aligned(size_t size); /* to a cache line of 64 bytes */
+void *memory_aligned(size_t size);     /* to a cache line of 64 bytes */
 char *memory_text(struct bytes bytes); /* a NUL-terminated copy; free() it */
 
 /* Scratch memory of one batch. Allocations are 8-byte aligned, hold until `arena_clear`, and are

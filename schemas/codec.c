@@ -204,7 +204,7 @@ enum verdict codec_decode(struct codec *codec, enum event_type type, struct byte
     else if (first == '{' || first == ' ' || first == '\t' || first == '\n' || first == '\r')
         verdict = json_decode(bytes, arena, event, error);
     else
-        verdict = error_set(error, VERDICT_SKIP,
-                            "neither JSON nor Avro: the first byte is 0x%02x", first);
+        verdict = error_set(error, VERDICT_SKIP, "neither JSON nor Avro: the first byte is 0x%02x",
+                            first);
     return verdict == VERDICT_OK ? event_check(event, error) : verdict;
 }

@@ -114,8 +114,8 @@ static const struct field item_fields[] = {
 #define TABLE(array) {array, sizeof array / sizeof array[0]}
 
 static const struct field_table tables[EVENT_TYPES] = {
-    TABLE(view_fields),       TABLE(search_fields), TABLE(cart_fields),    TABLE(purchase_fields),
-    TABLE(impression_fields), TABLE(click_fields),  TABLE(user_fields),    TABLE(product_fields),
+    TABLE(view_fields),       TABLE(search_fields), TABLE(cart_fields), TABLE(purchase_fields),
+    TABLE(impression_fields), TABLE(click_fields),  TABLE(user_fields), TABLE(product_fields),
 };
 
 struct field_table event_fields(enum event_type type)
@@ -244,8 +244,8 @@ static enum verdict check_activity(const struct event *event, struct error *erro
             return error_set(error, VERDICT_SKIP, "search_term has %zu bytes, at most %d are taken",
                              event->search_term.size, EVENT_TEXT_BYTES_MAX);
     }
-    bool needs_items = event->type != EVENT_SEARCH &&
-                       !(event->type == EVENT_CART && event->action == CART_CLEAR);
+    bool needs_items =
+        event->type != EVENT_SEARCH && !(event->type == EVENT_CART && event->action == CART_CLEAR);
     if (verdict == VERDICT_OK && needs_items && event->item_count == 0)
         verdict = error_set(error, VERDICT_SKIP, "items is empty");
     for (uint32_t i = 0; verdict == VERDICT_OK && i < event->item_count; i++) {
@@ -264,9 +264,9 @@ static enum verdict check_user(const struct event *event, struct error *error)
     if (verdict == VERDICT_OK &&
         (event->gender.size > EVENT_ID_BYTES_MAX || event->age_group.size > EVENT_ID_BYTES_MAX ||
          event->segment.size > EVENT_ID_BYTES_MAX))
-        verdict = error_set(error, VERDICT_SKIP,
-                            "gender, age_group or segment is longer than %d bytes",
-                            EVENT_ID_BYTES_MAX);
+        verdict =
+            error_set(error, VERDICT_SKIP, "gender, age_group or segment is longer than %d bytes",
+                      EVENT_ID_BYTES_MAX);
     return verdict;
 }
 

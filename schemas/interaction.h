@@ -22,7 +22,7 @@ enum kind {
 extern const char *const kind_names[KINDS];
 
 #define CHANNEL_BYTES_MAX 32 /* of a channel's name; a longer one counts as not known */
-#define NEIGHBOURS_MAX 8 /* gaps of up to 8 clicks count as seen together */
+#define NEIGHBOURS_MAX 8     /* gaps of up to 8 clicks count as seen together */
 
 struct neighbour {
     struct bytes item_id;
@@ -35,11 +35,11 @@ struct interaction {
     enum kind kind;
     struct bytes subject; /* item_id or search term; empty: none */
     int64_t event_time_ms;
-    float price; /* NaN: not known */
-    uint64_t visitor; /* hash of the visitor's key; 0: not known */
+    float price;              /* NaN: not known */
+    uint64_t visitor;         /* hash of the visitor's key; 0: not known */
     struct bytes search_term; /* normalised, of the search that it followed; absent: none */
     struct bytes channel;     /* normalised, that the event came by; absent: not known */
-    bool joined; /* before[0] and after[0] were already in one session */
+    bool joined;              /* before[0] and after[0] were already in one session */
     uint32_t before_count;
     uint32_t after_count;
     struct neighbour before[NEIGHBOURS_MAX]; /* nearest first */

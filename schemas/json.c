@@ -208,7 +208,7 @@ static size_t scan_digits(struct scanner *s)
 static bool number_value(struct scanner *s, const char *from, const char *fraction,
                          bool has_exponent, struct number *ret_number)
 {
-    static const double powers[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7,
+    static const double powers[] = {1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                     1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
     size_t size = (size_t)(s->at - from);
     bool negative = *from == '-';

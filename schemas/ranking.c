@@ -21,8 +21,8 @@ void ranking_key(enum ranking_kind kind, enum ranking_scope scope, struct bytes 
 
 void ranking_write_json(const struct ranking *ranking, struct buffer *buffer)
 {
-    buffer_format(buffer, "{\"ranking\":\"%s\",\"scope\":\"%s\"",
-                  ranking_kind_names[ranking->kind], ranking_scope_names[ranking->scope]);
+    buffer_format(buffer, "{\"ranking\":\"%s\",\"scope\":\"%s\"", ranking_kind_names[ranking->kind],
+                  ranking_scope_names[ranking->scope]);
     if (ranking->name.at) {
         buffer_text(buffer, ",\"name\":");
         buffer_json(buffer, ranking->name);
@@ -41,8 +41,7 @@ void ranking_write_json(const struct ranking *ranking, struct buffer *buffer)
     buffer_text(buffer, "]}");
 }
 
-void ranking_write_avro(const struct ranking *ranking, uint64_t fingerprint,
-                        struct buffer *buffer)
+void ranking_write_avro(const struct ranking *ranking, uint64_t fingerprint, struct buffer *buffer)
 {
     avro_put_header(buffer, fingerprint);
     avro_put_string(buffer, bytes_text(ranking_kind_names[ranking->kind]));

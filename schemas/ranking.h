@@ -43,15 +43,14 @@ struct ranking {
     uint32_t item_count;
 };
 
-/* Appends the key: "trending|category|Women > Coats", of the whole shop "viewed|shop". What follows the
- * second bar is the name, whatever is in it. */
+/* Appends the key: "trending|category|Women > Coats", of the whole shop "viewed|shop". What follows
+ * the second bar is the name, whatever is in it. */
 void ranking_key(enum ranking_kind kind, enum ranking_scope scope, struct bytes name,
                  struct buffer *buffer);
 
 /* Append the record: one line of JSON without its end, or Avro in single-object encoding. */
 void ranking_write_json(const struct ranking *ranking, struct buffer *buffer);
-void ranking_write_avro(const struct ranking *ranking, uint64_t fingerprint,
-                        struct buffer *buffer);
+void ranking_write_avro(const struct ranking *ranking, uint64_t fingerprint, struct buffer *buffer);
 
 /* What tells one list of items from another: changes with the items and their order, not with their
  * scores, which fade all the time. */

@@ -16,10 +16,10 @@ struct list_item {
 
 struct list {
     const char *placement;
-    struct bytes context_item_id; /* absent: none */
-    struct bytes search_term;     /* absent: none */
+    struct bytes context_item_id;  /* absent: none */
+    struct bytes search_term;      /* absent: none */
     struct bytes context_category; /* the same: "Women > Coats" */
-    struct list_item *items;      /* best first, distinct */
+    struct list_item *items;       /* best first, distinct */
     uint32_t item_count;
 };
 

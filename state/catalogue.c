@@ -161,9 +161,8 @@ uint32_t catalogue_find(const struct catalogue *catalogue, struct bytes item_id)
 static void mark_product(struct catalogue *catalogue, uint32_t index, uint8_t what)
 {
     if (catalogue->products[index].dirty == 0) {
-        catalogue->dirty =
-            catalogue_reserve(catalogue->dirty, catalogue->dirty_count, &catalogue->dirty_capacity,
-                              sizeof *catalogue->dirty);
+        catalogue->dirty = catalogue_reserve(catalogue->dirty, catalogue->dirty_count,
+                                             &catalogue->dirty_capacity, sizeof *catalogue->dirty);
         catalogue->dirty[catalogue->dirty_count++] = index;
     }
     catalogue->products[index].dirty |= what;
@@ -252,7 +251,8 @@ static void draft_path(struct draft *draft, struct bytes rest)
     bool more = true;
     while (more) {
         const char *end = rest.size ? memchr(rest.at, '>', rest.size) : NULL;
-        struct bytes part = bytes_trim(bytes_of(rest.at, end ? (size_t)(end - rest.at) : rest.size));
+        struct bytes part =
+            bytes_trim(bytes_of(rest.at, end ? (size_t)(end - rest.at) : rest.size));
         more = end != NULL;
         if (more)
             rest = bytes_of(end + 1, rest.size - (size_t)(end + 1 - rest.at));
@@ -267,7 +267,7 @@ static void draft_path(struct draft *draft, struct bytes rest)
         memcpy(text + size + gap, part.at, part.size);
         size += gap + part.size;
         levels[depth] = words_intern(draft->catalogue, WORD_CATEGORY,
-                               depth ? levels[depth - 1] : WORD_NONE, bytes_of(text, size));
+                                     depth ? levels[depth - 1] : WORD_NONE, bytes_of(text, size));
         if (levels[depth] == WORD_NONE)
             break;
         depth++;
@@ -297,7 +297,8 @@ static void draft_categories(struct draft *draft, const struct event_strings *pa
 /* "name=value". Empty: one of them is, or they are too long. */
 static struct bytes pair_text(const struct event_pairs *pairs, uint32_t number, char *to)
 {
-    struct bytes name = bytes_trim(pairs->at[2 * number]), value = bytes_trim(pairs->at[2 * number + 1]);
+    struct bytes name = bytes_trim(pairs->at[2 * number]),
+                 value = bytes_trim(pairs->at[2 * number + 1]);
     size_t size = name.size + 1 + value.size;
     if (name.size == 0 || value.size == 0 || size > WORD_BYTES_MAX)
         return bytes_of(to, 0);
@@ -314,8 +315,7 @@ static void fetch_attributes(const struct catalogue *catalogue, const struct eve
         uint32_t count = pairs->count - from < 64 ? pairs->count - from : 64;
         for (uint32_t i = 0; i < count; i++) {
             char text[WORD_BYTES_MAX];
-            hashes[i] =
-                words_fetch(catalogue, WORD_ATTRIBUTE, pair_text(pairs, from + i, text));
+            hashes[i] = words_fetch(catalogue, WORD_ATTRIBUTE, pair_text(pairs, from + i, text));
         }
         words_fetch_all(catalogue, hashes, count);
     }
@@ -334,8 +334,7 @@ static void draft_attributes(struct draft *draft, const struct event_pairs *pair
         if (name.size == 0 || value.size == 0)
             continue;
         struct bytes pair = pair_text(pairs, i, text);
-        if (pair.size == 0 ||
-            draft->count - from == catalogue->limits.product_attributes_max) {
+        if (pair.size == 0 || draft->count - from == catalogue->limits.product_attributes_max) {
             catalogue->counts.attributes_out++;
             continue;
         }
@@ -403,8 +402,7 @@ static void put_numbers(struct product *product, const struct event *event)
     product->rating = (float)event->rating;
     product->rating_count =
         event->rating_count < UINT32_MAX ? (uint32_t)event->rating_count : UINT32_MAX;
-    product->like_count =
-        event->like_count < UINT32_MAX ? (uint32_t)event->like_count : UINT32_MAX;
+    product->like_count = event->like_count < UINT32_MAX ? (uint32_t)event->like_count : UINT32_MAX;
     product->availability = (uint8_t)event->availability;
 }
 
@@ -584,11 +582,11 @@ bool catalogue_link_words(struct catalogue *catalogue)
         bool needs = word->kind == WORD_ATTRIBUTE, may = needs || word->kind == WORD_CATEGORY;
         if (word->text == NULL)
             continue;
-        if (word->parent == WORD_NONE ? needs
-                                      : !may || word->parent >= catalogue->word_count ||
-                                            catalogue->words[word->parent].text == NULL ||
-                                            catalogue->words[word->parent].kind !=
-                                                (needs ? WORD_NAME : WORD_CATEGORY))
+        if (word->parent == WORD_NONE
+                ? needs
+                : !may || word->parent >= catalogue->word_count ||
+                      catalogue->words[word->parent].text == NULL ||
+                      catalogue->words[word->parent].kind != (needs ? WORD_NAME : WORD_CATEGORY))
             return false;
     }
     for (uint32_t i = 0; i < catalogue->word_count; i++) {
@@ -619,22 +617,20 @@ void catalogue_end_loading(struct catalogue *catalogue)
 
 size_t catalogue_bytes(const struct catalogue *catalogue)
 {
-    size_t bytes = sizeof *catalogue +
-                   catalogue->product_capacity * sizeof *catalogue->products +
-                   catalogue->slot_capacity * sizeof *catalogue->slots +
-                   catalogue->word_capacity *
-                       (sizeof *catalogue->words + sizeof *catalogue->rarities) +
-                   catalogue->word_slot_capacity * sizeof *catalogue->word_slots +
-                   (catalogue->free_capacity + catalogue->dirty_capacity +
-                    catalogue->dirty_word_capacity) *
-                       sizeof(uint32_t);
+    size_t bytes =
+        sizeof *catalogue + catalogue->product_capacity * sizeof *catalogue->products +
+        catalogue->slot_capacity * sizeof *catalogue->slots +
+        catalogue->word_capacity * (sizeof *catalogue->words + sizeof *catalogue->rarities) +
+        catalogue->word_slot_capacity * sizeof *catalogue->word_slots +
+        (catalogue->free_capacity + catalogue->dirty_capacity + catalogue->dirty_word_capacity) *
+            sizeof(uint32_t);
     for (uint32_t i = 0; i < catalogue->product_count; i++) {
         const struct product *product = &catalogue->products[i];
         bytes += product->starts[PRODUCT_KINDS] * sizeof(uint32_t) + product->id_size +
                  product->title_size + product->image_size;
     }
     for (uint32_t i = 0; i < catalogue->word_count; i++)
-        bytes += catalogue->words[i].size + 1 +
-                 catalogue->words[i].postings.capacity * sizeof(uint32_t);
+        bytes +=
+            catalogue->words[i].size + 1 + catalogue->words[i].postings.capacity * sizeof(uint32_t);
     return bytes;
 }

@@ -3,10 +3,10 @@
  *
  * What many products share (brands, categories, attributes, ...) is a word: a text of a kind,
  * stored once. A category is the path down to it, "Women > Shoes > Boots", and its parent the path
- * above; a product has the words of all its categories and of all that these lie in. An attribute is
- * "name=value", and its parent the word of the name. A word that no product has any more makes room
- * for another. Numbers of words and products hold within one process only: what is stored or sent
- * elsewhere uses texts, or the word's hash, which is the same in every process.
+ * above; a product has the words of all its categories and of all that these lie in. An attribute
+ * is "name=value", and its parent the word of the name. A word that no product has any more makes
+ * room for another. Numbers of words and products hold within one process only: what is stored or
+ * sent elsewhere uses texts, or the word's hash, which is the same in every process.
  *
  * An item_id keeps its index as long as the process runs, also when its product is deleted ("gone")
  * and comes back.
@@ -23,13 +23,13 @@
 #define PRODUCT_NONE UINT32_MAX
 #define WORD_NONE UINT32_MAX
 
-#define TITLE_BYTES_MAX 512     /* longer ones are cut */
-#define IMAGE_BYTES_MAX 1024    /* longer ones are left out */
-#define WORD_BYTES_MAX 256      /* longer ones are left out */
-#define CATEGORY_PATHS_MAX 8    /* of a product */
-#define CATEGORY_DEPTH_MAX 8    /* deeper paths are cut */
-#define PRODUCT_SET_MAX 32      /* colours, tags, genders, age groups: each */
-#define PRODUCT_WORDS_MAX 1024  /* of a product in all */
+#define TITLE_BYTES_MAX 512    /* longer ones are cut */
+#define IMAGE_BYTES_MAX 1024   /* longer ones are left out */
+#define WORD_BYTES_MAX 256     /* longer ones are left out */
+#define CATEGORY_PATHS_MAX 8   /* of a product */
+#define CATEGORY_DEPTH_MAX 8   /* deeper paths are cut */
+#define PRODUCT_SET_MAX 32     /* colours, tags, genders, age groups: each */
+#define PRODUCT_WORDS_MAX 1024 /* of a product in all */
 #define PRODUCT_ATTRIBUTES_MAX EVENT_PAIRS_MAX
 
 enum word_kind {
@@ -57,24 +57,24 @@ struct word {
     uint64_t hash; /* of kind and text */
     char *text;    /* NULL: free */
     uint32_t size;
-    uint32_t parent;  /* WORD_NONE: none */
-    uint32_t count;   /* products that have it, gone ones not; of a name: attributes of that name */
-    uint8_t kind;     /* enum word_kind */
-    uint8_t depth;    /* of a category, the topmost 1 */
+    uint32_t parent; /* WORD_NONE: none */
+    uint32_t count;  /* products that have it, gone ones not; of a name: attributes of that name */
+    uint8_t kind;    /* enum word_kind */
+    uint8_t depth;   /* of a category, the topmost 1 */
     bool dirty;
     struct postings postings; /* not of genders, age groups and names */
 };
 
 struct product {
-    char *data; /* words, item_id, title, image: product_words() and the like */
-    uint64_t content; /* hash of all but the numbers */
+    char *data;           /* words, item_id, title, image: product_words() and the like */
+    uint64_t content;     /* hash of all but the numbers */
     float price;          /* NaN: not known */
     float original_price; /* NaN: not known; what it cost before, or is said to be worth */
     float rating;         /* NaN: none */
     uint32_t rating_count;
     uint32_t like_count;
-    uint32_t brand;    /* word; WORD_NONE */
-    uint32_t category; /* word of the first path's leaf; WORD_NONE */
+    uint32_t brand;                     /* word; WORD_NONE */
+    uint32_t category;                  /* word of the first path's leaf; WORD_NONE */
     uint16_t starts[PRODUCT_KINDS + 1]; /* of each kind in the words */
     uint16_t id_size, title_size, image_size;
     uint8_t availability; /* enum availability */
@@ -119,7 +119,7 @@ struct catalogue {
     struct catalogue_slot *slots;             /* of item_ids */
     uint32_t slot_capacity;
     struct word *words;
-    float *rarities; /* of the words */
+    float *rarities;      /* of the words */
     uint32_t rarities_of; /* products that they were all worked out for */
     uint32_t word_count, word_capacity;
     struct catalogue_slot *word_slots;

@@ -120,8 +120,8 @@ static enum verdict damaged(struct error *error, char table)
                      table);
 }
 
-static enum verdict load_format(struct store_visitor *visitor, struct bytes key,
-                                struct bytes value, struct error *error)
+static enum verdict load_format(struct store_visitor *visitor, struct bytes key, struct bytes value,
+                                struct error *error)
 {
     uint32_t format = 0;
     (void)visitor;
@@ -225,8 +225,7 @@ enum verdict catalogue_load(struct catalogue *catalogue, struct store *store, st
     static const struct {
         char table;
         enum verdict (*row)(struct store_visitor *, struct bytes, struct bytes, struct error *);
-    } passes[] = {
-        {'f', load_format}, {'w', load_word}, {'p', load_product}, {'n', load_numbers}};
+    } passes[] = {{'f', load_format}, {'w', load_word}, {'p', load_product}, {'n', load_numbers}};
     enum verdict verdict = VERDICT_OK;
     assert(catalogue->product_count == 0);
     for (size_t i = 0; verdict == VERDICT_OK && i < sizeof passes / sizeof passes[0]; i++) {

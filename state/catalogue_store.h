@@ -1,5 +1,5 @@
-/* The catalogue's rows on disk, in FAMILY_CATALOGUE (integers little endian in values, big endian in
- * keys):
+/* The catalogue's rows on disk, in FAMILY_CATALOGUE (integers little endian in values, big endian
+ * in keys):
  *
  *     'f'             format version
  *     'n' item_id     numbers: price and the like, as drawn in catalogue_store.c
@@ -18,8 +18,7 @@
 /* Puts what changed since the last time into the batch. */
 void catalogue_save(struct catalogue *catalogue, struct store_batch *batch);
 /* Reads all rows into an empty catalogue. FATAL: damaged, or of a newer format. */
-enum verdict catalogue_load(struct catalogue *catalogue, struct store *store,
-                            struct error *error);
+enum verdict catalogue_load(struct catalogue *catalogue, struct store *store, struct error *error);
 
 /* ---- what catalogue_store.c needs of catalogue.c ---- */
 

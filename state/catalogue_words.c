@@ -236,8 +236,8 @@ void words_reserve(struct catalogue *catalogue)
     catalogue->words = catalogue_reserve(catalogue->words, catalogue->word_count,
                                          &catalogue->word_capacity, sizeof *catalogue->words);
     if (catalogue->word_capacity != before)
-        catalogue->rarities = memory_resize(
-            catalogue->rarities, catalogue->word_capacity * sizeof *catalogue->rarities);
+        catalogue->rarities = memory_resize(catalogue->rarities,
+                                            catalogue->word_capacity * sizeof *catalogue->rarities);
     catalogue->rarities[catalogue->word_count] = 0;
 }
 

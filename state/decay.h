@@ -1,5 +1,5 @@
-/* Forward decay: a count at time t adds g(t) = 2^(t / half-life), and only ratios matter (state/model.h
- * says more, with the source). */
+/* Forward decay: a count at time t adds g(t) = 2^(t / half-life), and only ratios matter
+ * (state/model.h says more, with the source). */
 #ifndef WEFT_STATE_DECAY_H
 #define WEFT_STATE_DECAY_H
 

@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define BASE_RANGE 30          /* half-lives that a row's numbers go past its base */
+#define BASE_RANGE 30 /* half-lives that a row's numbers go past its base */
 #define COUNTS_DIRTY 0x80u
 
 const char *const rule_kind_names[RULE_KINDS] = {"view", "cart", "purchase"};
@@ -280,8 +280,8 @@ static void keep_popular(struct model *model, uint32_t item)
         at = model->popular_count - 1;
         model->popular[at] = item;
     }
-    for (; at > 0 && heavier(&model->items[item].counts,
-                             &model->items[model->popular[at - 1]].counts);
+    for (; at > 0 &&
+           heavier(&model->items[item].counts, &model->items[model->popular[at - 1]].counts);
          at--) {
         model->popular[at] = model->popular[at - 1];
         model->popular[at - 1] = item;
@@ -554,8 +554,7 @@ enum verdict model_load(struct model *model, struct store *store, struct error *
     assert(model->item_count == 0);
     enum verdict verdict = VERDICT_OK;
     for (loader.pass = 0; verdict == VERDICT_OK && loader.pass < 2; loader.pass++)
-        verdict =
-            store->scan(store, FAMILY_MODEL, bytes_of("", 0), &loader.visitor, error);
+        verdict = store->scan(store, FAMILY_MODEL, bytes_of("", 0), &loader.visitor, error);
     if (verdict == VERDICT_OK && vectors_loaded(model->vectors) != VERDICT_OK)
         verdict = damaged(error, 'p');
     if (verdict == VERDICT_OK)

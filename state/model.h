@@ -106,8 +106,8 @@ struct model {
     struct weights *weights; /* the ranker's, merged; zeros until somebody has learned */
     bool weights_dirty;
     uint64_t weights_dropped; /* differences and stored rows: for other features, or too large */
-    uint64_t folded;       /* interactions since the start of the process */
-    int64_t latest_ms; /* of all activities that were counted */
+    uint64_t folded;          /* interactions since the start of the process */
+    int64_t latest_ms;        /* of all activities that were counted */
     uint64_t items_refused;
     uint64_t entries_evicted;
     uint32_t *dirty;
@@ -140,8 +140,8 @@ void model_add(struct model *model, uint32_t owner, enum rule_kind kind,
 void model_count(struct model *model, uint32_t item, enum rule_kind kind, struct decay decay,
                  int64_t time_ms);
 
-/* Adds what a worker's ranker has learned: model->weights is then another object. Where a sum would not
- * be finite it is only noted, as folded, and counted as dropped. Thread: writer. */
+/* Adds what a worker's ranker has learned: model->weights is then another object. Where a sum would
+ * not be finite it is only noted, as folded, and counted as dropped. Thread: writer. */
 void model_merge(struct model *model, const struct weights *difference);
 
 /* Puts what changed since the last time into the batch. Thread: writer. */

@@ -195,10 +195,9 @@ static enum verdict read_all(struct reader *reader, struct error *error)
     verdict = snapshot_read_header(record, &reader->header, &why);
     if (verdict == VERDICT_FATAL)
         return error_set(error, verdict, "%s", why.message);
-    if (verdict != VERDICT_OK ||
-        reader->header.rows != reader->rows || reader->header.sum != reader->sum ||
-        reader->rows == 0 || reader->header.offset != reader->offset ||
-        fgetc(reader->file) != EOF)
+    if (verdict != VERDICT_OK || reader->header.rows != reader->rows ||
+        reader->header.sum != reader->sum || reader->rows == 0 ||
+        reader->header.offset != reader->offset || fgetc(reader->file) != EOF)
         return cut_off(error);
     return reader->store ? reader->store->write(reader->store, &reader->batch, error) : VERDICT_OK;
 }

@@ -201,9 +201,9 @@ bool taste_prices_level(const struct taste_prices *prices, float *ret_mean, floa
     double square = (double)prices->square / weight - mean * mean;
     square = (square > 0 ? square : 0) / (TASTE_LOG * TASTE_LOG);
     *ret_mean = (float)(mean / TASTE_LOG);
-    *ret_spread = (float)sqrt((square * weight + (double)(TASTE_SPREAD * TASTE_SPREAD) *
-                                                     PRIOR_WEIGHT) /
-                              (weight + PRIOR_WEIGHT));
+    *ret_spread =
+        (float)sqrt((square * weight + (double)(TASTE_SPREAD * TASTE_SPREAD) * PRIOR_WEIGHT) /
+                    (weight + PRIOR_WEIGHT));
     return true;
 }
 
@@ -274,13 +274,12 @@ static void read_prices(struct avro_reader *reader, struct taste_prices *prices)
 {
     prices->weight = get_weight(reader);
     prices->sum = get_between(reader, -(int64_t)LOG_MAX * TASTE_WEIGHT_MAX,
-                               (int64_t)LOG_MAX * TASTE_WEIGHT_MAX);
+                              (int64_t)LOG_MAX * TASTE_WEIGHT_MAX);
     prices->square = get_between(reader, 0, (int64_t)LOG_MAX * LOG_MAX * TASTE_WEIGHT_MAX);
 }
 
 /* The next element's place in an array of at most `max`. False: there is none. */
-static bool next_element(struct avro_reader *reader, uint64_t *block, uint32_t *count,
-                         uint32_t max)
+static bool next_element(struct avro_reader *reader, uint64_t *block, uint32_t *count, uint32_t max)
 {
     if (*block == 0)
         *block = avro_get_block(reader);
@@ -301,7 +300,8 @@ bool preferences_read(struct avro_reader *reader, struct preferences *ret_prefer
     uint64_t block = 0;
     *to = (struct preferences){.base_s = get_between(reader, -BASE_S_MAX, BASE_S_MAX)};
     to->weight = get_weight(reader);
-    to->discount = (uint32_t)get_between(reader, 0, (int64_t)TASTE_DISCOUNT_STEPS * TASTE_WEIGHT_MAX);
+    to->discount =
+        (uint32_t)get_between(reader, 0, (int64_t)TASTE_DISCOUNT_STEPS * TASTE_WEIGHT_MAX);
     read_prices(reader, &to->prices);
     while (next_element(reader, &block, &to->brand_count, TASTE_BRANDS_MAX)) {
         struct taste_brand *brand = &to->brands[to->brand_count - 1];

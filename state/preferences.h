@@ -1,19 +1,19 @@
-/* Preferences: what a visitor likes, learned from the products that they looked at, put in the cart and
- * bought. A part of the visitor's value (visitor.avsc), erased with it. Calls schemas/.
+/* Preferences: what a visitor likes, learned from the products that they looked at, put in the cart
+ * and bought. A part of the visitor's value (visitor.avsc), erased with it. Calls schemas/.
  *
- * Every number is a sum of whole units that decays by the time of the events: with a half-life H and a
- * period that began at time b, an activity at time t with a product adds
+ * Every number is a sum of whole units that decays by the time of the events: with a half-life H
+ * and a period that began at time b, an activity at time t with a product adds
  *
  *     round(TASTE_UNIT * taste_weights[kind] * 2^((t - b) / H))
  *
- * An activity at or after b + H begins a new period: b moves on by n whole half-lives and all sums are
- * shifted by n bits, rounded. So nothing fades by being written, and the state read back is the state
- * that was written.
+ * An activity at or after b + H begins a new period: b moves on by n whole half-lives and all sums
+ * are shifted by n bits, rounded. So nothing fades by being written, and the state read back is the
+ * state that was written.
  *
- * Kept are, of brands, categories and of colours, genders and age groups (words of the catalogue, by the
- * low half of their hash, which is the same in every process), at most so many; a new one takes the
- * place of the weakest of its kind. Prices are kept as sums of w, w x and w x^2, x = round(32 ln price),
- * over all and by category, which gives mean and spread. */
+ * Kept are, of brands, categories and of colours, genders and age groups (words of the catalogue,
+ * by the low half of their hash, which is the same in every process), at most so many; a new one
+ * takes the place of the weakest of its kind. Prices are kept as sums of w, w x and w x^2, x =
+ * round(32 ln price), over all and by category, which gives mean and spread. */
 #ifndef WEFT_STATE_PREFERENCES_H
 #define WEFT_STATE_PREFERENCES_H
 
@@ -29,8 +29,9 @@ enum taste_word_kind { TASTE_COLOUR, TASTE_GENDER, TASTE_AGE_GROUP, TASTE_WORD_K
 #define TASTE_DISCOUNT_STEPS 64
 #define TASTE_BRANDS_MAX 8
 #define TASTE_CATEGORIES_MAX 6
-#define TASTE_WORDS_MAX 4          /* of each kind */
-#define TASTE_WEIGHT_MAX (1u << 24) /* what would go beyond is not learned: 16,000 purchases at once */
+#define TASTE_WORDS_MAX 4 /* of each kind */
+#define TASTE_WEIGHT_MAX                                                                           \
+    (1u << 24) /* what would go beyond is not learned: 16,000 purchases at once */
 
 /* ln of prices in steps of 1 / TASTE_LOG, weighed. */
 struct taste_prices {

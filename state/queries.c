@@ -163,8 +163,8 @@ static void fill_slots(struct queries *queries)
         *find_slot(queries, query_text(&queries->rows[i])) = i + 1;
 }
 
-/* Takes a text out of the slots; those behind it that could not be found any more move up (Knuth 1973,
- * algorithm 6.4 R). */
+/* Takes a text out of the slots; those behind it that could not be found any more move up (Knuth
+ * 1973, algorithm 6.4 R). */
 static void clear_slot(struct queries *queries, struct bytes text)
 {
     uint32_t mask = queries->slot_capacity - 1;
@@ -353,8 +353,7 @@ static bool take(struct bytes *value, void *to, size_t size)
 /* What is in the row is freed with the table, also when it is damaged. */
 static bool read_entries(struct query_row *row, uint32_t item_count, struct bytes value)
 {
-    if (!isfinite(row->total) || row->total < 0 ||
-        value.size != (uint64_t)row->count * ENTRY_BYTES)
+    if (!isfinite(row->total) || row->total < 0 || value.size != (uint64_t)row->count * ENTRY_BYTES)
         return false;
     row->capacity = row->count;
     row->entries = memory_get((row->count ? row->count : 1) * sizeof *row->entries);

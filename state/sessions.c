@@ -92,7 +92,8 @@ static void add_posting(struct session_memory *memory, uint32_t item, uint64_t s
         return;
     }
     if (postings->count == postings->capacity) {
-        postings->capacity = postings->capacity ? postings->capacity + postings->capacity / 2 + 1 : 2;
+        postings->capacity =
+            postings->capacity ? postings->capacity + postings->capacity / 2 + 1 : 2;
         postings->serials =
             memory_resize(postings->serials, postings->capacity * sizeof *postings->serials);
     }
@@ -228,8 +229,8 @@ static enum verdict load_chunk(struct session_memory *memory, uint32_t item_coun
     return value.size == 0 ? VERDICT_OK : VERDICT_SKIP;
 }
 
-enum verdict sessions_load_row(struct session_memory *memory, uint32_t item_count,
-                               struct bytes key, struct bytes value)
+enum verdict sessions_load_row(struct session_memory *memory, uint32_t item_count, struct bytes key,
+                               struct bytes value)
 {
     if (memory->limits.sessions_max == 0)
         return VERDICT_OK; /* switched off since */

@@ -4,8 +4,8 @@
  *
  * A session has a serial number, in the order of the first clicks in the log. It holds its last
  * REMEMBERED_ITEMS distinct items; an item's postings are the serial numbers of the newest
- * limits.postings_max sessions that hold it, ascending. So the postings follow from the sessions, and
- * only these are stored.
+ * limits.postings_max sessions that hold it, ascending. So the postings follow from the sessions,
+ * and only these are stored.
  *
  * Rows of FAMILY_MODEL, little endian in values, big endian in keys:
  *
@@ -84,8 +84,8 @@ static inline const struct session_postings *sessions_of(const struct session_me
 /* Puts what changed since the last time into the batch. Thread: writer. */
 void sessions_save(struct session_memory *memory, struct store_batch *batch);
 /* One row of the store whose table is 't' or 'u'. SKIP: damaged. */
-enum verdict sessions_load_row(struct session_memory *memory, uint32_t item_count,
-                               struct bytes key, struct bytes value);
+enum verdict sessions_load_row(struct session_memory *memory, uint32_t item_count, struct bytes key,
+                               struct bytes value);
 /* After the last row: makes the postings. */
 void sessions_loaded(struct session_memory *memory);
 

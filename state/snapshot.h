@@ -10,9 +10,10 @@
  *     header   key    0xFF "snapshot"
  *              value  format(4) offset(8) first(8) rows(8) sum(8) check(8)
  *
- * `offset` is the log's, the next record to fold; `first` the topic's offset of the first row; `rows`
- * their number and `sum` the sum of their checks. A check binds value, key and offset to each other,
- * so that a row of another snapshot, or a damaged one, is never taken for one of this. */
+ * `offset` is the log's, the next record to fold; `first` the topic's offset of the first row;
+ * `rows` their number and `sum` the sum of their checks. A check binds value, key and offset to
+ * each other, so that a row of another snapshot, or a damaged one, is never taken for one of this.
+ */
 #ifndef WEFT_STATE_SNAPSHOT_H
 #define WEFT_STATE_SNAPSHOT_H
 

@@ -112,13 +112,13 @@ void batch_delete_offset(struct store_batch *batch, char table, const char *topi
     batch_delete(batch, FAMILY_OFFSETS, offset_key(key, table, topic, partition));
 }
 
-enum verdict store_get_offset(struct store *store, char table, const char *topic,
-                              int32_t partition, int64_t *ret_offset, struct error *error)
+enum verdict store_get_offset(struct store *store, char table, const char *topic, int32_t partition,
+                              int64_t *ret_offset, struct error *error)
 {
     char key[OFFSET_KEY_BYTES_MAX];
     struct buffer value = {0};
-    enum verdict verdict = store->get(store, FAMILY_OFFSETS,
-                                      offset_key(key, table, topic, partition), &value, error);
+    enum verdict verdict =
+        store->get(store, FAMILY_OFFSETS, offset_key(key, table, topic, partition), &value, error);
     if (verdict == VERDICT_OK && value.size != 8)
         verdict = error_set(error, VERDICT_FATAL, "the stored offset of %s [%d] is damaged", topic,
                             (int)partition);

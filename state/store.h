@@ -27,8 +27,7 @@ struct store_batch {
     uint64_t count;
 };
 
-void batch_put(struct store_batch *batch, enum family family, struct bytes key,
-               struct bytes value);
+void batch_put(struct store_batch *batch, enum family family, struct bytes key, struct bytes value);
 void batch_delete(struct store_batch *batch, enum family family, struct bytes key);
 /* Every key of the family that starts with `prefix`, which has 1 to PREFIX_BYTES_MAX bytes, the
  * first of them below 0xFF. */
@@ -102,7 +101,7 @@ void batch_put_offset(struct store_batch *batch, char table, const char *topic, 
 void batch_delete_offset(struct store_batch *batch, char table, const char *topic,
                          int32_t partition);
 /* SKIP: none is stored. */
-enum verdict store_get_offset(struct store *store, char table, const char *topic,
-                              int32_t partition, int64_t *ret_offset, struct error *error);
+enum verdict store_get_offset(struct store *store, char table, const char *topic, int32_t partition,
+                              int64_t *ret_offset, struct error *error);
 
 #endif

@@ -54,8 +54,7 @@ static void grow(struct memory_store *self)
     free(rows);
 }
 
-static void put(struct memory_store *self, enum family family, struct bytes key,
-                struct bytes value)
+static void put(struct memory_store *self, enum family family, struct bytes key, struct bytes value)
 {
     if (4 * self->used >= 3 * self->capacity)
         grow(self);
@@ -73,7 +72,8 @@ static void put(struct memory_store *self, enum family family, struct bytes key,
 
 static bool starts_with(struct bytes key, struct bytes prefix)
 {
-    return key.size >= prefix.size && (prefix.size == 0 || memcmp(key.at, prefix.at, prefix.size) == 0);
+    return key.size >= prefix.size &&
+           (prefix.size == 0 || memcmp(key.at, prefix.at, prefix.size) == 0);
 }
 
 static enum verdict memory_get_row(struct store *store, enum family family, struct bytes key,
@@ -128,8 +128,7 @@ static enum verdict memory_scan(struct store *store, enum family family, struct 
     size_t count = 0;
     for (size_t i = 0; i < self->capacity; i++) {
         struct row *row = &self->rows[i];
-        if (row->key.at && !row->deleted && row->family == family &&
-            starts_with(row->key, prefix))
+        if (row->key.at && !row->deleted && row->family == family && starts_with(row->key, prefix))
             found[count++] = *row;
     }
     qsort(found, count, sizeof *found, row_order);

@@ -1,8 +1,9 @@
 /* The store on disk. The only file that includes RocksDB.
  *
  * The default family holds one row, "format". Rows of weft's families carry checksums of their own
- * beside RocksDB's of its blocks: from where a value is made to where it is used again. All families
- * are flushed together, so that what is left when logs are lost is a state that there once was.
+ * beside RocksDB's of its blocks: from where a value is made to where it is used again. All
+ * families are flushed together, so that what is left when logs are lost is a state that there once
+ * was.
  *
  * Not one database a partition: RocksDB's C API has no write buffer manager that many could share.
  * The log is written but not synced at each batch: a crash of the process loses nothing, a crash of
@@ -72,8 +73,7 @@ static bool says_damage(const char *message)
 static enum verdict fail(struct rocksdb_store *self, const char *what, char *message,
                          struct error *error)
 {
-    enum verdict verdict =
-        error_set(error, VERDICT_FATAL, "%s %s: %s", what, self->path, message);
+    enum verdict verdict = error_set(error, VERDICT_FATAL, "%s %s: %s", what, self->path, message);
     if (says_damage(message))
         rocksdb_condemn(&self->store, message);
     rocksdb_free(message);
@@ -302,8 +302,8 @@ static enum verdict check_format(struct rocksdb_store *self, struct error *error
     char *message = NULL;
     size_t size;
     uint32_t format = 1;
-    char *value = rocksdb_get_cf(self->db, self->read_options, self->families[FAMILIES],
-                                 FORMAT_KEY, strlen(FORMAT_KEY), &size, &message);
+    char *value = rocksdb_get_cf(self->db, self->read_options, self->families[FAMILIES], FORMAT_KEY,
+                                 strlen(FORMAT_KEY), &size, &message);
     if (message)
         return fail(self, "can't read", message, error);
     if (value) {
@@ -335,9 +335,9 @@ static char *open_read_only(struct rocksdb_store *self, const rocksdb_options_t 
             message = NULL;
             usleep(READ_ONLY_PAUSE_US);
         }
-        self->db = rocksdb_open_for_read_only_column_families(
-            self->options, self->path, FAMILIES + 1, family_names, options, self->families, 0,
-            &message);
+        self->db = rocksdb_open_for_read_only_column_families(self->options, self->path,
+                                                              FAMILIES + 1, family_names, options,
+                                                              self->families, 0, &message);
     }
     return message;
 }
@@ -363,8 +363,8 @@ static enum verdict open_database(struct rocksdb_store *self, struct error *erro
                             message);
     else if (strstr(message, "lock hold by") || strstr(message, "While lock file"))
         verdict = error_set(error, VERDICT_FATAL,
-                            "another process uses %s (%s); give each its own state.dir",
-                            self->path, message);
+                            "another process uses %s (%s); give each its own state.dir", self->path,
+                            message);
     else
         error_set(error, verdict, "can't open %s: %s", self->path, message);
     rocksdb_free(message);

@@ -44,8 +44,8 @@ static void mark_dirty(struct trends *trends, uint32_t item)
     trends->rows[item].dirty = true;
     if (trends->dirty_count == trends->dirty_capacity) {
         trends->dirty_capacity = trends->dirty_capacity ? 2 * trends->dirty_capacity : 1024;
-        trends->dirty = memory_resize(trends->dirty,
-                                      trends->dirty_capacity * sizeof *trends->dirty);
+        trends->dirty =
+            memory_resize(trends->dirty, trends->dirty_capacity * sizeof *trends->dirty);
     }
     trends->dirty[trends->dirty_count++] = item;
 }

@@ -1,9 +1,9 @@
 /* Trends: how much is done of late with each item, by kind, and how much of that very lately: what
- * rankings are made from (recommend/rankings.h). A part of the model: a fold of the interactions log.
- * Calls schemas/ and state/store.
+ * rankings are made from (recommend/rankings.h). A part of the model: a fold of the interactions
+ * log. Calls schemas/ and state/store.
  *
- * Sums are of forward decay, as the model's (state/model.h), with two half-lives: `slow`, each kind of
- * activity apart, and `quick`, all kinds together. The clock is the median time of the last
+ * Sums are of forward decay, as the model's (state/model.h), with two half-lives: `slow`, each kind
+ * of activity apart, and `quick`, all kinds together. The clock is the median time of the last
  * TRENDS_CLOCK activities in the order of the log: one event whose time is wrong does not move it.
  *
  * A model that was stored before there were trends begins with empty ones, which are as those of a

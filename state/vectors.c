@@ -8,8 +8,8 @@
 #define RING_CHUNK 256
 #define FREE UINT32_MAX
 #define SAMPLE_BYTES 40
-#define FIRST_SUM 1e-3f       /* Adagrad's, of a row */
-#define FIRST_GATE_SUM 1e-2f  /* of a gate */
+#define FIRST_SUM 1e-3f        /* Adagrad's, of a row */
+#define FIRST_GATE_SUM 1e-2f   /* of a gate */
 #define FIRST_DEVIATION .0625f /* half of 1/sqrt(VECTOR_SIZE) */
 
 struct vectors *vectors_new(const struct vectors_limits *limits)
@@ -296,8 +296,7 @@ static bool all_positive(const float *x, size_t n)
     return all_finite(x, n);
 }
 
-static enum verdict load_header(struct vectors *vectors, uint32_t item_count,
-                                struct cursor *cursor)
+static enum verdict load_header(struct vectors *vectors, uint32_t item_count, struct cursor *cursor)
 {
     uint32_t ring_max, places;
     take(cursor, &ring_max, 4);
@@ -350,8 +349,8 @@ static enum verdict load_place(struct vectors *vectors, uint32_t item_count, uin
     take(cursor, &vectors->sums[place], 4);
     take(cursor, &vectors->inverse_norms[place], 4);
     take(cursor, row, 4 * VECTOR_SIZE);
-    if (cursor->failed || cursor->at != cursor->end || item >= item_count ||
-        !short_enough(row) || !isfinite(vectors->sums[place]) || vectors->sums[place] <= 0 ||
+    if (cursor->failed || cursor->at != cursor->end || item >= item_count || !short_enough(row) ||
+        !isfinite(vectors->sums[place]) || vectors->sums[place] <= 0 ||
         !isfinite(vectors->inverse_norms[place]))
         return VERDICT_SKIP;
     reserve_items(vectors, item);

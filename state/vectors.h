@@ -23,7 +23,7 @@
 #include "state/store.h"
 
 #define VECTOR_SIZE 64
-#define ENCODER_ITEMS 8  /* of a session that the encoder looks back at */
+#define ENCODER_ITEMS 8 /* of a session that the encoder looks back at */
 #define ENCODER_WAIT_MAX 8
 #define VECTOR_SQUARED_MAX 1e12f /* a row whose squared norm reaches this is drawn anew */
 #define PLACE_NONE UINT32_MAX
@@ -59,7 +59,8 @@ struct vectors {
     float gates[ENCODER_ITEMS * VECTOR_SIZE];
     float gate_sums[ENCODER_ITEMS * VECTOR_SIZE];
     struct sample *ring;
-    uint32_t *targets; /* the ring's targets once more, close together: negatives are drawn from it */
+    uint32_t
+        *targets; /* the ring's targets once more, close together: negatives are drawn from it */
     uint32_t ring_count, ring_next;
     struct sample waiting[ENCODER_WAIT_MAX];
     uint32_t waiting_count;
@@ -104,7 +105,8 @@ void vectors_remember(struct vectors *vectors, const struct sample *sample);
 
 /* Puts what changed since the last time into the batch. Thread: writer. */
 void vectors_save(struct vectors *vectors, struct store_batch *batch);
-/* One row of the store whose table is 'e', 'p' or 'q'. `item_count`: of the model. SKIP: damaged. */
+/* One row of the store whose table is 'e', 'p' or 'q'. `item_count`: of the model. SKIP: damaged.
+ */
 enum verdict vectors_load_row(struct vectors *vectors, uint32_t item_count, struct bytes key,
                               struct bytes value);
 /* After the last row. SKIP: rows are missing. */

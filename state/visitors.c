@@ -173,8 +173,7 @@ static struct display *add_shown(struct visitor *visitor, uint32_t tag)
     return &visitor->displays[at];
 }
 
-void visitor_show(struct visitor *visitor, struct bytes item_id, int64_t time_ms,
-                  int64_t period_ms)
+void visitor_show(struct visitor *visitor, struct bytes item_id, int64_t time_ms, int64_t period_ms)
 {
     if (visitor->display_count == 0 || time_ms - visitor->displays_since_s * 1000 >= period_ms) {
         visitor->display_count = 0;
@@ -512,8 +511,8 @@ static bool read_visitor(struct bytes value, struct visitor *visitor)
         (version >= COMES_BY && !read_channel(&reader, visitor)))
         return false;
     if (version >= CHECKED) {
-        uint64_t sum = checksum(visitor_key(visitor),
-                                bytes_of(value.at, (size_t)(reader.at - value.at)));
+        uint64_t sum =
+            checksum(visitor_key(visitor), bytes_of(value.at, (size_t)(reader.at - value.at)));
         if ((uint64_t)avro_get_long(&reader) != sum)
             return false;
     }
@@ -651,8 +650,7 @@ static void remove_slot(struct visitor_table *table, size_t hole)
 
 static void remove_object(struct visitor_table *table, struct visitor *visitor)
 {
-    remove_slot(table,
-                find_slot(table, visitor->hash, visitor->partition, visitor_key(visitor)));
+    remove_slot(table, find_slot(table, visitor->hash, visitor->partition, visitor_key(visitor)));
     unlink_use(table, visitor);
     table->count--;
     visitor_free(visitor);
@@ -691,9 +689,8 @@ enum verdict visitors_get(struct visitor_table *table, int32_t partition, struct
                           visitor_store_key(store_key, partition, key), &table->scratch, error);
     if (verdict == VERDICT_SKIP)
         visitor = visitor_new(partition, key);
-    else if (verdict == VERDICT_OK &&
-             visitor_decode(partition, key, buffer_bytes(&table->scratch), &visitor, error) !=
-                 VERDICT_OK) {
+    else if (verdict == VERDICT_OK && visitor_decode(partition, key, buffer_bytes(&table->scratch),
+                                                     &visitor, error) != VERDICT_OK) {
         table->store->condemn(table->store, "a visitor can't be read");
         verdict = VERDICT_FATAL;
     }

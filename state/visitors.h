@@ -20,7 +20,7 @@ struct activity {
 };
 
 /* How often an item was in a list since visitor.displays_since_s. */
-#define SHOWN_ITEMS_MAX 48       /* items of a visitor; a new one takes the place of the least shown */
+#define SHOWN_ITEMS_MAX 48 /* items of a visitor; a new one takes the place of the least shown */
 #define SHOWN_TIMES_MAX 255
 struct display {
     uint32_t item; /* shown_tag() */
@@ -59,12 +59,12 @@ struct visitor {
     uint8_t channel_size;
     char *channel;           /* of the newest activity that has one; NULL: none has */
     int64_t channel_time_ms; /* of that activity */
-    int64_t accepted;       /* activities so far */
-    int64_t latest_time_ms; /* of all activities */
-    uint64_t list_hash;     /* of the lists that were written last */
-    uint64_t served;        /* the last list as it is kept for learning; 0: none. Not stored */
-    uint64_t shown;         /* the same as it was shown, for live quality */
-    struct bytes encoded;   /* set by visitors_encode() until the batch ends */
+    int64_t accepted;        /* activities so far */
+    int64_t latest_time_ms;  /* of all activities */
+    uint64_t list_hash;      /* of the lists that were written last */
+    uint64_t served;         /* the last list as it is kept for learning; 0: none. Not stored */
+    uint64_t shown;          /* the same as it was shown, for live quality */
+    struct bytes encoded;    /* set by visitors_encode() until the batch ends */
     uint32_t key_size;
     char key[];
 };
@@ -89,8 +89,8 @@ uint32_t visitor_position(const struct visitor *visitor, int64_t time_ms, enum k
 uint32_t visitor_insert(struct visitor *visitor, uint32_t position, struct activity activity,
                         struct bytes subject, uint32_t max);
 
-/* What the visitor likes. It lies packed in the object: to change it, read it and put it back, marked
- * dirty before. `scratch` is overwritten. */
+/* What the visitor likes. It lies packed in the object: to change it, read it and put it back,
+ * marked dirty before. `scratch` is overwritten. */
 void visitor_preferences(const struct visitor *visitor, struct preferences *ret_preferences);
 void visitor_prefer(struct visitor *visitor, const struct preferences *preferences,
                     struct buffer *scratch);
@@ -100,16 +100,16 @@ static inline uint32_t shown_tag(struct bytes item_id)
     return (uint32_t)bytes_hash(item_id);
 }
 
-/* The item is in a list at `time_ms`; after `period_ms` the counting begins anew. A visitor of a table
- * must have been marked dirty before. */
+/* The item is in a list at `time_ms`; after `period_ms` the counting begins anew. A visitor of a
+ * table must have been marked dirty before. */
 void visitor_show(struct visitor *visitor, struct bytes item_id, int64_t time_ms,
                   int64_t period_ms);
 /* The visitor did something with it: it counts as not shown. */
 void visitor_notice(struct visitor *visitor, struct bytes item_id);
 uint32_t visitor_shown(const struct visitor *visitor, uint32_t tag);
 
-/* Counts an impression, or a click, unless the mark is among the last MARKS_MAX. Returns whether it was
- * counted. A visitor of a table must have been marked dirty before. */
+/* Counts an impression, or a click, unless the mark is among the last MARKS_MAX. Returns whether it
+ * was counted. A visitor of a table must have been marked dirty before. */
 bool visitor_expose(struct visitor *visitor, uint32_t mark, bool click);
 
 /* What the shop says of its user; empty: nothing. */
@@ -198,8 +198,8 @@ enum verdict visitor_decode(int32_t partition, struct bytes key, struct bytes va
                             struct visitor **ret_visitor, struct error *error);
 void visitor_free(struct visitor *visitor);
 
-/* Whether a value is what was written for the key: by its checksum, or, where an older weft wrote it,
- * by decoding it. */
+/* Whether a value is what was written for the key: by its checksum, or, where an older weft wrote
+ * it, by decoding it. */
 bool visitor_intact(struct bytes key, struct bytes value);
 
 #endif

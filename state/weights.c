@@ -108,8 +108,8 @@ void weights_write(const struct weights *difference, uint64_t fingerprint, struc
     avro_put_string(buffer, bytes_of(difference->runs, NUMBERS_BYTES));
 }
 
-enum verdict weights_read(struct bytes record, uint64_t fingerprint,
-                          struct weights *ret_difference, struct error *error)
+enum verdict weights_read(struct bytes record, uint64_t fingerprint, struct weights *ret_difference,
+                          struct error *error)
 {
     struct avro_reader reader = avro_open(record, fingerprint);
     struct weights *in = ret_difference;
@@ -167,8 +167,7 @@ enum verdict weights_load(struct weights *ret_weights, struct bytes value, bool 
     *ret_dropped = features != ret_weights->features || columns != FEATURES_MAX;
     if (*ret_dropped)
         return VERDICT_OK;
-    if (value.size !=
-        HEADER_BYTES + STATISTICS_BYTES + NUMBERS_BYTES + sizeof ret_weights->sources)
+    if (value.size != HEADER_BYTES + STATISTICS_BYTES + NUMBERS_BYTES + sizeof ret_weights->sources)
         return VERDICT_SKIP;
     const char *at = value.at + 12;
     memcpy(&ret_weights->steps, at, 8);

@@ -63,20 +63,22 @@ void fuzz_seeds(struct fuzz_sink *sink)
     event_write_avro(&event, &record);
     add(sink, EVENT_USER, schema_text("user"), buffer_bytes(&record));
     add(sink, EVENT_USER,
-        bytes_text("{\"type\":\"record\",\"name\":\"U\",\"fields\":["
-                   "{\"name\":\"t\",\"type\":{\"type\":\"record\",\"name\":\"T\",\"fields\":["
-                   "{\"name\":\"n\",\"type\":[\"null\",\"T\"]},{\"name\":\"f\",\"type\":"
-                   "{\"type\":\"fixed\",\"name\":\"F\",\"size\":2}},{\"name\":\"g\",\"type\":\"F\"}]}},"
-                   "{\"name\":\"user_id\",\"type\":[\"bytes\",\"string\"]}]}"),
+        bytes_text(
+            "{\"type\":\"record\",\"name\":\"U\",\"fields\":["
+            "{\"name\":\"t\",\"type\":{\"type\":\"record\",\"name\":\"T\",\"fields\":["
+            "{\"name\":\"n\",\"type\":[\"null\",\"T\"]},{\"name\":\"f\",\"type\":"
+            "{\"type\":\"fixed\",\"name\":\"F\",\"size\":2}},{\"name\":\"g\",\"type\":\"F\"}]}},"
+            "{\"name\":\"user_id\",\"type\":[\"bytes\",\"string\"]}]}"),
         bytes_text("\2\0abcdcd\2\2x"));
     add(sink, EVENT_PRODUCT,
-        bytes_text("{\"type\":\"record\",\"name\":\"P\",\"fields\":["
-                   "{\"name\":\"item_id\",\"type\":\"string\"},{\"name\":\"title\",\"type\":\"bytes\"},"
-                   "{\"name\":\"price\",\"type\":\"float\"},{\"name\":\"m\",\"type\":"
-                   "{\"type\":\"map\",\"values\":{\"type\":\"array\",\"items\":\"long\"}}},"
-                   "{\"name\":\"availability\",\"type\":{\"type\":\"enum\",\"name\":\"A\","
-                   "\"symbols\":[\"x\",\"in_stock\"]}},{\"name\":\"colors\",\"type\":"
-                   "{\"type\":\"array\",\"items\":\"string\"}}]}"),
+        bytes_text(
+            "{\"type\":\"record\",\"name\":\"P\",\"fields\":["
+            "{\"name\":\"item_id\",\"type\":\"string\"},{\"name\":\"title\",\"type\":\"bytes\"},"
+            "{\"name\":\"price\",\"type\":\"float\"},{\"name\":\"m\",\"type\":"
+            "{\"type\":\"map\",\"values\":{\"type\":\"array\",\"items\":\"long\"}}},"
+            "{\"name\":\"availability\",\"type\":{\"type\":\"enum\",\"name\":\"A\","
+            "\"symbols\":[\"x\",\"in_stock\"]}},{\"name\":\"colors\",\"type\":"
+            "{\"type\":\"array\",\"items\":\"string\"}}]}"),
         bytes_of("\2a\2b\0\0\x80\x3f\2\2k\2\4\0\0\2\2\2r\0", 18));
     buffer_release(&record);
     arena_release(&arena);

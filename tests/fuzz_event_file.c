@@ -11,7 +11,8 @@ static const struct catalogue_limits limits = {.products_max = 1000};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const formats[] = {NULL, "weft", "rees46", "tsv", "sessions", "retailrocket"};
+    static const char *const formats[] = {NULL,  "weft",     "rees46",
+                                          "tsv", "sessions", "retailrocket"};
     struct event_file *file;
     struct arena arena = {0};
     struct event event;
@@ -54,12 +55,15 @@ void fuzz_seeds(struct fuzz_sink *sink)
 {
     static const char *const files[] = {
         "\1{\"type\":\"view\",\"event_id\":\"e\",\"visitor_id\":\"v\",\"event_time\":1700000000000,"
-        "\"item\":{\"item_id\":\"i\"}}\n{\"type\":\"user\",\"user_id\":\"u\"}\r\n\n{\"type\":\"x\"}",
-        "\6event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session\n"
+        "\"item\":{\"item_id\":\"i\"}}\n{\"type\":\"user\",\"user_id\":\"u\"}\r\n\n{\"type\":"
+        "\"x\"}",
+        "\6event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_"
+        "session\n"
         "2019-10-01 00:00:00 UTC,view,1,2,a.b,x,35.79,5,s\n"
         "2019-10-01 00:00:01 UTC,remove_from_cart,1,2,,,,5,s\n",
         "\3ts_ms\tuser\tsession\tkind\titem\tcategory\tbrand\tprice\tqty\ttext\n"
-        "1000\tu\ts\tpurchase\ti\tc\tb\t1.5\t2\t\n2000\tu\ts\treturn\ti\tc\tb\t\t1e9\tx\n3000\tu\ts\tview\ti\tc\tb\t\t1e300\tx\n",
+        "1000\tu\ts\tpurchase\ti\tc\tb\t1."
+        "5\t2\t\n2000\tu\ts\treturn\ti\tc\tb\t\t1e9\tx\n3000\tu\ts\tview\ti\tc\tb\t\t1e300\tx\n",
         "\4a b  c\td\n\n x \n",
     };
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)

@@ -61,8 +61,9 @@ void fuzz_seeds(struct fuzz_sink *sink)
     }
     buffer_clear(&seed);
     buffer_byte(&seed, EVENT_PRODUCT);
-    buffer_text(&seed, "{ \"item_id\" : \"\\ud83d\\ude00\\n\" , \"title\":\"\", \"price\":-1.5e+3 ,"
-                       "\"tags\":[true,false,null,[{}],{\"a\":[1]}],\"rating\":12345678901234567890}");
+    buffer_text(&seed,
+                "{ \"item_id\" : \"\\ud83d\\ude00\\n\" , \"title\":\"\", \"price\":-1.5e+3 ,"
+                "\"tags\":[true,false,null,[{}],{\"a\":[1]}],\"rating\":12345678901234567890}");
     sink->add(sink, buffer_bytes(&seed));
     buffer_release(&seed);
     arena_release(&arena);

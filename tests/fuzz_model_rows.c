@@ -16,8 +16,9 @@ static void load_model_with(struct bytes value)
     static const struct {
         const char *key;
         size_t size;
-    } keys[] = {{"m", 1}, {"i\0\0\0\1", 5}, {"s\0\0\0\0", 5}, {"r\0\0\0\0\0", 6}, {"k\0\0\0\0", 5},
-              {"c\0\0\0\0", 5}, {"h\0\0\0\0", 5}, {"h", 1}, {"?", 1}};
+    } keys[] = {{"m", 1},           {"i\0\0\0\1", 5}, {"s\0\0\0\0", 5},
+                {"r\0\0\0\0\0", 6}, {"k\0\0\0\0", 5}, {"c\0\0\0\0", 5},
+                {"h\0\0\0\0", 5},   {"h", 1},         {"?", 1}};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         struct store *store = store_memory_new();
         struct model *model = model_new(&limits);

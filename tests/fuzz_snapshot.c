@@ -1,5 +1,5 @@
-/* What is read back of the model: rows on disk and snapshots' records as any bytes. What is taken is
- * what would be written. */
+/* What is read back of the model: rows on disk and snapshots' records as any bytes. What is taken
+ * is what would be written. */
 #include "state/snapshot.h"
 #include "tests/fuzz.h"
 

@@ -34,9 +34,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 void fuzz_seeds(struct fuzz_sink *sink)
 {
     static const char *const texts[] = {
-        "Wool Coats, navy", "\xEC\x9A\xB8\xEC\xBD\x94\xED\x8A\xB8 \xEB\x84\xA4\xEC\x9D\xB4\xEB\xB9\x84",
-        "\xE1\x84\x8F\xE1\x85\xA9\xE1\x84\x90\xE1\x85\xB3", "Cafe\xCC\x81 \xEF\xBC\xA3", "dresses",
-        "\xE2\x80\x8B" "a\xC2\xAD" "b", "\xEF\xB7\xBA",
+        "Wool Coats, navy",
+        "\xEC\x9A\xB8\xEC\xBD\x94\xED\x8A\xB8 \xEB\x84\xA4\xEC\x9D\xB4\xEB\xB9\x84",
+        "\xE1\x84\x8F\xE1\x85\xA9\xE1\x84\x90\xE1\x85\xB3",
+        "Cafe\xCC\x81 \xEF\xBC\xA3",
+        "dresses",
+        "\xE2\x80\x8B"
+        "a\xC2\xAD"
+        "b",
+        "\xEF\xB7\xBA",
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         sink->add(sink, bytes_text(texts[i]));

@@ -9,18 +9,18 @@ static struct visitor_table *table;
 
 static void check_same(const struct visitor *a, const struct visitor *b)
 {
-    FUZZ_CHECK(a->count == b->count && a->accepted == b->accepted &&
-               a->latest_time_ms == b->latest_time_ms && a->list_hash == b->list_hash &&
-               a->truncated == b->truncated && a->tastes_size == b->tastes_size &&
-               a->display_count == b->display_count && a->refused == b->refused &&
-               bytes_equal(visitor_gender(a), visitor_gender(b)) &&
-               bytes_equal(visitor_age_group(a), visitor_age_group(b)) &&
-               bytes_equal(visitor_channel(a), visitor_channel(b)) &&
-               a->channel_time_ms == b->channel_time_ms &&
-               (a->exposure == NULL) == (b->exposure == NULL) &&
-               (a->exposure == NULL ||
-                memcmp(a->exposure, b->exposure, sizeof *a->exposure) == 0) &&
-               (a->tastes_size == 0 || memcmp(a->tastes, b->tastes, a->tastes_size) == 0));
+    FUZZ_CHECK(
+        a->count == b->count && a->accepted == b->accepted &&
+        a->latest_time_ms == b->latest_time_ms && a->list_hash == b->list_hash &&
+        a->truncated == b->truncated && a->tastes_size == b->tastes_size &&
+        a->display_count == b->display_count && a->refused == b->refused &&
+        bytes_equal(visitor_gender(a), visitor_gender(b)) &&
+        bytes_equal(visitor_age_group(a), visitor_age_group(b)) &&
+        bytes_equal(visitor_channel(a), visitor_channel(b)) &&
+        a->channel_time_ms == b->channel_time_ms &&
+        (a->exposure == NULL) == (b->exposure == NULL) &&
+        (a->exposure == NULL || memcmp(a->exposure, b->exposure, sizeof *a->exposure) == 0) &&
+        (a->tastes_size == 0 || memcmp(a->tastes, b->tastes, a->tastes_size) == 0));
     for (uint32_t i = 0; i < a->count; i++) {
         const struct activity *x = &a->activities[i], *y = &b->activities[i];
         FUZZ_CHECK(x->time_ms == y->time_ms && x->event_hash == y->event_hash &&

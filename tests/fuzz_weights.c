@@ -1,5 +1,5 @@
-/* The ranker's weights as they are read back: a record of the interactions log and a stored row, any
- * bytes. The input's first byte tells which it is. */
+/* The ranker's weights as they are read back: a record of the interactions log and a stored row,
+ * any bytes. The input's first byte tells which it is. */
 #include "state/weights.h"
 #include "tests/fuzz.h"
 
@@ -14,9 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct bytes input = bytes_of((const char *)data + 1, size - 1);
     struct error error = {0};
     bool dropped = true;
-    enum verdict verdict = data[0] == 'r'
-                               ? weights_load(weights, input, &dropped)
-                               : weights_read(input, FINGERPRINT, weights, &error);
+    enum verdict verdict = data[0] == 'r' ? weights_load(weights, input, &dropped)
+                                          : weights_read(input, FINGERPRINT, weights, &error);
     FUZZ_CHECK(verdict == VERDICT_OK || verdict == VERDICT_SKIP);
     if (data[0] == 'r' ? verdict == VERDICT_OK && !dropped : verdict == VERDICT_OK)
         FUZZ_CHECK(weights_finite(weights));

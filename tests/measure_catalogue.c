@@ -20,8 +20,8 @@
 #define BATCH 50000
 #define QUESTIONS 2000
 
-static const char *const nouns[] = {"coat", "dress", "shirt", "boots", "bag", "scarf", "lamp",
-                                    "chair", "phone", "cable", "glass", "towel"};
+static const char *const nouns[] = {"coat", "dress", "shirt", "boots", "bag",   "scarf",
+                                    "lamp", "chair", "phone", "cable", "glass", "towel"};
 
 static struct bytes text_of(struct arena *arena, const char *format, uint32_t a, uint32_t b,
                             const char *c)
@@ -59,8 +59,8 @@ static struct event make_product(struct random *random, struct arena *arena, uin
     event.colors = (struct event_strings){colour, 1};
     if (one_in && number % one_in == 0)
         add_tags(arena, noun, &event);
-    event.image_uri = text_of(arena, "https://images.example.com/p/%08u/front-large.jpg", number,
-                              0, "");
+    event.image_uri =
+        text_of(arena, "https://images.example.com/p/%08u/front-large.jpg", number, 0, "");
     event.price = 5 + exp(4 + (double)random_below(random, 1000) / 400);
     event.rating_count = random_below(random, 1000);
     event.attributes.count = attributes;
@@ -121,10 +121,10 @@ static void measure_exactness(const struct catalogue *catalogue, const struct se
     for (int i = 0; i < 24; i++) {
         char query[80];
         make_frequent(i, query, sizeof query);
-        sum += sum_of(results, search_top(search, catalogue, bytes_text(query), SEARCH_RESULTS_MAX,
-                                          results));
-        wanted_sum += sum_of(exact, search_all(search, catalogue, bytes_text(query),
-                                               SEARCH_RESULTS_MAX, exact));
+        sum += sum_of(
+            results, search_top(search, catalogue, bytes_text(query), SEARCH_RESULTS_MAX, results));
+        wanted_sum += sum_of(
+            exact, search_all(search, catalogue, bytes_text(query), SEARCH_RESULTS_MAX, exact));
     }
     printf(",\"search_exact\":%.3f,\"frequent_scores\":%.3f", (double)same / (double)all,
            sum / wanted_sum);

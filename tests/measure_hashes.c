@@ -1,11 +1,11 @@
-/* Prints hashes of everything that the in-process driver writes for recorded events: the interactions
- * log, the lists, every row of every store family, the snapshot of the model and the rankings. Two builds
- * that print the same lines behave the same, bit by bit.
+/* Prints hashes of everything that the in-process driver writes for recorded events: the
+ * interactions log, the lists, every row of every store family, the snapshot of the model and the
+ * rankings. Two builds that print the same lines behave the same, bit by bit.
  *
  *     measure_hashes FILE [KEY=VALUE]...
  *
- * Lists carry no wall clock in the driver, so the output depends on the file, the settings and the CPU's
- * kernels (math/kernels.h) alone. */
+ * Lists carry no wall clock in the driver, so the output depends on the file, the settings and the
+ * CPU's kernels (math/kernels.h) alone. */
 #include "processors/recommend/recommend.h"
 #include "processors/runtime/driver.h"
 #include "state/model_file.h"

@@ -50,8 +50,7 @@ static void add_attributes(struct random *random, struct arena *arena, struct ev
     for (; count < attributes; count++) {
         char name[32], value[32];
         int name_size = snprintf(name, sizeof name, "attribute %u", (first + count * 13) % NAMES);
-        int value_size =
-            snprintf(value, sizeof value, "value %u", measure_skewed(random, VALUES));
+        int value_size = snprintf(value, sizeof value, "value %u", measure_skewed(random, VALUES));
         pairs[2 * count] = arena_copy(arena, bytes_of(name, (size_t)name_size));
         pairs[2 * count + 1] = arena_copy(arena, bytes_of(value, (size_t)value_size));
     }

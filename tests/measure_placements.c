@@ -1,10 +1,10 @@
 /* Measures what each placement costs: microseconds of its lists on recorded events, every list made
- * anew after each event, and a digest of their bytes, by which two builds can be compared. A ranking
- * is counted to the first placement that needs it. Run by tools/bench driver.
+ * anew after each event, and a digest of their bytes, by which two builds can be compared. A
+ * ranking is counted to the first placement that needs it. Run by tools/bench driver.
  *
- * Beside them: of the searches, how many were followed, within SEARCH_VIEWS views of the session, by a
- * view of one of the first 10 of the list that was made at the search. And of the next click after each list,
- * for each placement and kind, whether the list had it (recommend/quality.h).
+ * Beside them: of the searches, how many were followed, within SEARCH_VIEWS views of the session,
+ * by a view of one of the first 10 of the list that was made at the search. And of the next click
+ * after each list, for each placement and kind, whether the list had it (recommend/quality.h).
  *
  *     measure_placements FILE [KEY=VALUE]...      prints one JSON object, a row per placement */
 #include "processors/recommend/recommend.h"
@@ -31,7 +31,7 @@ struct meter {
     struct measure_rows rows;
     struct cost costs[MEASURE_ROWS_MAX]; /* by row */
     double since_us;
-    struct searcher *searchers; /* by hash; a newer one takes the place */
+    struct searcher *searchers;      /* by hash; a newer one takes the place */
     uint64_t searches, viewed, hits; /* all; with a view after them; of one of the first 10 */
 };
 
@@ -127,10 +127,9 @@ static void run(struct driver *driver, const struct config *config, struct recor
         if (visitor == NULL)
             continue;
         meter->since_us = now_us();
-        uint32_t count = recommend_lists(recommender, driver_model(driver),
-                                         driver_catalogue(driver), visitor,
-                                         line->event.event_time_ms, config->settings.list_items,
-                                         &arena, lists, &again);
+        uint32_t count = recommend_lists(
+            recommender, driver_model(driver), driver_catalogue(driver), visitor,
+            line->event.event_time_ms, config->settings.list_items, &arena, lists, &again);
         look_at_search(meter, &line->event, lists, count);
         for (uint32_t k = 0; k < count; k++)
             add_digest(meter, &lists[k]);
@@ -182,8 +181,8 @@ int main(int argc, char **argv)
     meter->watcher = (struct list_watcher){.shown_only = true, .filtered = made};
     run(driver, config, &recorded, meter);
     struct buffer quality = {0};
-    quality_write_json(&driver_counts(driver)->quality,
-                       &config->settings.recommend.placements, &quality);
+    quality_write_json(&driver_counts(driver)->quality, &config->settings.recommend.placements,
+                       &quality);
     buffer_byte(&quality, '\0');
     print_rows(meter, &quality);
     buffer_release(&quality);

@@ -1,6 +1,6 @@
-/* Measures rankings at size: what folding costs an event, how long the fold's thread is held up by the
- * copy that rankings are made from, how long making them takes, and the longest that the catalogue's lock
- * is held. Run by tools/bench rankings.
+/* Measures rankings at size: what folding costs an event, how long the fold's thread is held up by
+ * the copy that rankings are made from, how long making them takes, and the longest that the
+ * catalogue's lock is held. Run by tools/bench rankings.
  *
  *     measure_rankings [ITEMS [EVENTS [TERMS]]]      prints one JSON object */
 #include "processors/recommend/asked.h"
@@ -109,10 +109,8 @@ int main(int argc, char **argv)
     rankings_take(&view, model, 1, &settings);
     take_s = measure_now_s() - take_s;
     struct counter counter = {.sink.ranking = count_ranking};
-    const struct rankings_inputs inputs = {.catalogue = catalogue,
-                                           .search = search,
-                                           .filters = &filters,
-                                           .settings = &settings};
+    const struct rankings_inputs inputs = {
+        .catalogue = catalogue, .search = search, .filters = &filters, .settings = &settings};
     double make_s = measure_now_s();
     uint32_t out = rankings_make(&view, &inputs, &counter.sink);
     make_s = measure_now_s() - make_s;

@@ -1,8 +1,8 @@
-/* Whether the tastes that the simulated mall's visitors were given are found: of the lists that each
- * known visitor would be shown at the end, how much is of their brands, their colour, near what they
- * spend, for those whom discounts draw, reduced, and of products that hardly anybody knows; for
- * what they viewed and bought by themselves, for popularity, and for the lists without and with what
- * products are.
+/* Whether the tastes that the simulated mall's visitors were given are found: of the lists that
+ * each known visitor would be shown at the end, how much is of their brands, their colour, near
+ * what they spend, for those whom discounts draw, reduced, and of products that hardly anybody
+ * knows; for what they viewed and bought by themselves, for popularity, and for the lists without
+ * and with what products are.
  *
  *     measure_tastes [EVENTS [SEED [KEY=VALUE]...]] */
 #include "processors/recommend/recommend.h"
@@ -16,13 +16,13 @@
 #define VISITORS 1500
 #define PRODUCTS 3000
 #define LENGTH 20
-#define FRESH_VIEWS 20 /* fewer: hardly anybody knows the product */
+#define FRESH_VIEWS 20  /* fewer: hardly anybody knows the product */
 #define KNOWN_EVENTS 20 /* of a visitor before they are looked at */
 #define LONG_TASTES "brand_tastes,category_tastes,colour_tastes,price_tastes,discount_tastes"
 
 struct sums {
-    double items, fresh, brands, colours, price_off, drawn_items, drawn_discounts,
-        other_items, other_discounts;
+    double items, fresh, brands, colours, price_off, drawn_items, drawn_discounts, other_items,
+        other_discounts;
 };
 
 struct run {
@@ -130,8 +130,7 @@ static void say(const char *name, const struct sums *sums)
            "those whom it draws %.4f, for the others %.4f, hardly known %.3f\n",
            name, sums->brands / sums->items, sums->colours / sums->items,
            sums->price_off / sums->items, sums->drawn_discounts / sums->drawn_items,
-           sums->other_discounts / sums->other_items,
-           sums->fresh / sums->items);
+           sums->other_discounts / sums->other_items, sums->fresh / sums->items);
 }
 
 static void measure(const char *name, const char *off, uint32_t events, uint64_t seed, int argc,

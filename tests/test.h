@@ -76,10 +76,10 @@ static inline bool test_note(bool ok, const char *file, int line)
 #define CHECK_REAL(a, b)                                                                           \
     do {                                                                                           \
         double test_a = (double)(a), test_b = (double)(b);                                         \
-        if (!test_note(memcmp(&test_a, &test_b, sizeof test_a) == 0 ||                             \
-                           !(test_a < test_b || test_a > test_b || test_a != test_a ||             \
-                             test_b != test_b),                                                    \
-                       __FILE__, __LINE__))                                                        \
+        if (!test_note(                                                                            \
+                memcmp(&test_a, &test_b, sizeof test_a) == 0 ||                                    \
+                    !(test_a < test_b || test_a > test_b || test_a != test_a || test_b != test_b), \
+                __FILE__, __LINE__))                                                               \
             TEST_SAY("%s is %.17g, not %s = %.17g", #a, test_a, #b, test_b);                       \
     } while (0)
 
@@ -88,7 +88,8 @@ static inline bool test_note(bool ok, const char *file, int line)
         struct bytes test_a = (a), test_b = (b);                                                   \
         if (!test_note(bytes_equal(test_a, test_b), __FILE__, __LINE__))                           \
             TEST_SAY("%s is '%.*s', not %s = '%.*s'", #a, (int)test_a.size,                        \
-                     test_a.at ? test_a.at : "", #b, (int)test_b.size, test_b.at ? test_b.at : ""); \
+                     test_a.at ? test_a.at : "", #b, (int)test_b.size,                             \
+                     test_b.at ? test_b.at : "");                                                  \
     } while (0)
 
 #define CHECK_TEXT(a, b) CHECK_BYTES(bytes_text(a), bytes_text(b))

@@ -35,8 +35,8 @@ static struct avro_plan *own_plan(enum event_type type)
 {
     struct avro_plan *plan = NULL;
     struct error error = {0};
-    CHECK_SAY(avro_plan_new(schema_text(event_type_names[type]), type, &plan, &error) ==
-                  VERDICT_OK, "%s", error.message);
+    CHECK_SAY(avro_plan_new(schema_text(event_type_names[type]), type, &plan, &error) == VERDICT_OK,
+              "%s", error.message);
     return plan;
 }
 
@@ -55,7 +55,8 @@ static void test_round_trip(void)
             event_write_avro(&event, &record);
             event_init(&again, event.type);
             CHECK_SAY(decode_exact(plan, buffer_bytes(&record), &arena, &again, &error) ==
-                          VERDICT_OK, "%s", error.message);
+                          VERDICT_OK,
+                      "%s", error.message);
             CHECK_SAY(same_event(&event, &again, &field), "%s differs", field);
             arena_clear(&arena);
         }
@@ -97,21 +98,29 @@ static void test_cut_off(void)
 
 /* ---- writer schemas at random, against avro-c's resolver ----
  *
- * Not their enums, which avro-c takes by index, nor missing fields, for which it has no defaults. */
+ * Not their enums, which avro-c takes by index, nor missing fields, for which it has no defaults.
+ */
 
 static const char *const gained[] = {
-    "\"null\"", "\"boolean\"", "\"int\"", "\"long\"", "\"float\"", "\"double\"", "\"bytes\"",
-    "\"string\"", "[\"null\",\"long\",{\"type\":\"map\",\"values\":\"double\"}]",
+    "\"null\"",
+    "\"boolean\"",
+    "\"int\"",
+    "\"long\"",
+    "\"float\"",
+    "\"double\"",
+    "\"bytes\"",
+    "\"string\"",
+    "[\"null\",\"long\",{\"type\":\"map\",\"values\":\"double\"}]",
     "{\"type\":\"fixed\",\"name\":\"G%d\",\"size\":5}",
     "{\"type\":\"enum\",\"name\":\"G%d\",\"symbols\":[\"A\",\"B\",\"C\"]}",
     "{\"type\":\"array\",\"items\":{\"type\":\"array\",\"items\":\"string\"}}",
     "{\"type\":\"map\",\"values\":{\"type\":\"array\",\"items\":\"int\"}}",
     ("{\"type\":\"record\",\"name\":\"G%d\",\"fields\":[{\"name\":\"a\",\"type\":\"float\"},"
-    "{\"name\":\"b\",\"type\":{\"type\":\"record\",\"name\":\"H%d\",\"fields\":["
-    "{\"name\":\"c\",\"type\":[\"null\",\"string\"]},{\"name\":\"d\",\"type\":\"boolean\"}]}},"
-    "{\"name\":\"e\",\"type\":{\"type\":\"array\",\"items\":\"H%d\"}}]}"),
+     "{\"name\":\"b\",\"type\":{\"type\":\"record\",\"name\":\"H%d\",\"fields\":["
+     "{\"name\":\"c\",\"type\":[\"null\",\"string\"]},{\"name\":\"d\",\"type\":\"boolean\"}]}},"
+     "{\"name\":\"e\",\"type\":{\"type\":\"array\",\"items\":\"H%d\"}}]}"),
     ("{\"type\":\"record\",\"name\":\"G%d\",\"fields\":[{\"name\":\"v\",\"type\":\"long\"},"
-    "{\"name\":\"next\",\"type\":[\"null\",\"G%d\"]}]}"),
+     "{\"name\":\"next\",\"type\":[\"null\",\"G%d\"]}]}"),
 };
 
 static json_t *gained_field(struct random *random, int number)
@@ -322,7 +331,8 @@ static void check_writer(struct random *random, const struct avro_plan *own, enu
         CHECK_SAY(decode_exact(plan, record, arena, &ours, &error) == VERDICT_OK, "%s: %s",
                   error.message, changed);
         CHECK_SAY(avro_decode(own, resolve(writer, reader, record, arena), arena, &theirs,
-                              &error) == VERDICT_OK, "%s", error.message);
+                              &error) == VERDICT_OK,
+                  "%s", error.message);
         CHECK_SAY(same_event(&ours, &theirs, &field), "%s differs: %s", field, changed);
         avro_value_decref(&value);
         avro_value_iface_decref(iface);
@@ -385,9 +395,9 @@ static void test_defaults(void)
           VERDICT_FATAL);
     CHECK_CONTAINS(error.message, "title: the field is missing");
     error_clear(&error);
-    CHECK(product(RECORD(FIELD("item_id", "\"string\"") "," FIELD("title",
-                                                                  "[\"null\",\"string\"]")),
-                  BYTES("\2a\0"), &arena, &event, &error) == VERDICT_SKIP);
+    CHECK(
+        product(RECORD(FIELD("item_id", "\"string\"") "," FIELD("title", "[\"null\",\"string\"]")),
+                BYTES("\2a\0"), &arena, &event, &error) == VERDICT_SKIP);
     CHECK_TEXT(error.message, "title is missing");
     CHECK(product(RECORD(FIELD("item_id", "\"bytes\"") "," FIELD("title", "\"bytes\"")),
                   BYTES("\2a\4\xC3\xA4"), &arena, &event, NULL) == VERDICT_OK);
@@ -410,7 +420,8 @@ static void test_unions(void)
         buffer_text(&record, "\2a\2b");
         buffer_append(&record, cases[i].index, i == 0 ? 1 : strlen(cases[i].index));
         CHECK_SAY((product(schema, buffer_bytes(&record), &arena, &event, NULL) == VERDICT_OK) ==
-                      cases[i].taken, "case %zu", i);
+                      cases[i].taken,
+                  "case %zu", i);
         buffer_release(&record);
     }
     arena_release(&arena);
@@ -438,8 +449,13 @@ static void test_enums(void)
 static void test_refused_schemas(void)
 {
     static const char *const schemas[] = {
-        "", "{", "\"string\"", "[\"null\"]", "{\"type\":\"array\",\"items\":\"int\"}",
-        RECORD(IDS "," FIELD("price", "\"string\"")), RECORD(IDS "," FIELD("price", "\"boolean\"")),
+        "",
+        "{",
+        "\"string\"",
+        "[\"null\"]",
+        "{\"type\":\"array\",\"items\":\"int\"}",
+        RECORD(IDS "," FIELD("price", "\"string\"")),
+        RECORD(IDS "," FIELD("price", "\"boolean\"")),
         RECORD(IDS "," FIELD("rating_count", "\"double\"")),
         RECORD(IDS "," FIELD("image_uri", "\"int\"")),
         RECORD(IDS "," FIELD("availability", "\"string\"")),
@@ -490,8 +506,8 @@ static void test_hostile_lengths(void)
 {
     static const char schema[] =
         RECORD(IDS "," FIELD("colors", "{\"type\":\"array\",\"items\":\"string\"}") "," FIELD(
-            "x", "{\"type\":\"array\",\"items\":\"null\"}") ","
-               FIELD("m", "{\"type\":\"map\",\"values\":\"int\"}"));
+            "x", "{\"type\":\"array\",\"items\":\"null\"}") "," FIELD("m", "{\"type\":\"map\","
+                                                                           "\"values\":\"int\"}"));
     struct arena arena = {0};
     struct event event;
     CHECK(product(schema, BYTES("\2a\2b\0\0\0"), &arena, &event, NULL) == VERDICT_OK);
@@ -541,8 +557,7 @@ static void test_fingerprints(void)
         {"[  ]", (uint64_t)-1241056759729112623},
         {"[ \"int\"  ]", (uint64_t)-5232228896498058493},
         {"[ \"int\" , {\"type\":\"boolean\"} ]", 5392556393470105090},
-        {"{\"fields\":[], \"type\":\"record\", \"name\":\"foo\"}",
-         (uint64_t)-4824392279771201922},
+        {"{\"fields\":[], \"type\":\"record\", \"name\":\"foo\"}", (uint64_t)-4824392279771201922},
         {"{\"fields\":[], \"type\":\"record\", \"name\":\"foo\", \"namespace\":\"x.y\"}",
          5916914534497305771},
         {"{\"fields\":[], \"type\":\"record\", \"name\":\"a.b.foo\", \"namespace\":\"x.y\"}",
@@ -561,9 +576,12 @@ static void test_fingerprints(void)
     }
     uint64_t first, second; /* names within a namespace are written out */
     avro_fingerprint(bytes_text("{\"type\":\"record\",\"name\":\"a.R\",\"fields\":[{\"name\":\"f\","
-                                "\"type\":[\"null\",\"R\"],\"default\":null}]}"), &first, NULL);
-    avro_fingerprint(bytes_text("{\"type\":\"record\",\"name\":\"R\",\"namespace\":\"a\",\"fields\":"
-                                "[{\"name\":\"f\",\"type\":[\"null\",\"a.R\"]}]}"), &second, NULL);
+                                "\"type\":[\"null\",\"R\"],\"default\":null}]}"),
+                     &first, NULL);
+    avro_fingerprint(
+        bytes_text("{\"type\":\"record\",\"name\":\"R\",\"namespace\":\"a\",\"fields\":"
+                   "[{\"name\":\"f\",\"type\":[\"null\",\"a.R\"]}]}"),
+        &second, NULL);
     CHECK(first == second);
     struct error error = {0};
     CHECK(avro_fingerprint(bytes_text("{"), &first, &error) == VERDICT_SKIP);
@@ -576,8 +594,8 @@ static void test_reader(void)
     struct random random = random_from(34);
     static const int64_t edges[] = {0, -1, 1, 63, -64, 64, -65, INT64_MAX, INT64_MIN};
     for (size_t i = 0; i < 5000; i++) {
-        int64_t value = i < 9 ? edges[i]
-                              : (int64_t)random_next(&random) >> random_below(&random, 64);
+        int64_t value =
+            i < 9 ? edges[i] : (int64_t)random_next(&random) >> random_below(&random, 64);
         double real = (double)value / 3;
         buffer_clear(&buffer);
         avro_put_header(&buffer, 99);

@@ -56,8 +56,8 @@ static void test_nothing(void)
     measured_release(&b);
 }
 
-/* Sessions whose cases hit or miss together: the truth lies in about 95 % of the intervals; intervals
- * over cases, which are taken for independent, hold it less often. */
+/* Sessions whose cases hit or miss together: the truth lies in about 95 % of the intervals;
+ * intervals over cases, which are taken for independent, hold it less often. */
 static uint32_t covered(struct random *random, uint32_t cases_a_session, bool by_case,
                         uint32_t trials)
 {
@@ -184,14 +184,13 @@ static void test_alone(void)
         const struct recommend_settings *settings = &variants.at[i].config.settings.recommend;
         CHECK(settings->unranked);
         CHECK_TEXT(variants.at[i].name, generators[i - 1].name);
-        CHECK_INT(settings->generators_off,
-                  ((1ull << generator_count) - 1) & ~(1ull << (i - 1)));
+        CHECK_INT(settings->generators_off, ((1ull << generator_count) - 1) & ~(1ull << (i - 1)));
     }
     variants_release(&variants);
 }
 
-/* What `weft backtest --task search` prints of a shop of twenty products with two words each, bought one
- * after the other: the text finds each of them, since no two have the same words. */
+/* What `weft backtest --task search` prints of a shop of twenty products with two words each,
+ * bought one after the other: the text finds each of them, since no two have the same words. */
 static void test_search_task(void)
 {
     static const char *const colours[] = {"crimson", "emerald", "ivory", "violet", "amber"};

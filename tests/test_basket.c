@@ -1,4 +1,5 @@
-/* The walk from a cart: the formula on a graph by hand, the cart as a visitor's activities leave it. */
+/* The walk from a cart: the formula on a graph by hand, the cart as a visitor's activities leave
+ * it. */
 #include "processors/recommend/basket.h"
 #include "state/draw.h"
 #include "tests/test.h"
@@ -7,9 +8,10 @@
 
 #define NOW_MS 1790000000000
 
-static const struct model_limits limits = {
-    .items_max = 1000, .row_entries_max = 100, .rules_half_life_ms = 1000000000000,
-    .popular_half_life_ms = 1000000000000};
+static const struct model_limits limits = {.items_max = 1000,
+                                           .row_entries_max = 100,
+                                           .rules_half_life_ms = 1000000000000,
+                                           .popular_half_life_ms = 1000000000000};
 
 static void join(struct model *model, uint32_t a, uint32_t b, double units)
 {

@@ -8,7 +8,7 @@ static bool naive_utf8(const unsigned char *at, size_t size)
 {
     for (size_t i = 0; i < size;) {
         static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-        size_t length = at[i] < 0x80           ? 1
+        size_t length = at[i] < 0x80             ? 1
                         : (at[i] & 0xE0) == 0xC0 ? 2
                         : (at[i] & 0xF0) == 0xE0 ? 3
                         : (at[i] & 0xF8) == 0xF0 ? 4

@@ -94,9 +94,8 @@ static bool naive_within(const struct event_strings *paths, const char *text)
 static bool naive_has(const struct event *event, const struct word *word)
 {
     struct bytes text = bytes_of(word->text, word->size);
-    const struct event_strings *sets[WORD_KINDS] = {[WORD_COLOUR] = &event->colors,
-                                                    [WORD_TAG] = &event->tags,
-                                                    [WORD_GENDER] = &event->genders};
+    const struct event_strings *sets[WORD_KINDS] = {
+        [WORD_COLOUR] = &event->colors, [WORD_TAG] = &event->tags, [WORD_GENDER] = &event->genders};
     if (word->kind == WORD_BRAND)
         return bytes_equal(event->item_brand, text);
     if (word->kind == WORD_CATEGORY)
@@ -161,9 +160,9 @@ static void check_all(const struct catalogue *catalogue, const struct naive *nai
         if (word->text == NULL)
             continue;
         kinds[word->kind]++;
-        CHECK_INT(catalogue_word(catalogue, (enum word_kind)word->kind,
-                                 bytes_of(word->text, word->size)),
-                  i);
+        CHECK_INT(
+            catalogue_word(catalogue, (enum word_kind)word->kind, bytes_of(word->text, word->size)),
+            i);
         if (word->kind != WORD_NAME)
             check_word(catalogue, naive, i);
     }

@@ -68,7 +68,8 @@ static void test_wires_are_equal(void)
             const char *field = "";
             write_wire(wire, &event, &record);
             CHECK_SAY(codec_decode(codec, event.type, buffer_bytes(&record), &arena, &decoded,
-                                   &error) == VERDICT_OK, "wire %d: %s", wire, error.message);
+                                   &error) == VERDICT_OK,
+                      "wire %d: %s", wire, error.message);
             CHECK_SAY(same_event(&event, &decoded, &field), "wire %d: %s differs", wire, field);
             arena_copy(&arena, buffer_bytes(&record));
         }
@@ -171,7 +172,8 @@ static void test_source(void)
         struct error error = {0};
         write_wire(1, &own, &record);
         CHECK_SAY(codec_decode(codec, own.type, buffer_bytes(&record), &arena, &decoded, &error) ==
-                      VERDICT_OK, "%s", error.message);
+                      VERDICT_OK,
+                  "%s", error.message);
     }
     codec_free(codec);
     buffer_release(&record);
@@ -243,8 +245,8 @@ static void test_contents(void)
         struct event event;
         struct arena arena = {0};
         struct error error = {0};
-        enum verdict verdict = codec_decode(codec, cases[i].type, bytes_text(cases[i].text),
-                                            &arena, &event, &error);
+        enum verdict verdict =
+            codec_decode(codec, cases[i].type, bytes_text(cases[i].text), &arena, &event, &error);
         CHECK_SAY((verdict == VERDICT_OK) == (cases[i].message == NULL), "%s: %s", cases[i].text,
                   error.message);
         CHECK_CONTAINS(error.message, cases[i].message ? cases[i].message : "");
@@ -285,8 +287,7 @@ static void test_sizes(void)
     buffer_byte(&text, '}');
     struct event event;
     struct arena arena = {0};
-    CHECK(codec_decode(codec, EVENT_USER, buffer_bytes(&text), &arena, &event, NULL) ==
-          VERDICT_OK);
+    CHECK(codec_decode(codec, EVENT_USER, buffer_bytes(&text), &arena, &event, NULL) == VERDICT_OK);
     buffer_byte(&text, ' ');
     CHECK_REFUSED(codec, EVENT_USER, buffer_bytes(&text), "has 1048577 bytes");
     /* 100,000 items, in both formats */

@@ -163,7 +163,8 @@ static void test_files(void)
 {
     struct config config;
     struct error error = {0};
-    CHECK(read_text(&config, "# comment\n\n! another\n  threads = 4 \r\nlist.items=7\ntopics.view=v",
+    CHECK(read_text(&config,
+                    "# comment\n\n! another\n  threads = 4 \r\nlist.items=7\ntopics.view=v",
                     &error) == VERDICT_OK);
     CHECK_INT(config.threads, 4);
     CHECK_INT(config.list_items, 7);

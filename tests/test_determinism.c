@@ -1,5 +1,6 @@
 /* The same events give the same log and the same model; the same log gives the same bytes of model
- * rows and of rankings: folded twice, folded by another process, and with saving and loading in the middle. */
+ * rows and of rankings: folded twice, folded by another process, and with saving and loading in the
+ * middle. */
 #include "processors/runtime/driver.h"
 #include "tests/test.h"
 
@@ -73,7 +74,8 @@ static void run_shop(struct log *log, struct store **ret_store, struct driver **
         event.event_id = bytes_text(id);
         event.visitor_id = bytes_text(name);
         event.event_time_ms = START_MS + i * 700 - random_below(&random, 2000); /* some are late */
-        if (visitor % 5 > 0) /* six channels, of which three are kept, with the best of their items */
+        if (visitor % 5 >
+            0) /* six channels, of which three are kept, with the best of their items */
             event.channel = bytes_of("ABCDEF", 1 + visitor % 6);
         event.items = &item;
         event.item_count = 1;
@@ -171,7 +173,8 @@ static void save(struct model *model, struct store *store)
     batch_release(&batch);
 }
 
-/* Hash of the rows after the whole log; one in `stops` records is followed by a stop and a start. */
+/* Hash of the rows after the whole log; one in `stops` records is followed by a stop and a start.
+ */
 static uint64_t fold(const struct log *log, uint64_t seed, uint32_t stops)
 {
     struct random random = {seed};

@@ -250,7 +250,8 @@ static void add_sample(struct naive *naive, const struct vectors *vectors,
         to->before[p] = vectors_find(vectors, sample->before[p]);
 }
 
-/* What the encoder is about to learn: `vectors` as they are before, but with a place for each item. */
+/* What the encoder is about to learn: `vectors` as they are before, but with a place for each item.
+ */
 static struct naive *batch_of(const struct vectors *vectors)
 {
     struct naive *naive = memory_zero(1, sizeof *naive);
@@ -397,8 +398,8 @@ static void test_batch(void)
         struct sample sample = {.target = item, .before_count = count};
         memcpy(sample.before, before, sizeof before);
         uint32_t at = vectors->ring_next;
-        uint32_t gone = vectors->ring_count == of.vectors.ring_max ? vectors->ring[at].target
-                                                                   : UINT32_MAX;
+        uint32_t gone =
+            vectors->ring_count == of.vectors.ring_max ? vectors->ring[at].target : UINT32_MAX;
         struct sample old = vectors->ring[at];
         vectors->ring[at] = sample;
         vectors->targets[at] = item;
@@ -460,9 +461,9 @@ static void test_asking(void)
                 continue;
             any++;
             for (uint32_t k = 0; k < N; k++)
-                exact[k] += (double)vectors->gates[p * N + k] *
-                            (double)(vectors_row(vectors, place)[k] *
-                                     vectors->inverse_norms[place]);
+                exact[k] +=
+                    (double)vectors->gates[p * N + k] *
+                    (double)(vectors_row(vectors, place)[k] * vectors->inverse_norms[place]);
         }
         CHECK(encoder_session(vectors, items, count, h) == (any > 0));
         if (any == 0)
@@ -481,8 +482,8 @@ static void test_asking(void)
             uint32_t place = vectors_find(vectors, items[i]);
             score = 0;
             for (uint32_t k = 0; k < N && place != PLACE_NONE; k++)
-                score += (double)query[k] * (double)(vectors_row(vectors, place)[k] *
-                                                 vectors->inverse_norms[place]);
+                score += (double)query[k] *
+                         (double)(vectors_row(vectors, place)[k] * vectors->inverse_norms[place]);
             CHECK(fabs((double)scores[at / count][i] - score) < 1e-5);
         }
     }
@@ -606,7 +607,8 @@ static void test_one_item(void)
         click(model, START_MS + i, 0, before, 1 + (uint32_t)i % ENCODER_ITEMS);
     CHECK(model->vectors->steps * ENCODER_BATCH > 4000);
     check_finite(model);
-    model->vectors->clicks[0] = 1000000000; /* and a billion times in the ring, if it were as long */
+    model->vectors->clicks[0] =
+        1000000000; /* and a billion times in the ring, if it were as long */
     for (int i = 0; i < 5000; i++)
         click(model, START_MS + 5000 + i, (uint32_t)(i % 7 == 0), before, 1);
     check_finite(model);

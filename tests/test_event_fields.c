@@ -130,8 +130,7 @@ static void check_table(const char *what, struct field_table table, json_t *fiel
         if (field->type == FIELD_ITEM || field->type == FIELD_ITEMS) {
             struct event_item item;
             event_item_init(&item);
-            json_t *record =
-                field->type == FIELD_ITEM ? inner : json_object_get(inner, "items");
+            json_t *record = field->type == FIELD_ITEM ? inner : json_object_get(inner, "items");
             check_table("Item", event_item_fields(), json_object_get(record, "fields"),
                         (const char *)&item);
         }

@@ -98,8 +98,20 @@ static inline bool same_event(const struct event *a, const struct event *b, cons
 /* Text of 1 to 12 characters, some of them not ASCII, some that JSON escapes. */
 static inline struct bytes random_text(struct random *random, struct arena *arena, bool controls)
 {
-    static const char *const pieces[] = {"a", "b", "7", "-", "_", " ", "\"", "\\", "/", "\xC3\xA4",
-                                         "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "\n", "\x01"};
+    static const char *const pieces[] = {"a",
+                                         "b",
+                                         "7",
+                                         "-",
+                                         "_",
+                                         " ",
+                                         "\"",
+                                         "\\",
+                                         "/",
+                                         "\xC3\xA4",
+                                         "\xE2\x82\xAC",
+                                         "\xF0\x9F\x98\x80",
+                                         "\n",
+                                         "\x01"};
     uint32_t choices = (uint32_t)(sizeof pieces / sizeof pieces[0]) - (controls ? 0 : 2);
     struct buffer text = {0};
     for (uint32_t i = 1 + random_below(random, 12); i > 0; i--)

@@ -1,5 +1,5 @@
-/* Exploration and newcomers: draws come as often as they say, places as many as they may, and lists hold new products
- * where they should, the same on every run. */
+/* Exploration and newcomers: draws come as often as they say, places as many as they may, and lists
+ * hold new products where they should, the same on every run. */
 #include "processors/recommend/explore.h"
 
 #include "processors/runtime/driver.h"
@@ -23,10 +23,12 @@ static void test_draws(void)
     }
     double clicks = 14, all = 0;
     for (int i = 0; i < 5; i++)
-        all += exp((double)options[i].score + sqrt(2 * log(1 + clicks) / (1.0 + options[i].clicks)));
+        all +=
+            exp((double)options[i].score + sqrt(2 * log(1 + clicks) / (1.0 + options[i].clicks)));
     for (int i = 0; i < 5; i++) {
         double chance =
-            exp((double)options[i].score + sqrt(2 * log(1 + clicks) / (1.0 + options[i].clicks))) / all;
+            exp((double)options[i].score + sqrt(2 * log(1 + clicks) / (1.0 + options[i].clicks))) /
+            all;
         CHECK_SAY(fabs(times[i] / (double)DRAWS - chance) < 5 * sqrt(chance / DRAWS) + 1e-9,
                   "%d came %u times", i, times[i]);
         if (times[i] > 0)
@@ -205,7 +207,8 @@ static void test_lists(void)
     buffer_release(&some.last);
 }
 
-/* Of somebody who has only searched: what answers it first, what is popular behind it, nothing twice. */
+/* Of somebody who has only searched: what answers it first, what is popular behind it, nothing
+ * twice. */
 static void test_newcomers(void)
 {
     struct sink search = shop_lists("0", "1", "search"), popular = shop_lists("0", "1", "popular");

@@ -19,7 +19,6 @@ struct naive_visitor {
     int mark_count;
     char gender[8];
     char *record; /* the last one; NULL: none, or taken back */
-
 };
 
 struct naive {
@@ -60,8 +59,9 @@ static enum fate send(struct driver *driver, enum event_type type, const char *k
     enum fate fate = FATES;
     struct error error = {0};
     CHECK_SAY(driver_record(driver, type, bytes_text(key),
-                            value ? bytes_text(value) : bytes_of(NULL, 0), &fate, &error) ==
-                  VERDICT_OK, "%s", error.message);
+                            value ? bytes_text(value) : bytes_of(NULL, 0), &fate,
+                            &error) == VERDICT_OK,
+              "%s", error.message);
     return fate;
 }
 
@@ -100,8 +100,7 @@ static void click(struct naive *naive, struct naive_visitor *visitor, int list, 
     naive->exposures[placement].clicks++;
 }
 
-static void send_user(struct driver *driver, struct naive *naive, struct random *random,
-                      int number)
+static void send_user(struct driver *driver, struct naive *naive, struct random *random, int number)
 {
     static const char *const genders[] = {"", "female", "male"};
     struct naive_visitor *visitor = &naive->visitors[number];
@@ -138,9 +137,9 @@ static void send_impression(struct driver *driver, struct naive *naive, struct r
                         ",\"recommendation_id\":\"r\",\"placement\":\"%s\",\"items\":[",
                         i, number, START_MS + i * INT64_C(1000), placements[placement]);
     for (int k = 0; k < count; k++)
-        size += snprintf(value + size, sizeof value - (size_t)size,
-                         "%s{\"item_id\":\"i%d\",\"index\":%d}", k ? "," : "",
-                         (first + k) % ITEMS, k);
+        size +=
+            snprintf(value + size, sizeof value - (size_t)size,
+                     "%s{\"item_id\":\"i%d\",\"index\":%d}", k ? "," : "", (first + k) % ITEMS, k);
     snprintf(value + size, sizeof value - (size_t)size, "]}");
     snprintf(key, sizeof key, "v%d", number);
     snprintf(text, sizeof text, "impression s%d", i);
@@ -360,9 +359,12 @@ static void test_metrics(void)
     click_on(driver, 1, "a");
     click_on(driver, 2, "a"); /* the same item of the same list */
     quality_write_json(&driver_counts(driver)->quality, &all, &text);
-    CHECK_BYTES(buffer_bytes(&text), bytes_text(
-        "{\"home\":{\"shown\":{\"lists\":3,\"items\":6,\"clicks\":1,\"click_through\":0.3333}},"
-        "\"others\":{\"shown\":{\"lists\":1,\"items\":2,\"clicks\":0,\"click_through\":0.0000}}}"));
+    CHECK_BYTES(
+        buffer_bytes(&text),
+        bytes_text(
+            "{\"home\":{\"shown\":{\"lists\":3,\"items\":6,\"clicks\":1,\"click_through\":0.3333}},"
+            "\"others\":{\"shown\":{\"lists\":1,\"items\":2,\"clicks\":0,\"click_through\":0.0000}}"
+            "}"));
     buffer_release(&text);
     driver_free(driver);
 }
@@ -386,7 +388,8 @@ static void test_no_consent(void)
     struct driver *driver = new_driver(NULL, none);
     CHECK_INT(send(driver, EVENT_SEARCH, "v0",
                    "{\"event_id\":\"a\",\"visitor_id\":\"v0\",\"event_time\":1700000000000,"
-                   "\"search_term\":\"coat\",\"consent\":false}"), FATE_NO_CONSENT);
+                   "\"search_term\":\"coat\",\"consent\":false}"),
+              FATE_NO_CONSENT);
     CHECK(driver_visitor(driver, bytes_text("v0")) == NULL);
     CHECK_INT(driver_counts(driver)->fates[FATE_NO_CONSENT], 1);
     driver_free(driver);
@@ -412,9 +415,9 @@ static void test_declared(void)
         view(driver, i, ids[i]);
     }
     for (int round = 0; round < 4; round++) {
-        static const char *const users[] = {
-            NULL, "{\"user_id\":\"v0\",\"gender\":\"male\"}",
-            "{\"user_id\":\"v0\",\"gender\":\"nobody has this\"}", "{\"user_id\":\"v0\"}"};
+        static const char *const users[] = {NULL, "{\"user_id\":\"v0\",\"gender\":\"male\"}",
+                                            "{\"user_id\":\"v0\",\"gender\":\"nobody has this\"}",
+                                            "{\"user_id\":\"v0\"}"};
         bool of[3] = {false, false, false};
         if (users[round])
             CHECK_INT(send(driver, EVENT_USER, "v0", users[round]), FATE_PROCESSED);

@@ -1,5 +1,5 @@
-/* The ranker's columns: names and masks, and that each is a number whatever the visitors did and the
- * shop says; some against what they stand for. */
+/* The ranker's columns: names and masks, and that each is a number whatever the visitors did and
+ * the shop says; some against what they stand for. */
 #include "processors/recommend/features.h"
 #include "processors/recommend/similar.h"
 #include "processors/runtime/driver.h"
@@ -156,8 +156,7 @@ static void check_matrix(const struct candidates *candidates, const struct featu
     for (uint32_t f = 0; f < feature_count; f++) {
         bool varying = f < feature_varying_count;
         for (uint32_t i = 0; i < (varying ? matrix->count : 1); i++) {
-            float x = varying ? matrix->columns[(size_t)f * matrix->stride + i]
-                              : matrix->common[f];
+            float x = varying ? matrix->columns[(size_t)f * matrix->stride + i] : matrix->common[f];
             CHECK_SAY(isfinite(x) && fabsf(x) < 1e6f, "%s is %g", features[f].name, (double)x);
             if (feature_masked(off, f))
                 CHECK_REAL(x, 0);
@@ -261,7 +260,8 @@ static void look(struct driver *driver, const char *visitor, enum event_type typ
 static void check_likes(const struct query *query, const struct candidates *candidates,
                         const struct feature_matrix *matrix)
 {
-    /* Seen: a, a2 (both brand one, red, female), then only e, of brand two, bought: 2 + 5 by weight */
+    /* Seen: a, a2 (both brand one, red, female), then only e, of brand two, bought: 2 + 5 by weight
+     */
     uint32_t checked = 0;
     for (uint32_t i = 0; i < candidates->count; i++) {
         struct bytes id = query_item_id(query, candidates->at[i].item);

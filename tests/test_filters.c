@@ -74,14 +74,15 @@ static struct shop_rules parse(const char *text)
 
 static void test_parse(void)
 {
-    struct shop_rules rules =
-        parse("# a comment\r\nexclude brand \"Maison \\\"Lise\\\" # 1\" placement home placement email\n"
-              "\n  pin item M1 at 3 from 2026-12-01 to 2026-12-24T18:30 # until the evening\n"
-              "bury attribute \"fabric=fine wool\" by 2\nrepurchase category Food after 12h");
+    struct shop_rules rules = parse(
+        "# a comment\r\nexclude brand \"Maison \\\"Lise\\\" # 1\" placement home placement email\n"
+        "\n  pin item M1 at 3 from 2026-12-01 to 2026-12-24T18:30 # until the evening\n"
+        "bury attribute \"fabric=fine wool\" by 2\nrepurchase category Food after 12h");
     CHECK_INT(rules.count, 4);
     CHECK_TEXT(rules.at[0].text, "Maison \"Lise\" # 1");
     CHECK_INT(rules.at[0].placement_count, 2);
-    CHECK(shop_rule_applies(&rules.at[0], "email", 0) && !shop_rule_applies(&rules.at[0], "cart", 0));
+    CHECK(shop_rule_applies(&rules.at[0], "email", 0) &&
+          !shop_rule_applies(&rules.at[0], "cart", 0));
     CHECK_INT(rules.at[1].line, 4);
     CHECK_INT(rules.at[1].what, SHOP_ITEM);
     CHECK_REAL(rules.at[1].number, 3);
@@ -219,8 +220,8 @@ static void test_each(void)
     CHECK_INT(removal_of(&shop, "c", &line), REMOVED_RULE);
     CHECK_INT(line, 2);
     check_list(&shop, "exclude category \"X > Y\" placement home", NULL, 10, "a b c e", "c e");
-    check_list(&shop, "exclude category X placement cart\nexclude brand Nobody", NULL, 10, "a b c e",
-               "a b c e");
+    check_list(&shop, "exclude category X placement cart\nexclude brand Nobody", NULL, 10,
+               "a b c e", "a b c e");
     check_list(&shop, "exclude brand A to 2026-01-01", NULL, 10, "a b c e", "a b c e");
     check_list(&shop, "exclude item x", NULL, 10, "a x c", "a c");
     check_list(&shop, "boost item c by 10", NULL, 10, "a b c e", "c a b e");
@@ -365,11 +366,20 @@ static void test_shown(void)
 /* ---- random lists ---- */
 
 static const char *const texts[] = {
-    "exclude brand B1\n",         "exclude category \"C1\"\n",  "exclude colour k2 placement home\n",
-    "exclude item p3\n",          "boost brand B2 by 4\n",      "bury category \"C2 > D0\" by 3\n",
-    "pin item p5 at 1\n",         "pin item p6 at 4\n",         "pin item p60 at 2\n",
-    "limit brand 2\n",            "limit brand 3 placement cart\n", "diversity 0.5\n",
-    "repurchase category \"C0\" after 1d\n", "exclude tag adult from 2026-01-01\n",
+    "exclude brand B1\n",
+    "exclude category \"C1\"\n",
+    "exclude colour k2 placement home\n",
+    "exclude item p3\n",
+    "boost brand B2 by 4\n",
+    "bury category \"C2 > D0\" by 3\n",
+    "pin item p5 at 1\n",
+    "pin item p6 at 4\n",
+    "pin item p60 at 2\n",
+    "limit brand 2\n",
+    "limit brand 3 placement cart\n",
+    "diversity 0.5\n",
+    "repurchase category \"C0\" after 1d\n",
+    "exclude tag adult from 2026-01-01\n",
     "exclude brand B3 to 2020-01-01\n",
 };
 #define TEXTS (sizeof texts / sizeof texts[0])
@@ -455,8 +465,7 @@ static void check_shown(const struct shop *shop, const struct demands *demands,
                 continue;
             const struct product *a = &shop->catalogue->products[items[i].product];
             const struct product *b = &shop->catalogue->products[items[k].product];
-            CHECK(a->brand != b->brand ||
-                  !bytes_equal(product_title(a), product_title(b)));
+            CHECK(a->brand != b->brand || !bytes_equal(product_title(a), product_title(b)));
             same_brand += a->brand == b->brand && a->brand != WORD_NONE;
         }
         CHECK(items[i].pinned || items[i].product == PRODUCT_NONE || demands->brand_max == 0 ||
@@ -523,7 +532,8 @@ static void stock_randomly(struct shop *shop, struct random *random)
 
 static void run_round(struct shop *shop, struct random *random)
 {
-    struct demands demands = {.brand_max = random_one_in(random, 3) ? 1 + random_below(random, 3) : 0};
+    struct demands demands = {.brand_max =
+                                  random_one_in(random, 3) ? 1 + random_below(random, 3) : 0};
     struct buffer text = {0};
     float scores[200];
     const char *placement = random_one_in(random, 2) ? "home" : "cart";
@@ -605,7 +615,8 @@ static void test_random(void)
             for (int k = 0; k < 8; k++) {
                 char id[12];
                 snprintf(id, sizeof id, "p%u", random_below(&random, 80));
-                buy(&shop, id, (20 - 2 * k) * DAY_MS, random_one_in(&random, 4) ? KIND_REFUND : KIND_PURCHASE);
+                buy(&shop, id, (20 - 2 * k) * DAY_MS,
+                    random_one_in(&random, 4) ? KIND_REFUND : KIND_PURCHASE);
             }
         }
         run_round(&shop, &random);

@@ -56,7 +56,8 @@ static void check_same(const struct interaction *a, const struct interaction *b)
     }
 }
 
-/* avro-c reads it by interaction.avsc: right to the last byte, with the same kind and neighbours. */
+/* avro-c reads it by interaction.avsc: right to the last byte, with the same kind and neighbours.
+ */
 static void check_avro(avro_schema_t schema, const struct interaction *in, struct bytes record)
 {
     avro_value_iface_t *iface = avro_generic_class_from_schema(schema);

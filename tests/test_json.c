@@ -47,10 +47,10 @@ static void test_round_trip(void)
 
 static void mutate(struct random *random, struct buffer *text)
 {
-    static const char pieces[][8] = {"\"",   "\\",     "{",     "}",   "[",    "]",    ",",
-                                     ":",    "null",   "true",  "-",   "0",    "1e5",  ".5",
-                                     "\\u",  "\\ud83d", "\xC3", "\x80", " ",   "\t",   "\x01",
-                                     "fals", "\\u00e4", "1",    "E+",  "\\n",  "0.",   "\"\":"};
+    static const char pieces[][8] = {"\"",   "\\",      "{",    "}",    "[",   "]",   ",",
+                                     ":",    "null",    "true", "-",    "0",   "1e5", ".5",
+                                     "\\u",  "\\ud83d", "\xC3", "\x80", " ",   "\t",  "\x01",
+                                     "fals", "\\u00e4", "1",    "E+",   "\\n", "0.",  "\"\":"};
     uint32_t at = random_below(random, (uint32_t)text->size);
     const char *piece = pieces[random_below(random, sizeof pieces / sizeof pieces[0])];
     size_t size = strlen(piece), rest = text->size - at;
@@ -105,8 +105,7 @@ static void test_against_jansson(void)
         event_write_json(&event, true, &text);
         for (uint32_t k = random_below(&random, 3); k > 0 && text.size > 0; k--)
             mutate(&random, &text);
-        enum verdict verdict =
-            decode(buffer_bytes(&text), event.type, &arena, &again, &error);
+        enum verdict verdict = decode(buffer_bytes(&text), event.type, &arena, &again, &error);
         bool nul, well_formed = jansson_takes(buffer_bytes(&text), &nul);
         if ((verdict == VERDICT_OK || about_syntax(error.message)) && !nul) {
             CHECK_SAY((verdict == VERDICT_OK) == well_formed, "jansson %s, json.c '%s': %.*s",
@@ -116,7 +115,8 @@ static void test_against_jansson(void)
         }
         arena_clear(&arena);
     }
-    CHECK_SAY(taken > TEST_ROUNDS(10000) && refused > TEST_ROUNDS(10000), "%d taken, %d refused", taken, refused);
+    CHECK_SAY(taken > TEST_ROUNDS(10000) && refused > TEST_ROUNDS(10000), "%d taken, %d refused",
+              taken, refused);
     buffer_release(&text);
     arena_release(&arena);
 }
@@ -190,14 +190,36 @@ static enum verdict product(const char *rest, struct arena *arena, struct event 
 static void test_numbers(void)
 {
     static const char *const taken[] = {
-        "0", "-0", "1", "-1", "10", "0.1", "1.5", "-0.25", "19.99", "1e3", "1E-3", "1.5e+3",
-        "123456789012345", "1234567890123456", "12345678901234567890", "0.1234567890123456789",
-        "999999999999999.9", "1e-400", "1.7976931348623157e308", "0.000000000000001",
-        "9007199254740993", "0.00000000000000000000000000000001", "5e-324", "-1e22", "1e23",
+        "0",
+        "-0",
+        "1",
+        "-1",
+        "10",
+        "0.1",
+        "1.5",
+        "-0.25",
+        "19.99",
+        "1e3",
+        "1E-3",
+        "1.5e+3",
+        "123456789012345",
+        "1234567890123456",
+        "12345678901234567890",
+        "0.1234567890123456789",
+        "999999999999999.9",
+        "1e-400",
+        "1.7976931348623157e308",
+        "0.000000000000001",
+        "9007199254740993",
+        "0.00000000000000000000000000000001",
+        "5e-324",
+        "-1e22",
+        "1e23",
     };
     static const char *const refused[] = {
-        "01", "+1", ".5", "1.", "-", "1e", "1e+", "0x10", "1e999", "-1e999", "NaN", "Infinity",
-        "--1", "1 2", "1.5.5", "1e5e5", "00", "-01", "1_000", "\"1\"", "true", "[]", "{}",
+        "01",    "+1",     ".5",    "1.",       "-",    "1e",  "1e+",   "0x10",
+        "1e999", "-1e999", "NaN",   "Infinity", "--1",  "1 2", "1.5.5", "1e5e5",
+        "00",    "-01",    "1_000", "\"1\"",    "true", "[]",  "{}",
     };
     struct arena arena = {0};
     struct event event;
@@ -388,8 +410,8 @@ static void test_wrong_types(void)
 {
     static const char *const values[] = {"\"x\"", "1", "1.5", "true", "[]", "{}", "[1]"};
     static const char *const fitting[] = {
-        [FIELD_STRING] = "1000000", [FIELD_LONG] = "0100000", [FIELD_COUNT] = "0100000",
-        [FIELD_DOUBLE] = "0110000", [FIELD_BOOL] = "0001000", [FIELD_ENUM] = "0000000",
+        [FIELD_STRING] = "1000000", [FIELD_LONG] = "0100000",  [FIELD_COUNT] = "0100000",
+        [FIELD_DOUBLE] = "0110000", [FIELD_BOOL] = "0001000",  [FIELD_ENUM] = "0000000",
         [FIELD_ITEM] = "0000000",   [FIELD_ITEMS] = "0000100", [FIELD_STRINGS] = "0000100",
         [FIELD_PAIRS] = "0000010",  [FIELD_SKIP] = "1111111",
     };
@@ -406,8 +428,8 @@ static void test_wrong_types(void)
                 event_write_json(&event, true, &text);
                 text.size--;
                 buffer_format(&text, ",\"%s\":%s}", table.fields[i].name, values[k]);
-                bool taken = decode(buffer_bytes(&text), event.type, &arena, &again, &error) ==
-                             VERDICT_OK;
+                bool taken =
+                    decode(buffer_bytes(&text), event.type, &arena, &again, &error) == VERDICT_OK;
                 CHECK_SAY(taken == (fitting[table.fields[i].type][k] == '1'), "%s = %s: %s",
                           table.fields[i].name, values[k], error.message);
                 if (!taken && table.fields[i].type != FIELD_ITEM)
@@ -446,8 +468,7 @@ static void test_bounds(void)
         for (int i = 0; i < count; i++)
             buffer_format(&text, "%s{\"item_id\":\"i%d\"}", i ? "," : "", i);
         buffer_text(&text, "]}");
-        bool taken =
-            decode(buffer_bytes(&text), EVENT_CART, &arena, &event, NULL) == VERDICT_OK;
+        bool taken = decode(buffer_bytes(&text), EVENT_CART, &arena, &event, NULL) == VERDICT_OK;
         CHECK_INT(taken, count <= EVENT_ITEMS_MAX);
         if (taken) {
             CHECK_INT(event.item_count, count);
@@ -472,11 +493,27 @@ static void test_bounds(void)
 static void test_around(void)
 {
     static const char *const refused[] = {
-        "", " ", "[]", "1", "\"x\"", "null", "{\"user_id\":\"u\"}x", "{\"user_id\":\"u\"}{}",
-        "{\"user_id\":\"u\",}", "{,\"user_id\":\"u\"}", "{\"user_id\" \"u\"}", "{user_id:\"u\"}",
-        "{\"user_id\":\"u\"", "{\"user_id\":}", "{'user_id':'u'}", "{\"user_id\":\"u\"}\xC2\xA0",
-        "\xEF\xBB\xBF{\"user_id\":\"u\"}", "{\"user_id\":\"u\",\"x\":nul}",
-        "{\"user_id\":\"u\",\"x\":[1,]}", "{\"user_id\":\"u\" /**/}", "\f{\"user_id\":\"u\"}",
+        "",
+        " ",
+        "[]",
+        "1",
+        "\"x\"",
+        "null",
+        "{\"user_id\":\"u\"}x",
+        "{\"user_id\":\"u\"}{}",
+        "{\"user_id\":\"u\",}",
+        "{,\"user_id\":\"u\"}",
+        "{\"user_id\" \"u\"}",
+        "{user_id:\"u\"}",
+        "{\"user_id\":\"u\"",
+        "{\"user_id\":}",
+        "{'user_id':'u'}",
+        "{\"user_id\":\"u\"}\xC2\xA0",
+        "\xEF\xBB\xBF{\"user_id\":\"u\"}",
+        "{\"user_id\":\"u\",\"x\":nul}",
+        "{\"user_id\":\"u\",\"x\":[1,]}",
+        "{\"user_id\":\"u\" /**/}",
+        "\f{\"user_id\":\"u\"}",
     };
     struct arena arena = {0};
     struct event event;
@@ -500,8 +537,7 @@ static void test_text_field(void)
                           &arena, &value, NULL) == VERDICT_OK);
     CHECK_BYTES(value, bytes_text("view"));
     value = bytes_text("untouched");
-    CHECK(json_text_field(bytes_text("{\"a\":1}"), "type", &arena, &value, &error) ==
-          VERDICT_SKIP);
+    CHECK(json_text_field(bytes_text("{\"a\":1}"), "type", &arena, &value, &error) == VERDICT_SKIP);
     CHECK_TEXT(error.message, "type is missing");
     CHECK(json_text_field(bytes_text("{\"a\":1,}"), "type", &arena, &value, NULL) == VERDICT_SKIP);
     CHECK(json_text_field(bytes_text("{\"type\":1}"), "type", &arena, &value, NULL) ==

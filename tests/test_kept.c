@@ -78,8 +78,8 @@ static void check_answer(struct search_kept *kept, const struct search *search,
                          const struct catalogue *catalogue, const char *text)
 {
     struct search_result results[SEARCH_RESULTS_MAX];
-    uint32_t count, expected = search_top(search, catalogue, bytes_text(text), SEARCH_RESULTS_MAX,
-                                          results);
+    uint32_t count,
+        expected = search_top(search, catalogue, bytes_text(text), SEARCH_RESULTS_MAX, results);
     const struct search_result *found =
         search_kept_top(kept, search, catalogue, bytes_text(text), &count);
     CHECK_INT(count, expected);

@@ -110,8 +110,8 @@ static void test_elementwise(void)
 
 enum { LAYER_ROWS = LAYER_ROWS_MAX, LAYER_UNITS = 40, LAYER_STRIDE = 128 };
 
-/* Rows of x, zero but in some groups of lanes, as the bits say; rows without any hold what may not be
- * read. */
+/* Rows of x, zero but in some groups of lanes, as the bits say; rows without any hold what may not
+ * be read. */
 static void fill_sparse(struct random *random, float *x, uint32_t rows, uint32_t n,
                         uint16_t *ret_filled)
 {
@@ -495,8 +495,8 @@ static void test_order(void)
         uint16_t best[N_MAX], plain[N_MAX];
         uint32_t n = draw_size(&random), values = 1 + random_below(&random, 200);
         for (uint32_t i = 0; i < n; i++)
-            x[i] = random_one_in(&random, 20) ? -INFINITY
-                                              : (float)random_below(&random, values) - 100;
+            x[i] =
+                random_one_in(&random, 20) ? -INFINITY : (float)random_below(&random, values) - 100;
         kernels_best()->order(x, best, n);
         kernels_plain()->order(x, plain, n);
         for (uint32_t r = 0; r < n; r++) {

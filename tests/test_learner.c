@@ -1,5 +1,5 @@
-/* Several learners, two processes' models and one log: whatever is written, aborted, folded and taken
- * over when, in the end all are the same, and each committed step is in it once. */
+/* Several learners, two processes' models and one log: whatever is written, aborted, folded and
+ * taken over when, in the end all are the same, and each committed step is in it once. */
 #include "processors/recommend/learner.h"
 #include "tests/test.h"
 
@@ -21,7 +21,7 @@ struct shop {
     struct model *models[MODELS];
     struct learner *learners[LEARNERS];
     uint64_t committed_steps[LEARNERS], steps[LEARNERS]; /* learned */
-    struct buffer pending[LEARNERS]; /* the transaction's record; empty: none */
+    struct buffer pending[LEARNERS];                     /* the transaction's record; empty: none */
     struct buffer *log;
     uint32_t log_count, folded[MODELS];
     int64_t now_ms;
@@ -73,9 +73,8 @@ static void learn(struct shop *shop, int l)
     for (uint32_t i = 0; i < feature_varying_count * 8; i++)
         matrix->columns[i] = (float)random_below(&shop->random, 2001) / 1000 - 1;
     for (uint32_t f = 0; f < feature_count; f++) {
-        matrix->common[f] = f < feature_varying_count
-                                ? 0
-                                : (float)random_below(&shop->random, 2001) / 1000 - 1;
+        matrix->common[f] =
+            f < feature_varying_count ? 0 : (float)random_below(&shop->random, 2001) / 1000 - 1;
         matrix->filled[f] = f < feature_varying_count;
     }
     ranker_standardise(&learner->ranker, matrix);
@@ -321,8 +320,8 @@ static void standardise(struct shop *shop, float value)
     ranker_standardise(&shop->learners[0]->ranker, shop->matrix);
 }
 
-/* A list that was made and not learned from counts in the statistics; with its batch it is taken back,
- * and what standardises by them goes back too. */
+/* A list that was made and not learned from counts in the statistics; with its batch it is taken
+ * back, and what standardises by them goes back too. */
 static void test_statistics_taken_back(void)
 {
     struct shop *shop = new_shop(15);

@@ -1,8 +1,8 @@
 /* Lists of the simulated mall, end to end: its events go through the whole topology in one process,
- * products are sold out, come back, change their price and are deleted, and the shop's rules are switched
- * on and off at random; each list of each placement is looked at by a checker that knows the products and
- * the rules as the shop gave them, and asks nothing of the filters. WEFT_TEST_LISTS in the environment: so
- * many lists in place of 20,000. */
+ * products are sold out, come back, change their price and are deleted, and the shop's rules are
+ * switched on and off at random; each list of each placement is looked at by a checker that knows
+ * the products and the rules as the shop gave them, and asks nothing of the filters.
+ * WEFT_TEST_LISTS in the environment: so many lists in place of 20,000. */
 #include "processors/recommend/recommend.h"
 #include "processors/runtime/driver.h"
 #include "tests/test.h"
@@ -153,10 +153,13 @@ static void write_rule(struct shop *shop, struct random *random, struct buffer *
         *strstr(deeper + 3, " > ") = '\0'; /* not its leaf alone, but what is above it */
     *rule = (struct rule){.demand = (enum demand)random_below(random, OTHER + 1)};
     rule->placement = random_one_in(random, 2) ? placements[random_below(random, 5)] : NULL;
-    const char *const subjects[] = {
-        [EXCLUDE_BRAND] = good.brand, [EXCLUDE_CATEGORY] = good.path,
-        [EXCLUDE_COLOUR] = good.colour, [EXCLUDE_ITEM] = good.id,
-        [LIMIT_BRAND] = "", [PIN] = good.id, [OTHER] = ""};
+    const char *const subjects[] = {[EXCLUDE_BRAND] = good.brand,
+                                    [EXCLUDE_CATEGORY] = good.path,
+                                    [EXCLUDE_COLOUR] = good.colour,
+                                    [EXCLUDE_ITEM] = good.id,
+                                    [LIMIT_BRAND] = "",
+                                    [PIN] = good.id,
+                                    [OTHER] = ""};
     snprintf(rule->text, sizeof rule->text, "%s", subjects[rule->demand]);
     switch (rule->demand) {
     case EXCLUDE_BRAND:
@@ -324,9 +327,11 @@ static void check_item(const struct shop *shop, const struct visitor *visitor,
     if (free && strcmp(list->placement, "category") == 0 && context)
         CHECK_TEXT(good->path, context->path);
     if (item->because_item_id.size > 0)
-        CHECK_SAY(did(visitor, item->because_item_id), "%s: %s because of %.*s, with which the "
-                  "visitor did nothing", list->placement, item->reason,
-                  (int)item->because_item_id.size, item->because_item_id.at);
+        CHECK_SAY(did(visitor, item->because_item_id),
+                  "%s: %s because of %.*s, with which the "
+                  "visitor did nothing",
+                  list->placement, item->reason, (int)item->because_item_id.size,
+                  item->because_item_id.at);
 }
 
 static void check_list(struct shop *shop, const struct visitor *visitor, const struct list *list,
@@ -378,10 +383,9 @@ static void run(const char *const *settings, uint64_t seed, unsigned long wanted
         struct visitor *visitor = driver_visitor(shop.driver, key);
         if (visitor == NULL)
             continue;
-        uint32_t count = recommend_lists(
-            driver_recommender(shop.driver), driver_model(shop.driver),
-            driver_catalogue(shop.driver), visitor, now_ms, shop.config.settings.list_items, &arena,
-            lists, &again);
+        uint32_t count = recommend_lists(driver_recommender(shop.driver), driver_model(shop.driver),
+                                         driver_catalogue(shop.driver), visitor, now_ms,
+                                         shop.config.settings.list_items, &arena, lists, &again);
         for (uint32_t i = 0; i < count; i++)
             check_list(&shop, visitor, &lists[i], now_ms);
         arena_clear(&arena);
@@ -394,11 +398,12 @@ static void run(const char *const *settings, uint64_t seed, unsigned long wanted
 static void test_lists(void)
 {
     static const char *const plain[] = {"quality=rules", "placements.off=", NULL};
-    static const char *const strict[] = {"quality=rules", "placements.off=email",
-                                         "list.bought.ms=86400000", "list.price.min=20",
-                                         "list.diversity.percent=20", NULL};
-    static const char *const tried_out[] = {"quality=rules", "placements.off=", "list.shown.max=5",
-                                            "explore.percent=10", "list.gender.percent=20", NULL};
+    static const char *const strict[] = {
+        "quality=rules",     "placements.off=email",      "list.bought.ms=86400000",
+        "list.price.min=20", "list.diversity.percent=20", NULL};
+    static const char *const tried_out[] = {
+        "quality=rules",      "placements.off=",        "list.shown.max=5",
+        "explore.percent=10", "list.gender.percent=20", NULL};
     static const char *const learned[] = {"placements.off=", "explore.percent=5", NULL};
     const char *given = getenv("WEFT_TEST_LISTS");
     unsigned long wanted = given ? strtoul(given, NULL, 10) : TEST_ROUNDS(20000);

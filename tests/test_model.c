@@ -10,7 +10,8 @@
 
 static struct model *new_model(uint32_t row_entries_max, uint32_t items)
 {
-    struct model_limits limits = {.items_max = 1000, .row_entries_max = row_entries_max,
+    struct model_limits limits = {.items_max = 1000,
+                                  .row_entries_max = row_entries_max,
                                   .rules_half_life_ms = HALF_LIFE_MS,
                                   .popular_half_life_ms = HALF_LIFE_MS};
     struct model *model = model_new(&limits);

@@ -51,8 +51,9 @@ static void train(struct driver *driver)
     uint32_t last[30] = {0};
     for (int i = 0; i < EVENTS; i++) {
         uint32_t visitor = random_below(&random, 30);
-        last[visitor] = random_one_in(&random, 8) ? random_below(&random, ITEMS)
-                                                  : (last[visitor] + 1 + random_below(&random, 3)) % ITEMS;
+        last[visitor] = random_one_in(&random, 8)
+                            ? random_below(&random, ITEMS)
+                            : (last[visitor] + 1 + random_below(&random, 3)) % ITEMS;
         view(driver, i, visitor, last[visitor]);
     }
 }
@@ -223,7 +224,9 @@ static void test_refused(void)
     for (size_t bit = 0; bit < 8 * bytes.size; bit++) {
         changed.at[bit / 8] = (char)(changed.at[bit / 8] ^ (1 << bit % 8));
         check_refused(path, buffer_bytes(&changed),
-                      bit < 8 * 11 ? "no model" : bit < 8 * 15 ? "use the newer weft" : "cut off");
+                      bit < 8 * 11   ? "no model"
+                      : bit < 8 * 15 ? "use the newer weft"
+                                     : "cut off");
         changed.at[bit / 8] = (char)(changed.at[bit / 8] ^ (1 << bit % 8));
     }
     buffer_byte(&changed, 0); /* something behind the end */

@@ -31,7 +31,8 @@ static struct driver *new_driver(const char *assignment, bool lists, struct sink
         CHECK(config_assign(&config, assignment, &error) == VERDICT_OK);
     CHECK(config_finish(&config, &error) == VERDICT_OK);
     CHECK_SAY(driver_new(&config, lists, sink ? &sink->sink : NULL, NULL, &driver, &error) ==
-                  VERDICT_OK, "%s", error.message);
+                  VERDICT_OK,
+              "%s", error.message);
     return driver;
 }
 
@@ -191,9 +192,8 @@ static void test_aborted(void)
     struct store *store = store_memory_new();
     struct model *model = model_new(&config.settings.model);
     struct catalogue *catalogue = catalogue_new(&config.settings.catalogue);
-    CHECK(pipeline_new(&config, &topology, store, model, catalogue, &nowhere.outlet, NULL, &pipeline,
-                       NULL) ==
-          VERDICT_OK);
+    CHECK(pipeline_new(&config, &topology, store, model, catalogue, &nowhere.outlet, NULL,
+                       &pipeline, NULL) == VERDICT_OK);
     pipeline_context(pipeline)->now_ms = START_MS;
     for (int i = 0; i < 3; i++) {
         struct record record = {
@@ -263,7 +263,8 @@ static void keep(struct driver_sink *self, enum output output, struct bytes key,
         snprintf(kept->last, sizeof kept->last, "%.*s", (int)value.size, value.at);
 }
 
-/* The shop's rules are read again when their file has changed; a mistake, or no file, changes nothing. */
+/* The shop's rules are read again when their file has changed; a mistake, or no file, changes
+ * nothing. */
 static void test_rules(void)
 {
     char path[] = "/tmp/weft-test-rules-XXXXXX", assignment[80];

@@ -270,7 +270,8 @@ static void test_categories(void)
     view(&shop, "new", "coat0");
     CHECK(list_of(&shop, "goes_with", text, sizeof text) != NULL);
     CHECK(strstr(text, "\"scarf0\",\"score\":") && strstr(text, "\"because_item_id\":\"coat0\""));
-    CHECK(strstr(text, "\"item_id\":\"coat") == NULL); /* coat1 was bought with it, but is like it */
+    CHECK(strstr(text, "\"item_id\":\"coat") ==
+          NULL); /* coat1 was bought with it, but is like it */
     CHECK(list_of(&shop, "product", text, sizeof text) && strstr(text, "\"item_id\":\"coat1\""));
     CHECK(list_of(&shop, "category", text, sizeof text) != NULL);
     CHECK(strstr(text, "\"context_category\":\"Women > Coats\""));

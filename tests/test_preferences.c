@@ -1,5 +1,5 @@
-/* What visitors like: against sums in double precision that forget nothing, the bounds, the form that
- * is stored, and the step that learns from events and the catalogue. */
+/* What visitors like: against sums in double precision that forget nothing, the bounds, the form
+ * that is stored, and the step that learns from events and the catalogue. */
 #include "processors/runtime/driver.h"
 #include "tests/test.h"
 
@@ -128,7 +128,7 @@ static void test_bounds(void)
     float mean, spread;
     CHECK(taste_prices_level(&preferences.prices, &mean, &spread));
     CHECK(near((double)mean, 64, .01) && spread < .02f); /* the largest that is told apart */
-    struct preferences before = preferences; /* a very late event changes nothing */
+    struct preferences before = preferences;             /* a very late event changes nothing */
     preferences_learn(&preferences, &(struct tasted){.brand = 7}, TASTE_BOUGHT, START_MS,
                       HALF_LIFE_MS);
     CHECK(memcmp(&before, &preferences, sizeof before) == 0);
@@ -291,7 +291,7 @@ static void test_unknown_product(void)
     struct preferences tastes = tastes_of(driver);
     CHECK(tastes.brand_count == 0 && tastes.category_count == 0);
     CHECK(taste_prices_level(&tastes.prices, &mean, &spread));
-    CHECK(near((double)mean, log(7), .02)); /* the event's */
+    CHECK(near((double)mean, log(7), .02));         /* the event's */
     CHECK_INT(tastes.discount, tastes.weight * 19); /* 3 of 10 */
     driver_free(driver);
     driver = new_driver("0", "0");
@@ -300,8 +300,8 @@ static void test_unknown_product(void)
     driver_free(driver);
 }
 
-/* What lists had is counted until the visitor does something with it; what was in too many is not in
- * the next one. */
+/* What lists had is counted until the visitor does something with it; what was in too many is not
+ * in the next one. */
 static void test_shown(void)
 {
     struct driver *driver = new_driver("86400000", "2");
@@ -323,7 +323,8 @@ static void test_shown(void)
     CHECK_SAY(c >= 2, "c was shown %u times", c);
     act(driver, event_of(EVENT_VIEW), "a", START_MS + 200000);
     CHECK_INT(visitor_shown(visitor, shown_tag(bytes_text("c"))), c);
-    act(driver, event_of(EVENT_PURCHASE), "c", START_MS + 210000); /* what was bought is in no list */
+    act(driver, event_of(EVENT_PURCHASE), "c",
+        START_MS + 210000); /* what was bought is in no list */
     CHECK_INT(visitor_shown(visitor, shown_tag(bytes_text("c"))), 0);
     driver_free(driver);
 }

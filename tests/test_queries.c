@@ -100,7 +100,9 @@ static void test_random(void)
                 at++;
             if (at == text_count)
                 snprintf(texts[text_count++], sizeof texts[0], "%.*s", (int)term.size, term.at);
-            naive[at][item] += (kind == KIND_CART ? 3 : kind == KIND_PURCHASE ? 6 : 1) *
+            naive[at][item] += (kind == KIND_CART       ? 3
+                                : kind == KIND_PURCHASE ? 6
+                                                        : 1) *
                                exp2((double)((time_ms - START_MS) / HALF_LIFE_MS));
         }
         if (i % 1000 == 777) {
@@ -134,8 +136,8 @@ static void test_random(void)
     store->free(store);
 }
 
-/* Full tables: counted, found by their texts and words, the same on every machine and after loading;
- * what is asked often stays. */
+/* Full tables: counted, found by their texts and words, the same on every machine and after
+ * loading; what is asked often stays. */
 static void test_bounds(void)
 {
     struct random random = random_from(8);
@@ -203,7 +205,8 @@ static void test_damaged(void)
         CHECK((queries_load_row(queries, 1, bytes_of(key, 5), bytes_of(copy, size)) ==
                VERDICT_OK) == (size == sizeof row));
         CHECK(queries_load_row(queries, 1, bytes_of(key, 5), bytes_of(row, sizeof row)) ==
-                  VERDICT_OK || queries->count > 0); /* its number is taken, if it was good */
+                  VERDICT_OK ||
+              queries->count > 0); /* its number is taken, if it was good */
         free(copy);
         queries_free(queries);
     }

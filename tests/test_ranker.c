@@ -87,7 +87,8 @@ static double naive_loss(const double *weights, const struct feature_matrix *mat
     return log(sum);
 }
 
-/* sum of g s with g fixed: has the gradient of the loss, but for the candidates that are skipped. */
+/* sum of g s with g fixed: has the gradient of the loss, but for the candidates that are skipped.
+ */
 static double naive_surrogate(const double *weights, const struct feature_matrix *matrix,
                               const double *g)
 {
@@ -190,8 +191,7 @@ static void test_scores(void)
         random_matrix(&random, 1 + random_below(&random, RANKED_MAX), fixture.matrix);
         if (random_one_in(&random, 2))
             thin_out(&random, fixture.matrix);
-        fixture.weights->steps =
-            run == WEIGHTS_NOW ? RANKER_AVERAGE_FROM - 1 : RANKER_AVERAGE_FROM;
+        fixture.weights->steps = run == WEIGHTS_NOW ? RANKER_AVERAGE_FROM - 1 : RANKER_AVERAGE_FROM;
         CHECK(ranker_score(fixture.ranker, fixture.matrix, scores));
         for (uint32_t i = 0; i < fixture.matrix->count; i++) {
             double exact = naive_score(fixture.exact, fixture.matrix, i);
@@ -215,8 +215,8 @@ static void check_gradient(struct random *random, struct fixture *fixture, uint3
     uint32_t clicked = random_below(random, count);
     double loss = naive_loss(weights, matrix, clicked);
     *ret_skipped = naive_g(weights, matrix, clicked, g);
-    double given = (double)ranker_gradient(fixture->ranker, matrix, clicked, weight,
-                                           fixture->gradient);
+    double given =
+        (double)ranker_gradient(fixture->ranker, matrix, clicked, weight, fixture->gradient);
     CHECK_SAY(fabs(given - loss) < 1e-3, "loss %g, not %g", given, loss);
     for (uint32_t n = 0; n < 250; n++) {
         uint32_t at = n < 150 ? random_below(random, AT_BIAS)
@@ -286,8 +286,7 @@ static void test_standardise(void)
         if (!frozen)
             continue;
         CHECK(memcmp(&scaling, &ranker->scaling, sizeof scaling) == 0);
-        double standardised =
-            ((double)before - (double)scaling.mean[2]) * (double)scaling.scale[2];
+        double standardised = ((double)before - (double)scaling.mean[2]) * (double)scaling.scale[2];
         CHECK(fabs(feature_of(matrix, 3, 2) - standardised) < 1e-5 * (1 + fabs(standardised)));
         for (uint32_t i = 0; i < 5; i++) {
             double x = feature_of(matrix, i, 2);

@@ -1,5 +1,5 @@
-/* Rankings against a recomputation from the list of all events and all products, the table they are made
- * from, and what is remembered of a topic. */
+/* Rankings against a recomputation from the list of all events and all products, the table they are
+ * made from, and what is remembered of a topic. */
 #include "processors/recommend/published.h"
 #include "processors/recommend/rankings.h"
 #include "processors/runtime/publish_rankings.h"
@@ -362,8 +362,8 @@ static double score_of(const struct fake_shop *shop, const struct fake_item *ite
     if (!(score > (kind == RANKING_TRENDING ? 1 : RANKING_LEAST)))
         return 0;
     double factor = !item->known || item->brand < 0 || item->brand != shop->boosted_brand ? 1
-                    : shop->rules.count == 2                                             ? 3
-                                                                                         : 1. / 3;
+                    : shop->rules.count == 2                                              ? 3
+                                                                                          : 1. / 3;
     return score * factor;
 }
 
@@ -394,9 +394,9 @@ static uint32_t expect(const struct fake_shop *shop, enum ranking_scope scope, i
     for (uint32_t i = 0; i < count && kept < shop->settings.length; i++) {
         bool again = false;
         for (uint32_t k = 0; k < kept; k++)
-            again = again || (list[i].item->known && list[k].item->known &&
-                              list[i].item->variant >= 0 &&
-                              list[i].item->variant == list[k].item->variant);
+            again = again ||
+                    (list[i].item->known && list[k].item->known && list[i].item->variant >= 0 &&
+                     list[i].item->variant == list[k].item->variant);
         if (!again)
             list[kept++] = list[i];
     }
@@ -414,7 +414,7 @@ static double weight_of(const struct fake_shop *shop, enum ranking_scope scope, 
 }
 
 static const struct given *find_record(const struct sink *sink, enum ranking_scope scope,
-                                        const char *name, int kind)
+                                       const char *name, int kind)
 {
     for (uint32_t i = 0; i < sink->count; i++)
         if (sink->at[i].scope == scope && (int)sink->at[i].kind == kind &&
@@ -527,22 +527,26 @@ static void check_term(const struct sink *sink, const char *term, const char *ex
 
 static void test_terms(void)
 {
-    struct fake_shop shop = {
-        .catalogue = catalogue_new(&catalogue_limits), .model = model_new(&limits),
-        .settings = {.length = 4, .scopes_max = 10, .terms_max = 3}};
+    struct fake_shop shop = {.catalogue = catalogue_new(&catalogue_limits),
+                             .model = model_new(&limits),
+                             .settings = {.length = 4, .scopes_max = 10, .terms_max = 3}};
     struct rankings_view view = {0};
     struct sink sink = {0};
     shop.search = search_new(shop.catalogue);
     for (uint32_t i = 0; i < 8; i++) {
-        struct fake_item item = {.known = true, .brand = -1, .category = -1, .gender = -1,
-                                 .variant = i < 2 ? 1 : -1, .sold_out = i == 3};
+        struct fake_item item = {.known = true,
+                                 .brand = -1,
+                                 .category = -1,
+                                 .gender = -1,
+                                 .variant = i < 2 ? 1 : -1,
+                                 .sold_out = i == 3};
         snprintf(item.id, sizeof item.id, "i%u", i);
         put_product(&shop, &item);
     }
     act(shop.model, "i0", KIND_VIEW, START_MS);
     take_after(shop.model, "title", "i0", 1);
-    take_after(shop.model, "title", "i1", 3); /* a variant of the other */
-    take_after(shop.model, "title", "i3", 9); /* sold out */
+    take_after(shop.model, "title", "i1", 3);   /* a variant of the other */
+    take_after(shop.model, "title", "i3", 9);   /* sold out */
     take_after(shop.model, "title", "gone", 2); /* the catalogue does not know it */
     for (int i = 0; i < 6; i++)
         take_after(shop.model, "often", (const char *[]){"i2", "i4", "i5", "i6", "i7", "x"}[i],

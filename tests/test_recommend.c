@@ -11,15 +11,19 @@
 #define ITEMS 150
 #define START_MS 1700000000000
 
-static const struct model_limits limits = {.items_max = 1000, .row_entries_max = 100,
+static const struct model_limits limits = {.items_max = 1000,
+                                           .row_entries_max = 100,
                                            .rules_half_life_ms = 86400000,
                                            .popular_half_life_ms = 86400000,
                                            .vectors = {.items_max = 100, .ring_max = 1000},
                                            .encoder_clicks_per_second_max = 1000};
 
-static struct recommend_settings settings = {
-    .session_gap_ms = 1800000, .candidates = RANKED_MAX, .learn_every = 1, .learning = true,
-    .merge_ms = 5000, .served_bytes = 1 << 20};
+static struct recommend_settings settings = {.session_gap_ms = 1800000,
+                                             .candidates = RANKED_MAX,
+                                             .learn_every = 1,
+                                             .learning = true,
+                                             .merge_ms = 5000,
+                                             .served_bytes = 1 << 20};
 
 static struct bytes item_id(uint32_t item, char *to)
 {
@@ -287,7 +291,8 @@ static struct bytes naive_context(const struct visitor *visitor)
     return id;
 }
 
-/* How many items that the model knows are in the cart: the last word on each is that it was put in. */
+/* How many items that the model knows are in the cart: the last word on each is that it was put in.
+ */
 static uint32_t naive_cart(const struct model *model, const struct visitor *visitor)
 {
     uint32_t count = 0;
@@ -313,10 +318,9 @@ static void check_lists(struct recommender *recommender, struct model *model,
     struct list lists[PLACEMENTS_MAX];
     struct ranked_item next[LIST_ITEMS_MAX];
     struct bytes context = naive_context(visitor);
-    uint32_t count = recommend_lists(recommender, model, NULL, visitor, 0, length, &arena, lists,
-                                     &again);
-    bool is_short = lists[0].item_count < length ||
-                    (context.at && lists[1].item_count < length);
+    uint32_t count =
+        recommend_lists(recommender, model, NULL, visitor, 0, length, &arena, lists, &again);
+    bool is_short = lists[0].item_count < length || (context.at && lists[1].item_count < length);
     CHECK_INT(again, unknown || is_short);
     uint32_t of_views = context.at ? 2 : 1;
     CHECK_INT(count, of_views + (naive_cart(model, visitor) > 0)); /* the cart's list is last */
@@ -394,8 +398,8 @@ static void test_candidates_bounds(void)
     candidates_release(&candidates);
 }
 
-/* Asked long after the model's newest activity, its sums are worth what they were then; before it, what
- * they were at the visitor's own time. */
+/* Asked long after the model's newest activity, its sums are worth what they were then; before it,
+ * what they were at the visitor's own time. */
 static void test_frozen_model(void)
 {
     struct random random = random_from(31);

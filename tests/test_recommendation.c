@@ -42,8 +42,8 @@ static struct recommendation random_lists(struct random *random, struct arena *a
                 .reason = reasons[random_below(random, 3)],
                 .propensity =
                     random_one_in(random, 3) ? (float)(1 + random_below(random, 1000)) / 1000 : 0,
-                .because_item_id = random_one_in(random, 2) ? random_text(random, arena, true)
-                                                            : bytes_of(NULL, 0),
+                .because_item_id =
+                    random_one_in(random, 2) ? random_text(random, arena, true) : bytes_of(NULL, 0),
             };
     }
     recommendation.lists = lists;
@@ -185,8 +185,7 @@ static void check_avro(const struct recommendation *recommendation, struct bytes
             avro_value_get_by_index(&items, k, &item, NULL);
             CHECK_BYTES(text_of(&item, "item_id"), expected->items[k].item_id);
             CHECK_BYTES(text_of(&item, "reason"), bytes_text(expected->items[k].reason));
-            CHECK(same_text(text_of(&item, "because_item_id"),
-                            expected->items[k].because_item_id));
+            CHECK(same_text(text_of(&item, "because_item_id"), expected->items[k].because_item_id));
             field = field_of(&item, "score");
             avro_value_get_float(&field, &score);
             CHECK_REAL(score, expected->items[k].score);
@@ -277,8 +276,8 @@ static void test_rankings(void)
         struct ranking ranking = {
             .kind = (enum ranking_kind)random_below(&random, RANKING_KINDS),
             .scope = (enum ranking_scope)random_below(&random, RANKING_SCOPES),
-            .name = random_one_in(&random, 3) ? bytes_of(NULL, 0)
-                                              : random_text(&random, &arena, true),
+            .name =
+                random_one_in(&random, 3) ? bytes_of(NULL, 0) : random_text(&random, &arena, true),
             .offset = (int64_t)(random_next(&random) >> 2),
             .event_time_ms = (int64_t)(random_next(&random) >> 20),
             .items = items,
@@ -350,8 +349,7 @@ static void test_visitors(void)
             avro_value_get_by_index(&activities, k, &activity, NULL);
             time_ms += long_of(&activity, "elapsed_ms");
             CHECK_INT(time_ms, visitor->activities[k].time_ms);
-            CHECK_INT(long_of(&activity, "event_hash"),
-                      (int64_t)visitor->activities[k].event_hash);
+            CHECK_INT(long_of(&activity, "event_hash"), (int64_t)visitor->activities[k].event_hash);
             CHECK_BYTES(text_of(&activity, "subject"),
                         activity_subject(visitor, &visitor->activities[k]));
         }

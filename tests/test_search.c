@@ -45,9 +45,9 @@ static void check_expectation(const struct catalogue *catalogue, const char *fil
     int kind = 0;
     while (kind < WORD_KINDS && strcmp(word_kind_names[kind], kind_name) != 0)
         kind++;
-    uint32_t word = kind == WORD_KINDS ? WORD_NONE
-                                       : catalogue_word(catalogue, (enum word_kind)kind,
-                                                        bytes_text(text));
+    uint32_t word = kind == WORD_KINDS
+                        ? WORD_NONE
+                        : catalogue_word(catalogue, (enum word_kind)kind, bytes_text(text));
     CHECK_SAY(word != WORD_NONE, "%s: there is no %s '%s'", file, kind_name, text);
     for (uint32_t i = 0; i < count && word != WORD_NONE; i++)
         having += catalogue_has(catalogue, results[i].product, word);
@@ -119,8 +119,7 @@ static uint32_t ask(const struct search *search, const struct catalogue *catalog
                     const char *query, const char *first)
 {
     struct search_result results[SEARCH_RESULTS_MAX];
-    uint32_t count =
-        search_top(search, catalogue, bytes_text(query), SEARCH_RESULTS_MAX, results);
+    uint32_t count = search_top(search, catalogue, bytes_text(query), SEARCH_RESULTS_MAX, results);
     if (first && count > 0)
         CHECK_BYTES(product_id(&catalogue->products[results[0].product]), bytes_text(first));
     else
@@ -144,7 +143,8 @@ static void test_changes(void)
     CHECK_INT(ask(search, catalogue, "", NULL), 0);
     CHECK_INT(ask(search, catalogue, "shirrt", "b"), 1);
     CHECK_INT(ask(search, catalogue, "cotto", "b"), 1);
-    CHECK_INT(ask(search, catalogue, "umbrella coat", "a"), 1); /* what is not there takes nothing */
+    CHECK_INT(ask(search, catalogue, "umbrella coat", "a"),
+              1); /* what is not there takes nothing */
     put(catalogue, "a", "Silk Dress", NULL);
     CHECK_INT(ask(search, catalogue, "navy", "b"), 1);
     CHECK_INT(ask(search, catalogue, "wool", NULL), 0);
@@ -164,8 +164,8 @@ static void test_changes(void)
 /* Random catalogues: whatever has all terms of the query is found, and first. */
 static void test_random(void)
 {
-    static const char *const words[] = {"alpha", "bravo", "charlie", "delta", "echo",
-                                        "foxtrot", "golf", "hotel"};
+    static const char *const words[] = {"alpha", "bravo",   "charlie", "delta",
+                                        "echo",  "foxtrot", "golf",    "hotel"};
     struct random random = random_from(71);
     struct catalogue *catalogue = catalogue_new(&limits);
     struct search *search = search_new(catalogue);
@@ -299,8 +299,8 @@ static void check_best(const struct catalogue *catalogue, const char *query, con
         return;
     double last = scores[results[count - 1].product];
     for (uint32_t i = 0; i < catalogue->product_count; i++)
-        better += scores[i] > last + 1e-4 ||
-                  (scores[i] > last - 1e-9 && i < results[count - 1].product);
+        better +=
+            scores[i] > last + 1e-4 || (scores[i] > last - 1e-9 && i < results[count - 1].product);
     CHECK_SAY(better <= count - 1, "'%s': %u products are better than the last of %u", query,
               better, count);
 }

@@ -1,5 +1,5 @@
-/* The ring of served lists against a naive one: what is found, for how long it is kept, and how much
- * bfloat16 takes away. */
+/* The ring of served lists against a naive one: what is found, for how long it is kept, and how
+ * much bfloat16 takes away. */
 #include "processors/recommend/served.h"
 #include "tests/test.h"
 
@@ -120,8 +120,8 @@ static void test_against_naive(uint64_t seed)
         time_ms += random_below(&random, random_one_in(&random, 50) ? 5000 : 40);
         time_ms -= random_one_in(&random, 40) ? 2500 : 0; /* visitors' clocks are not one */
         draw_list(&random, &fixture);
-        uint64_t serial = served_keep(fixture.ring, time_ms, &fixture.candidates, fixture.matrix,
-                                      fixture.ranks);
+        uint64_t serial =
+            served_keep(fixture.ring, time_ms, &fixture.candidates, fixture.matrix, fixture.ranks);
         uint64_t old = newest + 1 > places ? newest + 1 - places : 0; /* whose place is next */
         int64_t age_ms = old ? time_ms - kept[old].time_ms : 0;
         if (old && age_ms >= 0 && age_ms < AGE_MS) {

@@ -25,14 +25,14 @@ struct planned {
  * order would be that of arrival. */
 static void plan_events(struct random *random, struct planned *events)
 {
-    static const int64_t steps[] = {0, 1, 1000, 60000, GAP_MS / 2, GAP_MS - 1, GAP_MS, GAP_MS + 1,
-                                    2 * GAP_MS};
+    static const int64_t steps[] = {0,          1,      1000,       60000,     GAP_MS / 2,
+                                    GAP_MS - 1, GAP_MS, GAP_MS + 1, 2 * GAP_MS};
     static const struct {
         enum event_type type;
         enum kind kind;
-    } kinds[] = {{EVENT_VIEW, KIND_VIEW},           {EVENT_VIEW, KIND_VIEW},
-                 {EVENT_CART, KIND_CART},           {EVENT_PURCHASE, KIND_PURCHASE},
-                 {EVENT_SEARCH, KIND_SEARCH},       {EVENT_CART, KIND_CART_REMOVE},
+    } kinds[] = {{EVENT_VIEW, KIND_VIEW},      {EVENT_VIEW, KIND_VIEW},
+                 {EVENT_CART, KIND_CART},      {EVENT_PURCHASE, KIND_PURCHASE},
+                 {EVENT_SEARCH, KIND_SEARCH},  {EVENT_CART, KIND_CART_REMOVE},
                  {EVENT_PURCHASE, KIND_REFUND}};
     int64_t time_ms = START_MS;
     for (uint32_t i = 0; i < EVENTS; i++) {
@@ -44,8 +44,10 @@ static void plan_events(struct random *random, struct planned *events)
         if (random_one_in(random, 2))
             step = step > 1000 ? 1000 : step;
         time_ms += step;
-        *event = (struct planned){.type = kinds[which].type, .kind = kinds[which].kind,
-                                  .visitor = random_below(random, VISITORS), .time_ms = time_ms,
+        *event = (struct planned){.type = kinds[which].type,
+                                  .kind = kinds[which].kind,
+                                  .visitor = random_below(random, VISITORS),
+                                  .time_ms = time_ms,
                                   .number = i};
         event->item_count = event->type == EVENT_VIEW     ? 1
                             : event->type == EVENT_SEARCH ? 0
@@ -106,8 +108,7 @@ struct place {
 static double weight_at(int64_t time_ms, int64_t units)
 {
     struct decay decay = decay_at(time_ms, HALF_LIFE_MS);
-    return ldexp((double)((int64_t)decay.m * units),
-                 decay.k - decay_at(START_MS, HALF_LIFE_MS).k);
+    return ldexp((double)((int64_t)decay.m * units), decay.k - decay_at(START_MS, HALF_LIFE_MS).k);
 }
 
 static void count_session(struct tables *tables, int kind, const struct place *places, size_t count)

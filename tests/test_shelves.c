@@ -41,8 +41,8 @@ static void put(struct shop *shop, uint32_t number)
 
 static void open_shop(struct shop *shop, struct random *random)
 {
-    *shop = (struct shop){.catalogue = catalogue_new(&catalogue_limits),
-                          .model = model_new(&limits)};
+    *shop =
+        (struct shop){.catalogue = catalogue_new(&catalogue_limits), .model = model_new(&limits)};
     candidates_init(&shop->candidates);
     shop->query = (struct query){
         .model = shop->model, .catalogue = shop->catalogue, .shelves = shelves_new()};

@@ -34,9 +34,9 @@ static void put_product(struct catalogue *catalogue, struct random *random, uint
     event.attributes.at = arena_get(&arena, 16 * sizeof(struct bytes));
     for (uint32_t i = 0; i < 8; i++) {
         event.attributes.at[2 * i] = text_of(&arena, "n%u", i, 0);
-        event.attributes.at[2 * i + 1] =
-            i < 5 ? text_of(&arena, "f%u-%u", family, i)
-                  : text_of(&arena, "x%u", random_below(random, 20), 0);
+        event.attributes.at[2 * i + 1] = i < 5
+                                             ? text_of(&arena, "f%u-%u", family, i)
+                                             : text_of(&arena, "x%u", random_below(random, 20), 0);
     }
     if (random_one_in(random, 15))
         event.availability = OUT_OF_STOCK;
@@ -85,8 +85,8 @@ static void test_against_scan(void)
         uint32_t count = similar_top(catalogue, i, SIMILAR_MAX, got);
         CHECK_INT(count, wanted);
         for (uint32_t k = 0; k < 10 && k < count; k++) /* the last ones may miss the first cut */
-            CHECK_SAY(got[k].product == expected[k].product, "product %u, place %u: %u, not %u", i, k,
-                      got[k].product, expected[k].product);
+            CHECK_SAY(got[k].product == expected[k].product, "product %u, place %u: %u, not %u", i,
+                      k, got[k].product, expected[k].product);
         for (uint32_t k = 1; k < count; k++)
             CHECK(got[k].similarity <= got[k - 1].similarity && got[k].similarity <= 1.0001f);
     }
@@ -122,8 +122,8 @@ static void test_formula(void)
 {
     struct catalogue *catalogue = catalogue_new(&limits);
     struct event event;
-    struct bytes path = bytes_text("A > B"), pairs[4] = {bytes_text("n"), bytes_text("1"),
-                                                         bytes_text("m"), bytes_text("1")};
+    struct bytes path = bytes_text("A > B"),
+                 pairs[4] = {bytes_text("n"), bytes_text("1"), bytes_text("m"), bytes_text("1")};
     event_init(&event, EVENT_PRODUCT);
     event.item_id = event.title = bytes_text("a");
     event.categories = (struct event_strings){&path, 1};
@@ -140,8 +140,8 @@ static void test_formula(void)
     event.attributes.count = 0;
     catalogue_put(catalogue, &event);
     double all = log(2.5), one = log(4); /* ln(1 + 3/2), ln(1 + 3/1) */
-    double expected = 2 * all * all / (2 * all * all + 2 * one * one) * (.3 + .7 / 2) *
-                      (.6 + .4 / (1 + log(2)));
+    double expected =
+        2 * all * all / (2 * all * all + 2 * one * one) * (.3 + .7 / 2) * (.6 + .4 / (1 + log(2)));
     CHECK_SAY(fabs((double)similarity(catalogue, 0, 1) - expected) < 1e-5, "%f, not %f",
               (double)similarity(catalogue, 0, 1), expected);
     CHECK_REAL(similarity(catalogue, 0, 2), 0);
@@ -154,7 +154,8 @@ static void test_rows_and_candidates(void)
 {
     struct random random = random_from(53);
     struct catalogue *catalogue = catalogue_new(&limits);
-    const struct model_limits model_limits = {.items_max = 100, .row_entries_max = 10,
+    const struct model_limits model_limits = {.items_max = 100,
+                                              .row_entries_max = 10,
                                               .rules_half_life_ms = 1000,
                                               .popular_half_life_ms = 1000};
     struct model *model = model_new(&model_limits);
@@ -164,8 +165,12 @@ static void test_rows_and_candidates(void)
         put_product(catalogue, &random, i, 4);
     for (uint32_t i = 0; i < 50; i += 2)
         model_intern(model, product_id(&catalogue->products[i]));
-    struct query query = {.model = model, .catalogue = catalogue, .similar = similar,
-                          .recent = {3, 5}, .distance = {1, 2}, .recent_count = 2};
+    struct query query = {.model = model,
+                          .catalogue = catalogue,
+                          .similar = similar,
+                          .recent = {3, 5},
+                          .distance = {1, 2},
+                          .recent_count = 2};
     candidates_init(&candidates);
     candidates_clear(&candidates, model->item_count, catalogue->product_count);
     similar_generate(&query, &candidates, 2);

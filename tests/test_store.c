@@ -52,8 +52,8 @@ static void naive_change(struct naive *naive, const struct store_change *change,
     while (at < kept && compare(&naive->rows[at], change->family, change->key) < 0)
         at++;
     memmove(&naive->rows[at + 1], &naive->rows[at], (kept - at) * sizeof naive->rows[0]);
-    naive->rows[at] = (struct row){.family = change->family, .key_size = change->key.size,
-                                   .value = value};
+    naive->rows[at] =
+        (struct row){.family = change->family, .key_size = change->key.size, .value = value};
     memcpy(naive->rows[at].key, change->key.at, change->key.size);
     naive->count++;
 }
@@ -137,8 +137,8 @@ static enum verdict check_row(struct store_visitor *visitor, struct bytes key, s
 static void check_scan(struct store *store, const struct naive *naive, enum family family,
                        struct bytes prefix)
 {
-    struct checker checker = {.visitor.row = check_row, .naive = naive, .family = family,
-                              .prefix = prefix};
+    struct checker checker = {
+        .visitor.row = check_row, .naive = naive, .family = family, .prefix = prefix};
     CHECK(store->scan(store, family, prefix, &checker.visitor, NULL) == VERDICT_OK);
     skip_others(&checker);
     CHECK_INT(checker.at, naive->count); /* none is left */
@@ -167,8 +167,7 @@ static void check_store(struct random *random, struct store *store, const struct
                 row = &naive->rows[k];
         buffer_clear(&value);
         buffer_text(&value, "kept");
-        CHECK(store->get(store, family, wanted, &value, NULL) ==
-              (row ? VERDICT_OK : VERDICT_SKIP));
+        CHECK(store->get(store, family, wanted, &value, NULL) == (row ? VERDICT_OK : VERDICT_SKIP));
         CHECK(memcmp(value.at, "kept", 4) == 0); /* it appends */
         CHECK_INT(value.size - 4, row ? 4 + row->value % 3996 : 0);
     }

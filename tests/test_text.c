@@ -9,8 +9,9 @@ static void check_terms(const char *text, const char *expected)
     char got[4096] = "";
     text_terms(bytes_text(text), &terms);
     for (uint32_t i = 0; i < terms.count; i++)
-        snprintf(got + strlen(got), sizeof got - strlen(got), terms.at[i].part ? "%s(%.*s)" : "%s%.*s",
-                 i ? " " : "", (int)terms.at[i].size, terms.at[i].text);
+        snprintf(got + strlen(got), sizeof got - strlen(got),
+                 terms.at[i].part ? "%s(%.*s)" : "%s%.*s", i ? " " : "", (int)terms.at[i].size,
+                 terms.at[i].text);
     CHECK_TEXT(got, expected);
 }
 
@@ -26,9 +27,11 @@ static void test_terms(void)
     check_terms("shoes boots jeans", "shoe boot jean");
     check_terms("dress lens bus iris gas", "dress len bus iris gas");
     check_terms("Caf\xC3\xA9 JALAPE\xC3\x91O", "cafe jalapeno");
-    check_terms("Cafe\xCC\x81", "cafe");                        /* a mark of its own */
+    check_terms("Cafe\xCC\x81", "cafe");                                     /* a mark of its own */
     check_terms("\xEF\xBC\xA3\xEF\xBC\xAF\xEF\xBC\xA1\xEF\xBC\xB4", "coat"); /* full width */
-    check_terms("stra\xC3\x9F" "e", "strasse");
+    check_terms("stra\xC3\x9F"
+                "e",
+                "strasse");
     check_terms("iPhone 11 64GB", "iphone 11 64gb");
     check_terms("\xEC\xBD\x94\xED\x8A\xB8", "\xEC\xBD\x94\xED\x8A\xB8"); /* 코트 */
     /* the same in jamo */

@@ -144,8 +144,7 @@ static void wait_for(struct vectors *vectors, const struct sample *sample)
     vectors->dirty = true;
 }
 
-static void random_operation(struct random *random, struct vectors *vectors[2],
-                             struct naive *naive)
+static void random_operation(struct random *random, struct vectors *vectors[2], struct naive *naive)
 {
     struct sample sample = draw_sample(random);
     uint64_t seed = random_next(random);
@@ -185,8 +184,7 @@ static enum verdict load_row(struct store_visitor *self, struct bytes key, struc
 static struct vectors *load(struct store *store, const struct vectors_limits *of)
 {
     struct loader loader = {.visitor.row = load_row, .vectors = vectors_new(of)};
-    enum verdict verdict =
-        store->scan(store, FAMILY_MODEL, bytes_of("", 0), &loader.visitor, NULL);
+    enum verdict verdict = store->scan(store, FAMILY_MODEL, bytes_of("", 0), &loader.visitor, NULL);
     if (verdict == VERDICT_OK)
         verdict = vectors_loaded(loader.vectors);
     CHECK(verdict == VERDICT_OK || verdict == VERDICT_SKIP);
@@ -403,18 +401,31 @@ static void test_refused(void)
     struct rows *rows = saved_rows(23, 150); /* the ring is not full, and places are free */
     float nan_number = NAN, infinite = -INFINITY, zero = 0, large = 3e38f;
     uint32_t huge = ITEMS, one = 1, sum_at = 5, inverse_at = 9, vector_at = 13;
-    uint32_t gate_at = 5 * 4 + 3 * 8 + 2 * 4, gate_sum_at = gate_at + 4 * ENCODER_ITEMS * VECTOR_SIZE;
+    uint32_t gate_at = 5 * 4 + 3 * 8 + 2 * 4,
+             gate_sum_at = gate_at + 4 * ENCODER_ITEMS * VECTOR_SIZE;
     const struct {
         char table;
         size_t at;
         const void *number;
     } cases[] = {
-        {'p', 0, &huge},          {'p', sum_at, &nan_number},     {'p', sum_at, &zero},
-        {'p', inverse_at, &infinite}, {'p', vector_at, &nan_number},  {'p', vector_at + 252, &infinite}, {'p', vector_at + 8, &large},
-        {'q', 0, &huge},          {'q', 36, &huge},               {'e', 0, &one},
-        {'e', 4, &huge},          {'e', 8, &one},                 {'e', 12, &huge},
-        {'e', 16, &huge},         {'e', gate_at, &nan_number},    {'e', gate_at + 2044, &infinite},
-        {'e', gate_sum_at, &infinite}, {'e', gate_sum_at, &zero},
+        {'p', 0, &huge},
+        {'p', sum_at, &nan_number},
+        {'p', sum_at, &zero},
+        {'p', inverse_at, &infinite},
+        {'p', vector_at, &nan_number},
+        {'p', vector_at + 252, &infinite},
+        {'p', vector_at + 8, &large},
+        {'q', 0, &huge},
+        {'q', 36, &huge},
+        {'e', 0, &one},
+        {'e', 4, &huge},
+        {'e', 8, &one},
+        {'e', 12, &huge},
+        {'e', 16, &huge},
+        {'e', gate_at, &nan_number},
+        {'e', gate_at + 2044, &infinite},
+        {'e', gate_sum_at, &infinite},
+        {'e', gate_sum_at, &zero},
     };
     struct buffer value = {0};
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {

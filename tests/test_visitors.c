@@ -15,18 +15,20 @@ static struct visitor *visitor_of(struct visitor_table *table, int32_t partition
 {
     struct visitor *visitor = NULL;
     struct error error = {0};
-    CHECK_SAY(visitors_get(table, partition, bytes_text(key), &visitor, &error) == VERDICT_OK,
-              "%s", error.message);
+    CHECK_SAY(visitors_get(table, partition, bytes_text(key), &visitor, &error) == VERDICT_OK, "%s",
+              error.message);
     return visitor;
 }
 
 static void insert(struct visitor *visitor, int64_t time_ms, enum kind kind, const char *subject,
                    uint32_t max)
 {
-    struct activity activity = {.time_ms = time_ms, .kind = (uint8_t)kind, .price = 1.5f,
+    struct activity activity = {.time_ms = time_ms,
+                                .kind = (uint8_t)kind,
+                                .price = 1.5f,
                                 .event_hash = (uint64_t)time_ms * 7 + kind};
-    visitor_insert(visitor, visitor_position(visitor, time_ms, kind), activity,
-                   bytes_text(subject), max);
+    visitor_insert(visitor, visitor_position(visitor, time_ms, kind), activity, bytes_text(subject),
+                   max);
 }
 
 /* Likes something, of brands that are not many. */
@@ -103,7 +105,8 @@ static void check_decoded(struct visitor_table *table, struct visitor *visitor)
     visitor_free(again);
 }
 
-/* One visitor's activities in any order; the oldest of what is remembered falls out at the bound. */
+/* One visitor's activities in any order; the oldest of what is remembered falls out at the bound.
+ */
 static void test_sequences(void)
 {
     struct random random = random_from(81);
@@ -225,8 +228,8 @@ static void test_without(int version)
         CHECK_INT(value.at[i], 0);
     avro_put_header(&old, fingerprints[version - 2]);
     buffer_append(&old, value.at + 10, body - 10);
-    avro_put_long(&old, (int64_t)(bytes_hash(buffer_bytes(&old)) ^
-                                  bytes_hash(key) * 0x9E3779B97F4A7C15u));
+    avro_put_long(
+        &old, (int64_t)(bytes_hash(buffer_bytes(&old)) ^ bytes_hash(key) * 0x9E3779B97F4A7C15u));
     CHECK(visitor_intact(key, buffer_bytes(&old)));
     CHECK(visitor_decode(0, key, buffer_bytes(&old), &again, NULL) == VERDICT_OK);
     CHECK(again->count == 1 && again->tastes == NULL);
@@ -337,7 +340,8 @@ static bool has_row(struct store *store, const char *name)
     return verdict == VERDICT_OK;
 }
 
-/* What the shop declares is kept; who is erased has no row, and who refused one that says so alone. */
+/* What the shop declares is kept; who is erased has no row, and who refused one that says so alone.
+ */
 static void test_erased(void)
 {
     struct store *store = store_memory_new();

@@ -54,7 +54,8 @@ static void test_arithmetic(void)
         for (int i = 0; i < WEIGHTS_RUNS * WEIGHTS_COUNT; i++)
             CHECK_REAL(of_b[i], of_a[i]);
         for (int f = 0; f < FEATURES_MAX; f++)
-            CHECK(fabs(b->sums[f] - a->sums[f]) < 1e-9 && fabs(b->squares[f] - a->squares[f]) < 1e-9);
+            CHECK(fabs(b->sums[f] - a->sums[f]) < 1e-9 &&
+                  fabs(b->squares[f] - a->squares[f]) < 1e-9);
         free(a);
         free(b);
         free(difference);

@@ -37,8 +37,8 @@ static enum verdict measure_variants(struct backtest *test, struct error *error)
     for (uint32_t i = 0; i < variants.count && verdict == VERDICT_OK; i++) {
         struct measured measured;
         struct difference difference;
-        verdict = measure(&test->recorded, &variants.at[i].config, &test->settings, &measured,
-                          error);
+        verdict =
+            measure(&test->recorded, &variants.at[i].config, &test->settings, &measured, error);
         if (verdict == VERDICT_OK && i > 0)
             compare(&first, &measured, test->seed, &difference);
         if (verdict == VERDICT_OK)
@@ -88,9 +88,8 @@ static int backtest_task(struct backtest *test, int count, char **paths)
     if (from >= 1)
         return command_fail(test->command, EXIT_USAGE,
                             "--evaluate-from of baskets and searches is a fraction below 1");
-    enum verdict verdict =
-        (test->basket ? basket_backtest : search_backtest)(&test->config, test->format, from, count,
-                                                           paths, &error);
+    enum verdict verdict = (test->basket ? basket_backtest : search_backtest)(
+        &test->config, test->format, from, count, paths, &error);
     return verdict == VERDICT_OK ? EXIT_DONE
                                  : command_fail(test->command, EXIT_FAILED, "%s", error.message);
 }

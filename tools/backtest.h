@@ -1,6 +1,6 @@
-/* What the files of `weft backtest` share: recorded events are read once (backtest_read.c), variants
- * of the configuration are measured on them, one after the other (backtest_measure.c), compared
- * case by case (backtest_compare.c) and reported (backtest_report.c).
+/* What the files of `weft backtest` share: recorded events are read once (backtest_read.c),
+ * variants of the configuration are measured on them, one after the other (backtest_measure.c),
+ * compared case by case (backtest_compare.c) and reported (backtest_report.c).
  *
  * Measures, with one target a case, ranked among all items, repeats allowed, nothing filtered:
  * HR@k: share of cases whose target is among the first k; MRR@k: mean of 1/rank, 0 beyond k;
@@ -97,15 +97,16 @@ struct variants {
 };
 enum verdict variants_add(struct variants *variants, const struct config *base, const char *text,
                           struct error *error);
-/* The base itself, then by clicks alone (CLICKS_ALONE_*: nothing of products, carts and purchases), then
- * without each generator, then without each group of features; reported as a table. */
+/* The base itself, then by clicks alone (CLICKS_ALONE_*: nothing of products, carts and purchases),
+ * then without each generator, then without each group of features; reported as a table. */
 #define CLICKS_ALONE_GENERATORS "carted,bought,similar,shelves"
 #define CLICKS_ALONE_FEATURES                                                                      \
     "carts,purchases,kinds,similar,products,brands,categories,prices,discounts,brand_tastes,"      \
     "category_tastes,colour_tastes,price_tastes,discount_tastes"
 enum verdict variants_add_ablations(struct variants *variants, const struct config *base,
                                     struct error *error);
-/* The base itself, then each generator by itself, in its own order without the ranker; a table too. */
+/* The base itself, then each generator by itself, in its own order without the ranker; a table too.
+ */
 enum verdict variants_add_alone(struct variants *variants, const struct config *base,
                                 struct error *error);
 void variants_release(struct variants *variants);

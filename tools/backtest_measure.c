@@ -1,5 +1,5 @@
-/* Measures one variant: for every event after the first of its session the next item is asked for, as
- * a visitor would, before the event is learned. */
+/* Measures one variant: for every event after the first of its session the next item is asked for,
+ * as a visitor would, before the event is learned. */
 #include "processors/recommend/recommend.h"
 #include "processors/runtime/command.h"
 #include "processors/runtime/driver.h"
@@ -65,8 +65,7 @@ static void cover(struct run *run, const struct ranked_item *ranked, uint32_t co
 }
 
 /* How many activities with an item the visitor has in the session that goes on at `time_ms`. */
-static uint32_t prefix_length(const struct run *run, const struct visitor *visitor,
-                              int64_t time_ms)
+static uint32_t prefix_length(const struct run *run, const struct visitor *visitor, int64_t time_ms)
 {
     uint32_t length = 0;
     int64_t edge_ms = time_ms;
@@ -91,8 +90,9 @@ static void ask(struct run *run, const struct event *event, size_t index, bool c
         return;
     struct timespec before, after;
     clock_gettime(CLOCK_MONOTONIC, &before);
-    uint32_t count = recommend_next(driver_recommender(run->driver), model,
-                                    driver_catalogue(run->driver), visitor, run->settings->at, ranked);
+    uint32_t count =
+        recommend_next(driver_recommender(run->driver), model, driver_catalogue(run->driver),
+                       visitor, run->settings->at, ranked);
     clock_gettime(CLOCK_MONOTONIC, &after);
     if (!counts || prefix_length(run, visitor, event->event_time_ms) < run->settings->min_prefix)
         return;
@@ -177,7 +177,8 @@ static enum verdict run_all(struct run *run, struct error *error)
         ask(run, event, i, evaluating);
         if (evaluating && run->settings->freeze)
             buffer_clear(&run->held);
-        if (run->recorded->lines[i].product) /* after the question, which must not hear of the answer */
+        if (run->recorded->lines[i]
+                .product) /* after the question, which must not hear of the answer */
             driver_product(run->driver, run->recorded->lines[i].product);
         if (driver_event(run->driver, event, &fate, error) != VERDICT_OK)
             return VERDICT_FATAL;
@@ -193,10 +194,8 @@ enum verdict measure(const struct recorded *recorded, const struct config *confi
                      const struct measure_settings *settings, struct measured *ret_measured,
                      struct error *error)
 {
-    struct run run = {.recorded = recorded,
-                      .config = config,
-                      .settings = settings,
-                      .measured = ret_measured};
+    struct run run = {
+        .recorded = recorded, .config = config, .settings = settings, .measured = ret_measured};
     struct held_back held = {.sink.written = hold_back, .run = &run};
     *ret_measured = (struct measured){0};
     enum verdict verdict = driver_new(config, false, &held.sink, NULL, &run.driver, error);

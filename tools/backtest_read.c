@@ -51,8 +51,7 @@ static void keep_product_line(struct reading *reading, const struct event_file *
     struct arena *memory = &reading->recorded->memory;
     struct event *product = arena_get(memory, sizeof *product);
     event_init(product, EVENT_PRODUCT);
-    if (json_decode(arena_copy(memory, event_file_text(file)), memory, product, NULL) ==
-        VERDICT_OK)
+    if (json_decode(arena_copy(memory, event_file_text(file)), memory, product, NULL) == VERDICT_OK)
         add_line(reading->recorded,
                  &(struct line){.event.type = EVENT_PRODUCT, .product = product});
 }
@@ -136,10 +135,9 @@ static void number_sessions(struct recorded *recorded, int64_t gap_ms)
         uint32_t *slot = slot_of(&last, recorded, event_visitor(&line->event));
         const struct line *before = *slot ? &recorded->lines[*slot - 1] : NULL;
         last.count += before == NULL;
-        line->session =
-            before && line->event.event_time_ms - before->event.event_time_ms <= gap_ms
-                ? before->session
-                : recorded->sessions++;
+        line->session = before && line->event.event_time_ms - before->event.event_time_ms <= gap_ms
+                            ? before->session
+                            : recorded->sessions++;
         *slot = i + 1;
     }
     free(last.slots);
@@ -148,9 +146,8 @@ static void number_sessions(struct recorded *recorded, int64_t gap_ms)
 enum verdict recorded_read(struct recorded *recorded, const struct config *config,
                            const char *format, int count, char **paths, struct error *error)
 {
-    struct reading reading = {.recorded = recorded,
-                              .format = format,
-                              .said = catalogue_new(&config->settings.catalogue)};
+    struct reading reading = {
+        .recorded = recorded, .format = format, .said = catalogue_new(&config->settings.catalogue)};
     enum verdict verdict = read_all(&reading, count, paths, error);
     catalogue_free(reading.said);
     if (verdict == VERDICT_OK && recorded->count == 0)

@@ -56,8 +56,7 @@ static enum verdict read_lines(struct test *test, const char *format, const char
             test->line_capacity = test->line_capacity ? 2 * test->line_capacity : 65536;
             test->lines = memory_resize(test->lines, test->line_capacity * sizeof event);
         }
-        struct event_item *items =
-            arena_get(&test->memory, event.item_count * sizeof *event.items);
+        struct event_item *items = arena_get(&test->memory, event.item_count * sizeof *event.items);
         for (uint32_t i = 0; i < event.item_count; i++) {
             items[i] = event.items[i];
             items[i].item_id = arena_copy(&test->memory, event.items[i].item_id);
@@ -179,8 +178,7 @@ static void evaluate(struct test *test, const struct event *first, const struct 
     hit[METHOD_WALK] = walk_hits(test, &basket, ids[out]);
     basket.history_count = 0;
     hit[METHOD_CART_ALONE] = walk_hits(test, &basket, ids[out]);
-    ask_baselines(test, cart, cart_count, numbers[out], &hit[METHOD_COUNTS],
-                  &hit[METHOD_POPULAR]);
+    ask_baselines(test, cart, cart_count, numbers[out], &hit[METHOD_COUNTS], &hit[METHOD_POPULAR]);
     test->cases++;
     for (int i = 0; i < METHODS; i++)
         test->hits[i] += hit[i];

@@ -112,11 +112,10 @@ static void dump_rules(const struct model *model, uint32_t item, int kind, int d
         const struct row_entry *entry = &row->entries[entries[i].item];
         buffer_text(&line, i > 0 ? ",{\"item\":" : "{\"item\":");
         buffer_json(&line, entries[i].id);
-        buffer_format(
-            &line, ",\"weight\":%.17g,\"one\":%.17g,\"last\":%u}",
-            decay_value(entry->weight, row->base, last_ms, half_life_ms) / PAIR_UNITS,
-            decay_value(entry->weight_one, row->base, last_ms, half_life_ms) / PAIR_UNITS,
-            entry->last_s);
+        buffer_format(&line, ",\"weight\":%.17g,\"one\":%.17g,\"last\":%u}",
+                      decay_value(entry->weight, row->base, last_ms, half_life_ms) / PAIR_UNITS,
+                      decay_value(entry->weight_one, row->base, last_ms, half_life_ms) / PAIR_UNITS,
+                      entry->last_s);
     }
     buffer_text(&line, "]}");
     put(to, &line);
@@ -169,10 +168,10 @@ void dump_trends(const struct model *model, FILE *to)
             buffer_format(&line, ",\"%s\":%.17g", rule_kind_names[kind],
                           decay_value(row->slow[kind], row->base, last_ms,
                                       model->limits.popular_half_life_ms));
-        buffer_format(&line, ",\"quick\":%.17g,\"last\":%lld}",
-                      decay_value(row->quick, row->quick_base, last_ms,
-                                  model->limits.quick_half_life_ms),
-                      (long long)last_ms);
+        buffer_format(
+            &line, ",\"quick\":%.17g,\"last\":%lld}",
+            decay_value(row->quick, row->quick_base, last_ms, model->limits.quick_half_life_ms),
+            (long long)last_ms);
         put(to, &line);
     }
     free(items);

@@ -7,12 +7,11 @@
  *                 {"item":I,"weight":W,"one":W1,"last":SECONDS},...]}      entries by item
  *   vectors       {"item":I,"adagrad":A,"vector":[64 numbers]}
  *   weights       {"steps":N,"merges":N,"samples":N,"sums":[...],"squares":[...],"now":[...],
- *                 "adagrad":[...],"average":[...]}                       one line: the merged ranker
- *   popularity    {"item":I,"view":N,"cart":N,"purchase":N,"recent":R,"last":MS}
- *   trends        {"item":I,"view":V,"cart":C,"purchase":P,"quick":Q,"last":MS}
- *   queries       {"query":Q,"base":B,"total":T,"entries":[{"item":I,"weight":W},...]}
- *                 in views, decayed to the half-life B; entries by item
- *   channels      {"channel":C, and the same
+ *                 "adagrad":[...],"average":[...]}                       one line: the merged
+ * ranker popularity    {"item":I,"view":N,"cart":N,"purchase":N,"recent":R,"last":MS} trends
+ * {"item":I,"view":V,"cart":C,"purchase":P,"quick":Q,"last":MS} queries
+ * {"query":Q,"base":B,"total":T,"entries":[{"item":I,"weight":W},...]} in views, decayed to the
+ * half-life B; entries by item channels      {"channel":C, and the same
  *
  * Weights are in pairs (one pair at gap 1, now, is 1), decayed to the half-life in which the row's
  * newest pair lies; `recent` likewise in activities, and so are the four of trends, by the two

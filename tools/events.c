@@ -281,8 +281,8 @@ static void fill_product(struct event_file *file, struct bytes category, struct 
     product->item_id = file->item.item_id;
     product->item_brand = utf8_or_none(brand);
     product->title = utf8_or_none(title);
-    file->has_product = file->category.size || product->item_brand.size || product->title.size ||
-                        !isnan(price);
+    file->has_product =
+        file->category.size || product->item_brand.size || product->title.size || !isnan(price);
     if (product->title.at == NULL)
         product->title = bytes_text(""); /* a record must have one */
     product->categories = (struct event_strings){&file->category, file->category.size ? 1 : 0};

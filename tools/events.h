@@ -37,11 +37,11 @@ enum read event_file_next(struct event_file *file, struct arena *arena, struct e
  * event. A line says it each time: catalogue_put() tells whether it is new. */
 bool event_file_product(const struct event_file *file, struct event *ret_product);
 
-uint64_t event_file_line(const struct event_file *file);       /* of the last event, from 1 */
-uint64_t event_file_lines(const struct event_file *file);      /* read so far that held data */
-struct bytes event_file_text(const struct event_file *file);   /* the last line as it stands */
+uint64_t event_file_line(const struct event_file *file);     /* of the last event, from 1 */
+uint64_t event_file_lines(const struct event_file *file);    /* read so far that held data */
+struct bytes event_file_text(const struct event_file *file); /* the last line as it stands */
 const char *event_file_format(const struct event_file *file);
-double event_file_share(const struct event_file *file);        /* of the file's bytes read, 0 to 1 */
+double event_file_share(const struct event_file *file); /* of the file's bytes read, 0 to 1 */
 bool event_format_known(const char *format);
 
 #endif

@@ -33,8 +33,8 @@ static enum verdict feed_file(struct driver *driver, const struct wire_format *w
             buffer_clear(&value);
             wire_write(wire, &event, &value);
             feed->published++;
-            verdict = driver_record(driver, event.type, event_visitor(&event),
-                                    buffer_bytes(&value), &fate, error);
+            verdict = driver_record(driver, event.type, event_visitor(&event), buffer_bytes(&value),
+                                    &fate, error);
         }
     }
     feed->lines += event_file_lines(file);

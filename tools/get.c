@@ -1,4 +1,5 @@
-/* `weft get`: what weft knows: a visitor's lists, a ranking, an item's neighbours, a whole table. */
+/* `weft get`: what weft knows: a visitor's lists, a ranking, an item's neighbours, a whole table.
+ */
 #include "processors/runtime/client.h"
 #include "processors/runtime/command.h"
 #include "processors/runtime/pipeline.h"
@@ -81,8 +82,7 @@ static void read_titles(struct get *get, struct titles *titles)
     struct codec *codec = codec_new(NULL);
     while (client_reader_next(reader, READ_MS, &message) == VERDICT_OK) {
         arena_clear(&arena);
-        if (codec_decode(codec, EVENT_PRODUCT, message.value, &arena, &product, NULL) ==
-            VERDICT_OK)
+        if (codec_decode(codec, EVENT_PRODUCT, message.value, &arena, &product, NULL) == VERDICT_OK)
             add_title(titles, &product);
     }
     codec_free(codec);
@@ -137,10 +137,10 @@ static enum verdict newest_record(struct get *get, const char *topic, struct byt
         return verdict;
     /* First where Java's partitioner puts the key, then everywhere: producers may differ. */
     for (int pass = 0; pass < 2 && !found && verdict == VERDICT_OK; pass++) {
-        verdict = client_reader_new(&get->config, topic,
-                                    pass == 0 ? client_partition(key, partitions)
-                                              : CLIENT_ALL_PARTITIONS,
-                                    false, &reader, error);
+        verdict =
+            client_reader_new(&get->config, topic,
+                              pass == 0 ? client_partition(key, partitions) : CLIENT_ALL_PARTITIONS,
+                              false, &reader, error);
         while (verdict == VERDICT_OK &&
                (verdict = next_record(reader, &message, error)) == VERDICT_OK) {
             if (!bytes_equal(message.key, key))
@@ -183,8 +183,7 @@ static void show_activities(struct get *get, struct bytes id, const struct title
             printf("came by: %.*s\n", (int)visitor->channel_size, visitor->channel);
         if (visitor->exposure)
             printf("%lld lists shown, %lld clicks on them\n",
-                   (long long)visitor->exposure->impressions,
-                   (long long)visitor->exposure->clicks);
+                   (long long)visitor->exposure->impressions, (long long)visitor->exposure->clicks);
         printf("last activities of %u remembered:\n", visitor->count);
         for (uint32_t i = from; i < visitor->count; i++) {
             const struct activity *activity = &visitor->activities[i];
@@ -208,7 +207,8 @@ static void show_lists(json_t *record, const struct titles *titles, size_t shown
 {
     size_t i, k;
     json_t *list, *item;
-    json_array_foreach(json_object_get(record, "lists"), i, list) {
+    json_array_foreach(json_object_get(record, "lists"), i, list)
+    {
         const char *context = text_of(list, "context_item_id");
         printf("\n%s", text_of(list, "placement"));
         if (*context)
@@ -216,7 +216,8 @@ static void show_lists(json_t *record, const struct titles *titles, size_t shown
         if (*text_of(list, "context_category"))
             printf(" for %s", text_of(list, "context_category"));
         printf("\n");
-        json_array_foreach(json_object_get(list, "items"), k, item) {
+        json_array_foreach(json_object_get(list, "items"), k, item)
+        {
             const char *id = text_of(item, "item_id"), *because = text_of(item, "because_item_id");
             if (k >= shown)
                 break;
@@ -241,8 +242,8 @@ static int get_visitor(struct get *get, struct bytes id)
 {
     struct buffer value = {0};
     struct error error = {0};
-    enum verdict verdict = newest_record(get, get->topology.topics[TOPIC_RECOMMENDATIONS], id,
-                                         &value, &error);
+    enum verdict verdict =
+        newest_record(get, get->topology.topics[TOPIC_RECOMMENDATIONS], id, &value, &error);
     int code = EXIT_DONE;
     if (verdict != VERDICT_OK) {
         code = command_fail(get->command, EXIT_FAILED, "%s",
@@ -270,12 +271,13 @@ static void show_ranking(json_t *record, const struct titles *titles, size_t sho
     size_t i;
     json_t *item;
     const char *name = text_of(record, "name");
-    printf("%s in %s%s%s\n", text_of(record, "ranking"), text_of(record, "scope"),
-           *name ? " " : "", name);
+    printf("%s in %s%s%s\n", text_of(record, "ranking"), text_of(record, "scope"), *name ? " " : "",
+           name);
     show_time("as of", json_integer_value(json_object_get(record, "event_time")));
     printf("offset of the log %lld\n\n",
            (long long)json_integer_value(json_object_get(record, "offset")));
-    json_array_foreach(json_object_get(record, "items"), i, item) {
+    json_array_foreach(json_object_get(record, "items"), i, item)
+    {
         const char *id = text_of(item, "item_id");
         if (i >= shown)
             break;
@@ -315,10 +317,9 @@ static int get_ranking(struct get *get, const char *name)
     enum verdict verdict = newest_record(get, get->topology.topics[TOPIC_RANKINGS],
                                          buffer_bytes(&key), &value, &error);
     if (verdict != VERDICT_OK) {
-        code = error.message[0]
-                   ? command_fail(get->command, EXIT_FAILED, "%s", error.message)
-                   : command_fail(get->command, EXIT_FAILED, "there is no ranking %.*s",
-                                  (int)key.size, key.at);
+        code = error.message[0] ? command_fail(get->command, EXIT_FAILED, "%s", error.message)
+                                : command_fail(get->command, EXIT_FAILED,
+                                               "there is no ranking %.*s", (int)key.size, key.at);
     } else if (!printed_raw(get, &value)) {
         struct titles titles = {0};
         json_t *record = json_loadb(value.at, value.size, 0, NULL);
@@ -358,8 +359,8 @@ static enum verdict load_model(struct get *get, struct model *model, struct erro
     struct client_reader *reader;
     struct client_message message;
     struct log_reader log;
-    enum verdict verdict = client_reader_new(
-        &get->config, get->topology.topics[TOPIC_INTERACTIONS], 0, false, &reader, error);
+    enum verdict verdict = client_reader_new(&get->config, get->topology.topics[TOPIC_INTERACTIONS],
+                                             0, false, &reader, error);
     if (verdict != VERDICT_OK)
         return verdict;
     log_reader_init(&log);
@@ -487,7 +488,6 @@ static const struct model_table *find_table(const char *name)
         table++;
     return table->name ? table : NULL;
 }
-
 
 /* The changelog read into a memory store: the newest value of each key. */
 static enum verdict dump_changelog(struct get *get, struct error *error)
@@ -657,8 +657,7 @@ static int get_command(const struct command *command, int argc, char **argv)
         else if (option > SCOPE_OPTION && option < SCOPE_OPTION + RANKING_SCOPES) {
             get.scope = (enum ranking_scope)(option - SCOPE_OPTION);
             get.scope_name = optarg;
-        }
-        else if ((code = command_option(command, option, &get.config)) >= 0)
+        } else if ((code = command_option(command, option, &get.config)) >= 0)
             return code;
     }
     if (strcmp(get.from, "state") != 0 && strcmp(get.from, "topics") != 0 &&

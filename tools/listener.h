@@ -1,4 +1,5 @@
-/* A thread that reads a topic from its end on, all partitions, and hands each record with a value over. */
+/* A thread that reads a topic from its end on, all partitions, and hands each record with a value
+ * over. */
 #ifndef WEFT_TOOLS_LISTENER_H
 #define WEFT_TOOLS_LISTENER_H
 

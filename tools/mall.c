@@ -46,27 +46,27 @@ static const struct category categories[] = {
 };
 #define CATEGORIES (sizeof categories / sizeof categories[0])
 
-static const char *const colours[] = {"Black", "White", "Navy", "Grey", "Beige", "Red", "Green",
-                                      "Brown", "Blue", "Pink"};
+static const char *const colours[] = {"Black", "White", "Navy",  "Grey", "Beige",
+                                      "Red",   "Green", "Brown", "Blue", "Pink"};
 static const char *const korean_colours[] = {"블랙", "화이트", "네이비", "그레이", "베이지",
                                              "레드", "그린",   "브라운", "블루",   "핑크"};
 #define COLOURS (sizeof colours / sizeof colours[0])
 
-static const char *const materials[] = {"Wool", "Cotton", "Linen", "Leather", "Denim", "Silk",
-                                        "Cashmere", "Recycled"};
-static const char *const korean_materials[] = {"울", "면",   "린넨",     "가죽",
+static const char *const materials[] = {"Wool",  "Cotton", "Linen",    "Leather",
+                                        "Denim", "Silk",   "Cashmere", "Recycled"};
+static const char *const korean_materials[] = {"울",   "면",   "린넨",     "가죽",
                                                "데님", "실크", "캐시미어", "리사이클"};
 #define MATERIALS (sizeof materials / sizeof materials[0])
 
-static const char *const cuts[] = {"Oversized", "Slim", "Classic", "Cropped", "Relaxed", "Quilted",
-                                   "Striped", "Plain"};
+static const char *const cuts[] = {"Oversized", "Slim",    "Classic", "Cropped",
+                                   "Relaxed",   "Quilted", "Striped", "Plain"};
 #define CUTS (sizeof cuts / sizeof cuts[0])
 
 static const char *const brands[BRANDS] = {
-    "Nordhavn", "Maison Lise", "Urban Fold", "Kestrel",   "Alba & Co", "Tomi",
-    "Fjordline", "Rue Neuve",  "Plain Days", "Sable",     "Hanok",     "Brightside",
-    "Otto Wren", "Marble",     "Seoul Thread", "Corduroy Club", "Lumen", "Vela",
-    "Grove",     "Ines Marin", "Halden",     "Paper Crane", "Mossa",   "Quarter"};
+    "Nordhavn",  "Maison Lise", "Urban Fold",   "Kestrel",       "Alba & Co", "Tomi",
+    "Fjordline", "Rue Neuve",   "Plain Days",   "Sable",         "Hanok",     "Brightside",
+    "Otto Wren", "Marble",      "Seoul Thread", "Corduroy Club", "Lumen",     "Vela",
+    "Grove",     "Ines Marin",  "Halden",       "Paper Crane",   "Mossa",     "Quarter"};
 
 struct product {
     char id[ID_BYTES];
@@ -90,8 +90,8 @@ struct visitor_state {
     uint8_t favourite_brands[3];
     uint8_t favourite_categories[3];
     uint8_t favourite_colour;
-    bool korean;       /* searches in Korean */
-    bool searched;     /* and looks at what was found next */
+    bool korean;                                             /* searches in Korean */
+    bool searched;                                           /* and looks at what was found next */
     uint8_t sought_category, sought_colour, sought_material; /* 255: any */
     float price_level; /* times the category's typical price */
     float bargains;    /* how much a discount draws, 0 to 1 */
@@ -182,26 +182,24 @@ static void stock_product(struct mall *mall, uint32_t index)
     snprintf(product->title, sizeof product->title, "%s %s %s %s %s", brands[product->brand],
              cuts[product->cut], colours[product->colour], materials[product->material],
              category->noun);
-    snprintf(product->korean, sizeof product->korean, "%s %s %s",
-             korean_colours[product->colour], korean_materials[product->material],
-             category->korean);
+    snprintf(product->korean, sizeof product->korean, "%s %s %s", korean_colours[product->colour],
+             korean_materials[product->material], category->korean);
     uint64_t chance = (index + 1) * 0x9E3779B97F4A7C15u; /* of what nobody's visit depends on */
     product->rating = 3 + (double)(chance >> 60) / 8;
     product->rating_count = (uint32_t)(chance >> 40 & 255);
     product->like_count = (uint32_t)(chance >> 32 & 255);
     double level = 0.6 + 0.08 * (product->brand % 12);
-    product->original_price =
-        floor(category->price * level * exp(0.25 * normal(mall))) + 0.9;
+    product->original_price = floor(category->price * level * exp(0.25 * normal(mall))) + 0.9;
     product->price = product->original_price;
     if (uniform(mall) < 0.3)
-        product->price =
-            floor(product->original_price * (1 - 0.1 * (1 + below(mall, 5)))) + 0.9;
+        product->price = floor(product->original_price * (1 - 0.1 * (1 + below(mall, 5)))) + 0.9;
     if (product->price > product->original_price)
         product->price = product->original_price;
     product->paths[0] = bytes_text(category->path);
     product->colours[0] = bytes_text(colours[product->colour]);
-    product->genders[0] =
-        bytes_text(*category->path == 'W' ? "female" : *category->path == 'M' ? "male" : "unisex");
+    product->genders[0] = bytes_text(*category->path == 'W'   ? "female"
+                                     : *category->path == 'M' ? "male"
+                                                              : "unisex");
     const char *const attributes[6] = {"material", materials[product->material],
                                        "cut",      cuts[product->cut],
                                        "title_ko", product->korean};
@@ -343,8 +341,8 @@ static double appeal(const struct visitor_state *visitor, const struct product *
     for (int i = 0; i < 3; i++)
         if (visitor->favourite_brands[i] == product->brand)
             score += 1.5 - 0.3 * i;
-    double off = log(product->price / (categories[product->category].price *
-                                       (double)visitor->price_level));
+    double off =
+        log(product->price / (categories[product->category].price * (double)visitor->price_level));
     score -= 1.5 * off * off;
     score += (double)visitor->bargains * 3 * (1 - product->price / product->original_price);
     if (visitor->favourite_colour == product->colour)
@@ -362,8 +360,8 @@ struct mall_taste mall_taste(const struct mall *mall, uint32_t visitor, uint32_t
     const struct product *of = &mall->products[product];
     struct mall_taste taste = {
         .colour = state->favourite_colour == of->colour,
-        .price_off = fabs(log(of->price / (categories[of->category].price *
-                                           (double)state->price_level))),
+        .price_off =
+            fabs(log(of->price / (categories[of->category].price * (double)state->price_level))),
         .discount = 1 - of->price / of->original_price,
         .bargains = (double)state->bargains,
     };
@@ -561,8 +559,8 @@ static void act(struct mall *mall, uint32_t index)
     else
         do_view(mall, index);
     visitor->left--;
-    double wait_s = visitor->left > 0 ? 1 + exponential(mall, THINK_S - 1)
-                                      : exponential(mall, mall->pause_s);
+    double wait_s =
+        visitor->left > 0 ? 1 + exponential(mall, THINK_S - 1) : exponential(mall, mall->pause_s);
     visitor->next_ms += visitor->bot ? 1000 : (int64_t)(wait_s * 1000);
 }
 
@@ -576,8 +574,7 @@ void mall_next(struct mall *mall, struct event *ret_event)
     }
     if (mall->repeat) {
         mall->repeat = false; /* the same again: a retried send */
-    } else if (mall->click_count > 0 &&
-               click->time_ms <= mall->visitors[mall->heap[0]].next_ms) {
+    } else if (mall->click_count > 0 && click->time_ms <= mall->visitors[mall->heap[0]].next_ms) {
         show_page(mall, click->visitor, click->product, click->time_ms);
         mall->click_first = (mall->click_first + 1) % CLICKS_MAX;
         mall->click_count--;

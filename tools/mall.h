@@ -27,8 +27,8 @@ void mall_free(struct mall *mall);
 uint32_t mall_product_count(const struct mall *mall);
 void mall_product(const struct mall *mall, uint32_t index, struct event *ret_product);
 
-/* What the mall says of a visitor: the gender that what they like most is for, and an age group. False: it
- * does not know them. Slices hold until the next call. */
+/* What the mall says of a visitor: the gender that what they like most is for, and an age group.
+ * False: it does not know them. Slices hold until the next call. */
 bool mall_user(struct mall *mall, uint32_t visitor, struct event *ret_user);
 
 /* What a visitor was made to like, and what a product has of it. */

@@ -27,7 +27,7 @@ struct pages {
     struct listener *listener;
     pthread_mutex_t lock;
     struct seen *slots; /* under the lock */
-    struct seen shown; /* the last answer's */
+    struct seen shown;  /* the last answer's */
     struct event_item items[PAGE_ITEMS];
     char impression_id[EVENT_ID_BYTES_MAX + 8], click_id[EVENT_ID_BYTES_MAX + 8];
 };
@@ -53,7 +53,8 @@ static void take_list(struct seen *seen, json_t *list)
         page++;
     if (page == PAGES)
         return;
-    json_array_foreach(items, i, item) {
+    json_array_foreach(items, i, item)
+    {
         const char *id = json_string_value(json_object_get(item, "item_id"));
         if (i < PAGE_ITEMS && id && strlen(id) < ID_BYTES)
             snprintf(seen->items[page][seen->counts[page]++], ID_BYTES, "%s", id);
@@ -71,8 +72,7 @@ static void take_record(void *opaque, const struct client_message *message)
     memset(seen->counts, 0, sizeof seen->counts);
     if (id && strlen(id) < ID_BYTES) {
         snprintf(seen->recommendation_id, ID_BYTES, "%s", id);
-        json_array_foreach(json_object_get(record, "lists"), i, list)
-            take_list(seen, list);
+        json_array_foreach(json_object_get(record, "lists"), i, list) take_list(seen, list);
     }
     pthread_mutex_unlock(&pages->lock);
     json_decref(record);
@@ -84,8 +84,7 @@ enum verdict pages_new(const struct config *config, const char *topic, struct pa
     struct pages *pages = memory_zero(1, sizeof *pages);
     pages->slots = memory_zero(SLOTS, sizeof *pages->slots);
     pthread_mutex_init(&pages->lock, NULL);
-    enum verdict verdict =
-        listener_new(config, topic, take_record, pages, &pages->listener, error);
+    enum verdict verdict = listener_new(config, topic, take_record, pages, &pages->listener, error);
     if (verdict == VERDICT_OK)
         *ret_pages = pages;
     else
@@ -130,8 +129,8 @@ static struct event about(const struct event *event, enum event_type type, struc
 
 static struct bytes name(char *to, char letter, struct bytes event_id)
 {
-    int size = snprintf(to, EVENT_ID_BYTES_MAX + 8, "%c-%.*s", letter, (int)event_id.size,
-                        event_id.at);
+    int size =
+        snprintf(to, EVENT_ID_BYTES_MAX + 8, "%c-%.*s", letter, (int)event_id.size, event_id.at);
     return bytes_of(to, (size_t)size);
 }
 
@@ -162,8 +161,8 @@ bool pages_before(struct pages *pages, const struct event *event, struct event *
         if (event->type != EVENT_VIEW ||
             !bytes_equal(pages->items[i].item_id, event->items[0].item_id))
             continue;
-        *ret_click = about(event, EVENT_CLICK, name(pages->click_id, 'c', event->event_id), list,
-                           placement);
+        *ret_click =
+            about(event, EVENT_CLICK, name(pages->click_id, 'c', event->event_id), list, placement);
         ret_click->items = &pages->items[i];
         ret_click->item_count = 1;
     }

@@ -66,8 +66,8 @@ static void show_rejection(struct replay *replay, const struct error *error)
 }
 
 /* Sends what the line says anew of its item. */
-static void send_product(struct replay *replay, const struct event_file *file,
-                         struct arena *arena, struct buffer *scratch)
+static void send_product(struct replay *replay, const struct event_file *file, struct arena *arena,
+                         struct buffer *scratch)
 {
     struct event product;
     struct error error = {0};
@@ -155,8 +155,8 @@ static int replay_all(struct replay *replay, int count, char **paths)
         wire_init(&replay->wire, replay->wire_name, &replay->config, &replay->topology, &error) !=
             VERDICT_OK)
         return command_fail(replay->command, EXIT_USAGE, "%s", error.message);
-    enum verdict verdict = client_ensure_topics(&replay->config, &replay->topology, &partitions,
-                                                &error);
+    enum verdict verdict =
+        client_ensure_topics(&replay->config, &replay->topology, &partitions, &error);
     if (verdict == VERDICT_OK)
         replay->producer = client_producer_new(&replay->config, &error);
     if (replay->producer == NULL)
@@ -170,12 +170,12 @@ static int replay_all(struct replay *replay, int count, char **paths)
     progress_end(&replay->progress);
     if (client_producer_flush(replay->producer, FLUSH_MS, &error) != VERDICT_OK)
         code = command_fail(replay->command, EXIT_FAILED, "%s", error.message);
-    printf("published %llu, rejected %llu, not delivered %llu, in %.1f s\n",
-           (unsigned long long)client_delivered(replay->producer),
-           (unsigned long long)replay->rejected,
-           (unsigned long long)(replay->sent + replay->products -
-                                client_delivered(replay->producer)),
-           (double)(clock_monotonic_us() - replay->progress.started_us) / 1e6);
+    printf(
+        "published %llu, rejected %llu, not delivered %llu, in %.1f s\n",
+        (unsigned long long)client_delivered(replay->producer),
+        (unsigned long long)replay->rejected,
+        (unsigned long long)(replay->sent + replay->products - client_delivered(replay->producer)),
+        (double)(clock_monotonic_us() - replay->progress.started_us) / 1e6);
     if (replay->said)
         printf("of these %llu records of %u products\n", (unsigned long long)replay->products,
                replay->said->product_count);

@@ -15,8 +15,8 @@
 #define BETWEEN_MS 10000 /* lines of one basket, which files give the same time */
 
 enum method { METHOD_LIST, METHOD_TEXT, METHOD_ASKED, METHODS };
-static const char *const method_names[METHODS] = {
-    "the visitor's list", "the text alone", "what was taken after it"};
+static const char *const method_names[METHODS] = {"the visitor's list", "the text alone",
+                                                  "what was taken after it"};
 
 struct sums {
     double hits, reciprocal, squares; /* of the reciprocal ranks */
@@ -115,8 +115,7 @@ static enum verdict ask(struct test *test, const struct event *bought, const cha
     searched.event_time_ms = bought->event_time_ms - BETWEEN_MS / 2;
     searched.search_term = bytes_text(term);
     ranks[METHOD_TEXT] = rank_in_text(test, searched.search_term, target);
-    ranks[METHOD_ASKED] =
-        rank_in_asked(test, searched.search_term, searched.event_time_ms, target);
+    ranks[METHOD_ASKED] = rank_in_asked(test, searched.search_term, searched.event_time_ms, target);
     enum verdict verdict = driver_event(test->driver, &searched, &fate, error);
     ranks[METHOD_LIST] = rank_in_list(test, &searched, target);
     test->cases++;
@@ -154,9 +153,8 @@ static enum verdict run(struct test *test, double from, struct error *error)
             event.item_count > 0 && draw % SAMPLE == 0 &&
             (double)i >= from * (double)test->recorded.count) {
             uint32_t product = catalogue_find(catalogue, event.items[0].item_id);
-            if (product != PRODUCT_NONE &&
-                make_term(product_title(&catalogue->products[product]), draw / SAMPLE, term,
-                          sizeof term))
+            if (product != PRODUCT_NONE && make_term(product_title(&catalogue->products[product]),
+                                                     draw / SAMPLE, term, sizeof term))
                 verdict = ask(test, &event, term, error);
         }
         if (verdict == VERDICT_OK)

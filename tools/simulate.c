@@ -50,8 +50,7 @@ static bool by_chance(struct simulate *sim, double share)
     return (double)(sim->random >> 11) * 0x1p-53 < share;
 }
 
-static enum verdict send_event(struct simulate *sim, const struct event *event,
-                               struct error *error)
+static enum verdict send_event(struct simulate *sim, const struct event *event, struct error *error)
 {
     buffer_clear(&sim->scratch);
     bool cut = by_chance(sim, sim->cut_off);
@@ -134,8 +133,8 @@ static enum verdict send_catalogue(struct simulate *sim, struct error *error)
             buffer_byte(&sim->scratch, '\n');
             fwrite(sim->scratch.at, 1, sim->scratch.size, sim->file);
         } else {
-            verdict = wire_send(sim->producer, &sim->topology, &json, &product, &sim->scratch,
-                                error);
+            verdict =
+                wire_send(sim->producer, &sim->topology, &json, &product, &sim->scratch, error);
         }
     }
     return verdict;
@@ -158,17 +157,16 @@ static enum verdict run(struct simulate *sim, struct error *error)
 {
     struct event event;
     enum verdict verdict = VERDICT_OK;
-    int64_t until_ms = sim->minutes > 0
-                           ? sim->settings.start_ms +
-                                 (int64_t)(sim->minutes * 60000 + sim->history_s * 1000)
-                           : INT64_MAX;
+    int64_t until_ms =
+        sim->minutes > 0
+            ? sim->settings.start_ms + (int64_t)(sim->minutes * 60000 + sim->history_s * 1000)
+            : INT64_MAX;
     while (verdict == VERDICT_OK && (sim->events == 0 || sim->sent < sim->events)) {
         mall_next(sim->mall, &event);
         if (event.event_time_ms > until_ms)
             break;
         if (sim->live && sim->sent == 0)
-            sim->shift_ms =
-                clock_now_ms() - (int64_t)(sim->history_s * 1000) - event.event_time_ms;
+            sim->shift_ms = clock_now_ms() - (int64_t)(sim->history_s * 1000) - event.event_time_ms;
         event.event_time_ms += sim->shift_ms;
         if (!await_time(sim, &event))
             break;
@@ -179,9 +177,8 @@ static enum verdict run(struct simulate *sim, struct error *error)
             verdict = send_erasure(sim, &event, error);
         if (sim->sent % 256 == 0 && sim->producer)
             client_producer_poll(sim->producer, 0);
-        progress_show(&sim->progress,
-                      sim->events ? (double)sim->sent / (double)sim->events : -1.0, sim->sent,
-                      "events");
+        progress_show(&sim->progress, sim->events ? (double)sim->sent / (double)sim->events : -1.0,
+                      sim->sent, "events");
     }
     return verdict;
 }

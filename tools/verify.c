@@ -9,13 +9,14 @@
 #define READ_MS 30000
 #define SHOWN_MAX 10 /* differences that are printed; the rest are counted */
 
-/* The newest record of a visitor in the changelog. Keys and values are told apart by their hashes. */
+/* The newest record of a visitor in the changelog. Keys and values are told apart by their hashes.
+ */
 struct entry {
     uint64_t key; /* 0: the place is free */
     uint64_t value;
-    bool newer;   /* behind what the local state has seen */
+    bool newer; /* behind what the local state has seen */
     bool deleted;
-    bool met;     /* in the local state */
+    bool met; /* in the local state */
 };
 
 struct verify {
@@ -144,8 +145,8 @@ static enum verdict open_state(struct verify *verify, struct error *error)
     verify->next = memory_get((size_t)verify->partitions * sizeof *verify->next);
     for (int32_t i = 0; verdict == VERDICT_OK && i < verify->partitions; i++) {
         verify->next[i] = -1;
-        verdict = store_get_offset(verify->store, 'c', verify->changelog, i, &verify->next[i],
-                                   error);
+        verdict =
+            store_get_offset(verify->store, 'c', verify->changelog, i, &verify->next[i], error);
         verdict = verdict == VERDICT_SKIP ? VERDICT_OK : verdict;
     }
     return verdict;

@@ -23,8 +23,7 @@ enum verdict wire_init_local(struct wire_format *format, const char *name, struc
 struct schema_source wire_own_schemas(void);
 
 /* Appends the record's value. */
-void wire_write(const struct wire_format *format, const struct event *event,
-                struct buffer *buffer);
+void wire_write(const struct wire_format *format, const struct event *event, struct buffer *buffer);
 
 /* Sends the event to its topic, keyed by its visitor (products by item, users by user). */
 enum verdict wire_send(struct client_producer *producer, const struct topology *topology,

@@ -26,26 +26,26 @@ struct kernels {
     /* The same of rows[places[i]]. */
     void (*combine_rows)(float *y, const float *x, const float *rows, const uint32_t *places,
                          uint32_t count, uint32_t n);
-    /* A layer of a network: ret_y[i][u] = the sum over f of w[f * w_stride + u] x[f][i], in f's order,
-     * for i < n and u < units (1, or a multiple of LANES), where x has `count` rows of n, at most
-     * LAYER_ROWS_MAX. Bit g of filled[f], where it is 0, says that x[f] is 0 in its lanes LANES g to
-     * LANES (g + 1): these are left out. A row without any is not read. */
+    /* A layer of a network: ret_y[i][u] = the sum over f of w[f * w_stride + u] x[f][i], in f's
+     * order, for i < n and u < units (1, or a multiple of LANES), where x has `count` rows of n, at
+     * most LAYER_ROWS_MAX. Bit g of filled[f], where it is 0, says that x[f] is 0 in its lanes
+     * LANES g to LANES (g + 1): these are left out. A row without any is not read. */
     void (*layer)(const float *w, uint32_t w_stride, uint32_t units, const float *x, uint32_t n,
                   const uint16_t *filled, uint32_t count, float *ret_y);
-    /* Its hidden units, for `rows` rows of `units` (multiples of LANES): z = x + bias, x = z or leak z
-     * below 0, y[row] += a . x[row] */
+    /* Its hidden units, for `rows` rows of `units` (multiples of LANES): z = x + bias, x = z or
+     * leak z below 0, y[row] += a . x[row] */
     void (*units)(float *x, const float *bias, float leak, const float *a, uint32_t units,
                   uint32_t rows, float *y);
     /* Back through them: ret_y = a g, or a g leak where x is not above 0. */
     void (*slopes)(float *ret_y, const float *x, const float *a, float leak, float g, uint32_t n);
-    /* sums += the sum over i of x[places[i]] y[i], in i's order, for rows y of n. Of the places, those
-     * in the lanes of group g (see above) are first[g] to first[g + 1]; groups whose bit in `filled`
-     * is 0 are left out. */
+    /* sums += the sum over i of x[places[i]] y[i], in i's order, for rows y of n. Of the places,
+     * those in the lanes of group g (see above) are first[g] to first[g + 1]; groups whose bit in
+     * `filled` is 0 are left out. */
     void (*outer)(float *sums, const float *x, uint32_t filled, const uint32_t *first,
                   const uint32_t *places, const float *y, uint32_t n);
-    /* For a row that counts by its direction alone: turns the gradient of row/|row| into that of the
-     * row, and takes a step of row-wise Adagrad along it: sum += mean(g^2), row -= rate g / sqrt(sum).
-     * `inverse` is 1/|row|; returns the new row's squared norm. */
+    /* For a row that counts by its direction alone: turns the gradient of row/|row| into that of
+     * the row, and takes a step of row-wise Adagrad along it: sum += mean(g^2), row -= rate g /
+     * sqrt(sum). `inverse` is 1/|row|; returns the new row's squared norm. */
     float (*turn_step)(float *row, const float *gradient, float inverse, float *sum, float rate,
                        uint32_t n);
     /* y = a x */
@@ -77,8 +77,8 @@ struct kernels {
     void (*log_rank)(float *x, float a, float b, uint32_t n);
     /* ret_ranks[i] = 1 + how many x are larger than x[i] */
     void (*ranks)(const float *x, float *ret_ranks, uint32_t n);
-    /* ret_places[r] = where the r-th largest x stands (r from 0), of equal ones the first before the
-     * next; x are numbers, n at most 65536. By counting, for some hundred of them. */
+    /* ret_places[r] = where the r-th largest x stands (r from 0), of equal ones the first before
+     * the next; x are numbers, n at most 65536. By counting, for some hundred of them. */
     void (*order)(const float *x, uint16_t *ret_places, uint32_t n);
     /* Adagrad (Duchi, Hazan, Singer 2011): sums += g^2; x -= rate g / sqrt(sums + epsilon) */
     void (*adagrad)(float *x, float *sums, const float *g, float rate, float epsilon, uint32_t n);

@@ -1,6 +1,6 @@
-/* The kernels' code, compiled once for each instruction set: kernels.c includes it with KERNEL(name)
- * and KERNEL_TARGET defined. GCC's and Clang's vector extensions: eight floats, whatever the
- * registers hold. */
+/* The kernels' code, compiled once for each instruction set: kernels.c includes it with
+ * KERNEL(name) and KERNEL_TARGET defined. GCC's and Clang's vector extensions: eight floats,
+ * whatever the registers hold. */
 
 static inline KERNEL_TARGET lanes KERNEL(load)(const float *x)
 {
@@ -93,9 +93,9 @@ static KERNEL_TARGET void KERNEL(multiple)(float *ret_y, const float *x, float a
 #define WIDE 5 /* sums of a row that are kept in registers */
 
 /* The rows are those at `places`; NULL: one after the other. */
-static inline KERNEL_TARGET void KERNEL(combine_block)(float *y, const float *x,
-                                                       const float *rows, const uint32_t *places,
-                                                       uint32_t count, uint32_t n, uint32_t width)
+static inline KERNEL_TARGET void KERNEL(combine_block)(float *y, const float *x, const float *rows,
+                                                       const uint32_t *places, uint32_t count,
+                                                       uint32_t n, uint32_t width)
 {
     lanes part[LANES];
     for (uint32_t w = 0; w < width; w++)
@@ -226,9 +226,8 @@ static KERNEL_TARGET void KERNEL(slopes)(float *ret_y, const float *x, const flo
 }
 
 static inline KERNEL_TARGET void KERNEL(outer_block)(float *sums, const float *x, uint32_t filled,
-                                                     const uint32_t *first,
-                                                     const uint32_t *places, const float *y,
-                                                     uint32_t n, uint32_t width)
+                                                     const uint32_t *first, const uint32_t *places,
+                                                     const float *y, uint32_t n, uint32_t width)
 {
     lanes part[WIDE];
     for (uint32_t w = 0; w < width; w++)
@@ -316,8 +315,8 @@ static inline KERNEL_TARGET lanes KERNEL(choose)(whole which, lanes x, lanes y)
     return (lanes)(((whole)x & which) | ((whole)y & ~which));
 }
 
-static KERNEL_TARGET void KERNEL(replace)(float *x, const uint32_t *places, uint32_t place,
-                                          float a, uint32_t n)
+static KERNEL_TARGET void KERNEL(replace)(float *x, const uint32_t *places, uint32_t place, float a,
+                                          uint32_t n)
 {
     for (uint32_t i = 0; i < n; i += LANES) {
         naturals at;
@@ -395,8 +394,7 @@ static inline KERNEL_TARGET void KERNEL(dot_rows_of)(const float *rows, const ui
 
 static KERNEL_TARGET void KERNEL(dot_rows)(const float *rows, const uint32_t *places,
                                            uint32_t count, uint32_t n, const float *queries,
-                                           uint32_t query_count, float *ret_scores,
-                                           uint32_t stride)
+                                           uint32_t query_count, float *ret_scores, uint32_t stride)
 {
     if (n == USUAL)
         KERNEL(dot_rows_of)(rows, places, count, USUAL, queries, query_count, ret_scores, stride);
@@ -527,8 +525,7 @@ static KERNEL_TARGET void KERNEL(adagrad)(float *x, float *sums, const float *g,
         lanes gradient = KERNEL(load)(g + i);
         lanes sum = KERNEL(load)(sums + i) + gradient * gradient;
         KERNEL(store)(sums + i, sum);
-        KERNEL(store)(x + i,
-                      KERNEL(load)(x + i) - gradient * rate / KERNEL(root)(sum + epsilon));
+        KERNEL(store)(x + i, KERNEL(load)(x + i) - gradient * rate / KERNEL(root)(sum + epsilon));
     }
 }
 

@@ -14,8 +14,7 @@ void taken_fold(struct model *model, struct queries *queries, struct bytes text,
                 int64_t half_life_ms, const struct interaction *interaction)
 {
     enum rule_kind kind;
-    if (text.size == 0 || interaction->subject.size == 0 ||
-        !rule_kind_of(interaction->kind, &kind))
+    if (text.size == 0 || interaction->subject.size == 0 || !rule_kind_of(interaction->kind, &kind))
         return;
     uint32_t item = model_intern(model, interaction->subject);
     if (item == ITEM_NONE)
@@ -79,9 +78,9 @@ static void meet(struct met *met, uint32_t *used, uint32_t query, float weight)
 static uint32_t keep_similar(struct similar_query *best, uint32_t count, struct similar_query new)
 {
     uint32_t at = count;
-    while (at > 0 && (best[at - 1].similarity < new.similarity ||
-                      (!(best[at - 1].similarity > new.similarity) &&
-                       best[at - 1].query > new.query)))
+    while (at > 0 &&
+           (best[at - 1].similarity < new.similarity ||
+            (!(best[at - 1].similarity > new.similarity) && best[at - 1].query > new.query)))
         at--;
     if (at == ASKED_SIMILAR)
         return count;
@@ -150,8 +149,7 @@ static void add_evidence(struct answers *answers, const struct model *model,
     }
 }
 
-static uint32_t best_of(const struct answers *answers, uint32_t length,
-                        struct best_item *ret_items)
+static uint32_t best_of(const struct answers *answers, uint32_t length, struct best_item *ret_items)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < REACHED_SLOTS; i++) {

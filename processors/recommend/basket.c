@@ -98,8 +98,7 @@ static void step(struct walk *walk, uint32_t item, float weight, bool second)
                 struct reached *reached = reach(walk, row->entries[k].item);
                 if (reached == NULL)
                     continue;
-                float part = weight * kind_shares[kind] *
-                             (float)(row->entries[k].weight * factor);
+                float part = weight * kind_shares[kind] * (float)(row->entries[k].weight * factor);
                 if (second) {
                     reached->two += part;
                     continue;
@@ -118,8 +117,8 @@ static void first_steps(struct walk *walk, const struct basket *basket)
 {
     float history = 0;
     for (uint32_t i = 0; i < basket->cart_count; i++)
-        step(walk, basket->cart[i],
-             trust(walk->model, basket->cart[i]) / (float)basket->cart_count, false);
+        step(walk, basket->cart[i], trust(walk->model, basket->cart[i]) / (float)basket->cart_count,
+             false);
     for (uint32_t i = 0; i < basket->history_count; i++)
         history += 1 / (1 + (float)i);
     for (uint32_t i = 0; i < basket->history_count; i++) {
@@ -187,8 +186,7 @@ static void add_popular(struct walk *walk, const struct basket *basket)
 
 static float score_of(const struct reached *reached)
 {
-    return reached->one + BASKET_HOP * reached->two + BASKET_OWN * reached->own +
-           reached->popular;
+    return reached->one + BASKET_HOP * reached->two + BASKET_OWN * reached->own + reached->popular;
 }
 
 /* Room for all that the walk can reach. */
@@ -196,11 +194,12 @@ static uint32_t slots_for(const struct model *model, const struct basket *basket
 {
     uint32_t entries = POPULAR_MAX + BASKET_FRONTIER_MAX * 2 * RULE_DIRECTIONS * SECOND_ENTRIES_MAX;
     for (uint32_t i = 0; i < basket->cart_count + basket->history_count; i++) {
-        uint32_t item = i < basket->cart_count ? basket->cart[i]
-                                               : basket->history[i - basket->cart_count];
+        uint32_t item =
+            i < basket->cart_count ? basket->cart[i] : basket->history[i - basket->cart_count];
         for (int row = 0; row < 2 * RULE_DIRECTIONS; row++)
-            entries += 1 + model->items[item].rows[RULES_CART + row / RULE_DIRECTIONS]
-                                             [row % RULE_DIRECTIONS].count;
+            entries += 1 + model->items[item]
+                               .rows[RULES_CART + row / RULE_DIRECTIONS][row % RULE_DIRECTIONS]
+                               .count;
     }
     uint32_t slots = 1024;
     while (slots < 2 * entries && slots < 1u << 17)
@@ -247,8 +246,7 @@ static void put_in(struct basket *basket, uint32_t item)
     basket->cart[basket->cart_count++] = item;
 }
 
-void basket_of(const struct model *model, const struct visitor *visitor,
-               struct basket *ret_basket)
+void basket_of(const struct model *model, const struct visitor *visitor, struct basket *ret_basket)
 {
     ret_basket->cart_count = ret_basket->history_count = 0;
     for (uint32_t i = 0; i < visitor->count; i++) {

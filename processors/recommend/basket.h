@@ -1,6 +1,6 @@
 /* What goes into the cart next: a personalised random walk over what was bought and put in carts
- * together, from all items of the cart at once, in its push form (Andersen, Chung, Lang 2006, "Local
- * graph partitioning using PageRank vectors"), two steps far.
+ * together, from all items of the cart at once, in its push form (Andersen, Chung, Lang 2006,
+ * "Local graph partitioning using PageRank vectors"), two steps far.
  *
  *   step(i, j) = sum over carts and purchases, both directions, of share * w(i, j) / total(i)
  *   trust(i) = n / (n + BASKET_TRUST), n purchases of i
@@ -10,9 +10,9 @@
  *              + (BASKET_POPULAR + sum over the cart's r(i) (1 - trust(i))) popular(j)
  *
  * Seeds are the cart's items, r together 1, and what the visitor bought before, r together
- * BASKET_HISTORY, the k-th newest as 1 / k. own(j) is j's part of that 1 / k. popular(j) is j's share
- * of the popular items' recent counts: what the rows are too young to tell is left to it. What is in
- * the cart is not proposed. */
+ * BASKET_HISTORY, the k-th newest as 1 / k. own(j) is j's part of that 1 / k. popular(j) is j's
+ * share of the popular items' recent counts: what the rows are too young to tell is left to it.
+ * What is in the cart is not proposed. */
 #ifndef WEFT_RECOMMEND_BASKET_H
 #define WEFT_RECOMMEND_BASKET_H
 
@@ -39,15 +39,14 @@ struct basket {
 
 /* The visitor's cart as it is: what was put in and not taken out, bought or cleared since; and what
  * was bought before. */
-void basket_of(const struct model *model, const struct visitor *visitor,
-               struct basket *ret_basket);
+void basket_of(const struct model *model, const struct visitor *visitor, struct basket *ret_basket);
 
 /* What walks need, kept between them: at most some MB. Thread: one caller's at a time. */
 struct basket_room *basket_room_new(void);
 void basket_room_free(struct basket_room *room);
 
-/* The best `length` items, ties by their number; their cause is the seed that gave most. Returns how
- * many. Thread: holds the model's read lock. */
+/* The best `length` items, ties by their number; their cause is the seed that gave most. Returns
+ * how many. Thread: holds the model's read lock. */
 uint32_t basket_top(struct basket_room *room, const struct model *model,
                     const struct basket *basket, uint32_t length, struct best_item *ret_items);
 

@@ -1,4 +1,5 @@
-/* The best of many items, kept while they come by: for lists of at most some hundred. Thread: any. */
+/* The best of many items, kept while they come by: for lists of at most some hundred. Thread: any.
+ */
 #ifndef WEFT_RECOMMEND_BEST_H
 #define WEFT_RECOMMEND_BEST_H
 
@@ -11,8 +12,8 @@ struct best_item {
     uint32_t cause; /* what gave most of the score, or ITEM_NONE */
 };
 
-/* Puts the item at its place among the `count` best, the highest score first, ties by the lower number;
- * `best` has room for `length`, and the last falls off. Returns how many there are now. */
+/* Puts the item at its place among the `count` best, the highest score first, ties by the lower
+ * number; `best` has room for `length`, and the last falls off. Returns how many there are now. */
 static inline uint32_t best_keep(struct best_item *best, uint32_t count, uint32_t length,
                                  struct best_item item)
 {

@@ -17,8 +17,7 @@ const struct generator generators[] = {
     {"repeats", "viewed_before", repeats_generate, repeats_weight, repeats_cause},
     {"forward", "viewed_next", rules_forward, rules_forward_weight, cause_last},
     {"backward", "viewed_together", rules_backward, rules_backward_weight, cause_last},
-    {"previous", "viewed_in_session", rules_previous, rules_previous_weight,
-     rules_previous_cause},
+    {"previous", "viewed_in_session", rules_previous, rules_previous_weight, rules_previous_cause},
     {"carted", "carted_together", rules_carted, rules_carted_weight, cause_last},
     {"bought", "bought_together", rules_bought, rules_bought_weight, cause_last},
     {"neighbours", "viewed_by_similar", neighbours_generate, neighbours_weight, cause_last},
@@ -55,8 +54,8 @@ static struct decay_now decay_now(int64_t time_ms, int64_t half_life_ms)
 
 static void encode(struct query *query)
 {
-    query->has_session = encoder_session(query->model->vectors, query->sequence, query->length,
-                                         query->session);
+    query->has_session =
+        encoder_session(query->model->vectors, query->sequence, query->length, query->session);
 }
 
 /* Which items are which products, of those that came since the last time. */
@@ -74,8 +73,7 @@ static void look_up_new(const struct query *query)
     }
     for (int i = 0; i < LOOKED_UP_MAX && products->products_seen < catalogue->product_count; i++) {
         uint32_t product = products->products_seen++;
-        products->items[product] =
-            model_find(model, product_id(&catalogue->products[product])) + 1;
+        products->items[product] = model_find(model, product_id(&catalogue->products[product])) + 1;
     }
     for (int i = 0; i < LOOKED_UP_MAX && products->items_seen < model->item_count; i++) {
         uint32_t item = products->items_seen++;
@@ -85,8 +83,8 @@ static void look_up_new(const struct query *query)
     }
 }
 
-void query_init(struct query *query, const struct model *model,
-                const struct catalogue *catalogue, const struct visitor *visitor, int64_t gap_ms)
+void query_init(struct query *query, const struct model *model, const struct catalogue *catalogue,
+                const struct visitor *visitor, int64_t gap_ms)
 {
     query->model = model;
     query->visitor = bytes_hash(visitor_key(visitor));
@@ -176,8 +174,7 @@ uint32_t query_product(const struct query *query, uint32_t item)
         products->capacity = capacity;
     }
     if (products->at[item] == 0)
-        products->at[item] =
-            catalogue_find(query->catalogue, query->model->items[item].id) + 1u;
+        products->at[item] = catalogue_find(query->catalogue, query->model->items[item].id) + 1u;
     return products->at[item] - 1u;
 }
 
@@ -201,9 +198,8 @@ void item_products_release(struct item_products *products)
 
 struct bytes query_item_id(const struct query *query, uint32_t item)
 {
-    return item_is_product(item)
-               ? product_id(&query->catalogue->products[item & ~ITEM_PRODUCT])
-               : query->model->items[item].id;
+    return item_is_product(item) ? product_id(&query->catalogue->products[item & ~ITEM_PRODUCT])
+                                 : query->model->items[item].id;
 }
 
 void candidates_init(struct candidates *candidates)

@@ -1,5 +1,5 @@
-/* Candidates: what the generators propose for one query, with the evidence that the ranker's features
- * are made of, and the table of generators. */
+/* Candidates: what the generators propose for one query, with the evidence that the ranker's
+ * features are made of, and the table of generators. */
 #ifndef WEFT_RECOMMEND_CANDIDATES_H
 #define WEFT_RECOMMEND_CANDIDATES_H
 
@@ -38,38 +38,39 @@ static inline float decay_count(struct decay_now now, double sum, int32_t base)
 /* What is asked: the visitor's last activities with items that the model knows, newest first. */
 struct query {
     const struct model *model;
-    uint64_t visitor; /* hash of the key */
+    uint64_t visitor;    /* hash of the key */
     struct bytes tastes; /* the visitor's packed preferences, borrowed; absent: none */
     const struct catalogue *catalogue; /* NULL: nothing is known of products */
-    struct similar *similar; /* the thread's; set once, NULL: none */
-    struct shelves *shelves; /* the same */
-    struct item_products *products; /* the same: which product each item is */
-    uint32_t sequence[RECENT_MAX]; /* items, with repeats */
-    uint8_t kinds[RECENT_MAX];     /* enum kind */
-    float prices[RECENT_MAX];      /* NaN: not known */
+    struct similar *similar;           /* the thread's; set once, NULL: none */
+    struct shelves *shelves;           /* the same */
+    struct item_products *products;    /* the same: which product each item is */
+    uint32_t sequence[RECENT_MAX];     /* items, with repeats */
+    uint8_t kinds[RECENT_MAX];         /* enum kind */
+    float prices[RECENT_MAX];          /* NaN: not known */
     uint32_t length;
-    uint32_t session_length; /* how many of them are of the last session */
-    uint32_t recent[RECENT_MAX]; /* the same items, each once */
+    uint32_t session_length;       /* how many of them are of the last session */
+    uint32_t recent[RECENT_MAX];   /* the same items, each once */
     uint32_t distance[RECENT_MAX]; /* how many activities ago, the last one 1 */
     uint32_t recent_count;
-    int64_t time_ms; /* of the last activity; 0: none */
+    int64_t time_ms;                         /* of the last activity; 0: none */
     struct decay_now rules_now, popular_now; /* what decayed sums are worth then, or at the model's
                                               * newest activity if that is earlier */
-    bool has_session; /* there is an h */
+    bool has_session;                        /* there is an h */
     _Alignas(32) float session[VECTOR_SIZE]; /* the encoder's h */
-    bool unknown; /* the model does not know all of them yet */
+    bool unknown;                            /* the model does not know all of them yet */
 };
 
 /* A pause longer than `gap_ms` ends a session. */
-void query_init(struct query *query, const struct model *model,
-                const struct catalogue *catalogue, const struct visitor *visitor, int64_t gap_ms);
+void query_init(struct query *query, const struct model *model, const struct catalogue *catalogue,
+                const struct visitor *visitor, int64_t gap_ms);
 /* Puts an item first, as if it had just been looked at. */
 void query_focus(struct query *query, uint32_t item);
 
 /* The product of an item (or of ITEM_PRODUCT | product); PRODUCT_NONE: the catalogue has none. */
 uint32_t query_product(const struct query *query, uint32_t item);
 
-/* The other way round: the item of a product, or ITEM_PRODUCT | product where nobody clicked on it. */
+/* The other way round: the item of a product, or ITEM_PRODUCT | product where nobody clicked on it.
+ */
 uint32_t query_item(const struct query *query, uint32_t product);
 
 /* The item_id of an item or product. */
@@ -78,36 +79,37 @@ struct bytes query_item_id(const struct query *query, uint32_t item);
 /* Evidence for one item; what no generator gave is 0. Shares `p` are of a row's whole weight, ranks
  * count from 1. */
 struct candidate {
-    uint32_t item; /* or ITEM_PRODUCT | product */
-    uint32_t generators; /* which proposed it, a bit each */
-    float weight;        /* what stage one ranks by: the generators' weights, summed */
+    uint32_t item;            /* or ITEM_PRODUCT | product */
+    uint32_t generators;      /* which proposed it, a bit each */
+    float weight;             /* what stage one ranks by: the generators' weights, summed */
     uint16_t distance, times; /* repeats: how long ago, how often */
     uint16_t forward_rank, backward_rank;
-    float forward, forward_one; /* p, and p of the pairs at gap one */
-    float forward_weight;       /* decayed, in pairs at gap one */
-    uint32_t forward_last_s;    /* time of the newest such pair */
-    float backward;             /* p */
+    float forward, forward_one;    /* p, and p of the pairs at gap one */
+    float forward_weight;          /* decayed, in pairs at gap one */
+    uint32_t forward_last_s;       /* time of the newest such pair */
+    float backward;                /* p */
     float previous, previous_back; /* sum of .7^j p over the items before the last */
     float previous_most;           /* the largest of these */
     uint32_t previous_cause;       /* the item that gave it */
-    float pair, pair_share; /* sessions that went on so after the last two items */
+    float pair, pair_share;        /* sessions that went on so after the last two items */
     uint16_t pair_rank, popular_rank;
     uint16_t together_rank[RULE_KINDS]; /* in the rows of carts and of purchases */
     float together[RULE_KINDS];         /* p */
-    float similar;         /* sum of similarity / distance */
+    float similar;                      /* sum of similarity / distance */
     float similar_most;
     uint32_t similar_cause;
-    float hop;                          /* sum of p p' over two steps */
-    float vector;                       /* h . n(u) */
+    float hop;              /* sum of p p' over two steps */
+    float vector;           /* h . n(u) */
     float near, near_after; /* session neighbours: shares of all, and of what follows */
     float near_of_most;
     uint16_t near_rank, near_after_rank;
     uint16_t shelf_rank; /* among what is popular in its category */
 };
 
-/* Which product of the catalogue each item of the model is, and the other way round: looked up once, for
- * one thread, which always asks with the same model and catalogue. Neither ever gives one of its own
- * another number, so what came since the last query is looked up at the next, up to a bound. */
+/* Which product of the catalogue each item of the model is, and the other way round: looked up
+ * once, for one thread, which always asks with the same model and catalogue. Neither ever gives one
+ * of its own another number, so what came since the last query is looked up at the next, up to a
+ * bound. */
 struct item_products {
     uint32_t *at; /* by item, product + 1; 0: not looked up, or none when last looked */
     uint32_t capacity;
@@ -125,7 +127,7 @@ struct candidates {
         struct proposal {
             uint32_t round; /* in which it was proposed */
             uint32_t place; /* where it stands in `at` */
-        } *at; /* by number */
+        } *at;              /* by number */
         uint32_t capacity;
     } items, products;
     uint64_t *keys; /* of stage one */
@@ -143,8 +145,8 @@ struct candidate *candidates_propose(struct candidates *candidates, uint32_t ite
 /* The item's candidate if some generator proposed it before, else NULL. */
 struct candidate *candidates_find(const struct candidates *candidates, uint32_t item);
 
-/* Stage one: sums the generators' weights and keeps the `keep` best, in no order. Ties go to the item
- * that the log named first. */
+/* Stage one: sums the generators' weights and keeps the `keep` best, in no order. Ties go to the
+ * item that the log named first. */
 void candidates_prune(struct candidates *candidates, uint32_t keep);
 
 struct generator {
@@ -157,8 +159,8 @@ struct generator {
     uint32_t (*cause)(const struct query *query, const struct candidate *candidate);
 };
 
-/* All generators; the index is the `generator` of the calls above. They run in this order; adding one
- * is one file and one row in candidates.c. */
+/* All generators; the index is the `generator` of the calls above. They run in this order; adding
+ * one is one file and one row in candidates.c. */
 extern const struct generator generators[];
 extern const int generator_count;
 /* -1: there is none of this name. */

@@ -20,9 +20,9 @@ struct pass {
     const struct sample *sample;
     uint32_t target; /* places */
     uint32_t before[ENCODER_ITEMS];
-    float inverse; /* of the norm of the sum */
+    float inverse;               /* of the norm of the sum */
     float gradient[VECTOR_SIZE]; /* of h */
-    float target_gradient; /* of its logit, times the temperature */
+    float target_gradient;       /* of its logit, times the temperature */
 };
 
 struct batch {
@@ -132,8 +132,8 @@ static void step(struct batch *batch, uint32_t place, const float *gradient)
 {
     struct vectors *vectors = batch->vectors;
     float squared = batch->kernels->turn_step(vectors_row(vectors, place), gradient,
-                                              vectors->inverse_norms[place],
-                                              &vectors->sums[place], RATE, VECTOR_SIZE);
+                                              vectors->inverse_norms[place], &vectors->sums[place],
+                                              RATE, VECTOR_SIZE);
     if (!(squared < VECTOR_SQUARED_MAX) || !isfinite(vectors->sums[place])) {
         vectors_reset(vectors, place, place);
         return;
@@ -291,8 +291,8 @@ void encoder_fold(struct model *model, const struct interaction *interaction)
         sample.before[sample.before_count++] = item;
     }
     vectors_remember(vectors, &sample);
-    bool learned = chosen(vectors, interaction->event_time_ms,
-                          model->limits.encoder_clicks_per_second_max);
+    bool learned =
+        chosen(vectors, interaction->event_time_ms, model->limits.encoder_clicks_per_second_max);
     if (!learned || sample.before_count == 0 || vectors->ring_count < RING_MIN)
         return;
     vectors->waiting[vectors->waiting_count++] = sample;

@@ -26,7 +26,8 @@ uint32_t explore_draw(const struct explore_option *options, uint32_t count, uint
     for (uint32_t i = 0; i < count; i++)
         clicks += options[i].clicks;
     for (uint32_t i = 0; i < count; i++) {
-        chances[i] = (double)options[i].score + sqrt(2 * log(1 + clicks) / (1.0 + options[i].clicks));
+        chances[i] =
+            (double)options[i].score + sqrt(2 * log(1 + clicks) / (1.0 + options[i].clicks));
         most = chances[i] > most ? chances[i] : most;
     }
     for (uint32_t i = 0; i < count; i++)

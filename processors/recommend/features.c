@@ -203,10 +203,9 @@ enum verdict features_find(const char *list, struct feature_mask *ret_mask, stru
         size_t size = strcspn(list, ",");
         bool known = false;
         for (uint32_t f = 0; f < COLUMNS; f++) {
-            bool named = (strlen(features[f].name) == size &&
-                          memcmp(features[f].name, list, size) == 0) ||
-                         (strlen(features[f].group) == size &&
-                          memcmp(features[f].group, list, size) == 0);
+            bool named =
+                (strlen(features[f].name) == size && memcmp(features[f].name, list, size) == 0) ||
+                (strlen(features[f].group) == size && memcmp(features[f].group, list, size) == 0);
             if (named)
                 mask.words[f / 64] |= 1ull << (f % 64);
             known = known || named;
@@ -320,9 +319,9 @@ static void fill_item(const struct filling *to, uint32_t i, const struct candida
     column(to, ITEM_TREND)[i] = (recent + 1) / (clicks + 1);
     column(to, ITEM_AGE)[i] =
         age_of(to->query, counts->last_ms == INT64_MIN ? 0 : counts->last_ms / 1000);
-    column(to, ITEM_AGREE)[i] = .2f * (float)((candidate->forward_rank > 0) +
-                                              (candidate->backward_rank > 0) +
-                                              (candidate->previous > 0) + (candidate->pair > 0));
+    column(to, ITEM_AGREE)[i] =
+        .2f * (float)((candidate->forward_rank > 0) + (candidate->backward_rank > 0) +
+                      (candidate->previous > 0) + (candidate->pair > 0));
 }
 
 static void fill_candidates(const struct filling *to)
@@ -463,8 +462,7 @@ static void fill_context(const struct query *query, float *at)
     at[REPEATS_SHARE] = (float)(query->length - query->recent_count) / (float)query->length;
     at[DISTINCT] = (float)query->recent_count;
     at[LAST_TOTAL] = decay_count(query->rules_now, row->total, row->base) / PAIR_UNITS;
-    at[LAST_MOST] =
-        row->count > 0 ? (float)row->entries[0].weight * rules_scale(row) : 0;
+    at[LAST_MOST] = row->count > 0 ? (float)row->entries[0].weight * rules_scale(row) : 0;
     at[LAST_CART] = query->kinds[0] == KIND_CART;
     at[LAST_PURCHASE] = query->kinds[0] == KIND_PURCHASE;
 }

@@ -8,9 +8,9 @@
  *     BEND_LOG         b ln(1 + a x)
  *     BEND_RANK        a + b ln x for ranks x from 1, 0 where absent (x = 0)
  * Shares p are bent by .14474 ln(1 + 1000 p), which maps 0..1 to 0..1.
- * Standardised: x' = (x - mean) scale, scale = 1 / sqrt(variance + .01), with mean and variance of the
- * candidates that were sampled so far (ranker.h): the columns hold x scale, and -mean scale is what all
- * candidates have in common. */
+ * Standardised: x' = (x - mean) scale, scale = 1 / sqrt(variance + .01), with mean and variance of
+ * the candidates that were sampled so far (ranker.h): the columns hold x scale, and -mean scale is
+ * what all candidates have in common. */
 #ifndef WEFT_RECOMMEND_FEATURES_H
 #define WEFT_RECOMMEND_FEATURES_H
 
@@ -51,9 +51,9 @@ struct feature_matrix {
     uint32_t count;  /* candidates */
     uint32_t stride; /* count, rounded up to whole groups; what lies between is 0 */
     _Alignas(64) float columns[FEATURES_MAX * RANKED_MAX]; /* [varying][stride] */
-    _Alignas(64) float common[FEATURES_MAX]; /* by column; past the last 0 */
-    /* By column, a bit for each group: it is filled. Columns of groups that are not are as good as 0;
-     * after served_matrix() anything may stand there. */
+    _Alignas(64) float common[FEATURES_MAX];               /* by column; past the last 0 */
+    /* By column, a bit for each group: it is filled. Columns of groups that are not are as good as
+     * 0; after served_matrix() anything may stand there. */
     uint16_t filled[FEATURES_MAX];
 };
 

@@ -104,16 +104,15 @@ static bool concerns(const struct filter_query *query, const struct active *acti
 
 /* ---- what the visitor is ---- */
 
-static void choose_audience(const struct filter_query *query,
-                            const struct preferences *preferences, enum taste_word_kind taste,
-                            enum word_kind kind, struct bytes declared, float least,
-                            struct audience *audience)
+static void choose_audience(const struct filter_query *query, const struct preferences *preferences,
+                            enum taste_word_kind taste, enum word_kind kind, struct bytes declared,
+                            float least, struct audience *audience)
 {
     uint32_t sum = 0;
     const struct taste_word *words = preferences->words[taste];
     *audience = (struct audience){.least = least};
-    uint32_t declared_word = declared.size > 0 ? catalogue_word(query->catalogue, kind, declared)
-                                               : WORD_NONE;
+    uint32_t declared_word =
+        declared.size > 0 ? catalogue_word(query->catalogue, kind, declared) : WORD_NONE;
     if (least > 0 && declared_word != WORD_NONE) {
         audience->on = true;
         audience->words[audience->count] = declared_word;
@@ -320,8 +319,8 @@ static void pin_items(struct filters *filters, const struct filter_query *query,
         while (at < *count && !bytes_equal(items[at].item_id, id))
             at++;
         if (at == *count) {
-            uint32_t product = query->catalogue ? catalogue_find(query->catalogue, id)
-                                                : PRODUCT_NONE;
+            uint32_t product =
+                query->catalogue ? catalogue_find(query->catalogue, id) : PRODUCT_NONE;
             if (product == PRODUCT_NONE || added == FILTER_PINS_MAX)
                 continue; /* nobody knows it */
             items[(*count)++] = (struct filter_item){
@@ -410,8 +409,7 @@ static bool same_variant(const struct choice *choice, struct filter_item *item)
     if (item->product == PRODUCT_NONE)
         return false;
     if (item->variant == 0)
-        item->variant =
-            variant_of(choice->query->catalogue, item->product, choice->group_name);
+        item->variant = variant_of(choice->query->catalogue, item->product, choice->group_name);
     for (uint32_t i = 0; i < choice->chosen; i++)
         if (choice->items[i].product != PRODUCT_NONE && choice->items[i].variant == item->variant)
             return true;
@@ -522,8 +520,8 @@ static void sort_items(struct filters *filters, struct filter_item *items, uint3
 {
     if (count > filters->spare_capacity) {
         filters->spare_capacity = count + count / 2;
-        filters->spare = memory_resize(filters->spare,
-                                       filters->spare_capacity * sizeof *filters->spare);
+        filters->spare =
+            memory_resize(filters->spare, filters->spare_capacity * sizeof *filters->spare);
     }
     for (uint32_t width = 1; width < count; width *= 2) {
         for (uint32_t from = 0; from < count; from += 2 * width) {
@@ -587,9 +585,12 @@ uint32_t filters_apply(struct filters *filters, const struct filter_query *query
     choose_rules(filters, query);
     choose_products(filters, query);
     pin_items(filters, query, items, count);
-    struct choice choice = {
-        .filters = filters, .query = query, .items = items, .count = *count,
-        .group_name = WORD_NONE, .diverse = filters->diversity > 0 && query->catalogue};
+    struct choice choice = {.filters = filters,
+                            .query = query,
+                            .items = items,
+                            .count = *count,
+                            .group_name = WORD_NONE,
+                            .diverse = filters->diversity > 0 && query->catalogue};
     if (query->catalogue)
         choice.group_name = catalogue_word(query->catalogue, WORD_NAME, bytes_text(GROUP_NAME));
     for (uint32_t i = 0; i < *count; i++) {

@@ -72,8 +72,8 @@ bool learner_write(struct learner *learner, int64_t now_ms, int64_t merge_ms, ui
     learner->scratch->source = learner->source;
     learner->scratch->number = ++learner->number;
     weights_write(learner->scratch, fingerprint, buffer);
-    /* What comes back through the log is merged + difference, rounded: that is what is known from now
-     * on, and what is gone on from, so that workers that have nothing new to say are equal. */
+    /* What comes back through the log is merged + difference, rounded: that is what is known from
+     * now on, and what is gone on from, so that workers that have nothing new to say are equal. */
     weights_add(learner->known, learner->scratch);
     copy(learner->own, learner->known);
     learner->on_its_way = true;

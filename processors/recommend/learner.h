@@ -1,10 +1,10 @@
 /* The learner: a worker's own copy of the ranker, and how what it learns becomes everybody's.
  *
  * The copy is  own = known + learned since,  where `known` is the model's merged weights as last
- * taken over. Every merge_ms the difference own - known is written to the interactions log inside the
- * worker's transaction and counted as known; once the model has folded it, the merged weights, with
- * what other workers wrote meanwhile, are taken over again. At most one difference is on its way.
- * An abort takes back what was learned, written or taken over since the last commit. What was
+ * taken over. Every merge_ms the difference own - known is written to the interactions log inside
+ * the worker's transaction and counted as known; once the model has folded it, the merged weights,
+ * with what other workers wrote meanwhile, are taken over again. At most one difference is on its
+ * way. An abort takes back what was learned, written or taken over since the last commit. What was
  * learned and not yet written is lost with the process: a few seconds' clicks.
  *
  * Thread: the worker; learner_take_over() holds the model's read lock. */
@@ -19,7 +19,7 @@
 struct learner {
     struct ranker ranker; /* over `own` */
     struct weights *own, *known;
-    uint64_t known_merges; /* of the model when it was taken over */
+    uint64_t known_merges;   /* of the model when it was taken over */
     uint64_t source, number; /* of the last difference written */
     bool on_its_way;
     int64_t written_ms;

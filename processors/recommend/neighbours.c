@@ -9,7 +9,7 @@
 #define AFTER 40
 #define PAIRS 16
 #define SESSIONS_AHEAD 4 /* fetched before they are read */
-#define SLOTS 4096 /* a power of two, more than ITEMS * POSTINGS and than the items found */
+#define SLOTS 4096       /* a power of two, more than ITEMS * POSTINGS and than the items found */
 #define FOUND_MAX 2000
 #define KEYS_MAX 2000 /* the larger of FOUND_MAX and ITEMS * POSTINGS */
 #define BEST_MAX 80   /* the largest of NEAR, AFTER and PAIRS */
@@ -140,14 +140,13 @@ static void weigh_sessions(struct search *search)
 {
     const struct session_memory *memory = search->query->model->sessions;
     static const float by_length[REMEMBERED_ITEMS + 1] = {
-        1, 1, .8409f, .7598f, .7071f, .6687f, .6389f, .6148f, .5946f, .5774f, .5623f,
-        .5491f, .5373f, .5266f, .5170f, .5081f, .5f, .4925f, .4855f, .4790f, .4729f};
+        1,      1,      .8409f, .7598f, .7071f, .6687f, .6389f, .6148f, .5946f, .5774f, .5623f,
+        .5491f, .5373f, .5266f, .5170f, .5081f, .5f,    .4925f, .4855f, .4790f, .4729f};
     uint32_t kept = 0;
     for (uint32_t i = 0; i < search->session_count; i++) {
         struct neighbour_session session = search->sessions[i];
         const struct remembered *remembered = session.remembered;
-        if (remembered->serial != session.serial ||
-            remembered->visitor == search->query->visitor)
+        if (remembered->serial != session.serial || remembered->visitor == search->query->visitor)
             continue;
         float age = (float)(memory->next_serial - session.serial);
         session.weight *= by_length[remembered->count] / (1 + age * (1.0f / 60000));
@@ -174,7 +173,7 @@ static bool follows_pair(const struct query *query, const struct remembered *rem
 static void collect_items(struct search *search)
 {
     static const float decay[REMEMBERED_ITEMS] = {
-        1, .6703f, .4493f, .3012f, .2019f, .1353f, .0907f, .0608f, .0408f, .0273f,
+        1,      .6703f, .4493f, .3012f, .2019f, .1353f, .0907f, .0608f, .0408f, .0273f,
         .0183f, .0123f, .0082f, .0055f, .0037f, .0025f, .0017f, .0011f, .0007f, .0005f};
     memset(search->slots, 0, sizeof search->slots);
     for (uint32_t i = 0; i < search->session_count && i < SESSIONS_AHEAD; i++)

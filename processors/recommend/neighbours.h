@@ -3,13 +3,13 @@
  * VSKNN (Ludewig, Jannach 2018, section 3.3) with STAN's decays (Garg, Gupta, Malhotra, Vig, Shroff
  * 2019): with the session's last NEIGHBOUR_ITEMS distinct items x at distance d_x from its end
  * (0: the last),
- *     w(n) = sum over shared x of e^(-d_x/2) (1 + .3 ln((S + 1)/(s_x + 1))) * |n|^-1/4 * e^(-age/60000)
- * over the newest sessions that hold one of them; S the sessions so far, s_x those of x's clicks, age
- * in sessions. Of the NEIGHBOURS_KEPT heaviest n, with m the shared item nearest to the end and k its
- * place in n, an item at place j of n gets
- *     near += w(n) e^(-d_m/3) e^(-|j - k|/2.5),   near_after += w(n) e^(-d_m/3) / (j - k) if j > k.
- * The same sessions tell the pairs of second order: pair counts those in which the item stands directly
- * behind the last two of this session. */
+ *     w(n) = sum over shared x of e^(-d_x/2) (1 + .3 ln((S + 1)/(s_x + 1))) * |n|^-1/4 *
+ * e^(-age/60000) over the newest sessions that hold one of them; S the sessions so far, s_x those
+ * of x's clicks, age in sessions. Of the NEIGHBOURS_KEPT heaviest n, with m the shared item nearest
+ * to the end and k its place in n, an item at place j of n gets near += w(n) e^(-d_m/3) e^(-|j -
+ * k|/2.5),   near_after += w(n) e^(-d_m/3) / (j - k) if j > k. The same sessions tell the pairs of
+ * second order: pair counts those in which the item stands directly behind the last two of this
+ * session. */
 #ifndef WEFT_RECOMMEND_NEIGHBOURS_H
 #define WEFT_RECOMMEND_NEIGHBOURS_H
 

@@ -26,8 +26,8 @@ static const struct named filter_names[] = {
 static const struct named event_names[] = {
     {"view", 1u << KIND_VIEW},
     {"search", 1u << KIND_SEARCH},
-    {"cart", 1u << KIND_CART | 1u << KIND_CART_REMOVE | 1u << KIND_CART_UPDATE |
-                 1u << KIND_CART_CLEAR},
+    {"cart",
+     1u << KIND_CART | 1u << KIND_CART_REMOVE | 1u << KIND_CART_UPDATE | 1u << KIND_CART_CLEAR},
     {"purchase", 1u << KIND_PURCHASE | 1u << KIND_REFUND},
 };
 #define EVENT_NAMES (sizeof event_names / sizeof event_names[0])
@@ -133,8 +133,8 @@ static enum verdict read_generator(struct placement *placement, const char *key,
     return VERDICT_OK;
 }
 
-static enum verdict read_generators(struct placement *placement, const char *key,
-                                    const char *value, struct error *error)
+static enum verdict read_generators(struct placement *placement, const char *key, const char *value,
+                                    struct error *error)
 {
     struct placement new = *placement;
     const char *list = value;
@@ -148,7 +148,7 @@ static enum verdict read_generators(struct placement *placement, const char *key
     new.generators_off = new.own ? ~0ull : 0;
     for (int i = 0; i < PLACEMENT_GENERATORS_MAX; i++)
         new.weights[i] = 1;
-    while (new.source == SOURCE_RANKED && verdict == VERDICT_OK && list_next(&list, &name)) {
+    while (new.source == SOURCE_RANKED && verdict == VERDICT_OK &&list_next(&list, &name)) {
         if (bytes_equal(name, bytes_text("walk")) || bytes_equal(name, bytes_text("search")))
             verdict = error_set(error, VERDICT_SKIP, "%s: '%.*s' goes alone, without others", key,
                                 (int)name.size, name.at);
@@ -292,8 +292,7 @@ static enum verdict check(struct placement *placement, struct error *error)
         return error_set(error, VERDICT_SKIP,
                          "placements.%s: context=term is made after a search; leave 'when' empty",
                          name);
-    if (by_category && placement->context != CONTEXT_ITEM &&
-        placement->context != CONTEXT_CATEGORY)
+    if (by_category && placement->context != CONTEXT_ITEM && placement->context != CONTEXT_CATEGORY)
         return error_set(error, VERDICT_SKIP,
                          "placements.%s: same_category and other_category need context=item or "
                          "context=category",
@@ -304,8 +303,7 @@ static enum verdict check(struct placement *placement, struct error *error)
     return VERDICT_OK;
 }
 
-enum verdict placements_finish(struct placements *placements, const char *off,
-                               struct error *error)
+enum verdict placements_finish(struct placements *placements, const char *off, struct error *error)
 {
     enum verdict verdict = mark_off(placements, off, error);
     struct placements ordered = {.count = 0};
@@ -342,8 +340,8 @@ static void names_text(const char *label, const struct named *names, size_t coun
 static void generators_text(const struct placement *placement, struct buffer *buffer)
 {
     if (placement->source != SOURCE_RANKED) {
-        buffer_text(buffer, placement->source == SOURCE_WALK ? " generators=walk"
-                                                             : " generators=search");
+        buffer_text(buffer,
+                    placement->source == SOURCE_WALK ? " generators=walk" : " generators=search");
         return;
     }
     for (int i = 0, first = 1; i < generator_count && placement->own; i++) {
@@ -361,8 +359,7 @@ void placements_text(const struct placements *placements, struct buffer *buffer)
     for (uint32_t i = 0; i < placements->count; i++) {
         const struct placement *placement = &placements->at[i];
         buffer_format(buffer, "placement %s: %scontext=%s", placement->name,
-                      placement->off ? "off, " : "",
-                      placement_context_names[placement->context]);
+                      placement->off ? "off, " : "", placement_context_names[placement->context]);
         names_text(" when=", event_names, EVENT_NAMES, placement->kinds, buffer);
         if (placement->kinds || placement->context == CONTEXT_TERM)
             buffer_format(buffer, " while=%u", placement->within);

@@ -16,9 +16,9 @@
  *                term      the last search, while it is one of the last `while` + 1 activities
  *                cart      what is in the cart; no list while it is empty
  *                category  the category of the item that was viewed last, as the catalogue has it
- *   when         view, search, cart, purchase: one of the visitor's last `while` + 1 activities of the
- *                session must be of these; empty: any. `term` takes none, since it is a search's
- *   generators   names of candidate generators (candidates.h), each with a weight if it is not 1, as
+ *   when         view, search, cart, purchase: one of the visitor's last `while` + 1 activities of
+ * the session must be of these; empty: any. `term` takes none, since it is a search's generators
+ * names of candidate generators (candidates.h), each with a weight if it is not 1, as
  *                forward,popular:.2; the others are not asked. Empty: all. The ranker orders them;
  *                weights w multiply an item's odds by sum of w p / sum of p over its generators'
  *                parts p of stage one. Alone: `walk`, what is bought and put in carts with the
@@ -33,8 +33,8 @@
  *   length       0: list.items
  *   diversity.percent  -1: list.diversity.percent; a rule of the shop counts more than both
  *
- * Rows are kept in the order of their contexts as above, then of their coming: what shares a ranking
- * stands together, since each other context or set of generators costs one more. */
+ * Rows are kept in the order of their contexts as above, then of their coming: what shares a
+ * ranking stands together, since each other context or set of generators costs one more. */
 #ifndef WEFT_RECOMMEND_PLACEMENTS_H
 #define WEFT_RECOMMEND_PLACEMENTS_H
 
@@ -76,11 +76,11 @@ struct placement {
     uint32_t within; /* `while`: activities that may have come since */
     uint64_t generators_off;
     float weights[PLACEMENT_GENERATORS_MAX];
-    bool own;          /* generators are named */
-    bool weighted;     /* one of their weights is not 1 */
-    uint32_t filters;  /* bits */
-    uint32_t length;   /* 0: list.items */
-    float diversity;   /* below 0: that of all */
+    bool own;         /* generators are named */
+    bool weighted;    /* one of their weights is not 1 */
+    uint32_t filters; /* bits */
+    uint32_t length;  /* 0: list.items */
+    float diversity;  /* below 0: that of all */
     bool off;
 };
 
@@ -92,15 +92,14 @@ struct placements {
 /* The ready ones: home, email, product, goes_with, search, cart, category. */
 void placements_init(struct placements *placements);
 
-/* `key` is NAME.KEY; a new name is a new placement. SKIP, with what to do: the name is none, there are
- * PLACEMENTS_MAX already, the key is none of the above, or its value is wrong. */
+/* `key` is NAME.KEY; a new name is a new placement. SKIP, with what to do: the name is none, there
+ * are PLACEMENTS_MAX already, the key is none of the above, or its value is wrong. */
 enum verdict placements_set(struct placements *placements, const char *key, const char *value,
                             struct error *error);
 
-/* Marks those whose names stand in `off`, with commas, and checks what only fits together: SKIP, with
- * what to do. */
-enum verdict placements_finish(struct placements *placements, const char *off,
-                               struct error *error);
+/* Marks those whose names stand in `off`, with commas, and checks what only fits together: SKIP,
+ * with what to do. */
+enum verdict placements_finish(struct placements *placements, const char *off, struct error *error);
 
 /* NULL: there is none. */
 const struct placement *placements_find(const struct placements *placements, const char *name);

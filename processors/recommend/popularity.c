@@ -11,8 +11,7 @@ void popularity_fold(struct model *model, const struct interaction *interaction)
     uint32_t item = model_intern(model, interaction->subject);
     if (item == ITEM_NONE)
         return;
-    struct decay decay =
-        decay_at(interaction->event_time_ms, model->limits.popular_half_life_ms);
+    struct decay decay = decay_at(interaction->event_time_ms, model->limits.popular_half_life_ms);
     model_count(model, item, kind, decay, interaction->event_time_ms);
 }
 
@@ -21,8 +20,7 @@ void popularity_generate(const struct query *query, struct candidates *candidate
     const struct model *model = query->model;
     uint32_t count = candidates->count < POPULAR_TOP ? POPULAR_TOP : POPULAR_FEW;
     for (uint32_t i = 0; i < model->popular_count && i < count; i++) {
-        struct candidate *candidate =
-            candidates_propose(candidates, model->popular[i], generator);
+        struct candidate *candidate = candidates_propose(candidates, model->popular[i], generator);
         if (candidate)
             candidate->popular_rank = (uint16_t)(i + 1);
     }

@@ -8,8 +8,8 @@
 /* Counts the activity of the interaction, if it has one. Thread: writer of the model. */
 void popularity_fold(struct model *model, const struct interaction *interaction);
 
-/* Candidates: the items most popular of late, as many as fill a list where little else is known; they
- * weigh .02/(1 + decayed rank), below all that the visitor did and above nothing. */
+/* Candidates: the items most popular of late, as many as fill a list where little else is known;
+ * they weigh .02/(1 + decayed rank), below all that the visitor did and above nothing. */
 void popularity_generate(const struct query *query, struct candidates *candidates, int generator);
 float popularity_weight(const struct candidate *candidate);
 

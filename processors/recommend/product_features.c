@@ -3,9 +3,9 @@
 #include <math.h>
 
 #define FADING .8f
-#define DISCOUNT_PRIOR 8 /* views with the mean discount, before anything is known */
+#define DISCOUNT_PRIOR 8  /* views with the mean discount, before anything is known */
 #define DISCOUNT_SCALE 40 /* a few hundredths are much for both */
-#define APART_MAX 3 /* of ln(price / mean): twenty times as much, or as little */
+#define APART_MAX 3       /* of ln(price / mean): twenty times as much, or as little */
 
 static void add_activity(struct product_taste *taste, uint32_t product, float weight,
                          float *ret_weight, float *ret_price_weight)
@@ -173,9 +173,9 @@ struct product_match product_match(const struct product_taste *taste, uint32_t p
     match.category_last = of->category != WORD_NONE && taste->categories[0] == of->category;
     if (!(match.category_last > 0) && taste->categories[0] != WORD_NONE) {
         float own = (float)taste->catalogue->words[taste->categories[0]].depth;
-        match.depth = (float)catalogue_shared_depth(taste->catalogue, taste->categories[0],
-                                                    of->category) /
-                      own;
+        match.depth =
+            (float)catalogue_shared_depth(taste->catalogue, taste->categories[0], of->category) /
+            own;
     } else {
         match.depth = match.category_last;
     }

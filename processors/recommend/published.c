@@ -6,9 +6,9 @@ struct entry {
     struct bytes key; /* owned */
     uint64_t version; /* in the topic */
     uint64_t offered;
-    bool there;       /* in the topic */
-    bool old;         /* to be written again, whatever its version */
-    bool wanted;      /* offered in this round */
+    bool there;  /* in the topic */
+    bool old;    /* to be written again, whatever its version */
+    bool wanted; /* offered in this round */
 };
 
 struct published {
@@ -67,16 +67,16 @@ static struct entry *find_or_add(struct published *published, struct bytes key)
         return &published->entries[*slot - 1];
     if (published->count == published->capacity) {
         published->capacity = published->capacity ? 2 * published->capacity : 256;
-        published->entries = memory_resize(published->entries,
-                                           published->capacity * sizeof *published->entries);
+        published->entries =
+            memory_resize(published->entries, published->capacity * sizeof *published->entries);
     }
     published->entries[published->count++] =
         (struct entry){.key = bytes_of(memory_text(key), key.size)};
     *slot = published->count;
     if (2 * published->count >= published->slot_capacity) {
         published->slot_capacity *= 2;
-        published->slots = memory_resize(published->slots,
-                                         published->slot_capacity * sizeof *published->slots);
+        published->slots =
+            memory_resize(published->slots, published->slot_capacity * sizeof *published->slots);
         fill_slots(published);
     }
     return &published->entries[published->count - 1];

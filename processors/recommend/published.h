@@ -21,9 +21,9 @@ void published_found_gone(struct published *published, struct bytes key);
 void published_renew(struct published *published);
 size_t published_count(const struct published *published);
 
-/* A round: published_offer() for every key that there is now, each once; then the keys that were not
- * offered, one after the other; then published_end(), if all was written. After a round that was not
- * ended the same can be asked again from published_begin() on. */
+/* A round: published_offer() for every key that there is now, each once; then the keys that were
+ * not offered, one after the other; then published_end(), if all was written. After a round that
+ * was not ended the same can be asked again from published_begin() on. */
 void published_begin(struct published *published);
 /* True: it is to be written. */
 bool published_offer(struct published *published, struct bytes key, uint64_t version);

@@ -93,9 +93,8 @@ size_t shown_bytes(const struct shown_ring *ring)
     return waiting_bytes(&ring->lists);
 }
 
-static struct quality_exposure *exposure_of(struct quality *quality,
-                                            const struct placements *placements,
-                                            struct bytes placement)
+static struct quality_exposure *
+exposure_of(struct quality *quality, const struct placements *placements, struct bytes placement)
 {
     uint32_t number = 0;
     while (number < placements->count &&

@@ -18,8 +18,8 @@
 
 struct shown_ring;
 
-/* Room for lists of the placements, which outlive it and stay as they are; 0 bytes: none are kept, and
- * nothing is measured. */
+/* Room for lists of the placements, which outlive it and stay as they are; 0 bytes: none are kept,
+ * and nothing is measured. */
 struct shown_ring *shown_new(size_t bytes, const struct placements *placements, int64_t age_ms);
 void shown_free(struct shown_ring *ring);
 
@@ -61,8 +61,8 @@ size_t shown_bytes(const struct shown_ring *ring);
 void quality_add(struct quality *to, const struct quality *from);
 /* {"home":{"shown":{"lists":8,"items":80,"clicks":2,"click_through":0.2500},
  *          "view":{"asked":9,"hits":3,"hit_rate":0.3333,"reciprocal_rank":0.2100},...},...,
- *  "others":{"shown":...}}; only what there was anything of. click_through is clicks by lists shown.
- * reciprocal_rank is the mean of 1/rank over all that were asked, 0 where it was no hit. */
+ *  "others":{"shown":...}}; only what there was anything of. click_through is clicks by lists
+ * shown. reciprocal_rank is the mean of 1/rank over all that were asked, 0 where it was no hit. */
 void quality_write_json(const struct quality *quality, const struct placements *placements,
                         struct buffer *buffer);
 

@@ -25,10 +25,9 @@ static void make_scaling(struct ranker *ranker)
         double mean = weights->sums[f] / n;
         double variance = weights->squares[f] / n - mean * mean;
         scaling->mean[f] = (float)mean;
-        scaling->scale[f] =
-            feature_masked(&ranker->off, f)
-                ? 0
-                : (float)(1 / sqrt((variance > 0 ? variance : 0) + VARIANCE_FLOOR));
+        scaling->scale[f] = feature_masked(&ranker->off, f)
+                                ? 0
+                                : (float)(1 / sqrt((variance > 0 ? variance : 0) + VARIANCE_FLOOR));
     }
     scaling->samples = weights->samples;
 }
@@ -69,7 +68,8 @@ void ranker_standardise(struct ranker *ranker, struct feature_matrix *matrix)
         sample(ranker, matrix);
         ranker->sampled = true;
     }
-    /* While there are few, each counts; later now and then. Fewer than before: some were taken back. */
+    /* While there are few, each counts; later now and then. Fewer than before: some were taken
+     * back. */
     if (samples < 64 || samples - scaling->samples >= 64 || samples < scaling->samples ||
         (ranker->frozen && samples > scaling->samples) ||
         (samples >= RANKER_SAMPLES && scaling->samples < RANKER_SAMPLES))
@@ -173,8 +173,8 @@ static void find_groups(const uint32_t *places, uint32_t count, uint32_t groups,
     }
 }
 
-float ranker_gradient(struct ranker *ranker, const struct feature_matrix *matrix,
-                      uint32_t clicked, float weight, float *ret_gradient)
+float ranker_gradient(struct ranker *ranker, const struct feature_matrix *matrix, uint32_t clicked,
+                      float weight, float *ret_gradient)
 {
     const struct kernels *kernels = kernels_best();
     uint32_t places[RANKED_MAX], first[RANKED_MAX / FEATURE_GROUP + 1], count;

@@ -1,17 +1,17 @@
 /* The ranker: orders the candidates by what visitors clicked after they were served such lists.
  *
- * With x' the standardised features, s = w.x' + v.leaky(W' x' + b), leaky(z) = z or .1 z below 0, HIDDEN
- * units; listwise softmax cross-entropy over the candidates (ListNet's top-one probabilities: Cao, Qin,
- * Liu, Tsai, Li 2007), one Adagrad step (Duchi, Hazan, Singer 2011; rate .05, epsilon 1e-3) for each
- * click whose item was a candidate; candidates whose |p - y| is below 5e-4 are skipped. Served with
- * averaged weights (Polyak, Juditsky 1992), every RANKER_AVERAGE_STEPS steps
- *     average += max(.0016, min(1, 80 / steps)) (now - average).
- * Features are standardised by the mean and variance of one candidate a list, drawn at random, over
- * the first RANKER_SAMPLES lists of all workers; from then on they are frozen.
+ * With x' the standardised features, s = w.x' + v.leaky(W' x' + b), leaky(z) = z or .1 z below 0,
+ * HIDDEN units; listwise softmax cross-entropy over the candidates (ListNet's top-one
+ * probabilities: Cao, Qin, Liu, Tsai, Li 2007), one Adagrad step (Duchi, Hazan, Singer 2011; rate
+ * .05, epsilon 1e-3) for each click whose item was a candidate; candidates whose |p - y| is below
+ * 5e-4 are skipped. Served with averaged weights (Polyak, Juditsky 1992), every
+ * RANKER_AVERAGE_STEPS steps average += max(.0016, min(1, 80 / steps)) (now - average). Features
+ * are standardised by the mean and variance of one candidate a list, drawn at random, over the
+ * first RANKER_SAMPLES lists of all workers; from then on they are frozen.
  *
- * The numbers are a `struct weights` (state/weights.h), counted from the same start in every process:
- * W normal with deviation .15, v .3, w and b 0, drawn from a fixed seed. A run of them is laid out
- *     W[feature][unit] (FEATURES_MAX rows), b[unit], v[unit], w[feature].
+ * The numbers are a `struct weights` (state/weights.h), counted from the same start in every
+ * process: W normal with deviation .15, v .3, w and b 0, drawn from a fixed seed. A run of them is
+ * laid out W[feature][unit] (FEATURES_MAX rows), b[unit], v[unit], w[feature].
  *
  * All arithmetic is the kernels' of math/kernels.h. Thread: whose ranker it is. */
 #ifndef WEFT_RECOMMEND_RANKER_H
@@ -47,8 +47,8 @@ struct ranker {
 
 void ranker_init(struct ranker *ranker, struct weights *weights, const struct feature_mask *off);
 
-/* Samples one candidate for the statistics while they are not frozen, then standardises the matrix in
- * place. */
+/* Samples one candidate for the statistics while they are not frozen, then standardises the matrix
+ * in place. */
 void ranker_standardise(struct ranker *ranker, struct feature_matrix *matrix);
 
 /* ret_scores[matrix->stride] for a standardised matrix; NaN never. False: too little was learned
@@ -62,7 +62,7 @@ void ranker_learn(struct ranker *ranker, const struct feature_matrix *matrix, ui
 
 /* The gradient of the loss by every number of the newest weights, and the loss: what ranker_learn
  * steps along. `ret_gradient` has WEIGHTS_COUNT numbers. */
-float ranker_gradient(struct ranker *ranker, const struct feature_matrix *matrix,
-                      uint32_t clicked, float weight, float *ret_gradient);
+float ranker_gradient(struct ranker *ranker, const struct feature_matrix *matrix, uint32_t clicked,
+                      float weight, float *ret_gradient);
 
 #endif

@@ -116,8 +116,7 @@ static void copy_term(struct rankings_view *view, const struct model *model,
     buffer_append(&view->texts, row->text, row->size);
     if (view->entry_capacity < view->entry_count + row->count) {
         view->entry_capacity = 2 * (view->entry_count + row->count);
-        view->entries =
-            memory_resize(view->entries, view->entry_capacity * sizeof *view->entries);
+        view->entries = memory_resize(view->entries, view->entry_capacity * sizeof *view->entries);
     }
     for (uint32_t i = 0; i < row->count; i++) {
         double units = decay_events(row->entries[i].weight, row->base, now);
@@ -138,9 +137,8 @@ static void take_terms(struct rankings_view *view, const struct model *model, ui
     uint32_t count = 0, seen = 0;
     for (uint32_t i = 0; i < queries->count; i++) {
         const struct query_row *row = &queries->rows[i];
-        struct weighed weighed = {.total = decay_events(row->total, row->base, now),
-                                  .query = i,
-                                  .text = query_text(row)};
+        struct weighed weighed = {
+            .total = decay_events(row->total, row->base, now), .query = i, .text = query_text(row)};
         if (!(weighed.total > RANKING_LEAST))
             continue;
         seen++;

@@ -5,8 +5,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define SLICE 64        /* items looked up under one lock */
-#define SCOPE_KINDS 4   /* rankings of a scope: viewed, carted, bought, trending */
+#define SLICE 64            /* items looked up under one lock */
+#define SCOPE_KINDS 4       /* rankings of a scope: viewed, carted, bought, trending */
 #define ITEM_SCOPES_MAX 255 /* of one product */
 #define FOUND_MAX SEARCH_RESULTS_MAX
 
@@ -121,8 +121,7 @@ static uint32_t new_scope(struct maker *maker, enum ranking_scope kind, uint64_t
 {
     if (maker->scope_count == maker->scope_capacity) {
         maker->scope_capacity = maker->scope_capacity ? 2 * maker->scope_capacity : 256;
-        maker->scopes =
-            memory_resize(maker->scopes, maker->scope_capacity * sizeof *maker->scopes);
+        maker->scopes = memory_resize(maker->scopes, maker->scope_capacity * sizeof *maker->scopes);
     }
     maker->scopes[maker->scope_count] = (struct scope){
         .hash = hash,
@@ -161,8 +160,8 @@ static void join_scope(struct maker *maker, struct looked_up *item, uint32_t sco
         return;
     if (maker->membership_count == maker->membership_capacity) {
         maker->membership_capacity *= 2;
-        maker->memberships = memory_resize(
-            maker->memberships, maker->membership_capacity * sizeof *maker->memberships);
+        maker->memberships = memory_resize(maker->memberships,
+                                           maker->membership_capacity * sizeof *maker->memberships);
     }
     maker->memberships[maker->membership_count++] = scope;
     item->scopes++;
@@ -193,8 +192,8 @@ static void join_scopes(struct maker *maker, const struct product *product, uint
 
 /* ---- what the catalogue and the rules say ---- */
 
-/* Judges up to FILTER_WINDOW_MAX items: those that stay have REMOVED_LENGTH, and in `score` the logarithm of
- * their factor. They may change their order. Under the catalogue's lock. */
+/* Judges up to FILTER_WINDOW_MAX items: those that stay have REMOVED_LENGTH, and in `score` the
+ * logarithm of their factor. They may change their order. Under the catalogue's lock. */
 static void judge(struct maker *maker, struct filter_item *items, uint32_t count)
 {
     const struct filter_query query = {
@@ -302,9 +301,8 @@ static void fill_tops(struct maker *maker)
         struct place places[SCOPE_KINDS];
         if (!(looked_up->factor > 0))
             continue;
-        double usual = slow > 0 ? (item->counts[0] + item->counts[1] + item->counts[2]) *
-                                      (quick / slow)
-                                : 0;
+        double usual =
+            slow > 0 ? (item->counts[0] + item->counts[1] + item->counts[2]) * (quick / slow) : 0;
         double trend = rankings_trend(item->quick, usual);
         for (int kind = 0; kind < SCOPE_KINDS; kind++) {
             double score = kind < RULE_KINDS ? item->counts[kind] : trend;
@@ -334,7 +332,7 @@ static void write_scope(struct maker *maker, const struct scope *scope)
         const struct top *top = &scope->tops[kind];
         for (uint32_t i = 0; i < top->count; i++)
             items[i] = (struct ranking_item){.item_id = top->places[i].item_id,
-                                            .score = top->places[i].score};
+                                             .score = top->places[i].score};
         const struct ranking ranking = {
             .kind = (enum ranking_kind)kind, /* the first four */
             .scope = scope->kind,
@@ -399,10 +397,10 @@ static void find_more(struct maker *maker, struct bytes text, struct top *top, s
     uint32_t count = search_top(maker->inputs->search, catalogue, text, wanted, results);
     for (uint32_t i = 0; i < count; i++) {
         scores[i] = (double)results[i].score;
-        items[i] = (struct filter_item){
-            .item_id = product_id(&catalogue->products[results[i].product]),
-            .product = results[i].product,
-            .place = i};
+        items[i] =
+            (struct filter_item){.item_id = product_id(&catalogue->products[results[i].product]),
+                                 .product = results[i].product,
+                                 .place = i};
     }
     offer_judged(maker, items, count, scores, top);
     for (uint32_t i = 0; i < top->count; i++)
@@ -430,12 +428,11 @@ static void write_term(struct maker *maker, const struct ranked_term *term, stru
         find_more(maker, term->text, &found, ids);
     for (uint32_t i = 0; i < taken.count; i++)
         items[count++] = (struct ranking_item){.item_id = taken.places[i].item_id,
-                                              .score = taken.places[i].score};
+                                               .score = taken.places[i].score};
     for (uint32_t i = 0; i < found.count && count < maker->length; i++)
         if (!is_in(&taken, &found.places[i]))
-            items[count++] = (struct ranking_item){.item_id = found.places[i].item_id,
-                                                  .score = found.places[i].score,
-                                                  .found = true};
+            items[count++] = (struct ranking_item){
+                .item_id = found.places[i].item_id, .score = found.places[i].score, .found = true};
     const struct ranking ranking = {
         .kind = RANKING_TAKEN,
         .scope = SCOPE_TERM,

@@ -22,9 +22,9 @@ struct recommender {
     struct shown_ring *shown;
     uint64_t clicks; /* that could be learned from */
     struct query query;
-    uint32_t focus;         /* what the ranking at hand was focused on; ITEM_NONE: nothing */
+    uint32_t focus;          /* what the ranking at hand was focused on; ITEM_NONE: nothing */
     uint64_t generators_off; /* in it */
-    bool scored;            /* by the ranker; else by the generators' weights */
+    bool scored;             /* by the ranker; else by the generators' weights */
     struct candidates candidates;
     struct item_products products;
     struct feature_matrix matrix;
@@ -101,8 +101,8 @@ struct learner *recommender_learner(struct recommender *recommender)
 
 /* ---- ranking ---- */
 
-/* The largest score first; ties go to the item that the log named first, so that the same model gives
- * the same list. */
+/* The largest score first; ties go to the item that the log named first, so that the same model
+ * gives the same list. */
 static void sort_places(struct recommender *recommender)
 {
     const struct candidates *candidates = &recommender->candidates;
@@ -199,8 +199,8 @@ struct making {
     const struct placement *placement;
     const struct visitor *visitor;
     int64_t now_ms;
-    uint32_t focus;    /* item that the ranking is focused on; ITEM_NONE: nothing */
-    uint32_t category; /* WORD_NONE: none */
+    uint32_t focus;       /* item that the ranking is focused on; ITEM_NONE: nothing */
+    uint32_t category;    /* WORD_NONE: none */
     struct basket basket; /* of carts, and for walks */
     struct list *list;
 };
@@ -277,16 +277,16 @@ static uint32_t walk_candidates(struct recommender *recommender, const struct ma
         };
         recommender->reasons[count] = (struct list_item){.reason = "popular"};
         if (items[i].cause != ITEM_NONE)
-            recommender->reasons[count] =
-                (struct list_item){.reason = "bought_together",
-                                   .because_item_id = model->items[items[i].cause].id};
+            recommender->reasons[count] = (struct list_item){
+                .reason = "bought_together", .because_item_id = model->items[items[i].cause].id};
         count++;
     }
     return count;
 }
 
-#define SEARCH_PERSONAL .5f /* the visitor's first candidate weighs half as much as the best answer */
-#define SEARCH_ASKED 1.0f   /* what others took after the search as much */
+#define SEARCH_PERSONAL                                                                            \
+    .5f                   /* the visitor's first candidate weighs half as much as the best answer */
+#define SEARCH_ASKED 1.0f /* what others took after the search as much */
 
 /* The place that an item has for this visitor, 0 to 1; the candidates are ranked already. */
 static float personal_score(const struct recommender *recommender, uint32_t item)
@@ -350,8 +350,8 @@ static uint32_t search_candidates(struct recommender *recommender, const struct 
         uint32_t item = asked[i].item;
         if (item == ITEM_NONE)
             continue;
-        float score = SEARCH_ASKED * asked[i].score +
-                      SEARCH_PERSONAL * personal_score(recommender, item);
+        float score =
+            SEARCH_ASKED * asked[i].score + SEARCH_PERSONAL * personal_score(recommender, item);
         recommender->reasons[count] = (struct list_item){.reason = "taken_after_search"};
         insert_found(found, count,
                      (struct found_item){score, (uint16_t)count, item,
@@ -391,8 +391,8 @@ static bool is_new(const struct recommender *recommender, uint32_t product, uint
 }
 
 /* New products among the candidates that the list is too short for, and the newest ones of the
- * catalogue, as good as the worst candidate. `at` is the place in recommender->items, or of the latter
- * `count` + product. */
+ * catalogue, as good as the worst candidate. `at` is the place in recommender->items, or of the
+ * latter `count` + product. */
 static uint32_t explore_options(const struct recommender *recommender, uint32_t count,
                                 uint32_t length, struct explore_option *ret_options)
 {
@@ -408,8 +408,8 @@ static uint32_t explore_options(const struct recommender *recommender, uint32_t 
             ret_options[found++] = (struct explore_option){item->score, clicks, i};
     }
     float least = count > 0 ? recommender->items[count - 1].score : 0;
-    for (uint32_t k = 1; k <= EXPLORE_NEWEST_MAX && k <= catalogue->product_count &&
-                         found < EXPLORE_OPTIONS_MAX;
+    for (uint32_t k = 1;
+         k <= EXPLORE_NEWEST_MAX && k <= catalogue->product_count && found < EXPLORE_OPTIONS_MAX;
          k++) {
         uint32_t product = catalogue->product_count - k;
         uint32_t item = query_item(&recommender->query, product);
@@ -643,13 +643,12 @@ static bool find_context(struct recommender *recommender, struct making *making)
     if (placement->context == CONTEXT_ITEM)
         making->list->context_item_id = id;
     if (placement->context == CONTEXT_CATEGORY && making->category != WORD_NONE)
-        making->list->context_category =
-            bytes_of(catalogue->words[making->category].text,
-                     catalogue->words[making->category].size);
+        making->list->context_category = bytes_of(catalogue->words[making->category].text,
+                                                  catalogue->words[making->category].size);
     if (placement->context == CONTEXT_TERM)
         return making->list->search_term.size > 0;
-    return making->category != WORD_NONE || (placement->context != CONTEXT_CATEGORY &&
-                                             !(placement->filters & FILTER_SAME_CATEGORY));
+    return making->category != WORD_NONE ||
+           (placement->context != CONTEXT_CATEGORY && !(placement->filters & FILTER_SAME_CATEGORY));
 }
 
 /* The ranking that the list needs, unless it is at hand. */
@@ -694,9 +693,9 @@ static uint32_t make_candidates(struct recommender *recommender, const struct ma
 }
 
 uint32_t recommend_lists(struct recommender *recommender, struct model *model,
-                         const struct catalogue *catalogue, struct visitor *visitor,
-                         int64_t now_ms, uint32_t length, struct arena *arena,
-                         struct list *ret_lists, bool *ret_look_again)
+                         const struct catalogue *catalogue, struct visitor *visitor, int64_t now_ms,
+                         uint32_t length, struct arena *arena, struct list *ret_lists,
+                         bool *ret_look_again)
 {
     const struct placements *placements = &recommender->settings->placements;
     struct query *query = &recommender->query;
@@ -725,14 +724,13 @@ uint32_t recommend_lists(struct recommender *recommender, struct model *model,
         *ret_look_again = *ret_look_again || (whole && list->item_count < most);
         list_count += whole || list->item_count > 0; /* filters may have left nothing to show */
     }
-    visitor->shown =
-        shown_keep(recommender->shown, visitor->latest_time_ms, ret_lists, list_count);
+    visitor->shown = shown_keep(recommender->shown, visitor->latest_time_ms, ret_lists, list_count);
     return list_count;
 }
 
 uint32_t recommend_next(struct recommender *recommender, struct model *model,
-                        const struct catalogue *catalogue, struct visitor *visitor,
-                        uint32_t length, struct ranked_item *ret_items)
+                        const struct catalogue *catalogue, struct visitor *visitor, uint32_t length,
+                        struct ranked_item *ret_items)
 {
     query_init(&recommender->query, model, catalogue, visitor,
                recommender->settings->session_gap_ms);

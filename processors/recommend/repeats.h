@@ -4,8 +4,8 @@
 
 #include "processors/recommend/candidates.h"
 
-/* The distinct items of the last RECENT_MAX activities; at distance d, the last one at 1, they weigh
- * .4/(d + 1) + .05. The cause is the item itself. */
+/* The distinct items of the last RECENT_MAX activities; at distance d, the last one at 1, they
+ * weigh .4/(d + 1) + .05. The cause is the item itself. */
 void repeats_generate(const struct query *query, struct candidates *candidates, int generator);
 float repeats_weight(const struct candidate *candidate);
 uint32_t repeats_cause(const struct query *query, const struct candidate *candidate);

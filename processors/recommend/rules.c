@@ -114,12 +114,11 @@ static void fetch_soon(const struct query *query)
         const struct row *row =
             rules_row(model, query->recent[0], RULES_VIEW, (enum rule_direction)direction);
         for (uint32_t i = 0; i < row->count && i < HOPS; i++)
-            __builtin_prefetch(
-                rules_row(model, row->entries[i].item, RULES_VIEW, RULES_FORWARD));
+            __builtin_prefetch(rules_row(model, row->entries[i].item, RULES_VIEW, RULES_FORWARD));
         for (uint32_t j = 1; j <= PREVIOUS_ITEMS && j < query->length; j++)
-            rules_fetch_entries(rules_row(model, query->sequence[j], RULES_VIEW,
-                                          (enum rule_direction)direction),
-                                PREVIOUS_TOP / 4);
+            rules_fetch_entries(
+                rules_row(model, query->sequence[j], RULES_VIEW, (enum rule_direction)direction),
+                PREVIOUS_TOP / 4);
     }
 }
 

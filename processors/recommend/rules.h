@@ -11,8 +11,8 @@
  * a joint of two sessions brought together. Thread: writer of the model. */
 void rules_fold(struct model *model, const struct interaction *interaction);
 
-/* Candidates, by the rows of views. forward: what was viewed after the last item; p the share of the
- * row's weight, weighs 1/(3 + rank) + p. backward: what was viewed before it; .5/(3 + rank). */
+/* Candidates, by the rows of views. forward: what was viewed after the last item; p the share of
+ * the row's weight, weighs 1/(3 + rank) + p. backward: what was viewed before it; .5/(3 + rank). */
 void rules_forward(const struct query *query, struct candidates *candidates, int generator);
 float rules_forward_weight(const struct candidate *candidate);
 void rules_backward(const struct query *query, struct candidates *candidates, int generator);
@@ -23,8 +23,8 @@ float rules_backward_weight(const struct candidate *candidate);
 void rules_previous(const struct query *query, struct candidates *candidates, int generator);
 float rules_previous_weight(const struct candidate *candidate);
 uint32_t rules_previous_cause(const struct query *query, const struct candidate *candidate);
-/* Candidates: what was put in the cart, and bought, together with the last item, in both directions;
- * .5/(3 + rank). */
+/* Candidates: what was put in the cart, and bought, together with the last item, in both
+ * directions; .5/(3 + rank). */
 void rules_carted(const struct query *query, struct candidates *candidates, int generator);
 float rules_carted_weight(const struct candidate *candidate);
 void rules_bought(const struct query *query, struct candidates *candidates, int generator);

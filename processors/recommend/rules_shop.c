@@ -110,10 +110,11 @@ static enum verdict read_time(struct line *line, const char *after, int64_t *ret
     const char *word = next_word(line);
     struct tm utc = {0};
     int used = 0, year = 0, month = 0;
-    if (word && (sscanf(word, "%4d-%2d-%2dT%2d:%2d%n", &year, &month, &utc.tm_mday, &utc.tm_hour,
-                        &utc.tm_min, &used) == 5 ||
-                 ((utc.tm_hour = 0), (used = 0),
-                  sscanf(word, "%4d-%2d-%2d%n", &year, &month, &utc.tm_mday, &used) == 3)) &&
+    if (word &&
+        (sscanf(word, "%4d-%2d-%2dT%2d:%2d%n", &year, &month, &utc.tm_mday, &utc.tm_hour,
+                &utc.tm_min, &used) == 5 ||
+         ((utc.tm_hour = 0), (used = 0),
+          sscanf(word, "%4d-%2d-%2d%n", &year, &month, &utc.tm_mday, &used) == 3)) &&
         word[used] == '\0' && year >= 1970 && month >= 1 && month <= 12 && utc.tm_mday >= 1 &&
         utc.tm_mday <= 31 && utc.tm_hour >= 0 && utc.tm_hour < 24 && utc.tm_min >= 0 &&
         utc.tm_min < 60) {
@@ -123,8 +124,10 @@ static enum verdict read_time(struct line *line, const char *after, int64_t *ret
         return VERDICT_OK;
     }
     char what[100];
-    snprintf(what, sizeof what, "after '%s' a day such as 2026-12-24 or a time such as "
-                                "2026-12-24T18:00 belongs", after);
+    snprintf(what, sizeof what,
+             "after '%s' a day such as 2026-12-24 or a time such as "
+             "2026-12-24T18:00 belongs",
+             after);
     return wrong(line, what, word ? word : "");
 }
 
@@ -137,8 +140,10 @@ static enum verdict read_what(struct line *line, struct shop_rule *rule)
     if (what && kind == PRODUCT_KINDS && strcmp(what, "item") == 0)
         kind = SHOP_ITEM;
     if (what == NULL || kind == PRODUCT_KINDS)
-        return wrong(line, "what the rule is about is missing: brand, category, colour, tag, gender, "
-                           "age_group, attribute or item, not", what ? what : "");
+        return wrong(line,
+                     "what the rule is about is missing: brand, category, colour, tag, gender, "
+                     "age_group, attribute or item, not",
+                     what ? what : "");
     if (rule->action == SHOP_PIN && kind != SHOP_ITEM)
         return wrong(line, "only an item can be pinned: pin item ID at 1, not", what);
     if (rule->action == SHOP_REPURCHASE && kind != WORD_CATEGORY)
@@ -193,8 +198,9 @@ static enum verdict read_rest(struct line *line, struct shop_rule *rule, bool *r
             verdict = read_duration(line, &rule->after_ms);
             *ret_has = true;
         } else {
-            verdict = wrong(line, "only placement, from, to, by (boost, bury), at (pin) and after "
-                                  "(repurchase) can follow; a name with spaces needs quotes; not",
+            verdict = wrong(line,
+                            "only placement, from, to, by (boost, bury), at (pin) and after "
+                            "(repurchase) can follow; a name with spaces needs quotes; not",
                             word);
         }
     }
@@ -214,8 +220,10 @@ static enum verdict read_rule(struct line *line, struct shop_rule *rule)
     while (found < SHOP_ACTIONS && strcmp(action, shop_action_names[found]) != 0)
         found++;
     if (found == SHOP_ACTIONS)
-        return wrong(line, "a rule begins with exclude, pin, boost, bury, limit, diversity or "
-                           "repurchase, not", action);
+        return wrong(line,
+                     "a rule begins with exclude, pin, boost, bury, limit, diversity or "
+                     "repurchase, not",
+                     action);
     *rule = (struct shop_rule){.action = (enum shop_action)found,
                                .what = -1,
                                .from_ms = INT64_MIN,
@@ -239,8 +247,7 @@ static enum verdict read_rule(struct line *line, struct shop_rule *rule)
         verdict = wrong(line, missing[found], "");
     if (verdict == VERDICT_OK && rule->from_ms >= rule->to_ms)
         verdict = wrong(line, "'to' is not after 'from'", "");
-    if (verdict == VERDICT_OK &&
-        (rule->action == SHOP_LIMIT || rule->action == SHOP_PIN) &&
+    if (verdict == VERDICT_OK && (rule->action == SHOP_LIMIT || rule->action == SHOP_PIN) &&
         floor(rule->number) != rule->number)
         verdict = wrong(line, "a whole number belongs there", "");
     return verdict;
@@ -262,8 +269,10 @@ enum verdict shop_rules_parse(struct bytes text, struct shop_rules *ret_rules, s
         if (verdict != VERDICT_OK || line->count == 0)
             continue;
         if (rules.count == SHOP_RULES_MAX) {
-            verdict = wrong(line, "more than 2000 rules; exclude a category or a tag instead of "
-                                  "single items", "");
+            verdict = wrong(line,
+                            "more than 2000 rules; exclude a category or a tag instead of "
+                            "single items",
+                            "");
             continue;
         }
         if (rules.count == capacity) {

@@ -11,8 +11,8 @@
  *
  * What: brand, category (and what lies in it), colour, tag, gender, age_group, attribute
  * (name=value), item (its item_id). A text with spaces stands in double quotes, in which \" is a
- * quote. Without `placement` a rule is for all; `from` and `to` (UTC, the latter not included) bound
- * the time. A mistake is told with its line and what to do. */
+ * quote. Without `placement` a rule is for all; `from` and `to` (UTC, the latter not included)
+ * bound the time. A mistake is told with its line and what to do. */
 #ifndef WEFT_RECOMMEND_RULES_SHOP_H
 #define WEFT_RECOMMEND_RULES_SHOP_H
 
@@ -45,8 +45,8 @@ struct shop_rule {
     int what; /* enum word_kind, or SHOP_ITEM; of limit and diversity -1 */
     char *text;
     size_t text_size;
-    double number; /* by; of limit and diversity their number; of pin the place, from 1 */
-    int64_t after_ms; /* repurchase */
+    double number;          /* by; of limit and diversity their number; of pin the place, from 1 */
+    int64_t after_ms;       /* repurchase */
     int64_t from_ms, to_ms; /* INT64_MIN, INT64_MAX: always */
     char placements[SHOP_RULE_PLACEMENTS_MAX][SHOP_PLACEMENT_BYTES_MAX];
     uint32_t placement_count; /* 0: all */
@@ -59,8 +59,7 @@ struct shop_rules {
 };
 
 /* Reads rules from text. SKIP with "line 7: ..." and what to do; `ret_rules` is untouched then. */
-enum verdict shop_rules_parse(struct bytes text, struct shop_rules *ret_rules,
-                              struct error *error);
+enum verdict shop_rules_parse(struct bytes text, struct shop_rules *ret_rules, struct error *error);
 /* The same from a file, whose name the error has too. */
 enum verdict shop_rules_read(const char *path, struct shop_rules *ret_rules, struct error *error);
 void shop_rules_release(struct shop_rules *rules);

@@ -8,7 +8,8 @@
 #define GRAM_POSTINGS_MAX 16384 /* looked at for one term that is not there */
 #define ALIKE_SLOTS 4096
 #define ALIKE_CHECKED_MAX 48
-#define COMMON_TIMES 64 /* terms so many times as frequent as the rarest find nothing, only rank */
+#define COMMON_TIMES 64 /* terms so many times as frequent as the rarest find nothing, only rank   \
+                         */
 #define PATTERNS_MAX (1u << SEARCH_FIND_TERMS_MAX)
 #define FIRST_MAX 256       /* products scored of a pattern before the rest is sampled */
 #define SAMPLE 256          /* then about so many */
@@ -88,8 +89,7 @@ static uint32_t likeness(const uint32_t *letters, uint32_t count, const struct t
 {
     uint32_t others[LETTERS_MAX];
     uint32_t most = count <= 5 ? 1 : 2;
-    uint32_t other_count =
-        text_letters(bytes_of(term->text, term->size), others, LETTERS_MAX);
+    uint32_t other_count = text_letters(bytes_of(term->text, term->size), others, LETTERS_MAX);
     uint32_t distance = text_distance(letters, count, others, other_count, most);
     if (distance <= most)
         return distance == 1 ? 7 : 4;
@@ -98,8 +98,7 @@ static uint32_t likeness(const uint32_t *letters, uint32_t count, const struct t
     return 0;
 }
 
-static void add_like(struct asked *asked, uint32_t term, uint32_t likeness,
-                     uint64_t postings)
+static void add_like(struct asked *asked, uint32_t term, uint32_t likeness, uint64_t postings)
 {
     uint32_t at = asked->like_count;
     if (at == SEARCH_LIKE_MAX && asked->like[at - 1].likeness >= likeness)
@@ -223,15 +222,14 @@ static void filter_words(struct question *question)
         all += question->search->terms[question->wanted[i].term].words.count;
     memset(question->filter, all > FILTER_WORDS_MAX ? 0xFF : 0, sizeof question->filter);
     for (uint32_t i = 0; i < question->wanted_count && all <= FILTER_WORDS_MAX; i++) {
-        const struct numbers *words =
-            &question->search->terms[question->wanted[i].term].words;
+        const struct numbers *words = &question->search->terms[question->wanted[i].term].words;
         for (uint32_t k = 0; k < words->count; k++)
             question->filter[words->at[k] % FILTER_BITS / 64] |= 1ull << words->at[k] % 64;
     }
 }
 
-static void add_field(const struct question *question, const struct text_row *text,
-                      uint32_t weight, uint32_t *frequencies)
+static void add_field(const struct question *question, const struct text_row *text, uint32_t weight,
+                      uint32_t *frequencies)
 {
     const uint32_t *terms = text_row_terms(text);
     for (uint32_t i = 0; i < text->count; i++)
@@ -305,9 +303,9 @@ struct pattern {
 
 struct visit {
     const struct pattern *pattern;
-    const struct asked *lead;                      /* the shortest list; NULL: all are bits */
+    const struct asked *lead; /* the shortest list; NULL: all are bits */
     const struct asked *must[SEARCH_FIND_TERMS_MAX], *not[SEARCH_FIND_TERMS_MAX];
-    uint32_t must_count, not_count;                /* without the lead */
+    uint32_t must_count, not_count;                                         /* without the lead */
     uint32_t must_at[SEARCH_FIND_TERMS_MAX], not_at[SEARCH_FIND_TERMS_MAX]; /* in their lists */
     uint32_t batch[BATCH], batch_count;
     uint32_t scored;
@@ -340,9 +338,8 @@ static bool score_batch(struct question *question, struct visit *visit)
         if (is_beaten(question, visit->pattern->bound, product) || question->exact_left == 0)
             return false;
         if (!product_available(&question->catalogue->products[product])) {
-            question->steps_left -= question->steps_left < UNAVAILABLE_STEPS
-                                        ? question->steps_left
-                                        : UNAVAILABLE_STEPS;
+            question->steps_left -=
+                question->steps_left < UNAVAILABLE_STEPS ? question->steps_left : UNAVAILABLE_STEPS;
             continue;
         }
         float score = exact_score(question, product);
@@ -477,8 +474,7 @@ static float bound_of(const struct question *question, uint32_t mask)
 {
     uint32_t frequencies[SEARCH_QUERY_TERMS_MAX];
     for (uint32_t k = 0; k < question->asked_count; k++)
-        frequencies[k] =
-            k >= question->patterned || mask >> k & 1 ? question->asked[k].most : 0;
+        frequencies[k] = k >= question->patterned || mask >> k & 1 ? question->asked[k].most : 0;
     return score_of(question, frequencies);
 }
 
@@ -488,8 +484,7 @@ static void visit_patterns(struct question *question)
     uint32_t count = 0, all = (1u << question->patterned) - 1;
     for (uint32_t mask = 1; mask <= all; mask++)
         if (mask & ((1u << question->finding) - 1))
-            patterns[count++] =
-                (struct pattern){.mask = mask, .bound = bound_of(question, mask)};
+            patterns[count++] = (struct pattern){.mask = mask, .bound = bound_of(question, mask)};
     qsort(patterns, count, sizeof *patterns, highest_bound);
     for (uint32_t i = 0; i < count && !is_beaten(question, patterns[i].bound, 0); i++)
         visit_pattern(question, &patterns[i], 1, all);
@@ -539,8 +534,8 @@ static void prepare(struct question *question)
         find_products(question->search, &asked[k]);
         question->all += asked[k].weight;
         question->patterned += k < SEARCH_FIND_TERMS_MAX;
-        question->finding += k < SEARCH_FIND_TERMS_MAX &&
-                             asked[k].postings <= asked[0].postings * COMMON_TIMES;
+        question->finding +=
+            k < SEARCH_FIND_TERMS_MAX && asked[k].postings <= asked[0].postings * COMMON_TIMES;
         for (uint32_t i = 0; i < asked[k].like_count; i++) {
             question->wanted[question->wanted_count].term = asked[k].like[i].term;
             question->wanted[question->wanted_count].asked = k;

@@ -4,7 +4,7 @@
 
 struct answer {
     uint64_t changes, availability_changes; /* of the catalogue, when it was given */
-    uint32_t size; /* 0: none is kept here */
+    uint32_t size;                          /* 0: none is kept here */
     uint32_t count;
     char text[SEARCH_KEPT_BYTES_MAX];
     struct search_result results[SEARCH_RESULTS_MAX];

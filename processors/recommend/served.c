@@ -24,8 +24,7 @@ struct served_ring *served_new(size_t bytes, uint32_t candidates_max, int64_t ag
     struct served_ring *ring = memory_zero(1, sizeof *ring);
     uint32_t stride_max = (candidates_max + LANES - 1) / LANES * LANES;
     waiting_init(&ring->lists, bytes,
-                 sizeof(struct served_list) +
-                     sizeof(uint16_t) * feature_varying_count * stride_max,
+                 sizeof(struct served_list) + sizeof(uint16_t) * feature_varying_count * stride_max,
                  age_ms);
     return ring;
 }

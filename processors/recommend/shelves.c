@@ -101,8 +101,7 @@ static void place(struct ranked_shelf *ranked, uint32_t item, double value)
 static bool stands_there(const struct query *query, uint32_t item, uint32_t word)
 {
     uint32_t product = query_product(query, item);
-    return product != PRODUCT_NONE &&
-           product_available(&query->catalogue->products[product]) &&
+    return product != PRODUCT_NONE && product_available(&query->catalogue->products[product]) &&
            catalogue_has(query->catalogue, product, word);
 }
 
@@ -145,9 +144,9 @@ static void tidy(const struct query *query, struct shelf *shelf, uint32_t word,
 void shelves_generate(const struct query *query, struct candidates *candidates, int generator)
 {
     struct ranked_shelf ranked;
-    uint32_t product =
-        query->shelves && query->length > 0 ? query_product(query, query->sequence[0])
-                                            : PRODUCT_NONE;
+    uint32_t product = query->shelves && query->length > 0
+                           ? query_product(query, query->sequence[0])
+                           : PRODUCT_NONE;
     if (product == PRODUCT_NONE || query->catalogue->products[product].category == WORD_NONE)
         return;
     uint32_t word = query->catalogue->products[product].category;

@@ -1,12 +1,13 @@
-/* What is popular very lately (the quick sums of state/trends.h) in the category of the item that was
- * looked at last.
+/* What is popular very lately (the quick sums of state/trends.h) in the category of the item that
+ * was looked at last.
  *
- * No list has the time to look through a category, so each thread keeps the first of each: a shelf. An
- * item can only move up when something is done with it, and a list of a visitor who did is asked for
- * right after; so each list puts the visitor's last items on their shelves, and looks at SHELF_SCAN more
- * products of the category in turn, which brings what other processes' visitors do (the first time
- * SHELF_FIRST). Where all clicks come by, that is the exact order of those that the shelf has room for.
- * A function of the lists that the thread made, of the model and the catalogue. */
+ * No list has the time to look through a category, so each thread keeps the first of each: a shelf.
+ * An item can only move up when something is done with it, and a list of a visitor who did is asked
+ * for right after; so each list puts the visitor's last items on their shelves, and looks at
+ * SHELF_SCAN more products of the category in turn, which brings what other processes' visitors do
+ * (the first time SHELF_FIRST). Where all clicks come by, that is the exact order of those that the
+ * shelf has room for. A function of the lists that the thread made, of the model and the catalogue.
+ */
 #ifndef WEFT_RECOMMEND_SHELVES_H
 #define WEFT_RECOMMEND_SHELVES_H
 

@@ -5,11 +5,11 @@
 
 #define SLOTS (2 * SIMILAR_POSTINGS_MAX)
 #define FILTER_BITS 4096
-#define AHEAD 4 /* products whose words are fetched from memory before their turn */
+#define AHEAD 4   /* products whose words are fetched from memory before their turn */
 #define HISTORY 3 /* items of the visitor that are asked for what is similar */
 
 static const float kind_weights[PRODUCT_KINDS] = {
-    [WORD_BRAND] = 1,  [WORD_CATEGORY] = 1,     [WORD_COLOUR] = .6f,    [WORD_TAG] = 1,
+    [WORD_BRAND] = 1,  [WORD_CATEGORY] = 1,    [WORD_COLOUR] = .6f,  [WORD_TAG] = 1,
     [WORD_GENDER] = 1, [WORD_AGE_GROUP] = .6f, [WORD_ATTRIBUTE] = 1,
 };
 
@@ -26,7 +26,7 @@ static float square(const struct catalogue *catalogue, uint32_t word, float weig
  * looked up one by one without a merge, whose branches nobody can foresee. */
 struct compared {
     uint32_t product;
-    float norm; /* sum of the squares of its words */
+    float norm;                       /* sum of the squares of its words */
     uint64_t maybe[FILTER_BITS / 64]; /* by the low bits of the word */
 };
 
@@ -158,13 +158,12 @@ static void read_postings(const struct catalogue *catalogue, uint32_t product, s
     struct words words = product_all_words(&catalogue->products[product]);
     uint32_t left = SIMILAR_POSTINGS_MAX;
     for (uint32_t i = 0; i < words.count; i++)
-        order[i] = (struct ordered_word){words.at[i],
-                                         catalogue->words[words.at[i]].postings.count};
+        order[i] = (struct ordered_word){words.at[i], catalogue->words[words.at[i]].postings.count};
     qsort(order, words.count, sizeof *order, rarest_first);
     for (uint32_t i = 0; i < words.count && left > 0; i++) {
         const struct postings *postings = &catalogue->words[order[i].word].postings;
-        float value = square(catalogue, order[i].word,
-                             kind_weights[catalogue->words[order[i].word].kind]);
+        float value =
+            square(catalogue, order[i].word, kind_weights[catalogue->words[order[i].word].kind]);
         uint32_t share = left / 2 + 1; /* so that the next word has something left */
         uint32_t take = postings->count < share ? postings->count : share;
         for (uint32_t k = 0; k < take; k++) {
@@ -296,15 +295,14 @@ void similar_generate(const struct query *query, struct candidates *candidates, 
         if (product == PRODUCT_NONE || catalogue->products[product].gone)
             continue;
         uint32_t count;
-        const struct similar_product *row =
-            similar_row(query->similar, catalogue, product, &count);
+        const struct similar_product *row = similar_row(query->similar, catalogue, product, &count);
         for (uint32_t k = 0; k < count; k++)
             __builtin_prefetch(&catalogue->products[row[k].product]);
         for (uint32_t k = 0; k < count; k++) {
             if (!product_available(&catalogue->products[row[k].product]))
                 continue;
-            struct candidate *candidate = candidates_propose(
-                candidates, query_item(query, row[k].product), generator);
+            struct candidate *candidate =
+                candidates_propose(candidates, query_item(query, row[k].product), generator);
             if (candidate == NULL)
                 return;
             float part = row[k].similarity / (float)query->distance[i];

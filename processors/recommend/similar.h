@@ -1,6 +1,6 @@
-/* Similar products: by the words that they share (attributes, brand, categories, colours, tags), the
- * rare ones counting more, the closer the category and the price the more. For products that nobody
- * has looked at yet it is all there is.
+/* Similar products: by the words that they share (attributes, brand, categories, colours, tags),
+ * the rare ones counting more, the closer the category and the price the more. For products that
+ * nobody has looked at yet it is all there is.
  *
  *   similarity(a, b) = sum over shared words of v(w)^2 / sqrt(sum over a's v^2 * sum over b's v^2)
  *                      * (.3 + .7 * depth of the deepest common category / depth of a's)
@@ -27,7 +27,8 @@ struct similar_product {
     float similarity;
 };
 
-/* The formula above; 0 when one of them is gone. Thread: holds the catalogue's read lock, as below. */
+/* The formula above; 0 when one of them is gone. Thread: holds the catalogue's read lock, as below.
+ */
 float similarity(const struct catalogue *catalogue, uint32_t a, uint32_t b);
 
 /* At most `length` (<= SIMILAR_MAX) available products, the most similar first, ties by their

@@ -36,10 +36,10 @@ void text_normalise(struct bytes text, struct buffer *buffer)
     text = whole_characters(text, TEXT_BYTES_MAX);
     if (text.size == 0 || fold_ascii(text, buffer))
         return;
-    utf8proc_ssize_t size = utf8proc_map(
-        (const utf8proc_uint8_t *)text.at, (utf8proc_ssize_t)text.size, &normal,
-        (utf8proc_option_t)(UTF8PROC_STABLE | UTF8PROC_COMPAT | UTF8PROC_COMPOSE |
-                            UTF8PROC_CASEFOLD | UTF8PROC_IGNORE | UTF8PROC_STRIPMARK));
+    utf8proc_ssize_t size =
+        utf8proc_map((const utf8proc_uint8_t *)text.at, (utf8proc_ssize_t)text.size, &normal,
+                     (utf8proc_option_t)(UTF8PROC_STABLE | UTF8PROC_COMPAT | UTF8PROC_COMPOSE |
+                                         UTF8PROC_CASEFOLD | UTF8PROC_IGNORE | UTF8PROC_STRIPMARK));
     if (size > 0)
         buffer_append(buffer, normal, (size_t)size);
     free(normal);
@@ -106,9 +106,8 @@ static void add_term(struct terms *terms, struct bytes text, bool part)
 
 static size_t next_letter(struct bytes text, size_t at, utf8proc_int32_t *ret_letter)
 {
-    utf8proc_ssize_t size =
-        utf8proc_iterate((const utf8proc_uint8_t *)text.at + at,
-                         (utf8proc_ssize_t)(text.size - at), ret_letter);
+    utf8proc_ssize_t size = utf8proc_iterate((const utf8proc_uint8_t *)text.at + at,
+                                             (utf8proc_ssize_t)(text.size - at), ret_letter);
     if (size > 0)
         return (size_t)size;
     *ret_letter = 0;

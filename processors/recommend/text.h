@@ -33,8 +33,8 @@ void text_normalise(struct bytes text, struct buffer *buffer);
 /* Normalises and cuts. */
 void text_terms(struct bytes text, struct terms *ret_terms);
 
-/* A search in one writing: its terms but the parts, with a space between; "Wool  COATS" is "wool coat".
- * Whole terms, up to TEXT_QUERY_BYTES_MAX bytes into `to`; empty: it has none. */
+/* A search in one writing: its terms but the parts, with a space between; "Wool  COATS" is "wool
+ * coat". Whole terms, up to TEXT_QUERY_BYTES_MAX bytes into `to`; empty: it has none. */
 #define TEXT_QUERY_BYTES_MAX 128
 struct bytes text_query(struct bytes text, char *to);
 

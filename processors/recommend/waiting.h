@@ -1,8 +1,8 @@
 /* What waits for its visitor's next click: a ring of places with a bound in bytes.
  *
- * A place is taken anew only when what it holds is older than `age_ms` of the visitors' own time: in a
- * rush a sample of visitors is kept, not the newest ones, whose next click would then always be a quick
- * one. Thread: one. */
+ * A place is taken anew only when what it holds is older than `age_ms` of the visitors' own time:
+ * in a rush a sample of visitors is kept, not the newest ones, whose next click would then always
+ * be a quick one. Thread: one. */
 #ifndef WEFT_RECOMMEND_WAITING_H
 #define WEFT_RECOMMEND_WAITING_H
 
@@ -26,7 +26,8 @@ struct waiting_ring {
 void waiting_init(struct waiting_ring *ring, size_t bytes, size_t place_bytes, int64_t age_ms);
 void waiting_release(struct waiting_ring *ring);
 
-/* The next place, with its serial number and time set and the rest as it was; NULL: none is free. */
+/* The next place, with its serial number and time set and the rest as it was; NULL: none is free.
+ */
 void *waiting_take(struct waiting_ring *ring, int64_t time_ms);
 /* What was kept under the number; NULL: overwritten since, or 0. */
 const void *waiting_find(const struct waiting_ring *ring, uint64_t serial);

@@ -17,8 +17,8 @@ static bool is_input(const struct run *run, const char *topic)
 }
 
 enum verdict assignment_check(const struct assignment *assignment,
-                              const rd_kafka_topic_partition_list_t *partitions,
-                              bool *ret_stale, struct error *error)
+                              const rd_kafka_topic_partition_list_t *partitions, bool *ret_stale,
+                              struct error *error)
 {
     const struct run *run = assignment->run;
     bool whole = true;
@@ -40,11 +40,12 @@ enum verdict assignment_check(const struct assignment *assignment,
         if (verdict != VERDICT_OK)
             return verdict;
         if (count != 0 && count != run->partitions)
-            return error_set(error, VERDICT_FATAL,
-                             "%s now has %d partitions where %d were: a visitor's events must stay "
-                             "in the same partition of every input, so partitions can't be added in "
-                             "place; see 'Adding partitions' in the README",
-                             run->topology.topics[i], (int)count, (int)run->partitions);
+            return error_set(
+                error, VERDICT_FATAL,
+                "%s now has %d partitions where %d were: a visitor's events must stay "
+                "in the same partition of every input, so partitions can't be added in "
+                "place; see 'Adding partitions' in the README",
+                run->topology.topics[i], (int)count, (int)run->partitions);
     }
     *ret_stale = true;
     return error_set(error, VERDICT_RETRY, "not all inputs were shared out");
@@ -106,8 +107,8 @@ static enum verdict start_offset(const struct assignment *assignment,
                          "the group's offset of %s [%d] is %lld, the local state has seen it up to "
                          "%lld: somebody moved the group back; to read again from there use "
                          "'weft reset', which clears the state with it",
-                         partition->topic, (int)partition->partition,
-                         (long long)partition->offset, (long long)stored);
+                         partition->topic, (int)partition->partition, (long long)partition->offset,
+                         (long long)stored);
     }
     return VERDICT_OK;
 }

@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SLICE_RECORDS_MAX 64 /* under one write lock: below 1 ms */
+#define SLICE_RECORDS_MAX 64    /* under one write lock: below 1 ms */
 #define SAVE_PRODUCTS_MAX 50000 /* changed ones that wait for a save */
-#define SAVE_SHARE 10        /* saving takes at most a tenth of the time */
-#define LETTERS_KEPT_MAX 1000     /* that wait for the next save */
+#define SAVE_SHARE 10           /* saving takes at most a tenth of the time */
+#define LETTERS_KEPT_MAX 1000   /* that wait for the next save */
 #define FLUSH_MS 5000
 #define READY_US 30000000 /* workers don't wait for the catalogue longer than this */
 #define SAVED_AT "saved"  /* the offset table's name of the time of the last save */
@@ -54,15 +54,16 @@ static enum verdict find_next(struct fold *fold, rd_kafka_t *watcher, int32_t pa
     if (verdict == VERDICT_FATAL)
         return verdict;
     bool stored = verdict == VERDICT_OK;
-    verdict = kafka_await_ends(watcher, fold->topic, partition, &low, &high, &fold->run->stop,
-                               error);
+    verdict =
+        kafka_await_ends(watcher, fold->topic, partition, &low, &high, &fold->run->stop, error);
     if (verdict != VERDICT_OK)
         return verdict;
     fold->target[partition] = high;
     if (stored && (*next > high || *next < low)) {
-        log_line(LOG_LEVEL_WARN, "catalogue", "%s [%d] has offsets %lld to %lld, not %lld: it was "
-                 "made anew or cut", fold->topic, (int)partition, (long long)low, (long long)high,
-                 (long long)*next);
+        log_line(LOG_LEVEL_WARN, "catalogue",
+                 "%s [%d] has offsets %lld to %lld, not %lld: it was "
+                 "made anew or cut",
+                 fold->topic, (int)partition, (long long)low, (long long)high, (long long)*next);
         fold->rescan = true;
     }
     if (!stored)
@@ -89,8 +90,7 @@ static enum verdict find_all_next(struct fold *fold, struct error *error)
     verdict = store_get_offset(fold->run->model_store, 'p', SAVED_AT, 0, &saved_ms, error);
     if (verdict == VERDICT_FATAL)
         return verdict;
-    if (verdict == VERDICT_OK &&
-        clock_now_ms() - saved_ms > fold->run->config->catalogue_rescan_ms)
+    if (verdict == VERDICT_OK && clock_now_ms() - saved_ms > fold->run->config->catalogue_rescan_ms)
         fold->rescan = true;
     if (fold->rescan)
         log_line(LOG_LEVEL_INFO, "catalogue", "reading %s from its beginning", fold->topic);
@@ -134,15 +134,14 @@ static void keep_letter(struct fold *fold, const rd_kafka_message_t *message,
     if (fold->letter_count == LETTERS_KEPT_MAX)
         return; /* counted, but not kept */
     struct letter *letter = &fold->letters[fold->letter_count++];
-    *letter = (struct letter){.partition = message->partition,
-                              .offset = message->offset,
-                              .why = *why};
+    *letter =
+        (struct letter){.partition = message->partition, .offset = message->offset, .why = *why};
     if (message->key)
-        letter->key = bytes_of(memory_text(bytes_of(message->key, message->key_len)),
-                               message->key_len);
+        letter->key =
+            bytes_of(memory_text(bytes_of(message->key, message->key_len)), message->key_len);
     if (message->payload)
-        letter->value = bytes_of(memory_text(bytes_of(message->payload, message->len)),
-                                 message->len);
+        letter->value =
+            bytes_of(memory_text(bytes_of(message->payload, message->len)), message->len);
 }
 
 static void send_letter(struct fold *fold, const struct letter *letter)
@@ -151,8 +150,10 @@ static void send_letter(struct fold *fold, const struct letter *letter)
     snprintf(partition, sizeof partition, "%d", (int)letter->partition);
     snprintf(offset, sizeof offset, "%lld", (long long)letter->offset);
     const struct kafka_extra headers[] = {
-        {"__weft.errors.topic", fold->topic}, {"__weft.errors.partition", partition},
-        {"__weft.errors.offset", offset},     {"__weft.errors.step", "catalogue"},
+        {"__weft.errors.topic", fold->topic},
+        {"__weft.errors.partition", partition},
+        {"__weft.errors.offset", offset},
+        {"__weft.errors.step", "catalogue"},
         {"__weft.errors.message", letter->why.message},
     };
     const size_t count = sizeof headers / sizeof headers[0];
@@ -164,8 +165,7 @@ static void send_letter(struct fold *fold, const struct letter *letter)
                           RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
                           RD_KAFKA_V_KEY(letter->key.at, letter->key.size),
                           RD_KAFKA_V_VALUE((void *)(uintptr_t)letter->value.at, letter->value.size),
-                          RD_KAFKA_V_HEADERS(list),
-                          RD_KAFKA_V_END) != RD_KAFKA_RESP_ERR_NO_ERROR)
+                          RD_KAFKA_V_HEADERS(list), RD_KAFKA_V_END) != RD_KAFKA_RESP_ERR_NO_ERROR)
         rd_kafka_headers_destroy(list);
 }
 

@@ -32,8 +32,7 @@ static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *o
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         producer->delivered++;
     } else if (producer->failed++ == 0) {
-        snprintf(producer->failure, sizeof producer->failure, "%s",
-                 rd_kafka_err2str(message->err));
+        snprintf(producer->failure, sizeof producer->failure, "%s", rd_kafka_err2str(message->err));
     }
 }
 
@@ -274,8 +273,8 @@ static enum verdict group_result(rd_kafka_event_t *event, struct error *error)
     if (rd_kafka_event_error(event))
         return error_set(error, VERDICT_RETRY, "%s", rd_kafka_event_error_string(event));
     size_t count;
-    const rd_kafka_group_result_t **results = rd_kafka_DeleteGroups_result_groups(
-        rd_kafka_event_DeleteGroups_result(event), &count);
+    const rd_kafka_group_result_t **results =
+        rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(event), &count);
     for (size_t i = 0; i < count; i++) {
         const rd_kafka_error_t *failed = rd_kafka_group_result_error(results[i]);
         if (failed == NULL || rd_kafka_error_code(failed) == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)

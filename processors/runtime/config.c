@@ -6,13 +6,9 @@
 
 #define AT(field) offsetof(struct config, field)
 #define TEXT(name, fallback, field, choices, help)                                                 \
-    {                                                                                              \
-        name, fallback, help, AT(field), false, 0, 0, choices                                      \
-    }
+    {name, fallback, help, AT(field), false, 0, 0, choices}
 #define NUMBER(name, fallback, field, min, max, help)                                              \
-    {                                                                                              \
-        name, fallback, help, AT(field), true, min, max, NULL                                      \
-    }
+    {name, fallback, help, AT(field), true, min, max, NULL}
 
 #define DAY_MS "86400000"
 #define EVENT_TIME_MAX_MS 10000000000000 /* year 2286: differences of times never overflow */
@@ -25,10 +21,11 @@ const struct config_key config_keys[] = {
     TEXT("state.dir", "weft-state", state_dir, NULL, "folder for local state, one a process"),
     TEXT("instance.id", "", instance_id, NULL,
          "static member of the group; empty: drawn once and kept in state.dir"),
-    TEXT("processing.guarantee", "exactly_once", processing_guarantee,
-         "exactly_once|at_least_once", "at_least_once has no transactions"),
-    NUMBER("threads", "1", threads, 1, 64,
-           "workers in this process, one a core: while one's transaction ends, another makes lists"),
+    TEXT("processing.guarantee", "exactly_once", processing_guarantee, "exactly_once|at_least_once",
+         "at_least_once has no transactions"),
+    NUMBER(
+        "threads", "1", threads, 1, 64,
+        "workers in this process, one a core: while one's transaction ends, another makes lists"),
     NUMBER("commit.interval.ms", "100", commit_interval_ms, 1, 60000, "a batch is never older"),
     NUMBER("commit.min.ms", "3", commit_min_ms, 0, 60000,
            "pause after a commit before a batch is closed because nothing more is ready"),
@@ -74,7 +71,8 @@ const struct config_key config_keys[] = {
          "on, for shops that send no view after a click: a record of topics.click is a view, too"),
     NUMBER("visitor.activities.max", "64", visitor_activities_max, 1, 1000,
            "remembered of a visitor"),
-    NUMBER("visitor.tastes.half.life.ms", "2592000000", visitor_tastes_half_life_ms, 0, INT64_MAX / 4,
+    NUMBER("visitor.tastes.half.life.ms", "2592000000", visitor_tastes_half_life_ms, 0,
+           INT64_MAX / 4,
            "of what a visitor likes: brands, categories, prices, ...; 30 days; 0: it is not kept"),
     NUMBER("visitor.cache.bytes", "67108864", visitor_cache_bytes, 0, INT64_MAX,
            "memory for visitors, for each worker"),
@@ -88,8 +86,9 @@ const struct config_key config_keys[] = {
          "category, or your own"),
     TEXT("rules.path", "", rules_path, NULL,
          "file of the shop's own rules: pin, boost, bury, exclude, ... (deploy/rules.example)"),
-    NUMBER("rules.reload.ms", "1000", rules_reload_ms, 0, 86400000,
-           "how often the file is looked at, and read again if it has changed; 0: at the start alone"),
+    NUMBER(
+        "rules.reload.ms", "1000", rules_reload_ms, 0, 86400000,
+        "how often the file is looked at, and read again if it has changed; 0: at the start alone"),
     NUMBER("list.bought.ms", "2592000000", list_bought_ms, 0, INT64_MAX,
            "for so long what was bought does not come again; 30 days"),
     NUMBER("list.shown.max", "0", list_shown_max, 0, SHOWN_TIMES_MAX,
@@ -107,15 +106,15 @@ const struct config_key config_keys[] = {
     NUMBER("list.gender.percent", "0", list_gender_percent, 0, 100,
            "products for a gender that makes up less of what the visitor did do not come, but "
            "unisex ones; 0: all do"),
-    NUMBER("list.age.group.percent", "0", list_age_group_percent, 0, 100,
-           "the same of age groups"),
+    NUMBER("list.age.group.percent", "0", list_age_group_percent, 0, 100, "the same of age groups"),
     NUMBER("list.brand.max", "0", list_brand_max, 0, LIST_ITEMS_MAX,
            "of a brand in a list; 0: no limit"),
     NUMBER("list.diversity.percent", "0", list_diversity_percent, 0, 100,
            "how much being unlike the others counts against the score"),
-    TEXT("list.newcomers", "search", list_newcomers, "search|popular",
-         "of whom no item is known yet: what answers their search, if there was one, before what is "
-         "popular; popular: not"),
+    TEXT(
+        "list.newcomers", "search", list_newcomers, "search|popular",
+        "of whom no item is known yet: what answers their search, if there was one, before what is "
+        "popular; popular: not"),
     TEXT("list.newcomers.channel", "on", list_newcomers_channel, "on|off",
          "of the same, where no search is answered: what those like who come by the same channel, "
          "before what is popular"),
@@ -145,8 +144,8 @@ const struct config_key config_keys[] = {
            "products of the catalogue; what comes after is refused and counted"),
     NUMBER("catalogue.attribute.names.max", "10000", catalogue_attribute_names_max, 0, 1000000,
            "distinct names of products' attributes"),
-    NUMBER("catalogue.attribute.values.max", "1000000", catalogue_attribute_values_max, 0,
-           10000000, "distinct name=value of products' attributes"),
+    NUMBER("catalogue.attribute.values.max", "1000000", catalogue_attribute_values_max, 0, 10000000,
+           "distinct name=value of products' attributes"),
     NUMBER("catalogue.product.attributes.max", "100", catalogue_product_attributes_max, 0,
            PRODUCT_ATTRIBUTES_MAX, "attributes of one product"),
     NUMBER("catalogue.rescan.ms", "43200000", catalogue_rescan_ms, 1000, INT64_MAX,
@@ -164,7 +163,8 @@ const struct config_key config_keys[] = {
            "newest sessions remembered of an item"),
     NUMBER("queries.max", "100000", queries_max, 0, 10000000,
            "searches whose clicks are remembered, the least used give way; 0: none"),
-    NUMBER("queries.entries.max", "50", query_entries_max, 1, 10000, "items remembered of a search"),
+    NUMBER("queries.entries.max", "50", query_entries_max, 1, 10000,
+           "items remembered of a search"),
     NUMBER("channels.max", "64", channels_max, 0, 100000,
            "channels (web, app, ...) of which is remembered what those take who come by them, the "
            "least used give way; 0: none"),
@@ -221,8 +221,8 @@ static size_t edit_distance(const char *a, const char *b)
         row[0] = i;
         for (size_t k = 1; k <= size; k++) {
             size_t above = row[k];
-            row[k] = smaller(smaller(above, row[k - 1]) + 1,
-                             diagonal + (a[i - 1] == b[k - 1] ? 0 : 1));
+            row[k] =
+                smaller(smaller(above, row[k - 1]) + 1, diagonal + (a[i - 1] == b[k - 1] ? 0 : 1));
             diagonal = above;
         }
     }
@@ -443,8 +443,8 @@ static enum verdict finish_recommend(struct config *config, struct error *error)
     };
     settings->newcomers_search = strcmp(config->list_newcomers, "search") == 0;
     settings->newcomers_channel = strcmp(config->list_newcomers_channel, "on") == 0;
-    settings->explore = (struct explore_settings){
-        .share = (float)config->explore_percent / 100, .clicks = (uint32_t)config->explore_clicks};
+    settings->explore = (struct explore_settings){.share = (float)config->explore_percent / 100,
+                                                  .clicks = (uint32_t)config->explore_clicks};
     settings->price_band = (float)config->price_band;
     for (int kind = 0; kind < KINDS; kind++)
         settings->kind_weights[kind] = 1;

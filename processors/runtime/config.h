@@ -1,7 +1,7 @@
 /* Configuration: a .properties file as Kafka's own, `--set key=value` over it. Every key is in one
  * table with its default and a line of explanation; an unknown key is an error that names the
- * nearest known one. Keys that start with "kafka." go to librdkafka as they are; placements.NAME.KEY
- * changes or adds a placement (recommend/placements.h). */
+ * nearest known one. Keys that start with "kafka." go to librdkafka as they are;
+ * placements.NAME.KEY changes or adds a placement (recommend/placements.h). */
 #ifndef WEFT_RUNTIME_CONFIG_H
 #define WEFT_RUNTIME_CONFIG_H
 
@@ -121,8 +121,8 @@ struct config_key {
     const char *help;
     size_t offset;
     bool number;
-    int64_t min, max;       /* of numbers */
-    const char *choices;    /* of texts: "a|b"; NULL: any */
+    int64_t min, max;    /* of numbers */
+    const char *choices; /* of texts: "a|b"; NULL: any */
 };
 
 extern const struct config_key config_keys[];

@@ -83,8 +83,7 @@ static enum verdict load_stored(struct fold *fold, struct error *error)
 
 /* A model that was folded elsewhere up to where the log still has what follows. SKIP: there is
  * none. */
-static enum verdict take_snapshot(struct fold *fold, int64_t low, int64_t high,
-                                  struct error *error)
+static enum verdict take_snapshot(struct fold *fold, int64_t low, int64_t high, struct error *error)
 {
     struct run *run = fold->run;
     struct snapshot_header header;
@@ -171,7 +170,7 @@ static enum verdict open_log(struct fold *fold, struct error *error)
         log_line(LOG_LEVEL_WARN, "model",
                  "the local model has folded %s up to %lld, but it starts at %lld now", fold->topic,
                  (long long)fold->next, (long long)low);
-    verdict = run->given_model                ? begin_given(fold, error)
+    verdict = run->given_model              ? begin_given(fold, error)
               : usable && fold->next >= low ? load_stored(fold, error)
                                             : begin_anew(fold, low, high, error);
     if (verdict != VERDICT_OK)
@@ -216,8 +215,8 @@ static void fold_slice(struct fold *fold, rd_kafka_message_t **messages, size_t 
     int64_t locked_us = clock_monotonic_us();
     for (size_t i = 0; i < count; i++) {
         struct log_record record;
-        if (log_read(&fold->log, bytes_of(messages[i]->payload, messages[i]->len), &record,
-                     NULL) == VERDICT_OK)
+        if (log_read(&fold->log, bytes_of(messages[i]->payload, messages[i]->len), &record, NULL) ==
+            VERDICT_OK)
             pipeline_fold(&run->topology, run->model, &record);
         else if (fold->skipped++ == 0)
             log_line(LOG_LEVEL_ERROR, "model", "%s [0]@%lld is no interaction; skipped",
@@ -257,8 +256,8 @@ static enum verdict save(struct fold *fold, struct error *error)
     return verdict;
 }
 
-/* The publisher's copy of what rankings are made from, as of the records that were folded. This thread is
- * the only one that writes, so that it needs no lock of the model to read. */
+/* The publisher's copy of what rankings are made from, as of the records that were folded. This
+ * thread is the only one that writes, so that it needs no lock of the model to read. */
 static void share_view(struct fold *fold)
 {
     struct run *run = fold->run;
@@ -274,8 +273,8 @@ static void show_progress(struct fold *fold, int64_t now_us)
     if (atomic_load(&fold->run->fold_ready) || now_us < fold->progress_us)
         return;
     fold->progress_us = now_us + PROGRESS_US;
-    log_line(LOG_LEVEL_INFO, "model", "folded up to %lld of %lld (%.0f %%)",
-             (long long)fold->next, (long long)fold->target,
+    log_line(LOG_LEVEL_INFO, "model", "folded up to %lld of %lld (%.0f %%)", (long long)fold->next,
+             (long long)fold->target,
              100.0 * (double)fold->next / (double)(fold->target ? fold->target : 1));
 }
 

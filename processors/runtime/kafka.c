@@ -8,7 +8,7 @@
 
 #define ANSWER_MS 10000
 #define FIRST_BROKER_MS 30000
-#define SHORT_ANSWER_MS 1000 /* between looks at whether the process stops */
+#define SHORT_ANSWER_MS 1000        /* between looks at whether the process stops */
 #define RECORD_BYTES_MAX "16777216" /* of a dead letter: the bytes as they came */
 #define RANKINGS_SEGMENT_BYTES "67108864"
 
@@ -220,8 +220,7 @@ enum verdict kafka_partitions(rd_kafka_t *rk, const char *topic, int32_t *ret_co
 /* ---- topics ---- */
 
 static rd_kafka_NewTopic_t *declare_topic(const struct config *config, const char *name,
-                                          enum topic topic, int32_t partitions,
-                                          struct error *error)
+                                          enum topic topic, int32_t partitions, struct error *error)
 {
     const struct topic_row *row = &topic_rows[topic];
     char why[256], number[32];
@@ -271,8 +270,8 @@ static enum verdict create_topics(rd_kafka_t *rk, const struct config *config,
         size_t result_count = 0;
         const rd_kafka_topic_result_t **results = NULL;
         if (verdict == VERDICT_OK)
-            results = rd_kafka_CreateTopics_result_topics(
-                rd_kafka_event_CreateTopics_result(event), &result_count);
+            results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event),
+                                                          &result_count);
         for (size_t i = 0; i < result_count && verdict == VERDICT_OK; i++) {
             rd_kafka_resp_err_t err = rd_kafka_topic_result_error(results[i]);
             const char *why = rd_kafka_topic_result_error_string(results[i]);
@@ -341,8 +340,8 @@ static enum verdict ensure_once(rd_kafka_t *rk, const struct config *config,
     enum verdict verdict = get_metadata(rk, &metadata, ANSWER_MS, error);
     if (verdict != VERDICT_OK)
         return verdict;
-    verdict = input_partitions(topology, metadata, (int32_t)config->partitions, ret_partitions,
-                               error);
+    verdict =
+        input_partitions(topology, metadata, (int32_t)config->partitions, ret_partitions, error);
     if (verdict == VERDICT_OK)
         verdict = check_topics(topology, metadata, *ret_partitions, missing, error);
     rd_kafka_metadata_destroy(metadata);
@@ -354,13 +353,12 @@ static enum verdict ensure_once(rd_kafka_t *rk, const struct config *config,
             continue;
         *ret_done = false;
         if (!create)
-            return error_set(error, VERDICT_FATAL,
-                             "topic %s does not exist; create it (%d partitions%s) or run without "
-                             "--no-create",
-                             topology->topics[i],
-                             (int)(topic_rows[i].partitioned ? *ret_partitions : 1),
-                             topic_rows[i].cleanup == CLEANUP_COMPACT ? ", cleanup.policy=compact"
-                                                                      : "");
+            return error_set(
+                error, VERDICT_FATAL,
+                "topic %s does not exist; create it (%d partitions%s) or run without "
+                "--no-create",
+                topology->topics[i], (int)(topic_rows[i].partitioned ? *ret_partitions : 1),
+                topic_rows[i].cleanup == CLEANUP_COMPACT ? ", cleanup.policy=compact" : "");
         log_line(LOG_LEVEL_INFO, "topics", "creating %s", topology->topics[i]);
     }
     return *ret_done ? VERDICT_OK

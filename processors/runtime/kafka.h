@@ -10,9 +10,9 @@
 #include <stdbool.h>
 
 enum kafka_role {
-    KAFKA_MEMBER,   /* consumer of the group; read_committed */
-    KAFKA_READER,   /* consumer of given partitions; read_committed */
-    KAFKA_WATCHER,  /* the same, read_uncommitted: sees the true ends */
+    KAFKA_MEMBER,  /* consumer of the group; read_committed */
+    KAFKA_READER,  /* consumer of given partitions; read_committed */
+    KAFKA_WATCHER, /* the same, read_uncommitted: sees the true ends */
     KAFKA_PRODUCER,
 };
 
@@ -38,8 +38,8 @@ rd_kafka_t *kafka_open(const struct config *config, enum kafka_role role,
 enum verdict kafka_ends(rd_kafka_t *rk, const char *topic, int32_t partition, int64_t *ret_low,
                         int64_t *ret_high, struct error *error);
 
-/* The same, asked until there is an answer, with a warning every 30 s: a leader that is away comes back,
- * and a process that ends meanwhile helps nobody. RETRY: `stop` was set. */
+/* The same, asked until there is an answer, with a warning every 30 s: a leader that is away comes
+ * back, and a process that ends meanwhile helps nobody. RETRY: `stop` was set. */
 enum verdict kafka_await_ends(rd_kafka_t *rk, const char *topic, int32_t partition,
                               int64_t *ret_low, int64_t *ret_high, const atomic_bool *stop,
                               struct error *error);

@@ -37,8 +37,8 @@ void log_line(enum log_level level, const char *who, const char *format, ...)
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &utc);
     size_t size = strftime(line, sizeof line, "%Y-%m-%dT%H:%M:%S", &utc);
-    size += (size_t)snprintf(line + size, sizeof line - size, ".%03ldZ %s %s: ",
-                             now.tv_nsec / 1000000, level_names[level], who);
+    size += (size_t)snprintf(line + size, sizeof line - size,
+                             ".%03ldZ %s %s: ", now.tv_nsec / 1000000, level_names[level], who);
     va_list arguments;
     va_start(arguments, format);
     int more = vsnprintf(line + size, sizeof line - size - 1, format, arguments);

@@ -103,13 +103,13 @@ static void let_go(const struct heirs *heirs, size_t from, int gone)
         const char *name = members->names[i];
         size_t size = instance_size(name);
         bool first = i == 0 || !of_instance(members->names[i - 1], name, size);
-        if (!first || !heirs->left[i] || of_instance(name, heirs->instance, strlen(heirs->instance)))
+        if (!first || !heirs->left[i] ||
+            of_instance(name, heirs->instance, strlen(heirs->instance)))
             continue;
         for (size_t k = 0; k < members->count; k++)
             if (of_instance(members->names[k], name, size))
                 heirs->left[k] = false;
-        mark_ranges(members, heirs->left, heirs->instance, heirs->partitions, true,
-                    heirs->wanted);
+        mark_ranges(members, heirs->left, heirs->instance, heirs->partitions, true, heirs->wanted);
         let_go(heirs, i + 1, gone - 1);
         for (size_t k = 0; k < members->count; k++)
             if (of_instance(members->names[k], name, size))

@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#define LOOKS_MAX 100000       /* visitors that wait for a second look */
-#define LOOK_TRIES_MAX 8       /* for one visitor: about a minute in all */
-#define LOOK_FIRST_US 250000   /* doubled with each try */
+#define LOOKS_MAX 100000     /* visitors that wait for a second look */
+#define LOOK_TRIES_MAX 8     /* for one visitor: about a minute in all */
+#define LOOK_FIRST_US 250000 /* doubled with each try */
 #define LOOKS_A_BATCH_MAX 2000
 
-const char *const fate_names[FATES] = {"processed", "duplicates", "double_clicks", "late",
-                                       "no_consent", "dead_letters"};
+const char *const fate_names[FATES] = {"processed", "duplicates", "double_clicks",
+                                       "late",      "no_consent", "dead_letters"};
 const char *const counter_names[COUNTERS] = {
     "interactions",          "reordered", "lists", "lists_same", "activities_out", "asked", "hits",
     "reciprocal_millionths", "weights",   "erased"};
@@ -169,8 +169,8 @@ void pipeline_free(struct pipeline *pipeline)
     free(pipeline);
 }
 
-enum verdict pipeline_decode(struct pipeline *pipeline, struct record *record,
-                             struct arena *arena, struct error *error)
+enum verdict pipeline_decode(struct pipeline *pipeline, struct record *record, struct arena *arena,
+                             struct error *error)
 {
     enum verdict verdict;
     if (record->type == EVENT_USER && record->value.at == NULL) {
@@ -198,8 +198,8 @@ enum verdict pipeline_decode(struct pipeline *pipeline, struct record *record,
     return VERDICT_OK;
 }
 
-enum verdict pipeline_event(struct pipeline *pipeline, struct record *record,
-                            const char **ret_step, struct error *error)
+enum verdict pipeline_event(struct pipeline *pipeline, struct record *record, const char **ret_step,
+                            struct error *error)
 {
     struct context *context = &pipeline->context;
     enum verdict verdict = visitors_get(context->visitors, record->partition,
@@ -269,8 +269,8 @@ static enum verdict find_look(struct store_visitor *self, struct bytes key, stru
 {
     struct finder *finder = (struct finder *)(void *)self;
     struct visitor *visitor;
-    if (key.size < 2 || visitor_decode(finder->partition, bytes_of(key.at + 2, key.size - 2),
-                                       value, &visitor, error) != VERDICT_OK)
+    if (key.size < 2 || visitor_decode(finder->partition, bytes_of(key.at + 2, key.size - 2), value,
+                                       &visitor, error) != VERDICT_OK)
         return VERDICT_FATAL;
     if (visitor->look_again)
         wait_for_look(finder->pipeline, visitor, 0);
@@ -278,15 +278,13 @@ static enum verdict find_look(struct store_visitor *self, struct bytes key, stru
     return VERDICT_OK;
 }
 
-enum verdict pipeline_find_looks(struct pipeline *pipeline, struct store *store,
-                                 int32_t partition, struct error *error)
+enum verdict pipeline_find_looks(struct pipeline *pipeline, struct store *store, int32_t partition,
+                                 struct error *error)
 {
     char prefix[VISITOR_KEY_BYTES_MAX];
-    struct finder finder = {
-        .visitor.row = find_look, .pipeline = pipeline, .partition = partition};
-    return store->scan(store, FAMILY_VISITOR,
-                       visitor_store_key(prefix, partition, bytes_of("", 0)), &finder.visitor,
-                       error);
+    struct finder finder = {.visitor.row = find_look, .pipeline = pipeline, .partition = partition};
+    return store->scan(store, FAMILY_VISITOR, visitor_store_key(prefix, partition, bytes_of("", 0)),
+                       &finder.visitor, error);
 }
 
 static enum verdict close_visitor(struct pipeline *pipeline, struct visitor *visitor,
@@ -354,8 +352,8 @@ static void take_weights(struct pipeline *pipeline)
     model_unlock_read(context->model);
 }
 
-/* The shop's rules, if their file has changed. With a mistake in it, or while it is away, those from
- * before stay, and the log says so once. */
+/* The shop's rules, if their file has changed. With a mistake in it, or while it is away, those
+ * from before stay, and the log says so once. */
 static void reload_rules(struct pipeline *pipeline)
 {
     const struct config *config = pipeline->config;

@@ -16,26 +16,25 @@ enum verdict pipeline_new(const struct config *config, const struct topology *to
                           struct schema_source *source, struct pipeline **ret_pipeline,
                           struct error *error);
 /* Teaches the codec the schemas of a folder (schemas.path); empty: none. SKIP with the file. */
-enum verdict pipeline_learn_schemas(struct codec *codec, const char *folder,
-                                    struct error *error);
+enum verdict pipeline_learn_schemas(struct codec *codec, const char *folder, struct error *error);
 /* The index of the catalogue; borrowed. Without it there are no lists of searches. */
 void pipeline_search(struct pipeline *pipeline, const struct search *search);
 void pipeline_free(struct pipeline *pipeline);
 
 /* Decodes record->value into record->event and checks the key. SKIP: a dead letter, for the reason
  * in `error`; the record's fate is set. Slices hold as long as value and arena. */
-enum verdict pipeline_decode(struct pipeline *pipeline, struct record *record,
-                             struct arena *arena, struct error *error);
+enum verdict pipeline_decode(struct pipeline *pipeline, struct record *record, struct arena *arena,
+                             struct error *error);
 
 /* Takes a decoded record through the steps. OK: record->fate says what became of it; for
  * FATE_DEAD_LETTER the reason is in `error` and the step in `ret_step`. FATAL else. Fates and
  * counters are added to pipeline_counts(). */
-enum verdict pipeline_event(struct pipeline *pipeline, struct record *record,
-                            const char **ret_step, struct error *error);
+enum verdict pipeline_event(struct pipeline *pipeline, struct record *record, const char **ret_step,
+                            struct error *error);
 
-/* Closes the batch: lists of the visitors that it touched, by the shop's rules as their file has them
- * now; with a mistake in it, as it had them before. Visitors whose lists the model could
- * not fill are looked at again in later batches, a few times, at growing distance. */
+/* Closes the batch: lists of the visitors that it touched, by the shop's rules as their file has
+ * them now; with a mistake in it, as it had them before. Visitors whose lists the model could not
+ * fill are looked at again in later batches, a few times, at growing distance. */
 enum verdict pipeline_close(struct pipeline *pipeline, struct error *error);
 
 /* Second looks go by the clock: a driver that must be deterministic turns them off. */
@@ -43,8 +42,8 @@ void pipeline_look_once(struct pipeline *pipeline);
 /* Whether a visitor of any partition waits for one. */
 bool pipeline_has_looks(const struct pipeline *pipeline);
 /* Takes up the waiting visitors of a partition from the store, as after a crash. */
-enum verdict pipeline_find_looks(struct pipeline *pipeline, struct store *store,
-                                 int32_t partition, struct error *error);
+enum verdict pipeline_find_looks(struct pipeline *pipeline, struct store *store, int32_t partition,
+                                 struct error *error);
 /* Forgets all who wait: their partitions may go to another worker. */
 void pipeline_forget_looks(struct pipeline *pipeline);
 /* When the next second look is due, by the monotonic clock; INT64_MAX: none waits. */

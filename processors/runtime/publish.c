@@ -9,17 +9,17 @@
 #include <unistd.h>
 
 #define POLL_MS 100
-#define LOOK_US 500000        /* between polls of the group while a snapshot is written */
-#define FIRST_MS_MAX 60000    /* until the first snapshot there ever was */
-#define AGAIN_US 5000000      /* after a failure */
+#define LOOK_US 500000     /* between polls of the group while a snapshot is written */
+#define FIRST_MS_MAX 60000 /* until the first snapshot there ever was */
+#define AGAIN_US 5000000   /* after a failure */
 
 struct publisher {
     struct licence licence; /* first */
     struct run *run;
     rd_kafka_t *consumer;
     bool elected;
-    bool looked;     /* for what predecessors wrote */
-    int64_t offset;  /* of the log, that the newest snapshot stands for; -1: there is none */
+    bool looked;    /* for what predecessors wrote */
+    int64_t offset; /* of the log, that the newest snapshot stands for; -1: there is none */
     int64_t due_us, polled_us;
     struct rankings_publisher *rankings;
     int64_t rankings_due_us;
@@ -83,8 +83,8 @@ static void look_back(struct publisher *publisher)
         log_line(LOG_LEVEL_WARN, "publisher", "%s", error.message);
     }
     publisher->looked = verdict == VERDICT_OK || verdict == VERDICT_SKIP;
-    publisher->due_us = clock_monotonic_us() +
-                        (publisher->looked ? (wait_ms > 0 ? wait_ms : 0) * 1000 : AGAIN_US);
+    publisher->due_us =
+        clock_monotonic_us() + (publisher->looked ? (wait_ms > 0 ? wait_ms : 0) * 1000 : AGAIN_US);
 }
 
 static void write_snapshot(struct publisher *publisher)

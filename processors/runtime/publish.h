@@ -1,8 +1,8 @@
-/* The publisher: of all processes the one that writes what belongs to nobody's visitors: snapshots of
- * the model every snapshot.interval.ms (snapshots.h), and rankings every rankings.interval.ms
+/* The publisher: of all processes the one that writes what belongs to nobody's visitors: snapshots
+ * of the model every snapshot.interval.ms (snapshots.h), and rankings every rankings.interval.ms
  * (publish_rankings.h). It is elected by a consumer group of its own,
- * <application.id>-publisher, whose only partition is that of the model's topic. What it writes is a
- * function of the interactions log, so that two that both think it is they do no harm. */
+ * <application.id>-publisher, whose only partition is that of the model's topic. What it writes is
+ * a function of the interactions log, so that two that both think it is they do no harm. */
 #ifndef WEFT_RUNTIME_PUBLISH_H
 #define WEFT_RUNTIME_PUBLISH_H
 

@@ -23,9 +23,9 @@ struct rankings_publisher {
     struct rankings_view view;
     struct shop_rules rules;
     bool rules_read;
-    bool looked;      /* `published` is what the topic has */
-    int64_t least;    /* offset that the topic names already */
-    int64_t offset;   /* that the last publication stands for; -1: there was none */
+    bool looked;             /* `published` is what the topic has */
+    int64_t least;           /* offset that the topic names already */
+    int64_t offset;          /* that the last publication stands for; -1: there was none */
     uint64_t catalogue_rows; /* the same */
     uint64_t fingerprint;
     struct buffer key, record;
@@ -34,8 +34,7 @@ struct rankings_publisher {
     struct error error;
 };
 
-struct rankings_publisher *rankings_publisher_new(struct run *run,
-                                                  struct licence *licence)
+struct rankings_publisher *rankings_publisher_new(struct run *run, struct licence *licence)
 {
     struct rankings_publisher *publisher = memory_zero(1, sizeof *publisher);
     publisher->run = run;
@@ -119,7 +118,8 @@ static void note_record(struct rankings_publisher *publisher, const rd_kafka_mes
         publisher->least = offset;
 }
 
-/* Reads the topic up to its end, and where the log ends. RETRY: nobody answers, or the run stops. */
+/* Reads the topic up to its end, and where the log ends. RETRY: nobody answers, or the run stops.
+ */
 static enum verdict read_topic(struct rankings_publisher *publisher, int64_t *ret_log_end,
                                struct error *error)
 {
@@ -148,15 +148,13 @@ static enum verdict read_topic(struct rankings_publisher *publisher, int64_t *re
         } else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
             ended = true;
         } else {
-            log_line(LOG_LEVEL_WARN, "rankings", "reading: %s",
-                     rd_kafka_message_errstr(message));
+            log_line(LOG_LEVEL_WARN, "rankings", "reading: %s", rd_kafka_message_errstr(message));
         }
         rd_kafka_message_destroy(message);
     }
-    enum verdict verdict =
-        ended ? kafka_ends(reader, run->topology.topics[TOPIC_INTERACTIONS], 0, &low, ret_log_end,
-                           error)
-              : error_set(error, VERDICT_RETRY, "%s can't be read", topic);
+    enum verdict verdict = ended ? kafka_ends(reader, run->topology.topics[TOPIC_INTERACTIONS], 0,
+                                              &low, ret_log_end, error)
+                                 : error_set(error, VERDICT_RETRY, "%s can't be read", topic);
     rd_kafka_consumer_close(reader);
     rd_kafka_destroy(reader);
     return verdict;
@@ -261,8 +259,8 @@ static enum verdict write_all(struct rankings_publisher *publisher, uint32_t *re
     if (verdict != VERDICT_OK)
         error_set(error, verdict, "%s", publisher->error.message);
     struct bytes key;
-    for (size_t cursor = 0; verdict == VERDICT_OK &&
-                            published_next_gone(publisher->published, &cursor, &key);
+    for (size_t cursor = 0;
+         verdict == VERDICT_OK && published_next_gone(publisher->published, &cursor, &key);
          publisher->gone++)
         verdict = send_record(publisher, key, bytes_of(NULL, 0), 0, error);
     if (verdict == VERDICT_OK)
@@ -308,9 +306,9 @@ enum verdict rankings_publish(struct rankings_publisher *publisher, struct error
         return VERDICT_SKIP;
     enum verdict verdict = VERDICT_OK;
     if (publisher->sender == NULL)
-        verdict = sender_open(run->config, run->topology.topics[TOPIC_RANKINGS], "rankings",
-                              TRANSACTION_TIMEOUT_MS, publisher->licence, &publisher->sender,
-                              error);
+        verdict =
+            sender_open(run->config, run->topology.topics[TOPIC_RANKINGS], "rankings",
+                        TRANSACTION_TIMEOUT_MS, publisher->licence, &publisher->sender, error);
     if (verdict == VERDICT_OK && !publisher->looked)
         verdict = look_back(publisher, error);
     if (verdict == VERDICT_OK && !take_view(publisher))

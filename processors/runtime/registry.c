@@ -64,8 +64,8 @@ static enum verdict ask(struct registry *registry, const char *url, struct buffe
         verdict = error_set(error, VERDICT_SKIP, "the answer from %s is longer than %zu bytes", url,
                             ANSWER_BYTES_MAX);
     else if (code != CURLE_OK)
-        verdict = error_set(error, VERDICT_RETRY, "no answer from %s: %s", url,
-                            curl_easy_strerror(code));
+        verdict =
+            error_set(error, VERDICT_RETRY, "no answer from %s: %s", url, curl_easy_strerror(code));
     else if (status == 404)
         verdict = error_set(error, VERDICT_SKIP, "the registry does not know it (%s)", url);
     else if (status != 200)
@@ -134,8 +134,8 @@ struct schema_source *registry_source(struct registry *registry)
     return &registry->source;
 }
 
-enum verdict registry_register(struct registry *registry, const char *subject,
-                               struct bytes schema, uint32_t *ret_id, struct error *error)
+enum verdict registry_register(struct registry *registry, const char *subject, struct bytes schema,
+                               uint32_t *ret_id, struct error *error)
 {
     char url[URL_BYTES_MAX];
     struct buffer body = {0}, answer = {0};
@@ -159,12 +159,12 @@ enum verdict registry_register(struct registry *registry, const char *subject,
     json_t *id = json_object_get(json, "id");
     enum verdict verdict = VERDICT_OK;
     if (code != CURLE_OK)
-        verdict = error_set(error, VERDICT_RETRY, "no answer from %s: %s", url,
-                            curl_easy_strerror(code));
+        verdict =
+            error_set(error, VERDICT_RETRY, "no answer from %s: %s", url, curl_easy_strerror(code));
     else if (!json_is_integer(id))
-        verdict = error_set(error, VERDICT_SKIP, "%s refuses the schema: %.*s", url,
-                            (int)(answer.size < 200 ? answer.size : 200),
-                            answer.at ? answer.at : "");
+        verdict =
+            error_set(error, VERDICT_SKIP, "%s refuses the schema: %.*s", url,
+                      (int)(answer.size < 200 ? answer.size : 200), answer.at ? answer.at : "");
     else
         *ret_id = (uint32_t)json_integer_value(id);
     json_decref(json);

@@ -14,7 +14,7 @@ void registry_free(struct registry *registry);
 struct schema_source *registry_source(struct registry *registry);
 
 /* Registers a schema under a subject and tells its id. RETRY: no answer. SKIP: refused. */
-enum verdict registry_register(struct registry *registry, const char *subject,
-                               struct bytes schema, uint32_t *ret_id, struct error *error);
+enum verdict registry_register(struct registry *registry, const char *subject, struct bytes schema,
+                               uint32_t *ret_id, struct error *error);
 
 #endif

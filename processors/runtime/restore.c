@@ -46,8 +46,7 @@ static enum verdict find_range(struct restore *restore, rd_kafka_t *watcher, str
 
 static void assign_ranges(struct restore *restore)
 {
-    rd_kafka_topic_partition_list_t *list =
-        rd_kafka_topic_partition_list_new((int)restore->count);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)restore->count);
     for (size_t i = 0; i < restore->count; i++) {
         struct task *task = restore->tasks[i];
         if (task->changelog_next >= task->changelog_target)
@@ -145,11 +144,9 @@ static enum verdict write_rows(struct restore *restore, struct error *error)
         return VERDICT_OK;
     for (size_t i = 0; i < restore->count; i++) {
         const struct task *task = restore->tasks[i];
-        restore_put_offset(restore->topic, task->partition, task->changelog_next,
-                           &restore->batch);
+        restore_put_offset(restore->topic, task->partition, task->changelog_next, &restore->batch);
     }
-    enum verdict verdict =
-        restore->run->store->write(restore->run->store, &restore->batch, error);
+    enum verdict verdict = restore->run->store->write(restore->run->store, &restore->batch, error);
     batch_clear(&restore->batch);
     return verdict;
 }

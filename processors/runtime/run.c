@@ -83,8 +83,8 @@ static void write_metrics(struct process *process, const struct totals *totals, 
     for (int i = 0; i < COUNTERS; i++)
         buffer_format(buffer, ",\"%s\":%llu", counter_names[i],
                       (unsigned long long)totals->counts.counters[i]);
-    buffer_format(buffer, ",\"shown_bytes\":%llu,\"quality\":",
-                  (unsigned long long)totals->shown_bytes);
+    buffer_format(buffer,
+                  ",\"shown_bytes\":%llu,\"quality\":", (unsigned long long)totals->shown_bytes);
     quality_write_json(&totals->counts.quality, &process->config.settings.recommend.placements,
                        buffer);
     uint32_t items = 0, products = 0;
@@ -113,27 +113,24 @@ static void write_metrics(struct process *process, const struct totals *totals, 
                   ",\"products\":%u,\"products_rejected\":%llu,\"products_refused\":%llu,"
                   "\"attributes_out\":%llu,\"words_refused\":%llu,\"texts_cut\":%llu",
                   products, (unsigned long long)atomic_load(&run->catalogue_rejected),
-                  (unsigned long long)out.products_refused,
-                  (unsigned long long)out.attributes_out, (unsigned long long)out.words_refused,
-                  (unsigned long long)out.texts_cut);
-    buffer_format(buffer,
-                  ",\"commits\":%llu,\"aborts\":%llu,\"restored\":%llu,\"visitors_cached\":%llu,"
-                  "\"visitors_bytes\":%llu,\"workers_ready\":%llu,\"items\":%u,\"folded\":%llu,"
-                  "\"folded_offset\":%lld,\"saved_offset\":%lld,\"snapshot_offset\":%lld,"
-                  "\"items_refused\":%llu,\"row_entries_evicted\":%llu,\"queries_evicted\":%llu,"
-                  "\"query_entries_evicted\":%llu,\"channels_evicted\":%llu,"
-                  "\"channel_entries_evicted\":%llu",
-                  (unsigned long long)totals->commits, (unsigned long long)totals->aborts,
-                  (unsigned long long)totals->restored,
-                  (unsigned long long)totals->visitors_cached,
-                  (unsigned long long)totals->visitors_bytes,
-                  (unsigned long long)totals->ready_workers, items, (unsigned long long)folded,
-                  (long long)atomic_load(&run->folded_offset),
-                  (long long)atomic_load(&run->saved_offset),
-                  (long long)atomic_load(&run->snapshot_offset), (unsigned long long)refused,
-                  (unsigned long long)evicted, (unsigned long long)queries_out,
-                  (unsigned long long)query_entries_out, (unsigned long long)channels_out,
-                  (unsigned long long)channel_entries_out);
+                  (unsigned long long)out.products_refused, (unsigned long long)out.attributes_out,
+                  (unsigned long long)out.words_refused, (unsigned long long)out.texts_cut);
+    buffer_format(
+        buffer,
+        ",\"commits\":%llu,\"aborts\":%llu,\"restored\":%llu,\"visitors_cached\":%llu,"
+        "\"visitors_bytes\":%llu,\"workers_ready\":%llu,\"items\":%u,\"folded\":%llu,"
+        "\"folded_offset\":%lld,\"saved_offset\":%lld,\"snapshot_offset\":%lld,"
+        "\"items_refused\":%llu,\"row_entries_evicted\":%llu,\"queries_evicted\":%llu,"
+        "\"query_entries_evicted\":%llu,\"channels_evicted\":%llu,"
+        "\"channel_entries_evicted\":%llu",
+        (unsigned long long)totals->commits, (unsigned long long)totals->aborts,
+        (unsigned long long)totals->restored, (unsigned long long)totals->visitors_cached,
+        (unsigned long long)totals->visitors_bytes, (unsigned long long)totals->ready_workers,
+        items, (unsigned long long)folded, (long long)atomic_load(&run->folded_offset),
+        (long long)atomic_load(&run->saved_offset), (long long)atomic_load(&run->snapshot_offset),
+        (unsigned long long)refused, (unsigned long long)evicted, (unsigned long long)queries_out,
+        (unsigned long long)query_entries_out, (unsigned long long)channels_out,
+        (unsigned long long)channel_entries_out);
     write_rankings_metrics(&run->rankings, buffer);
     buffer_byte(buffer, '}');
 }
@@ -180,8 +177,8 @@ static enum verdict start(struct process *process, bool create, struct error *er
     if (verdict == VERDICT_OK)
         verdict = statedir_open(&process->config, &process->state, error);
     if (verdict == VERDICT_OK)
-        verdict = kafka_ensure_topics(&process->config, &run->topology, create, &run->partitions,
-                                      error);
+        verdict =
+            kafka_ensure_topics(&process->config, &run->topology, create, &run->partitions, error);
     if (verdict != VERDICT_OK)
         return verdict;
     snprintf(run->instance, sizeof run->instance, "%s", process->state.instance);

@@ -14,13 +14,13 @@ struct totals {
     uint64_t restored; /* rows read from changelogs */
     uint64_t visitors_cached;
     uint64_t visitors_bytes;
-    uint64_t shown_bytes; /* of shown lists that wait for their click */
+    uint64_t shown_bytes;   /* of shown lists that wait for their click */
     uint64_t ready_workers; /* that have an assignment and have restored it */
 };
 
 /* What this process's publisher has done, if it is the one. */
 struct rankings_totals {
-    atomic_llong offset;              /* of the log: of the last publication */
+    atomic_llong offset;                  /* of the log: of the last publication */
     atomic_ullong written, same, deleted; /* records since the start */
     atomic_ullong scopes_out, terms_out;  /* beyond the bounds, at the last one */
 };
@@ -44,16 +44,17 @@ struct run {
     atomic_llong snapshot_offset;   /* of the log: of the last snapshot that this process wrote */
     atomic_llong saved_offset;      /* the same of the model in the store, as last written */
     atomic_llong fold_log_end;      /* end of the log as last seen */
-    atomic_bool catalogue_ready;    /* folded up to the end that it had at the start, or so late that
-                                     * nobody should wait */
-    atomic_bool has_first_partition; /* a worker of this process has the visitors' partition 0 */
+    atomic_bool catalogue_ready; /* folded up to the end that it had at the start, or so late that
+                                  * nobody should wait */
+    atomic_bool has_first_partition;  /* a worker of this process has the visitors' partition 0 */
     atomic_ullong catalogue_rejected; /* rows that can't be used */
     pthread_mutex_t view_lock;
-    struct rankings_view *view_wanted; /* under view_lock: filled by the fold, which then sets NULL */
+    struct rankings_view
+        *view_wanted; /* under view_lock: filled by the fold, which then sets NULL */
     struct rankings_totals rankings;
-    atomic_bool catalogue_whole;    /* folded up to the end that it had at the start */
-    atomic_ullong catalogue_rows;   /* folded since the start of the process */
-    atomic_bool fold_ready;         /* the log was folded up to the end that it had at the start */
+    atomic_bool catalogue_whole;  /* folded up to the end that it had at the start */
+    atomic_ullong catalogue_rows; /* folded since the start of the process */
+    atomic_bool fold_ready;       /* the log was folded up to the end that it had at the start */
 };
 
 /* A thread's fatal error: logged, and the process stops. */

@@ -48,8 +48,8 @@ static enum verdict open_producer(struct sender *sender, const struct config *co
         {NULL, NULL},
     };
     const struct kafka_extra idempotent[] = {{"enable.idempotence", "true"}, {NULL, NULL}};
-    rd_kafka_conf_t *conf = kafka_conf(
-        config, KAFKA_PRODUCER, sender->transactional ? transactions : idempotent, error);
+    rd_kafka_conf_t *conf = kafka_conf(config, KAFKA_PRODUCER,
+                                       sender->transactional ? transactions : idempotent, error);
     if (conf == NULL)
         return VERDICT_FATAL;
     rd_kafka_conf_set_dr_msg_cb(conf, delivered);
@@ -58,10 +58,9 @@ static enum verdict open_producer(struct sender *sender, const struct config *co
     if (sender->producer == NULL)
         return VERDICT_FATAL;
     sender->topic = rd_kafka_topic_new(sender->producer, topic, NULL);
-    return sender->transactional
-               ? transact(rd_kafka_init_transactions(sender->producer, ANSWER_MS), "initialising",
-                          error)
-               : VERDICT_OK;
+    return sender->transactional ? transact(rd_kafka_init_transactions(sender->producer, ANSWER_MS),
+                                            "initialising", error)
+                                 : VERDICT_OK;
 }
 
 enum verdict sender_open(const struct config *config, const char *topic, const char *role,
@@ -134,8 +133,7 @@ enum verdict sender_flush(struct sender *sender, struct error *error)
             return VERDICT_SKIP;
     if (sender->failures > 0)
         return error_set(error, VERDICT_RETRY, "%llu records for %s were not delivered",
-                         (unsigned long long)sender->failures,
-                         rd_kafka_topic_name(sender->topic));
+                         (unsigned long long)sender->failures, rd_kafka_topic_name(sender->topic));
     return VERDICT_OK;
 }
 
@@ -143,8 +141,8 @@ enum verdict sender_commit(struct sender *sender, struct error *error)
 {
     enum verdict verdict = sender_flush(sender, error);
     if (verdict == VERDICT_OK && sender->begun)
-        verdict = transact(rd_kafka_commit_transaction(sender->producer, ANSWER_MS), "committing",
-                           error);
+        verdict =
+            transact(rd_kafka_commit_transaction(sender->producer, ANSWER_MS), "committing", error);
     if (verdict == VERDICT_OK)
         sender->begun = false;
     return verdict;

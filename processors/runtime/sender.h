@@ -1,6 +1,6 @@
-/* The producer of what belongs to nobody's visitors: to one partition of one topic, in transactions whose
- * id all processes share, so that of two that write the older is fenced; without exactly-once plainly.
- * Thread: one. */
+/* The producer of what belongs to nobody's visitors: to one partition of one topic, in transactions
+ * whose id all processes share, so that of two that write the older is fenced; without exactly-once
+ * plainly. Thread: one. */
 #ifndef WEFT_RUNTIME_SENDER_H
 #define WEFT_RUNTIME_SENDER_H
 
@@ -13,14 +13,14 @@ struct licence {
 
 struct sender;
 
-/* With the transactional id <application.id>-`role`; ends the transaction that a predecessor left open.
- * RETRY: the broker does not answer. `licence` is borrowed. */
+/* With the transactional id <application.id>-`role`; ends the transaction that a predecessor left
+ * open. RETRY: the broker does not answer. `licence` is borrowed. */
 enum verdict sender_open(const struct config *config, const char *topic, const char *role,
                          const char *timeout_ms, struct licence *licence,
                          struct sender **ret_sender, struct error *error);
 
-/* Begins a transaction where there is none. `value` absent: a deletion. The header's name may be NULL:
- * none. SKIP: the licence is gone. RETRY: refused. */
+/* Begins a transaction where there is none. `value` absent: a deletion. The header's name may be
+ * NULL: none. SKIP: the licence is gone. RETRY: refused. */
 enum verdict sender_send(struct sender *sender, struct bytes key, struct bytes value,
                          const char *header_name, const char *header, struct error *error);
 

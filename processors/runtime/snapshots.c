@@ -6,7 +6,8 @@
 
 #include <stdlib.h>
 
-#define TAIL_OFFSETS 16 /* behind which the newest header is, if nothing was broken off after it */
+#define TAIL_OFFSETS 16 /* behind which the newest header is, if nothing was broken off after it   \
+                         */
 #define ANSWER_MS 10000
 #define SILENCE_US 30000000 /* no record for so long: the broker is gone */
 #define BATCH_BYTES_MAX ((size_t)4 << 20)
@@ -55,8 +56,7 @@ static enum verdict next_record(struct run *run, rd_kafka_t *reader,
             return VERDICT_SKIP;
         log_line(LOG_LEVEL_WARN, "snapshot", "reading: %s", rd_kafka_err2str(err));
     }
-    return error_set(error, VERDICT_RETRY, "%s can't be read",
-                     run->topology.topics[TOPIC_MODEL]);
+    return error_set(error, VERDICT_RETRY, "%s can't be read", run->topology.topics[TOPIC_MODEL]);
 }
 
 /* The last header from `from` on. */
@@ -70,8 +70,8 @@ static enum verdict find_from(struct run *run, int64_t from, struct snapshot_hea
            (verdict = next_record(run, reader, &message, error)) == VERDICT_OK) {
         if (snapshot_is_header(bytes_of(message->key, message->key_len)) && message->payload) {
             struct error why = {0};
-            enum verdict read = snapshot_read_header(bytes_of(message->payload, message->len),
-                                                     ret_header, &why);
+            enum verdict read =
+                snapshot_read_header(bytes_of(message->payload, message->len), ret_header, &why);
             if (read == VERDICT_FATAL)
                 verdict = error_set(error, read, "%s", why.message);
             else if (read == VERDICT_SKIP)
@@ -231,8 +231,7 @@ static enum verdict send_row(struct store_visitor *self, struct bytes key, struc
     }
     failpoint("mid_snapshot");
     buffer_clear(&writer->record);
-    writer->header.sum +=
-        snapshot_write_row(key, value, writer->header.offset, &writer->record);
+    writer->header.sum += snapshot_write_row(key, value, writer->header.offset, &writer->record);
     writer->header.rows++;
     if (writer->header.rows % ROWS_A_LOOK == 0 && !sender_poll(writer->sender))
         return VERDICT_SKIP;

@@ -20,7 +20,8 @@ enum verdict snapshots_load(struct run *run, const struct snapshot_header *heade
                             struct error *error);
 
 /* Writes what the model's store holds. SKIP: nothing to write, or the licence is gone. RETRY: the
- * model was saved meanwhile, or the broker refused; nothing of it is seen. Thread: the publisher. */
+ * model was saved meanwhile, or the broker refused; nothing of it is seen. Thread: the publisher.
+ */
 enum verdict snapshots_write(struct run *run, struct licence *licence,
                              struct snapshot_header *ret_header, struct error *error);
 

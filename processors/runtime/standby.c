@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define LOOK_US 2000000    /* between looks at who is in the group */
-#define WRITE_US 500000    /* between writes of what was read */
+#define LOOK_US 2000000 /* between looks at who is in the group */
+#define WRITE_US 500000 /* between writes of what was read */
 #define POLL_MS 20
 #define BATCH_BYTES_MAX ((size_t)4 << 20)
 
@@ -19,7 +19,7 @@ struct standby {
     int32_t partitions;
     pthread_mutex_t lock; /* of what follows, up to the blank line */
     pthread_cond_t let_go;
-    bool *owned;    /* by a worker of this process */
+    bool *owned; /* by a worker of this process */
     bool *followed;
     bool stopped;
 
@@ -93,8 +93,7 @@ static enum verdict write_rows(struct standby *standby, struct error *error)
     for (int32_t i = 0; i < standby->partitions; i++)
         if (standby->followed[i])
             restore_put_offset(standby->topic, i, standby->next[i], &standby->batch);
-    enum verdict verdict =
-        standby->run->store->write(standby->run->store, &standby->batch, error);
+    enum verdict verdict = standby->run->store->write(standby->run->store, &standby->batch, error);
     batch_clear(&standby->batch);
     return verdict;
 }
@@ -128,8 +127,8 @@ static enum verdict follow(struct standby *standby, struct error *error)
         if (!standby->followed[i])
             continue;
         standby->next[i] = 0;
-        verdict = store_get_offset(standby->run->store, 'c', standby->topic, i, &standby->next[i],
-                                   error);
+        verdict =
+            store_get_offset(standby->run->store, 'c', standby->topic, i, &standby->next[i], error);
         verdict = verdict == VERDICT_SKIP ? VERDICT_OK : verdict;
         rd_kafka_topic_partition_list_add(list, standby->topic, i)->offset = standby->next[i];
     }
@@ -152,8 +151,8 @@ static void ask_members(struct standby *standby)
     }
     snprintf(self, sizeof self, "%s-0", run->instance);
     if (members_have(&members, self)) /* or else this process is about to join */
-        members_inherit(&members, run->instance, standby->partitions,
-                        (int)run->config->num_standby, standby->wanted);
+        members_inherit(&members, run->instance, standby->partitions, (int)run->config->num_standby,
+                        standby->wanted);
     members_release(&members);
 }
 

@@ -100,8 +100,7 @@ static enum verdict open_part(const struct config *config, const char *part,
         if (verdict == VERDICT_OK)
             verdict = store_rocksdb_open(path, false, ret_store, &why);
     }
-    return verdict == VERDICT_OK ? verdict
-                                 : error_set(error, VERDICT_FATAL, "%s", why.message);
+    return verdict == VERDICT_OK ? verdict : error_set(error, VERDICT_FATAL, "%s", why.message);
 }
 
 enum verdict statedir_open(const struct config *config, struct statedir *ret_state,

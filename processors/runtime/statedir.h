@@ -18,12 +18,12 @@ struct statedir {
     struct store *model;
 };
 
-/* Makes the folder if need be and takes the lock. FATAL: another process has it, or the folder can't
- * be written. `ret_lock` is closed by the caller. */
+/* Makes the folder if need be and takes the lock. FATAL: another process has it, or the folder
+ * can't be written. `ret_lock` is closed by the caller. */
 enum verdict statedir_lock(const struct config *config, int *ret_lock, struct error *error);
 
-/* Lock, name and stores. A store that is damaged or of an older format is deleted and made anew, and
- * the log says why. FATAL, with what to do. */
+/* Lock, name and stores. A store that is damaged or of an older format is deleted and made anew,
+ * and the log says why. FATAL, with what to do. */
 enum verdict statedir_open(const struct config *config, struct statedir *ret_state,
                            struct error *error);
 /* Fine on what was never opened or only in part. */

@@ -61,8 +61,8 @@ static void decode_head(struct input *input, struct pipeline *pipeline)
         .key = bytes_of(head->key, head->key_len),
         .value = bytes_of(head->payload, head->len),
     };
-    input->decoded = pipeline_decode(pipeline, &input->record, &input->arena, &input->why) ==
-                     VERDICT_OK;
+    input->decoded =
+        pipeline_decode(pipeline, &input->record, &input->arena, &input->why) == VERDICT_OK;
     input->time_ms = input->decoded ? input->record.event.event_time_ms : INT64_MIN;
     if (input->decoded && input->type == EVENT_USER) /* it says no time of its own */
         input->time_ms = written_ms(head);
@@ -78,8 +78,8 @@ static bool knows_end(rd_kafka_t *consumer, const struct input *input, int64_t n
            high >= 0 && next >= high;
 }
 
-/* Of an input without records the next commit holds the place, so that the next start asks the broker
- * for it as for the others, not first where it begins. */
+/* Of an input without records the next commit holds the place, so that the next start asks the
+ * broker for it as for the others, not first where it begins. */
 static void reach_end(struct input *input, int64_t offset)
 {
     input->at_end = true;
@@ -116,8 +116,8 @@ static void fill_input(struct input *input, rd_kafka_t *consumer, struct pipelin
         input->empty_since_us = now_us;
 }
 
-/* One at its end is looked at once for each time that the caller tells: a topic that nobody writes to
- * costs nothing for each record of the others. */
+/* One at its end is looked at once for each time that the caller tells: a topic that nobody writes
+ * to costs nothing for each record of the others. */
 static bool is_quiet(struct input *input, int64_t now_us)
 {
     bool quiet = input->at_end && input->looked_us == now_us;

@@ -21,11 +21,11 @@ struct input {
     bool at_end;        /* nothing more on the broker, as last heard */
     int64_t empty_since_us;
     int64_t looked_us; /* when its queue was looked into last */
-    int64_t position; /* offset behind the last record taken, or of the end; -1: neither yet */
-    int64_t next;     /* offset behind the last record processed, or of an end that nothing stood
-                       * before; -1: none in this batch */
-    int64_t time_ms;  /* of the head; of a user's record when it was written; INT64_MIN: it can't be
-                       * told */
+    int64_t position;  /* offset behind the last record taken, or of the end; -1: neither yet */
+    int64_t next;      /* offset behind the last record processed, or of an end that nothing stood
+                        * before; -1: none in this batch */
+    int64_t time_ms; /* of the head; of a user's record when it was written; INT64_MIN: it can't be
+                      * told */
 };
 
 enum task_state {

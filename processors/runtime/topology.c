@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#define DAYS(n) ((int64_t)(n)*24 * 3600 * 1000)
+#define DAYS(n) ((int64_t)(n) * 24 * 3600 * 1000)
 
 const struct topic_row topic_rows[TOPICS] = {
     [TOPIC_VIEW] = {"view", "view", true, true, CLEANUP_DELETE, 0},
@@ -60,8 +60,8 @@ static enum verdict check_inputs(const struct step *step, struct error *error)
 
 static enum verdict check_step(const struct step *step, struct error *error)
 {
-    bool acts = step->stage == STAGE_VISITORS ? step->event || step->close
-                                              : step->interaction != NULL;
+    bool acts =
+        step->stage == STAGE_VISITORS ? step->event || step->close : step->interaction != NULL;
     if (step->name == NULL || step->summary == NULL || !step->inputs || !step->outputs || !acts)
         return error_set(error, VERDICT_FATAL, "the row of step %s is not complete",
                          step->name ? step->name : "(no name)");
@@ -73,8 +73,8 @@ static enum verdict check_step(const struct step *step, struct error *error)
     return check_inputs(step, error);
 }
 
-static enum verdict order_stage(enum stage stage, const struct step **ret_steps,
-                                size_t *ret_count, struct error *error)
+static enum verdict order_stage(enum stage stage, const struct step **ret_steps, size_t *ret_count,
+                                struct error *error)
 {
     size_t total = 0, count = 0;
     for (const struct step *const *row = __start_weft_steps; row < __stop_weft_steps; row++)
@@ -128,19 +128,18 @@ enum verdict topology_build(const struct config *config, struct topology *ret_to
          verdict == VERDICT_OK && row < __stop_weft_steps; row++)
         verdict = check_step(*row, error);
     if (verdict == VERDICT_OK)
-        verdict = order_stage(STAGE_VISITORS, ret_topology->visitors,
-                              &ret_topology->visitors_count, error);
+        verdict = order_stage(STAGE_VISITORS, ret_topology->visitors, &ret_topology->visitors_count,
+                              error);
     if (verdict == VERDICT_OK)
-        verdict =
-            order_stage(STAGE_MODEL, ret_topology->model, &ret_topology->model_count, error);
+        verdict = order_stage(STAGE_MODEL, ret_topology->model, &ret_topology->model_count, error);
     name_topics(config, ret_topology);
     config_topic(config, "publisher", ret_topology->publisher, sizeof ret_topology->publisher);
     for (int i = 0; verdict == VERDICT_OK && i < TOPICS; i++)
         for (int k = 0; k < i; k++)
             if (strcmp(ret_topology->topics[i], ret_topology->topics[k]) == 0)
-                verdict = error_set(error, VERDICT_FATAL, "%s and %s are both the topic %s",
-                                    topic_rows[k].name, topic_rows[i].name,
-                                    ret_topology->topics[i]);
+                verdict =
+                    error_set(error, VERDICT_FATAL, "%s and %s are both the topic %s",
+                              topic_rows[k].name, topic_rows[i].name, ret_topology->topics[i]);
     return verdict;
 }
 
@@ -150,8 +149,8 @@ static const char *shown_name(const struct topology *topology, const char *name)
     return topic < 0 ? name : topology->topics[topic];
 }
 
-static void text_names(const struct topology *topology, const char *label,
-                       const char *const *names, struct buffer *buffer)
+static void text_names(const struct topology *topology, const char *label, const char *const *names,
+                       struct buffer *buffer)
 {
     if (*names == NULL)
         return;
@@ -204,8 +203,7 @@ static void dot_edges(const struct topology *topology, const struct step *step,
             buffer_format(buffer, "  \"%s\" -> %s;\n", shown_name(topology, *input), step->name);
     for (const char *const *output = step->outputs; *output; output++)
         if (find_topic(*output) >= 0)
-            buffer_format(buffer, "  %s -> \"%s\";\n", step->name,
-                          shown_name(topology, *output));
+            buffer_format(buffer, "  %s -> \"%s\";\n", step->name, shown_name(topology, *output));
     if (step->after)
         buffer_format(buffer, "  %s -> %s;\n", step->after, step->name);
     if (step->table)

@@ -92,8 +92,7 @@ enum verdict transaction_send(struct transactions *transactions, enum topic topi
         return verdict;
     void *mark = topic == TOPIC_VISITOR_CHANGELOG ? producer : NULL;
     while (rd_kafka_produce(producer->topics[topic], partition, RD_KAFKA_MSG_F_COPY,
-                            (void *)(uintptr_t)value.at, value.size, key.at, key.size,
-                            mark) != 0) {
+                            (void *)(uintptr_t)value.at, value.size, key.at, key.size, mark) != 0) {
         rd_kafka_resp_err_t err = rd_kafka_last_error();
         if (err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
             return error_set(error, VERDICT_RETRY, "can't write to %s [%d]: %s",
@@ -105,8 +104,8 @@ enum verdict transaction_send(struct transactions *transactions, enum topic topi
 }
 
 enum verdict transaction_send_raw(struct transactions *transactions, enum topic topic,
-                                  const struct input *input, const char *step,
-                                  const char *message, struct error *error)
+                                  const struct input *input, const char *step, const char *message,
+                                  struct error *error)
 {
     char partition[16], offset[24];
     enum verdict verdict = transaction_begin(transactions, error);
@@ -114,8 +113,8 @@ enum verdict transaction_send_raw(struct transactions *transactions, enum topic 
     snprintf(partition, sizeof partition, "%" PRId32, input->partition);
     snprintf(offset, sizeof offset, "%" PRId64, input->record.offset);
     const struct kafka_extra headers[] = {
-        {"__weft.errors.topic", input->topic},     {"__weft.errors.partition", partition},
-        {"__weft.errors.offset", offset},          {"__weft.errors.step", step},
+        {"__weft.errors.topic", input->topic}, {"__weft.errors.partition", partition},
+        {"__weft.errors.offset", offset},      {"__weft.errors.step", step},
         {"__weft.errors.message", message},
     };
     const size_t count = sizeof headers / sizeof headers[0];
@@ -177,8 +176,7 @@ enum verdict transaction_flush(struct transactions *transactions, struct error *
 }
 
 enum verdict transaction_commit(struct transactions *transactions, rd_kafka_t *consumer,
-                                const rd_kafka_topic_partition_list_t *offsets,
-                                struct error *error)
+                                const rd_kafka_topic_partition_list_t *offsets, struct error *error)
 {
     rd_kafka_t *rk = current(transactions)->rk;
     int64_t until_us = clock_monotonic_us() + PATIENCE_US;
@@ -198,8 +196,8 @@ enum verdict transaction_commit(struct transactions *transactions, rd_kafka_t *c
     failpoint("after_offsets");
     verdict = VERDICT_SKIP;
     while (verdict == VERDICT_SKIP && clock_monotonic_us() < until_us) {
-        verdict = classify(transactions, rd_kafka_commit_transaction(rk, CALL_MS), "committing",
-                           error);
+        verdict =
+            classify(transactions, rd_kafka_commit_transaction(rk, CALL_MS), "committing", error);
         transactions->doubtful = transactions->doubtful || verdict == VERDICT_SKIP;
     }
     if (verdict == VERDICT_SKIP)
@@ -220,8 +218,7 @@ void transactions_poll(struct transactions *transactions)
 
 /* ---- opening and closing ---- */
 
-static enum verdict open_producer(struct transactions *transactions, int which,
-                                  struct error *error)
+static enum verdict open_producer(struct transactions *transactions, int which, struct error *error)
 {
     struct run *run = transactions->run;
     struct producer *producer = &transactions->producers[which];
@@ -233,10 +230,9 @@ static enum verdict open_producer(struct transactions *transactions, int which,
         {"transaction.timeout.ms", "10000"},
         {NULL, NULL},
     };
-    /* Nothing fences a process that stood still, so what waited to be sent for so long that another may
-     * have its partitions is dropped: librdkafka looks at this before it sends. */
-    snprintf(timeout, sizeof timeout, "%lld",
-             (long long)(run->config->session_timeout_ms / 2));
+    /* Nothing fences a process that stood still, so what waited to be sent for so long that another
+     * may have its partitions is dropped: librdkafka looks at this before it sends. */
+    snprintf(timeout, sizeof timeout, "%lld", (long long)(run->config->session_timeout_ms / 2));
     const struct kafka_extra idempotent[] = {
         {"enable.idempotence", "true"}, {"message.timeout.ms", timeout}, {NULL, NULL}};
     rd_kafka_conf_t *conf =
@@ -280,9 +276,9 @@ static void close_producer(struct producer *producer)
     *producer = (struct producer){0};
 }
 
-/* An end of a transaction that was late may still be on its way, and librdkafka has no epoch for each
- * transaction (KIP-890) by which a broker could tell that it is not the next one's: a producer that is
- * initialised again has another epoch, which fences it. */
+/* An end of a transaction that was late may still be on its way, and librdkafka has no epoch for
+ * each transaction (KIP-890) by which a broker could tell that it is not the next one's: a producer
+ * that is initialised again has another epoch, which fences it. */
 static enum verdict renew(struct transactions *transactions, struct error *error)
 {
     transactions->doubtful = false;
@@ -317,10 +313,9 @@ static enum verdict warm_up(struct transactions *transactions, struct error *err
         if (verdict == VERDICT_OK)
             verdict = transaction_flush(transactions, error);
         if (verdict == VERDICT_OK && exactly_once(transactions))
-            verdict =
-                classify(transactions,
-                         rd_kafka_commit_transaction(current(transactions)->rk, CALL_MS),
-                         "the first transaction", error);
+            verdict = classify(transactions,
+                               rd_kafka_commit_transaction(current(transactions)->rk, CALL_MS),
+                               "the first transaction", error);
         if (verdict == VERDICT_OK)
             verdict = transactions_turn(transactions, error);
     }

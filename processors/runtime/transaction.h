@@ -38,8 +38,8 @@ enum verdict transaction_send(struct transactions *transactions, enum topic topi
                               struct error *error);
 /* The input's head as it came, with headers that say where from and why. */
 enum verdict transaction_send_raw(struct transactions *transactions, enum topic topic,
-                                  const struct input *input, const char *step,
-                                  const char *message, struct error *error);
+                                  const struct input *input, const char *step, const char *message,
+                                  struct error *error);
 
 /* Returns when every record is delivered. */
 enum verdict transaction_flush(struct transactions *transactions, struct error *error);

@@ -40,7 +40,7 @@
 #define RECORDS_A_LOOK 64 /* between looks at the clock */
 #define GROUP_POLL_US 50000
 #define HALVINGS_MAX 12
-#define STALE_SHARES_MAX 3 /* in a row; metadata of topics that were just made comes soon */
+#define STALE_SHARES_MAX 3   /* in a row; metadata of topics that were just made comes soon */
 #define FORGOTTEN_US 1000000 /* beyond the session's time-out */
 
 enum worker_state {
@@ -127,8 +127,7 @@ static rd_kafka_topic_partition_list_t *batch_offsets(const struct worker *worke
     return offsets;
 }
 
-static enum verdict commit_plainly(struct worker *worker,
-                                   rd_kafka_topic_partition_list_t *offsets)
+static enum verdict commit_plainly(struct worker *worker, rd_kafka_topic_partition_list_t *offsets)
 {
     if (offsets->cnt == 0)
         return VERDICT_OK;
@@ -159,8 +158,8 @@ static enum verdict write_store(struct worker *worker,
     batch_clear(&worker->batch);
     visitors_batch(pipeline_visitors(worker->pipeline), &worker->batch);
     for (int i = 0; i < offsets->cnt; i++)
-        batch_put_offset(&worker->batch, 'i', offsets->elems[i].topic,
-                         offsets->elems[i].partition, offsets->elems[i].offset);
+        batch_put_offset(&worker->batch, 'i', offsets->elems[i].topic, offsets->elems[i].partition,
+                         offsets->elems[i].offset);
     for (size_t i = 0; i < worker->task_count; i++) {
         struct task *task = worker->tasks[i];
         int64_t offset = transaction_changelog(worker->transactions, task->partition);
@@ -187,8 +186,7 @@ static void publish_totals(struct worker *worker)
         .restored = worker->restored,
         .visitors_cached = visitors_cached(pipeline_visitors(worker->pipeline)),
         .visitors_bytes = visitors_bytes(pipeline_visitors(worker->pipeline)),
-        .shown_bytes =
-            recommend_shown_bytes(pipeline_context(worker->pipeline)->recommender),
+        .shown_bytes = recommend_shown_bytes(pipeline_context(worker->pipeline)->recommender),
         .ready_workers = worker->state == WORKER_RUNNING,
     };
     pthread_mutex_unlock(&worker->totals_lock);
@@ -217,8 +215,7 @@ static void log_commit(const struct worker *worker, const struct commit_times *t
     log_line(LOG_LEVEL_DEBUG, worker->name,
              "commit: %llu records, %lld us since the last; lists and changelog %lld us, flush "
              "%lld, end %lld, store %lld",
-             (unsigned long long)worker->batch_records,
-             (long long)(now_us - worker->committed_us),
+             (unsigned long long)worker->batch_records, (long long)(now_us - worker->committed_us),
              (long long)(times->closed_us - times->began_us),
              (long long)(times->flushed_us - times->closed_us),
              (long long)(times->ended_us - times->flushed_us),
@@ -268,8 +265,8 @@ static enum verdict commit(struct worker *worker)
     failpoint("after_flush");
     rd_kafka_topic_partition_list_t *offsets = batch_offsets(worker);
     if (verdict == VERDICT_OK && exactly_once(worker)) {
-        verdict = transaction_commit(worker->transactions, worker->consumer, offsets,
-                                     &worker->error);
+        verdict =
+            transaction_commit(worker->transactions, worker->consumer, offsets, &worker->error);
         times.ended_us = clock_monotonic_us();
         failpoint("after_commit");
         if (verdict == VERDICT_OK)
@@ -324,8 +321,7 @@ static struct task *add_task(struct worker *worker, int32_t partition)
             return worker->tasks[i];
     struct task *task =
         task_new(worker->consumer, &worker->run->topology, partition, worker->wake[1]);
-    worker->tasks =
-        memory_resize(worker->tasks, (worker->task_count + 1) * sizeof *worker->tasks);
+    worker->tasks = memory_resize(worker->tasks, (worker->task_count + 1) * sizeof *worker->tasks);
     worker->tasks[worker->task_count++] = task;
     standby_own(worker->run->standby, partition);
     if (partition == 0)
@@ -402,9 +398,9 @@ static enum verdict process(struct worker *worker, struct input *input)
         return verdict;
     }
     if (input->record.fate == FATE_DEAD_LETTER)
-        verdict = transaction_send_raw(worker->transactions, TOPIC_DEAD_LETTERS, input, step,
-                                       input->decoded ? why.message : input->why.message,
-                                       &worker->error);
+        verdict =
+            transaction_send_raw(worker->transactions, TOPIC_DEAD_LETTERS, input, step,
+                                 input->decoded ? why.message : input->why.message, &worker->error);
     else if (input->record.fate == FATE_LATE)
         verdict = transaction_send_raw(worker->transactions, TOPIC_LATE, input, step,
                                        "older than all that is remembered of the visitor",
@@ -583,8 +579,8 @@ static enum verdict open_consumer(struct worker *worker)
 /* Lists made before the model has caught up would be poor, so the worker joins after it. */
 static void await_model(struct worker *worker)
 {
-    while (!run_stops(worker->run) && !(atomic_load(&worker->run->fold_ready) &&
-                                        atomic_load(&worker->run->catalogue_ready)))
+    while (!run_stops(worker->run) &&
+           !(atomic_load(&worker->run->fold_ready) && atomic_load(&worker->run->catalogue_ready)))
         usleep(10000);
 }
 
@@ -644,8 +640,8 @@ static enum verdict run_session(struct worker *worker)
  * topics renamed. So it stays away until the group has forgotten it, and is shared out anew. */
 static void stay_away(struct worker *worker)
 {
-    int64_t until_us = clock_monotonic_us() +
-                       worker->run->config->session_timeout_ms * 1000 + FORGOTTEN_US;
+    int64_t until_us =
+        clock_monotonic_us() + worker->run->config->session_timeout_ms * 1000 + FORGOTTEN_US;
     log_line(LOG_LEVEL_WARN, worker->name,
              "the group still shares out the inputs of before; leaving it until it forgets this "
              "member (%lld ms)",

@@ -2,9 +2,9 @@
  *
  * librdkafka as Debian builds it starts its threads and takes its locks by C11's calls, which the
  * sanitizers of gcc 12 and clang 14 do not know: they crash in the first such thread, and see no
- * order between what it did before and after a lock. glibc's C11 types are POSIX's of the same size,
- * so the same calls by the other name are all that is needed. Linked into the program, these come
- * before libc's. */
+ * order between what it did before and after a lock. glibc's C11 types are POSIX's of the same
+ * size, so the same calls by the other name are all that is needed. Linked into the program, these
+ * come before libc's. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
