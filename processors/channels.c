@@ -1,6 +1,6 @@
 /* Channels: what is viewed, put in the cart and bought by those who come by each. */
 #include "processors/processor.h"
-#include "processors/recommend/channels.h"
+#include "processors/recommend/candidates/channel_popularity.h"
 
 static const char *const inputs[] = {"interactions", NULL};
 static const char *const outputs[] = {NULL};

@@ -1,6 +1,6 @@
 /* Co-occurrence: which item follows which, for views, carts and purchases apart. */
 #include "processors/processor.h"
-#include "processors/recommend/rules.h"
+#include "processors/recommend/candidates/cooccurrence.h"
 
 static const char *const inputs[] = {"interactions", NULL};
 static const char *const outputs[] = {NULL};
@@ -12,5 +12,5 @@ WEFT_STEP(cooccurrence) = {
     .inputs = inputs,
     .outputs = outputs,
     .table = "cooccurrence",
-    .interaction = rules_fold,
+    .interaction = cooccurrence_fold,
 };

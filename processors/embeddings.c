@@ -1,6 +1,6 @@
 /* Embeddings: item vectors that tell what is clicked next in a session. */
 #include "processors/processor.h"
-#include "processors/recommend/encoder.h"
+#include "processors/recommend/candidates/session_encoder.h"
 
 static const char *const inputs[] = {"interactions", NULL};
 static const char *const outputs[] = {NULL};

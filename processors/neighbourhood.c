@@ -1,6 +1,6 @@
 /* Neighbourhood: the last sessions of all visitors, to find those that are like the present one. */
 #include "processors/processor.h"
-#include "processors/recommend/neighbours.h"
+#include "processors/recommend/candidates/session_knn.h"
 
 static const char *const inputs[] = {"interactions", NULL};
 static const char *const outputs[] = {NULL};
@@ -13,5 +13,5 @@ WEFT_STEP(neighbourhood) = {
     .inputs = inputs,
     .outputs = outputs,
     .table = "sessions",
-    .interaction = neighbours_fold,
+    .interaction = session_knn_fold,
 };

@@ -1,6 +1,6 @@
 /* Popularity: how often each item is viewed, put in the cart and bought, ever and of late. */
 #include "processors/processor.h"
-#include "processors/recommend/popularity.h"
+#include "processors/recommend/candidates/popular_items.h"
 
 static const char *const inputs[] = {"interactions", NULL};
 static const char *const outputs[] = {NULL};

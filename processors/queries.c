@@ -1,6 +1,6 @@
 /* Queries: what is viewed, put in the cart and bought after a search. */
 #include "processors/processor.h"
-#include "processors/recommend/asked.h"
+#include "processors/recommend/search/query_history.h"
 
 static const char *const inputs[] = {"interactions", NULL};
 static const char *const outputs[] = {NULL};
@@ -13,5 +13,5 @@ WEFT_STEP(queries) = {
     .inputs = inputs,
     .outputs = outputs,
     .table = "queries",
-    .interaction = asked_fold,
+    .interaction = query_history_fold,
 };

@@ -7,8 +7,8 @@
  * into one; the record in the log says what changed, so that the counts are those of the sequence
  * in the order of time, however it arrived. */
 #include "processors/processor.h"
-#include "processors/recommend/channels.h"
-#include "processors/recommend/text.h"
+#include "processors/recommend/candidates/channel_popularity.h"
+#include "processors/recommend/search/text.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -70,8 +70,8 @@ static enum verdict write_joints(struct context *context, uint32_t position, enu
 {
     const struct activity *activity = &context->visitor->activities[position];
     for (int other = 0; other < KINDS; other++) {
-        enum rule_kind rules;
-        if (other == (int)kind || !rule_kind_of((enum kind)other, &rules))
+        enum pair_kind rules;
+        if (other == (int)kind || !pair_kind_of((enum kind)other, &rules))
             continue;
         struct interaction joint = {
             .event_id = bytes_of("", 0),
@@ -139,8 +139,8 @@ static enum verdict remember(struct context *context, const struct record *recor
             collect(context, (int64_t)position + 1, 1, time_ms, kind, interaction.after);
     }
     char term[TEXT_QUERY_BYTES_MAX];
-    enum rule_kind rules;
-    if (rule_kind_of(kind, &rules))
+    enum pair_kind rules;
+    if (pair_kind_of(kind, &rules))
         interaction.search_term = searched_before(visitor, position, term);
     enum verdict verdict = write_interaction(context, &interaction, error);
     if (verdict == VERDICT_OK && late && !joined)

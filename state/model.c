@@ -8,23 +8,23 @@
 #define BASE_RANGE 30 /* half-lives that a row's numbers go past its base */
 #define COUNTS_DIRTY 0x80u
 
-const char *const rule_kind_names[RULE_KINDS] = {"view", "cart", "purchase"};
+const char *const pair_kind_names[PAIR_KINDS] = {"view", "cart", "purchase"};
 
 struct model_locks {
     pthread_rwlock_t rows;
 };
 
-bool rule_kind_of(enum kind kind, enum rule_kind *ret_rules)
+bool pair_kind_of(enum kind kind, enum pair_kind *ret_rules)
 {
     switch (kind) {
     case KIND_VIEW:
-        *ret_rules = RULES_VIEW;
+        *ret_rules = PAIR_VIEW;
         return true;
     case KIND_CART:
-        *ret_rules = RULES_CART;
+        *ret_rules = PAIR_CART;
         return true;
     case KIND_PURCHASE:
-        *ret_rules = RULES_PURCHASE;
+        *ret_rules = PAIR_PURCHASE;
         return true;
     default:
         return false;
@@ -58,8 +58,8 @@ void model_free(struct model *model)
         return;
     for (uint32_t i = 0; i < model->item_count; i++) {
         free((void *)(uintptr_t)model->items[i].id.at);
-        for (int row = 0; row < RULE_ROWS; row++)
-            free(model->items[i].rows[row / RULE_DIRECTIONS][row % RULE_DIRECTIONS].entries);
+        for (int row = 0; row < PAIR_ROWS; row++)
+            free(model->items[i].rows[row / PAIR_DIRECTIONS][row % PAIR_DIRECTIONS].entries);
     }
     free(model->items);
     free(model->slots);
@@ -212,12 +212,12 @@ static void bubble_up(struct row *row, uint32_t at)
     }
 }
 
-void model_add(struct model *model, uint32_t owner, enum rule_kind kind,
-               enum rule_direction direction, uint32_t item, double units, bool gap_one,
+void model_add(struct model *model, uint32_t owner, enum pair_kind kind,
+               enum pair_direction direction, uint32_t item, double units, bool gap_one,
                struct decay decay, int64_t time_ms, uint64_t chance)
 {
     struct row *row = &model->items[owner].rows[kind][direction];
-    mark_dirty(model, owner, (uint8_t)(1u << ((int)kind * (int)RULE_DIRECTIONS + (int)direction)));
+    mark_dirty(model, owner, (uint8_t)(1u << ((int)kind * (int)PAIR_DIRECTIONS + (int)direction)));
     if (row->count == 0 && !(row->total > 0)) {
         row->base = decay.k;
         row->total = row->total_one = 0;
@@ -288,7 +288,7 @@ static void keep_popular(struct model *model, uint32_t item)
     }
 }
 
-void model_count(struct model *model, uint32_t item, enum rule_kind kind, struct decay decay,
+void model_count(struct model *model, uint32_t item, enum pair_kind kind, struct decay decay,
                  int64_t time_ms)
 {
     struct item_counts *counts = &model->items[item].counts;
@@ -357,7 +357,7 @@ static struct bytes item_key(char *to, char table, int row, uint32_t item)
 
 static void write_counts(const struct item_counts *counts, struct buffer *buffer)
 {
-    for (int kind = 0; kind < RULE_KINDS; kind++)
+    for (int kind = 0; kind < PAIR_KINDS; kind++)
         put(buffer, &counts->count[kind], 8);
     put(buffer, &counts->recent, 8);
     put(buffer, &counts->base, 4);
@@ -394,11 +394,11 @@ void model_save(struct model *model, struct store_batch *batch)
             batch_put(batch, FAMILY_MODEL, item_key(key, 'i', -1, index), item->id);
             batch_put(batch, FAMILY_MODEL, item_key(key, 's', -1, index), buffer_bytes(&value));
         }
-        for (int row = 0; row < RULE_ROWS; row++) {
+        for (int row = 0; row < PAIR_ROWS; row++) {
             if (!(item->dirty >> row & 1))
                 continue;
             buffer_clear(&value);
-            write_row(&item->rows[row / RULE_DIRECTIONS][row % RULE_DIRECTIONS], &value);
+            write_row(&item->rows[row / PAIR_DIRECTIONS][row % PAIR_DIRECTIONS], &value);
             batch_put(batch, FAMILY_MODEL, item_key(key, 'r', row, index), buffer_bytes(&value));
         }
         item->dirty = 0;
@@ -541,9 +541,9 @@ static enum verdict load_row(struct store_visitor *visitor, struct bytes key, st
         return VERDICT_OK;
     }
     int row = key.at[1];
-    if (row < 0 || row >= RULE_ROWS ||
+    if (row < 0 || row >= PAIR_ROWS ||
         !read_row(value, model->item_count,
-                  &item->rows[row / RULE_DIRECTIONS][row % RULE_DIRECTIONS]))
+                  &item->rows[row / PAIR_DIRECTIONS][row % PAIR_DIRECTIONS]))
         return damaged(error, table);
     return VERDICT_OK;
 }
@@ -572,8 +572,8 @@ size_t model_bytes(const struct model *model)
                    model->dirty_capacity * sizeof *model->dirty;
     for (uint32_t i = 0; i < model->item_count; i++) {
         bytes += model->items[i].id.size + 1;
-        for (int row = 0; row < RULE_ROWS; row++)
-            bytes += model->items[i].rows[row / RULE_DIRECTIONS][row % RULE_DIRECTIONS].capacity *
+        for (int row = 0; row < PAIR_ROWS; row++)
+            bytes += model->items[i].rows[row / PAIR_DIRECTIONS][row % PAIR_DIRECTIONS].capacity *
                      sizeof(struct row_entry);
     }
     return bytes;

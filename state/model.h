@@ -38,13 +38,13 @@
 #define PAIR_UNITS 840 /* a pair at gap j counts PAIR_UNITS / j */
 
 /* Kinds of activity that have rules of their own: the second of a pair is of the same kind. */
-enum rule_kind { RULES_VIEW, RULES_CART, RULES_PURCHASE, RULE_KINDS };
-enum rule_direction { RULES_FORWARD, RULES_BACKWARD, RULE_DIRECTIONS };
-enum { RULE_ROWS = (int)RULE_KINDS * (int)RULE_DIRECTIONS }; /* of an item */
-extern const char *const rule_kind_names[RULE_KINDS];
+enum pair_kind { PAIR_VIEW, PAIR_CART, PAIR_PURCHASE, PAIR_KINDS };
+enum pair_direction { PAIR_FORWARD, PAIR_BACKWARD, PAIR_DIRECTIONS };
+enum { PAIR_ROWS = (int)PAIR_KINDS * (int)PAIR_DIRECTIONS }; /* of an item */
+extern const char *const pair_kind_names[PAIR_KINDS];
 
 /* False: activities of this kind have no rules. */
-bool rule_kind_of(enum kind kind, enum rule_kind *ret_rules);
+bool pair_kind_of(enum kind kind, enum pair_kind *ret_rules);
 
 struct row_entry {
     uint32_t item;
@@ -62,7 +62,7 @@ struct row {
 };
 
 struct item_counts {
-    uint64_t count[RULE_KINDS];
+    uint64_t count[PAIR_KINDS];
     double recent; /* decayed count of all kinds: sum of m * 2^(k - base) */
     int32_t base;
     int64_t last_ms; /* INT64_MIN: never */
@@ -71,7 +71,7 @@ struct item_counts {
 struct model_item {
     struct bytes id;
     struct item_counts counts;
-    struct row rows[RULE_KINDS][RULE_DIRECTIONS];
+    struct row rows[PAIR_KINDS][PAIR_DIRECTIONS];
     uint8_t dirty; /* bit per row, bit 7: the counts or the id */
 };
 
@@ -80,7 +80,7 @@ struct model_item {
 struct model_limits {
     uint32_t items_max;       /* distinct items; what comes after is not learned, and counted */
     uint32_t row_entries_max; /* of one row */
-    int64_t rules_half_life_ms;
+    int64_t pair_half_life_ms;
     int64_t popular_half_life_ms;
     int64_t quick_half_life_ms; /* of what is trending */
     struct vectors_limits vectors;
@@ -132,12 +132,12 @@ uint32_t model_intern(struct model *model, struct bytes id);
 /* Adds `units` (negative takes back) times g to the entry of `item`. A row that is full replaces
  * its weakest entry with probability w / (w + w_min), decided by `chance`. Entries of weight zero
  * go. Thread: writer. */
-void model_add(struct model *model, uint32_t owner, enum rule_kind kind,
-               enum rule_direction direction, uint32_t item, double units, bool gap_one,
+void model_add(struct model *model, uint32_t owner, enum pair_kind kind,
+               enum pair_direction direction, uint32_t item, double units, bool gap_one,
                struct decay decay, int64_t time_ms, uint64_t chance);
 
 /* Counts one activity with the item and keeps the popular ones in order. Thread: writer. */
-void model_count(struct model *model, uint32_t item, enum rule_kind kind, struct decay decay,
+void model_count(struct model *model, uint32_t item, enum pair_kind kind, struct decay decay,
                  int64_t time_ms);
 
 /* Adds what a worker's ranker has learned: model->weights is then another object. Where a sum would

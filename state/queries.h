@@ -1,9 +1,9 @@
 /* Queries: what visitors viewed, put in the cart and bought after they searched, by the normalised
  * term of the search (interaction.avsc). A part of the model: a fold of the interactions log. What
- * searches are answered by (recommend/asked.h). Calls schemas/ and state/store.
+ * searches are answered by (recommend/search/query_history.h). Calls schemas/ and state/store.
  *
  * The same structure, with rows of its own, holds what those take who come by a channel
- * (recommend/channels.h): its "queries" are the channels' names.
+ * (recommend/candidates/channel_popularity.h): its "queries" are the channels' names.
  *
  * Sums are of forward decay, as the model's (state/model.h). A query keeps its `entries_max`
  * heaviest items: one that is full replaces the lightest with probability w / (w + w_min). When

@@ -21,7 +21,7 @@
 #include "state/decay.h"
 #include "state/store.h"
 
-#define TREND_KINDS 3 /* views, carts, purchases: enum rule_kind of state/model.h */
+#define TREND_KINDS 3 /* views, carts, purchases: enum pair_kind of state/model.h */
 #define TRENDS_CLOCK 63
 #define TRENDS_BASE_RANGE 30 /* half-lives that a row's numbers go past its base */
 

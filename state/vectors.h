@@ -1,7 +1,7 @@
 /* The vectors' tables: one vector an item, the session encoder's gates, and the ring of the last
  * clicks that negatives and replayed samples are drawn from. A part of the model: a fold of the
- * interactions log, written by recommend/encoder.c; this file only keeps it, in memory and in the
- * store. Calls schemas/ and state/store.
+ * interactions log, written by recommend/candidates/session_encoder.c; this file only keeps it, in
+ * memory and in the store. Calls schemas/ and state/store.
  *
  * A vector has a place; an item gets one when it is first learned from. When all
  * `limits.items_max` places are taken, the hand of a clock looks for one that was not used since it

@@ -4,7 +4,7 @@
 
 static const struct model_limits limits = {.items_max = 100,
                                            .row_entries_max = 8,
-                                           .rules_half_life_ms = 1000000,
+                                           .pair_half_life_ms = 1000000,
                                            .popular_half_life_ms = 1000000,
                                            .quick_half_life_ms = 1000000,
                                            .queries = {10, 10},
@@ -62,10 +62,10 @@ void fuzz_seeds(struct fuzz_sink *sink)
     struct model *model = model_new(&limits);
     struct store_batch batch = {0};
     uint32_t a = model_intern(model, bytes_text("a")), b = model_intern(model, bytes_text("b"));
-    struct decay decay = decay_at(1700000000000, limits.rules_half_life_ms);
-    model_add(model, a, RULES_VIEW, RULES_FORWARD, b, PAIR_UNITS, true, decay, 1700000000000, 1);
-    model_count(model, a, RULES_VIEW, decay, 1700000000000);
-    trends_add(model->trends, a, RULES_VIEW, decay, decay, 1700000000000);
+    struct decay decay = decay_at(1700000000000, limits.pair_half_life_ms);
+    model_add(model, a, PAIR_VIEW, PAIR_FORWARD, b, PAIR_UNITS, true, decay, 1700000000000, 1);
+    model_count(model, a, PAIR_VIEW, decay, 1700000000000);
+    trends_add(model->trends, a, PAIR_VIEW, decay, decay, 1700000000000);
     queries_add(model->queries, bytes_text("red bag"), a, 1, decay.m, decay.k, 1);
     queries_add(model->channels, bytes_text("web"), b, 1, decay.m, decay.k, 1);
     model_save(model, &batch);

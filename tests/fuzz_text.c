@@ -1,5 +1,5 @@
 /* Any bytes as a text for search. */
-#include "processors/recommend/text.h"
+#include "processors/recommend/search/text.h"
 #include "tests/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -5,8 +5,8 @@
  *
  * One in ONE_IN products (0: none) has words of its title as tags too, so that searches, which stop
  * early where many products weigh as much as any can, do not. */
-#include "processors/recommend/search.h"
-#include "processors/recommend/similar.h"
+#include "processors/recommend/candidates/content_similarity.h"
+#include "processors/recommend/search/search.h"
 #include "schemas/codec.h"
 #include "schemas/event_write.h"
 #include "state/catalogue_store.h"
@@ -139,7 +139,7 @@ static void measure_similar(const struct catalogue *catalogue)
     double sum = 0, wanted = 0;
     for (int i = 0; i < QUESTIONS / 50; i++) {
         uint32_t product = random_below(&random, catalogue->product_count);
-        uint32_t count = similar_top(catalogue, product, SIMILAR_MAX, similar);
+        uint32_t count = content_similarity_top(catalogue, product, SIMILAR_MAX, similar);
         for (uint32_t k = 0; k < count; k++)
             sum += (double)similar[k].similarity;
         for (uint32_t k = 0; k < catalogue->product_count; k++)
@@ -161,8 +161,8 @@ static void ask(const struct catalogue *catalogue, const struct search *search)
     uint64_t found = 0;
     for (int i = 0; i < QUESTIONS; i++) {
         double from = measure_now_s();
-        found += similar_top(catalogue, random_below(&random, catalogue->product_count),
-                             SIMILAR_MAX, similar);
+        found += content_similarity_top(catalogue, random_below(&random, catalogue->product_count),
+                                        SIMILAR_MAX, similar);
         us[i] = (float)((measure_now_s() - from) * 1e6);
     }
     print_times("similar", us, QUESTIONS);

@@ -3,8 +3,8 @@
  * catalogue's lock is held. Run by tools/bench rankings.
  *
  *     measure_rankings [ITEMS [EVENTS [TERMS]]]      prints one JSON object */
-#include "processors/recommend/asked.h"
 #include "processors/recommend/rankings.h"
+#include "processors/recommend/search/query_history.h"
 #include "tests/measure.h"
 
 #define START_MS 1700000000000
@@ -76,7 +76,7 @@ int main(int argc, char **argv)
     const struct catalogue_limits catalogue_limits = {2000000, 10000, 1000000, 100};
     const struct model_limits limits = {.items_max = 2000000,
                                         .row_entries_max = 8,
-                                        .rules_half_life_ms = 7776000000,
+                                        .pair_half_life_ms = 7776000000,
                                         .popular_half_life_ms = 259200000,
                                         .quick_half_life_ms = 21600000,
                                         .queries = {100000, 50}};
@@ -95,7 +95,7 @@ int main(int argc, char **argv)
         struct interaction interaction;
         make_interaction(&random, items, terms, i, id, term, &interaction);
         model_intern(model, interaction.subject); /* as the steps before do */
-        asked_fold(model, &interaction);
+        query_history_fold(model, &interaction);
         double from = measure_now_s();
         rankings_fold(model, &interaction);
         fold_s += measure_now_s() - from;

@@ -1,8 +1,8 @@
 /* The session encoder: one batch against a naive version in double precision, whose gradients are
  * those of its loss by finite differences; that the same log gives the same bits, sampled or not;
  * and that no number gets in that is none. */
-#include "processors/recommend/encoder.h"
 #include "processors/math/kernels.h"
+#include "processors/recommend/candidates/session_encoder.h"
 #include "tests/test.h"
 
 #include <math.h>
@@ -16,7 +16,7 @@ static struct model_limits limits(uint32_t vectors, uint32_t ring)
 {
     return (struct model_limits){.items_max = 100000,
                                  .row_entries_max = 8,
-                                 .rules_half_life_ms = 1000000,
+                                 .pair_half_life_ms = 1000000,
                                  .popular_half_life_ms = 1000000,
                                  .vectors = {.items_max = vectors, .ring_max = ring},
                                  .encoder_clicks_per_second_max = 1000000};

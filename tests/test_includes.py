@@ -31,7 +31,7 @@ LIBRARIES = {
     r"avro\.h$": ("schemas/", "tools/", "tests/"),
     r"jansson\.h$": ("schemas/", "tools/", "processors/runtime/registry.c", "tests/"),
     r"rocksdb/": ("state/store_rocksdb.c",),
-    r"utf8proc": ("processors/recommend/text.c",),
+    r"utf8proc": ("processors/recommend/search/text.c",),
 }
 
 # Headers that name none of the libraries, with those that do for the runtime's own use.
@@ -112,8 +112,8 @@ def self_test():
             ("processors/lists.c", "processors/recommend/recommend.h", None, True),
             ("processors/lists.c", "processors/runtime/log.h", None, False),
             ("processors/lists.c", "state/store.h", None, False),
-            ("processors/recommend/rules.c", "processors/runtime/log.h", None, False),
-            ("processors/recommend/rules.c", None, "jansson.h", False),
+            ("processors/recommend/candidates/cooccurrence.c", "processors/runtime/log.h", None, False),
+            ("processors/recommend/candidates/cooccurrence.c", None, "jansson.h", False),
             ("processors/runtime/worker.c", None, "librdkafka/rdkafka.h", True),
             ("tools/get.c", None, "librdkafka/rdkafka.h", False),
             ("processors/runtime/registry.c", None, "jansson.h", True),

@@ -11,7 +11,7 @@
 
 static const struct model_limits limits = {.items_max = 10,
                                            .row_entries_max = 8,
-                                           .rules_half_life_ms = 1000000,
+                                           .pair_half_life_ms = 1000000,
                                            .popular_half_life_ms = 1000000,
                                            .features = FEATURES};
 static const struct feature_mask none_off;

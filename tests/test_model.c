@@ -12,7 +12,7 @@ static struct model *new_model(uint32_t row_entries_max, uint32_t items)
 {
     struct model_limits limits = {.items_max = 1000,
                                   .row_entries_max = row_entries_max,
-                                  .rules_half_life_ms = HALF_LIFE_MS,
+                                  .pair_half_life_ms = HALF_LIFE_MS,
                                   .popular_half_life_ms = HALF_LIFE_MS};
     struct model *model = model_new(&limits);
     for (uint32_t i = 0; i < items; i++) {
@@ -58,8 +58,8 @@ struct addition {
     uint32_t owner, item;
     int gap;
     int64_t time_ms;
-    enum rule_kind kind;
-    enum rule_direction direction;
+    enum pair_kind kind;
+    enum pair_direction direction;
 };
 
 static struct addition random_addition(struct random *random, int half_lives)
@@ -69,8 +69,8 @@ static struct addition random_addition(struct random *random, int half_lives)
         .item = random_below(random, ITEMS),
         .gap = 1 + (int)random_below(random, 8),
         .time_ms = START_MS + random_below(random, (uint32_t)half_lives * HALF_LIFE_MS),
-        .kind = (enum rule_kind)random_below(random, RULE_KINDS),
-        .direction = (enum rule_direction)random_below(random, RULE_DIRECTIONS),
+        .kind = (enum pair_kind)random_below(random, PAIR_KINDS),
+        .direction = (enum pair_direction)random_below(random, PAIR_DIRECTIONS),
     };
 }
 
@@ -123,13 +123,13 @@ static void check_row(const struct row *row, const struct sums *sums)
 static void check_model(const struct model *model, const struct addition *additions, size_t count)
 {
     for (uint32_t owner = 0; owner < 3; owner++) {
-        for (int row = 0; row < RULE_KINDS * RULE_DIRECTIONS; row++) {
+        for (int row = 0; row < PAIR_KINDS * PAIR_DIRECTIONS; row++) {
             struct sums sums = {.total = 0};
             for (size_t i = 0; i < count; i++)
                 if (additions[i].owner == owner &&
-                    (int)(additions[i].kind * RULE_DIRECTIONS + additions[i].direction) == row)
+                    (int)(additions[i].kind * PAIR_DIRECTIONS + additions[i].direction) == row)
                     add_sums(&sums, &additions[i]);
-            check_row(&model->items[owner].rows[row / RULE_DIRECTIONS][row % RULE_DIRECTIONS],
+            check_row(&model->items[owner].rows[row / PAIR_DIRECTIONS][row % PAIR_DIRECTIONS],
                       &sums);
         }
     }
@@ -228,12 +228,12 @@ static void test_popular(void)
     struct random random = random_from(94);
     struct model *model = new_model(10, MANY);
     double sums[MANY] = {0};
-    uint64_t counts[MANY][RULE_KINDS] = {{0}};
+    uint64_t counts[MANY][PAIR_KINDS] = {{0}};
     int32_t k = decay_at(START_MS, HALF_LIFE_MS).k;
     for (int i = 0; i < 20000; i++) {
         uint32_t item = random_below(&random, 1 + random_below(&random, MANY));
         int64_t time_ms = START_MS + i * 5000ll - random_below(&random, 100000000);
-        enum rule_kind kind = (enum rule_kind)random_below(&random, RULE_KINDS);
+        enum pair_kind kind = (enum pair_kind)random_below(&random, PAIR_KINDS);
         struct decay decay = decay_at(time_ms, HALF_LIFE_MS);
         model_count(model, item, kind, decay, time_ms);
         sums[item] += ldexp(decay.m, decay.k - k);
@@ -254,7 +254,7 @@ static void test_popular(void)
     }
     for (uint32_t n = 0; n < MANY; n++) {
         CHECK_SAY(fabs(recent_at(model, n, k) - sums[n]) <= 1e-9 * sums[n], "item %u", n);
-        for (int kind = 0; kind < RULE_KINDS; kind++)
+        for (int kind = 0; kind < PAIR_KINDS; kind++)
             CHECK_INT(model->items[n].counts.count[kind], counts[n][kind]);
     }
     model_free(model);
@@ -274,9 +274,9 @@ static void check_same(const struct model *a, const struct model *b)
         CHECK(memcmp(x->count, y->count, sizeof x->count) == 0 && x->base == y->base &&
               x->last_ms == y->last_ms);
         CHECK_REAL(x->recent, y->recent);
-        for (int row = 0; row < RULE_KINDS * RULE_DIRECTIONS; row++) {
-            const struct row *p = &a->items[i].rows[row / RULE_DIRECTIONS][row % RULE_DIRECTIONS];
-            const struct row *q = &b->items[i].rows[row / RULE_DIRECTIONS][row % RULE_DIRECTIONS];
+        for (int row = 0; row < PAIR_KINDS * PAIR_DIRECTIONS; row++) {
+            const struct row *p = &a->items[i].rows[row / PAIR_DIRECTIONS][row % PAIR_DIRECTIONS];
+            const struct row *q = &b->items[i].rows[row / PAIR_DIRECTIONS][row % PAIR_DIRECTIONS];
             CHECK(p->count == q->count && p->base == q->base);
             CHECK_REAL(p->total, q->total);
             CHECK_REAL(p->total_one, q->total_one);

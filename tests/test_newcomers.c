@@ -1,7 +1,7 @@
 /* Newcomers by channel: its name in one writing; what those who come by it take, kept and read
  * back; and the lists of who is new: what is popular in their channel first, the best first, then
  * what is popular. */
-#include "processors/recommend/channels.h"
+#include "processors/recommend/candidates/channel_popularity.h"
 #include "processors/runtime/driver.h"
 #include "tests/test.h"
 
@@ -40,7 +40,7 @@ static struct model *new_model(uint32_t channels_max, uint32_t entries_max)
 {
     struct model_limits limits = {.items_max = 1000,
                                   .row_entries_max = 10,
-                                  .rules_half_life_ms = HALF_LIFE_MS,
+                                  .pair_half_life_ms = HALF_LIFE_MS,
                                   .popular_half_life_ms = HALF_LIFE_MS,
                                   .queries = {10, 10},
                                   .channels = {channels_max, entries_max}};
@@ -60,9 +60,9 @@ static void fold(struct model *model, const char *channel, const char *item, enu
 /* The items of a channel, best first, with their shares in percent. */
 static void check_top(const struct model *model, const char *channel, const char *expected)
 {
-    struct best_item best[100];
+    struct top_item best[100];
     struct buffer text = {0};
-    uint32_t count = channels_top(model, bytes_text(channel), 100, best);
+    uint32_t count = channel_popularity_top(model, bytes_text(channel), 100, best);
     for (uint32_t i = 0; i < count; i++)
         buffer_format(&text, "%s%s %.0f", i ? ", " : "", model->items[best[i].item].id.at,
                       100 * (double)best[i].score);
@@ -132,7 +132,7 @@ static void test_bounds(void)
     struct random random = random_from(3);
     struct store *store = store_memory_new();
     struct model *model = new_model(4, 5), *none = new_model(0, 5);
-    struct best_item best[10];
+    struct top_item best[10];
     for (uint64_t i = 0; i < 3000; i++) {
         char channel[16], item[16];
         snprintf(channel, sizeof channel, "c%u", random_below(&random, 12));
@@ -147,9 +147,9 @@ static void test_bounds(void)
         }
     }
     CHECK_INT(model->channels->count, 4);
-    CHECK_INT(channels_top(model, bytes_text("web"), 10, best), 5);
+    CHECK_INT(channel_popularity_top(model, bytes_text("web"), 10, best), 5);
     CHECK_BYTES(model->items[best[0].item].id, bytes_text("favourite"));
-    CHECK_INT(channels_top(model, bytes_text("web"), 3, best), 3);
+    CHECK_INT(channel_popularity_top(model, bytes_text("web"), 3, best), 3);
     CHECK_INT(none->channels->count, 0);
     model_free(model);
     model_free(none);

@@ -1,5 +1,5 @@
 /* Sets of products against an array of flags. */
-#include "processors/recommend/product_set.h"
+#include "processors/recommend/search/product_set.h"
 #include "tests/test.h"
 
 #define PRODUCTS 40000

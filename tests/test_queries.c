@@ -1,6 +1,6 @@
 /* Queries against a naive table, saved and loaded; the bounds; what searches are answered by. */
-#include "processors/recommend/asked.h"
-#include "processors/recommend/text.h"
+#include "processors/recommend/search/query_history.h"
+#include "processors/recommend/search/text.h"
 #include "processors/runtime/driver.h"
 #include "tests/test.h"
 
@@ -13,7 +13,7 @@ static struct model *new_model(uint32_t queries_max, uint32_t entries_max)
 {
     struct model_limits limits = {.items_max = 1000,
                                   .row_entries_max = 10,
-                                  .rules_half_life_ms = HALF_LIFE_MS,
+                                  .pair_half_life_ms = HALF_LIFE_MS,
                                   .popular_half_life_ms = HALF_LIFE_MS,
                                   .queries = {queries_max, entries_max}};
     return model_new(&limits);
@@ -35,11 +35,11 @@ static void fold(struct model *model, struct bytes term, uint32_t item, enum kin
 {
     char id[16];
     snprintf(id, sizeof id, "i%u", item);
-    asked_fold(model, &(struct interaction){.event_id = bytes_of(&number, sizeof number),
-                                            .kind = kind,
-                                            .subject = bytes_text(id),
-                                            .search_term = term,
-                                            .event_time_ms = time_ms});
+    query_history_fold(model, &(struct interaction){.event_id = bytes_of(&number, sizeof number),
+                                                    .kind = kind,
+                                                    .subject = bytes_text(id),
+                                                    .search_term = term,
+                                                    .event_time_ms = time_ms});
 }
 
 static void check_same(const struct queries *a, const struct queries *b)
@@ -223,33 +223,33 @@ static void test_damaged(void)
 static void test_answers(void)
 {
     struct model *model = new_model(100, 100);
-    struct best_item items[10];
+    struct top_item items[10];
     for (uint64_t i = 0; i < 40; i++)
         fold(model, bytes_text("navy coat"), i % 4 ? 1 : 2, KIND_VIEW, START_MS, i);
     fold(model, bytes_text("navy coat"), 3, KIND_PURCHASE, START_MS, 100);
     fold(model, bytes_text("silk scarf"), 4, KIND_CART, START_MS, 101);
-    uint32_t count = asked_top(model, bytes_text("NAVY Coats!"), START_MS, 10, items);
+    uint32_t count = query_history_top(model, bytes_text("NAVY Coats!"), START_MS, 10, items);
     CHECK_INT(count, 3);
     CHECK_BYTES(model->items[items[0].item].id, bytes_text("i1"));
-    CHECK(fabsf(items[0].score - 30 / (30 + ASKED_TRUST)) < 1e-5f);
-    CHECK(fabsf(items[1].score - 10 / (10 + ASKED_TRUST)) < 1e-5f);
-    CHECK(fabsf(items[2].score - 6 / (6 + ASKED_TRUST)) < 1e-5f);
+    CHECK(fabsf(items[0].score - 30 / (30 + QUERY_HISTORY_TRUST)) < 1e-5f);
+    CHECK(fabsf(items[1].score - 10 / (10 + QUERY_HISTORY_TRUST)) < 1e-5f);
+    CHECK(fabsf(items[2].score - 6 / (6 + QUERY_HISTORY_TRUST)) < 1e-5f);
     /* half as much a half-life later */
-    asked_top(model, bytes_text("navy coat"), START_MS + HALF_LIFE_MS, 10, items);
-    CHECK(fabsf(items[0].score - 15 / (15 + ASKED_TRUST)) < 1e-5f);
+    query_history_top(model, bytes_text("navy coat"), START_MS + HALF_LIFE_MS, 10, items);
+    CHECK(fabsf(items[0].score - 15 / (15 + QUERY_HISTORY_TRUST)) < 1e-5f);
     /* by a clock that stands still in 1970 */
-    CHECK_INT(asked_top(model, bytes_text("navy coat"), 0, 10, items), 3);
+    CHECK_INT(query_history_top(model, bytes_text("navy coat"), 0, 10, items), 3);
     for (int i = 0; i < 3; i++)
         CHECK(items[i].score > .99f && items[i].score <= 1);
     /* never asked, but it shares a word: similarity idf^2 / sqrt(2 idf^2 * (idf^2 + rare^2)) */
-    count = asked_top(model, bytes_text("red scarf"), START_MS, 10, items);
+    count = query_history_top(model, bytes_text("red scarf"), START_MS, 10, items);
     CHECK_INT(count, 1);
     CHECK_BYTES(model->items[items[0].item].id, bytes_text("i4"));
     float evidence = 3 * .25f; /* both words of one query: idf the same, similarity 1/2 */
-    CHECK(fabsf(items[0].score - evidence / (evidence + ASKED_TRUST)) < 1e-5f);
-    CHECK_INT(asked_top(model, bytes_text("lamp"), START_MS, 10, items), 0);
-    CHECK_INT(asked_top(model, bytes_text(" ?! "), START_MS, 10, items), 0);
-    CHECK_INT(asked_top(model, bytes_text("navy coat"), START_MS, 2, items), 2);
+    CHECK(fabsf(items[0].score - evidence / (evidence + QUERY_HISTORY_TRUST)) < 1e-5f);
+    CHECK_INT(query_history_top(model, bytes_text("lamp"), START_MS, 10, items), 0);
+    CHECK_INT(query_history_top(model, bytes_text(" ?! "), START_MS, 10, items), 0);
+    CHECK_INT(query_history_top(model, bytes_text("navy coat"), START_MS, 2, items), 2);
     model_free(model);
 }
 
@@ -298,8 +298,8 @@ static double units_of(struct shop *shop, const char *term, const char *item)
     for (uint32_t i = 0; i < row->count; i++)
         if (bytes_equal(model->items[row->entries[i].item].id, bytes_text(item)))
             return ldexp(row->entries[i].weight, row->base) /
-                   ldexp(decay_at(START_MS, model->limits.rules_half_life_ms).m,
-                         decay_at(START_MS, model->limits.rules_half_life_ms).k);
+                   ldexp(decay_at(START_MS, model->limits.pair_half_life_ms).m,
+                         decay_at(START_MS, model->limits.pair_half_life_ms).k);
     return 0;
 }
 

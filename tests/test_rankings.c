@@ -16,7 +16,7 @@
 
 static const struct model_limits limits = {.items_max = 1000,
                                            .row_entries_max = 8,
-                                           .rules_half_life_ms = 90 * 24 * HOUR_MS,
+                                           .pair_half_life_ms = 90 * 24 * HOUR_MS,
                                            .popular_half_life_ms = SLOW_MS,
                                            .quick_half_life_ms = QUICK_MS,
                                            .queries = {100, 50}};
@@ -509,7 +509,7 @@ static void test_against_recomputation(void)
 
 static void take_after(struct model *model, const char *term, const char *item_id, double units)
 {
-    struct decay decay = decay_at(START_MS, limits.rules_half_life_ms);
+    struct decay decay = decay_at(START_MS, limits.pair_half_life_ms);
     queries_add(model->queries, bytes_text(term), model_intern(model, bytes_text(item_id)), units,
                 decay.m, decay.k, 1);
 }

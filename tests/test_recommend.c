@@ -1,9 +1,9 @@
 /* Candidates and lists, against naive versions, on models and visitors at random. */
-#include "processors/recommend/encoder.h"
-#include "processors/recommend/popularity.h"
+#include "processors/recommend/candidates/cooccurrence.h"
+#include "processors/recommend/candidates/popular_items.h"
+#include "processors/recommend/candidates/repeats.h"
+#include "processors/recommend/candidates/session_encoder.h"
 #include "processors/recommend/recommend.h"
-#include "processors/recommend/repeats.h"
-#include "processors/recommend/rules.h"
 #include "tests/test.h"
 
 #include <math.h>
@@ -13,7 +13,7 @@
 
 static const struct model_limits limits = {.items_max = 1000,
                                            .row_entries_max = 100,
-                                           .rules_half_life_ms = 86400000,
+                                           .pair_half_life_ms = 86400000,
                                            .popular_half_life_ms = 86400000,
                                            .vectors = {.items_max = 100, .ring_max = 1000},
                                            .encoder_clicks_per_second_max = 1000};
@@ -44,7 +44,7 @@ static struct model *random_model(struct random *random, uint32_t interactions)
         in.subject = item_id(random_below(random, 1 + random_below(random, ITEMS)), ids[9]);
         for (uint32_t k = 0; k < in.before_count; k++)
             in.before[k].item_id = item_id(random_below(random, ITEMS), ids[k]);
-        rules_fold(model, &in);
+        cooccurrence_fold(model, &in);
         popularity_fold(model, &in);
         encoder_fold(model, &in);
     }
@@ -133,29 +133,28 @@ static void naive_parts(struct naive *naive, const struct model *model)
     if (naive->recent_count == 0)
         return;
     const struct model_item *last = &model->items[naive->recent[0]];
-    naive_rows(naive, model, FORWARD, &last->rows[RULES_VIEW][RULES_FORWARD], 100, 1, 1);
-    naive_rows(naive, model, BACKWARD, &last->rows[RULES_VIEW][RULES_BACKWARD], 50, .5, 0);
+    naive_rows(naive, model, FORWARD, &last->rows[PAIR_VIEW][PAIR_FORWARD], 100, 1, 1);
+    naive_rows(naive, model, BACKWARD, &last->rows[PAIR_VIEW][PAIR_BACKWARD], 50, .5, 0);
     for (uint32_t j = 1; j <= 4 && j < naive->length; j++)
         if (naive->sequence[j] != naive->recent[0])
-            naive_rows(naive, model, PREVIOUS,
-                       &model->items[naive->sequence[j]].rows[RULES_VIEW][0], 30, 0,
-                       .5 * pow(.7, j));
-    for (int kind = RULES_CART; kind <= RULES_PURCHASE; kind++) {
-        int generator = kind == RULES_CART ? CARTED : BOUGHT;
+            naive_rows(naive, model, PREVIOUS, &model->items[naive->sequence[j]].rows[PAIR_VIEW][0],
+                       30, 0, .5 * pow(.7, j));
+    for (int kind = PAIR_CART; kind <= PAIR_PURCHASE; kind++) {
+        int generator = kind == PAIR_CART ? CARTED : BOUGHT;
         double best[ITEMS + 20] = {0};
-        for (int direction = 0; direction < RULE_DIRECTIONS; direction++)
+        for (int direction = 0; direction < PAIR_DIRECTIONS; direction++)
             for (uint32_t i = 0; i < last->rows[kind][direction].count && i < 30; i++)
                 best[last->rows[kind][direction].entries[i].item] =
                     fmax(best[last->rows[kind][direction].entries[i].item], .5 / (4 + i));
         for (uint32_t item = 0; item < model->item_count; item++)
             naive->parts[generator][item] = best[item];
     }
-    for (int direction = 0; direction < RULE_DIRECTIONS; direction++) {
-        const struct row *row = &last->rows[RULES_VIEW][direction];
+    for (int direction = 0; direction < PAIR_DIRECTIONS; direction++) {
+        const struct row *row = &last->rows[PAIR_VIEW][direction];
         for (uint32_t i = 0; i < row->count && i < 8; i++)
             if (row->entries[i].item != naive->recent[0])
                 naive_rows(naive, model, TWO_HOP,
-                           &model->items[row->entries[i].item].rows[RULES_VIEW][0], 8, 0,
+                           &model->items[row->entries[i].item].rows[PAIR_VIEW][0], 8, 0,
                            .3 * row->entries[i].weight / row->total);
     }
 }
@@ -420,7 +419,7 @@ static void test_frozen_model(void)
         query_init(&query, model, NULL, visitor, settings.session_gap_ms);
         CHECK_INT(query.time_ms, times_ms[i]);
         worth[i] = (double)decay_count(query.popular_now, 1, (int32_t)(START_MS / 86400000));
-        CHECK_REAL((double)decay_count(query.rules_now, 1, (int32_t)(START_MS / 86400000)),
+        CHECK_REAL((double)decay_count(query.pairs_now, 1, (int32_t)(START_MS / 86400000)),
                    worth[i]);
     }
     CHECK(worth[1] > 0 && worth[2] == worth[1]);

@@ -5,7 +5,7 @@
  *     8 attribute material=Wool
  *
  * of the first ten results at least so many must have the word of that kind. */
-#include "processors/recommend/search.h"
+#include "processors/recommend/search/search.h"
 #include "tests/test.h"
 #include "tools/mall.h"
 

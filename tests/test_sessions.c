@@ -95,8 +95,8 @@ static void deliver(struct driver *driver, const struct planned *planned)
 /* ---- from scratch ---- */
 
 struct tables {
-    double all[RULE_KINDS][ITEMS][ITEMS], one[RULE_KINDS][ITEMS][ITEMS];
-    uint64_t count[RULE_KINDS][ITEMS];
+    double all[PAIR_KINDS][ITEMS][ITEMS], one[PAIR_KINDS][ITEMS][ITEMS];
+    uint64_t count[PAIR_KINDS][ITEMS];
     double recent[ITEMS];
 };
 
@@ -129,26 +129,26 @@ static void recompute(const struct planned *events, struct tables *tables)
 {
     memset(tables, 0, sizeof *tables);
     for (uint32_t visitor = 0; visitor < VISITORS; visitor++) {
-        struct place places[RULE_KINDS][3 * EVENTS];
-        size_t counts[RULE_KINDS] = {0};
+        struct place places[PAIR_KINDS][3 * EVENTS];
+        size_t counts[PAIR_KINDS] = {0};
         int64_t last_ms = INT64_MIN / 2;
         for (size_t i = 0; i < EVENTS; i++) {
             const struct planned *event = &events[i];
-            enum rule_kind kind;
+            enum pair_kind kind;
             if (event->visitor != visitor)
                 continue;
             if (event->time_ms - last_ms > GAP_MS) {
-                for (int k = 0; k < RULE_KINDS; k++) {
+                for (int k = 0; k < PAIR_KINDS; k++) {
                     count_session(tables, k, places[k], counts[k]);
                     counts[k] = 0;
                 }
             }
             last_ms = event->time_ms;
-            if (rule_kind_of(event->kind, &kind))
+            if (pair_kind_of(event->kind, &kind))
                 for (uint32_t k = 0; k < event->item_count; k++)
                     places[kind][counts[kind]++] = (struct place){event->items[k], event->time_ms};
         }
-        for (int k = 0; k < RULE_KINDS; k++)
+        for (int k = 0; k < PAIR_KINDS; k++)
             count_session(tables, k, places[k], counts[k]);
     }
 }
@@ -195,11 +195,11 @@ static void check_tables(const struct model *model, struct tables *tables)
         }
         const struct model_item *row = &model->items[owner];
         CHECK_REAL(relative(row->counts.recent, row->counts.base), tables->recent[item]);
-        for (int kind = 0; kind < RULE_KINDS; kind++) {
+        for (int kind = 0; kind < PAIR_KINDS; kind++) {
             CHECK_INT(row->counts.count[kind], tables->count[kind][item]);
-            check_row(model, owner, &row->rows[kind][RULES_FORWARD], tables->all[kind],
+            check_row(model, owner, &row->rows[kind][PAIR_FORWARD], tables->all[kind],
                       tables->one[kind], item, false);
-            check_row(model, owner, &row->rows[kind][RULES_BACKWARD], tables->all[kind],
+            check_row(model, owner, &row->rows[kind][PAIR_BACKWARD], tables->all[kind],
                       tables->one[kind], item, true);
         }
     }

@@ -1,5 +1,5 @@
 /* Text for search: normalisation, terms, distances. */
-#include "processors/recommend/text.h"
+#include "processors/recommend/search/text.h"
 #include "tests/test.h"
 
 /* The terms as one text: whole ones as they are, parts in brackets. */

@@ -1,6 +1,6 @@
 /* The visitor table: sequences against a sorted array, encoding, cache, abort and commit. */
-#include "state/visitors.h"
 #include "schemas/codec.h"
+#include "state/visitors.h"
 #include "tests/test.h"
 
 #define MODEL_MAX 400

@@ -172,7 +172,7 @@ static void test_overflow(void)
 {
     static const struct model_limits limits = {.items_max = 10,
                                                .row_entries_max = 8,
-                                               .rules_half_life_ms = 1000000,
+                                               .pair_half_life_ms = 1000000,
                                                .popular_half_life_ms = 1000000,
                                                .features = FEATURES};
     struct random random = random_from(5);

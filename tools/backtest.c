@@ -4,8 +4,8 @@
 
 #include "processors/runtime/command.h"
 #include "tools/basket.h"
-#include "tools/searching.h"
 #include "tools/events.h"
+#include "tools/searching.h"
 
 #include <stdlib.h>
 

@@ -71,11 +71,11 @@ static uint32_t prefix_length(const struct run *run, const struct visitor *visit
     int64_t edge_ms = time_ms;
     for (uint32_t i = visitor ? visitor->count : 0; i > 0; i--) {
         const struct activity *activity = &visitor->activities[i - 1];
-        enum rule_kind rules;
+        enum pair_kind rules;
         if (edge_ms - activity->time_ms > run->config->session_gap_ms)
             break;
         edge_ms = activity->time_ms;
-        length += rule_kind_of((enum kind)activity->kind, &rules);
+        length += pair_kind_of((enum kind)activity->kind, &rules);
     }
     return length;
 }

@@ -1,6 +1,6 @@
 #include "tools/basket.h"
 
-#include "processors/recommend/basket.h"
+#include "processors/recommend/candidates/basket_walk.h"
 #include "processors/runtime/driver.h"
 #include "tools/events.h"
 
@@ -25,7 +25,7 @@ struct pairs {
 
 struct test {
     struct driver *driver;
-    struct basket_room *room;
+    struct basket_walk_memory *room;
     struct model *ids; /* numbers of the baseline's items */
     struct pairs *pairs;
     uint32_t *bought; /* by item */
@@ -146,7 +146,7 @@ static void ask_baselines(struct test *test, const uint32_t *cart, uint32_t cart
 
 static bool walk_hits(struct test *test, const struct basket *basket, struct bytes target)
 {
-    struct best_item items[LENGTH];
+    struct top_item items[LENGTH];
     const struct model *model = driver_model(test->driver);
     uint32_t count = basket_top(test->room, model, basket, LENGTH, items);
     for (uint32_t i = 0; i < count; i++)
@@ -271,13 +271,13 @@ enum verdict basket_backtest(const struct config *config, const char *format, do
         verdict = error_set(error, VERDICT_SKIP, "the files hold no purchases");
     if (verdict == VERDICT_OK)
         verdict = driver_new(&all, false, NULL, NULL, &test->driver, error);
-    test->room = basket_room_new();
+    test->room = basket_walk_memory_new();
     if (verdict == VERDICT_OK)
         verdict = run(test, from, error);
     if (verdict == VERDICT_OK)
         report(test);
     driver_free(test->driver);
-    basket_room_free(test->room);
+    basket_walk_memory_free(test->room);
     for (uint32_t i = 0; i < test->capacity; i++)
         free(test->pairs[i].at);
     free(test->pairs);

@@ -101,10 +101,10 @@ static void dump_rules(const struct model *model, uint32_t item, int kind, int d
         last_s = row->entries[i].last_s > last_s ? row->entries[i].last_s : last_s;
     }
     qsort(entries, row->count, sizeof *entries, name_order);
-    int64_t last_ms = (int64_t)last_s * 1000, half_life_ms = model->limits.rules_half_life_ms;
+    int64_t last_ms = (int64_t)last_s * 1000, half_life_ms = model->limits.pair_half_life_ms;
     struct buffer line = {0};
-    buffer_format(&line, "{\"kind\":\"%s\",\"direction\":\"%s\",\"item\":", rule_kind_names[kind],
-                  direction == RULES_FORWARD ? "forward" : "backward");
+    buffer_format(&line, "{\"kind\":\"%s\",\"direction\":\"%s\",\"item\":", pair_kind_names[kind],
+                  direction == PAIR_FORWARD ? "forward" : "backward");
     buffer_json(&line, model->items[item].id);
     buffer_format(&line, ",\"total\":%.17g,\"entries\":[",
                   decay_value(row->total, row->base, last_ms, half_life_ms) / PAIR_UNITS);
@@ -126,8 +126,8 @@ void dump_cooccurrence(const struct model *model, FILE *to)
 {
     struct named *items = sorted_items(model);
     for (uint32_t i = 0; i < model->item_count; i++)
-        for (int row = 0; row < RULE_ROWS; row++)
-            dump_rules(model, items[i].item, row / RULE_DIRECTIONS, row % RULE_DIRECTIONS, to);
+        for (int row = 0; row < PAIR_ROWS; row++)
+            dump_rules(model, items[i].item, row / PAIR_DIRECTIONS, row % PAIR_DIRECTIONS, to);
     free(items);
 }
 
@@ -141,8 +141,8 @@ void dump_popularity(const struct model *model, FILE *to)
             continue;
         buffer_text(&line, "{\"item\":");
         buffer_json(&line, items[i].id);
-        for (int kind = 0; kind < RULE_KINDS; kind++)
-            buffer_format(&line, ",\"%s\":%llu", rule_kind_names[kind],
+        for (int kind = 0; kind < PAIR_KINDS; kind++)
+            buffer_format(&line, ",\"%s\":%llu", pair_kind_names[kind],
                           (unsigned long long)counts->count[kind]);
         buffer_format(&line, ",\"recent\":%.17g,\"last\":%lld}",
                       decay_value(counts->recent, counts->base, counts->last_ms,
@@ -164,8 +164,8 @@ void dump_trends(const struct model *model, FILE *to)
             continue;
         buffer_text(&line, "{\"item\":");
         buffer_json(&line, items[i].id);
-        for (int kind = 0; kind < RULE_KINDS; kind++)
-            buffer_format(&line, ",\"%s\":%.17g", rule_kind_names[kind],
+        for (int kind = 0; kind < PAIR_KINDS; kind++)
+            buffer_format(&line, ",\"%s\":%.17g", pair_kind_names[kind],
                           decay_value(row->slow[kind], row->base, last_ms,
                                       model->limits.popular_half_life_ms));
         buffer_format(

@@ -430,7 +430,7 @@ static void show_rules(const struct model *model, uint32_t item, int kind, int d
     const struct row *row = &model->items[item].rows[kind][direction];
     if (row->count == 0)
         return;
-    printf("%s %s:\n", rule_kind_names[kind], direction == RULES_FORWARD ? "next" : "before");
+    printf("%s %s:\n", pair_kind_names[kind], direction == PAIR_FORWARD ? "next" : "before");
     for (uint32_t i = 0; i < row->count && i < max; i++)
         printf("  %-16s %5.1f %%\n", model->items[row->entries[i].item].id.at,
                100 * row->entries[i].weight / row->total);
@@ -450,11 +450,11 @@ static int get_item(struct get *get, struct bytes id)
         } else {
             const struct item_counts *counts = &model->items[item].counts;
             printf("item %.*s: %llu views, %llu carts, %llu purchases\n", (int)id.size, id.at,
-                   (unsigned long long)counts->count[RULES_VIEW],
-                   (unsigned long long)counts->count[RULES_CART],
-                   (unsigned long long)counts->count[RULES_PURCHASE]);
-            for (int row = 0; row < RULE_ROWS; row++)
-                show_rules(model, item, row / RULE_DIRECTIONS, row % RULE_DIRECTIONS,
+                   (unsigned long long)counts->count[PAIR_VIEW],
+                   (unsigned long long)counts->count[PAIR_CART],
+                   (unsigned long long)counts->count[PAIR_PURCHASE]);
+            for (int row = 0; row < PAIR_ROWS; row++)
+                show_rules(model, item, row / PAIR_DIRECTIONS, row % PAIR_DIRECTIONS,
                            get->neighbours);
         }
     }

@@ -1,7 +1,7 @@
 #include "tools/searching.h"
 
-#include "processors/recommend/asked.h"
 #include "processors/recommend/recommend.h"
+#include "processors/recommend/search/query_history.h"
 #include "processors/runtime/driver.h"
 #include "tools/backtest.h"
 
@@ -70,9 +70,9 @@ static uint32_t rank_in_text(const struct test *test, struct bytes term, struct 
 static uint32_t rank_in_asked(const struct test *test, struct bytes term, int64_t time_ms,
                               struct bytes target)
 {
-    struct best_item items[LENGTH];
+    struct top_item items[LENGTH];
     const struct model *model = driver_model(test->driver);
-    uint32_t count = asked_top(model, term, time_ms, LENGTH, items);
+    uint32_t count = query_history_top(model, term, time_ms, LENGTH, items);
     for (uint32_t i = 0; i < count; i++)
         if (bytes_equal(model->items[items[i].item].id, target))
             return i + 1;

@@ -1,9 +1,9 @@
 #include "processors/recommend/features.h"
 
 #include "processors/math/kernels.h"
-#include "processors/recommend/encoder.h"
+#include "processors/recommend/candidates/cooccurrence.h"
+#include "processors/recommend/candidates/session_encoder.h"
 #include "processors/recommend/product_features.h"
-#include "processors/recommend/rules.h"
 
 #define SHARE BEND_LOG, 1000, .14474f
 #define RANK BEND_RANK, 1, -.2f
@@ -277,10 +277,10 @@ static void fill_rules(const struct filling *to, uint32_t i, const struct candid
     column(to, PREVIOUS_BACK)[i] = candidate->previous_back;
     column(to, PREVIOUS_MIX)[i] = .25f * (candidate->forward + candidate->backward +
                                           candidate->previous + candidate->previous_back);
-    column(to, CART_SHARE)[i] = candidate->together[RULES_CART];
-    column(to, CART_INVERSE)[i] = inverse((float)candidate->together_rank[RULES_CART]);
-    column(to, PURCHASE_SHARE)[i] = candidate->together[RULES_PURCHASE];
-    column(to, PURCHASE_INVERSE)[i] = inverse((float)candidate->together_rank[RULES_PURCHASE]);
+    column(to, CART_SHARE)[i] = candidate->together[PAIR_CART];
+    column(to, CART_INVERSE)[i] = inverse((float)candidate->together_rank[PAIR_CART]);
+    column(to, PURCHASE_SHARE)[i] = candidate->together[PAIR_PURCHASE];
+    column(to, PURCHASE_INVERSE)[i] = inverse((float)candidate->together_rank[PAIR_PURCHASE]);
     column(to, HOP)[i] = candidate->hop;
     column(to, PAIR_SHARE)[i] = candidate->pair_share;
     column(to, PAIR_INVERSE)[i] = inverse((float)candidate->pair_rank);
@@ -302,7 +302,7 @@ static float clicks_of(const struct model *model, uint32_t item)
     if (item_is_product(item))
         return 0;
     const struct item_counts *counts = &model->items[item].counts;
-    for (int kind = 0; kind < RULE_KINDS; kind++)
+    for (int kind = 0; kind < PAIR_KINDS; kind++)
         sum += counts->count[kind];
     return (float)sum;
 }
@@ -330,10 +330,10 @@ static void fill_candidates(const struct filling *to)
     float most = 1, total = 0;
     if (query->recent_count > 0) {
         const struct row *row =
-            rules_row(query->model, query->recent[0], RULES_VIEW, RULES_FORWARD);
+            cooccurrence_row(query->model, query->recent[0], PAIR_VIEW, PAIR_FORWARD);
         if (row->count > 0)
-            most = (float)row->entries[0].weight * rules_scale(row) + 1e-9f;
-        total = decay_count(query->rules_now, row->total, row->base) / PAIR_UNITS;
+            most = (float)row->entries[0].weight * cooccurrence_scale(row) + 1e-9f;
+        total = decay_count(query->pairs_now, row->total, row->base) / PAIR_UNITS;
     }
     for (uint32_t i = 0; i < to->candidates->count; i++) {
         const struct candidate *candidate = &to->candidates->at[i];
@@ -457,12 +457,12 @@ static void fill_context(const struct query *query, float *at)
     if (query->recent_count == 0)
         return;
     const struct model_item *last = &query->model->items[query->recent[0]];
-    const struct row *row = &last->rows[RULES_VIEW][RULES_FORWARD];
+    const struct row *row = &last->rows[PAIR_VIEW][PAIR_FORWARD];
     at[LAST_COUNT] = clicks_of(query->model, query->recent[0]);
     at[REPEATS_SHARE] = (float)(query->length - query->recent_count) / (float)query->length;
     at[DISTINCT] = (float)query->recent_count;
-    at[LAST_TOTAL] = decay_count(query->rules_now, row->total, row->base) / PAIR_UNITS;
-    at[LAST_MOST] = row->count > 0 ? (float)row->entries[0].weight * rules_scale(row) : 0;
+    at[LAST_TOTAL] = decay_count(query->pairs_now, row->total, row->base) / PAIR_UNITS;
+    at[LAST_MOST] = row->count > 0 ? (float)row->entries[0].weight * cooccurrence_scale(row) : 0;
     at[LAST_CART] = query->kinds[0] == KIND_CART;
     at[LAST_PURCHASE] = query->kinds[0] == KIND_PURCHASE;
 }

@@ -14,7 +14,7 @@
 #ifndef WEFT_RECOMMEND_FEATURES_H
 #define WEFT_RECOMMEND_FEATURES_H
 
-#include "processors/recommend/candidates.h"
+#include "processors/recommend/candidates/candidates.h"
 
 enum bend { BEND_NONE, BEND_LOG, BEND_RANK };
 

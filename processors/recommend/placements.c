@@ -1,6 +1,6 @@
 #include "processors/recommend/placements.h"
 
-#include "processors/recommend/candidates.h"
+#include "processors/recommend/candidates/candidates.h"
 #include "schemas/recommendation.h"
 
 #include <stdio.h>

@@ -22,7 +22,7 @@
  *                forward,popular:.2; the others are not asked. Empty: all. The ranker orders them;
  *                weights w multiply an item's odds by sum of w p / sum of p over its generators'
  *                parts p of stage one. Alone: `walk`, what is bought and put in carts with the
- *                context's items (basket.h; of a visitor: with what was bought before), and
+ *                context's items (basket_walk.h; of a visitor: with what was bought before), and
  *                `search`, what answers the term (search.h). Empty is `walk` for carts and `search`
  *                for terms
  *   filters      seen            not what comes only because it was viewed before

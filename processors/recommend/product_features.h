@@ -23,7 +23,7 @@
 #ifndef WEFT_RECOMMEND_PRODUCT_FEATURES_H
 #define WEFT_RECOMMEND_PRODUCT_FEATURES_H
 
-#include "processors/recommend/candidates.h"
+#include "processors/recommend/candidates/candidates.h"
 
 #define PRICE_TASTE_MAX 4
 

@@ -7,8 +7,8 @@
 
 void rankings_fold(struct model *model, const struct interaction *interaction)
 {
-    enum rule_kind kind;
-    if (interaction->subject.size == 0 || !rule_kind_of(interaction->kind, &kind))
+    enum pair_kind kind;
+    if (interaction->subject.size == 0 || !pair_kind_of(interaction->kind, &kind))
         return;
     uint32_t item = model_intern(model, interaction->subject);
     if (item == ITEM_NONE)
@@ -55,7 +55,7 @@ static void take_items(struct rankings_view *view, const struct model *model)
             .quick = decay_events(row->quick, row->quick_base, quick),
         };
         double sum = counts.quick;
-        for (int kind = 0; kind < RULE_KINDS; kind++)
+        for (int kind = 0; kind < PAIR_KINDS; kind++)
             sum += counts.counts[kind] = decay_events(row->slow[kind], row->base, slow);
         if (sum > RANKING_LEAST)
             view->items[view->item_count++] = counts;
@@ -130,7 +130,7 @@ static void copy_term(struct rankings_view *view, const struct model *model,
 static void take_terms(struct rankings_view *view, const struct model *model, uint32_t max)
 {
     const struct queries *queries = model->queries;
-    struct decay now = decay_at(view->time_ms, model->limits.rules_half_life_ms);
+    struct decay now = decay_at(view->time_ms, model->limits.pair_half_life_ms);
     if (max > queries->count)
         max = queries->count;
     struct weighed *heap = memory_get((max + 1ul) * sizeof *heap);

@@ -15,8 +15,8 @@
  *       (Wilson, Hilferty 1931), and what does not exceed 1 is not trending: three clicks on a new
  *       item give .86, a hundred where 30 were usual 1.97. S is steadier than a Poisson count, so
  * this errs on the side of too few. taken   of a search's table (state/queries.h), in views: a cart
- * ASKED_CART, a purchase ASKED_PURCHASE. Where that is shorter than the list, what the catalogue
- * finds for the term (search.h) comes behind.
+ * QUERY_HISTORY_CART, a purchase QUERY_HISTORY_PURCHASE. Where that is shorter than the list, what
+ * the catalogue finds for the term (search.h) comes behind.
  *
  * What does not exceed RANKING_LEAST is not ranked. Out are products that are deleted, out of
  * stock, hidden (list.adult), below list.price.min, or excluded by a rule of the shop; `boost` and
@@ -30,7 +30,7 @@
 #define WEFT_RECOMMEND_RANKINGS_H
 
 #include "processors/recommend/filters.h"
-#include "processors/recommend/search.h"
+#include "processors/recommend/search/search.h"
 #include "schemas/interaction.h"
 #include "schemas/ranking.h"
 #include "state/model.h"
@@ -52,7 +52,7 @@ void rankings_fold(struct model *model, const struct interaction *interaction);
 /* The numbers of one moment. Ids point into the model, which outlives it. */
 struct ranked_counts {
     struct bytes item_id;
-    double counts[RULE_KINDS];
+    double counts[PAIR_KINDS];
     double quick;
 };
 

@@ -305,8 +305,8 @@ static void fill_tops(struct maker *maker)
             slow > 0 ? (item->counts[0] + item->counts[1] + item->counts[2]) * (quick / slow) : 0;
         double trend = rankings_trend(item->quick, usual);
         for (int kind = 0; kind < SCOPE_KINDS; kind++) {
-            double score = kind < RULE_KINDS ? item->counts[kind] : trend;
-            bool counts = score > (kind < RULE_KINDS ? RANKING_LEAST : 1);
+            double score = kind < PAIR_KINDS ? item->counts[kind] : trend;
+            bool counts = score > (kind < PAIR_KINDS ? RANKING_LEAST : 1);
             places[kind] = (struct place){.item_id = item->item_id,
                                           .score = counts ? score * looked_up->factor : 0,
                                           .variant = looked_up->variant};

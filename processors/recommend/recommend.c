@@ -1,13 +1,13 @@
 #include "processors/recommend/recommend.h"
 
 #include "processors/math/kernels.h"
-#include "processors/recommend/asked.h"
-#include "processors/recommend/basket.h"
-#include "processors/recommend/channels.h"
+#include "processors/recommend/candidates/basket_walk.h"
+#include "processors/recommend/candidates/category_popularity.h"
+#include "processors/recommend/candidates/channel_popularity.h"
+#include "processors/recommend/candidates/content_similarity.h"
 #include "processors/recommend/history.h"
-#include "processors/recommend/search_kept.h"
-#include "processors/recommend/shelves.h"
-#include "processors/recommend/similar.h"
+#include "processors/recommend/search/query_history.h"
+#include "processors/recommend/search/search_cache.h"
 
 #include <float.h>
 #include <math.h>
@@ -32,10 +32,10 @@ struct recommender {
     uint16_t order[RANKED_MAX]; /* places, best first */
     uint16_t ranks[RANKED_MAX]; /* by place, from 1 */
     struct filters *filters;
-    struct basket_room *room;
+    struct basket_walk_memory *room;
     const struct shop_rules *rules;
     const struct search *search;
-    struct search_kept *answers;
+    struct search_cache *answers;
     struct list_watcher *watcher;
     struct list_item reasons[RANKED_MAX]; /* by place, of lists that are not of candidates */
     struct filter_item items[RANKED_MAX + EXPLORE_PLACES_MAX + FILTER_PINS_MAX];
@@ -48,12 +48,12 @@ struct recommender *recommender_new(const struct recommend_settings *settings,
     memset(recommender, 0, sizeof *recommender);
     recommender->settings = settings;
     candidates_init(&recommender->candidates);
-    recommender->query.similar = similar_new();
-    recommender->query.shelves = shelves_new();
+    recommender->query.similar = content_similarity_new();
+    recommender->query.category_popularity = category_popularity_new();
     recommender->query.products = &recommender->products;
     recommender->filters = filters_new();
-    recommender->answers = search_kept_new();
-    recommender->room = basket_room_new();
+    recommender->answers = search_cache_new();
+    recommender->room = basket_walk_memory_new();
     learner_init(&recommender->learner, model, &settings->features_off);
     recommender->served =
         served_new(settings->served_bytes, settings->candidates, settings->served_age_ms);
@@ -67,12 +67,12 @@ void recommender_free(struct recommender *recommender)
     if (recommender == NULL)
         return;
     candidates_release(&recommender->candidates);
-    similar_free(recommender->query.similar);
-    shelves_free(recommender->query.shelves);
+    content_similarity_free(recommender->query.similar);
+    category_popularity_free(recommender->query.category_popularity);
     item_products_release(&recommender->products);
     filters_free(recommender->filters);
-    search_kept_free(recommender->answers);
-    basket_room_free(recommender->room);
+    search_cache_free(recommender->answers);
+    basket_walk_memory_free(recommender->room);
     learner_release(&recommender->learner);
     served_free(recommender->served);
     shown_free(recommender->shown);
@@ -261,7 +261,7 @@ static uint32_t ranked_candidates(struct recommender *recommender, const struct 
 static uint32_t walk_candidates(struct recommender *recommender, const struct making *making)
 {
     const struct model *model = recommender->query.model;
-    struct best_item items[RANKED_MAX];
+    struct top_item items[RANKED_MAX];
     uint32_t found = basket_top(recommender->room, model, &making->basket, RANKED_MAX, items),
              count = 0;
     for (uint32_t i = 0; i < found; i++) {
@@ -285,8 +285,8 @@ static uint32_t walk_candidates(struct recommender *recommender, const struct ma
 }
 
 #define SEARCH_PERSONAL                                                                            \
-    .5f                   /* the visitor's first candidate weighs half as much as the best answer */
-#define SEARCH_ASKED 1.0f /* what others took after the search as much */
+    .5f /* the visitor's first candidate weighs half as much as the best answer */
+#define SEARCH_HISTORY 1.0f /* what others took after the search as much */
 
 /* The place that an item has for this visitor, 0 to 1; the candidates are ranked already. */
 static float personal_score(const struct recommender *recommender, uint32_t item)
@@ -321,13 +321,13 @@ static uint32_t search_candidates(struct recommender *recommender, const struct 
     const struct catalogue *catalogue = recommender->query.catalogue;
     const struct model *model = recommender->query.model;
     const struct search_result *results = NULL;
-    struct best_item asked[SEARCH_RESULTS_MAX];
+    struct top_item asked[SEARCH_RESULTS_MAX];
     uint32_t result_count = 0, count = 0;
     uint32_t asked_count =
-        asked_top(model, term, visitor->latest_time_ms, SEARCH_RESULTS_MAX, asked);
+        query_history_top(model, term, visitor->latest_time_ms, SEARCH_RESULTS_MAX, asked);
     if (recommender->search && catalogue && catalogue->present > 0)
-        results = search_kept_top(recommender->answers, recommender->search, catalogue, term,
-                                  &result_count);
+        results = search_cache_top(recommender->answers, recommender->search, catalogue, term,
+                                   &result_count);
     struct found_item found[RANKED_MAX];
     for (uint32_t i = 0; i < result_count; i++) {
         uint32_t item = query_item(&recommender->query, results[i].product), at = 0;
@@ -336,7 +336,7 @@ static uint32_t search_candidates(struct recommender *recommender, const struct 
         while (at < asked_count && asked[at].item != item)
             at++;
         if (at < asked_count) {
-            score += SEARCH_ASKED * asked[at].score;
+            score += SEARCH_HISTORY * asked[at].score;
             reason = "taken_after_search";
             asked[at].item = ITEM_NONE;
         }
@@ -351,7 +351,7 @@ static uint32_t search_candidates(struct recommender *recommender, const struct 
         if (item == ITEM_NONE)
             continue;
         float score =
-            SEARCH_ASKED * asked[i].score + SEARCH_PERSONAL * personal_score(recommender, item);
+            SEARCH_HISTORY * asked[i].score + SEARCH_PERSONAL * personal_score(recommender, item);
         recommender->reasons[count] = (struct list_item){.reason = "taken_after_search"};
         insert_found(found, count,
                      (struct found_item){score, (uint16_t)count, item,
@@ -378,7 +378,7 @@ static uint32_t clicks_of(const struct model *model, uint32_t item)
     uint64_t sum = 0;
     if (item_is_product(item))
         return 0;
-    for (int kind = 0; kind < RULE_KINDS; kind++)
+    for (int kind = 0; kind < PAIR_KINDS; kind++)
         sum += model->items[item].counts.count[kind];
     return sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
 }
@@ -476,8 +476,8 @@ static uint32_t explore(struct recommender *recommender, const struct making *ma
 static uint32_t channel_candidates(struct recommender *recommender, const struct visitor *visitor)
 {
     const struct model *model = recommender->query.model;
-    struct best_item best[NEWCOMERS_MAX];
-    uint32_t count = channels_top(model, visitor_channel(visitor), NEWCOMERS_MAX, best);
+    struct top_item best[NEWCOMERS_MAX];
+    uint32_t count = channel_popularity_top(model, visitor_channel(visitor), NEWCOMERS_MAX, best);
     for (uint32_t i = 0; i < count; i++) {
         recommender->items[i] =
             (struct filter_item){.item_id = model->items[best[i].item].id,

@@ -12,7 +12,7 @@
 #include "processors/recommend/learner.h"
 #include "processors/recommend/placements.h"
 #include "processors/recommend/quality.h"
-#include "processors/recommend/search.h"
+#include "processors/recommend/search/search.h"
 #include "schemas/recommendation.h"
 
 struct recommend_settings {

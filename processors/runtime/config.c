@@ -124,7 +124,7 @@ const struct config_key config_keys[] = {
     NUMBER("items.max", "1000000", items_max, 1, 100000000, "items that the model learns"),
     NUMBER("cooccurrence.row.entries.max", "100", row_entries_max, 1, 100000,
            "items remembered after, and before, an item"),
-    NUMBER("cooccurrence.half.life.ms", "7776000000", rules_half_life_ms, 60000, INT64_MAX,
+    NUMBER("cooccurrence.half.life.ms", "7776000000", pair_half_life_ms, 60000, INT64_MAX,
            "90 days"),
     NUMBER("popularity.half.life.ms", "259200000", popular_half_life_ms, 60000, INT64_MAX,
            "3 days"),
@@ -510,7 +510,7 @@ enum verdict config_finish(struct config *config, struct error *error)
             {
                 .items_max = (uint32_t)config->items_max,
                 .row_entries_max = (uint32_t)config->row_entries_max,
-                .rules_half_life_ms = config->rules_half_life_ms,
+                .pair_half_life_ms = config->pair_half_life_ms,
                 .popular_half_life_ms = config->popular_half_life_ms,
                 .quick_half_life_ms = config->rankings_trending_half_life_ms,
                 .vectors = {.items_max = (uint32_t)config->vectors_items_max,

@@ -72,7 +72,7 @@ struct config {
     int64_t list_diversity_percent;
     int64_t items_max;
     int64_t row_entries_max;
-    int64_t rules_half_life_ms;
+    int64_t pair_half_life_ms;
     int64_t popular_half_life_ms;
     int64_t rankings_interval_ms;
     int64_t rankings_length;

@@ -6,8 +6,9 @@
 
 #include <stdlib.h>
 
-#define TAIL_OFFSETS 16 /* behind which the newest header is, if nothing was broken off after it   \
-                         */
+#define TAIL_OFFSETS                                                                               \
+    16 /* behind which the newest header is, if nothing was broken off after it                    \
+        */
 #define ANSWER_MS 10000
 #define SILENCE_US 30000000 /* no record for so long: the broker is gone */
 #define BATCH_BYTES_MAX ((size_t)4 << 20)

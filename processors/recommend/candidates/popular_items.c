@@ -1,0 +1,32 @@
+#include "processors/recommend/candidates/popular_items.h"
+
+#define POPULAR_TOP 40 /* enough to fill a list from which a context was taken out */
+#define POPULAR_FEW 10 /* where there are others */
+
+void popularity_fold(struct model *model, const struct interaction *interaction)
+{
+    enum pair_kind kind;
+    if (interaction->subject.size == 0 || !pair_kind_of(interaction->kind, &kind))
+        return;
+    uint32_t item = model_intern(model, interaction->subject);
+    if (item == ITEM_NONE)
+        return;
+    struct decay decay = decay_at(interaction->event_time_ms, model->limits.popular_half_life_ms);
+    model_count(model, item, kind, decay, interaction->event_time_ms);
+}
+
+void popular_items_generate(const struct query *query, struct candidates *candidates, int generator)
+{
+    const struct model *model = query->model;
+    uint32_t count = candidates->count < POPULAR_TOP ? POPULAR_TOP : POPULAR_FEW;
+    for (uint32_t i = 0; i < model->popular_count && i < count; i++) {
+        struct candidate *candidate = candidates_propose(candidates, model->popular[i], generator);
+        if (candidate)
+            candidate->popular_rank = (uint16_t)(i + 1);
+    }
+}
+
+float popular_items_weight(const struct candidate *candidate)
+{
+    return .02f / (float)candidate->popular_rank;
+}

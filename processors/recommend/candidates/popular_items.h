@@ -1,0 +1,17 @@
+/* Popularity of items: counts by kind, and a count decayed by time (state/model.h). */
+#ifndef WEFT_CANDIDATES_POPULAR_ITEMS_H
+#define WEFT_CANDIDATES_POPULAR_ITEMS_H
+
+#include "processors/recommend/candidates/candidates.h"
+#include "schemas/interaction.h"
+
+/* Counts the activity of the interaction, if it has one. Thread: writer of the model. */
+void popularity_fold(struct model *model, const struct interaction *interaction);
+
+/* Candidates: the items most popular of late, as many as fill a list where little else is known;
+ * they weigh .02/(1 + decayed rank), below all that the visitor did and above nothing. */
+void popular_items_generate(const struct query *query, struct candidates *candidates,
+                            int generator);
+float popular_items_weight(const struct candidate *candidate);
+
+#endif
