@@ -21,8 +21,8 @@ static void count_click(struct context *context, const struct event *event)
 {
     visitors_mark_dirty(context->visitors, context->visitor);
     if (visitor_expose(context->visitor, click_mark(event), true))
-        quality_clicked(&context->counts->quality, &context->settings->recommend.placements,
-                        event->placement);
+        online_metrics_click(&context->counts->online, &context->settings->recommend.placements,
+                             event->placement);
 }
 
 /* Each item of it was shown once more. */
@@ -47,8 +47,8 @@ static enum verdict take_impression(struct context *context, struct record *reco
     visitors_mark_dirty(context->visitors, context->visitor);
     if (!visitor_expose(context->visitor, (uint32_t)bytes_hash(event->event_id), false))
         return record_end(record, FATE_DUPLICATE);
-    quality_shown(&context->counts->quality, &context->settings->recommend.placements,
-                  event->placement, event->item_count);
+    online_metrics_impression(&context->counts->online, &context->settings->recommend.placements,
+                              event->placement, event->item_count);
     tire(context, event);
     return record_end(record, FATE_PROCESSED);
 }

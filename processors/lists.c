@@ -23,7 +23,7 @@ static uint64_t hash_lists(const struct recommendation *recommendation)
     return hash;
 }
 
-/* What is written counts as shown, unless the shop says what was (recommend/filters.h). */
+/* What is written counts as shown, unless the shop says what was (recommend/lists/filters.h). */
 static void count_shown(const struct context *context, struct visitor *visitor,
                         const struct recommendation *recommendation)
 {

@@ -17,7 +17,7 @@
 #ifndef WEFT_PROCESSORS_PROCESSOR_H
 #define WEFT_PROCESSORS_PROCESSOR_H
 
-#include "processors/recommend/rankings.h"
+#include "processors/recommend/rankings/rankings.h"
 #include "processors/recommend/recommend.h"
 #include "schemas/event.h"
 #include "schemas/interaction.h"
@@ -79,7 +79,7 @@ extern const char *const counter_names[COUNTERS];
 struct counts {
     uint64_t fates[FATES];
     uint64_t counters[COUNTERS];
-    struct quality quality;
+    struct online_metrics online;
 };
 
 void counts_add(struct counts *to, const struct counts *from);

@@ -27,9 +27,9 @@ static enum verdict ranking_event(struct context *context, struct record *record
         return VERDICT_OK;
     for (uint32_t i = 0; i < event->item_count; i++)
         recommend_measure(context->recommender, visitor, event->items[i].item_id, kind_of(event),
-                          &context->counts->quality);
-    visitor->shown = 0; /* a list is asked once */
-    if (visitor->served == 0)
+                          &context->counts->online);
+    visitor->shown_serial = 0; /* a list is asked once */
+    if (visitor->training_serial == 0)
         return VERDICT_OK;
     model_lock_read(context->model);
     uint32_t item = model_find(context->model, event->items[0].item_id);

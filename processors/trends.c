@@ -1,5 +1,6 @@
 /* Trends: what is viewed, put in the cart and bought of late, and very lately. From this the
- * publisher makes rankings for everybody (recommend/rankings.h, runtime/publish_rankings.h). */
+ * publisher makes rankings for everybody (recommend/rankings/rankings.h,
+ * runtime/publish_rankings.h). */
 #include "processors/processor.h"
 
 static const char *const inputs[] = {"interactions", NULL};
@@ -14,5 +15,5 @@ WEFT_STEP(trends) = {
     .inputs = inputs,
     .outputs = outputs,
     .table = "trends",
-    .interaction = rankings_fold,
+    .interaction = trends_fold,
 };

@@ -1,6 +1,6 @@
 /* Users: what the shop says of its users, who are visitors by their user_id. Gender and age
- * group as declared take the place of what was learned (recommend/filters.h). A record without a
- * value, or with consent=false, erases the visitor: row, changelog and lists go with the
+ * group as declared take the place of what was learned (recommend/lists/filters.h). A record
+ * without a value, or with consent=false, erases the visitor: row, changelog and lists go with the
  * transaction. After consent=false one thing is kept, the refusal, and what comes of the visitor
  * is dropped until a record with consent comes, or one without a value, which forgets the
  * refusal too. So the newest record alone counts, and one that comes again changes nothing.

@@ -87,7 +87,8 @@ struct model_limits {
     struct sessions_limits sessions;
     struct queries_limits queries, channels;
     uint32_t encoder_clicks_per_second_max; /* above, a sample of the clicks is learned from */
-    uint64_t features; /* hash of the ranker's features (recommend/features.h); 0: no ranker */
+    uint64_t
+        features; /* hash of the ranker's features (recommend/ranking/features.h); 0: no ranker */
 };
 
 struct model {

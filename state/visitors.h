@@ -57,14 +57,14 @@ struct visitor {
     char *declared;            /* gender and age group, as the shop says; NULL: it said nothing */
     uint16_t gender_size, age_group_size;
     uint8_t channel_size;
-    char *channel;           /* of the newest activity that has one; NULL: none has */
-    int64_t channel_time_ms; /* of that activity */
-    int64_t accepted;        /* activities so far */
-    int64_t latest_time_ms;  /* of all activities */
-    uint64_t list_hash;      /* of the lists that were written last */
-    uint64_t served;         /* the last list as it is kept for learning; 0: none. Not stored */
-    uint64_t shown;          /* the same as it was shown, for live quality */
-    struct bytes encoded;    /* set by visitors_encode() until the batch ends */
+    char *channel;            /* of the newest activity that has one; NULL: none has */
+    int64_t channel_time_ms;  /* of that activity */
+    int64_t accepted;         /* activities so far */
+    int64_t latest_time_ms;   /* of all activities */
+    uint64_t list_hash;       /* of the lists that were written last */
+    uint64_t training_serial; /* the last list as it is kept for learning; 0: none. Not stored */
+    uint64_t shown_serial;    /* the same as it was shown, for live quality */
+    struct bytes encoded;     /* set by visitors_encode() until the batch ends */
     uint32_t key_size;
     char key[];
 };

@@ -1,6 +1,6 @@
 /* The ranker's weights: the numbers, their merging over workers, and their place in the store. A
- * part of the model. What they mean is said in recommend/ranker.h; here they are three runs of
- * WEIGHTS_COUNT floats (weights, Adagrad's sums, averaged weights) with the statistics that
+ * part of the model. What they mean is said in recommend/ranking/ranker.h; here they are three runs
+ * of WEIGHTS_COUNT floats (weights, Adagrad's sums, averaged weights) with the statistics that
  * features are standardised by, and everything is additive: a worker learns on a copy of its own
  * and writes the difference to what it last took over into the interactions log (weights.avsc);
  * folding it adds it up, in every process in the order of the log. Calls schemas/ and state/store.

@@ -101,8 +101,8 @@ static void print_rankings(struct driver *driver, const struct config *config)
     const struct rankings_inputs inputs = {.catalogue = driver_catalogue(driver),
                                            .filters = &config->settings.recommend.filters,
                                            .settings = &config->settings.rankings};
-    rankings_take(&view, driver_model(driver), 1, &config->settings.rankings);
-    rankings_make(&view, &inputs, &hasher.sink);
+    rankings_collect(&view, driver_model(driver), 1, &config->settings.rankings);
+    rankings_build(&view, &inputs, &hasher.sink);
     rankings_release(&view);
     buffer_release(&hasher.record);
     print("rankings", hasher.count, hasher.hash);

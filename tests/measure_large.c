@@ -153,7 +153,7 @@ int main(int argc, char **argv)
         return 1;
     }
     struct search *search = search_new(driver_catalogue(driver));
-    recommender_search(driver_recommender(driver), search);
+    recommender_set_search(driver_recommender(driver), search);
     meter->watcher = (struct list_watcher){.shown_only = true, .filtered = made};
     struct mall *mall = mall_new(&settings);
     double from_s = measure_now_s();

@@ -4,7 +4,8 @@
  *
  * Beside them: of the searches, how many were followed, within SEARCH_VIEWS views of the session,
  * by a view of one of the first 10 of the list that was made at the search. And of the next click
- * after each list, for each placement and kind, whether the list had it (recommend/quality.h).
+ * after each list, for each placement and kind, whether the list had it
+ * (recommend/lists/online_metrics.h).
  *
  *     measure_placements FILE [KEY=VALUE]...      prints one JSON object, a row per placement */
 #include "processors/recommend/recommend.h"
@@ -177,12 +178,12 @@ int main(int argc, char **argv)
         return 1;
     }
     struct search *search = search_new(driver_catalogue(driver));
-    recommender_search(driver_recommender(driver), search);
+    recommender_set_search(driver_recommender(driver), search);
     meter->watcher = (struct list_watcher){.shown_only = true, .filtered = made};
     run(driver, config, &recorded, meter);
     struct buffer quality = {0};
-    quality_write_json(&driver_counts(driver)->quality, &config->settings.recommend.placements,
-                       &quality);
+    online_metrics_write_json(&driver_counts(driver)->online,
+                              &config->settings.recommend.placements, &quality);
     buffer_byte(&quality, '\0');
     print_rows(meter, &quality);
     buffer_release(&quality);

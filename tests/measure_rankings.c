@@ -3,7 +3,7 @@
  * catalogue's lock is held. Run by tools/bench rankings.
  *
  *     measure_rankings [ITEMS [EVENTS [TERMS]]]      prints one JSON object */
-#include "processors/recommend/rankings.h"
+#include "processors/recommend/rankings/rankings.h"
 #include "processors/recommend/search/query_history.h"
 #include "tests/measure.h"
 
@@ -97,22 +97,22 @@ int main(int argc, char **argv)
         model_intern(model, interaction.subject); /* as the steps before do */
         query_history_fold(model, &interaction);
         double from = measure_now_s();
-        rankings_fold(model, &interaction);
+        trends_fold(model, &interaction);
         fold_s += measure_now_s() - from;
     }
     double clock_s = measure_now_s(); /* what looking at the clock costs in that */
     for (uint32_t i = 0; i < 100000; i++)
         measure_now_s();
     clock_s = (measure_now_s() - clock_s) / 100000;
-    rankings_take(&view, model, 1, &settings); /* its memory is there from now on */
+    rankings_collect(&view, model, 1, &settings); /* its memory is there from now on */
     double take_s = measure_now_s();
-    rankings_take(&view, model, 1, &settings);
+    rankings_collect(&view, model, 1, &settings);
     take_s = measure_now_s() - take_s;
     struct counter counter = {.sink.ranking = count_ranking};
     const struct rankings_inputs inputs = {
         .catalogue = catalogue, .search = search, .filters = &filters, .settings = &settings};
     double make_s = measure_now_s();
-    uint32_t out = rankings_make(&view, &inputs, &counter.sink);
+    uint32_t out = rankings_build(&view, &inputs, &counter.sink);
     make_s = measure_now_s() - make_s;
     printf("{\"items\":%u,\"events\":%u,\"fold_us\":%.3f,\"bytes_an_item\":%.0f,\"take_ms\":%.1f,"
            "\"make_ms\":%.0f,\"records\":%llu,\"record_bytes\":%.0f,\"scopes_out\":%u,"

@@ -156,8 +156,8 @@ static uint64_t hash_rankings(const struct model *model, uint32_t turn)
     const struct rankings_inputs inputs = {.catalogue = catalogue,
                                            .filters = &config.settings.recommend.filters,
                                            .settings = &config.settings.rankings};
-    rankings_take(&view, model, 1, &config.settings.rankings);
-    rankings_make(&view, &inputs, &hasher.sink);
+    rankings_collect(&view, model, 1, &config.settings.rankings);
+    rankings_build(&view, &inputs, &hasher.sink);
     CHECK_SAY(hasher.count >= 20, "%u rankings", hasher.count);
     rankings_release(&view);
     buffer_release(&hasher.record);

@@ -24,7 +24,7 @@ struct naive_visitor {
 struct naive {
     struct driver_sink sink; /* first */
     struct naive_visitor visitors[VISITORS];
-    struct quality_exposure exposures[3]; /* home, product, others */
+    struct online_metrics_exposure exposures[3]; /* home, product, others */
     int tombstones, erased;
 };
 
@@ -251,8 +251,8 @@ static void test_against_naive(void)
         uint32_t number = 0;
         while (p < 2 && strcmp(all.at[number].name, placements[p]) != 0)
             number++;
-        const struct quality_exposure *found =
-            &counts->quality.exposures[p < 2 ? number : PLACEMENTS_MAX];
+        const struct online_metrics_exposure *found =
+            &counts->online.exposures[p < 2 ? number : PLACEMENTS_MAX];
         CHECK_INT(found->lists, naive->exposures[p].lists);
         CHECK_INT(found->items, naive->exposures[p].items);
         CHECK_INT(found->clicks, naive->exposures[p].clicks);
@@ -358,7 +358,7 @@ static void test_metrics(void)
     }
     click_on(driver, 1, "a");
     click_on(driver, 2, "a"); /* the same item of the same list */
-    quality_write_json(&driver_counts(driver)->quality, &all, &text);
+    online_metrics_write_json(&driver_counts(driver)->online, &all, &text);
     CHECK_BYTES(
         buffer_bytes(&text),
         bytes_text(

@@ -1,7 +1,7 @@
 /* The ranker's columns: names and masks, and that each is a number whatever the visitors did and
  * the shop says; some against what they stand for. */
 #include "processors/recommend/candidates/content_similarity.h"
-#include "processors/recommend/features.h"
+#include "processors/recommend/ranking/features.h"
 #include "processors/runtime/driver.h"
 #include "tests/test.h"
 

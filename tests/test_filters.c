@@ -1,6 +1,6 @@
 /* Filters and the shop's rules: mistakes in files, each filter by itself, and random lists under
  * random rules against a checker that looks at every demand one by one. */
-#include "processors/recommend/filters.h"
+#include "processors/recommend/lists/filters.h"
 #include "tests/test.h"
 
 #include <math.h>
@@ -14,10 +14,10 @@ static const struct catalogue_limits limits = {1000, 100, 1000, 20};
 
 static void check_wrong(const char *text, const char *expected)
 {
-    struct shop_rules rules = {0};
+    struct merchandising_rules rules = {0};
     struct error error = {0};
-    CHECK_SAY(shop_rules_parse(bytes_text(text), &rules, &error) == VERDICT_SKIP, "'%s' is taken",
-              text);
+    CHECK_SAY(merchandising_rules_parse(bytes_text(text), &rules, &error) == VERDICT_SKIP,
+              "'%s' is taken", text);
     CHECK_CONTAINS(error.message, expected);
     CHECK_INT(rules.count, 0);
 }
@@ -51,48 +51,48 @@ static void test_mistakes(void)
     check_wrong("exclude brand A by 2", "not 'by'");
     check_wrong("exclude brand \xFF", "not UTF-8");
     struct buffer many = {0};
-    for (int i = 0; i <= SHOP_RULES_MAX; i++)
+    for (int i = 0; i <= MERCHANDISING_RULES_MAX; i++)
         buffer_text(&many, "exclude brand A\n");
     char *text = memory_text(buffer_bytes(&many));
     check_wrong(text, "line 2001: more than 2000 rules");
     free(text);
     buffer_release(&many);
-    struct shop_rules rules = {0};
+    struct merchandising_rules rules = {0};
     struct error error = {0};
-    CHECK(shop_rules_read("/nowhere/rules", &rules, &error) == VERDICT_SKIP);
+    CHECK(merchandising_rules_read("/nowhere/rules", &rules, &error) == VERDICT_SKIP);
     CHECK_CONTAINS(error.message, "/nowhere/rules");
 }
 
-static struct shop_rules parse(const char *text)
+static struct merchandising_rules parse(const char *text)
 {
-    struct shop_rules rules = {0};
+    struct merchandising_rules rules = {0};
     struct error error = {0};
-    CHECK_SAY(shop_rules_parse(bytes_text(text), &rules, &error) == VERDICT_OK, "%s",
+    CHECK_SAY(merchandising_rules_parse(bytes_text(text), &rules, &error) == VERDICT_OK, "%s",
               error.message);
     return rules;
 }
 
 static void test_parse(void)
 {
-    struct shop_rules rules = parse(
+    struct merchandising_rules rules = parse(
         "# a comment\r\nexclude brand \"Maison \\\"Lise\\\" # 1\" placement home placement email\n"
         "\n  pin item M1 at 3 from 2026-12-01 to 2026-12-24T18:30 # until the evening\n"
         "bury attribute \"fabric=fine wool\" by 2\nrepurchase category Food after 12h");
     CHECK_INT(rules.count, 4);
     CHECK_TEXT(rules.at[0].text, "Maison \"Lise\" # 1");
     CHECK_INT(rules.at[0].placement_count, 2);
-    CHECK(shop_rule_applies(&rules.at[0], "email", 0) &&
-          !shop_rule_applies(&rules.at[0], "cart", 0));
+    CHECK(merchandising_rule_applies(&rules.at[0], "email", 0) &&
+          !merchandising_rule_applies(&rules.at[0], "cart", 0));
     CHECK_INT(rules.at[1].line, 4);
-    CHECK_INT(rules.at[1].what, SHOP_ITEM);
+    CHECK_INT(rules.at[1].what, RULE_ON_ITEM);
     CHECK_REAL(rules.at[1].number, 3);
     CHECK_INT(rules.at[1].from_ms, 1796083200000);
     CHECK_INT(rules.at[1].to_ms, 1798137000000);
-    CHECK(!shop_rule_applies(&rules.at[1], "home", 1798137000000));
-    CHECK(shop_rule_applies(&rules.at[1], "home", 1798136999999));
+    CHECK(!merchandising_rule_applies(&rules.at[1], "home", 1798137000000));
+    CHECK(merchandising_rule_applies(&rules.at[1], "home", 1798136999999));
     CHECK_INT(rules.at[2].what, WORD_ATTRIBUTE);
     CHECK_INT(rules.at[3].after_ms, DAY_MS / 2);
-    shop_rules_release(&rules);
+    merchandising_rules_release(&rules);
 }
 
 /* ---- a small shop ---- */
@@ -104,7 +104,7 @@ struct shop {
     struct visitor *visitor;
     struct filters *filters;
     struct filter_settings settings;
-    struct shop_rules rules;
+    struct merchandising_rules rules;
     uint32_t looks; /* at products for women, of random shops */
     struct filter_item items[200];
     uint32_t count;
@@ -151,7 +151,7 @@ static void close_shop(struct shop *shop)
     filters_free(shop->filters);
     visitors_free(shop->visitors);
     shop->store->free(shop->store);
-    shop_rules_release(&shop->rules);
+    merchandising_rules_release(&shop->rules);
 }
 
 static void add(struct shop *shop, struct bytes id, float score)
@@ -176,7 +176,7 @@ static void check_list(struct shop *shop, const char *rules, const char *context
                                  .placement = "home",
                                  .context_item_id = bytes_text(context),
                                  .time_ms = NOW_MS};
-    shop_rules_release(&shop->rules);
+    merchandising_rules_release(&shop->rules);
     shop->rules = parse(rules);
     query.rules = &shop->rules;
     shop->count = 0;
@@ -553,7 +553,7 @@ static void run_round(struct shop *shop, struct random *random)
         demands.brand_max = 2;
     if (demands.on[10] && placement[0] == 'c')
         demands.brand_max = 3;
-    shop_rules_release(&shop->rules);
+    merchandising_rules_release(&shop->rules);
     buffer_byte(&text, '\0');
     shop->rules = parse(text.at);
     buffer_release(&text);

@@ -1,6 +1,6 @@
 /* Several learners, two processes' models and one log: whatever is written, aborted, folded and
  * taken over when, in the end all are the same, and each committed step is in it once. */
-#include "processors/recommend/learner.h"
+#include "processors/recommend/ranking/learner.h"
 #include "tests/test.h"
 
 #define LEARNERS 4

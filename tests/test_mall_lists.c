@@ -45,7 +45,7 @@ struct shop {
     struct good goods[PRODUCTS];
     struct rule rules[RULES_MAX];
     uint32_t rule_count;
-    struct shop_rules parsed;
+    struct merchandising_rules parsed;
     unsigned long lists, items;
 };
 
@@ -94,7 +94,7 @@ static void open_shop(struct shop *shop, uint64_t seed, const char *const *setti
     CHECK_SAY(config_finish(&shop->config, &error) == VERDICT_OK, "%s", error.message);
     CHECK(driver_new(&shop->config, false, NULL, NULL, &shop->driver, &error) == VERDICT_OK);
     shop->search = search_new(driver_catalogue(shop->driver));
-    recommender_search(driver_recommender(shop->driver), shop->search);
+    recommender_set_search(driver_recommender(shop->driver), shop->search);
     for (uint32_t i = 0; i < PRODUCTS; i++) {
         struct event event;
         struct good *good = &shop->goods[i];
@@ -116,7 +116,7 @@ static void close_shop(struct shop *shop)
     driver_free(shop->driver);
     search_free(shop->search);
     mall_free(shop->mall);
-    shop_rules_release(&shop->parsed);
+    merchandising_rules_release(&shop->parsed);
 }
 
 /* ---- what changes ---- */
@@ -201,12 +201,12 @@ static void change_rules(struct shop *shop, struct random *random)
     shop->rule_count = 0;
     while (shop->rule_count < count)
         write_rule(shop, random, &text);
-    recommender_rules(driver_recommender(shop->driver), NULL);
-    shop_rules_release(&shop->parsed);
+    recommender_set_rules(driver_recommender(shop->driver), NULL);
+    merchandising_rules_release(&shop->parsed);
     memset(&shop->parsed, 0, sizeof shop->parsed);
-    CHECK_SAY(shop_rules_parse(buffer_bytes(&text), &shop->parsed, &error) == VERDICT_OK, "%s",
-              error.message);
-    recommender_rules(driver_recommender(shop->driver), &shop->parsed);
+    CHECK_SAY(merchandising_rules_parse(buffer_bytes(&text), &shop->parsed, &error) == VERDICT_OK,
+              "%s", error.message);
+    recommender_set_rules(driver_recommender(shop->driver), &shop->parsed);
     buffer_release(&text);
 }
 

@@ -1,7 +1,7 @@
 /* The ranker against a naive version in double precision: its scores, its gradient by finite
  * differences, how it standardises and averages; that it learns what was planted, and that nothing
  * enters it that is not a number. */
-#include "processors/recommend/ranker.h"
+#include "processors/recommend/ranking/ranker.h"
 #include "tests/test.h"
 
 #define AT_BIAS (FEATURES_MAX * HIDDEN)

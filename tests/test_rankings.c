@@ -1,7 +1,7 @@
 /* Rankings against a recomputation from the list of all events and all products, the table they are
  * made from, and what is remembered of a topic. */
-#include "processors/recommend/published.h"
-#include "processors/recommend/rankings.h"
+#include "processors/recommend/rankings/rankings.h"
+#include "processors/recommend/rankings/topic_contents.h"
 #include "processors/runtime/publish_rankings.h"
 #include "tests/test.h"
 
@@ -27,7 +27,7 @@ static void act(struct model *model, const char *item_id, enum kind kind, int64_
                                       .kind = kind,
                                       .subject = bytes_text(item_id),
                                       .event_time_ms = time_ms};
-    rankings_fold(model, &interaction);
+    trends_fold(model, &interaction);
 }
 
 static void save(struct model *model, struct store *store)
@@ -93,8 +93,8 @@ static void test_sums(void)
     }
     struct rankings_view view = {0}, loaded = {0};
     const struct rankings_settings settings = {.length = 10, .scopes_max = 10, .terms_max = 10};
-    rankings_take(&view, model, 42, &settings);
-    rankings_take(&loaded, other, 42, &settings);
+    rankings_collect(&view, model, 42, &settings);
+    rankings_collect(&loaded, other, 42, &settings);
     for (int i = 0; i < 3000; i++) {
         double age_ms = (double)(view.time_ms - events[i].time_ms);
         slow[events[i].item][events[i].kind] += exp2(-age_ms / (double)SLOW_MS);
@@ -168,7 +168,7 @@ struct fake_shop {
     struct model *model;
     struct rankings_settings settings;
     struct filter_settings filters;
-    struct shop_rules rules;
+    struct merchandising_rules rules;
     int excluded_brand, boosted_brand; /* -1: none */
 };
 
@@ -229,7 +229,7 @@ static void open_shop(struct fake_shop *shop, struct random *random)
         .boosted_brand = chosen == 2 || chosen == 4 ? 2 : -1,
     };
     shop->search = search_new(shop->catalogue);
-    CHECK(shop_rules_parse(bytes_text(rules[chosen]), &shop->rules, NULL) == VERDICT_OK);
+    CHECK(merchandising_rules_parse(bytes_text(rules[chosen]), &shop->rules, NULL) == VERDICT_OK);
     for (uint32_t i = 0; i < shop->count; i++) {
         struct fake_item *item = &shop->items[i];
         snprintf(item->id, sizeof item->id, "i%u", i);
@@ -249,7 +249,7 @@ static void open_shop(struct fake_shop *shop, struct random *random)
 
 static void close_shop(struct fake_shop *shop)
 {
-    shop_rules_release(&shop->rules);
+    merchandising_rules_release(&shop->rules);
     model_free(shop->model);
     catalogue_free(shop->catalogue);
     search_free(shop->search);
@@ -265,7 +265,7 @@ static void run_shop(struct fake_shop *shop, struct random *random, struct ranki
         act(shop->model, shop->items[item].id, kinds[random_below(random, 4)],
             START_MS + (int64_t)i * HOUR_MS / 20 / 24 * (item % 4 == 0 ? 24 : 12));
     }
-    rankings_take(view, shop->model, 7, &shop->settings);
+    rankings_collect(view, shop->model, 7, &shop->settings);
     for (uint32_t i = 0; i < view->item_count; i++) {
         struct fake_item *item = &shop->items[atoi(view->items[i].item_id.at + 1)];
         memcpy(item->sums, view->items[i].counts, sizeof item->sums);
@@ -319,7 +319,7 @@ static uint32_t make(struct fake_shop *shop, const struct rankings_view *view, s
                                            .filters = &shop->filters,
                                            .settings = &shop->settings};
     sink->sink.ranking = take_ranking;
-    return rankings_make(view, &inputs, &sink->sink);
+    return rankings_build(view, &inputs, &sink->sink);
 }
 
 static bool is_out(const struct fake_shop *shop, const struct fake_item *item)
@@ -553,7 +553,7 @@ static void test_terms(void)
                    20 - i);
     take_after(shop.model, "nothing like it", "i3", 5);
     take_after(shop.model, "rare", "i2", .5);
-    rankings_take(&view, shop.model, 7, &shop.settings);
+    rankings_collect(&view, shop.model, 7, &shop.settings);
     CHECK_INT(view.term_count, 3);
     CHECK_INT(view.terms_out, 1);
     make(&shop, &view, &sink);
@@ -573,38 +573,38 @@ static void test_terms(void)
 static void test_published(void)
 {
     struct random random = random_from(5);
-    struct published *published = published_new();
+    struct topic_contents *published = topic_contents_new();
     uint64_t topic[KEYS] = {0}; /* 0: nothing, or a deletion */
     for (int round = 0; round < TEST_ROUNDS(2000); round++) {
         uint64_t next[KEYS] = {0};
         bool fails = random_one_in(&random, 5), renewed = random_one_in(&random, 20);
         if (random_one_in(&random, 10)) { /* another publisher reads the topic, history and all */
-            published_clear(published);
+            topic_contents_clear(published);
             for (int i = 0; i < KEYS; i++) {
                 char key[16];
                 snprintf(key, sizeof key, "k%d", i);
-                published_found(published, bytes_text(key), 99);
-                published_found_gone(published, bytes_text(key));
+                topic_contents_found(published, bytes_text(key), 99);
+                topic_contents_found_gone(published, bytes_text(key));
                 if (topic[i])
-                    published_found(published, bytes_text(key), topic[i]);
+                    topic_contents_found(published, bytes_text(key), topic[i]);
             }
-            published_found_gone(published, bytes_text("never there"));
+            topic_contents_found_gone(published, bytes_text("never there"));
         }
         if (renewed)
-            published_renew(published);
-        published_begin(published);
+            topic_contents_renew(published);
+        topic_contents_begin(published);
         for (int i = 0; i < KEYS; i++) {
             char key[16];
             snprintf(key, sizeof key, "k%d", i);
             if (random_one_in(&random, 3))
                 continue;
             next[i] = 1 + random_below(&random, 3);
-            CHECK(published_offer(published, bytes_text(key), next[i]) ==
+            CHECK(topic_contents_offer(published, bytes_text(key), next[i]) ==
                   (topic[i] != next[i] || renewed));
         }
         size_t cursor = 0, gone = 0, expected = 0, count = 0;
         struct bytes key;
-        while (published_next_gone(published, &cursor, &key)) {
+        while (topic_contents_next_gone(published, &cursor, &key)) {
             int i = atoi(key.at + 1);
             CHECK(topic[i] != 0 && next[i] == 0);
             gone++;
@@ -616,11 +616,11 @@ static void test_published(void)
         CHECK_INT(gone, expected);
         if (fails && !renewed)
             continue; /* the topic is as it was */
-        published_end(published);
-        CHECK_INT(published_count(published), count);
+        topic_contents_end(published);
+        CHECK_INT(topic_contents_count(published), count);
         memcpy(topic, next, sizeof topic);
     }
-    published_free(published);
+    topic_contents_free(published);
 }
 
 static void check_header(const char *text, bool good)

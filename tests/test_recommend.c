@@ -23,7 +23,7 @@ static struct recommend_settings settings = {.session_gap_ms = 1800000,
                                              .learn_every = 1,
                                              .learning = true,
                                              .merge_ms = 5000,
-                                             .served_bytes = 1 << 20};
+                                             .training_log_bytes = 1 << 20};
 
 static struct bytes item_id(uint32_t item, char *to)
 {

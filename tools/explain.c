@@ -17,7 +17,7 @@ struct explain {
     struct catalogue *catalogue;
     struct search *search;
     struct visitor *visitor;
-    struct shop_rules rules;
+    struct merchandising_rules rules;
 };
 
 static void show(struct list_watcher *watcher, const char *placement,
@@ -89,7 +89,7 @@ static enum verdict load(struct explain *explain, const struct topology *topolog
     if (verdict == VERDICT_OK)
         verdict = catalogue_load(explain->catalogue, explain->models, error);
     if (verdict == VERDICT_OK && config->rules_path[0])
-        verdict = shop_rules_read(config->rules_path, &explain->rules, error);
+        verdict = merchandising_rules_read(config->rules_path, &explain->rules, error);
     return verdict;
 }
 
@@ -102,8 +102,8 @@ static void make_lists(struct explain *explain)
     settings.learning = false;
     struct recommender *recommender = recommender_new(&settings, explain->model);
     learner_take_over(recommender_learner(recommender), explain->model);
-    recommender_rules(recommender, &explain->rules);
-    recommender_search(recommender, explain->search);
+    recommender_set_rules(recommender, &explain->rules);
+    recommender_set_search(recommender, explain->search);
     recommender_watch(recommender, &explain->watcher);
     recommend_lists(recommender, explain->model, explain->catalogue, explain->visitor,
                     clock_now_ms(), explain->config->settings.list_items, &arena, lists, &again);
@@ -124,7 +124,7 @@ enum verdict explain_visitor(const struct config *config, const struct topology 
     enum verdict verdict = load(&explain, topology, id, error);
     if (verdict == VERDICT_OK)
         make_lists(&explain);
-    shop_rules_release(&explain.rules);
+    merchandising_rules_release(&explain.rules);
     visitor_free(explain.visitor);
     catalogue_free(explain.catalogue);
     search_free(explain.search);

@@ -189,7 +189,7 @@ enum verdict search_backtest(const struct config *config, const char *format, do
         verdict = driver_new(config, false, NULL, NULL, &test->driver, error);
     if (verdict == VERDICT_OK) {
         test->search = search_new(driver_catalogue(test->driver));
-        recommender_search(driver_recommender(test->driver), test->search);
+        recommender_set_search(driver_recommender(test->driver), test->search);
         verdict = run(test, from, error);
     }
     if (verdict == VERDICT_OK && test->cases == 0)

@@ -5,9 +5,9 @@
 #include "processors/recommend/candidates/category_popularity.h"
 #include "processors/recommend/candidates/channel_popularity.h"
 #include "processors/recommend/candidates/content_similarity.h"
-#include "processors/recommend/history.h"
 #include "processors/recommend/search/query_history.h"
 #include "processors/recommend/search/search_cache.h"
+#include "state/visitor_history.h"
 
 #include <float.h>
 #include <math.h>
@@ -18,8 +18,8 @@
 struct recommender {
     const struct recommend_settings *settings;
     struct learner learner;
-    struct served_ring *served;
-    struct shown_ring *shown;
+    struct training_log *served;
+    struct shown_log *shown;
     uint64_t clicks; /* that could be learned from */
     struct query query;
     uint32_t focus;          /* what the ranking at hand was focused on; ITEM_NONE: nothing */
@@ -33,7 +33,7 @@ struct recommender {
     uint16_t ranks[RANKED_MAX]; /* by place, from 1 */
     struct filters *filters;
     struct basket_walk_memory *room;
-    const struct shop_rules *rules;
+    const struct merchandising_rules *rules;
     const struct search *search;
     struct search_cache *answers;
     struct list_watcher *watcher;
@@ -55,10 +55,10 @@ struct recommender *recommender_new(const struct recommend_settings *settings,
     recommender->answers = search_cache_new();
     recommender->room = basket_walk_memory_new();
     learner_init(&recommender->learner, model, &settings->features_off);
-    recommender->served =
-        served_new(settings->served_bytes, settings->candidates, settings->served_age_ms);
+    recommender->served = training_log_new(settings->training_log_bytes, settings->candidates,
+                                           settings->training_log_age_ms);
     recommender->shown =
-        shown_new(settings->shown_bytes, &settings->placements, settings->served_age_ms);
+        shown_log_new(settings->shown_bytes, &settings->placements, settings->training_log_age_ms);
     return recommender;
 }
 
@@ -74,17 +74,17 @@ void recommender_free(struct recommender *recommender)
     search_cache_free(recommender->answers);
     basket_walk_memory_free(recommender->room);
     learner_release(&recommender->learner);
-    served_free(recommender->served);
-    shown_free(recommender->shown);
+    training_log_free(recommender->served);
+    shown_log_free(recommender->shown);
     free(recommender);
 }
 
-void recommender_rules(struct recommender *recommender, const struct shop_rules *rules)
+void recommender_set_rules(struct recommender *recommender, const struct merchandising_rules *rules)
 {
     recommender->rules = rules;
 }
 
-void recommender_search(struct recommender *recommender, const struct search *search)
+void recommender_set_search(struct recommender *recommender, const struct search *search)
 {
     recommender->search = search;
 }
@@ -158,9 +158,9 @@ static void keep_served(struct recommender *recommender, struct visitor *visitor
 {
     const struct recommend_settings *settings = recommender->settings;
     if (settings->learning && !settings->unranked)
-        visitor->served =
-            served_keep(recommender->served, visitor->latest_time_ms, &recommender->candidates,
-                        &recommender->matrix, recommender->ranks);
+        visitor->training_serial =
+            training_log_add(recommender->served, visitor->latest_time_ms, &recommender->candidates,
+                             &recommender->matrix, recommender->ranks);
 }
 
 /* ---- lists ---- */
@@ -583,7 +583,7 @@ static struct bytes item_of_context(struct recommender *recommender, struct maki
 {
     const struct model *model = recommender->query.model;
     if (making->placement->context != CONTEXT_CART)
-        return history_last_viewed(making->visitor);
+        return visitor_history_last_viewed(making->visitor);
     return making->basket.cart_count
                ? model->items[making->basket.cart[making->basket.cart_count - 1]].id
                : bytes_of(NULL, 0);
@@ -599,7 +599,7 @@ static void choose_basket(struct recommender *recommender, struct making *making
         return;
     if (making->placement->context == CONTEXT_ITEM ||
         making->placement->context == CONTEXT_CATEGORY) {
-        basket->cart[0] = model_find(model, history_last_viewed(making->visitor));
+        basket->cart[0] = model_find(model, visitor_history_last_viewed(making->visitor));
         basket->cart_count = basket->cart[0] != ITEM_NONE;
         return;
     }
@@ -616,8 +616,8 @@ static bool find_context(struct recommender *recommender, struct making *making)
     int64_t gap_ms = recommender->settings->session_gap_ms;
     making->focus = ITEM_NONE;
     making->category = WORD_NONE;
-    if (placement->kinds &&
-        history_newest(making->visitor, placement->kinds, placement->within, gap_ms) == NULL)
+    if (placement->kinds && visitor_history_newest(making->visitor, placement->kinds,
+                                                   placement->within, gap_ms) == NULL)
         return false;
     choose_basket(recommender, making);
     if (placement->source == SOURCE_WALK &&
@@ -627,7 +627,7 @@ static bool find_context(struct recommender *recommender, struct making *making)
         return true;
     if (placement->context == CONTEXT_TERM) {
         const struct activity *search =
-            history_newest(making->visitor, 1u << KIND_SEARCH, placement->within, gap_ms);
+            visitor_history_newest(making->visitor, 1u << KIND_SEARCH, placement->within, gap_ms);
         if (search)
             making->list->search_term = activity_subject(making->visitor, search);
     } else if (placement->context == CONTEXT_CART && making->basket.cart_count == 0) {
@@ -724,7 +724,8 @@ uint32_t recommend_lists(struct recommender *recommender, struct model *model,
         *ret_look_again = *ret_look_again || (whole && list->item_count < most);
         list_count += whole || list->item_count > 0; /* filters may have left nothing to show */
     }
-    visitor->shown = shown_keep(recommender->shown, visitor->latest_time_ms, ret_lists, list_count);
+    visitor->shown_serial =
+        shown_log_add(recommender->shown, visitor->latest_time_ms, ret_lists, list_count);
     return list_count;
 }
 
@@ -750,30 +751,31 @@ uint32_t recommend_next(struct recommender *recommender, struct model *model,
 /* ---- learning ---- */
 
 void recommend_measure(const struct recommender *recommender, const struct visitor *visitor,
-                       struct bytes item_id, enum kind kind, struct quality *quality)
+                       struct bytes item_id, enum kind kind, struct online_metrics *quality)
 {
-    quality_ask(quality, recommender->shown, visitor->shown, item_id, kind);
+    online_metrics_answer(quality, recommender->shown, visitor->shown_serial, item_id, kind);
 }
 
 size_t recommend_shown_bytes(const struct recommender *recommender)
 {
-    return shown_bytes(recommender->shown);
+    return shown_log_bytes(recommender->shown);
 }
 
 struct outcome recommend_learn(struct recommender *recommender, struct visitor *visitor,
                                uint32_t item, enum kind kind)
 {
     const struct recommend_settings *settings = recommender->settings;
-    const struct served_list *list = served_find(recommender->served, visitor->served);
+    const struct training_list *list =
+        training_log_find(recommender->served, visitor->training_serial);
     struct outcome outcome = {.known = list != NULL};
-    visitor->served = 0;
+    visitor->training_serial = 0;
     if (list == NULL || item == ITEM_NONE)
         return outcome;
-    uint32_t place = served_place(list, item, &outcome.rank);
+    uint32_t place = training_log_place(list, item, &outcome.rank);
     if (place == UINT32_MAX || !settings->learning ||
         recommender->clicks++ % settings->learn_every != 0)
         return outcome;
-    served_matrix(list, &recommender->matrix);
+    training_log_matrix(list, &recommender->matrix);
     if (recommender->matrix.count > 1) {
         ranker_learn(&recommender->learner.ranker, &recommender->matrix, place,
                      settings->kind_weights[kind]);

@@ -7,24 +7,24 @@
 #ifndef WEFT_RECOMMEND_RECOMMEND_H
 #define WEFT_RECOMMEND_RECOMMEND_H
 
-#include "processors/recommend/explore.h"
-#include "processors/recommend/filters.h"
-#include "processors/recommend/learner.h"
-#include "processors/recommend/placements.h"
-#include "processors/recommend/quality.h"
+#include "processors/recommend/lists/exploration.h"
+#include "processors/recommend/lists/filters.h"
+#include "processors/recommend/lists/online_metrics.h"
+#include "processors/recommend/lists/placements.h"
+#include "processors/recommend/ranking/learner.h"
 #include "processors/recommend/search/search.h"
 #include "schemas/recommendation.h"
 
 struct recommend_settings {
     int64_t session_gap_ms;
-    uint32_t candidates;     /* that the ranker sees, up to RANKED_MAX */
-    uint32_t learn_every;    /* 1: from each click, 2: from every second one, ... */
-    bool learning;           /* off: the ranker stays as it is */
-    bool unranked;           /* candidates stand in the order of their generators' weights */
-    int64_t merge_ms;        /* between differences written to the log */
-    size_t served_bytes;     /* memory for lists that wait for their click */
-    int64_t served_age_ms;   /* how long at least a list waits */
-    size_t shown_bytes;      /* the same of what was shown, for live quality (quality.h) */
+    uint32_t candidates;         /* that the ranker sees, up to RANKED_MAX */
+    uint32_t learn_every;        /* 1: from each click, 2: from every second one, ... */
+    bool learning;               /* off: the ranker stays as it is */
+    bool unranked;               /* candidates stand in the order of their generators' weights */
+    int64_t merge_ms;            /* between differences written to the log */
+    size_t training_log_bytes;   /* memory for lists that wait for their click */
+    int64_t training_log_age_ms; /* how long at least a list waits */
+    size_t shown_bytes;      /* the same of what was shown, for live quality (online_metrics.h) */
     uint64_t generators_off; /* bits */
     struct feature_mask features_off;
     float price_band; /* prices that near to each other are alike, in the shop's currency */
@@ -42,11 +42,12 @@ struct recommender *recommender_new(const struct recommend_settings *settings,
                                     const struct model *model);
 void recommender_free(struct recommender *recommender);
 /* The shop's rules from now on; borrowed. NULL: none. */
-void recommender_rules(struct recommender *recommender, const struct shop_rules *rules);
+void recommender_set_rules(struct recommender *recommender,
+                           const struct merchandising_rules *rules);
 
 /* The index of the catalogue that is given to recommend_lists(); borrowed. NULL: no search lists.
  */
-void recommender_search(struct recommender *recommender, const struct search *search);
+void recommender_set_search(struct recommender *recommender, const struct search *search);
 
 /* Told of each list that recommend_lists() makes, with what was taken out and why; `shown_only`: of
  * these it does not ask why. */
@@ -95,7 +96,7 @@ struct outcome recommend_learn(struct recommender *recommender, struct visitor *
 
 /* Counts, for a click on the item, what recommend_lists() last showed the visitor. */
 void recommend_measure(const struct recommender *recommender, const struct visitor *visitor,
-                       struct bytes item_id, enum kind kind, struct quality *quality);
+                       struct bytes item_id, enum kind kind, struct online_metrics *quality);
 size_t recommend_shown_bytes(const struct recommender *recommender);
 
 /* The thread's copy of the ranker's weights: to be merged, written and taken back. */

@@ -427,8 +427,8 @@ static enum verdict finish_recommend(struct config *config, struct error *error)
         .learn_every = (uint32_t)config->ranker_learn_every,
         .learning = strcmp(config->learning, "on") == 0,
         .merge_ms = config->ranker_merge_ms,
-        .served_bytes = (size_t)config->ranker_served_bytes,
-        .served_age_ms = config->ranker_served_ms,
+        .training_log_bytes = (size_t)config->ranker_served_bytes,
+        .training_log_age_ms = config->ranker_served_ms,
         .shown_bytes = (size_t)config->quality_shown_bytes,
     };
     settings->filters = (struct filter_settings){

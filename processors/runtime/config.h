@@ -1,7 +1,7 @@
 /* Configuration: a .properties file as Kafka's own, `--set key=value` over it. Every key is in one
  * table with its default and a line of explanation; an unknown key is an error that names the
  * nearest known one. Keys that start with "kafka." go to librdkafka as they are;
- * placements.NAME.KEY changes or adds a placement (recommend/placements.h). */
+ * placements.NAME.KEY changes or adds a placement (recommend/lists/placements.h). */
 #ifndef WEFT_RUNTIME_CONFIG_H
 #define WEFT_RUNTIME_CONFIG_H
 

@@ -263,7 +263,7 @@ static void share_view(struct fold *fold)
     struct run *run = fold->run;
     pthread_mutex_lock(&run->view_lock);
     if (run->view_wanted)
-        rankings_take(run->view_wanted, run->model, fold->next, &run->config->settings.rankings);
+        rankings_collect(run->view_wanted, run->model, fold->next, &run->config->settings.rankings);
     run->view_wanted = NULL;
     pthread_mutex_unlock(&run->view_lock);
 }

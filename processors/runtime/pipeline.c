@@ -38,7 +38,7 @@ struct pipeline {
     struct buffer scratch;
     struct look *looks; /* a ring, in the order in which they came */
     size_t look_first, look_count;
-    struct shop_rules rules;
+    struct merchandising_rules rules;
     struct stat rules_seen; /* the file as it was read last, or tried to */
     int64_t rules_due_us;
     bool trust_keys;
@@ -137,9 +137,9 @@ enum verdict pipeline_new(const struct config *config, const struct topology *to
     enum verdict verdict = pipeline_learn_schemas(pipeline->codec, config->schemas_path, error);
     if (verdict == VERDICT_OK && config->rules_path[0]) {
         look_at_rules(pipeline); /* before it is read: a change in between is seen */
-        verdict = shop_rules_read(config->rules_path, &pipeline->rules, error);
+        verdict = merchandising_rules_read(config->rules_path, &pipeline->rules, error);
     }
-    recommender_rules(pipeline->context.recommender, &pipeline->rules);
+    recommender_set_rules(pipeline->context.recommender, &pipeline->rules);
     if (verdict != VERDICT_OK) {
         pipeline_free(pipeline);
         return verdict;
@@ -150,7 +150,7 @@ enum verdict pipeline_new(const struct config *config, const struct topology *to
 
 void pipeline_search(struct pipeline *pipeline, const struct search *search)
 {
-    recommender_search(pipeline->context.recommender, search);
+    recommender_set_search(pipeline->context.recommender, search);
 }
 
 void pipeline_free(struct pipeline *pipeline)
@@ -163,7 +163,7 @@ void pipeline_free(struct pipeline *pipeline)
     codec_free(pipeline->codec);
     visitors_free(pipeline->context.visitors);
     recommender_free(pipeline->context.recommender);
-    shop_rules_release(&pipeline->rules);
+    merchandising_rules_release(&pipeline->rules);
     arena_release(&pipeline->arena);
     buffer_release(&pipeline->scratch);
     free(pipeline);
@@ -357,16 +357,16 @@ static void take_weights(struct pipeline *pipeline)
 static void reload_rules(struct pipeline *pipeline)
 {
     const struct config *config = pipeline->config;
-    struct shop_rules rules;
+    struct merchandising_rules rules;
     struct error error = {0};
     if (config->rules_path[0] == '\0' || config->rules_reload_ms == 0 ||
         clock_monotonic_us() < pipeline->rules_due_us || !look_at_rules(pipeline))
         return;
-    if (shop_rules_read(config->rules_path, &rules, &error) != VERDICT_OK) {
+    if (merchandising_rules_read(config->rules_path, &rules, &error) != VERDICT_OK) {
         log_line(LOG_LEVEL_WARN, "rules", "%s; the rules from before stay", error.message);
         return;
     }
-    shop_rules_release(&pipeline->rules);
+    merchandising_rules_release(&pipeline->rules);
     pipeline->rules = rules;
     log_line(LOG_LEVEL_INFO, "rules", "%u rules from %s", rules.count, config->rules_path);
 }
@@ -397,7 +397,7 @@ void counts_add(struct counts *to, const struct counts *from)
         to->fates[i] += from->fates[i];
     for (int i = 0; i < COUNTERS; i++)
         to->counters[i] += from->counters[i];
-    quality_add(&to->quality, &from->quality);
+    online_metrics_add(&to->online, &from->online);
 }
 
 static void clear_batch(struct pipeline *pipeline)

@@ -1,6 +1,6 @@
 #include "processors/runtime/publish_rankings.h"
 
-#include "processors/recommend/published.h"
+#include "processors/recommend/rankings/topic_contents.h"
 #include "processors/runtime/kafka.h"
 #include "processors/runtime/log.h"
 #include "schemas/codec.h"
@@ -19,9 +19,9 @@ struct rankings_publisher {
     struct run *run;
     struct licence *licence;
     struct sender *sender; /* NULL: closed */
-    struct published *published;
+    struct topic_contents *published;
     struct rankings_view view;
-    struct shop_rules rules;
+    struct merchandising_rules rules;
     bool rules_read;
     bool looked;             /* `published` is what the topic has */
     int64_t least;           /* offset that the topic names already */
@@ -39,7 +39,7 @@ struct rankings_publisher *rankings_publisher_new(struct run *run, struct licenc
     struct rankings_publisher *publisher = memory_zero(1, sizeof *publisher);
     publisher->run = run;
     publisher->licence = licence;
-    publisher->published = published_new();
+    publisher->published = topic_contents_new();
     publisher->offset = -1;
     publisher->fingerprint = schema_fingerprint("ranking");
     return publisher;
@@ -56,9 +56,9 @@ void rankings_publisher_free(struct rankings_publisher *publisher)
     if (publisher == NULL)
         return;
     sender_close(publisher->sender);
-    published_free(publisher->published);
+    topic_contents_free(publisher->published);
     rankings_release(&publisher->view);
-    shop_rules_release(&publisher->rules);
+    merchandising_rules_release(&publisher->rules);
     buffer_release(&publisher->key);
     buffer_release(&publisher->record);
     free(publisher);
@@ -111,9 +111,9 @@ static void note_record(struct rankings_publisher *publisher, const rd_kafka_mes
         !ranking_header_read(bytes_of(at, size), &version, &offset))
         return; /* not one of ours */
     if (message->payload)
-        published_found(publisher->published, key, version);
+        topic_contents_found(publisher->published, key, version);
     else
-        published_found_gone(publisher->published, key);
+        topic_contents_found_gone(publisher->published, key);
     if (offset > publisher->least)
         publisher->least = offset;
 }
@@ -133,7 +133,7 @@ static enum verdict read_topic(struct rankings_publisher *publisher, int64_t *re
     rd_kafka_topic_partition_list_add(list, topic, 0)->offset = RD_KAFKA_OFFSET_BEGINNING;
     rd_kafka_assign(reader, list);
     rd_kafka_topic_partition_list_destroy(list);
-    published_clear(publisher->published);
+    topic_contents_clear(publisher->published);
     publisher->least = 0;
     bool ended = false;
     int64_t until_us = clock_monotonic_us() + SILENCE_US;
@@ -168,11 +168,11 @@ static enum verdict look_back(struct rankings_publisher *publisher, struct error
         return VERDICT_RETRY;
     if (publisher->least > log_end) { /* the log was made anew: all is to be said again */
         publisher->least = 0;
-        published_renew(publisher->published);
+        topic_contents_renew(publisher->published);
     }
     publisher->looked = true;
     log_line(LOG_LEVEL_INFO, "rankings", "%s has %zu, as of %lld",
-             run->topology.topics[TOPIC_RANKINGS], published_count(publisher->published),
+             run->topology.topics[TOPIC_RANKINGS], topic_contents_count(publisher->published),
              (long long)publisher->least);
     return VERDICT_OK;
 }
@@ -203,11 +203,11 @@ static bool take_view(struct rankings_publisher *publisher)
 static void read_rules(struct rankings_publisher *publisher)
 {
     const struct config *config = publisher->run->config;
-    struct shop_rules rules;
+    struct merchandising_rules rules;
     if (config->rules_path[0] == '\0' || (publisher->rules_read && config->rules_reload_ms == 0) ||
-        shop_rules_read(config->rules_path, &rules, NULL) != VERDICT_OK)
+        merchandising_rules_read(config->rules_path, &rules, NULL) != VERDICT_OK)
         return;
-    shop_rules_release(&publisher->rules);
+    merchandising_rules_release(&publisher->rules);
     publisher->rules = rules;
     publisher->rules_read = true;
 }
@@ -223,7 +223,7 @@ static bool write_ranking(struct rankings_sink *self, const struct ranking *rank
         publisher->verdict = VERDICT_SKIP;
         return false;
     }
-    if (!published_offer(publisher->published, buffer_bytes(&publisher->key), version)) {
+    if (!topic_contents_offer(publisher->published, buffer_bytes(&publisher->key), version)) {
         publisher->same++;
         return true;
     }
@@ -253,20 +253,20 @@ static enum verdict write_all(struct rankings_publisher *publisher, uint32_t *re
     publisher->written = publisher->same = publisher->gone = 0;
     publisher->verdict = VERDICT_OK;
     error_clear(&publisher->error);
-    published_begin(publisher->published);
-    *ret_scopes_out = rankings_make(&publisher->view, &inputs, &publisher->sink);
+    topic_contents_begin(publisher->published);
+    *ret_scopes_out = rankings_build(&publisher->view, &inputs, &publisher->sink);
     enum verdict verdict = publisher->verdict;
     if (verdict != VERDICT_OK)
         error_set(error, verdict, "%s", publisher->error.message);
     struct bytes key;
     for (size_t cursor = 0;
-         verdict == VERDICT_OK && published_next_gone(publisher->published, &cursor, &key);
+         verdict == VERDICT_OK && topic_contents_next_gone(publisher->published, &cursor, &key);
          publisher->gone++)
         verdict = send_record(publisher, key, bytes_of(NULL, 0), 0, error);
     if (verdict == VERDICT_OK)
         verdict = sender_commit(publisher->sender, error);
     if (verdict == VERDICT_OK)
-        published_end(publisher->published);
+        topic_contents_end(publisher->published);
     return verdict;
 }
 

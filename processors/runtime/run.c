@@ -85,8 +85,8 @@ static void write_metrics(struct process *process, const struct totals *totals, 
                       (unsigned long long)totals->counts.counters[i]);
     buffer_format(buffer,
                   ",\"shown_bytes\":%llu,\"quality\":", (unsigned long long)totals->shown_bytes);
-    quality_write_json(&totals->counts.quality, &process->config.settings.recommend.placements,
-                       buffer);
+    online_metrics_write_json(&totals->counts.online,
+                              &process->config.settings.recommend.placements, buffer);
     uint32_t items = 0, products = 0;
     uint64_t folded = 0, refused = 0, evicted = 0, queries_out = 0, query_entries_out = 0,
              channels_out = 0, channel_entries_out = 0;

@@ -1,0 +1,113 @@
+#include "processors/recommend/ranking/learner.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+
+static void copy(struct weights *to, const struct weights *from)
+{
+    memcpy(to, from, sizeof *to);
+}
+
+void learner_init(struct learner *learner, const struct model *model,
+                  const struct feature_mask *off)
+{
+    memset(learner, 0, sizeof *learner);
+    uint64_t hash = model->limits.features;
+    learner->own = weights_new(hash);
+    learner->known = weights_new(hash);
+    learner->own_committed = weights_new(hash);
+    learner->known_committed = weights_new(hash);
+    learner->scratch = weights_new(hash);
+    learner->written_ms = INT64_MIN;
+    if (getrandom(&learner->source, sizeof learner->source, 0) != sizeof learner->source)
+        learner->source = (uint64_t)(uintptr_t)learner; /* only has to differ from others' */
+    ranker_init(&learner->ranker, learner->own, off);
+}
+
+void learner_release(struct learner *learner)
+{
+    free(learner->own);
+    free(learner->known);
+    free(learner->own_committed);
+    free(learner->known_committed);
+    free(learner->scratch);
+}
+
+void learner_never_aborts(struct learner *learner)
+{
+    free(learner->own_committed);
+    free(learner->known_committed);
+    learner->own_committed = learner->known_committed = NULL;
+    learner->source = 1; /* the same every time */
+}
+
+void learner_take_over(struct learner *learner, const struct model *model)
+{
+    const struct weights *merged = model->weights;
+    if (merged->merges == learner->known_merges)
+        return;
+    if (learner->on_its_way && weights_folded(merged, learner->source) < learner->number)
+        return;
+    weights_subtract(learner->scratch, learner->own, learner->known);
+    copy(learner->known, merged);
+    copy(learner->own, merged);
+    weights_add(learner->own, learner->scratch);
+    learner->known_merges = merged->merges;
+    learner->on_its_way = false;
+    learner->changed = true;
+}
+
+bool learner_write(struct learner *learner, int64_t now_ms, int64_t merge_ms, uint64_t fingerprint,
+                   struct buffer *buffer)
+{
+    if (learner->on_its_way || learner->own->steps - learner->known->steps < LEARNER_WRITE_STEPS)
+        return false;
+    if (learner->written_ms != INT64_MIN && now_ms - learner->written_ms < merge_ms &&
+        now_ms >= learner->written_ms)
+        return false;
+    weights_subtract(learner->scratch, learner->own, learner->known);
+    learner->written_ms = now_ms;
+    if (!weights_finite(learner->scratch))
+        return false;
+    learner->scratch->source = learner->source;
+    learner->scratch->number = ++learner->number;
+    weights_write(learner->scratch, fingerprint, buffer);
+    /* What comes back through the log is merged + difference, rounded: that is what is known from
+     * now on, and what is gone on from, so that workers that have nothing new to say are equal. */
+    weights_add(learner->known, learner->scratch);
+    copy(learner->own, learner->known);
+    learner->on_its_way = true;
+    learner->changed = true;
+    return true;
+}
+
+/* Weights, or the statistics that they stand on. */
+static bool has_changed(const struct learner *learner)
+{
+    return learner->changed || learner->ranker.sampled;
+}
+
+void learner_commit(struct learner *learner)
+{
+    if (learner->own_committed == NULL || !has_changed(learner))
+        return;
+    copy(learner->own_committed, learner->own);
+    copy(learner->known_committed, learner->known);
+    learner->committed_merges = learner->known_merges;
+    learner->committed_number = learner->number;
+    learner->committed_on_its_way = learner->on_its_way;
+    learner->changed = learner->ranker.sampled = false;
+}
+
+void learner_abort(struct learner *learner)
+{
+    if (learner->own_committed == NULL || !has_changed(learner))
+        return;
+    copy(learner->own, learner->own_committed);
+    copy(learner->known, learner->known_committed);
+    learner->known_merges = learner->committed_merges;
+    learner->number = learner->committed_number;
+    learner->on_its_way = learner->committed_on_its_way;
+    learner->written_ms = INT64_MIN;
+    learner->changed = learner->ranker.sampled = false;
+}

@@ -1,0 +1,180 @@
+#include "processors/recommend/rankings/rankings.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define FIVE_PERCENT 1.645 /* of the normal distribution lie beyond */
+
+void trends_fold(struct model *model, const struct interaction *interaction)
+{
+    enum pair_kind kind;
+    if (interaction->subject.size == 0 || !pair_kind_of(interaction->kind, &kind))
+        return;
+    uint32_t item = model_intern(model, interaction->subject);
+    if (item == ITEM_NONE)
+        return;
+    int64_t time_ms = interaction->event_time_ms;
+    trends_add(model->trends, item, (int)kind,
+               decay_at(time_ms, model->limits.popular_half_life_ms),
+               decay_at(time_ms, model->limits.quick_half_life_ms), time_ms);
+}
+
+double rankings_trend(double s, double e)
+{
+    double k = TREND_PRIOR + s;
+    double root = 1 - 1 / (9 * k) - FIVE_PERCENT / (3 * sqrt(k));
+    return k / (TREND_PRIOR + e) * root * root * root;
+}
+
+/* ---- the view ---- */
+
+void rankings_release(struct rankings_view *view)
+{
+    free(view->items);
+    free(view->terms);
+    free(view->entries);
+    buffer_release(&view->texts);
+    *view = (struct rankings_view){0};
+}
+
+static void take_items(struct rankings_view *view, const struct model *model)
+{
+    struct decay slow = decay_at(view->time_ms, model->limits.popular_half_life_ms);
+    struct decay quick = decay_at(view->time_ms, model->limits.quick_half_life_ms);
+    if (view->item_capacity < model->item_count) {
+        view->item_capacity = model->item_count + model->item_count / 4;
+        free(view->items);
+        view->items = memory_get(view->item_capacity * sizeof *view->items);
+    }
+    for (uint32_t item = 0; item < model->item_count; item++) {
+        const struct trend *row = trends_row(model->trends, item);
+        if (row == NULL)
+            continue;
+        struct ranked_counts counts = {
+            .item_id = model->items[item].id,
+            .quick = decay_events(row->quick, row->quick_base, quick),
+        };
+        double sum = counts.quick;
+        for (int kind = 0; kind < PAIR_KINDS; kind++)
+            sum += counts.counts[kind] = decay_events(row->slow[kind], row->base, slow);
+        if (sum > RANKING_LEAST)
+            view->items[view->item_count++] = counts;
+    }
+}
+
+/* ---- the searches with the most ---- */
+
+struct weighed {
+    double total;
+    uint32_t query;
+    struct bytes text;
+};
+
+/* Does `a` come behind `b`? */
+static bool behind(const struct weighed *a, const struct weighed *b)
+{
+    if (a->total < b->total || a->total > b->total)
+        return a->total < b->total;
+    return bytes_compare(a->text, b->text) > 0;
+}
+
+/* A heap whose first is behind all others (Williams 1964). */
+static void sift_down(struct weighed *heap, uint32_t count, uint32_t at)
+{
+    struct weighed item = heap[at];
+    for (uint32_t child; (child = 2 * at + 1) < count; at = child) {
+        if (child + 1 < count && behind(&heap[child + 1], &heap[child]))
+            child++;
+        if (!behind(&heap[child], &item))
+            break;
+        heap[at] = heap[child];
+    }
+    heap[at] = item;
+}
+
+static void sift_up(struct weighed *heap, uint32_t at)
+{
+    struct weighed item = heap[at];
+    for (; at > 0 && behind(&item, &heap[(at - 1) / 2]); at = (at - 1) / 2)
+        heap[at] = heap[(at - 1) / 2];
+    heap[at] = item;
+}
+
+static int weighed_order(const void *a, const void *b)
+{
+    const struct weighed *x = a, *y = b;
+    return behind(x, y) ? 1 : behind(y, x) ? -1 : 0;
+}
+
+static void copy_term(struct rankings_view *view, const struct model *model,
+                      const struct weighed *weighed, struct decay now)
+{
+    const struct query_row *row = &model->queries->rows[weighed->query];
+    struct ranked_term *term = &view->terms[view->term_count++];
+    *term = (struct ranked_term){
+        .text = bytes_of(NULL, row->size), .total = weighed->total, .first = view->entry_count};
+    buffer_append(&view->texts, row->text, row->size);
+    if (view->entry_capacity < view->entry_count + row->count) {
+        view->entry_capacity = 2 * (view->entry_count + row->count);
+        view->entries = memory_resize(view->entries, view->entry_capacity * sizeof *view->entries);
+    }
+    for (uint32_t i = 0; i < row->count; i++) {
+        double units = decay_events(row->entries[i].weight, row->base, now);
+        if (units > RANKING_LEAST)
+            view->entries[view->entry_count++] = (struct ranked_entry){
+                .item_id = model->items[row->entries[i].item].id, .units = units};
+    }
+    term->count = view->entry_count - term->first;
+}
+
+static void take_terms(struct rankings_view *view, const struct model *model, uint32_t max)
+{
+    const struct queries *queries = model->queries;
+    struct decay now = decay_at(view->time_ms, model->limits.pair_half_life_ms);
+    if (max > queries->count)
+        max = queries->count;
+    struct weighed *heap = memory_get((max + 1ul) * sizeof *heap);
+    uint32_t count = 0, seen = 0;
+    for (uint32_t i = 0; i < queries->count; i++) {
+        const struct query_row *row = &queries->rows[i];
+        struct weighed weighed = {
+            .total = decay_events(row->total, row->base, now), .query = i, .text = query_text(row)};
+        if (!(weighed.total > RANKING_LEAST))
+            continue;
+        seen++;
+        if (count < max) {
+            heap[count] = weighed;
+            sift_up(heap, count++);
+        } else if (max > 0 && behind(&heap[0], &weighed)) {
+            heap[0] = weighed;
+            sift_down(heap, count, 0);
+        }
+    }
+    qsort(heap, count, sizeof *heap, weighed_order);
+    if (view->term_capacity < count) {
+        view->term_capacity = count;
+        view->terms = memory_resize(view->terms, count * sizeof *view->terms);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        copy_term(view, model, &heap[i], now);
+    size_t at = 0; /* the texts no longer move */
+    for (uint32_t i = 0; i < count; i++) {
+        view->terms[i].text.at = view->texts.at + at;
+        at += view->terms[i].text.size;
+    }
+    view->terms_out = seen - count;
+    free(heap);
+}
+
+void rankings_collect(struct rankings_view *view, const struct model *model, int64_t offset,
+                      const struct rankings_settings *settings)
+{
+    view->offset = offset;
+    view->time_ms = trends_clock(model->trends);
+    view->item_count = view->term_count = view->entry_count = view->terms_out = 0;
+    buffer_clear(&view->texts);
+    if (view->time_ms == INT64_MIN)
+        return;
+    take_items(view, model);
+    take_terms(view, model, settings->terms_max);
+}

@@ -1,0 +1,216 @@
+/* Live quality against a naive count that reads the written records as a shop would: for each
+ * click, the ranks of its items in the visitor's last record; and the ring's bound. */
+#include "processors/runtime/driver.h"
+#include "tests/test.h"
+
+#define START_MS 1700000000000
+#define VISITORS 12
+#define ITEMS 40
+
+struct naive {
+    struct driver_sink sink; /* first */
+    char *shown[VISITORS];   /* the visitor's last record */
+    bool fresh[VISITORS];    /* not asked yet */
+    struct online_metrics online;
+    const struct placements *placements;
+};
+
+static void written(struct driver_sink *self, enum output output, struct bytes key,
+                    struct bytes value)
+{
+    struct naive *naive = (struct naive *)(void *)self;
+    if (output != OUTPUT_RECOMMENDATIONS)
+        return;
+    int visitor = key.at[1] - 'a';
+    CHECK(key.size == 2 && visitor >= 0 && visitor < VISITORS);
+    free(naive->shown[visitor]);
+    naive->shown[visitor] = memory_text(value);
+}
+
+/* What one list of a record says of an item: its rank, 0 if it is none of the first 20. */
+static void ask_list(const char *list, const char *item, struct online_metrics_cell *cell)
+{
+    char wanted[32];
+    const char *end = strstr(list, "]"), *at = list;
+    snprintf(wanted, sizeof wanted, "{\"item_id\":\"%s\"", item);
+    CHECK(end != NULL);
+    for (unsigned rank = 1; rank <= 20; rank++) {
+        at = strstr(at, "{\"item_id\":");
+        if (at == NULL || at > end)
+            break;
+        cell->asked += rank == 1;
+        if (strncmp(at, wanted, strlen(wanted)) == 0) {
+            cell->hits++;
+            cell->reciprocal_millionths += 1000000 / rank;
+        }
+        at++;
+    }
+}
+
+static void ask(struct naive *naive, int visitor, const char *item, enum kind kind)
+{
+    if (!naive->fresh[visitor])
+        return;
+    for (uint32_t p = 0; p < naive->placements->count; p++) {
+        char wanted[64];
+        snprintf(wanted, sizeof wanted, "{\"placement\":\"%s\"", naive->placements->at[p].name);
+        const char *list = naive->shown[visitor] ? strstr(naive->shown[visitor], wanted) : NULL;
+        if (list)
+            ask_list(list + 1, item, &naive->online.cells[p][kind]);
+    }
+}
+
+static void send(struct driver *driver, enum event_type type, int visitor, const char *value)
+{
+    char key[3] = {'v', (char)('a' + visitor), 0};
+    struct error error = {0};
+    enum fate fate;
+    CHECK(driver_record(driver, type, bytes_text(key), bytes_text(value), &fate, &error) ==
+          VERDICT_OK);
+    CHECK_SAY(fate == FATE_PROCESSED, "%s: %s", value, error.message);
+}
+
+/* One event of a visitor; what it was worth is counted naively first. */
+static void step(struct driver *driver, struct naive *naive, struct random *random, int number)
+{
+    static const enum event_type types[] = {EVENT_VIEW, EVENT_CART, EVENT_PURCHASE};
+    static const enum kind kinds[] = {KIND_VIEW, KIND_CART, KIND_PURCHASE};
+    int visitor = (int)random_below(random, VISITORS);
+    uint32_t draw = random_below(random, 10), which = draw < 6 ? 0 : draw < 8 ? 1 : 2;
+    bool removal = which == 1 && random_one_in(random, 4);
+    char first[12], second[12], items[120], value[400];
+    uint32_t item = random_below(random, ITEMS);
+    snprintf(first, sizeof first, "I%u", item);
+    snprintf(second, sizeof second, "I%u", (item + 1) % ITEMS);
+    if (which == 0)
+        snprintf(items, sizeof items, "\"item\":{\"item_id\":\"%s\"}", first);
+    else if (which == 1)
+        snprintf(items, sizeof items, "\"action\":\"%s\",\"items\":[{\"item_id\":\"%s\"}]",
+                 removal ? "remove" : "add", first);
+    else
+        snprintf(items, sizeof items,
+                 "\"transaction_id\":\"t%d\",\"items\":[{\"item_id\":\"%s\"},{\"item_id\":\"%s\"}]",
+                 number, first, second);
+    snprintf(value, sizeof value,
+             "{\"event_id\":\"e%d\",\"visitor_id\":\"v%c\",\"event_time\":%" PRId64 ",%s}", number,
+             'a' + visitor, START_MS + number * INT64_C(5000), items);
+    if (!removal) {
+        ask(naive, visitor, first, kinds[which]);
+        if (which == 2)
+            ask(naive, visitor, second, kinds[which]);
+        naive->fresh[visitor] = false;
+    }
+    send(driver, types[which], visitor, value);
+    naive->fresh[visitor] = true; /* a record was written, or is as it was */
+}
+
+static void test_against_naive(void)
+{
+    struct naive naive = {.sink.written = written};
+    struct random random = random_from(5);
+    struct config config;
+    struct driver *driver = NULL;
+    struct error error = {0};
+    uint64_t hits = 0;
+    config_init(&config);
+    CHECK(config_assign(&config, "list.bought.ms=0", &error) == VERDICT_OK);
+    CHECK(config_assign(&config, "ranker.served.ms=0", &error) == VERDICT_OK);
+    CHECK(config_finish(&config, &error) == VERDICT_OK);
+    naive.placements = &config.settings.recommend.placements;
+    CHECK(driver_new(&config, true, &naive.sink, NULL, &driver, &error) == VERDICT_OK);
+    for (int i = 0; i < 3000; i++)
+        step(driver, &naive, &random, i);
+    const struct online_metrics *quality = &driver_counts(driver)->online;
+    for (uint32_t p = 0; p < naive.placements->count; p++) {
+        const struct placement *placement = &naive.placements->at[p];
+        for (int kind = 0; kind < KINDS; kind++) {
+            const struct online_metrics_cell *a = &quality->cells[p][kind];
+            const struct online_metrics_cell *b = &naive.online.cells[p][kind];
+            CHECK_INT(a->asked, b->asked);
+            CHECK_INT(a->hits, b->hits);
+            CHECK_INT(a->reciprocal_millionths, b->reciprocal_millionths);
+            bool asked = !placement->off && placement->source != SOURCE_SEARCH &&
+                         (kind == KIND_VIEW || kind == KIND_CART || kind == KIND_PURCHASE);
+            CHECK_SAY((a->asked > 50) == asked, "%s %s: %d", placement->name, kind_names[kind],
+                      (int)a->asked);
+            hits += a->hits;
+        }
+    }
+    CHECK(hits > 500);
+    driver_free(driver);
+    for (int i = 0; i < VISITORS; i++)
+        free(naive.shown[i]);
+}
+
+static const struct placements two = {.at = {{.name = "home"}, {.name = "page"}}, .count = 2};
+
+static struct list list_of(const char *placement, struct list_item *items, uint32_t count)
+{
+    return (struct list){.placement = placement, .items = items, .item_count = count};
+}
+
+static void test_ring(void)
+{
+    struct online_metrics quality = {0};
+    struct list_item items[30];
+    char ids[30][4];
+    for (uint32_t i = 0; i < 30; i++) {
+        snprintf(ids[i], sizeof ids[i], "%u", i);
+        items[i] = (struct list_item){.item_id = bytes_text(ids[i])};
+    }
+    struct shown_log *ring = shown_log_new(1000, &two, 100);
+    CHECK_INT(shown_log_bytes(ring), 0);
+    struct list lists[] = {list_of("page", items, 30), list_of("elsewhere", items, 3),
+                           list_of("home", items, 0)};
+    uint64_t first = shown_log_add(ring, 50, lists, 3);
+    CHECK_INT(first, 1);
+    size_t one = shown_log_bytes(ring);
+    CHECK(one >= 2 * 20 * 4 && one < 300);
+    online_metrics_answer(&quality, ring, first, bytes_text("3"), KIND_VIEW);
+    online_metrics_answer(&quality, ring, first, bytes_text("19"), KIND_VIEW);
+    online_metrics_answer(&quality, ring, first, bytes_text("20"),
+                          KIND_VIEW); /* beyond the ranks kept */
+    online_metrics_answer(&quality, ring, first, bytes_text("0"), KIND_CART);
+    online_metrics_answer(&quality, ring, 0, bytes_text("3"), KIND_VIEW);
+    online_metrics_answer(&quality, ring, 2, bytes_text("3"), KIND_VIEW);
+    const struct online_metrics_cell *cell = &quality.cells[1][KIND_VIEW];
+    CHECK(cell->asked == 3 && cell->hits == 2 && cell->reciprocal_millionths == 250000 + 50000);
+    CHECK_INT(quality.cells[1][KIND_CART].reciprocal_millionths, 1000000);
+    CHECK_INT(quality.cells[0][KIND_VIEW].asked, 0); /* it was empty */
+
+    uint64_t places = 1000 / one, kept = 1;
+    while (kept < 100 && shown_log_add(ring, 60, lists, 3) != 0)
+        kept++;
+    CHECK_INT(kept, places); /* all are younger than 100 ms */
+    CHECK_INT(shown_log_add(ring, 149, lists, 3), 0);
+    CHECK_INT(shown_log_add(ring, 150, lists, 3), places + 1);
+    CHECK_INT(shown_log_bytes(ring), places * one);
+    online_metrics_answer(&quality, ring, first, bytes_text("3"), KIND_VIEW);
+    CHECK_INT(cell->asked, 3); /* overwritten */
+
+    struct buffer text = {0};
+    struct online_metrics sum = {0};
+    online_metrics_add(&sum, &quality);
+    online_metrics_add(&sum, &quality);
+    online_metrics_write_json(&sum, &two, &text);
+    buffer_byte(&text, 0);
+    CHECK_TEXT(text.at,
+               "{\"page\":{\"view\":{\"asked\":6,\"hits\":4,\"hit_rate\":0.6667,"
+               "\"reciprocal_rank\":0.1000},\"cart\":{\"asked\":2,\"hits\":2,\"hit_rate\":1.0000,"
+               "\"reciprocal_rank\":1.0000}}}");
+    buffer_release(&text);
+    shown_log_free(ring);
+    ring = shown_log_new(0, &two, 0);
+    CHECK_INT(shown_log_add(ring, 1, lists, 3), 0);
+    online_metrics_answer(&quality, ring, 1, bytes_text("3"), KIND_VIEW);
+    CHECK_INT(cell->asked, 3);
+    shown_log_free(ring);
+    shown_log_free(NULL);
+}
+
+int main(void)
+{
+    TEST_RUN(test_against_naive);
+    TEST_RUN(test_ring);
+    return test_done();
+}
