@@ -1,6 +1,6 @@
 /* Trends: what is viewed, put in the cart and bought of late, and very lately. From this the
  * publisher makes rankings for everybody (recommend/rankings/rankings.h,
- * runtime/publish_rankings.h). */
+ * runtime/model/publish_rankings.h). */
 #include "processors/processor.h"
 
 static const char *const inputs[] = {"interactions", NULL};

@@ -1,6 +1,6 @@
 /* The header of a ranking as it is read back from its topic: any bytes; what is taken is written as
  * it was read. */
-#include "processors/runtime/publish_rankings.h"
+#include "processors/runtime/model/publish_rankings.h"
 #include "tests/fuzz.h"
 
 #include <stdio.h>

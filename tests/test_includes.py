@@ -29,7 +29,7 @@ OWN = {
 LIBRARIES = {
     r"librdkafka/": ("processors/runtime/",),
     r"avro\.h$": ("schemas/", "tools/", "tests/"),
-    r"jansson\.h$": ("schemas/", "tools/", "processors/runtime/registry.c", "tests/"),
+    r"jansson\.h$": ("schemas/", "tools/", "processors/runtime/kafka/registry.c", "tests/"),
     r"rocksdb/": ("state/store_rocksdb.c",),
     r"utf8proc": ("processors/recommend/search/text.c",),
 }
@@ -37,9 +37,9 @@ LIBRARIES = {
 # Headers that name none of the libraries, with those that do for the runtime's own use.
 HIDDEN = re.compile(r"\b(rd_kafka_|rocksdb_|json_t\b|avro_schema_t|avro_value)|"
                     r"#\s*include\s*<(avro\.h|rocksdb|jansson|librdkafka)")
-INTERNAL = ("processors/runtime/kafka.h", "processors/runtime/task.h",
-            "processors/runtime/transaction.h", "processors/runtime/members.h",
-            "processors/runtime/restore.h", "processors/runtime/assignment.h")
+INTERNAL = ("processors/runtime/kafka/kafka.h", "processors/runtime/visitors/task.h",
+            "processors/runtime/kafka/transaction.h", "processors/runtime/kafka/members.h",
+            "processors/runtime/visitors/restore.h", "processors/runtime/visitors/assignment.h")
 
 FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = {".c": 800, ".h": 200}
@@ -114,11 +114,11 @@ def self_test():
             ("processors/lists.c", "state/store.h", None, False),
             ("processors/recommend/candidates/cooccurrence.c", "processors/runtime/log.h", None, False),
             ("processors/recommend/candidates/cooccurrence.c", None, "jansson.h", False),
-            ("processors/runtime/worker.c", None, "librdkafka/rdkafka.h", True),
+            ("processors/runtime/visitors/worker.c", None, "librdkafka/rdkafka.h", True),
             ("tools/get.c", None, "librdkafka/rdkafka.h", False),
-            ("processors/runtime/registry.c", None, "jansson.h", True),
-            ("processors/runtime/worker.c", None, "avro.h", False),
-            ("processors/runtime/worker.c", "tools/feed.h", None, False),
+            ("processors/runtime/kafka/registry.c", None, "jansson.h", True),
+            ("processors/runtime/visitors/worker.c", None, "avro.h", False),
+            ("processors/runtime/visitors/worker.c", "tools/feed.h", None, False),
             ("schemas/json.c", "json.h", None, False)):
         if (check_include(path, quoted, angled) is None) != fine:
             sys.exit(f"self-test: {path} and {quoted or angled}")

@@ -1,5 +1,5 @@
 /* Who would get what: against sharing out anew by hand. */
-#include "processors/runtime/members.h"
+#include "processors/runtime/kafka/members.h"
 #include "tests/test.h"
 
 #define COUNT_MAX 12

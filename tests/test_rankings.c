@@ -2,7 +2,7 @@
  * made from, and what is remembered of a topic. */
 #include "processors/recommend/rankings/rankings.h"
 #include "processors/recommend/rankings/topic_contents.h"
-#include "processors/runtime/publish_rankings.h"
+#include "processors/runtime/model/publish_rankings.h"
 #include "tests/test.h"
 
 #include <math.h>

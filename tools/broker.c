@@ -1,6 +1,6 @@
 /* `weft broker`: an embedded broker, for a first look without Kafka. */
-#include "processors/runtime/client.h"
 #include "processors/runtime/command.h"
+#include "processors/runtime/kafka/client.h"
 
 #include <stdio.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 #include "tools/explain.h"
 
 #include "processors/recommend/recommend.h"
-#include "processors/runtime/client.h"
+#include "processors/runtime/kafka/client.h"
 #include "processors/runtime/log.h"
 #include "state/catalogue_store.h"
 

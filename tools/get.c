@@ -1,9 +1,9 @@
 /* `weft get`: what weft knows: a visitor's lists, a ranking, an item's neighbours, a whole table.
  */
-#include "processors/runtime/client.h"
 #include "processors/runtime/command.h"
+#include "processors/runtime/kafka/client.h"
+#include "processors/runtime/model/snapshots.h"
 #include "processors/runtime/pipeline.h"
-#include "processors/runtime/snapshots.h"
 #include "schemas/codec.h"
 #include "schemas/ranking.h"
 #include "state/model_file.h"

@@ -3,7 +3,7 @@
 #ifndef WEFT_TOOLS_LATENCY_H
 #define WEFT_TOOLS_LATENCY_H
 
-#include "processors/runtime/client.h"
+#include "processors/runtime/kafka/client.h"
 
 struct latency;
 

@@ -3,7 +3,7 @@
 #ifndef WEFT_TOOLS_LISTENER_H
 #define WEFT_TOOLS_LISTENER_H
 
-#include "processors/runtime/client.h"
+#include "processors/runtime/kafka/client.h"
 
 struct listener;
 

@@ -4,7 +4,7 @@
 #ifndef WEFT_TOOLS_PAGES_H
 #define WEFT_TOOLS_PAGES_H
 
-#include "processors/runtime/client.h"
+#include "processors/runtime/kafka/client.h"
 #include "schemas/event.h"
 
 #define PAGE_ITEMS 6 /* of a list that a page has room for */

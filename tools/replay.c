@@ -1,6 +1,6 @@
 /* `weft replay`: a file of events to the topics, at the file's pace, at a rate, or at once. */
-#include "processors/runtime/client.h"
 #include "processors/runtime/command.h"
+#include "processors/runtime/kafka/client.h"
 #include "processors/runtime/log.h"
 #include "tools/events.h"
 #include "tools/facts.h"

@@ -1,6 +1,6 @@
 /* `weft reset`: back to the beginning of the events. */
-#include "processors/runtime/client.h"
 #include "processors/runtime/command.h"
+#include "processors/runtime/kafka/client.h"
 #include "processors/runtime/statedir.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* `weft simulate`: the mall's visitors on the topics, or into a file. */
-#include "processors/runtime/client.h"
 #include "processors/runtime/command.h"
+#include "processors/runtime/kafka/client.h"
 #include "processors/runtime/log.h"
 #include "schemas/event_write.h"
 #include "tools/latency.h"

@@ -1,6 +1,6 @@
 /* `weft verify`: is the local state what the changelog says? */
-#include "processors/runtime/client.h"
 #include "processors/runtime/command.h"
+#include "processors/runtime/kafka/client.h"
 #include "processors/runtime/log.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 #include "tools/wire.h"
 
-#include "processors/runtime/registry.h"
+#include "processors/runtime/kafka/registry.h"
 #include "schemas/avro_binary.h"
 #include "schemas/codec.h"
 #include "schemas/event_write.h"

@@ -2,7 +2,7 @@
 #ifndef WEFT_TOOLS_WIRE_H
 #define WEFT_TOOLS_WIRE_H
 
-#include "processors/runtime/client.h"
+#include "processors/runtime/kafka/client.h"
 #include "schemas/codec.h"
 
 enum wire { WIRE_JSON, WIRE_AVRO, WIRE_CONFLUENT };

@@ -1,16 +1,16 @@
 /* `weft run`: the process. */
 #include "processors/runtime/run.h"
 
-#include "processors/runtime/catalogue_fold.h"
-#include "processors/runtime/client.h"
 #include "processors/runtime/command.h"
-#include "processors/runtime/fold.h"
-#include "processors/runtime/kafka.h"
+#include "processors/runtime/kafka/client.h"
+#include "processors/runtime/kafka/kafka.h"
 #include "processors/runtime/log.h"
-#include "processors/runtime/publish.h"
-#include "processors/runtime/standby.h"
+#include "processors/runtime/model/catalogue_fold.h"
+#include "processors/runtime/model/fold.h"
+#include "processors/runtime/model/publish.h"
 #include "processors/runtime/statedir.h"
-#include "processors/runtime/worker.h"
+#include "processors/runtime/visitors/standby.h"
+#include "processors/runtime/visitors/worker.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -31,7 +31,7 @@ struct process {
     int worker_count;
     struct client_producer *metrics;
     int64_t started_us;
-    const char *metrics_file, *given_model;
+    const char *metrics_file, *seed_model;
 };
 
 void run_fail(struct run *run, const char *who, const struct error *error)
@@ -184,7 +184,7 @@ static enum verdict start(struct process *process, bool create, struct error *er
     snprintf(run->instance, sizeof run->instance, "%s", process->state.instance);
     run->store = process->state.visitors;
     run->model_store = process->state.model;
-    run->given_model = process->given_model;
+    run->seed_model = process->seed_model;
     pthread_mutex_init(&run->view_lock, NULL);
     run->model = model_new(&process->config.settings.model);
     run->standby = standby_new(run);
@@ -250,7 +250,7 @@ static void finish(struct process *process)
     pthread_mutex_destroy(&process->run.view_lock);
     *process = (struct process){.config = process->config,
                                 .metrics_file = process->metrics_file,
-                                .given_model = process->given_model,
+                                .seed_model = process->seed_model,
                                 .state.lock = -1};
 }
 
@@ -287,7 +287,7 @@ static int run_command(const struct command *command, int argc, char **argv)
         else if (option == 'm')
             process->metrics_file = optarg;
         else if (option == 'M')
-            process->given_model = optarg;
+            process->seed_model = optarg;
         else
             code = command_option(command, option, &process->config);
     }

@@ -35,7 +35,7 @@ struct run {
     struct store *model_store;      /* of the model, apart, so that large writes hold nobody up */
     struct standby *standby;        /* NULL: none */
     struct model *model;            /* under its locks; written by the fold only */
-    const char *given_model;        /* a file to begin from (given.h); NULL: none */
+    const char *seed_model;         /* a file to begin from (seed_model.h); NULL: none */
     struct search *search;          /* of the catalogue, under its lock too */
     struct catalogue *catalogue;    /* under its lock; written by the catalogue's fold only */
     atomic_bool stop;               /* somebody asked for it */

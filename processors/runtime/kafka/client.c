@@ -1,0 +1,403 @@
+#include "processors/runtime/kafka/client.h"
+
+#include "processors/runtime/kafka/kafka.h"
+#include "processors/runtime/log.h"
+
+#include <librdkafka/rdkafka_mock.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ANSWER_MS 10000
+#define CLIENT_TOPICS_MAX 16
+
+enum verdict client_ensure_topics(const struct config *config, const struct topology *topology,
+                                  int32_t *ret_partitions, struct error *error)
+{
+    return kafka_ensure_topics(config, topology, true, ret_partitions, error);
+}
+
+struct client_producer {
+    rd_kafka_t *rk;
+    rd_kafka_topic_t *topics[CLIENT_TOPICS_MAX];
+    size_t topic_count;
+    uint64_t delivered, failed;
+    char failure[200];
+};
+
+static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
+{
+    struct client_producer *producer = opaque;
+    (void)rk;
+    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        producer->delivered++;
+    } else if (producer->failed++ == 0) {
+        snprintf(producer->failure, sizeof producer->failure, "%s", rd_kafka_err2str(message->err));
+    }
+}
+
+struct client_producer *client_producer_new(const struct config *config, struct error *error)
+{
+    struct client_producer *producer = memory_zero(1, sizeof *producer);
+    const struct kafka_extra extra[] = {
+        {"enable.idempotence", "true"}, {"linger.ms", "1"}, {NULL, NULL}};
+    rd_kafka_conf_t *conf = kafka_conf(config, KAFKA_PRODUCER, extra, error);
+    if (conf) {
+        rd_kafka_conf_set_dr_msg_cb(conf, delivered);
+        rd_kafka_conf_set_opaque(conf, producer);
+        producer->rk = kafka_new(KAFKA_PRODUCER, conf, error);
+    }
+    if (producer->rk)
+        return producer;
+    free(producer);
+    return NULL;
+}
+
+void client_producer_free(struct client_producer *producer)
+{
+    if (producer == NULL)
+        return;
+    rd_kafka_flush(producer->rk, ANSWER_MS);
+    for (size_t i = 0; i < producer->topic_count; i++)
+        rd_kafka_topic_destroy(producer->topics[i]);
+    rd_kafka_purge(producer->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    rd_kafka_destroy(producer->rk);
+    free(producer);
+}
+
+static rd_kafka_topic_t *topic_handle(struct client_producer *producer, const char *topic)
+{
+    for (size_t i = 0; i < producer->topic_count; i++)
+        if (strcmp(rd_kafka_topic_name(producer->topics[i]), topic) == 0)
+            return producer->topics[i];
+    if (producer->topic_count == CLIENT_TOPICS_MAX)
+        return NULL;
+    rd_kafka_topic_t *handle = rd_kafka_topic_new(producer->rk, topic, NULL);
+    producer->topics[producer->topic_count++] = handle;
+    return handle;
+}
+
+enum verdict client_send(struct client_producer *producer, const char *topic, int32_t partition,
+                         struct bytes key, struct bytes value, struct error *error)
+{
+    rd_kafka_topic_t *handle = topic_handle(producer, topic);
+    for (;;) {
+        rd_kafka_resp_err_t err = rd_kafka_producev(
+            producer->rk, RD_KAFKA_V_RKT(handle), RD_KAFKA_V_PARTITION(partition),
+            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.at, key.size),
+            RD_KAFKA_V_VALUE((void *)(uintptr_t)value.at, value.size), RD_KAFKA_V_END);
+        if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
+            return VERDICT_OK;
+        if (err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+            return error_set(error, VERDICT_SKIP, "can't send to %s: %s", topic,
+                             rd_kafka_err2str(err));
+        rd_kafka_poll(producer->rk, 10);
+    }
+}
+
+size_t client_producer_poll(struct client_producer *producer, int timeout_ms)
+{
+    rd_kafka_poll(producer->rk, timeout_ms);
+    return (size_t)rd_kafka_outq_len(producer->rk);
+}
+
+enum verdict client_producer_flush(struct client_producer *producer, int timeout_ms,
+                                   struct error *error)
+{
+    rd_kafka_resp_err_t err = rd_kafka_flush(producer->rk, timeout_ms);
+    if (err)
+        return error_set(error, VERDICT_RETRY, "%d records were not delivered within %d s",
+                         rd_kafka_outq_len(producer->rk), timeout_ms / 1000);
+    if (producer->failed > 0)
+        return error_set(error, VERDICT_RETRY, "%llu records were not delivered: %s",
+                         (unsigned long long)producer->failed, producer->failure);
+    return VERDICT_OK;
+}
+
+uint64_t client_delivered(const struct client_producer *producer)
+{
+    return producer->delivered;
+}
+
+uint64_t client_failed(const struct client_producer *producer)
+{
+    return producer->failed;
+}
+
+/* ---- reading ---- */
+
+struct client_reader {
+    rd_kafka_t *rk;
+    rd_kafka_message_t *message;
+    int32_t partition_count;
+    int32_t first;
+    bool *at_end;
+    int32_t ends;
+};
+
+void client_reader_free(struct client_reader *reader)
+{
+    if (reader == NULL)
+        return;
+    if (reader->message)
+        rd_kafka_message_destroy(reader->message);
+    if (reader->rk) {
+        rd_kafka_consumer_close(reader->rk);
+        rd_kafka_destroy(reader->rk);
+    }
+    free(reader->at_end);
+    free(reader);
+}
+
+static enum verdict assign_all(struct client_reader *reader, const char *topic, bool from_end,
+                               struct error *error)
+{
+    enum verdict verdict = VERDICT_OK;
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new(reader->partition_count);
+    for (int32_t i = 0; i < reader->partition_count && verdict == VERDICT_OK; i++) {
+        int64_t low = 0, high = 0;
+        if (from_end)
+            verdict = kafka_ends(reader->rk, topic, reader->first + i, &low, &high, error);
+        rd_kafka_topic_partition_list_add(list, topic, reader->first + i)->offset =
+            from_end ? high : RD_KAFKA_OFFSET_BEGINNING;
+    }
+    if (verdict == VERDICT_OK)
+        rd_kafka_assign(reader->rk, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    return verdict;
+}
+
+enum verdict client_reader_new(const struct config *config, const char *topic, int32_t partition,
+                               bool from_end, struct client_reader **ret_reader,
+                               struct error *error)
+{
+    struct client_reader *reader = memory_zero(1, sizeof *reader);
+    enum verdict verdict = VERDICT_FATAL;
+    reader->rk = kafka_open(config, KAFKA_READER, NULL, error);
+    if (reader->rk)
+        verdict = kafka_partitions(reader->rk, topic, &reader->partition_count, error);
+    if (verdict == VERDICT_OK && reader->partition_count == 0)
+        verdict = error_set(error, VERDICT_SKIP, "there is no topic %s", topic);
+    if (verdict == VERDICT_OK && partition >= 0) {
+        reader->first = partition;
+        reader->partition_count = 1;
+    }
+    if (verdict == VERDICT_OK) {
+        reader->at_end = memory_zero((size_t)reader->partition_count, sizeof *reader->at_end);
+        verdict = assign_all(reader, topic, from_end, error);
+    }
+    if (verdict != VERDICT_OK) {
+        client_reader_free(reader);
+        return verdict;
+    }
+    *ret_reader = reader;
+    return VERDICT_OK;
+}
+
+enum verdict client_reader_next(struct client_reader *reader, int timeout_ms,
+                                struct client_message *ret_message)
+{
+    for (;;) {
+        if (reader->message)
+            rd_kafka_message_destroy(reader->message);
+        reader->message = rd_kafka_consumer_poll(reader->rk, timeout_ms);
+        rd_kafka_message_t *message = reader->message;
+        if (message == NULL)
+            return reader->ends == reader->partition_count ? VERDICT_RETRY : VERDICT_SKIP;
+        int32_t index = message->partition - reader->first;
+        bool ours = index >= 0 && index < reader->partition_count;
+        if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && ours) {
+            reader->ends += !reader->at_end[index];
+            reader->at_end[index] = true;
+            if (reader->ends == reader->partition_count)
+                return VERDICT_RETRY;
+        } else if (message->err) {
+            log_line(LOG_LEVEL_WARN, "reader", "%s", rd_kafka_message_errstr(message));
+        } else if (ours) {
+            reader->ends -= reader->at_end[index];
+            reader->at_end[index] = false;
+            *ret_message = (struct client_message){
+                .partition = message->partition,
+                .offset = message->offset,
+                .time_ms = rd_kafka_message_timestamp(message, NULL),
+                .key = bytes_of(message->key, message->key_len),
+                .value = bytes_of(message->payload, message->len),
+            };
+            return VERDICT_OK;
+        }
+    }
+}
+
+int32_t client_partition(struct bytes key, int32_t partitions)
+{
+    return rd_kafka_msg_partitioner_murmur2(NULL, key.at, key.size, partitions, NULL, NULL);
+}
+
+enum verdict client_partitions(const struct config *config, const char *topic,
+                               int32_t *ret_partitions, struct error *error)
+{
+    rd_kafka_t *rk = kafka_open(config, KAFKA_READER, NULL, error);
+    if (rk == NULL)
+        return VERDICT_FATAL;
+    enum verdict verdict = kafka_partitions(rk, topic, ret_partitions, error);
+    rd_kafka_destroy(rk);
+    return verdict;
+}
+
+enum verdict client_topic_size(const struct config *config, const char *topic, int64_t *ret_size,
+                               struct error *error)
+{
+    int32_t partitions = 0;
+    rd_kafka_t *rk = kafka_open(config, KAFKA_WATCHER, NULL, error);
+    if (rk == NULL)
+        return VERDICT_FATAL;
+    enum verdict verdict = kafka_partitions(rk, topic, &partitions, error);
+    *ret_size = 0;
+    for (int32_t i = 0; i < partitions && verdict == VERDICT_OK; i++) {
+        int64_t low, high;
+        verdict = kafka_ends(rk, topic, i, &low, &high, error);
+        if (verdict == VERDICT_OK)
+            *ret_size += high - low;
+    }
+    rd_kafka_destroy(rk);
+    return verdict;
+}
+
+/* ---- reset ---- */
+
+static enum verdict group_result(rd_kafka_event_t *event, struct error *error)
+{
+    if (event == NULL)
+        return error_set(error, VERDICT_RETRY, "the broker does not answer");
+    if (rd_kafka_event_error(event))
+        return error_set(error, VERDICT_RETRY, "%s", rd_kafka_event_error_string(event));
+    size_t count;
+    const rd_kafka_group_result_t **results =
+        rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(event), &count);
+    for (size_t i = 0; i < count; i++) {
+        const rd_kafka_error_t *failed = rd_kafka_group_result_error(results[i]);
+        if (failed == NULL || rd_kafka_error_code(failed) == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
+            continue;
+        return error_set(error, VERDICT_SKIP, "%s", rd_kafka_error_string(failed));
+    }
+    return VERDICT_OK;
+}
+
+/* Members of the group, by the old but everywhere understood request. */
+static enum verdict group_members(rd_kafka_t *rk, const char *group, int *ret_members,
+                                  struct error *error)
+{
+    const struct rd_kafka_group_list *list;
+    rd_kafka_resp_err_t err = rd_kafka_list_groups(rk, group, &list, ANSWER_MS);
+    if (err)
+        return error_set(error, VERDICT_RETRY, "the group can't be asked for: %s",
+                         rd_kafka_err2str(err));
+    *ret_members = 0;
+    for (int i = 0; i < list->group_cnt; i++)
+        *ret_members += list->groups[i].member_cnt;
+    rd_kafka_group_list_destroy(list);
+    return VERDICT_OK;
+}
+
+enum verdict client_delete_group(const struct config *config, bool dry_run, struct error *error)
+{
+    int members = 0;
+    rd_kafka_t *rk = kafka_open(config, KAFKA_PRODUCER, NULL, error);
+    if (rk == NULL)
+        return VERDICT_FATAL;
+    enum verdict verdict = group_members(rk, config->application_id, &members, error);
+    if (verdict == VERDICT_OK && members > 0)
+        verdict = error_set(error, VERDICT_SKIP,
+                            "the group %s has %d members: stop all processes first (a stopped one "
+                            "counts until session.timeout.ms has passed)",
+                            config->application_id, members);
+    if (verdict == VERDICT_OK && !dry_run) {
+        rd_kafka_DeleteGroup_t *group = rd_kafka_DeleteGroup_new(config->application_id);
+        rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+        rd_kafka_DeleteGroups(rk, &group, 1, NULL, queue);
+        rd_kafka_event_t *event = rd_kafka_queue_poll(queue, ANSWER_MS);
+        verdict = group_result(event, error);
+        if (event)
+            rd_kafka_event_destroy(event);
+        rd_kafka_queue_destroy(queue);
+        rd_kafka_DeleteGroup_destroy(group);
+    }
+    rd_kafka_destroy(rk);
+    return verdict;
+}
+
+enum verdict client_delete_topics(const struct config *config, const char *const *topics,
+                                  size_t count, struct error *error)
+{
+    rd_kafka_DeleteTopic_t *deletions[TOPICS];
+    enum verdict verdict = VERDICT_OK;
+    rd_kafka_t *rk = kafka_open(config, KAFKA_PRODUCER, NULL, error);
+    if (rk == NULL)
+        return VERDICT_FATAL;
+    for (size_t i = 0; i < count; i++)
+        deletions[i] = rd_kafka_DeleteTopic_new(topics[i]);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    rd_kafka_DeleteTopics(rk, deletions, count, NULL, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 3 * ANSWER_MS);
+    if (event == NULL || rd_kafka_event_error(event))
+        verdict = error_set(error, VERDICT_RETRY, "topics can't be deleted: %s",
+                            event ? rd_kafka_event_error_string(event) : "no answer");
+    size_t result_count = 0;
+    const rd_kafka_topic_result_t **results = NULL;
+    if (verdict == VERDICT_OK)
+        results = rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event),
+                                                      &result_count);
+    for (size_t i = 0; i < result_count && verdict == VERDICT_OK; i++) {
+        rd_kafka_resp_err_t err = rd_kafka_topic_result_error(results[i]);
+        if (err && err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+            verdict = error_set(error, VERDICT_RETRY, "topic %s can't be deleted: %s",
+                                rd_kafka_topic_result_name(results[i]), rd_kafka_err2str(err));
+    }
+    if (event)
+        rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_DeleteTopic_destroy_array(deletions, count);
+    rd_kafka_destroy(rk);
+    return verdict;
+}
+
+/* ---- embedded broker ---- */
+
+struct client_broker {
+    rd_kafka_t *rk;
+    rd_kafka_mock_cluster_t *cluster;
+};
+
+struct client_broker *client_broker_new(const struct config *config,
+                                        const struct topology *topology, struct error *error)
+{
+    struct client_broker *broker = memory_zero(1, sizeof *broker);
+    /* a cluster of the handle's own, so that it looks for no other one */
+    const struct kafka_extra own[] = {{"test.mock.num.brokers", "1"}, {NULL, NULL}};
+    broker->rk = kafka_open(config, KAFKA_PRODUCER, own, error);
+    if (broker->rk)
+        broker->cluster = rd_kafka_handle_mock_cluster(broker->rk);
+    for (int i = 0; broker->cluster && i < TOPICS; i++)
+        rd_kafka_mock_topic_create(broker->cluster, topology->topics[i],
+                                   topic_rows[i].partitioned ? (int)config->partitions : 1, 1);
+    if (broker->cluster)
+        return broker;
+    error_set(error, VERDICT_FATAL, "the embedded broker can't start");
+    client_broker_free(broker);
+    return NULL;
+}
+
+void client_broker_free(struct client_broker *broker)
+{
+    if (broker == NULL)
+        return;
+    if (broker->rk)
+        rd_kafka_destroy(broker->rk); /* and its cluster */
+    free(broker);
+}
+
+const char *client_broker_address(const struct client_broker *broker)
+{
+    return rd_kafka_mock_cluster_bootstraps(broker->cluster);
+}

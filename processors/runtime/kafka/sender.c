@@ -1,0 +1,169 @@
+#include "processors/runtime/kafka/sender.h"
+
+#include "processors/runtime/kafka/kafka.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ANSWER_MS 10000
+#define FLUSH_MS 500 /* between looks at the lease */
+
+struct sender {
+    struct lease *lease;
+    rd_kafka_t *producer;
+    rd_kafka_topic_t *topic;
+    bool transactional, begun;
+    uint64_t failures;
+    int64_t first; /* offset that was acknowledged; -1: none yet */
+};
+
+static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
+{
+    struct sender *sender = opaque;
+    (void)rk;
+    if (message->err)
+        sender->failures++;
+    else if (sender->first < 0)
+        sender->first = message->offset; /* of one partition they come in order */
+}
+
+static enum verdict transact(rd_kafka_error_t *failed, const char *what, struct error *error)
+{
+    if (failed == NULL)
+        return VERDICT_OK;
+    error_set(error, VERDICT_RETRY, "%s: %s", what, rd_kafka_error_string(failed));
+    rd_kafka_error_destroy(failed);
+    return VERDICT_RETRY;
+}
+
+static enum verdict open_producer(struct sender *sender, const struct config *config,
+                                  const char *topic, const char *role, const char *timeout_ms,
+                                  struct error *error)
+{
+    char id[CONFIG_TEXT_MAX + 16];
+    snprintf(id, sizeof id, "%s-%s", config->application_id, role);
+    const struct kafka_extra transactions[] = {
+        {"transactional.id", id},
+        {"transaction.timeout.ms", timeout_ms},
+        {NULL, NULL},
+    };
+    const struct kafka_extra idempotent[] = {{"enable.idempotence", "true"}, {NULL, NULL}};
+    rd_kafka_conf_t *conf = kafka_conf(config, KAFKA_PRODUCER,
+                                       sender->transactional ? transactions : idempotent, error);
+    if (conf == NULL)
+        return VERDICT_FATAL;
+    rd_kafka_conf_set_dr_msg_cb(conf, delivered);
+    rd_kafka_conf_set_opaque(conf, sender);
+    sender->producer = kafka_new(KAFKA_PRODUCER, conf, error);
+    if (sender->producer == NULL)
+        return VERDICT_FATAL;
+    sender->topic = rd_kafka_topic_new(sender->producer, topic, NULL);
+    return sender->transactional ? transact(rd_kafka_init_transactions(sender->producer, ANSWER_MS),
+                                            "initialising", error)
+                                 : VERDICT_OK;
+}
+
+enum verdict sender_open(const struct config *config, const char *topic, const char *role,
+                         const char *timeout_ms, struct lease *lease, struct sender **ret_sender,
+                         struct error *error)
+{
+    struct sender *sender = memory_zero(1, sizeof *sender);
+    sender->lease = lease;
+    sender->transactional = config_exactly_once(config);
+    sender->first = -1;
+    enum verdict verdict = open_producer(sender, config, topic, role, timeout_ms, error);
+    if (verdict == VERDICT_OK)
+        *ret_sender = sender;
+    else
+        sender_close(sender);
+    return verdict;
+}
+
+enum verdict sender_send(struct sender *sender, struct bytes key, struct bytes value,
+                         const char *header_name, const char *header, struct error *error)
+{
+    if (sender->transactional && !sender->begun) {
+        enum verdict verdict =
+            transact(rd_kafka_begin_transaction(sender->producer), "beginning", error);
+        if (verdict != VERDICT_OK)
+            return verdict;
+        sender->begun = true;
+    }
+    const rd_kafka_vu_t parts[] = {
+        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = sender->topic},
+        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = 0},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+        {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)(uintptr_t)key.at, key.size}},
+        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)(uintptr_t)value.at, value.size}},
+        {.vtype = RD_KAFKA_VTYPE_HEADER, .u.header = {header_name, header, -1}},
+    };
+    size_t count = sizeof parts / sizeof parts[0] - (header_name == NULL); /* it is the last */
+    for (;;) {
+        rd_kafka_error_t *failed = rd_kafka_produceva(sender->producer, parts, count);
+        if (failed == NULL)
+            return VERDICT_OK;
+        bool full = rd_kafka_error_code(failed) == RD_KAFKA_RESP_ERR__QUEUE_FULL;
+        if (!full)
+            error_set(error, VERDICT_RETRY, "a record for %s can't be sent: %s",
+                      rd_kafka_topic_name(sender->topic), rd_kafka_error_string(failed));
+        rd_kafka_error_destroy(failed);
+        if (!full)
+            return VERDICT_RETRY;
+        rd_kafka_poll(sender->producer, 10);
+        if (!sender->lease->holds(sender->lease))
+            return VERDICT_SKIP;
+    }
+}
+
+bool sender_poll(struct sender *sender)
+{
+    rd_kafka_poll(sender->producer, 0);
+    return sender->lease->holds(sender->lease);
+}
+
+int64_t sender_first(const struct sender *sender)
+{
+    return sender->first;
+}
+
+enum verdict sender_flush(struct sender *sender, struct error *error)
+{
+    while (rd_kafka_flush(sender->producer, FLUSH_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        if (!sender->lease->holds(sender->lease))
+            return VERDICT_SKIP;
+    if (sender->failures > 0)
+        return error_set(error, VERDICT_RETRY, "%llu records for %s were not delivered",
+                         (unsigned long long)sender->failures, rd_kafka_topic_name(sender->topic));
+    return VERDICT_OK;
+}
+
+enum verdict sender_commit(struct sender *sender, struct error *error)
+{
+    enum verdict verdict = sender_flush(sender, error);
+    if (verdict == VERDICT_OK && sender->begun)
+        verdict =
+            transact(rd_kafka_commit_transaction(sender->producer, ANSWER_MS), "committing", error);
+    if (verdict == VERDICT_OK)
+        sender->begun = false;
+    return verdict;
+}
+
+void sender_close(struct sender *sender)
+{
+    if (sender == NULL)
+        return;
+    if (sender->begun) {
+        rd_kafka_purge(sender->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        rd_kafka_error_t *failed = rd_kafka_abort_transaction(sender->producer, ANSWER_MS);
+        if (failed)
+            rd_kafka_error_destroy(failed); /* the next writer's start aborts it */
+    }
+    if (sender->topic)
+        rd_kafka_topic_destroy(sender->topic);
+    if (sender->producer) {
+        rd_kafka_purge(sender->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        rd_kafka_flush(sender->producer, 100);
+        rd_kafka_destroy(sender->producer);
+    }
+    free(sender);
+}
