@@ -39,7 +39,7 @@ struct model *model_new(const struct model_limits *limits)
     model->slots = memory_zero(model->slot_capacity, sizeof *model->slots);
     model->locks = memory_get(sizeof *model->locks);
     model->vectors = vectors_new(&limits->vectors);
-    model->sessions = sessions_new(&limits->sessions);
+    model->sessions = session_memory_new(&limits->sessions);
     model->queries = queries_new(&limits->queries, QUERIES_TABLE);
     model->channels = queries_new(&limits->channels, CHANNELS_TABLE);
     model->trends = trends_new();
@@ -65,7 +65,7 @@ void model_free(struct model *model)
     free(model->slots);
     free(model->dirty);
     vectors_free(model->vectors);
-    sessions_free(model->sessions);
+    session_memory_free(model->sessions);
     queries_free(model->queries);
     queries_free(model->channels);
     trends_free(model->trends);
@@ -405,7 +405,7 @@ void model_save(struct model *model, struct store_batch *batch)
     }
     model->dirty_count = 0;
     vectors_save(model->vectors, batch);
-    sessions_save(model->sessions, batch);
+    session_memory_save(model->sessions, batch);
     queries_save(model->queries, batch);
     queries_save(model->channels, batch);
     trends_save(model->trends, batch);
@@ -508,7 +508,7 @@ static enum verdict load_row(struct store_visitor *visitor, struct bytes key, st
                    ? VERDICT_OK
                    : damaged(error, table);
     if (table == 't' || table == 'u')
-        return sessions_load_row(model->sessions, model->item_count, key, value) == VERDICT_OK
+        return session_memory_load_row(model->sessions, model->item_count, key, value) == VERDICT_OK
                    ? VERDICT_OK
                    : damaged(error, table);
     if (table == QUERIES_TABLE || table == CHANNELS_TABLE)
@@ -558,16 +558,16 @@ enum verdict model_load(struct model *model, struct store *store, struct error *
     if (verdict == VERDICT_OK && vectors_loaded(model->vectors) != VERDICT_OK)
         verdict = damaged(error, 'p');
     if (verdict == VERDICT_OK)
-        sessions_loaded(model->sessions);
+        session_memory_loaded(model->sessions);
     return verdict;
 }
 
 size_t model_bytes(const struct model *model)
 {
-    size_t bytes = sizeof *model + vectors_bytes(model->vectors) + sessions_bytes(model->sessions) +
-                   queries_bytes(model->queries) + queries_bytes(model->channels) +
-                   trends_bytes(model->trends) + sizeof *model->weights +
-                   model->item_capacity * sizeof *model->items +
+    size_t bytes = sizeof *model + vectors_bytes(model->vectors) +
+                   session_memory_bytes(model->sessions) + queries_bytes(model->queries) +
+                   queries_bytes(model->channels) + trends_bytes(model->trends) +
+                   sizeof *model->weights + model->item_capacity * sizeof *model->items +
                    model->slot_capacity * sizeof *model->slots +
                    model->dirty_capacity * sizeof *model->dirty;
     for (uint32_t i = 0; i < model->item_count; i++) {

@@ -17,7 +17,7 @@
  *     'e' 'p' 'q'               vectors: see state/vectors.h
  *     'h'                       trends: see state/trends.h
  *     'k' 'c'                   queries, and channels: see state/queries.h
- *     't' 'u'                   session memory: see state/sessions.h
+ *     't' 'u'                   session memory: see state/session_memory.h
  *     'w'                       the ranker's weights: see state/weights.h
  *
  * Threads: one writer, many readers; the model's owner keeps them apart by model_lock_*(). */
@@ -27,7 +27,7 @@
 #include "schemas/interaction.h"
 #include "state/decay.h"
 #include "state/queries.h"
-#include "state/sessions.h"
+#include "state/session_memory.h"
 #include "state/store.h"
 #include "state/trends.h"
 #include "state/vectors.h"
@@ -84,7 +84,7 @@ struct model_limits {
     int64_t popular_half_life_ms;
     int64_t quick_half_life_ms; /* of what is trending */
     struct vectors_limits vectors;
-    struct sessions_limits sessions;
+    struct session_memory_limits sessions;
     struct queries_limits queries, channels;
     uint32_t encoder_clicks_per_second_max; /* above, a sample of the clicks is learned from */
     uint64_t

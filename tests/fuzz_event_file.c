@@ -1,7 +1,7 @@
 /* A format (the first byte: 0 guessed) and an event file, plain or gzip. */
 #include "tests/fuzz.h"
 #include "tools/events.h"
-#include "tools/facts.h"
+#include "tools/product_index.h"
 
 #include <sys/mman.h>
 
@@ -37,8 +37,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (read == READ_EVENT)
             FUZZ_CHECK(event_check(&event, NULL) == VERDICT_OK);
         if (event_file_product(file, &product)) {
-            facts_put(catalogue, &product, &arena);
-            FUZZ_CHECK(facts_put(catalogue, &product, &arena) == CATALOGUE_SAME);
+            product_index_put(catalogue, &product, &arena);
+            FUZZ_CHECK(product_index_put(catalogue, &product, &arena) == CATALOGUE_SAME);
         }
         if (read != READ_EVENT)
             FUZZ_CHECK(error.message[0]);

@@ -1,7 +1,7 @@
 /* Comparing variants: pairs, and whether the intervals hold what they should. */
 #include "tests/test.h"
 #include "tools/backtest.h"
-#include "tools/searching.h"
+#include "tools/backtest_search.h"
 
 #include <math.h>
 

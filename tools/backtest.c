@@ -3,9 +3,9 @@
 #include "tools/backtest.h"
 
 #include "processors/runtime/command.h"
-#include "tools/basket.h"
+#include "tools/backtest_basket.h"
+#include "tools/backtest_search.h"
 #include "tools/events.h"
-#include "tools/searching.h"
 
 #include <stdlib.h>
 

@@ -4,7 +4,7 @@
 #include "schemas/json.h"
 #include "tools/backtest.h"
 #include "tools/events.h"
-#include "tools/facts.h"
+#include "tools/product_index.h"
 
 #include <stdlib.h>
 
@@ -31,7 +31,7 @@ static struct event *keep_product(struct reading *reading, const struct event_fi
     struct event product;
     struct arena *memory = &reading->recorded->memory;
     if (!event_file_product(file, &product) ||
-        facts_put(reading->said, &product, arena) == CATALOGUE_SAME)
+        product_index_put(reading->said, &product, arena) == CATALOGUE_SAME)
         return NULL;
     product.item_id = arena_copy(memory, product.item_id);
     product.title = arena_copy(memory, product.title);

@@ -3,7 +3,7 @@
 #include "processors/runtime/kafka/client.h"
 #include "processors/runtime/log.h"
 #include "tools/events.h"
-#include "tools/facts.h"
+#include "tools/product_index.h"
 #include "tools/progress.h"
 #include "tools/wire.h"
 
@@ -72,7 +72,7 @@ static void send_product(struct replay *replay, const struct event_file *file, s
     struct event product;
     struct error error = {0};
     if (replay->said == NULL || !event_file_product(file, &product) ||
-        facts_put(replay->said, &product, arena) == CATALOGUE_SAME)
+        product_index_put(replay->said, &product, arena) == CATALOGUE_SAME)
         return;
     if (wire_send(replay->producer, &replay->topology, &replay->wire, &product, scratch, &error) ==
         VERDICT_OK)

@@ -3,9 +3,9 @@
 #include "processors/runtime/kafka/client.h"
 #include "processors/runtime/log.h"
 #include "schemas/event_write.h"
+#include "tools/clickstream.h"
 #include "tools/latency.h"
 #include "tools/mall.h"
-#include "tools/pages.h"
 #include "tools/progress.h"
 #include "tools/wire.h"
 
@@ -33,7 +33,7 @@ struct simulate {
     struct mall *mall;
     struct client_producer *producer;
     struct latency *latency;
-    struct pages *pages;
+    struct clickstream *pages;
     FILE *file;
     struct buffer scratch;
     struct progress progress;
@@ -102,7 +102,7 @@ static enum verdict send_users(struct simulate *sim, struct error *error)
 static enum verdict send_page(struct simulate *sim, const struct event *event, struct error *error)
 {
     struct event impression, click;
-    if (sim->pages == NULL || !pages_before(sim->pages, event, &impression, &click))
+    if (sim->pages == NULL || !clickstream_before(sim->pages, event, &impression, &click))
         return VERDICT_OK;
     enum verdict verdict = send_beside(sim, &impression, &sim->impressions, error);
     if (verdict == VERDICT_OK && click.type == EVENT_CLICK)
@@ -202,8 +202,8 @@ static enum verdict open_output(struct simulate *sim, struct error *error)
         verdict = latency_new(&sim->config, sim->topology.topics[TOPIC_RECOMMENDATIONS],
                               &sim->latency, error);
     if (verdict == VERDICT_OK && sim->producer && sim->shown)
-        verdict = pages_new(&sim->config, sim->topology.topics[TOPIC_RECOMMENDATIONS], &sim->pages,
-                            error);
+        verdict = clickstream_new(&sim->config, sim->topology.topics[TOPIC_RECOMMENDATIONS],
+                                  &sim->pages, error);
     return verdict == VERDICT_OK && sim->producer == NULL ? VERDICT_FATAL : verdict;
 }
 
@@ -244,7 +244,7 @@ static int simulate(struct simulate *sim)
                 "%llu lists shown, %llu clicks on them; %llu users declared, %llu erased\n",
                 (unsigned long long)sim->impressions, (unsigned long long)sim->clicks,
                 (unsigned long long)sim->user_records, (unsigned long long)sim->erased);
-    pages_free(sim->pages);
+    clickstream_free(sim->pages);
     latency_free(sim->latency);
     client_producer_free(sim->producer);
     mall_free(sim->mall);

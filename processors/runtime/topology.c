@@ -239,7 +239,7 @@ void topology_dot(const struct topology *topology, struct buffer *buffer)
     for (size_t i = 0; i < topology->model_count; i++)
         dot_edges(topology, topology->model[i], buffer);
     buffer_format(buffer,
-                  "  sessions -> \"%s\" [style=dashed];\n  hygiene -> \"%s\";\n"
+                  "  sessions -> \"%s\" [style=dashed];\n  validate -> \"%s\";\n"
                   "  \"table cooccurrence\" -> lists [style=dashed];\n"
                   "  \"table popularity\" -> lists [style=dashed];\n"
                   "  \"table channels\" -> lists [style=dashed];\n"

@@ -160,7 +160,7 @@ def main():
             checks.check(f"{name}: comes as it came, with its place",
                          size == (-1 if value is None else len(value)) and
                          parsed.get("partition") == "0" and
-                         parsed.get("step") in ("decode", "hygiene"), (size, parsed))
+                         parsed.get("step") in ("decode", "validate"), (size, parsed))
     finally:
         shop.remove()
         kafka.stop()

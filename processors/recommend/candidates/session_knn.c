@@ -26,7 +26,8 @@ void session_knn_fold(struct model *model, const struct interaction *interaction
         return;
     uint32_t item = model_intern(model, interaction->subject);
     if (item != ITEM_NONE)
-        sessions_remember(model->sessions, interaction->visitor, item, interaction->event_time_ms);
+        session_memory_remember(model->sessions, interaction->visitor, item,
+                                interaction->event_time_ms);
 }
 
 enum measure { BY_NEAR, BY_AFTER, BY_PAIR };
@@ -34,7 +35,7 @@ enum measure { BY_NEAR, BY_AFTER, BY_PAIR };
 /* A session that shares an item. */
 struct neighbour_session {
     uint64_t serial;
-    const struct remembered *remembered; /* where it is, if it is still there */
+    const struct remembered_session *remembered; /* where it is, if it is still there */
     float weight;
     uint8_t nearest; /* index into the looked-for items */
 };
@@ -70,7 +71,7 @@ static struct neighbour_session *session_at(struct search *search, uint64_t seri
         uint16_t index = search->slots[at];
         if (index == 0) {
             search->slots[at] = (uint16_t)++search->session_count;
-            const struct remembered *remembered =
+            const struct remembered_session *remembered =
                 sessions_at(search->query->model->sessions, serial);
             __builtin_prefetch(remembered);
             search->sessions[search->session_count - 1] = (struct neighbour_session){
@@ -145,7 +146,7 @@ static void weigh_sessions(struct search *search)
     uint32_t kept = 0;
     for (uint32_t i = 0; i < search->session_count; i++) {
         struct neighbour_session session = search->sessions[i];
-        const struct remembered *remembered = session.remembered;
+        const struct remembered_session *remembered = session.remembered;
         if (remembered->serial != session.serial || remembered->visitor == search->query->visitor)
             continue;
         float age = (float)(memory->next_serial - session.serial);
@@ -157,13 +158,13 @@ static void weigh_sessions(struct search *search)
         keep_heaviest(search);
 }
 
-static void fetch(const struct remembered *remembered)
+static void fetch(const struct remembered_session *remembered)
 {
     __builtin_prefetch(remembered);
     __builtin_prefetch((const char *)remembered + sizeof *remembered - 1);
 }
 
-static bool follows_pair(const struct query *query, const struct remembered *remembered,
+static bool follows_pair(const struct query *query, const struct remembered_session *remembered,
                          uint32_t place)
 {
     return place > 0 && query->length > 1 && remembered->items[place] == query->sequence[0] &&
@@ -180,7 +181,7 @@ static void collect_items(struct search *search)
         fetch(search->sessions[i].remembered);
     for (uint32_t i = 0; i < search->session_count; i++) {
         const struct neighbour_session *session = &search->sessions[i];
-        const struct remembered *remembered = session->remembered;
+        const struct remembered_session *remembered = session->remembered;
         if (i + SESSIONS_AHEAD < search->session_count)
             fetch(search->sessions[i + SESSIONS_AHEAD].remembered);
         uint32_t match = search->items[session->nearest], place = 0;

@@ -1,4 +1,4 @@
-#include "tools/pages.h"
+#include "tools/clickstream.h"
 
 #include "tools/listener.h"
 
@@ -23,7 +23,7 @@ struct seen {
     char items[PAGES][PAGE_ITEMS][ID_BYTES];
 };
 
-struct pages {
+struct clickstream {
     struct listener *listener;
     pthread_mutex_t lock;
     struct seen *slots; /* under the lock */
@@ -32,7 +32,7 @@ struct pages {
     char impression_id[EVENT_ID_BYTES_MAX + 8], click_id[EVENT_ID_BYTES_MAX + 8];
 };
 
-static struct seen *slot_of(struct pages *pages, struct bytes visitor)
+static struct seen *slot_of(struct clickstream *pages, struct bytes visitor)
 {
     uint64_t hash = bytes_hash(visitor);
     struct seen *seen = &pages->slots[hash & (SLOTS - 1)];
@@ -63,7 +63,7 @@ static void take_list(struct seen *seen, json_t *list)
 
 static void take_record(void *opaque, const struct client_message *message)
 {
-    struct pages *pages = opaque;
+    struct clickstream *pages = opaque;
     json_t *record = json_loadb(message->value.at, message->value.size, 0, NULL), *list;
     const char *id = json_string_value(json_object_get(record, "recommendation_id"));
     size_t i;
@@ -78,21 +78,21 @@ static void take_record(void *opaque, const struct client_message *message)
     json_decref(record);
 }
 
-enum verdict pages_new(const struct config *config, const char *topic, struct pages **ret_pages,
-                       struct error *error)
+enum verdict clickstream_new(const struct config *config, const char *topic,
+                             struct clickstream **ret_pages, struct error *error)
 {
-    struct pages *pages = memory_zero(1, sizeof *pages);
+    struct clickstream *pages = memory_zero(1, sizeof *pages);
     pages->slots = memory_zero(SLOTS, sizeof *pages->slots);
     pthread_mutex_init(&pages->lock, NULL);
     enum verdict verdict = listener_new(config, topic, take_record, pages, &pages->listener, error);
     if (verdict == VERDICT_OK)
         *ret_pages = pages;
     else
-        pages_free(pages);
+        clickstream_free(pages);
     return verdict;
 }
 
-void pages_free(struct pages *pages)
+void clickstream_free(struct clickstream *pages)
 {
     if (pages == NULL)
         return;
@@ -134,8 +134,8 @@ static struct bytes name(char *to, char letter, struct bytes event_id)
     return bytes_of(to, (size_t)size);
 }
 
-bool pages_before(struct pages *pages, const struct event *event, struct event *ret_impression,
-                  struct event *ret_click)
+bool clickstream_before(struct clickstream *pages, const struct event *event,
+                        struct event *ret_impression, struct event *ret_click)
 {
     uint64_t session = bytes_hash(event->session_id);
     struct seen *shown = &pages->shown;

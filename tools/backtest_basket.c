@@ -1,4 +1,4 @@
-#include "tools/basket.h"
+#include "tools/backtest_basket.h"
 
 #include "processors/recommend/candidates/basket_walk.h"
 #include "processors/runtime/driver.h"

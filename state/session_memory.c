@@ -1,10 +1,10 @@
-#include "state/sessions.h"
+#include "state/session_memory.h"
 
 #include <stdlib.h>
 
 #define CHUNK 64
 
-struct session_memory *sessions_new(const struct sessions_limits *limits)
+struct session_memory *session_memory_new(const struct session_memory_limits *limits)
 {
     struct session_memory *memory = memory_zero(1, sizeof *memory);
     memory->limits = *limits;
@@ -21,7 +21,7 @@ struct session_memory *sessions_new(const struct sessions_limits *limits)
     return memory;
 }
 
-void sessions_free(struct session_memory *memory)
+void session_memory_free(struct session_memory *memory)
 {
     if (memory == NULL)
         return;
@@ -118,29 +118,29 @@ static void remove_posting(struct session_memory *memory, uint32_t item, uint64_
 
 /* ---- the fold ---- */
 
-static struct remembered *start_session(struct session_memory *memory, uint32_t slot,
-                                        uint64_t visitor)
+static struct remembered_session *start_session(struct session_memory *memory, uint32_t slot,
+                                                uint64_t visitor)
 {
     uint32_t place = (uint32_t)(memory->next_serial % memory->limits.sessions_max);
-    struct remembered *session = &memory->sessions[place];
+    struct remembered_session *session = &memory->sessions[place];
     if (session->serial != 0) { /* the oldest one gives way */
         uint32_t old = find_slot(memory, session->visitor);
         if (memory->slots[old] == place + 1)
             remove_slot(memory, old);
         slot = find_slot(memory, visitor);
     }
-    *session = (struct remembered){.visitor = visitor, .serial = memory->next_serial++};
+    *session = (struct remembered_session){.visitor = visitor, .serial = memory->next_serial++};
     memory->slots[slot] = place + 1;
     return session;
 }
 
-void sessions_remember(struct session_memory *memory, uint64_t visitor, uint32_t item,
-                       int64_t time_ms)
+void session_memory_remember(struct session_memory *memory, uint64_t visitor, uint32_t item,
+                             int64_t time_ms)
 {
     if (memory->limits.sessions_max == 0)
         return;
     uint32_t slot = find_slot(memory, visitor);
-    struct remembered *session =
+    struct remembered_session *session =
         memory->slots[slot] ? &memory->sessions[memory->slots[slot] - 1] : NULL;
     if (session == NULL || time_ms - session->last_ms > memory->limits.gap_ms) {
         session = start_session(memory, slot, visitor);
@@ -171,7 +171,7 @@ static struct bytes chunk_key(char *to, uint32_t chunk)
     return bytes_of(to, 5);
 }
 
-void sessions_save(struct session_memory *memory, struct store_batch *batch)
+void session_memory_save(struct session_memory *memory, struct store_batch *batch)
 {
     struct buffer value = {0};
     char key[5];
@@ -186,7 +186,7 @@ void sessions_save(struct session_memory *memory, struct store_batch *batch)
         memory->dirty_chunks[first / CHUNK] = 0;
         buffer_clear(&value);
         for (uint32_t i = first; i < first + CHUNK && i < memory->limits.sessions_max; i++) {
-            const struct remembered *session = &memory->sessions[i];
+            const struct remembered_session *session = &memory->sessions[i];
             buffer_append(&value, &session->serial, 8);
             buffer_append(&value, &session->visitor, 8);
             buffer_append(&value, &session->last_ms, 8);
@@ -213,7 +213,7 @@ static enum verdict load_chunk(struct session_memory *memory, uint32_t item_coun
 {
     uint64_t first = (uint64_t)chunk * CHUNK;
     for (uint64_t i = first; i < first + CHUNK && i < memory->limits.sessions_max; i++) {
-        struct remembered *session = &memory->sessions[i];
+        struct remembered_session *session = &memory->sessions[i];
         if (!take(&value, &session->serial, 8) || !take(&value, &session->visitor, 8) ||
             !take(&value, &session->last_ms, 8) || !take(&value, &session->count, 4) ||
             session->count > REMEMBERED_ITEMS ||
@@ -229,8 +229,8 @@ static enum verdict load_chunk(struct session_memory *memory, uint32_t item_coun
     return value.size == 0 ? VERDICT_OK : VERDICT_SKIP;
 }
 
-enum verdict sessions_load_row(struct session_memory *memory, uint32_t item_count, struct bytes key,
-                               struct bytes value)
+enum verdict session_memory_load_row(struct session_memory *memory, uint32_t item_count,
+                                     struct bytes key, struct bytes value)
 {
     if (memory->limits.sessions_max == 0)
         return VERDICT_OK; /* switched off since */
@@ -247,11 +247,11 @@ enum verdict sessions_load_row(struct session_memory *memory, uint32_t item_coun
 }
 
 /* In the order of serial numbers, so that a visitor's newest session is the one that is found. */
-void sessions_loaded(struct session_memory *memory)
+void session_memory_loaded(struct session_memory *memory)
 {
     uint64_t max = memory->limits.sessions_max, next = memory->next_serial;
     for (uint64_t serial = next > max ? next - max : 1; max > 0 && serial < next; serial++) {
-        struct remembered *session = &memory->sessions[serial % max];
+        struct remembered_session *session = &memory->sessions[serial % max];
         if (session->serial != serial)
             continue;
         memory->slots[find_slot(memory, session->visitor)] = (uint32_t)(serial % max) + 1;
@@ -260,7 +260,7 @@ void sessions_loaded(struct session_memory *memory)
     }
 }
 
-size_t sessions_bytes(const struct session_memory *memory)
+size_t session_memory_bytes(const struct session_memory *memory)
 {
     size_t bytes = sizeof *memory + memory->limits.sessions_max * sizeof *memory->sessions +
                    memory->item_capacity * sizeof *memory->postings;

@@ -1,7 +1,7 @@
 /* `weft backtest --task basket`: one item of each basket is left out and asked for, given the
  * others. */
-#ifndef WEFT_TOOLS_BASKET_H
-#define WEFT_TOOLS_BASKET_H
+#ifndef WEFT_TOOLS_BACKTEST_BASKET_H
+#define WEFT_TOOLS_BACKTEST_BASKET_H
 
 #include "processors/runtime/config.h"
 

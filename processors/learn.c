@@ -17,8 +17,7 @@ static bool is_answer(const struct event *event)
            (event->type != EVENT_PURCHASE || event->status == PURCHASE_COMPLETED);
 }
 
-static enum verdict ranking_event(struct context *context, struct record *record,
-                                  struct error *error)
+static enum verdict learn_event(struct context *context, struct record *record, struct error *error)
 {
     const struct event *event = &record->event;
     struct visitor *visitor = context->visitor;
@@ -55,13 +54,13 @@ static enum verdict ranking_event(struct context *context, struct record *record
 static const char *const inputs[] = {"clean", NULL};
 static const char *const outputs[] = {"interactions", NULL};
 
-WEFT_STEP(ranking) = {
-    .name = "ranking",
+WEFT_STEP(learn) = {
+    .name = "learn",
     .summary = "learns from each click which items of the last list should have come first",
     .stage = STAGE_VISITORS,
     .after = "exposure",
     .inputs = inputs,
     .outputs = outputs,
     .table = "weights",
-    .event = ranking_event,
+    .event = learn_event,
 };

@@ -13,20 +13,20 @@
  *     'u' chunk(4)   REMEMBERED_CHUNK sessions: visitor(8) last_ms(8) count(4) item(4) x count
  *
  * Threads: as the model's. */
-#ifndef WEFT_STATE_SESSIONS_H
-#define WEFT_STATE_SESSIONS_H
+#ifndef WEFT_STATE_SESSION_MEMORY_H
+#define WEFT_STATE_SESSION_MEMORY_H
 
 #include "state/store.h"
 
 #define REMEMBERED_ITEMS 20
 
-struct sessions_limits {
+struct session_memory_limits {
     uint32_t sessions_max; /* remembered; 0: none are */
     uint32_t postings_max; /* of an item */
     int64_t gap_ms;        /* a longer pause of the visitor starts another */
 };
 
-struct remembered {
+struct remembered_session {
     uint64_t visitor; /* hash of the key */
     uint64_t serial;  /* from 1; 0: never used */
     int64_t last_ms;
@@ -40,8 +40,8 @@ struct session_postings {
 };
 
 struct session_memory {
-    struct sessions_limits limits;
-    struct remembered *sessions; /* a ring: serial modulo sessions_max */
+    struct session_memory_limits limits;
+    struct remembered_session *sessions; /* a ring: serial modulo sessions_max */
     uint64_t next_serial;
     uint32_t *slots; /* hash of the visitor -> place in the ring + 1 */
     uint32_t slot_mask;
@@ -51,16 +51,16 @@ struct session_memory {
     bool dirty;
 };
 
-struct session_memory *sessions_new(const struct sessions_limits *limits);
-void sessions_free(struct session_memory *memory);
+struct session_memory *session_memory_new(const struct session_memory_limits *limits);
+void session_memory_free(struct session_memory *memory);
 
 /* The visitor's activity with an item. Thread: writer. */
-void sessions_remember(struct session_memory *memory, uint64_t visitor, uint32_t item,
-                       int64_t time_ms);
+void session_memory_remember(struct session_memory *memory, uint64_t visitor, uint32_t item,
+                             int64_t time_ms);
 
 /* Where the session is, or was until another took its place: then ->serial differs. */
-static inline const struct remembered *sessions_at(const struct session_memory *memory,
-                                                   uint64_t serial)
+static inline const struct remembered_session *sessions_at(const struct session_memory *memory,
+                                                           uint64_t serial)
 {
     uint32_t most = memory->limits.sessions_max;
     /* the division of 32 bits is several times faster */
@@ -68,10 +68,10 @@ static inline const struct remembered *sessions_at(const struct session_memory *
 }
 
 /* NULL: it was overwritten since. */
-static inline const struct remembered *sessions_find(const struct session_memory *memory,
-                                                     uint64_t serial)
+static inline const struct remembered_session *sessions_find(const struct session_memory *memory,
+                                                             uint64_t serial)
 {
-    const struct remembered *session = sessions_at(memory, serial);
+    const struct remembered_session *session = sessions_at(memory, serial);
     return session->serial == serial ? session : NULL;
 }
 
@@ -82,13 +82,13 @@ static inline const struct session_postings *sessions_of(const struct session_me
 }
 
 /* Puts what changed since the last time into the batch. Thread: writer. */
-void sessions_save(struct session_memory *memory, struct store_batch *batch);
+void session_memory_save(struct session_memory *memory, struct store_batch *batch);
 /* One row of the store whose table is 't' or 'u'. SKIP: damaged. */
-enum verdict sessions_load_row(struct session_memory *memory, uint32_t item_count, struct bytes key,
-                               struct bytes value);
+enum verdict session_memory_load_row(struct session_memory *memory, uint32_t item_count,
+                                     struct bytes key, struct bytes value);
 /* After the last row: makes the postings. */
-void sessions_loaded(struct session_memory *memory);
+void session_memory_loaded(struct session_memory *memory);
 
-size_t sessions_bytes(const struct session_memory *memory);
+size_t session_memory_bytes(const struct session_memory *memory);
 
 #endif

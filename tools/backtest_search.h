@@ -1,7 +1,7 @@
 /* `weft backtest --task search`: what was bought is searched for by words of its title, before weft
  * learns of the purchase. */
-#ifndef WEFT_TOOLS_SEARCHING_H
-#define WEFT_TOOLS_SEARCHING_H
+#ifndef WEFT_TOOLS_BACKTEST_SEARCH_H
+#define WEFT_TOOLS_BACKTEST_SEARCH_H
 
 #include "processors/runtime/config.h"
 

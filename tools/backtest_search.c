@@ -1,4 +1,4 @@
-#include "tools/searching.h"
+#include "tools/backtest_search.h"
 
 #include "processors/recommend/recommend.h"
 #include "processors/recommend/search/query_history.h"

@@ -13,8 +13,8 @@ static bool seen_before(const struct visitor *visitor, struct bytes event_id)
     return false;
 }
 
-static enum verdict hygiene_event(struct context *context, struct record *record,
-                                  struct error *error)
+static enum verdict validate_event(struct context *context, struct record *record,
+                                   struct error *error)
 {
     const struct event *event = &record->event;
     const struct settings *settings = context->settings;
@@ -42,12 +42,12 @@ static enum verdict hygiene_event(struct context *context, struct record *record
 static const char *const inputs[] = {"consented", NULL};
 static const char *const outputs[] = {"clean", NULL};
 
-WEFT_STEP(hygiene) = {
-    .name = "hygiene",
+WEFT_STEP(validate) = {
+    .name = "validate",
     .summary = "drops duplicates and double clicks, refuses impossible times",
     .stage = STAGE_VISITORS,
     .after = "users",
     .inputs = inputs,
     .outputs = outputs,
-    .event = hygiene_event,
+    .event = validate_event,
 };

@@ -5,8 +5,8 @@
 static const char *const inputs[] = {"interactions", NULL};
 static const char *const outputs[] = {NULL};
 
-WEFT_STEP(neighbourhood) = {
-    .name = "neighbourhood",
+WEFT_STEP(session_memory) = {
+    .name = "session_memory",
     .summary = "remembers the last sessions, and for each item those that have it",
     .stage = STAGE_MODEL,
     .after = "embeddings",

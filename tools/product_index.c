@@ -1,4 +1,4 @@
-#include "tools/facts.h"
+#include "tools/product_index.h"
 
 #include <math.h>
 
@@ -7,8 +7,8 @@ static struct bytes word_text(const struct catalogue *catalogue, uint32_t word, 
     return arena_copy(arena, bytes_of(catalogue->words[word].text, catalogue->words[word].size));
 }
 
-enum catalogue_change facts_put(struct catalogue *catalogue, struct event *product,
-                                struct arena *arena)
+enum catalogue_change product_index_put(struct catalogue *catalogue, struct event *product,
+                                        struct arena *arena)
 {
     uint32_t index = catalogue_find(catalogue, product->item_id);
     if (index == PRODUCT_NONE)
