@@ -1,6 +1,6 @@
 #include "state/vectors.h"
 
-#include "state/draw.h"
+#include "schemas/draw.h"
 
 #include <math.h>
 #include <stdlib.h>

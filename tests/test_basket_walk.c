@@ -1,7 +1,7 @@
 /* The walk from a cart: the formula on a graph by hand, the cart as a visitor's activities leave
  * it. */
 #include "processors/recommend/candidates/basket_walk.h"
-#include "state/draw.h"
+#include "schemas/draw.h"
 #include "tests/test.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 /* Variants of the configuration, and how sure their difference is. */
-#include "state/draw.h"
+#include "schemas/draw.h"
 #include "tools/backtest.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #include "processors/recommend/candidates/cooccurrence.h"
 
-#include "state/draw.h"
+#include "schemas/draw.h"
 
 #define FORWARD_TOP 100
 #define BACKWARD_TOP 50

@@ -1,7 +1,7 @@
 #include "processors/recommend/candidates/session_encoder.h"
 
 #include "processors/math/kernels.h"
-#include "state/draw.h"
+#include "schemas/draw.h"
 
 #include <math.h>
 

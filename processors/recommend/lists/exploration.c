@@ -1,6 +1,6 @@
 #include "processors/recommend/lists/exploration.h"
 
-#include "state/draw.h"
+#include "schemas/draw.h"
 
 #include <math.h>
 

@@ -1,7 +1,7 @@
 #include "processors/recommend/ranking/ranker.h"
 
 #include "processors/math/kernels.h"
-#include "state/draw.h"
+#include "schemas/draw.h"
 
 #define RATE .05f
 #define EPSILON 1e-3f

@@ -1,7 +1,7 @@
-/* Draws that are the same on every machine: splitmix64 (Steele, Lea, Flood 2014), "Fast splittable
- * pseudorandom number generators". Not for secrets. Thread: any. */
-#ifndef WEFT_STATE_DRAW_H
-#define WEFT_STATE_DRAW_H
+/* Hashes and draws that are the same on every machine: splitmix64 (Steele, Lea, Flood 2014), "Fast
+ * splittable pseudorandom number generators". Not for secrets. Thread: any. */
+#ifndef WEFT_SCHEMAS_DRAW_H
+#define WEFT_SCHEMAS_DRAW_H
 
 #include <stdint.h>
 
@@ -22,6 +22,12 @@ static inline uint64_t draw_next(uint64_t *state)
     uint64_t bits = draw_mix(*state);
     *state += DRAW_STEP;
     return bits;
+}
+
+/* Joins a number to a hash; the order of the numbers counts. */
+static inline uint64_t hash_join(uint64_t hash, uint64_t number)
+{
+    return (hash ^ number) * DRAW_STEP;
 }
 
 /* 0 <= x < 1. */

@@ -1,0 +1,116 @@
+/* The one open-addressing hash table of weft: it finds the number of an entry by a hash of its key.
+ * The entries themselves, and their keys, stay in the caller's array. Calls bytes.h.
+ *
+ *     slots   [ tag | entry + 1 ] [ 0 | 0 ] [ tag | entry + 1 ] ...      8 bytes a slot, a power of
+ * two
+ *                    |
+ *                    +--> the caller's entries[entry]                     0 in a slot: free
+ *
+ * A tag is the low 32 bits of the key's hash. A key's slots begin at tag & mask and go on, one by
+ * one, up to the first free slot (linear probing; Knuth, The Art of Computer Programming, volume 3,
+ * section 6.4, algorithm L). A removal shifts the slots behind it back (algorithm R), so there are
+ * no tombstones. At most half of the slots are in use. The order of the slots is never visible to a
+ * caller.
+ *
+ * Two uses:
+ *
+ *     struct hash_index   keys of any kind: the caller compares the entries that the probe proposes
+ *
+ *         struct hash_probe probe = hash_index_probe(&index, hash);
+ *         while (hash_index_next(&index, &probe))
+ *             if (bytes_equal(entries[probe.entry].key, key))
+ *                 return probe.entry;
+ *
+ *     number_slot()       a short-lived map from numbers to slots of a fixed array, on the stack or
+ * reused
+ *
+ * Thread: a reader may run beside other readers; a writer runs alone. */
+#ifndef WEFT_SCHEMAS_HASH_INDEX_H
+#define WEFT_SCHEMAS_HASH_INDEX_H
+
+#include "schemas/bytes.h"
+
+struct hash_slot {
+    uint32_t tag;
+    uint32_t entry; /* + 1; 0: free */
+};
+
+/* Zero-initialised is empty and valid. Owns its slots. */
+struct hash_index {
+    struct hash_slot *slots;
+    uint32_t capacity; /* 0 or a power of two */
+    uint32_t count;
+};
+
+struct hash_probe {
+    uint32_t tag;
+    uint32_t next;  /* slot that is looked at next */
+    uint32_t entry; /* the caller's number, after hash_index_next() returned true */
+};
+
+static inline struct hash_probe hash_index_probe(const struct hash_index *index, uint64_t hash)
+{
+    uint32_t tag = (uint32_t)hash;
+    return (struct hash_probe){.tag = tag,
+                               .next = index->capacity ? tag & (index->capacity - 1) : 0};
+}
+
+/* Moves on to the next entry whose key has the same tag. False: there is none. */
+static inline bool hash_index_next(const struct hash_index *index, struct hash_probe *probe)
+{
+    if (index->capacity == 0)
+        return false;
+    uint32_t mask = index->capacity - 1;
+    for (uint32_t i = probe->next;; i = (i + 1) & mask) {
+        struct hash_slot slot = index->slots[i];
+        if (slot.entry == 0)
+            return false;
+        if (slot.tag == probe->tag) {
+            probe->entry = slot.entry - 1;
+            probe->next = (i + 1) & mask;
+            return true;
+        }
+    }
+}
+
+/* Fetches the first slot of a key ahead of its use. */
+static inline void hash_index_prefetch(const struct hash_index *index, uint64_t hash)
+{
+    if (index->capacity > 0)
+        __builtin_prefetch(&index->slots[(uint32_t)hash & (index->capacity - 1)]);
+}
+
+/* Makes room for `count` entries without growth in between. Out of memory ends the process. */
+void hash_index_reserve(struct hash_index *index, uint32_t count);
+/* Adds an entry whose key is not there yet; grows by doubling. */
+void hash_index_add(struct hash_index *index, uint64_t hash, uint32_t entry);
+/* Removes the entry, which is there. */
+void hash_index_remove(struct hash_index *index, uint64_t hash, uint32_t entry);
+/* The entry, which is there, has another number from now on. */
+void hash_index_renumber(struct hash_index *index, uint64_t hash, uint32_t entry, uint32_t now);
+/* Empties it and keeps the memory. */
+void hash_index_clear(struct hash_index *index);
+void hash_index_release(struct hash_index *index);
+
+static inline size_t hash_index_bytes(const struct hash_index *index)
+{
+    return index->capacity * sizeof *index->slots;
+}
+
+/* The slot of `number` in `keys`: where it stands, or the free slot where it belongs. A key is
+ * number + 1; 0 is free. `capacity` is a power of two, and at least one slot is free. `stride` is
+ * the distance of two keys in bytes: keys may be the first member of a larger struct. */
+static inline uint32_t number_slot(const void *keys, size_t stride, uint32_t capacity,
+                                   uint32_t number)
+{
+    uint32_t mask = capacity - 1;
+    uint32_t at = ((number * 0x9E3779B1u) >> 8) & mask;
+    for (;; at = (at + 1) & mask) {
+        uint32_t key;
+        memcpy(&key, (const char *)keys + at * stride, sizeof key);
+        if (key == 0 || key == number + 1)
+            return at;
+    }
+}
+
+#endif
