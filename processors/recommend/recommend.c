@@ -13,8 +13,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define REPEATS_BIT 1u /* of the first generator */
-
 struct recommender {
     const struct recommend_settings *settings;
     struct learner learner;
@@ -169,7 +167,8 @@ static void explain(const struct recommender *recommender, const struct placemen
                     const struct candidate *candidate, struct list_item *ret_item)
 {
     const struct query *query = &recommender->query;
-    uint32_t bits = candidate->generators & ~(placement->filters & FILTER_SEEN ? REPEATS_BIT : 0);
+    uint32_t bits =
+        candidate->generators & ~(placement->filters & FILTER_SEEN ? generators_seen_only() : 0);
     int most = -1;
     float weight = -1;
     for (; bits; bits &= bits - 1) {
@@ -235,11 +234,11 @@ static uint32_t ranked_candidates(struct recommender *recommender, const struct 
 {
     const struct placement *placement = making->placement;
     const struct candidates *candidates = &recommender->candidates;
-    uint32_t count = 0;
+    uint32_t count = 0, left_out = placement->filters & FILTER_SEEN ? generators_seen_only() : 0;
     for (uint32_t i = 0; i < candidates->count; i++) {
         uint16_t place = recommender->order[i];
         const struct candidate *candidate = &candidates->at[place];
-        if ((placement->filters & FILTER_SEEN) && candidate->generators == REPEATS_BIT)
+        if ((candidate->generators & ~left_out) == 0)
             continue;
         struct filter_item item = {
             .item_id = query_item_id(&recommender->query, candidate->item),

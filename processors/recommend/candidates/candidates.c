@@ -14,21 +14,62 @@
 #define LOOKED_UP_MAX 256 /* products, and items, at a query: below 100 us */
 
 const struct generator generators[] = {
-    {"repeats", "viewed_before", repeats_generate, repeats_weight, repeats_cause},
-    {"forward", "viewed_next", cooccurrence_forward, cooccurrence_forward_weight, cause_last},
-    {"backward", "viewed_together", cooccurrence_backward, cooccurrence_backward_weight,
-     cause_last},
-    {"previous", "viewed_in_session", cooccurrence_previous, cooccurrence_previous_weight,
-     cooccurrence_previous_cause},
-    {"carted", "carted_together", cooccurrence_carted, cooccurrence_carted_weight, cause_last},
-    {"bought", "bought_together", cooccurrence_bought, cooccurrence_bought_weight, cause_last},
-    {"neighbours", "viewed_by_similar", session_knn_generate, session_knn_weight, cause_last},
-    {"two_hop", "related", two_hop_generate, two_hop_weight, cause_last},
-    {"similar", "similar", content_similarity_generate, content_similarity_weight,
-     content_similarity_cause},
-    {"shelves", "popular_in_category", category_popularity_generate, category_popularity_weight,
-     cause_last},
-    {"popular", "popular", popular_items_generate, popular_items_weight, cause_none},
+    {.name = "repeats",
+     .reason = "viewed_before",
+     .generate = repeats_generate,
+     .weight = repeats_weight,
+     .cause = repeats_cause,
+     .seen_only = true},
+    {.name = "forward",
+     .reason = "viewed_next",
+     .generate = cooccurrence_forward,
+     .weight = cooccurrence_forward_weight,
+     .cause = cause_last},
+    {.name = "backward",
+     .reason = "viewed_together",
+     .generate = cooccurrence_backward,
+     .weight = cooccurrence_backward_weight,
+     .cause = cause_last},
+    {.name = "previous",
+     .reason = "viewed_in_session",
+     .generate = cooccurrence_previous,
+     .weight = cooccurrence_previous_weight,
+     .cause = cooccurrence_previous_cause},
+    {.name = "carted",
+     .reason = "carted_together",
+     .generate = cooccurrence_carted,
+     .weight = cooccurrence_carted_weight,
+     .cause = cause_last},
+    {.name = "bought",
+     .reason = "bought_together",
+     .generate = cooccurrence_bought,
+     .weight = cooccurrence_bought_weight,
+     .cause = cause_last},
+    {.name = "neighbours",
+     .reason = "viewed_by_similar",
+     .generate = session_knn_generate,
+     .weight = session_knn_weight,
+     .cause = cause_last},
+    {.name = "two_hop",
+     .reason = "related",
+     .generate = two_hop_generate,
+     .weight = two_hop_weight,
+     .cause = cause_last},
+    {.name = "similar",
+     .reason = "similar",
+     .generate = content_similarity_generate,
+     .weight = content_similarity_weight,
+     .cause = content_similarity_cause},
+    {.name = "shelves",
+     .reason = "popular_in_category",
+     .generate = category_popularity_generate,
+     .weight = category_popularity_weight,
+     .cause = cause_last},
+    {.name = "popular",
+     .reason = "popular",
+     .generate = popular_items_generate,
+     .weight = popular_items_weight,
+     .cause = cause_none},
 };
 
 const int generator_count = sizeof generators / sizeof generators[0];
@@ -39,6 +80,14 @@ int generator_find(struct bytes name)
         if (bytes_equal(bytes_text(generators[i].name), name))
             return i;
     return -1;
+}
+
+uint32_t generators_seen_only(void)
+{
+    uint32_t bits = 0;
+    for (int i = 0; i < generator_count; i++)
+        bits |= (uint32_t)generators[i].seen_only << i;
+    return bits;
 }
 
 static void add_recent(struct query *query, uint32_t item, uint32_t ago)

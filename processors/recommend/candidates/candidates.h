@@ -157,6 +157,7 @@ struct generator {
     float (*weight)(const struct candidate *candidate);
     /* The item of the visitor's history that made it propose the candidate; ITEM_NONE: none. */
     uint32_t (*cause)(const struct query *query, const struct candidate *candidate);
+    bool seen_only; /* it proposes only items that the visitor has already seen */
 };
 
 /* All generators; the index is the `generator` of the calls above. They run in this order; adding
@@ -165,6 +166,8 @@ extern const struct generator generators[];
 extern const int generator_count;
 /* -1: there is none of this name. */
 int generator_find(struct bytes name);
+/* The bits (1 << index) of the generators that propose only items which the visitor has seen. */
+uint32_t generators_seen_only(void);
 
 /* Runs all generators but those whose bit is in `off`, then stage one. */
 void candidates_generate(struct candidates *candidates, const struct query *query, uint64_t off,
