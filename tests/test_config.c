@@ -227,10 +227,10 @@ static void test_quality(void)
     static const struct {
         const char *name;
         uint32_t candidates;
-        bool neighbours, vectors, unranked, learning;
+        bool session_knn, vectors, unranked, learning;
     } sets[] = {{"full", 96, true, true, false, true},
                 {"lean", 64, false, true, false, true},
-                {"rules", 64, false, false, true, false}};
+                {"counts", 64, false, false, true, false}};
     for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
         struct config config;
         config_init(&config);
@@ -238,15 +238,50 @@ static void test_quality(void)
         CHECK(config_finish(&config, NULL) == VERDICT_OK);
         const struct settings *settings = &config.settings;
         CHECK_INT(settings->recommend.candidates, sets[i].candidates);
-        CHECK((settings->model.sessions.sessions_max > 0) == sets[i].neighbours);
+        CHECK((settings->model.sessions.sessions_max > 0) == sets[i].session_knn);
         CHECK((settings->model.vectors.items_max > 0) == sets[i].vectors);
         CHECK(settings->recommend.unranked == sets[i].unranked);
         CHECK(settings->recommend.learning == sets[i].learning);
     }
 }
 
+/* Names of values from earlier versions are accepted, and a warning tells the present ones. */
+static void test_former_names(void)
+{
+    struct config config;
+    struct error error = {0};
+    config_init(&config);
+    CHECK_INT(config.warnings.count, 0);
+    CHECK(config_set(&config, "generators.off", "shelves, popular,neighbours,similar", &error) ==
+          VERDICT_OK);
+    CHECK_TEXT(config.generators_off, "category_popularity,popular,session_knn,content_similarity");
+    CHECK_INT(config.warnings.count, 3);
+    CHECK_TEXT(config.warnings.text[0], "generator 'shelves' is called 'category_popularity' now");
+    CHECK_TEXT(config.warnings.text[1], "generator 'neighbours' is called 'session_knn' now");
+    CHECK_TEXT(config.warnings.text[2], "generator 'similar' is called 'content_similarity' now");
+    CHECK(config_set(&config, "quality", "rules", &error) == VERDICT_OK);
+    CHECK_INT(config.warnings.count, 4);
+    CHECK_TEXT(config.warnings.text[3], "quality 'rules' is called 'counts' now");
+    CHECK(config_set(&config, "placements.email.generators", "forward, shelves:.5 ,similar",
+                     &error) == VERDICT_OK);
+    CHECK_INT(config.warnings.count, 4); /* each is told once */
+    CHECK(config_set(&config, "placements.email.generators", "shelf:.5", &error) == VERDICT_SKIP);
+    CHECK_CONTAINS(error.message, "there is no generator 'shelf'");
+    error_clear(&error);
+    CHECK_SAY(config_finish(&config, &error) == VERDICT_OK, "%s", error.message);
+    CHECK(config.settings.recommend.unranked);
+    CHECK(config.settings.recommend.generators_off >> generator_find(bytes_text("session_knn")) &
+          1);
+    const struct placement *email = placements_find(&config.placements, "email");
+    int popularity = generator_find(bytes_text("category_popularity"));
+    CHECK(!(email->generators_off >> popularity & 1));
+    CHECK(email->weights[popularity] > .4f && email->weights[popularity] < .6f);
+    CHECK(email->generators_off >> generator_find(bytes_text("popular")) & 1);
+}
+
 int main(void)
 {
+    TEST_RUN(test_former_names);
     TEST_RUN(test_quality);
     TEST_RUN(test_defaults);
     TEST_RUN(test_ranges);

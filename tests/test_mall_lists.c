@@ -397,12 +397,12 @@ static void run(const char *const *settings, uint64_t seed, unsigned long wanted
 
 static void test_lists(void)
 {
-    static const char *const plain[] = {"quality=rules", "placements.off=", NULL};
+    static const char *const plain[] = {"quality=counts", "placements.off=", NULL};
     static const char *const strict[] = {
-        "quality=rules",     "placements.off=email",      "list.bought.ms=86400000",
+        "quality=counts",     "placements.off=email",      "list.bought.ms=86400000",
         "list.price.min=20", "list.diversity.percent=20", NULL};
     static const char *const tried_out[] = {
-        "quality=rules",      "placements.off=",        "list.shown.max=5",
+        "quality=counts",      "placements.off=",        "list.shown.max=5",
         "explore.percent=10", "list.gender.percent=20", NULL};
     static const char *const learned[] = {"placements.off=", "explore.percent=5", NULL};
     const char *given = getenv("WEFT_TEST_LISTS");

@@ -34,6 +34,8 @@ static enum verdict measure_variants(struct backtest *test, struct error *error)
         if (verdict == VERDICT_OK)
             verdict = variants_add(&variants, &test->config, test->b, error);
     }
+    for (uint32_t i = 0; i < variants.count; i++)
+        command_warn(&variants.at[i].config);
     for (uint32_t i = 0; i < variants.count && verdict == VERDICT_OK; i++) {
         struct measured measured;
         struct difference difference;

@@ -99,7 +99,7 @@ enum verdict variants_add(struct variants *variants, const struct config *base, 
                           struct error *error);
 /* The base itself, then by clicks alone (CLICKS_ALONE_*: nothing of products, carts and purchases),
  * then without each generator, then without each group of features; reported as a table. */
-#define CLICKS_ALONE_GENERATORS "carted,bought,similar,shelves"
+#define CLICKS_ALONE_GENERATORS "carted,bought,content_similarity,category_popularity"
 #define CLICKS_ALONE_FEATURES                                                                      \
     "carts,purchases,kinds,similar,products,brands,categories,prices,discounts,brand_tastes,"      \
     "category_tastes,colour_tastes,price_tastes,discount_tastes"

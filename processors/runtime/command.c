@@ -63,9 +63,17 @@ int command_option(const struct command *command, int option, struct config *con
     return -1;
 }
 
+void command_warn(struct config *config)
+{
+    for (uint32_t i = 0; i < config->warnings.count; i++)
+        fprintf(stderr, "weft: warning: %s\n", config->warnings.text[i]);
+    config->warnings.count = 0;
+}
+
 int command_config(struct config *config)
 {
     struct error error = {0};
+    command_warn(config);
     if (config_finish(config, &error) == VERDICT_OK)
         return EXIT_DONE;
     fprintf(stderr, "weft: %s\n", error.message);

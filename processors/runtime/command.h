@@ -40,8 +40,12 @@ struct command {
  * by config_init(). */
 int command_option(const struct command *command, int option, struct config *config);
 
-/* config_finish() with its error printed. EXIT_DONE or EXIT_USAGE. */
+/* config_finish() with its warnings and its error printed. EXIT_DONE or EXIT_USAGE. */
 int command_config(struct config *config);
+
+/* Prints the warnings and forgets them, so that a copy of the configuration does not repeat them.
+ */
+void command_warn(struct config *config);
 
 /* Prints "weft NAME: message" and returns the code. */
 int command_fail(const struct command *command, int code, const char *format, ...)

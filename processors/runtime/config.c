@@ -170,9 +170,9 @@ const struct config_key config_keys[] = {
            "least used give way; 0: none"),
     NUMBER("channels.entries.max", "300", channel_entries_max, 1, 100000,
            "items remembered of a channel"),
-    TEXT("quality", "full", quality, "full|lean|rules",
-         "lean: no session neighbours, 64 candidates, every second click learned from; rules: "
-         "counts alone, no vectors and no ranker, for the highest rates"),
+    TEXT("quality", "full", quality, "full|lean|counts",
+         "lean: no session neighbours, 64 candidates, every second click learned from; counts: "
+         "co-occurrence counts alone, no vectors and no ranker, for the highest rates"),
     TEXT("learning", "on", learning, "on|off", "off: ranker and vectors stay as they are"),
     NUMBER("ranker.candidates", "96", ranker_candidates, 16, RANKED_MAX,
            "that are ranked, of all that the generators propose; at least 16 more than list.items"),
@@ -243,6 +243,69 @@ static const char *nearest_key(const char *name)
     return nearest;
 }
 
+/* ---- former names ---- */
+
+struct former_name {
+    const char *kind;
+    const char *former;
+    const char *name;
+};
+
+static const struct former_name former_generators[] = {
+    {"generator", "neighbours", "session_knn"},
+    {"generator", "similar", "content_similarity"},
+    {"generator", "shelves", "category_popularity"},
+};
+
+static const struct former_name former_quality = {"quality", "rules", "counts"};
+
+static void warn_former(struct config *config, const struct former_name *former)
+{
+    struct config_warnings *warnings = &config->warnings;
+    char text[CONFIG_WARNING_BYTES_MAX];
+    snprintf(text, sizeof text, "%s '%s' is called '%s' now", former->kind, former->former,
+             former->name);
+    for (uint32_t i = 0; i < warnings->count; i++)
+        if (strcmp(warnings->text[i], text) == 0)
+            return;
+    if (warnings->count < CONFIG_WARNINGS_MAX)
+        strcpy(warnings->text[warnings->count++], text);
+}
+
+static const struct former_name *find_former_generator(struct bytes name)
+{
+    for (size_t i = 0; i < sizeof former_generators / sizeof former_generators[0]; i++)
+        if (bytes_equal(bytes_text(former_generators[i].former), name))
+            return &former_generators[i];
+    return NULL;
+}
+
+/* Copies a list of generators, such as "forward,popular:.2", with their present names. */
+static void rename_generators(struct config *config, const char *list, struct buffer *to)
+{
+    struct bytes entry;
+    while (list_next(&list, &entry)) {
+        const char *colon = memchr(entry.at, ':', entry.size);
+        struct bytes name = bytes_of(entry.at, colon ? (size_t)(colon - entry.at) : entry.size);
+        const struct former_name *former = find_former_generator(name);
+        if (former)
+            warn_former(config, former);
+        buffer_format(to, "%s%s%.*s", to->size ? "," : "", former ? former->name : "",
+                      (int)(former ? entry.size - name.size : entry.size),
+                      former ? entry.at + name.size : entry.at);
+    }
+    buffer_byte(to, '\0');
+}
+
+static bool names_generators(const char *key)
+{
+    const char *dot = strrchr(key, '.');
+    return strcmp(key, "generators.off") == 0 ||
+           (strncmp(key, "placements.", 11) == 0 && strcmp(dot, ".generators") == 0);
+}
+
+/* ---- setting one key ---- */
+
 static bool among(const char *choices, const char *value)
 {
     size_t size = strlen(value);
@@ -289,8 +352,8 @@ static enum verdict set_number(struct config *config, const struct config_key *k
     return VERDICT_OK;
 }
 
-enum verdict config_set(struct config *config, const char *name, const char *value,
-                        struct error *error)
+static enum verdict set_value(struct config *config, const char *name, const char *value,
+                              struct error *error)
 {
     if (strlen(value) >= CONFIG_TEXT_MAX)
         return error_set(error, VERDICT_SKIP, "the value of %s is longer than %d bytes", name,
@@ -314,6 +377,23 @@ enum verdict config_set(struct config *config, const char *name, const char *val
     return error_set(error, VERDICT_SKIP,
                      "there is no key '%s'; the nearest is '%s' ('weft check --keys' lists them)",
                      name, nearest_key(name));
+}
+
+enum verdict config_set(struct config *config, const char *name, const char *value,
+                        struct error *error)
+{
+    if (names_generators(name)) {
+        struct buffer present = {0};
+        rename_generators(config, value, &present);
+        enum verdict verdict = set_value(config, name, present.at, error);
+        buffer_release(&present);
+        return verdict;
+    }
+    if (strcmp(name, "quality") == 0 && strcmp(value, former_quality.former) == 0) {
+        warn_former(config, &former_quality);
+        value = former_quality.name;
+    }
+    return set_value(config, name, value, error);
 }
 
 void config_init(struct config *config)
@@ -386,7 +466,7 @@ static enum verdict find_generators(const char *list, uint64_t *ret_bits, struct
 
 #define LIST_SPARE 16
 #define LEAN_CANDIDATES 64
-#define RULES_CANDIDATES 64
+#define COUNTS_CANDIDATES 64
 #define LEAN_LEARN_EVERY 2
 
 static enum verdict make_lean(struct config *config, struct error *error)
@@ -399,7 +479,7 @@ static enum verdict make_lean(struct config *config, struct error *error)
     if (settings->learn_every < LEAN_LEARN_EVERY)
         settings->learn_every = LEAN_LEARN_EVERY;
     config->settings.model.sessions.sessions_max = 0;
-    enum verdict verdict = find_generators("neighbours", &bits, error);
+    enum verdict verdict = find_generators("session_knn", &bits, error);
     if (verdict == VERDICT_OK)
         verdict = features_find("neighbours,pairs", &lean_features, error);
     settings->generators_off |= bits;
@@ -408,12 +488,12 @@ static enum verdict make_lean(struct config *config, struct error *error)
     return verdict;
 }
 
-static void make_rules(struct config *config)
+static void make_counts(struct config *config)
 {
     struct recommend_settings *settings = &config->settings.recommend;
     config->settings.model.sessions.sessions_max = 0;
     config->settings.model.vectors.items_max = 0;
-    settings->candidates = RULES_CANDIDATES;
+    settings->candidates = COUNTS_CANDIDATES;
     settings->unranked = true;
     settings->learning = false;
 }
@@ -459,8 +539,8 @@ static enum verdict finish_recommend(struct config *config, struct error *error)
     settings->placements = config->placements;
     if (verdict == VERDICT_OK && strcmp(config->quality, "lean") == 0)
         verdict = make_lean(config, error);
-    if (strcmp(config->quality, "rules") == 0)
-        make_rules(config);
+    if (strcmp(config->quality, "counts") == 0)
+        make_counts(config);
     /* Enough to fill a list from which the context and what is filtered were taken out. */
     uint32_t least = (uint32_t)config->list_items;
     for (uint32_t i = 0; i < settings->placements.count; i++)

@@ -9,10 +9,19 @@
 
 #define CONFIG_TEXT_MAX 256
 #define CONFIG_KAFKA_MAX 64
+#define CONFIG_WARNINGS_MAX 8
+#define CONFIG_WARNING_BYTES_MAX 96
 
 struct kafka_property {
     char name[CONFIG_TEXT_MAX];
     char value[CONFIG_TEXT_MAX];
+};
+
+/* Values that are still accepted under a former name, a sentence each. Library code does not log:
+ * the command that owns the configuration prints them (command.h). */
+struct config_warnings {
+    char text[CONFIG_WARNINGS_MAX][CONFIG_WARNING_BYTES_MAX];
+    uint32_t count;
 };
 
 struct config {
@@ -112,6 +121,7 @@ struct config {
     struct kafka_property kafka[CONFIG_KAFKA_MAX];
     size_t kafka_count;
     struct placements placements;
+    struct config_warnings warnings;
     struct settings settings; /* filled by config_finish() */
 };
 
@@ -132,6 +142,8 @@ extern const size_t config_key_count;
 void config_init(struct config *config);
 /* SKIP, with line number, key and what to do. */
 enum verdict config_read_file(struct config *config, const char *path, struct error *error);
+/* One key. A value under its former name is stored under its present one, and `config->warnings`
+ * gets a sentence. */
 enum verdict config_set(struct config *config, const char *name, const char *value,
                         struct error *error);
 /* "key=value" */
