@@ -62,7 +62,8 @@ static enum verdict take_click(struct context *context, struct record *record)
     visitor_notice(context->visitor, item_id);
     if (!settings->clicks_are_views)
         return record_end(record, FATE_PROCESSED);
-    if (visitor_viewed(context->visitor, item_id, event->event_time_ms, settings->double_click_ms))
+    if (visitor_history_viewed_near(context->visitor, item_id, event->event_time_ms,
+                                    settings->double_click_ms))
         return record_end(record, FATE_DOUBLE_CLICK);
     return VERDICT_OK;
 }

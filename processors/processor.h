@@ -24,6 +24,7 @@
 #include "schemas/recommendation.h"
 #include "state/catalogue.h"
 #include "state/model.h"
+#include "state/visitor_history.h"
 #include "state/visitors.h"
 
 /* What the steps are told by the configuration; the keys stand in runtime/config.c. */

@@ -11,28 +11,6 @@
 #include "processors/recommend/search/text.h"
 
 #include <math.h>
-#include <stdlib.h>
-
-/* Same-kind items of the session, walking from `from` by `step` (-1 or +1); `from` itself is the
- * first one looked at, and `edge_ms` the time of the activity that it must be close to. */
-static uint32_t collect(const struct context *context, int64_t from, int step, int64_t edge_ms,
-                        enum kind kind, struct neighbour *ret_neighbours)
-{
-    const struct visitor *visitor = context->visitor;
-    uint32_t count = 0;
-    for (int64_t i = from; i >= 0 && i < visitor->count && count < NEIGHBOURS_MAX; i += step) {
-        const struct activity *activity = &visitor->activities[i];
-        if (llabs(activity->time_ms - edge_ms) > context->settings->session_gap_ms)
-            break;
-        edge_ms = activity->time_ms;
-        if (activity->kind == kind)
-            ret_neighbours[count++] = (struct neighbour){
-                .item_id = activity_subject(visitor, activity),
-                .event_time_ms = activity->time_ms,
-            };
-    }
-    return count;
-}
 
 #define SEARCH_AGO_MAX 5     /* activities between a search and what still followed from it */
 #define SEARCH_AGE_MS 600000 /* and the time */
@@ -40,17 +18,10 @@ static uint32_t collect(const struct context *context, int64_t from, int step, i
 /* The search that the activity at `position` followed, normalised into `to`; absent: none. */
 static struct bytes searched_before(const struct visitor *visitor, uint32_t position, char *to)
 {
-    int64_t time_ms = visitor->activities[position].time_ms;
-    for (uint32_t ago = 1; ago <= SEARCH_AGO_MAX && ago <= position; ago++) {
-        const struct activity *activity = &visitor->activities[position - ago];
-        if (time_ms - activity->time_ms > SEARCH_AGE_MS)
-            break;
-        if (activity->kind != KIND_SEARCH)
-            continue;
-        struct bytes term = text_query(activity_subject(visitor, activity), to);
-        return term.size > 0 ? term : bytes_of(NULL, 0);
-    }
-    return bytes_of(NULL, 0);
+    struct bytes search =
+        visitor_history_search_before(visitor, position, SEARCH_AGO_MAX, SEARCH_AGE_MS);
+    struct bytes term = search.at ? text_query(search, to) : search;
+    return term.size > 0 ? term : bytes_of(NULL, 0);
 }
 
 static enum verdict write_interaction(struct context *context,
@@ -68,7 +39,9 @@ static enum verdict write_interaction(struct context *context,
 static enum verdict write_joints(struct context *context, uint32_t position, enum kind kind,
                                  struct error *error)
 {
-    const struct activity *activity = &context->visitor->activities[position];
+    const struct visitor *visitor = context->visitor;
+    const struct activity *activity = &visitor->activities[position];
+    int64_t gap_ms = context->settings->session_gap_ms;
     for (int other = 0; other < KINDS; other++) {
         enum pair_kind rules;
         if (other == (int)kind || !pair_kind_of((enum kind)other, &rules))
@@ -79,12 +52,12 @@ static enum verdict write_joints(struct context *context, uint32_t position, enu
             .subject = bytes_of("", 0),
             .event_time_ms = activity->time_ms,
             .price = NAN,
-            .visitor = bytes_hash(visitor_key(context->visitor)),
+            .visitor = bytes_hash(visitor_key(visitor)),
         };
-        joint.before_count = collect(context, (int64_t)position - 1, -1, activity->time_ms,
-                                     joint.kind, joint.before);
+        joint.before_count =
+            visitor_history_neighbours(visitor, position, -1, joint.kind, gap_ms, joint.before);
         joint.after_count =
-            collect(context, (int64_t)position + 1, 1, activity->time_ms, joint.kind, joint.after);
+            visitor_history_neighbours(visitor, position, 1, joint.kind, gap_ms, joint.after);
         if (joint.before_count == 0 || joint.after_count == 0)
             continue;
         enum verdict verdict = write_interaction(context, &joint, error);
@@ -132,11 +105,11 @@ static enum verdict remember(struct context *context, const struct record *recor
         .joined = joined,
     };
     interaction.before_count =
-        collect(context, (int64_t)position - 1, -1, time_ms, kind, interaction.before);
+        visitor_history_neighbours(visitor, position, -1, kind, gap_ms, interaction.before);
     if (late) {
         context->counts->counters[COUNT_REORDERED]++;
         interaction.after_count =
-            collect(context, (int64_t)position + 1, 1, time_ms, kind, interaction.after);
+            visitor_history_neighbours(visitor, position, 1, kind, gap_ms, interaction.after);
     }
     char term[TEXT_QUERY_BYTES_MAX];
     enum pair_kind rules;

@@ -4,15 +4,6 @@
  * their topic's partition, which is the same in every run. */
 #include "processors/processor.h"
 
-static bool seen_before(const struct visitor *visitor, struct bytes event_id)
-{
-    uint64_t hash = bytes_hash(event_id);
-    for (uint32_t i = visitor->count; i > 0; i--)
-        if (visitor->activities[i - 1].event_hash == hash)
-            return true;
-    return false;
-}
-
 static enum verdict validate_event(struct context *context, struct record *record,
                                    struct error *error)
 {
@@ -30,11 +21,11 @@ static enum verdict validate_event(struct context *context, struct record *recor
                          "event_time %lld ms lies more than event.future.max.ms = %lld ahead",
                          (long long)event->event_time_ms, (long long)settings->event_future_max_ms);
     }
-    if (seen_before(context->visitor, event->event_id))
+    if (visitor_history_has_event(context->visitor, event->event_id))
         return record_end(record, FATE_DUPLICATE);
     if (event->type == EVENT_VIEW &&
-        visitor_viewed(context->visitor, event->items[0].item_id, event->event_time_ms,
-                       settings->double_click_ms))
+        visitor_history_viewed_near(context->visitor, event->items[0].item_id, event->event_time_ms,
+                                    settings->double_click_ms))
         return record_end(record, FATE_DOUBLE_CLICK);
     return VERDICT_OK;
 }

@@ -1,15 +1,97 @@
 #include "state/visitor_history.h"
 
+#include <assert.h>
+#include <stdlib.h>
+
+static uint32_t count_of(const struct visitor *visitor)
+{
+    return visitor ? visitor->count : 0;
+}
+
+/* The subject of the newest activity of a kind; absent: there is none. */
+static struct bytes newest_subject(const struct visitor *visitor, enum kind kind)
+{
+    for (uint32_t i = count_of(visitor); i > 0; i--)
+        if (visitor->activities[i - 1].kind == kind)
+            return activity_subject(visitor, &visitor->activities[i - 1]);
+    return bytes_of(NULL, 0);
+}
+
+/* ---- sessions ---- */
+
+struct history_walk visitor_history_walk(const struct visitor *visitor, int64_t gap_ms)
+{
+    uint32_t count = count_of(visitor);
+    int64_t newest_ms = count > 0 ? visitor->activities[count - 1].time_ms : 0;
+    return visitor_history_walk_from(visitor, newest_ms, gap_ms);
+}
+
+struct history_walk visitor_history_walk_from(const struct visitor *visitor, int64_t time_ms,
+                                              int64_t gap_ms)
+{
+    return (struct history_walk){.visitor = visitor,
+                                 .gap_ms = gap_ms,
+                                 .edge_ms = time_ms,
+                                 .left = count_of(visitor),
+                                 .same_session = true};
+}
+
+const struct activity *visitor_history_older(struct history_walk *walk)
+{
+    if (walk->left == 0)
+        return NULL;
+    const struct activity *activity = &walk->visitor->activities[--walk->left];
+    if (walk->edge_ms - activity->time_ms > walk->gap_ms)
+        walk->same_session = false;
+    walk->edge_ms = activity->time_ms;
+    return activity;
+}
+
+uint32_t visitor_history_neighbours(const struct visitor *visitor, uint32_t position, int step,
+                                    enum kind kind, int64_t gap_ms,
+                                    struct neighbour *ret_neighbours)
+{
+    assert(position < visitor->count && (step == 1 || step == -1));
+    int64_t edge_ms = visitor->activities[position].time_ms;
+    uint32_t count = 0;
+    for (int64_t i = (int64_t)position + step;
+         i >= 0 && i < visitor->count && count < NEIGHBOURS_MAX; i += step) {
+        const struct activity *activity = &visitor->activities[i];
+        if (llabs(activity->time_ms - edge_ms) > gap_ms)
+            break;
+        edge_ms = activity->time_ms;
+        if (activity->kind == kind)
+            ret_neighbours[count++] = (struct neighbour){
+                .item_id = activity_subject(visitor, activity),
+                .event_time_ms = activity->time_ms,
+            };
+    }
+    return count;
+}
+
+/* ---- the newest of a kind ---- */
+
 const struct activity *visitor_history_newest(const struct visitor *visitor, uint32_t kinds,
                                               uint32_t within, int64_t gap_ms)
 {
-    int64_t edge_ms = visitor->count ? visitor->activities[visitor->count - 1].time_ms : 0;
-    for (uint32_t i = visitor->count, ago = 0; i > 0 && ago <= within; i--, ago++) {
-        const struct activity *activity = &visitor->activities[i - 1];
-        if (edge_ms - activity->time_ms > gap_ms)
+    struct history_walk walk = visitor_history_walk(visitor, gap_ms);
+    const struct activity *activity;
+    for (uint32_t ago = 0; ago <= within && (activity = visitor_history_older(&walk)); ago++) {
+        if (!walk.same_session)
             break;
-        edge_ms = activity->time_ms;
         if (kinds >> activity->kind & 1)
+            return activity;
+    }
+    return NULL;
+}
+
+const struct activity *visitor_history_newest_on(const struct visitor *visitor, uint32_t kinds,
+                                                 struct bytes item_id)
+{
+    for (uint32_t i = count_of(visitor); i > 0; i--) {
+        const struct activity *activity = &visitor->activities[i - 1];
+        if ((kinds >> activity->kind & 1) &&
+            bytes_equal(activity_subject(visitor, activity), item_id))
             return activity;
     }
     return NULL;
@@ -17,8 +99,123 @@ const struct activity *visitor_history_newest(const struct visitor *visitor, uin
 
 struct bytes visitor_history_last_viewed(const struct visitor *visitor)
 {
-    for (uint32_t i = visitor->count; i > 0; i--)
-        if (visitor->activities[i - 1].kind == KIND_VIEW)
-            return activity_subject(visitor, &visitor->activities[i - 1]);
+    return newest_subject(visitor, KIND_VIEW);
+}
+
+struct bytes visitor_history_last_search(const struct visitor *visitor)
+{
+    return newest_subject(visitor, KIND_SEARCH);
+}
+
+struct bytes visitor_history_search_before(const struct visitor *visitor, uint32_t position,
+                                           uint32_t ago_max, int64_t age_ms)
+{
+    assert(position < visitor->count);
+    const struct activity *now = &visitor->activities[position];
+    for (uint32_t ago = 1; ago <= ago_max && ago <= position; ago++) {
+        if (now->time_ms - now[-(int64_t)ago].time_ms > age_ms)
+            break;
+        if (now[-(int64_t)ago].kind == KIND_SEARCH)
+            return activity_subject(visitor, now - ago);
+    }
     return bytes_of(NULL, 0);
+}
+
+/* ---- whether it happened ---- */
+
+bool visitor_history_has_event(const struct visitor *visitor, struct bytes event_id)
+{
+    uint64_t hash = bytes_hash(event_id);
+    for (uint32_t i = count_of(visitor); i > 0; i--)
+        if (visitor->activities[i - 1].event_hash == hash)
+            return true;
+    return false;
+}
+
+bool visitor_history_viewed(const struct visitor *visitor, struct bytes item_id)
+{
+    return visitor_history_newest_on(visitor, 1u << KIND_VIEW, item_id) != NULL;
+}
+
+bool visitor_history_viewed_near(const struct visitor *visitor, struct bytes item_id,
+                                 int64_t time_ms, int64_t window_ms)
+{
+    for (uint32_t i = count_of(visitor); i > 0; i--) {
+        const struct activity *activity = &visitor->activities[i - 1];
+        if (activity->time_ms <= time_ms - window_ms)
+            return false;
+        if (activity->kind == KIND_VIEW && activity->time_ms < time_ms + window_ms &&
+            bytes_equal(activity_subject(visitor, activity), item_id))
+            return true;
+    }
+    return false;
+}
+
+bool visitor_history_in_cart(const struct visitor *visitor, struct bytes item_id)
+{
+    for (uint32_t i = count_of(visitor); i > 0; i--) {
+        const struct activity *activity = &visitor->activities[i - 1];
+        if (activity->kind == KIND_CART_CLEAR)
+            return false;
+        if ((activity->kind == KIND_CART || activity->kind == KIND_CART_REMOVE ||
+             activity->kind == KIND_PURCHASE) &&
+            bytes_equal(activity_subject(visitor, activity), item_id))
+            return activity->kind == KIND_CART;
+    }
+    return false;
+}
+
+/* ---- lists of items ---- */
+
+static uint32_t take_out(uint32_t *items, uint32_t count, uint32_t item)
+{
+    uint32_t at = 0;
+    while (at < count && items[at] != item)
+        at++;
+    if (at == count)
+        return count;
+    memmove(items + at, items + at + 1, (count - at - 1) * sizeof *items);
+    return count - 1;
+}
+
+static uint32_t put_in(uint32_t *items, uint32_t count, uint32_t max, uint32_t item)
+{
+    count = take_out(items, count, item);
+    if (count == max)
+        count = take_out(items, count, items[0]);
+    items[count] = item;
+    return count + 1;
+}
+
+uint32_t visitor_history_cart(const struct visitor *visitor, const struct model *model,
+                              uint32_t max, uint32_t *ret_items)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < count_of(visitor); i++) {
+        const struct activity *activity = &visitor->activities[i];
+        bool put = activity->kind == KIND_CART;
+        if (activity->kind == KIND_CART_CLEAR)
+            count = 0;
+        if (!put && activity->kind != KIND_CART_REMOVE && activity->kind != KIND_PURCHASE)
+            continue;
+        uint32_t item = model_find(model, activity_subject(visitor, activity));
+        if (item != ITEM_NONE)
+            count = put ? put_in(ret_items, count, max, item) : take_out(ret_items, count, item);
+    }
+    return count;
+}
+
+uint32_t visitor_history_bought(const struct visitor *visitor, const struct model *model,
+                                uint32_t max, uint32_t *ret_items)
+{
+    uint32_t count = 0;
+    for (uint32_t i = count_of(visitor); i > 0 && count < max; i--) {
+        const struct activity *activity = &visitor->activities[i - 1];
+        if (activity->kind != KIND_PURCHASE)
+            continue;
+        uint32_t item = model_find(model, activity_subject(visitor, activity));
+        if (item != ITEM_NONE)
+            ret_items[count++] = item;
+    }
+    return count;
 }

@@ -259,20 +259,6 @@ bool visitor_is_late(const struct visitor *visitor, int64_t time_ms, uint32_t ma
     return full && time_ms < visitor->activities[0].time_ms;
 }
 
-bool visitor_viewed(const struct visitor *visitor, struct bytes item_id, int64_t time_ms,
-                    int64_t window_ms)
-{
-    for (uint32_t i = visitor->count; i > 0; i--) {
-        const struct activity *activity = &visitor->activities[i - 1];
-        if (activity->time_ms <= time_ms - window_ms)
-            return false;
-        if (activity->kind == KIND_VIEW && activity->time_ms < time_ms + window_ms &&
-            bytes_equal(activity_subject(visitor, activity), item_id))
-            return true;
-    }
-    return false;
-}
-
 /* ---- encoding ---- */
 
 /* Binds the value to its key, so that one visitor's row never passes for another's. */

@@ -142,10 +142,6 @@ bool visitor_is_blank(const struct visitor *visitor);
 
 /* Whether an event is older than all that is remembered of at most `max` activities. */
 bool visitor_is_late(const struct visitor *visitor, int64_t time_ms, uint32_t max);
-/* Whether the item was viewed less than `window_ms` before or after. */
-bool visitor_viewed(const struct visitor *visitor, struct bytes item_id, int64_t time_ms,
-                    int64_t window_ms);
-
 struct visitor_table;
 
 /* `cache_bytes` bounds the memory of clean objects. The store outlives the table. */

@@ -4,6 +4,7 @@
 #include "processors/runtime/command.h"
 #include "processors/runtime/driver.h"
 #include "processors/runtime/log.h"
+#include "state/visitor_history.h"
 #include "tools/backtest.h"
 #include "tools/progress.h"
 
@@ -68,13 +69,11 @@ static void cover(struct run *run, const struct ranked_item *ranked, uint32_t co
 static uint32_t prefix_length(const struct run *run, const struct visitor *visitor, int64_t time_ms)
 {
     uint32_t length = 0;
-    int64_t edge_ms = time_ms;
-    for (uint32_t i = visitor ? visitor->count : 0; i > 0; i--) {
-        const struct activity *activity = &visitor->activities[i - 1];
+    struct history_walk walk =
+        visitor_history_walk_from(visitor, time_ms, run->config->session_gap_ms);
+    const struct activity *activity;
+    while ((activity = visitor_history_older(&walk)) && walk.same_session) {
         enum pair_kind rules;
-        if (edge_ms - activity->time_ms > run->config->session_gap_ms)
-            break;
-        edge_ms = activity->time_ms;
         length += pair_kind_of((enum kind)activity->kind, &rules);
     }
     return length;

@@ -492,12 +492,10 @@ static uint32_t channel_candidates(struct recommender *recommender, const struct
 static uint32_t known_of_newcomer(struct recommender *recommender, const struct visitor *visitor)
 {
     const struct recommend_settings *settings = recommender->settings;
-    uint32_t at = settings->newcomers_search ? visitor->count : 0, found = 0;
-    while (at > 0 && visitor->activities[at - 1].kind != KIND_SEARCH)
-        at--;
-    if (at > 0)
-        found = search_candidates(recommender, visitor,
-                                  activity_subject(visitor, &visitor->activities[at - 1]));
+    struct bytes search = visitor_history_last_search(visitor);
+    uint32_t found = 0;
+    if (settings->newcomers_search && search.at)
+        found = search_candidates(recommender, visitor, search);
     if (found == 0 && settings->newcomers_channel)
         found = channel_candidates(recommender, visitor);
     return found < NEWCOMERS_MAX ? found : NEWCOMERS_MAX;

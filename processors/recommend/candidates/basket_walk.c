@@ -1,5 +1,7 @@
 #include "processors/recommend/candidates/basket_walk.h"
 
+#include "state/visitor_history.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -227,46 +229,10 @@ uint32_t basket_top(struct basket_walk_memory *room, const struct model *model,
     return count;
 }
 
-static void take_out(struct basket *basket, uint32_t item)
-{
-    for (uint32_t i = 0; i < basket->cart_count; i++) {
-        if (basket->cart[i] != item)
-            continue;
-        basket->cart_count--;
-        memmove(basket->cart + i, basket->cart + i + 1,
-                (basket->cart_count - i) * sizeof *basket->cart);
-    }
-}
-
-static void put_in(struct basket *basket, uint32_t item)
-{
-    take_out(basket, item);
-    if (basket->cart_count == BASKET_SEEDS_MAX)
-        take_out(basket, basket->cart[0]); /* the oldest */
-    basket->cart[basket->cart_count++] = item;
-}
-
 void basket_of(const struct model *model, const struct visitor *visitor, struct basket *ret_basket)
 {
-    ret_basket->cart_count = ret_basket->history_count = 0;
-    for (uint32_t i = 0; i < visitor->count; i++) {
-        const struct activity *activity = &visitor->activities[i];
-        uint32_t item = model_find(model, activity_subject(visitor, activity));
-        if (activity->kind == KIND_CART_CLEAR)
-            ret_basket->cart_count = 0;
-        if (item == ITEM_NONE)
-            continue;
-        if (activity->kind == KIND_CART)
-            put_in(ret_basket, item);
-        else if (activity->kind == KIND_CART_REMOVE || activity->kind == KIND_PURCHASE)
-            take_out(ret_basket, item);
-    }
-    for (uint32_t i = visitor->count; i > 0; i--) {
-        const struct activity *activity = &visitor->activities[i - 1];
-        uint32_t item = activity->kind == KIND_PURCHASE
-                            ? model_find(model, activity_subject(visitor, activity))
-                            : ITEM_NONE;
-        if (item != ITEM_NONE && ret_basket->history_count < BASKET_SEEDS_MAX)
-            ret_basket->history[ret_basket->history_count++] = item;
-    }
+    ret_basket->cart_count =
+        visitor_history_cart(visitor, model, BASKET_SEEDS_MAX, ret_basket->cart);
+    ret_basket->history_count =
+        visitor_history_bought(visitor, model, BASKET_SEEDS_MAX, ret_basket->history);
 }

@@ -8,6 +8,7 @@
 #include "processors/recommend/candidates/session_encoder.h"
 #include "processors/recommend/candidates/session_knn.h"
 #include "processors/recommend/candidates/two_hop.h"
+#include "state/visitor_history.h"
 
 #include <stdlib.h>
 
@@ -147,14 +148,10 @@ void query_init(struct query *query, const struct model *model, const struct cat
     query->time_ms = 0;
     query->unknown = false;
     uint32_t ago = 0;
-    int64_t edge_ms = INT64_MIN;
-    bool same_session = true;
-    for (uint32_t i = visitor->count; i > 0 && ago < RECENT_MAX; i--) {
-        const struct activity *activity = &visitor->activities[i - 1];
+    struct history_walk walk = visitor_history_walk(visitor, gap_ms);
+    const struct activity *activity;
+    while (ago < RECENT_MAX && (activity = visitor_history_older(&walk))) {
         enum pair_kind rules;
-        if (edge_ms != INT64_MIN && edge_ms - activity->time_ms > gap_ms)
-            same_session = false;
-        edge_ms = activity->time_ms;
         if (!pair_kind_of((enum kind)activity->kind, &rules))
             continue;
         ago++;
@@ -169,7 +166,7 @@ void query_init(struct query *query, const struct model *model, const struct cat
         query->kinds[query->length] = activity->kind;
         query->prices[query->length] = activity->price;
         query->length++;
-        query->session_length += same_session;
+        query->session_length += walk.same_session;
         add_recent(query, item, ago);
     }
     /* In a model that is frozen, or behind, nothing has faded since its own newest activity. */

@@ -1,5 +1,7 @@
 #include "processors/recommend/lists/filters.h"
 
+#include "state/visitor_history.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -211,50 +213,21 @@ static int64_t repurchase_after(const struct filters *filters, const struct filt
 static bool bought_lately(const struct filters *filters, const struct filter_query *query,
                           const struct filter_item *item)
 {
-    const struct visitor *visitor = query->visitor;
-    for (uint32_t i = visitor ? visitor->count : 0; i > 0; i--) {
-        const struct activity *activity = &visitor->activities[i - 1];
-        if ((activity->kind != KIND_PURCHASE && activity->kind != KIND_REFUND) ||
-            !bytes_equal(activity_subject(visitor, activity), item->item_id))
-            continue;
-        int64_t after_ms = repurchase_after(filters, query, item);
-        return activity->kind == KIND_PURCHASE && after_ms > 0 &&
-               query->time_ms - activity->time_ms < after_ms;
-    }
-    return false;
-}
-
-/* The newest word on it in the cart: put in, and not taken out or bought since. */
-static bool in_cart(const struct visitor *visitor, struct bytes item_id)
-{
-    for (uint32_t i = visitor ? visitor->count : 0; i > 0; i--) {
-        const struct activity *activity = &visitor->activities[i - 1];
-        if (activity->kind == KIND_CART_CLEAR)
-            return false;
-        if ((activity->kind == KIND_CART || activity->kind == KIND_CART_REMOVE ||
-             activity->kind == KIND_PURCHASE) &&
-            bytes_equal(activity_subject(visitor, activity), item_id))
-            return activity->kind == KIND_CART;
-    }
-    return false;
-}
-
-static bool viewed(const struct visitor *visitor, struct bytes item_id)
-{
-    for (uint32_t i = 0; visitor && i < visitor->count; i++)
-        if (visitor->activities[i].kind == KIND_VIEW &&
-            bytes_equal(activity_subject(visitor, &visitor->activities[i]), item_id))
-            return true;
-    return false;
+    const struct activity *newest = visitor_history_newest_on(
+        query->visitor, 1u << KIND_PURCHASE | 1u << KIND_REFUND, item->item_id);
+    if (newest == NULL || newest->kind != KIND_PURCHASE)
+        return false;
+    int64_t after_ms = repurchase_after(filters, query, item);
+    return after_ms > 0 && query->time_ms - newest->time_ms < after_ms;
 }
 
 /* What the placement does not take. */
 static enum removal judge_for_placement(const struct filter_query *query,
                                         const struct filter_item *item)
 {
-    if ((query->filters & FILTER_VIEWED) && viewed(query->visitor, item->item_id))
+    if ((query->filters & FILTER_VIEWED) && visitor_history_viewed(query->visitor, item->item_id))
         return REMOVED_VIEWED;
-    if ((query->filters & FILTER_IN_CART) && in_cart(query->visitor, item->item_id))
+    if ((query->filters & FILTER_IN_CART) && visitor_history_in_cart(query->visitor, item->item_id))
         return REMOVED_IN_CART;
     if (query->category == WORD_NONE)
         return REMOVED_NOT;
