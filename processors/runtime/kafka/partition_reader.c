@@ -1,0 +1,285 @@
+#include "processors/runtime/kafka/partition_reader.h"
+
+#include "processors/runtime/kafka/kafka.h"
+#include "processors/runtime/log.h"
+#include "schemas/array.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ANSWER_MS 10000
+#define SHORT_ANSWER_MS 1000     /* between looks at whether the process stops */
+#define FIRST_ANSWER_US 30000000 /* until a broker that is silent counts as away */
+#define AWAIT_POLL_MS 100        /* between looks at the lease */
+
+_Static_assert(READER_BEGINNING == RD_KAFKA_OFFSET_BEGINNING, "librdkafka's number");
+
+struct partition {
+    bool assigned;
+    bool at_end; /* nothing was read since the end that was met last */
+    int64_t position;
+    int64_t end; /* -1: none was met yet */
+};
+
+struct partition_reader {
+    rd_kafka_t *rk;
+    struct reader_options options;
+    struct partition *partitions; /* by number */
+    size_t partition_capacity;
+    size_t assigned_count, ended_count;
+    rd_kafka_message_t *messages[READER_RECORDS_MAX]; /* handed out, until the next read */
+    size_t message_count;
+};
+
+struct partition_reader *partition_reader_open(const struct config *config,
+                                               const struct reader_options *options,
+                                               struct error *error)
+{
+    const struct kafka_extra strict[] = {
+        {"group.id", "weft-reader"}, {"auto.offset.reset", "error"}, {NULL, NULL}};
+    enum kafka_role role = options->isolation == READ_COMMITTED ? KAFKA_READER : KAFKA_WATCHER;
+    rd_kafka_t *rk = kafka_open(config, role, options->strict ? strict : NULL, error);
+    if (rk == NULL)
+        return NULL;
+    struct partition_reader *reader = memory_zero(1, sizeof *reader);
+    reader->rk = rk;
+    reader->options = *options;
+    return reader;
+}
+
+static void release_records(struct partition_reader *reader)
+{
+    for (size_t i = 0; i < reader->message_count; i++)
+        rd_kafka_message_destroy(reader->messages[i]);
+    reader->message_count = 0;
+}
+
+void partition_reader_free(struct partition_reader *reader)
+{
+    if (reader == NULL)
+        return;
+    release_records(reader);
+    rd_kafka_consumer_close(reader->rk);
+    rd_kafka_destroy(reader->rk);
+    free(reader->partitions);
+    free(reader);
+}
+
+/* ---- ends ---- */
+
+enum verdict partition_reader_partitions(struct partition_reader *reader, int32_t *ret_count,
+                                         struct error *error)
+{
+    return kafka_partitions(reader->rk, reader->options.topic, ret_count, error);
+}
+
+/* librdkafka sends its request to the leader that it remembers and looks for no newer one. */
+static void refresh_leaders(rd_kafka_t *rk, int timeout_ms)
+{
+    const struct rd_kafka_metadata *metadata;
+    if (rd_kafka_metadata(rk, 1, NULL, &metadata, timeout_ms) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        rd_kafka_metadata_destroy(metadata);
+}
+
+static enum verdict ask_ends(struct partition_reader *reader, int32_t partition,
+                             const atomic_bool *stop, int64_t *ret_low, int64_t *ret_high,
+                             struct error *error)
+{
+    const char *topic = reader->options.topic;
+    int timeout_ms = stop ? SHORT_ANSWER_MS : ANSWER_MS;
+    int64_t until_us = clock_monotonic_us() + FIRST_ANSWER_US;
+    rd_kafka_resp_err_t err;
+    do { /* the metadata names a new topic before its leader answers */
+        err = rd_kafka_query_watermark_offsets(reader->rk, topic, partition, ret_low, ret_high,
+                                               timeout_ms);
+        if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
+            return VERDICT_OK;
+        usleep(100000);
+        refresh_leaders(reader->rk, timeout_ms);
+    } while (clock_monotonic_us() < until_us && !(stop && atomic_load(stop)));
+    return error_set(error, VERDICT_RETRY, "the broker does not tell where %s [%d] ends: %s", topic,
+                     (int)partition, rd_kafka_err2str(err));
+}
+
+enum verdict partition_reader_ends(struct partition_reader *reader, int32_t partition,
+                                   int64_t *ret_low, int64_t *ret_high, struct error *error)
+{
+    return ask_ends(reader, partition, NULL, ret_low, ret_high, error);
+}
+
+enum verdict partition_reader_await_ends(struct partition_reader *reader, int32_t partition,
+                                         const atomic_bool *stop, int64_t *ret_low,
+                                         int64_t *ret_high, struct error *error)
+{
+    for (;;) {
+        struct error why = {0};
+        if (ask_ends(reader, partition, stop, ret_low, ret_high, &why) == VERDICT_OK)
+            return VERDICT_OK;
+        if (atomic_load(stop))
+            return error_set(error, VERDICT_RETRY, "%s", why.message);
+        log_line(LOG_LEVEL_WARN, reader->options.log_name, "%s; waiting for its leader",
+                 why.message);
+    }
+}
+
+/* ---- reading ---- */
+
+static struct partition *make_partition(struct partition_reader *reader, int32_t number)
+{
+    size_t old = reader->partition_capacity;
+    ARRAY_RESERVE(reader->partitions, reader->partition_capacity, (size_t)number + 1);
+    for (size_t i = old; i < reader->partition_capacity; i++)
+        reader->partitions[i] = (struct partition){0};
+    return &reader->partitions[number];
+}
+
+void partition_reader_assign(struct partition_reader *reader, const struct reader_start *starts,
+                             size_t count)
+{
+    for (size_t i = 0; i < reader->partition_capacity; i++)
+        reader->partitions[i] = (struct partition){0};
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+    for (size_t i = 0; i < count; i++) {
+        *make_partition(reader, starts[i].partition) =
+            (struct partition){.assigned = true, .position = starts[i].offset, .end = -1};
+        rd_kafka_topic_partition_list_add(list, reader->options.topic, starts[i].partition)
+            ->offset = starts[i].offset;
+    }
+    rd_kafka_assign(reader->rk, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    reader->assigned_count = count;
+    reader->ended_count = 0;
+}
+
+static struct partition *assigned_partition(const struct partition_reader *reader, int32_t number)
+{
+    if (number < 0 || (size_t)number >= reader->partition_capacity ||
+        !reader->partitions[number].assigned)
+        return NULL;
+    return &reader->partitions[number];
+}
+
+static void meet_end(struct partition_reader *reader, struct partition *partition, int64_t offset)
+{
+    reader->ended_count += !partition->at_end;
+    partition->at_end = true;
+    partition->end = offset;
+    if (offset > partition->position)
+        partition->position = offset;
+}
+
+static void hand_out(struct partition_reader *reader, struct partition *partition,
+                     rd_kafka_message_t *message, struct kafka_record *ret_record)
+{
+    reader->ended_count -= partition->at_end;
+    partition->at_end = false;
+    partition->position = message->offset + 1;
+    reader->messages[reader->message_count++] = message;
+    *ret_record = (struct kafka_record){
+        .partition = message->partition,
+        .offset = message->offset,
+        .time_ms = rd_kafka_message_timestamp(message, NULL),
+        .key = bytes_of(message->key, message->key_len),
+        .value = bytes_of(message->payload, message->len),
+    };
+}
+
+enum polled { POLLED_NOTHING, POLLED_RECORD, POLLED_OTHER, POLLED_LOST };
+
+/* One by one: librdkafka 2.0.2's call for a batch loses messages around an assignment. */
+static enum polled poll_one(struct partition_reader *reader, int timeout_ms,
+                            struct kafka_record *ret_record)
+{
+    rd_kafka_message_t *message = rd_kafka_consumer_poll(reader->rk, timeout_ms);
+    if (message == NULL)
+        return POLLED_NOTHING;
+    struct partition *partition = assigned_partition(reader, message->partition);
+    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR && partition) {
+        hand_out(reader, partition, message, ret_record);
+        return POLLED_RECORD;
+    }
+    bool lost = message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET && reader->options.strict;
+    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && partition)
+        meet_end(reader, partition, message->offset);
+    else if (message->err && message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF && !lost)
+        log_line(LOG_LEVEL_WARN, reader->options.log_name, "%s: %s", reader->options.topic,
+                 rd_kafka_message_errstr(message));
+    rd_kafka_message_destroy(message);
+    return lost ? POLLED_LOST : POLLED_OTHER;
+}
+
+enum verdict partition_reader_read(struct partition_reader *reader, int timeout_ms, size_t max,
+                                   struct kafka_record *ret_records, size_t *ret_count)
+{
+    assert(max <= READER_RECORDS_MAX);
+    release_records(reader);
+    while (reader->message_count < max) {
+        enum polled polled = poll_one(reader, timeout_ms, &ret_records[reader->message_count]);
+        if (polled == POLLED_LOST)
+            return VERDICT_FATAL;
+        if (polled == POLLED_NOTHING)
+            break;
+        timeout_ms = 0;
+    }
+    *ret_count = reader->message_count;
+    return VERDICT_OK;
+}
+
+static bool all_at_end(const struct partition_reader *reader)
+{
+    return reader->ended_count == reader->assigned_count;
+}
+
+enum verdict partition_reader_next(struct partition_reader *reader, int timeout_ms,
+                                   struct kafka_record *ret_record)
+{
+    release_records(reader);
+    for (;;) {
+        enum polled polled = poll_one(reader, timeout_ms, ret_record);
+        if (polled == POLLED_RECORD)
+            return VERDICT_OK;
+        if (polled == POLLED_LOST)
+            return VERDICT_FATAL;
+        if (all_at_end(reader))
+            return VERDICT_SKIP;
+        if (polled == POLLED_NOTHING)
+            return VERDICT_RETRY;
+    }
+}
+
+enum verdict partition_reader_await(struct partition_reader *reader, struct lease *lease,
+                                    struct kafka_record *ret_record, struct error *error)
+{
+    int64_t until_us = clock_monotonic_us() + FIRST_ANSWER_US;
+    while (clock_monotonic_us() < until_us && lease_holds(lease)) {
+        enum verdict verdict = partition_reader_next(reader, AWAIT_POLL_MS, ret_record);
+        if (verdict != VERDICT_RETRY)
+            return verdict;
+    }
+    return error_set(error, VERDICT_RETRY, "%s can't be read", reader->options.topic);
+}
+
+bool partition_reader_header(const struct partition_reader *reader, const char *name,
+                             struct bytes *ret_value)
+{
+    rd_kafka_headers_t *headers;
+    const void *at;
+    size_t size;
+    if (reader->message_count == 0 ||
+        rd_kafka_message_headers(reader->messages[reader->message_count - 1], &headers) != 0 ||
+        rd_kafka_header_get_last(headers, name, &at, &size) != 0)
+        return false;
+    *ret_value = bytes_of(at, size);
+    return true;
+}
+
+int64_t partition_reader_position(const struct partition_reader *reader, int32_t partition)
+{
+    return reader->partitions[partition].position;
+}
+
+int64_t partition_reader_end(const struct partition_reader *reader, int32_t partition)
+{
+    return reader->partitions[partition].end;
+}

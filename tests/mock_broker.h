@@ -1,0 +1,43 @@
+/* librdkafka's mock cluster for tests of what reads and writes topics. It has no isolation of
+ * transactions: readers also see records that were aborted. */
+#ifndef WEFT_TESTS_MOCK_BROKER_H
+#define WEFT_TESTS_MOCK_BROKER_H
+
+#include "processors/runtime/kafka/client.h"
+#include "tests/test.h"
+
+struct mock_broker {
+    struct config config;     /* leads to the cluster */
+    struct topology topology; /* its topics exist */
+    struct client_broker *broker;
+};
+
+static inline void check_ok(enum verdict verdict, const struct error *error)
+{
+    CHECK_SAY(verdict == VERDICT_OK, "%s", error->message);
+}
+
+static inline struct mock_broker mock_broker_open(int partitions)
+{
+    struct mock_broker mock = {0};
+    struct error error = {0};
+    config_init(&mock.config);
+    mock.config.partitions = partitions;
+    check_ok(config_finish(&mock.config, &error), &error);
+    check_ok(topology_build(&mock.config, &mock.topology, &error), &error);
+    mock.broker = client_broker_new(&mock.config, &mock.topology, &error);
+    if (mock.broker == NULL) {
+        fprintf(stderr, "%s\n", error.message);
+        exit(1);
+    }
+    snprintf(mock.config.bootstrap_servers, sizeof mock.config.bootstrap_servers, "%s",
+             client_broker_address(mock.broker));
+    return mock;
+}
+
+static inline void mock_broker_close(struct mock_broker *mock)
+{
+    client_broker_free(mock->broker);
+}
+
+#endif
