@@ -1,6 +1,4 @@
 /* `weft run`: the process. */
-#include "processors/runtime/run.h"
-
 #include "processors/runtime/command.h"
 #include "processors/runtime/kafka/client.h"
 #include "processors/runtime/kafka/kafka.h"
@@ -8,11 +6,11 @@
 #include "processors/runtime/model/catalogue_fold.h"
 #include "processors/runtime/model/fold.h"
 #include "processors/runtime/model/publish.h"
+#include "processors/runtime/process.h"
 #include "processors/runtime/statedir.h"
 #include "processors/runtime/visitors/standby.h"
 #include "processors/runtime/visitors/worker.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -21,7 +19,7 @@
 
 #define WORKERS_MAX 64
 
-struct process {
+struct runner {
     struct config config;
     struct run run;
     struct statedir state;
@@ -34,20 +32,13 @@ struct process {
     const char *metrics_file, *seed_model;
 };
 
-void run_fail(struct run *run, const char *who, const struct error *error)
-{
-    log_line(LOG_LEVEL_ERROR, who, "%s", error->message);
-    atomic_store(&run->failed, true);
-    atomic_store(&run->stop, true);
-}
-
 /* ---- metrics ---- */
 
-static struct totals sum_totals(struct process *process)
+static struct totals sum_totals(struct runner *runner)
 {
     struct totals totals = {0};
-    for (int i = 0; i < process->worker_count; i++)
-        worker_totals(process->workers[i], &totals);
+    for (int i = 0; i < runner->worker_count; i++)
+        worker_totals(runner->workers[i], &totals);
     return totals;
 }
 
@@ -65,14 +56,14 @@ static void write_rankings_metrics(struct rankings_totals *totals, struct buffer
                   (unsigned long long)atomic_load(&totals->terms_out));
 }
 
-static void write_metrics(struct process *process, const struct totals *totals, bool last,
+static void write_metrics(struct runner *runner, const struct totals *totals, bool last,
                           struct buffer *buffer)
 {
-    struct run *run = &process->run;
+    struct run *run = &runner->run;
     buffer_format(buffer, "{\"time\":%lld,\"application_id\":\"%s\",\"instance_id\":\"%s\"",
-                  (long long)clock_now_ms(), process->config.application_id, run->instance);
+                  (long long)clock_now_ms(), runner->config.application_id, run->instance);
     buffer_format(buffer, ",\"event\":\"%s\",\"uptime_s\":%.1f", last ? "stop" : "metrics",
-                  (double)(clock_monotonic_us() - process->started_us) / 1e6);
+                  (double)(clock_monotonic_us() - runner->started_us) / 1e6);
     uint64_t read = 0;
     for (int i = 0; i < FATES; i++) {
         buffer_format(buffer, ",\"%s\":%llu", fate_names[i],
@@ -85,8 +76,8 @@ static void write_metrics(struct process *process, const struct totals *totals, 
                       (unsigned long long)totals->counts.counters[i]);
     buffer_format(buffer,
                   ",\"shown_bytes\":%llu,\"quality\":", (unsigned long long)totals->shown_bytes);
-    online_metrics_write_json(&totals->counts.online,
-                              &process->config.settings.recommend.placements, buffer);
+    online_metrics_write_json(&totals->counts.online, &runner->config.settings.recommend.placements,
+                              buffer);
     uint32_t items = 0, products = 0;
     uint64_t folded = 0, refused = 0, evicted = 0, queries_out = 0, query_entries_out = 0,
              channels_out = 0, channel_entries_out = 0;
@@ -150,120 +141,120 @@ static void write_file(const char *path, const struct buffer *text)
         log_line(LOG_LEVEL_WARN, "metrics", "%s can't be written: %s", path, strerror(errno));
 }
 
-static void report(struct process *process, bool last)
+static void report(struct runner *runner, bool last)
 {
-    struct totals totals = sum_totals(process);
+    struct totals totals = sum_totals(runner);
     struct buffer text = {0};
     struct error error = {0};
-    write_metrics(process, &totals, last, &text);
+    write_metrics(runner, &totals, last, &text);
     log_line(LOG_LEVEL_INFO, "metrics", "%.*s", (int)text.size, text.at);
-    if (process->metrics) {
-        client_send(process->metrics, process->run.topology.topics[TOPIC_METRICS], 0,
+    if (runner->metrics) {
+        client_send(runner->metrics, runner->run.topology.topics[TOPIC_METRICS], 0,
                     bytes_of(NULL, 0), buffer_bytes(&text), &error);
-        client_producer_poll(process->metrics, 0);
+        client_producer_poll(runner->metrics, 0);
     }
-    if (process->metrics_file)
-        write_file(process->metrics_file, &text);
+    if (runner->metrics_file)
+        write_file(runner->metrics_file, &text);
     buffer_release(&text);
 }
 
 /* ---- the process ---- */
 
-static enum verdict start(struct process *process, bool create, struct error *error)
+static enum verdict start(struct runner *runner, bool create, struct error *error)
 {
-    struct run *run = &process->run;
-    run->config = &process->config;
-    enum verdict verdict = topology_build(&process->config, &run->topology, error);
+    struct run *run = &runner->run;
+    run->config = &runner->config;
+    enum verdict verdict = topology_build(&runner->config, &run->topology, error);
     if (verdict == VERDICT_OK)
-        verdict = statedir_open(&process->config, &process->state, error);
+        verdict = statedir_open(&runner->config, &runner->state, error);
     if (verdict == VERDICT_OK)
         verdict =
-            kafka_ensure_topics(&process->config, &run->topology, create, &run->partitions, error);
+            kafka_ensure_topics(&runner->config, &run->topology, create, &run->partitions, error);
     if (verdict != VERDICT_OK)
         return verdict;
-    snprintf(run->instance, sizeof run->instance, "%s", process->state.instance);
-    run->store = process->state.visitors;
-    run->model_store = process->state.model;
-    run->seed_model = process->seed_model;
+    snprintf(run->instance, sizeof run->instance, "%s", runner->state.instance);
+    run->store = runner->state.visitors;
+    run->model_store = runner->state.model;
+    run->seed_model = runner->seed_model;
     pthread_mutex_init(&run->view_lock, NULL);
-    run->model = model_new(&process->config.settings.model);
+    run->model = model_new(&runner->config.settings.model);
     run->standby = standby_new(run);
-    run->catalogue = catalogue_new(&process->config.settings.catalogue);
+    run->catalogue = catalogue_new(&runner->config.settings.catalogue);
     run->search = search_new(run->catalogue);
-    process->metrics = client_producer_new(&process->config, error);
-    if (process->metrics == NULL)
+    runner->metrics = client_producer_new(&runner->config, error);
+    if (runner->metrics == NULL)
         return VERDICT_FATAL;
     log_line(LOG_LEVEL_INFO, "run", "%s at %s, %d partitions, %s, instance %s",
-             process->config.application_id, process->config.bootstrap_servers,
-             (int)run->partitions, process->config.processing_guarantee, run->instance);
-    int wanted = (int)process->config.threads;
+             runner->config.application_id, runner->config.bootstrap_servers, (int)run->partitions,
+             runner->config.processing_guarantee, run->instance);
+    int wanted = (int)runner->config.threads;
     for (int i = 0; i < wanted; i++) {
-        process->workers[i] = worker_new(run, i);
-        if (process->workers[i] == NULL)
+        runner->workers[i] = worker_new(run, i);
+        if (runner->workers[i] == NULL)
             return error_set(error, VERDICT_FATAL, "worker %d can't start", i);
-        process->worker_count++;
+        runner->worker_count++;
     }
-    pthread_create(&process->fold, NULL, fold_thread, run);
-    pthread_create(&process->catalogue, NULL, catalogue_fold_thread, run);
-    pthread_create(&process->publisher, NULL, publish_thread, run);
+    pthread_create(&runner->fold, NULL, fold_thread, run);
+    pthread_create(&runner->catalogue, NULL, catalogue_fold_thread, run);
+    pthread_create(&runner->publisher, NULL, publish_thread, run);
     if (run->standby)
-        pthread_create(&process->standby, NULL, standby_thread, run->standby);
+        pthread_create(&runner->standby, NULL, standby_thread, run->standby);
     for (int i = 0; i < wanted; i++)
-        pthread_create(&process->threads[i], NULL, worker_thread, process->workers[i]);
+        pthread_create(&runner->threads[i], NULL, worker_thread, runner->workers[i]);
     return VERDICT_OK;
 }
 
-static void wait_for_end(struct process *process)
+static void wait_for_end(struct runner *runner)
 {
-    struct run *run = &process->run;
-    int64_t interval_us = process->config.metrics_interval_ms * 1000;
-    int64_t next_us = process->started_us + interval_us;
+    struct run *run = &runner->run;
+    int64_t interval_us = runner->config.metrics_interval_ms * 1000;
+    int64_t next_us = runner->started_us + interval_us;
     while (!atomic_load(&run->stop) && !atomic_load(&command_interrupted)) {
         usleep(20000);
         if (clock_monotonic_us() >= next_us) {
-            report(process, false);
+            report(runner, false);
             next_us += interval_us;
         }
     }
     log_line(LOG_LEVEL_INFO, "run", "stopping");
     atomic_store(&run->stop, true);
-    for (int i = 0; i < process->worker_count; i++)
-        pthread_join(process->threads[i], NULL);
-    pthread_join(process->fold, NULL);
-    pthread_join(process->catalogue, NULL);
-    pthread_join(process->publisher, NULL);
-    if (process->run.standby)
-        pthread_join(process->standby, NULL);
-    report(process, true);
+    for (int i = 0; i < runner->worker_count; i++)
+        pthread_join(runner->threads[i], NULL);
+    pthread_join(runner->fold, NULL);
+    pthread_join(runner->catalogue, NULL);
+    pthread_join(runner->publisher, NULL);
+    if (runner->run.standby)
+        pthread_join(runner->standby, NULL);
+    report(runner, true);
 }
 
-static void finish(struct process *process)
+static void finish(struct runner *runner)
 {
-    client_producer_free(process->metrics);
-    for (int i = 0; i < process->worker_count; i++)
-        worker_free(process->workers[i]);
-    model_free(process->run.model);
-    catalogue_free(process->run.catalogue);
-    search_free(process->run.search);
-    standby_free(process->run.standby);
-    statedir_close(&process->state);
-    pthread_mutex_destroy(&process->run.view_lock);
-    *process = (struct process){.config = process->config,
-                                .metrics_file = process->metrics_file,
-                                .seed_model = process->seed_model,
-                                .state.lock = -1};
+    client_producer_free(runner->metrics);
+    for (int i = 0; i < runner->worker_count; i++)
+        worker_free(runner->workers[i]);
+    model_free(runner->run.model);
+    catalogue_free(runner->run.catalogue);
+    search_free(runner->run.search);
+    standby_free(runner->run.standby);
+    statedir_close(&runner->state);
+    pthread_mutex_destroy(&runner->run.view_lock);
+    *runner = (struct runner){.config = runner->config,
+                              .metrics_file = runner->metrics_file,
+                              .seed_model = runner->seed_model,
+                              .state.lock = -1};
 }
 
-static int run_once(struct process *process, bool create)
+static int run_once(struct runner *runner, bool create)
 {
     struct error error = {0};
-    process->started_us = clock_monotonic_us();
-    if (start(process, create, &error) == VERDICT_OK)
-        wait_for_end(process);
+    runner->started_us = clock_monotonic_us();
+    if (start(runner, create, &error) == VERDICT_OK)
+        wait_for_end(runner);
     else
-        run_fail(&process->run, "run", &error);
-    int code = atomic_load(&process->run.failed) ? EXIT_FAILED : EXIT_DONE;
-    finish(process);
+        run_fail(&runner->run, "run", &error);
+    int code = atomic_load(&runner->run.failed) ? EXIT_FAILED : EXIT_DONE;
+    finish(runner);
     return code;
 }
 
@@ -276,34 +267,32 @@ static int run_command(const struct command *command, int argc, char **argv)
         {"model", required_argument, NULL, 'M'},
         {NULL, 0, NULL, 0},
     };
-    struct process *process = memory_zero(1, sizeof *process);
+    struct runner *runner = memory_zero(1, sizeof *runner);
     bool create = true;
     int code = -1;
-    process->state.lock = -1;
-    config_init(&process->config);
+    runner->state.lock = -1;
+    config_init(&runner->config);
     for (int option; code < 0 && (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (option == 'n')
             create = false;
         else if (option == 'm')
-            process->metrics_file = optarg;
+            runner->metrics_file = optarg;
         else if (option == 'M')
-            process->seed_model = optarg;
+            runner->seed_model = optarg;
         else
-            code = command_option(command, option, &process->config);
+            code = command_option(command, option, &runner->config);
     }
     if (code < 0 && optind < argc)
         code = command_fail(command, EXIT_USAGE, "'%s' is not an option", argv[optind]);
-    if (code < 0 && (code = command_config(&process->config)) == EXIT_DONE) {
+    if (code < 0 && (code = command_config(&runner->config)) == EXIT_DONE) {
         command_catch_signals();
-        curl_global_init(CURL_GLOBAL_DEFAULT);
-        code = run_once(process, create);
-        if (code == EXIT_FAILED && statedir_condemned(&process->config)) {
+        code = run_once(runner, create);
+        if (code == EXIT_FAILED && statedir_condemned(&runner->config)) {
             log_line(LOG_LEVEL_WARN, "run", "starting anew, to rebuild what is damaged");
-            code = run_once(process, create);
+            code = run_once(runner, create);
         }
-        curl_global_cleanup();
     }
-    free(process);
+    free(runner);
     return code;
 }
 

@@ -8,7 +8,7 @@
 #define WEFT_KAFKA_MEMBERS_H
 
 #include "processors/runtime/kafka/kafka.h"
-#include "processors/runtime/run.h"
+#include "processors/runtime/process.h"
 
 #define MEMBERS_MAX 1024
 

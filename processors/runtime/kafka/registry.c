@@ -107,6 +107,7 @@ static enum verdict registry_fetch(struct schema_source *source, uint32_t id, st
 struct registry *registry_new(const char *url)
 {
     struct registry *registry = memory_zero(1, sizeof *registry);
+    curl_global_init(CURL_GLOBAL_DEFAULT); /* libcurl counts these calls */
     registry->source.fetch = registry_fetch;
     registry->url = memory_text(bytes_text(url));
     size_t size = strlen(registry->url);
@@ -125,6 +126,7 @@ void registry_free(struct registry *registry)
     if (registry == NULL)
         return;
     curl_easy_cleanup(registry->curl);
+    curl_global_cleanup();
     free(registry->url);
     free(registry);
 }

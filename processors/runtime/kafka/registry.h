@@ -8,7 +8,8 @@ struct registry;
 
 /* `url` as in schema.registry.url: scheme, host, port, path. Thread: the one that uses it.
  * Answers are awaited for at most 2 s; a registry that gives none is left alone for 10 s, in which
- * every schema not had yet is RETRY. */
+ * every schema not had yet is RETRY. Making and freeing one also starts and ends libcurl: do both
+ * while no other thread uses libcurl. */
 struct registry *registry_new(const char *url);
 void registry_free(struct registry *registry);
 struct schema_source *registry_source(struct registry *registry);

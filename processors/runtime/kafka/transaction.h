@@ -9,7 +9,7 @@
 #define WEFT_KAFKA_TRANSACTION_H
 
 #include "processors/runtime/kafka/kafka.h"
-#include "processors/runtime/run.h"
+#include "processors/runtime/process.h"
 #include "processors/runtime/visitors/task.h"
 
 struct transactions;

@@ -13,7 +13,7 @@
 #ifndef WEFT_MODEL_CATALOGUE_FOLD_H
 #define WEFT_MODEL_CATALOGUE_FOLD_H
 
-#include "processors/runtime/run.h"
+#include "processors/runtime/process.h"
 
 /* Body of the fold's thread; `argument` is a struct run. Returns NULL when the run stops, after a
  * last save. */

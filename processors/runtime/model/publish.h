@@ -6,7 +6,7 @@
 #ifndef WEFT_MODEL_PUBLISH_H
 #define WEFT_MODEL_PUBLISH_H
 
-#include "processors/runtime/run.h"
+#include "processors/runtime/process.h"
 
 /* Body of the publisher's thread; `argument` is a struct run. Returns NULL when the run stops. Its
  * errors are logged and tried again: no list waits for a snapshot. */

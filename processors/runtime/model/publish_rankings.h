@@ -14,7 +14,7 @@
 #define WEFT_MODEL_PUBLISH_RANKINGS_H
 
 #include "processors/runtime/model/snapshots.h"
-#include "processors/runtime/run.h"
+#include "processors/runtime/process.h"
 
 #define RANKING_HEADER "weft.ranking"
 

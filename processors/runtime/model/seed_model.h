@@ -5,7 +5,7 @@
 #ifndef WEFT_MODEL_SEED_MODEL_H
 #define WEFT_MODEL_SEED_MODEL_H
 
-#include "processors/runtime/run.h"
+#include "processors/runtime/process.h"
 
 /* Whether run->seed_model may be begun from: there is no snapshot, the log is empty (`log_end` 0)
  * and the local model has folded nothing of it (`folded` 0). FATAL: it may not, with what to do. */

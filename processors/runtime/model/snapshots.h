@@ -5,7 +5,7 @@
 #define WEFT_MODEL_SNAPSHOTS_H
 
 #include "processors/runtime/kafka/sender.h"
-#include "processors/runtime/run.h"
+#include "processors/runtime/process.h"
 #include "state/snapshot.h"
 
 /* Header of the newest complete snapshot, and when it was written. SKIP: there is none. RETRY: the

@@ -4,7 +4,7 @@
 #define WEFT_VISITORS_ASSIGNMENT_H
 
 #include "processors/runtime/kafka/kafka.h"
-#include "processors/runtime/run.h"
+#include "processors/runtime/process.h"
 
 /* Who asks; all borrowed. */
 struct assignment {

@@ -5,7 +5,7 @@
 #ifndef WEFT_VISITORS_RESTORE_H
 #define WEFT_VISITORS_RESTORE_H
 
-#include "processors/runtime/run.h"
+#include "processors/runtime/process.h"
 #include "processors/runtime/visitors/task.h"
 
 struct restore;

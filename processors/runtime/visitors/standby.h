@@ -4,7 +4,7 @@
 #ifndef WEFT_VISITORS_STANDBY_H
 #define WEFT_VISITORS_STANDBY_H
 
-#include "processors/runtime/run.h"
+#include "processors/runtime/process.h"
 
 struct standby;
 

@@ -3,7 +3,7 @@
 #ifndef WEFT_VISITORS_WORKER_H
 #define WEFT_VISITORS_WORKER_H
 
-#include "processors/runtime/run.h"
+#include "processors/runtime/process.h"
 
 struct worker;
 

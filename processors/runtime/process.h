@@ -1,6 +1,8 @@
-/* One process of weft: its workers, its model and what they share. */
-#ifndef WEFT_RUNTIME_RUN_H
-#define WEFT_RUNTIME_RUN_H
+/* What the threads of one process share: the configuration, the stores, the model, the catalogue,
+ * and the flags and figures by which the threads tell each other how far they are. `weft run`
+ * (run.c) fills it and starts the threads; the threads include this file, never run.c. */
+#ifndef WEFT_RUNTIME_PROCESS_H
+#define WEFT_RUNTIME_PROCESS_H
 
 #include "processors/runtime/pipeline.h"
 
