@@ -121,7 +121,8 @@ static void test_variants(void)
           VERDICT_OK);
     CHECK_TEXT(variants.at[0].config.generators_off, "forward,popular");
     CHECK_INT(variants.at[0].config.settings.list_items, 5);
-    CHECK_INT(__builtin_popcountll(variants.at[0].config.settings.recommend.generators_off), 2);
+    CHECK_INT(__builtin_popcountll(variants.at[0].config.settings.recommend.rank.generators_off),
+              2);
     CHECK(variants_add(&variants, &base, "", &error) == VERDICT_OK);
     CHECK_INT(variants.at[1].config.settings.list_items, 20);
     CHECK(variants_add(&variants, &base, "list.items=0", &error) == VERDICT_SKIP);
@@ -146,24 +147,25 @@ static void test_ablations(void)
     const struct recommend_settings *clicks = &variants.at[1].config.settings.recommend;
     for (uint32_t f = 0; f < feature_count; f++) { /* by clicks alone */
         bool of_clicks = !strstr(CLICKS_ALONE_FEATURES, features[f].group);
-        CHECK(feature_masked(&clicks->features_off, f) == !of_clicks);
+        CHECK(feature_masked(&clicks->rank.features_off, f) == !of_clicks);
         CHECK_SAY(of_clicks == (strstr(groups_of_clicks, features[f].group) != NULL),
                   "is the group %s of clicks alone?", features[f].group);
     }
     for (int i = 0; i < generator_count; i++) {
         const char *name = generators[i].name;
         bool off = strcmp(name, "popular") == 0 || strstr(CLICKS_ALONE_GENERATORS, name);
-        CHECK((clicks->generators_off >> i & 1) == off);
+        CHECK((clicks->rank.generators_off >> i & 1) == off);
     }
     uint64_t masks[2] = {0, 0}, generators_off = 0;
     for (uint32_t i = 2; i < variants.count; i++) {
         const struct recommend_settings *settings = &variants.at[i].config.settings.recommend;
-        bool feature = settings->features_off.words[0] || settings->features_off.words[1];
-        generators_off |= settings->generators_off;
-        CHECK((masks[0] & settings->features_off.words[0]) == 0); /* each column in one group */
+        bool feature = settings->rank.features_off.words[0] || settings->rank.features_off.words[1];
+        generators_off |= settings->rank.generators_off;
+        CHECK((masks[0] & settings->rank.features_off.words[0]) ==
+              0); /* each column in one group */
         CHECK(feature == (variants.at[i].text[0] == 'r'));
-        masks[0] |= settings->features_off.words[0];
-        masks[1] |= settings->features_off.words[1];
+        masks[0] |= settings->rank.features_off.words[0];
+        masks[1] |= settings->rank.features_off.words[1];
     }
     CHECK_INT(generators_off, (1ull << generator_count) - 1);
     CHECK_INT(__builtin_popcountll(masks[0]) + __builtin_popcountll(masks[1]), feature_count);
@@ -179,12 +181,13 @@ static void test_alone(void)
     config_init(&config);
     CHECK(variants_add_alone(&variants, &config, &error) == VERDICT_OK);
     CHECK_INT(variants.count, 1 + generator_count);
-    CHECK(!variants.at[0].config.settings.recommend.unranked && variants.at[0].brief);
+    CHECK(!variants.at[0].config.settings.recommend.rank.ranker_off && variants.at[0].brief);
     for (uint32_t i = 1; i < variants.count; i++) {
         const struct recommend_settings *settings = &variants.at[i].config.settings.recommend;
-        CHECK(settings->unranked);
+        CHECK(settings->rank.ranker_off);
         CHECK_TEXT(variants.at[i].name, generators[i - 1].name);
-        CHECK_INT(settings->generators_off, ((1ull << generator_count) - 1) & ~(1ull << (i - 1)));
+        CHECK_INT(settings->rank.generators_off,
+                  ((1ull << generator_count) - 1) & ~(1ull << (i - 1)));
     }
     variants_release(&variants);
 }

@@ -212,7 +212,7 @@ static void test_placements(void)
         CHECK(placements->at[i].off == (strcmp(placements->at[i].name, "cart") == 0 ||
                                         strcmp(placements->at[i].name, "search") == 0));
     CHECK_INT(placements_find(placements, "checkout")->length, 90);
-    CHECK(config.settings.recommend.candidates > 90); /* enough to fill it */
+    CHECK(config.settings.recommend.rank.candidates_max > 90); /* enough to fill it */
     CHECK(config_set(&config, "placements.off", "carts", NULL) == VERDICT_OK);
     CHECK(config_finish(&config, &error) == VERDICT_SKIP);
     CHECK_CONTAINS(error.message, "there is no placement 'carts': home, email");
@@ -237,10 +237,10 @@ static void test_quality(void)
         CHECK(config_set(&config, "quality", sets[i].name, NULL) == VERDICT_OK);
         CHECK(config_finish(&config, NULL) == VERDICT_OK);
         const struct settings *settings = &config.settings;
-        CHECK_INT(settings->recommend.candidates, sets[i].candidates);
+        CHECK_INT(settings->recommend.rank.candidates_max, sets[i].candidates);
         CHECK((settings->model.sessions.sessions_max > 0) == sets[i].session_knn);
         CHECK((settings->model.vectors.items_max > 0) == sets[i].vectors);
-        CHECK(settings->recommend.unranked == sets[i].unranked);
+        CHECK(settings->recommend.rank.ranker_off == sets[i].unranked);
         CHECK(settings->recommend.learning == sets[i].learning);
     }
 }
@@ -269,8 +269,9 @@ static void test_former_names(void)
     CHECK_CONTAINS(error.message, "there is no generator 'shelf'");
     error_clear(&error);
     CHECK_SAY(config_finish(&config, &error) == VERDICT_OK, "%s", error.message);
-    CHECK(config.settings.recommend.unranked);
-    CHECK(config.settings.recommend.generators_off >> generator_find(bytes_text("session_knn")) &
+    CHECK(config.settings.recommend.rank.ranker_off);
+    CHECK(config.settings.recommend.rank.generators_off >>
+              generator_find(bytes_text("session_knn")) &
           1);
     const struct placement *email = placements_find(&config.placements, "email");
     int popularity = generator_find(bytes_text("category_popularity"));

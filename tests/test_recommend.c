@@ -18,8 +18,8 @@ static const struct model_limits limits = {.items_max = 1000,
                                            .vectors = {.items_max = 100, .ring_max = 1000},
                                            .encoder_clicks_per_second_max = 1000};
 
-static struct recommend_settings settings = {.session_gap_ms = 1800000,
-                                             .candidates = RANKED_MAX,
+static struct recommend_settings settings = {.rank.session_gap_ms = 1800000,
+                                             .rank.candidates_max = RANKED_MAX,
                                              .learn_every = 1,
                                              .learning = true,
                                              .merge_ms = 5000,
@@ -210,7 +210,7 @@ static void check_candidates(const struct model *model, const struct visitor *vi
     bool proposed[ITEMS + 20] = {false};
     naive_recent(naive, model, visitor);
     naive_parts(naive, model);
-    query_init(&query, model, NULL, visitor, settings.session_gap_ms);
+    query_init(&query, model, NULL, visitor, settings.rank.session_gap_ms);
     CHECK_INT(query.recent_count, naive->recent_count);
     for (uint32_t i = 0; i < query.recent_count && i < naive->recent_count; i++)
         CHECK(query.recent[i] == naive->recent[i] && query.distance[i] == naive->distance[i]);
@@ -416,7 +416,7 @@ static void test_frozen_model(void)
         visitors_get(table, 0, bytes_text(key), &visitor, NULL);
         struct activity activity = {.time_ms = times_ms[i], .kind = KIND_VIEW};
         visitor_insert(visitor, 0, activity, bytes_text("item 3"), 10);
-        query_init(&query, model, NULL, visitor, settings.session_gap_ms);
+        query_init(&query, model, NULL, visitor, settings.rank.session_gap_ms);
         CHECK_INT(query.time_ms, times_ms[i]);
         worth[i] = (double)decay_count(query.popular_now, 1, (int32_t)(START_MS / 86400000));
         CHECK_REAL((double)decay_count(query.pairs_now, 1, (int32_t)(START_MS / 86400000)),

@@ -100,7 +100,7 @@ enum verdict variants_add_alone(struct variants *variants, const struct config *
             break;
         struct variant *variant = &variants->at[variants->count - 1];
         variant->name = generators[i].name;
-        variant->config.settings.recommend.unranked = true;
+        variant->config.settings.recommend.rank.ranker_off = true;
     }
     for (uint32_t i = 0; i < variants->count; i++)
         variants->at[i].brief = true;

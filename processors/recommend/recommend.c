@@ -1,15 +1,11 @@
 #include "processors/recommend/recommend.h"
 
-#include "processors/math/kernels.h"
 #include "processors/recommend/candidates/basket_walk.h"
-#include "processors/recommend/candidates/category_popularity.h"
 #include "processors/recommend/candidates/channel_popularity.h"
-#include "processors/recommend/candidates/content_similarity.h"
 #include "processors/recommend/search/query_history.h"
 #include "processors/recommend/search/search_cache.h"
 #include "state/visitor_history.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -19,16 +15,7 @@ struct recommender {
     struct training_log *served;
     struct shown_log *shown;
     uint64_t clicks; /* that could be learned from */
-    struct query query;
-    uint32_t focus;          /* what the ranking at hand was focused on; ITEM_NONE: nothing */
-    uint64_t generators_off; /* in it */
-    bool scored;             /* by the ranker; else by the generators' weights */
-    struct candidates candidates;
-    struct item_products products;
-    struct feature_matrix matrix;
-    float scores[RANKED_MAX];
-    uint16_t order[RANKED_MAX]; /* places, best first */
-    uint16_t ranks[RANKED_MAX]; /* by place, from 1 */
+    struct ranked_candidates ranked;
     struct filters *filters;
     struct basket_walk_memory *room;
     const struct merchandising_rules *rules;
@@ -45,16 +32,13 @@ struct recommender *recommender_new(const struct recommend_settings *settings,
     struct recommender *recommender = memory_aligned(sizeof *recommender);
     memset(recommender, 0, sizeof *recommender);
     recommender->settings = settings;
-    candidates_init(&recommender->candidates);
-    recommender->query.similar = content_similarity_new();
-    recommender->query.category_popularity = category_popularity_new();
-    recommender->query.products = &recommender->products;
+    ranked_init(&recommender->ranked);
     recommender->filters = filters_new();
     recommender->answers = search_cache_new();
     recommender->room = basket_walk_memory_new();
-    learner_init(&recommender->learner, model, &settings->features_off);
-    recommender->served = training_log_new(settings->training_log_bytes, settings->candidates,
-                                           settings->training_log_age_ms);
+    learner_init(&recommender->learner, model, &settings->rank.features_off);
+    recommender->served = training_log_new(
+        settings->training_log_bytes, settings->rank.candidates_max, settings->training_log_age_ms);
     recommender->shown =
         shown_log_new(settings->shown_bytes, &settings->placements, settings->training_log_age_ms);
     return recommender;
@@ -64,10 +48,7 @@ void recommender_free(struct recommender *recommender)
 {
     if (recommender == NULL)
         return;
-    candidates_release(&recommender->candidates);
-    content_similarity_free(recommender->query.similar);
-    category_popularity_free(recommender->query.category_popularity);
-    item_products_release(&recommender->products);
+    ranked_release(&recommender->ranked);
     filters_free(recommender->filters);
     search_cache_free(recommender->answers);
     basket_walk_memory_free(recommender->room);
@@ -99,66 +80,21 @@ struct learner *recommender_learner(struct recommender *recommender)
 
 /* ---- ranking ---- */
 
-/* The largest score first; ties go to the item that the log named first, so that the same model
- * gives the same list. */
-static void sort_places(struct recommender *recommender)
+static void rank_all(struct recommender *recommender, const struct model *model,
+                     const struct catalogue *catalogue, const struct visitor *visitor)
 {
-    const struct candidates *candidates = &recommender->candidates;
-    uint16_t *order = recommender->order;
-    float *scores = recommender->scores;
-    uint32_t count = candidates->count, padded = (count + LANES - 1) / LANES * LANES;
-    for (uint32_t i = 0; i < padded; i++) /* the kernel's order is one of numbers */
-        scores[i] = i < count && scores[i] >= -FLT_MAX ? scores[i] : -FLT_MAX;
-    kernels_best()->order(scores, order, padded);
-    for (uint32_t i = 1; i < count; i++) {
-        uint16_t place = order[i];
-        uint32_t k = i;
-        for (; k > 0 && !(scores[order[k - 1]] > scores[place]) &&
-               candidates->at[order[k - 1]].item > candidates->at[place].item;
-             k--)
-            order[k] = order[k - 1];
-        order[k] = place;
-    }
-    for (uint32_t i = 0; i < count; i++)
-        recommender->ranks[order[i]] = (uint16_t)(i + 1);
-}
-
-/* Scores by the ranker; false: it has not learned enough. */
-static bool score(struct recommender *recommender)
-{
-    const struct recommend_settings *settings = recommender->settings;
-    struct ranker *ranker = &recommender->learner.ranker;
-    if (settings->unranked)
-        return false;
-    features_fill(&recommender->query, &recommender->candidates, settings->price_band,
-                  &settings->features_off, &recommender->matrix);
-    ranker->frozen = !settings->learning;
-    ranker_standardise(ranker, &recommender->matrix);
-    return ranker_score(ranker, &recommender->matrix, recommender->scores);
-}
-
-/* From the query to the order of its candidates, without some generators. */
-static void rank(struct recommender *recommender, uint64_t generators_off)
-{
-    const struct recommend_settings *settings = recommender->settings;
-    struct candidates *candidates = &recommender->candidates;
-    recommender->generators_off = generators_off | settings->generators_off;
-    candidates_generate(candidates, &recommender->query, recommender->generators_off,
-                        settings->candidates);
-    recommender->scored = score(recommender);
-    if (!recommender->scored)
-        for (uint32_t i = 0; i < candidates->count; i++)
-            recommender->scores[i] = candidates->at[i].weight;
-    sort_places(recommender);
+    recommender->learner.ranker.frozen = !recommender->settings->learning;
+    rank_visitor(&recommender->ranked, &recommender->settings->rank, &recommender->learner.ranker,
+                 model, catalogue, visitor);
 }
 
 static void keep_served(struct recommender *recommender, struct visitor *visitor)
 {
     const struct recommend_settings *settings = recommender->settings;
-    if (settings->learning && !settings->unranked)
-        visitor->training_serial =
-            training_log_add(recommender->served, visitor->latest_time_ms, &recommender->candidates,
-                             &recommender->matrix, recommender->ranks);
+    if (settings->learning && !settings->rank.ranker_off)
+        visitor->training_serial = training_log_add(
+            recommender->served, visitor->latest_time_ms, &recommender->ranked.candidates,
+            &recommender->ranked.matrix, recommender->ranked.ranks);
 }
 
 /* ---- lists ---- */
@@ -166,7 +102,7 @@ static void keep_served(struct recommender *recommender, struct visitor *visitor
 static void explain(const struct recommender *recommender, const struct placement *placement,
                     const struct candidate *candidate, struct list_item *ret_item)
 {
-    const struct query *query = &recommender->query;
+    const struct query *query = &recommender->ranked.query;
     uint32_t bits =
         candidate->generators & ~(placement->filters & FILTER_SEEN ? generators_seen_only() : 0);
     int most = -1;
@@ -188,7 +124,7 @@ static void explain(const struct recommender *recommender, const struct placemen
 
 static uint32_t product_of(const struct recommender *recommender, struct bytes item_id)
 {
-    const struct catalogue *catalogue = recommender->query.catalogue;
+    const struct catalogue *catalogue = recommender->ranked.query.catalogue;
     return catalogue && catalogue->product_count > 0 ? catalogue_find(catalogue, item_id)
                                                      : PRODUCT_NONE;
 }
@@ -216,7 +152,7 @@ static float weighted_score(const struct recommender *recommender,
         all += part;
         weighted += part * placement->weights[generator];
     }
-    if (!recommender->scored)
+    if (!recommender->ranked.by_ranker)
         return weighted;
     return all > 0 && weighted > 0 ? score + logf(weighted / all) : score;
 }
@@ -233,17 +169,17 @@ static void insert_item(struct filter_item *items, uint32_t count, struct filter
 static uint32_t ranked_candidates(struct recommender *recommender, const struct making *making)
 {
     const struct placement *placement = making->placement;
-    const struct candidates *candidates = &recommender->candidates;
+    const struct candidates *candidates = &recommender->ranked.candidates;
     uint32_t count = 0, left_out = placement->filters & FILTER_SEEN ? generators_seen_only() : 0;
     for (uint32_t i = 0; i < candidates->count; i++) {
-        uint16_t place = recommender->order[i];
+        uint16_t place = recommender->ranked.order[i];
         const struct candidate *candidate = &candidates->at[place];
         if ((candidate->generators & ~left_out) == 0)
             continue;
         struct filter_item item = {
-            .item_id = query_item_id(&recommender->query, candidate->item),
-            .product = query_product(&recommender->query, candidate->item),
-            .score = recommender->scores[place],
+            .item_id = query_item_id(&recommender->ranked.query, candidate->item),
+            .product = query_product(&recommender->ranked.query, candidate->item),
+            .score = recommender->ranked.scores[place],
             .place = place,
         };
         if (placement->weighted)
@@ -259,7 +195,7 @@ static uint32_t ranked_candidates(struct recommender *recommender, const struct 
 /* What goes with the basket. */
 static uint32_t walk_candidates(struct recommender *recommender, const struct making *making)
 {
-    const struct model *model = recommender->query.model;
+    const struct model *model = recommender->ranked.query.model;
     struct top_item items[RANKED_MAX];
     uint32_t found = basket_top(recommender->room, model, &making->basket, RANKED_MAX, items),
              count = 0;
@@ -270,7 +206,7 @@ static uint32_t walk_candidates(struct recommender *recommender, const struct ma
             continue;
         recommender->items[count] = (struct filter_item){
             .item_id = id,
-            .product = query_product(&recommender->query, items[i].item),
+            .product = query_product(&recommender->ranked.query, items[i].item),
             .score = items[i].score,
             .place = count,
         };
@@ -290,11 +226,8 @@ static uint32_t walk_candidates(struct recommender *recommender, const struct ma
 /* The place that an item has for this visitor, 0 to 1; the candidates are ranked already. */
 static float personal_score(const struct recommender *recommender, uint32_t item)
 {
-    const struct candidate *candidate = candidates_find(&recommender->candidates, item);
-    if (candidate == NULL)
-        return 0;
-    uint16_t rank = recommender->ranks[candidate - recommender->candidates.at];
-    return 1 - (float)rank / RANKED_MAX;
+    uint32_t rank = ranked_rank(&recommender->ranked, item);
+    return rank > 0 ? 1 - (float)rank / RANKED_MAX : 0;
 }
 
 struct found_item {
@@ -317,8 +250,8 @@ static void insert_found(struct found_item *found, uint32_t count, struct found_
 static uint32_t search_candidates(struct recommender *recommender, const struct visitor *visitor,
                                   struct bytes term)
 {
-    const struct catalogue *catalogue = recommender->query.catalogue;
-    const struct model *model = recommender->query.model;
+    const struct catalogue *catalogue = recommender->ranked.query.catalogue;
+    const struct model *model = recommender->ranked.query.model;
     const struct search_result *results = NULL;
     struct top_item asked[SEARCH_RESULTS_MAX];
     uint32_t result_count = 0, count = 0;
@@ -329,7 +262,7 @@ static uint32_t search_candidates(struct recommender *recommender, const struct 
                                    &result_count);
     struct found_item found[RANKED_MAX];
     for (uint32_t i = 0; i < result_count; i++) {
-        uint32_t item = query_item(&recommender->query, results[i].product), at = 0;
+        uint32_t item = query_item(&recommender->ranked.query, results[i].product), at = 0;
         float score = results[i].score / results[0].score;
         const char *reason = "searched";
         while (at < asked_count && asked[at].item != item)
@@ -354,15 +287,15 @@ static uint32_t search_candidates(struct recommender *recommender, const struct 
         recommender->reasons[count] = (struct list_item){.reason = "taken_after_search"};
         insert_found(found, count,
                      (struct found_item){score, (uint16_t)count, item,
-                                         query_product(&recommender->query, item)});
+                                         query_product(&recommender->ranked.query, item)});
         count++;
     }
     for (uint32_t i = 0; i < count; i++)
-        recommender->items[i] =
-            (struct filter_item){.item_id = query_item_id(&recommender->query, found[i].item),
-                                 .product = found[i].product,
-                                 .score = found[i].score,
-                                 .place = found[i].place};
+        recommender->items[i] = (struct filter_item){
+            .item_id = query_item_id(&recommender->ranked.query, found[i].item),
+            .product = found[i].product,
+            .score = found[i].score,
+            .place = found[i].place};
     return count;
 }
 
@@ -384,7 +317,7 @@ static uint32_t clicks_of(const struct model *model, uint32_t item)
 
 static bool is_new(const struct recommender *recommender, uint32_t product, uint32_t clicks)
 {
-    const struct catalogue *catalogue = recommender->query.catalogue;
+    const struct catalogue *catalogue = recommender->ranked.query.catalogue;
     return product != PRODUCT_NONE && product_available(&catalogue->products[product]) &&
            clicks < recommender->settings->explore.clicks;
 }
@@ -395,14 +328,14 @@ static bool is_new(const struct recommender *recommender, uint32_t product, uint
 static uint32_t explore_options(const struct recommender *recommender, uint32_t count,
                                 uint32_t length, struct explore_option *ret_options)
 {
-    const struct model *model = recommender->query.model;
-    const struct catalogue *catalogue = recommender->query.catalogue;
+    const struct model *model = recommender->ranked.query.model;
+    const struct catalogue *catalogue = recommender->ranked.query.catalogue;
     uint32_t found = 0;
     for (uint32_t i = length; i < count && found < EXPLORE_OPTIONS_MAX; i++) {
         const struct filter_item *item = &recommender->items[i];
         if (item->place >= REASONS_FROM)
             continue;
-        uint32_t clicks = clicks_of(model, recommender->candidates.at[item->place].item);
+        uint32_t clicks = clicks_of(model, recommender->ranked.candidates.at[item->place].item);
         if (is_new(recommender, item->product, clicks))
             ret_options[found++] = (struct explore_option){item->score, clicks, i};
     }
@@ -411,10 +344,10 @@ static uint32_t explore_options(const struct recommender *recommender, uint32_t 
          k <= EXPLORE_NEWEST_MAX && k <= catalogue->product_count && found < EXPLORE_OPTIONS_MAX;
          k++) {
         uint32_t product = catalogue->product_count - k;
-        uint32_t item = query_item(&recommender->query, product);
+        uint32_t item = query_item(&recommender->ranked.query, product);
         uint32_t clicks = clicks_of(model, item);
         if (is_new(recommender, product, clicks) &&
-            !candidates_find(&recommender->candidates, item))
+            !candidates_find(&recommender->ranked.candidates, item))
             ret_options[found++] = (struct explore_option){least, clicks, count + product};
     }
     return found;
@@ -425,10 +358,10 @@ static uint32_t explore_options(const struct recommender *recommender, uint32_t 
 static uint32_t explore(struct recommender *recommender, const struct making *making,
                         uint32_t count, uint32_t length)
 {
-    const struct catalogue *catalogue = recommender->query.catalogue;
+    const struct catalogue *catalogue = recommender->ranked.query.catalogue;
     struct explore_option options[EXPLORE_OPTIONS_MAX];
     struct filter_item *items = recommender->items, drawn[EXPLORE_PLACES_MAX];
-    uint64_t random = recommender->query.visitor ^
+    uint64_t random = recommender->ranked.query.visitor ^
                       (uint64_t)making->visitor->accepted * 0x9E3779B97F4A7C15u ^
                       bytes_hash(bytes_text(making->placement->name));
     if (catalogue == NULL)
@@ -474,13 +407,13 @@ static uint32_t explore(struct recommender *recommender, const struct making *ma
 /* The best of those who come by the visitor's channel. */
 static uint32_t channel_candidates(struct recommender *recommender, const struct visitor *visitor)
 {
-    const struct model *model = recommender->query.model;
+    const struct model *model = recommender->ranked.query.model;
     struct top_item best[NEWCOMERS_MAX];
     uint32_t count = channel_popularity_top(model, visitor_channel(visitor), NEWCOMERS_MAX, best);
     for (uint32_t i = 0; i < count; i++) {
         recommender->items[i] =
             (struct filter_item){.item_id = model->items[best[i].item].id,
-                                 .product = query_product(&recommender->query, best[i].item),
+                                 .product = query_product(&recommender->ranked.query, best[i].item),
                                  .score = best[i].score,
                                  .place = i};
         recommender->reasons[i] = (struct list_item){.reason = "popular_in_channel"};
@@ -536,7 +469,7 @@ static void fill_list(struct recommender *recommender, const struct making *maki
     if (placement->diversity >= 0)
         settings.diversity = placement->diversity;
     struct filter_query query = {
-        .catalogue = recommender->query.catalogue,
+        .catalogue = recommender->ranked.query.catalogue,
         .visitor = making->visitor,
         .rules = recommender->rules,
         .settings = &settings,
@@ -566,7 +499,7 @@ static void fill_list(struct recommender *recommender, const struct making *maki
         else if (from->place != UINT32_MAX && from->place >= REASONS_FROM)
             *item = recommender->reasons[from->place - REASONS_FROM];
         else if (from->place != UINT32_MAX && placement->source == SOURCE_RANKED)
-            explain(recommender, placement, &recommender->candidates.at[from->place], item);
+            explain(recommender, placement, &recommender->ranked.candidates.at[from->place], item);
         else if (from->place != UINT32_MAX)
             *item = recommender->reasons[from->place];
         item->item_id = from->item_id;
@@ -578,7 +511,7 @@ static void fill_list(struct recommender *recommender, const struct making *maki
 /* The item that the list is about: viewed, or put in the cart last. */
 static struct bytes item_of_context(struct recommender *recommender, struct making *making)
 {
-    const struct model *model = recommender->query.model;
+    const struct model *model = recommender->ranked.query.model;
     if (making->placement->context != CONTEXT_CART)
         return visitor_history_last_viewed(making->visitor);
     return making->basket.cart_count
@@ -589,7 +522,7 @@ static struct bytes item_of_context(struct recommender *recommender, struct maki
 /* What the walk starts from: the cart, the item, or what was bought before. */
 static void choose_basket(struct recommender *recommender, struct making *making)
 {
-    const struct model *model = recommender->query.model;
+    const struct model *model = recommender->ranked.query.model;
     struct basket *basket = &making->basket;
     basket->cart_count = basket->history_count = 0;
     if (making->placement->source != SOURCE_WALK && making->placement->context != CONTEXT_CART)
@@ -609,8 +542,8 @@ static void choose_basket(struct recommender *recommender, struct making *making
 static bool find_context(struct recommender *recommender, struct making *making)
 {
     const struct placement *placement = making->placement;
-    const struct catalogue *catalogue = recommender->query.catalogue;
-    int64_t gap_ms = recommender->settings->session_gap_ms;
+    const struct catalogue *catalogue = recommender->ranked.query.catalogue;
+    int64_t gap_ms = recommender->settings->rank.session_gap_ms;
     making->focus = ITEM_NONE;
     making->category = WORD_NONE;
     if (placement->kinds && visitor_history_newest(making->visitor, placement->kinds,
@@ -633,7 +566,7 @@ static bool find_context(struct recommender *recommender, struct making *making)
     struct bytes id = item_of_context(recommender, making);
     if (id.at == NULL && placement->context != CONTEXT_TERM)
         return false;
-    making->focus = id.at ? model_find(recommender->query.model, id) : ITEM_NONE;
+    making->focus = id.at ? model_find(recommender->ranked.query.model, id) : ITEM_NONE;
     uint32_t product = id.at ? product_of(recommender, id) : PRODUCT_NONE;
     if (product != PRODUCT_NONE)
         making->category = catalogue->products[product].category;
@@ -649,28 +582,13 @@ static bool find_context(struct recommender *recommender, struct making *making)
 }
 
 /* The ranking that the list needs, unless it is at hand. */
-static void make_ranking(struct recommender *recommender, const struct catalogue *catalogue,
-                         struct making *making)
+static void make_ranking(struct recommender *recommender, const struct making *making)
 {
     const struct placement *placement = making->placement;
-    struct query *query = &recommender->query;
-    uint64_t off = placement->source == SOURCE_RANKED ? placement->generators_off : 0;
-    uint32_t focus = making->focus;
-    if (placement->source == SOURCE_WALK)
-        return;
-    if (focus != ITEM_NONE && recommender->focus == ITEM_NONE && query->recent_count > 0 &&
-        query->recent[0] == focus)
-        focus = ITEM_NONE; /* it stands first already */
-    if (focus == recommender->focus &&
-        (off | recommender->settings->generators_off) == recommender->generators_off)
-        return;
-    if (recommender->focus != ITEM_NONE && focus != recommender->focus)
-        query_init(query, query->model, catalogue, making->visitor,
-                   recommender->settings->session_gap_ms);
-    if (focus != ITEM_NONE && focus != recommender->focus)
-        query_focus(query, focus);
-    recommender->focus = focus;
-    rank(recommender, off);
+    if (placement->source != SOURCE_WALK)
+        rank_focused(&recommender->ranked, &recommender->settings->rank,
+                     &recommender->learner.ranker, making->visitor, making->focus,
+                     placement->source == SOURCE_RANKED ? placement->generators_off : 0);
 }
 
 static uint32_t make_candidates(struct recommender *recommender, const struct making *making)
@@ -684,7 +602,7 @@ static uint32_t make_candidates(struct recommender *recommender, const struct ma
         break;
     }
     uint32_t count = ranked_candidates(recommender, making);
-    if (recommender->query.length == 0 && recommender->focus == ITEM_NONE)
+    if (recommender->ranked.query.length == 0 && recommender->ranked.focus == ITEM_NONE)
         count = newcomer_candidates(recommender, making, count);
     return count;
 }
@@ -695,13 +613,10 @@ uint32_t recommend_lists(struct recommender *recommender, struct model *model,
                          bool *ret_look_again)
 {
     const struct placements *placements = &recommender->settings->placements;
-    struct query *query = &recommender->query;
     uint32_t list_count = 0;
-    query_init(query, model, catalogue, visitor, recommender->settings->session_gap_ms);
-    recommender->focus = ITEM_NONE;
-    rank(recommender, 0);
+    rank_all(recommender, model, catalogue, visitor);
     keep_served(recommender, visitor);
-    *ret_look_again = query->unknown;
+    *ret_look_again = recommender->ranked.query.unknown;
     for (uint32_t i = 0; i < placements->count; i++) {
         const struct placement *placement = &placements->at[i];
         struct list *list = &ret_lists[list_count];
@@ -710,7 +625,7 @@ uint32_t recommend_lists(struct recommender *recommender, struct model *model,
         *list = (struct list){0};
         if (placement->off || !find_context(recommender, &making))
             continue;
-        make_ranking(recommender, catalogue, &making);
+        make_ranking(recommender, &making);
         uint32_t count = make_candidates(recommender, &making);
         bool ranked = placement->source == SOURCE_RANKED;
         bool whole = ranked && !(placement->filters & FILTER_SAME_CATEGORY);
@@ -730,17 +645,15 @@ uint32_t recommend_next(struct recommender *recommender, struct model *model,
                         const struct catalogue *catalogue, struct visitor *visitor, uint32_t length,
                         struct ranked_item *ret_items)
 {
-    query_init(&recommender->query, model, catalogue, visitor,
-               recommender->settings->session_gap_ms);
-    rank(recommender, 0);
+    rank_all(recommender, model, catalogue, visitor);
     keep_served(recommender, visitor);
-    uint32_t count = recommender->candidates.count;
+    uint32_t count = recommender->ranked.candidates.count;
     if (count > length)
         count = length;
     for (uint32_t i = 0; i < count; i++)
         ret_items[i] = (struct ranked_item){
-            .item = recommender->candidates.at[recommender->order[i]].item,
-            .score = recommender->scores[recommender->order[i]],
+            .item = recommender->ranked.candidates.at[recommender->ranked.order[i]].item,
+            .score = recommender->ranked.scores[recommender->ranked.order[i]],
         };
     return count;
 }
@@ -772,9 +685,9 @@ struct outcome recommend_learn(struct recommender *recommender, struct visitor *
     if (place == UINT32_MAX || !settings->learning ||
         recommender->clicks++ % settings->learn_every != 0)
         return outcome;
-    training_log_matrix(list, &recommender->matrix);
-    if (recommender->matrix.count > 1) {
-        ranker_learn(&recommender->learner.ranker, &recommender->matrix, place,
+    training_log_matrix(list, &recommender->ranked.matrix);
+    if (recommender->ranked.matrix.count > 1) {
+        ranker_learn(&recommender->learner.ranker, &recommender->ranked.matrix, place,
                      settings->kind_weights[kind]);
         recommender->learner.changed = true;
     }

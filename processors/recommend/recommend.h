@@ -12,22 +12,18 @@
 #include "processors/recommend/lists/online_metrics.h"
 #include "processors/recommend/lists/placements.h"
 #include "processors/recommend/ranking/learner.h"
+#include "processors/recommend/ranking/rank.h"
 #include "processors/recommend/search/search.h"
 #include "schemas/recommendation.h"
 
 struct recommend_settings {
-    int64_t session_gap_ms;
-    uint32_t candidates;         /* that the ranker sees, up to RANKED_MAX */
+    struct rank_settings rank;
     uint32_t learn_every;        /* 1: from each click, 2: from every second one, ... */
     bool learning;               /* off: the ranker stays as it is */
-    bool unranked;               /* candidates stand in the order of their generators' weights */
     int64_t merge_ms;            /* between differences written to the log */
     size_t training_log_bytes;   /* memory for lists that wait for their click */
     int64_t training_log_age_ms; /* how long at least a list waits */
-    size_t shown_bytes;      /* the same of what was shown, for live quality (online_metrics.h) */
-    uint64_t generators_off; /* bits */
-    struct feature_mask features_off;
-    float price_band; /* prices that near to each other are alike, in the shop's currency */
+    size_t shown_bytes;        /* the same of what was shown, for live quality (online_metrics.h) */
     float kind_weights[KINDS]; /* of a click, by what it was, in learning */
     struct filter_settings filters;
     struct explore_settings explore;

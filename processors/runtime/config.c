@@ -474,17 +474,17 @@ static enum verdict make_lean(struct config *config, struct error *error)
     struct recommend_settings *settings = &config->settings.recommend;
     struct feature_mask lean_features = {{0, 0}};
     uint64_t bits = 0;
-    if (settings->candidates > LEAN_CANDIDATES)
-        settings->candidates = LEAN_CANDIDATES;
+    if (settings->rank.candidates_max > LEAN_CANDIDATES)
+        settings->rank.candidates_max = LEAN_CANDIDATES;
     if (settings->learn_every < LEAN_LEARN_EVERY)
         settings->learn_every = LEAN_LEARN_EVERY;
     config->settings.model.sessions.sessions_max = 0;
     enum verdict verdict = find_generators("session_knn", &bits, error);
     if (verdict == VERDICT_OK)
         verdict = features_find("neighbours,pairs", &lean_features, error);
-    settings->generators_off |= bits;
+    settings->rank.generators_off |= bits;
     for (int i = 0; i < 2; i++)
-        settings->features_off.words[i] |= lean_features.words[i];
+        settings->rank.features_off.words[i] |= lean_features.words[i];
     return verdict;
 }
 
@@ -493,8 +493,8 @@ static void make_counts(struct config *config)
     struct recommend_settings *settings = &config->settings.recommend;
     config->settings.model.sessions.sessions_max = 0;
     config->settings.model.vectors.items_max = 0;
-    settings->candidates = COUNTS_CANDIDATES;
-    settings->unranked = true;
+    settings->rank.candidates_max = COUNTS_CANDIDATES;
+    settings->rank.ranker_off = true;
     settings->learning = false;
 }
 
@@ -502,8 +502,8 @@ static enum verdict finish_recommend(struct config *config, struct error *error)
 {
     struct recommend_settings *settings = &config->settings.recommend;
     *settings = (struct recommend_settings){
-        .session_gap_ms = config->session_gap_ms,
-        .candidates = (uint32_t)config->ranker_candidates,
+        .rank.session_gap_ms = config->session_gap_ms,
+        .rank.candidates_max = (uint32_t)config->ranker_candidates,
         .learn_every = (uint32_t)config->ranker_learn_every,
         .learning = strcmp(config->learning, "on") == 0,
         .merge_ms = config->ranker_merge_ms,
@@ -525,15 +525,15 @@ static enum verdict finish_recommend(struct config *config, struct error *error)
     settings->newcomers_channel = strcmp(config->list_newcomers_channel, "on") == 0;
     settings->explore = (struct explore_settings){.share = (float)config->explore_percent / 100,
                                                   .clicks = (uint32_t)config->explore_clicks};
-    settings->price_band = (float)config->price_band;
+    settings->rank.price_band = (float)config->price_band;
     for (int kind = 0; kind < KINDS; kind++)
         settings->kind_weights[kind] = 1;
     settings->kind_weights[KIND_CART] = (float)config->weight_cart;
     settings->kind_weights[KIND_PURCHASE] = (float)config->weight_purchase;
     enum verdict verdict =
-        find_generators(config->generators_off, &settings->generators_off, error);
+        find_generators(config->generators_off, &settings->rank.generators_off, error);
     if (verdict == VERDICT_OK)
-        verdict = features_find(config->features_off, &settings->features_off, error);
+        verdict = features_find(config->features_off, &settings->rank.features_off, error);
     if (verdict == VERDICT_OK)
         verdict = placements_finish(&config->placements, config->placements_off, error);
     settings->placements = config->placements;
@@ -547,8 +547,8 @@ static enum verdict finish_recommend(struct config *config, struct error *error)
         if (settings->placements.at[i].length > least)
             least = settings->placements.at[i].length;
     least += LIST_SPARE;
-    if (settings->candidates < least)
-        settings->candidates = least < RANKED_MAX ? least : RANKED_MAX;
+    if (settings->rank.candidates_max < least)
+        settings->rank.candidates_max = least < RANKED_MAX ? least : RANKED_MAX;
     return verdict;
 }
 
