@@ -2,7 +2,7 @@
  * impression counts once, by its event_id. A click counts once for a list, a placement and an
  * item, whether it comes as a click, as a view that carries recommendation_id and placement, or
  * as both, in whatever order: so a shop may send either. Repeats are known as long as they are
- * among the visitor's last MARKS_MAX impressions and clicks (state/visitors.h).
+ * among the visitor's last MARKS_MAX impressions and clicks (state/visitor.h).
  *
  * Impressions and clicks end here: they make no activity, nothing is learned from them, and no
  * list is due, but where an item was shown so often that it is no longer to come. A click is a
@@ -19,8 +19,8 @@ static uint32_t click_mark(const struct event *event)
 
 static void count_click(struct context *context, const struct event *event)
 {
-    visitors_mark_dirty(context->visitors, context->visitor);
-    if (visitor_expose(context->visitor, click_mark(event), true))
+    visitor_table_mark_dirty(context->visitors, context->visitor);
+    if (visitor_count_exposure(context->visitor, click_mark(event), true))
         online_metrics_click(&context->counts->online, &context->settings->recommend.placements,
                              event->placement);
 }
@@ -44,8 +44,8 @@ static void tire(struct context *context, const struct event *event)
 static enum verdict take_impression(struct context *context, struct record *record)
 {
     const struct event *event = &record->event;
-    visitors_mark_dirty(context->visitors, context->visitor);
-    if (!visitor_expose(context->visitor, (uint32_t)bytes_hash(event->event_id), false))
+    visitor_table_mark_dirty(context->visitors, context->visitor);
+    if (!visitor_count_exposure(context->visitor, (uint32_t)bytes_hash(event->event_id), false))
         return record_end(record, FATE_DUPLICATE);
     online_metrics_impression(&context->counts->online, &context->settings->recommend.placements,
                               event->placement, event->item_count);
@@ -59,7 +59,7 @@ static enum verdict take_click(struct context *context, struct record *record)
     const struct settings *settings = context->settings;
     struct bytes item_id = event->items[0].item_id;
     count_click(context, event);
-    visitor_notice(context->visitor, item_id);
+    visitor_reset_shown(context->visitor, item_id);
     if (!settings->clicks_are_views)
         return record_end(record, FATE_PROCESSED);
     if (visitor_history_viewed_near(context->visitor, item_id, event->event_time_ms,

@@ -66,7 +66,7 @@ static enum verdict preferences_event(struct context *context, struct record *re
     (void)error;
     if (event->type != EVENT_SEARCH)
         for (uint32_t i = 0; i < event->item_count; i++)
-            visitor_notice(context->visitor, event->items[i].item_id);
+            visitor_reset_shown(context->visitor, event->items[i].item_id);
     if (half_life_ms == 0 || event->item_count == 0 || !taste_kind_of(event, &kind))
         return VERDICT_OK;
     visitor_preferences(context->visitor, &preferences);
@@ -76,7 +76,7 @@ static enum verdict preferences_event(struct context *context, struct record *re
         catalogue_unlock_read(context->catalogue);
         preferences_learn(&preferences, &tasted, kind, event->event_time_ms, half_life_ms);
     }
-    visitor_prefer(context->visitor, &preferences, context->scratch);
+    visitor_set_preferences(context->visitor, &preferences, context->scratch);
     return VERDICT_OK;
 }
 

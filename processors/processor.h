@@ -25,7 +25,7 @@
 #include "state/catalogue.h"
 #include "state/model.h"
 #include "state/visitor_history.h"
-#include "state/visitors.h"
+#include "state/visitor_table.h"
 
 /* What the steps are told by the configuration; the keys stand in runtime/config.c. */
 struct settings {

@@ -144,13 +144,13 @@ static enum verdict sessions_event(struct context *context, struct record *recor
     const struct event *event = &record->event;
     if (visitor_is_late(visitor, event->event_time_ms, context->settings->activities_max))
         return record_end(record, FATE_LATE);
-    visitors_mark_dirty(context->visitors, visitor);
+    visitor_table_mark_dirty(context->visitors, visitor);
     visitor->touched = true;
     enum kind kind = kind_of(event);
     char name[CHANNEL_BYTES_MAX];
     struct bytes channel = channel_name(event->channel, context->scratch, name);
     if (channel.size > 0)
-        visitor_come_by(visitor, channel, event->event_time_ms);
+        visitor_update_channel(visitor, channel, event->event_time_ms);
     if (kind == KIND_SEARCH)
         return remember(context, record, channel, kind, event->search_term, NAN, 0, error);
     if (event->item_count == 0)

@@ -17,7 +17,7 @@ static enum verdict erase(struct context *context, bool refused, struct error *e
         verdict = context->outlet->emit(context->outlet, OUTPUT_RECOMMENDATIONS, visitor->partition,
                                         visitor_key(visitor), bytes_of(NULL, 0), error);
     context->counts->counters[COUNT_ERASED] += !visitor->refused && !visitor_is_blank(visitor);
-    visitors_mark_dirty(context->visitors, visitor);
+    visitor_table_mark_dirty(context->visitors, visitor);
     visitor_erase(visitor, refused);
     return verdict;
 }
@@ -28,9 +28,9 @@ static void declare(struct context *context, const struct event *event)
     if (!visitor->refused && bytes_equal(event->gender, visitor_gender(visitor)) &&
         bytes_equal(event->age_group, visitor_age_group(visitor)))
         return;
-    visitors_mark_dirty(context->visitors, visitor);
+    visitor_table_mark_dirty(context->visitors, visitor);
     visitor->refused = false;
-    visitor_declare(visitor, event->gender, event->age_group);
+    visitor_set_declared(visitor, event->gender, event->age_group);
     visitor->touched = visitor->accepted > 0;
 }
 

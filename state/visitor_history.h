@@ -10,7 +10,7 @@
 #define WEFT_STATE_VISITOR_HISTORY_H
 
 #include "state/model.h"
-#include "state/visitors.h"
+#include "state/visitor.h"
 
 /* ---- the newest of a kind ---- */
 

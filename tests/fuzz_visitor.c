@@ -1,6 +1,7 @@
-/* A visitor as stored. What a table takes comes back from visitors_encode(). */
+/* A visitor as stored. What a table takes comes back from visitor_table_encode(). */
 #include "schemas/codec.h"
-#include "state/visitors.h"
+#include "state/visitor_codec.h"
+#include "state/visitor_table.h"
 #include "tests/fuzz.h"
 
 /* Made at the first input, kept for all. */
@@ -38,7 +39,7 @@ static enum verdict read_stored(const char *name, struct bytes value, struct vis
     batch_put(&batch, FAMILY_VISITOR, visitor_store_key(key, 3, bytes_text(name)), value);
     FUZZ_CHECK(store->write(store, &batch, NULL) == VERDICT_OK);
     batch_release(&batch);
-    return visitors_get(table, 3, bytes_text(name), ret_visitor, error);
+    return visitor_table_get(table, 3, bytes_text(name), ret_visitor, error);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -47,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct error error = {0};
     if (store == NULL) {
         store = store_memory_new();
-        table = visitors_new(store, 1 << 20);
+        table = visitor_table_new(store, 1 << 20);
     }
     if (read_stored("one", bytes_of(data, size), &visitor, &error) != VERDICT_OK) {
         FUZZ_CHECK(error.message[0]);
@@ -55,39 +56,40 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (visitor_is_blank(visitor)) /* has no row of weft's */
         return 0;
-    visitors_mark_dirty(table, visitor);
-    FUZZ_CHECK(read_stored("two", visitors_encode(table, visitor), &again, &error) == VERDICT_OK);
+    visitor_table_mark_dirty(table, visitor);
+    FUZZ_CHECK(read_stored("two", visitor_table_encode(table, visitor), &again, &error) ==
+               VERDICT_OK);
     check_same(visitor, again);
-    visitors_mark_dirty(table, again);
-    visitors_abort(table);
+    visitor_table_mark_dirty(table, again);
+    visitor_table_abort(table);
     return 0;
 }
 
 void fuzz_seeds(struct fuzz_sink *sink)
 {
     struct store *empty = store_memory_new();
-    struct visitor_table *seeds = visitors_new(empty, 0);
+    struct visitor_table *seeds = visitor_table_new(empty, 0);
     struct visitor *visitor;
-    FUZZ_CHECK(visitors_get(seeds, 0, bytes_text("visitor"), &visitor, NULL) == VERDICT_OK);
-    visitors_mark_dirty(seeds, visitor);
+    FUZZ_CHECK(visitor_table_get(seeds, 0, bytes_text("visitor"), &visitor, NULL) == VERDICT_OK);
+    visitor_table_mark_dirty(seeds, visitor);
     struct preferences preferences = {0};
     struct buffer scratch = {0};
     for (uint32_t i = 0; i < 6; i++) {
         struct tasted tasted = {.brand = i, .category = 7, .words = {{8}, {9}, {i}}, .price = 20};
         preferences_learn(&preferences, &tasted, TASTE_CARTED, 1700000000000 + i * 90000, 60000);
-        visitor_prefer(visitor, &preferences, &scratch);
+        visitor_set_preferences(visitor, &preferences, &scratch);
         visitor_show(visitor, bytes_of(&"abcdefghi"[i], 3), 1700000000000, 60000);
         struct activity activity = {
             .time_ms = 1700000000000 + i * 1000, .kind = (uint8_t)i, .event_hash = i};
-        visitor_expose(visitor, i, i % 2 > 0);
-        visitor_declare(visitor, bytes_of("female", i), bytes_text("30-39"));
+        visitor_count_exposure(visitor, i, i % 2 > 0);
+        visitor_set_declared(visitor, bytes_of("female", i), bytes_text("30-39"));
         if (i > 2)
-            visitor_come_by(visitor, bytes_text("web"), activity.time_ms - 1000);
-        sink->add(sink, visitors_encode(seeds, visitor));
+            visitor_update_channel(visitor, bytes_text("web"), activity.time_ms - 1000);
+        sink->add(sink, visitor_table_encode(seeds, visitor));
         visitor_insert(visitor, i < 4 ? i : 3, activity, bytes_text("item"), 4);
     }
-    sink->add(sink, visitors_encode(seeds, visitor));
+    sink->add(sink, visitor_table_encode(seeds, visitor));
     buffer_release(&scratch);
-    visitors_free(seeds);
+    visitor_table_free(seeds);
     empty->free(empty);
 }

@@ -2,6 +2,7 @@
  * it. */
 #include "processors/recommend/candidates/basket_walk.h"
 #include "schemas/draw.h"
+#include "state/visitor_table.h"
 #include "tests/test.h"
 
 #include <math.h>
@@ -123,11 +124,11 @@ static void test_cart(void)
 {
     struct model *model = make_model(100);
     struct store *store = store_memory_new();
-    struct visitor_table *table = visitors_new(store, SIZE_MAX);
+    struct visitor_table *table = visitor_table_new(store, SIZE_MAX);
     struct visitor *visitor;
     struct basket basket;
-    visitors_get(table, 0, bytes_text("v"), &visitor, NULL);
-    visitors_mark_dirty(table, visitor);
+    visitor_table_get(table, 0, bytes_text("v"), &visitor, NULL);
+    visitor_table_mark_dirty(table, visitor);
     act(visitor, KIND_CART, "i9");
     act(visitor, KIND_CART_CLEAR, "");
     act(visitor, KIND_CART, "i1");
@@ -153,7 +154,7 @@ static void test_cart(void)
     basket_of(model, visitor, &basket);
     CHECK_INT(basket.cart_count, BASKET_SEEDS_MAX);
     CHECK_INT(basket.cart[BASKET_SEEDS_MAX - 1], 89);
-    visitors_free(table);
+    visitor_table_free(table);
     store->free(store);
     model_free(model);
 }

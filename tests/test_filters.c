@@ -1,6 +1,7 @@
 /* Filters and the shop's rules: mistakes in files, each filter by itself, and random lists under
  * random rules against a checker that looks at every demand one by one. */
 #include "processors/recommend/lists/filters.h"
+#include "state/visitor_table.h"
 #include "tests/test.h"
 
 #include <math.h>
@@ -135,9 +136,9 @@ static void open_shop(struct shop *shop)
 {
     *shop = (struct shop){
         .catalogue = catalogue_new(&limits), .filters = filters_new(), .store = store_memory_new()};
-    shop->visitors = visitors_new(shop->store, SIZE_MAX);
-    visitors_get(shop->visitors, 0, bytes_text("v"), &shop->visitor, NULL);
-    visitors_mark_dirty(shop->visitors, shop->visitor);
+    shop->visitors = visitor_table_new(shop->store, SIZE_MAX);
+    visitor_table_get(shop->visitors, 0, bytes_text("v"), &shop->visitor, NULL);
+    visitor_table_mark_dirty(shop->visitors, shop->visitor);
     put(shop, "a", "A", "X > Y", NULL, "red", true);
     put(shop, "b", "A", "X > Y", NULL, "red", true);
     put(shop, "c", "B", "X > Z", NULL, "blue", true);
@@ -149,7 +150,7 @@ static void close_shop(struct shop *shop)
 {
     catalogue_free(shop->catalogue);
     filters_free(shop->filters);
-    visitors_free(shop->visitors);
+    visitor_table_free(shop->visitors);
     shop->store->free(shop->store);
     merchandising_rules_release(&shop->rules);
 }
@@ -297,7 +298,7 @@ static void look_for(struct shop *shop, const char *gender, const char *age_grou
     visitor_preferences(shop->visitor, &preferences);
     for (int i = 0; i < times; i++)
         preferences_learn(&preferences, &tasted, TASTE_SEEN, NOW_MS, DAY_MS);
-    visitor_prefer(shop->visitor, &preferences, &scratch);
+    visitor_set_preferences(shop->visitor, &preferences, &scratch);
     buffer_release(&scratch);
 }
 
@@ -358,7 +359,7 @@ static void test_shown(void)
     check_list(&shop, "", NULL, 10, "a b c x", "a b c x");
     shop.settings.shown_max = 1;
     check_list(&shop, "pin item a at 1", NULL, 10, "a b c x", "b x");
-    visitor_notice(shop.visitor, bytes_text("a"));
+    visitor_reset_shown(shop.visitor, bytes_text("a"));
     check_list(&shop, "", NULL, 10, "a b c x", "a b x");
     close_shop(&shop);
 }

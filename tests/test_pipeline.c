@@ -205,10 +205,10 @@ static void test_aborted(void)
         CHECK(pipeline_decode(pipeline, &record, &arena, NULL) == VERDICT_OK);
         CHECK(pipeline_event(pipeline, &record, &step, NULL) == VERDICT_OK);
         CHECK_INT(record.fate, FATE_PROCESSED); /* each time as if for the first time */
-        CHECK_INT(visitors_dirty_count(pipeline_visitors(pipeline)), 1);
+        CHECK_INT(visitor_table_dirty_count(pipeline_visitors(pipeline)), 1);
         CHECK(pipeline_close(pipeline, NULL) == VERDICT_OK);
         pipeline_aborted(pipeline);
-        CHECK_INT(visitors_dirty_count(pipeline_visitors(pipeline)), 0);
+        CHECK_INT(visitor_table_dirty_count(pipeline_visitors(pipeline)), 0);
         CHECK_INT(pipeline_counts(pipeline)->fates[FATE_PROCESSED], 0);
     }
     CHECK_INT(nowhere.emitted, 6);

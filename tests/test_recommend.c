@@ -4,6 +4,7 @@
 #include "processors/recommend/candidates/repeats.h"
 #include "processors/recommend/candidates/session_encoder.h"
 #include "processors/recommend/recommend.h"
+#include "state/visitor_table.h"
 #include "tests/test.h"
 
 #include <math.h>
@@ -56,7 +57,7 @@ static struct visitor *random_visitor(struct random *random, struct visitor_tabl
     struct visitor *visitor = NULL;
     char id[16], key[24];
     snprintf(key, sizeof key, "%" PRIx64, random_next(random));
-    visitors_get(table, 0, bytes_text(key), &visitor, NULL);
+    visitor_table_get(table, 0, bytes_text(key), &visitor, NULL);
     for (uint32_t i = random_below(random, 40); i > 0; i--) {
         struct activity activity = {.time_ms = START_MS + random_below(random, 1000000),
                                     .kind = (uint8_t)random_below(random, KINDS)};
@@ -349,7 +350,7 @@ static void test_random(void)
     static struct naive naive;
     struct random random = random_from(111);
     struct store *store = store_memory_new();
-    struct visitor_table *table = visitors_new(store, SIZE_MAX);
+    struct visitor_table *table = visitor_table_new(store, SIZE_MAX);
     for (int round = 0; round < 40; round++) {
         uint32_t interactions = round < 5 ? (uint32_t)round : random_below(&random, 2000);
         struct model *model = random_model(&random, interactions);
@@ -365,7 +366,7 @@ static void test_random(void)
         model_free(model);
     }
     recommender_free(NULL);
-    visitors_free(table);
+    visitor_table_free(table);
     store->free(store);
 }
 
@@ -404,7 +405,7 @@ static void test_frozen_model(void)
     struct random random = random_from(31);
     struct model *model = random_model(&random, 500);
     struct store *store = store_memory_new();
-    struct visitor_table *table = visitors_new(store, 1 << 20);
+    struct visitor_table *table = visitor_table_new(store, 1 << 20);
     struct visitor *visitor = NULL;
     const int64_t newest_ms = START_MS + 499 * INT64_C(60000);
     const int64_t times_ms[] = {newest_ms - 43200000, newest_ms,
@@ -413,7 +414,7 @@ static void test_frozen_model(void)
     for (int i = 0; i < 3; i++) {
         struct query query = {0};
         char key[2] = {(char)('a' + i), 0};
-        visitors_get(table, 0, bytes_text(key), &visitor, NULL);
+        visitor_table_get(table, 0, bytes_text(key), &visitor, NULL);
         struct activity activity = {.time_ms = times_ms[i], .kind = KIND_VIEW};
         visitor_insert(visitor, 0, activity, bytes_text("item 3"), 10);
         query_init(&query, model, NULL, visitor, settings.rank.session_gap_ms);
@@ -424,7 +425,7 @@ static void test_frozen_model(void)
     }
     CHECK(worth[1] > 0 && worth[2] == worth[1]);
     CHECK(fabs(worth[0] / worth[1] - sqrt(2)) < 1e-3); /* half a half-life before */
-    visitors_free(table);
+    visitor_table_free(table);
     store->free(store);
     model_free(model);
 }

@@ -3,7 +3,7 @@
 #include "schemas/codec.h"
 #include "schemas/ranking.h"
 #include "schemas/recommendation.h"
-#include "state/visitors.h"
+#include "state/visitor_table.h"
 #include "tests/test_events.h"
 
 #include <avro.h>
@@ -323,10 +323,10 @@ static void test_visitors(void)
     struct random random = random_from(62);
     struct arena arena = {0};
     struct store *store = store_memory_new();
-    struct visitor_table *table = visitors_new(store, 0);
+    struct visitor_table *table = visitor_table_new(store, 0);
     struct visitor *visitor;
-    CHECK(visitors_get(table, 1, bytes_text("v"), &visitor, NULL) == VERDICT_OK);
-    visitors_mark_dirty(table, visitor);
+    CHECK(visitor_table_get(table, 1, bytes_text("v"), &visitor, NULL) == VERDICT_OK);
+    visitor_table_mark_dirty(table, visitor);
     for (uint32_t i = 0; i < 40; i++) {
         struct activity next = {.time_ms = random_below(&random, 1000000),
                                 .event_hash = random_next(&random),
@@ -334,10 +334,11 @@ static void test_visitors(void)
                                 .kind = KIND_VIEW};
         visitor_insert(visitor, visitor_position(visitor, next.time_ms, KIND_VIEW), next,
                        random_text(&random, &arena, false), 30);
-        visitor_expose(visitor, random_below(&random, UINT32_MAX), random_one_in(&random, 2));
-        visitor_declare(visitor, random_text(&random, &arena, false),
-                        random_text(&random, &arena, false));
-        avro_value_t value = read_record("visitor", visitors_encode(table, visitor));
+        visitor_count_exposure(visitor, random_below(&random, UINT32_MAX),
+                               random_one_in(&random, 2));
+        visitor_set_declared(visitor, random_text(&random, &arena, false),
+                             random_text(&random, &arena, false));
+        avro_value_t value = read_record("visitor", visitor_table_encode(table, visitor));
         avro_value_t activities = field_of(&value, "activities"), activity;
         size_t count = 0;
         int64_t time_ms = 0;
@@ -368,7 +369,7 @@ static void test_visitors(void)
         }
         avro_value_decref(&value);
     }
-    visitors_free(table);
+    visitor_table_free(table);
     store->free(store);
     arena_release(&arena);
 }

@@ -3,6 +3,7 @@
 #include "processors/recommend/candidates/candidates.h"
 #include "processors/recommend/search/search_cache.h"
 #include "processors/runtime/config.h"
+#include "state/visitor_table.h"
 #include "tests/test.h"
 
 #include <stdlib.h>
@@ -40,9 +41,9 @@ static void test_items(void)
     struct model *model = model_new(&config.settings.model);
     struct catalogue *catalogue = catalogue_new(&limits);
     struct store *store = store_memory_new();
-    struct visitor_table *visitors = visitors_new(store, SIZE_MAX);
+    struct visitor_table *visitors = visitor_table_new(store, SIZE_MAX);
     struct visitor *visitor = NULL;
-    visitors_get(visitors, 0, bytes_text("v"), &visitor, NULL);
+    visitor_table_get(visitors, 0, bytes_text("v"), &visitor, NULL);
     struct item_products products = {0};
     struct query *query = memory_aligned(sizeof *query);
     memset(query, 0, sizeof *query);
@@ -68,7 +69,7 @@ static void test_items(void)
     CHECK(products.products_seen == catalogue->product_count && catalogue->product_count > 1000);
     free(query);
     item_products_release(&products);
-    visitors_free(visitors);
+    visitor_table_free(visitors);
     store->free(store);
     catalogue_free(catalogue);
     model_free(model);

@@ -1,5 +1,7 @@
 #include "tools/dump.h"
 
+#include "state/visitor_codec.h"
+
 #include <math.h>
 #include <stdlib.h>
 

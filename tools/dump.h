@@ -20,7 +20,7 @@
 #define WEFT_TOOLS_DUMP_H
 
 #include "processors/runtime/config.h"
-#include "state/visitors.h"
+#include "state/visitor.h"
 
 #include <stdio.h>
 

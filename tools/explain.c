@@ -4,6 +4,7 @@
 #include "processors/runtime/kafka/client.h"
 #include "processors/runtime/log.h"
 #include "state/catalogue_store.h"
+#include "state/visitor_codec.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -7,6 +7,7 @@
 #include "schemas/codec.h"
 #include "schemas/ranking.h"
 #include "state/model_file.h"
+#include "state/visitor_codec.h"
 #include "tools/dump.h"
 #include "tools/explain.h"
 #include "tools/feed.h"

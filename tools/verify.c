@@ -2,6 +2,7 @@
 #include "processors/runtime/command.h"
 #include "processors/runtime/kafka/client.h"
 #include "processors/runtime/log.h"
+#include "state/visitor_codec.h"
 
 #include <stdio.h>
 #include <stdlib.h>

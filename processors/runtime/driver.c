@@ -102,10 +102,10 @@ static enum verdict run(struct driver *driver, struct record *record, enum fate 
     enum verdict verdict = pipeline_event(driver->pipeline, record, &step, error);
     if (verdict == VERDICT_OK)
         verdict = pipeline_close(driver->pipeline, error);
-    for (size_t i = 0; i < visitors_dirty_count(visitors); i++)
-        visitors_encode(visitors, visitors_dirty_at(visitors, i));
+    for (size_t i = 0; i < visitor_table_dirty_count(visitors); i++)
+        visitor_table_encode(visitors, visitor_table_dirty_at(visitors, i));
     batch_clear(&driver->batch);
-    visitors_batch(visitors, &driver->batch);
+    visitor_table_batch(visitors, &driver->batch);
     if (verdict == VERDICT_OK)
         verdict = driver->store->write(driver->store, &driver->batch, error);
     pipeline_committed(driver->pipeline);
@@ -152,7 +152,8 @@ void driver_learning(struct driver *driver, bool on)
 struct visitor *driver_visitor(struct driver *driver, struct bytes key)
 {
     struct visitor *visitor;
-    if (visitors_get(pipeline_visitors(driver->pipeline), 0, key, &visitor, NULL) != VERDICT_OK ||
+    if (visitor_table_get(pipeline_visitors(driver->pipeline), 0, key, &visitor, NULL) !=
+            VERDICT_OK ||
         visitor_is_blank(visitor))
         return NULL;
     return visitor;
@@ -191,8 +192,8 @@ const struct counts *driver_counts(const struct driver *driver)
 double driver_visitor_bytes(struct driver *driver)
 {
     struct visitor_table *visitors = pipeline_visitors(driver->pipeline);
-    size_t count = visitors_cached(visitors);
-    return count ? (double)visitors_bytes(visitors) / (double)count : 0;
+    size_t count = visitor_table_count(visitors);
+    return count ? (double)visitor_table_bytes(visitors) / (double)count : 0;
 }
 
 enum verdict driver_save(struct driver *driver, struct error *error)

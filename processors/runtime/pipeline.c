@@ -1,6 +1,7 @@
 #include "processors/runtime/pipeline.h"
 
 #include "processors/runtime/log.h"
+#include "state/visitor_codec.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -125,7 +126,7 @@ enum verdict pipeline_new(const struct config *config, const struct topology *to
         .counts = &pipeline->batch,
         .arena = &pipeline->arena,
         .outlet = outlet,
-        .visitors = visitors_new(store, (size_t)config->visitor_cache_bytes),
+        .visitors = visitor_table_new(store, (size_t)config->visitor_cache_bytes),
         .model = model,
         .catalogue = catalogue,
         .recommender = recommender_new(&config->settings.recommend, model),
@@ -161,7 +162,7 @@ void pipeline_free(struct pipeline *pipeline)
         free(pipeline->looks[i].key);
     free(pipeline->looks);
     codec_free(pipeline->codec);
-    visitors_free(pipeline->context.visitors);
+    visitor_table_free(pipeline->context.visitors);
     recommender_free(pipeline->context.recommender);
     merchandising_rules_release(&pipeline->rules);
     arena_release(&pipeline->arena);
@@ -202,8 +203,9 @@ enum verdict pipeline_event(struct pipeline *pipeline, struct record *record, co
                             struct error *error)
 {
     struct context *context = &pipeline->context;
-    enum verdict verdict = visitors_get(context->visitors, record->partition,
-                                        event_visitor(&record->event), &context->visitor, error);
+    enum verdict verdict =
+        visitor_table_get(context->visitors, record->partition, event_visitor(&record->event),
+                          &context->visitor, error);
     record->fate = FATE_PROCESSED;
     for (size_t i = 0; verdict == VERDICT_OK && i < pipeline->topology->visitors_count; i++) {
         const struct step *step = pipeline->topology->visitors[i];
@@ -313,12 +315,12 @@ static enum verdict take_looks(struct pipeline *pipeline, struct error *error)
         pipeline->looks[pipeline->look_first].key = NULL;
         pipeline->look_first = (pipeline->look_first + 1) % LOOKS_MAX;
         pipeline->look_count--;
-        verdict = visitors_get(pipeline->context.visitors, look.partition,
-                               bytes_of(look.key, look.key_size), &visitor, error);
+        verdict = visitor_table_get(pipeline->context.visitors, look.partition,
+                                    bytes_of(look.key, look.key_size), &visitor, error);
         free(look.key);
         if (verdict != VERDICT_OK || visitor->accepted == 0 || visitor->touched)
             continue;
-        visitors_mark_dirty(pipeline->context.visitors, visitor);
+        visitor_table_mark_dirty(pipeline->context.visitors, visitor);
         verdict = close_visitor(pipeline, visitor, error);
         if (verdict == VERDICT_OK && visitor->look_again)
             wait_for_look(pipeline, visitor, look.tries + 1);
@@ -374,12 +376,12 @@ static void reload_rules(struct pipeline *pipeline)
 enum verdict pipeline_close(struct pipeline *pipeline, struct error *error)
 {
     struct visitor_table *visitors = pipeline->context.visitors;
-    size_t touched = visitors_dirty_count(visitors);
+    size_t touched = visitor_table_dirty_count(visitors);
     reload_rules(pipeline);
     take_weights(pipeline);
     enum verdict verdict = exchange_weights(pipeline, error);
     for (size_t i = 0; verdict == VERDICT_OK && i < touched; i++) {
-        struct visitor *visitor = visitors_dirty_at(visitors, i);
+        struct visitor *visitor = visitor_table_dirty_at(visitors, i);
         if (!visitor->touched)
             continue;
         verdict = close_visitor(pipeline, visitor, error);
@@ -409,14 +411,14 @@ static void clear_batch(struct pipeline *pipeline)
 void pipeline_committed(struct pipeline *pipeline)
 {
     counts_add(&pipeline->committed, &pipeline->batch);
-    visitors_commit(pipeline->context.visitors);
+    visitor_table_commit(pipeline->context.visitors);
     learner_commit(recommender_learner(pipeline->context.recommender));
     clear_batch(pipeline);
 }
 
 void pipeline_aborted(struct pipeline *pipeline)
 {
-    visitors_abort(pipeline->context.visitors);
+    visitor_table_abort(pipeline->context.visitors);
     learner_abort(recommender_learner(pipeline->context.recommender));
     clear_batch(pipeline);
 }

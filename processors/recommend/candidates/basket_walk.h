@@ -19,7 +19,7 @@
 #include "schemas/top_k.h"
 #include "state/catalogue.h"
 #include "state/model.h"
-#include "state/visitors.h"
+#include "state/visitor.h"
 
 #define BASKET_SEEDS_MAX 64    /* of the cart; and of the history */
 #define BASKET_ENTRIES_MAX 100 /* of a row */

@@ -5,7 +5,7 @@
 
 #include "state/catalogue.h"
 #include "state/model.h"
-#include "state/visitors.h"
+#include "state/visitor.h"
 
 #include <math.h>
 

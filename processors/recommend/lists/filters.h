@@ -30,7 +30,7 @@
 #define WEFT_LISTS_FILTERS_H
 
 #include "processors/recommend/lists/placements.h"
-#include "state/visitors.h"
+#include "state/visitor.h"
 
 #define FILTER_WINDOW_MAX 128 /* candidates that diversity chooses from */
 #define FILTER_PINS_MAX 20    /* in one list; further ones are left out */

@@ -2,6 +2,7 @@
 
 #include "processors/runtime/failpoint.h"
 #include "processors/runtime/log.h"
+#include "state/visitor_codec.h"
 
 #include <stdlib.h>
 

@@ -28,6 +28,7 @@
 #include "processors/runtime/visitors/assignment.h"
 #include "processors/runtime/visitors/restore.h"
 #include "processors/runtime/visitors/standby.h"
+#include "state/visitor_table.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -142,11 +143,11 @@ static enum verdict write_changelog(struct worker *worker)
 {
     struct visitor_table *visitors = pipeline_visitors(worker->pipeline);
     enum verdict verdict = VERDICT_OK;
-    for (size_t i = 0; verdict == VERDICT_OK && i < visitors_dirty_count(visitors); i++) {
-        struct visitor *visitor = visitors_dirty_at(visitors, i);
+    for (size_t i = 0; verdict == VERDICT_OK && i < visitor_table_dirty_count(visitors); i++) {
+        struct visitor *visitor = visitor_table_dirty_at(visitors, i);
         verdict = transaction_send(worker->transactions, TOPIC_VISITOR_CHANGELOG,
                                    visitor->partition, visitor_key(visitor),
-                                   visitors_encode(visitors, visitor), &worker->error);
+                                   visitor_table_encode(visitors, visitor), &worker->error);
     }
     return verdict;
 }
@@ -156,7 +157,7 @@ static enum verdict write_store(struct worker *worker,
 {
     const char *changelog = worker->run->topology.topics[TOPIC_VISITOR_CHANGELOG];
     batch_clear(&worker->batch);
-    visitors_batch(pipeline_visitors(worker->pipeline), &worker->batch);
+    visitor_table_batch(pipeline_visitors(worker->pipeline), &worker->batch);
     for (int i = 0; i < offsets->cnt; i++)
         batch_put_offset(&worker->batch, 'i', offsets->elems[i].topic, offsets->elems[i].partition,
                          offsets->elems[i].offset);
@@ -184,8 +185,8 @@ static void publish_totals(struct worker *worker)
         .commits = worker->commits,
         .aborts = worker->aborts,
         .restored = worker->restored,
-        .visitors_cached = visitors_cached(pipeline_visitors(worker->pipeline)),
-        .visitors_bytes = visitors_bytes(pipeline_visitors(worker->pipeline)),
+        .visitors_cached = visitor_table_count(pipeline_visitors(worker->pipeline)),
+        .visitors_bytes = visitor_table_bytes(pipeline_visitors(worker->pipeline)),
         .shown_bytes = recommend_shown_bytes(pipeline_context(worker->pipeline)->recommender),
         .ready_workers = worker->state == WORKER_RUNNING,
     };
@@ -297,7 +298,7 @@ static void drop_tasks(struct worker *worker)
     worker->restore = NULL;
     pipeline_forget_looks(worker->pipeline);
     for (size_t i = 0; i < worker->task_count; i++) {
-        visitors_forget(pipeline_visitors(worker->pipeline), worker->tasks[i]->partition);
+        visitor_table_forget(pipeline_visitors(worker->pipeline), worker->tasks[i]->partition);
         standby_disown(worker->run->standby, worker->tasks[i]->partition);
         if (worker->tasks[i]->partition == 0)
             atomic_store(&worker->run->has_first_partition, false);

@@ -1,6 +1,7 @@
 /* The visitor table: sequences against a sorted array, encoding, cache, abort and commit. */
 #include "schemas/codec.h"
-#include "state/visitors.h"
+#include "state/visitor_codec.h"
+#include "state/visitor_table.h"
 #include "tests/test.h"
 
 #define MODEL_MAX 400
@@ -15,8 +16,8 @@ static struct visitor *visitor_of(struct visitor_table *table, int32_t partition
 {
     struct visitor *visitor = NULL;
     struct error error = {0};
-    CHECK_SAY(visitors_get(table, partition, bytes_text(key), &visitor, &error) == VERDICT_OK, "%s",
-              error.message);
+    CHECK_SAY(visitor_table_get(table, partition, bytes_text(key), &visitor, &error) == VERDICT_OK,
+              "%s", error.message);
     return visitor;
 }
 
@@ -44,7 +45,7 @@ static void prefer(struct visitor *visitor, struct random *random, int64_t time_
     visitor_preferences(visitor, &preferences);
     preferences_learn(&preferences, &tasted, (enum taste_kind)random_below(random, TASTE_KINDS),
                       time_ms, 60000);
-    visitor_prefer(visitor, &preferences, &scratch);
+    visitor_set_preferences(visitor, &preferences, &scratch);
     buffer_release(&scratch);
 }
 
@@ -73,8 +74,8 @@ static void check_sequence(const struct visitor *visitor, const struct naive_act
 static void check_decoded(struct visitor_table *table, struct visitor *visitor)
 {
     struct visitor *again = NULL;
-    CHECK(visitor_decode(visitor->partition, visitor_key(visitor), visitors_encode(table, visitor),
-                         &again, NULL) == VERDICT_OK);
+    CHECK(visitor_decode(visitor->partition, visitor_key(visitor),
+                         visitor_table_encode(table, visitor), &again, NULL) == VERDICT_OK);
     CHECK_INT(again->count, visitor->count);
     CHECK_INT(again->accepted, visitor->accepted);
     CHECK_INT(again->latest_time_ms, visitor->latest_time_ms);
@@ -113,12 +114,12 @@ static void test_sequences(void)
     static struct naive_activity naive[MODEL_MAX];
     for (int round = 0; round < 60; round++) {
         struct store *store = store_memory_new();
-        struct visitor_table *table = visitors_new(store, 0);
+        struct visitor_table *table = visitor_table_new(store, 0);
         struct visitor *visitor = visitor_of(table, 0, "v");
         uint32_t max = 1 + random_below(&random, 100), count = 0;
         int64_t latest_ms = INT64_MIN;
         bool truncated = false;
-        visitors_mark_dirty(table, visitor);
+        visitor_table_mark_dirty(table, visitor);
         for (uint32_t i = 0; i < 300; i++) {
             struct naive_activity *next = &naive[count++];
             *next = (struct naive_activity){random_below(&random, 200) - 50,
@@ -128,7 +129,8 @@ static void test_sequences(void)
             latest_ms = next->time_ms > latest_ms ? next->time_ms : latest_ms;
             insert(visitor, next->time_ms, (enum kind)next->kind, next->subject, max);
             if (round % 4 > 0)
-                visitor_come_by(visitor, bytes_of("web", 1 + (uint32_t)round % 3), next->time_ms);
+                visitor_update_channel(visitor, bytes_of("web", 1 + (uint32_t)round % 3),
+                                       next->time_ms);
             if (round % 2 > 0)
                 visitor_show(visitor, bytes_of(&"abcdefghijkl"[random_below(&random, 10)], 2),
                              1000000, 1000);
@@ -147,7 +149,7 @@ static void test_sequences(void)
         CHECK(visitor->text_size <= 2 * 15 * (count + 1) + 64); /* what fell out makes room */
         visitor->list_hash = random_next(&random);
         check_decoded(table, visitor);
-        visitors_free(table);
+        visitor_table_free(table);
         store->free(store);
     }
 }
@@ -173,16 +175,16 @@ static void test_older(void)
 static void test_shown(void)
 {
     struct store *store = store_memory_new();
-    struct visitor_table *table = visitors_new(store, 0);
+    struct visitor_table *table = visitor_table_new(store, 0);
     struct visitor *visitor = visitor_of(table, 0, "v");
     struct bytes a = bytes_text("a"), b = bytes_text("b");
-    visitors_mark_dirty(table, visitor);
+    visitor_table_mark_dirty(table, visitor);
     for (int i = 0; i < 300; i++)
         visitor_show(visitor, a, 5000000, 60000);
     visitor_show(visitor, b, 5000000, 60000);
     CHECK_INT(visitor_shown(visitor, shown_tag(a)), SHOWN_TIMES_MAX);
     CHECK_INT(visitor_shown(visitor, shown_tag(b)), 1);
-    visitor_notice(visitor, a);
+    visitor_reset_shown(visitor, a);
     CHECK_INT(visitor_shown(visitor, shown_tag(a)), 0);
     CHECK_INT(visitor_shown(visitor, shown_tag(b)), 1);
     visitor_show(visitor, b, 5000000, 60000);
@@ -198,7 +200,7 @@ static void test_shown(void)
     visitor_show(visitor, a, 5060000, 60000);
     CHECK_INT(visitor->display_count, 1);
     CHECK_INT(visitor_shown(visitor, shown_tag(a)), 1);
-    visitors_free(table);
+    visitor_table_free(table);
     store->free(store);
 }
 
@@ -207,12 +209,12 @@ static void test_shown(void)
 static void test_without(int version)
 {
     struct store *store = store_memory_new();
-    struct visitor_table *table = visitors_new(store, 0);
+    struct visitor_table *table = visitor_table_new(store, 0);
     struct visitor *visitor = visitor_of(table, 0, "v"), *again;
     struct buffer old = {0};
-    visitors_mark_dirty(table, visitor);
+    visitor_table_mark_dirty(table, visitor);
     insert(visitor, 1000, KIND_VIEW, "item", 10);
-    struct bytes value = visitors_encode(table, visitor), key = bytes_text("v");
+    struct bytes value = visitor_table_encode(table, visitor), key = bytes_text("v");
     size_t checksum =
         10; /* no preferences, nothing shown or declared, ...: zeros before the checksum */
     while (checksum > 1 && (unsigned char)value.at[value.size - checksum - 1] >= 0x80)
@@ -238,7 +240,7 @@ static void test_without(int version)
     CHECK(!visitor_intact(key, buffer_bytes(&old)));
     CHECK(visitor_decode(0, key, buffer_bytes(&old), &again, NULL) == VERDICT_SKIP);
     buffer_release(&old);
-    visitors_free(table);
+    visitor_table_free(table);
     store->free(store);
 }
 
@@ -268,13 +270,13 @@ static void test_channel(void)
     static const int orders[][5] = {{0, 1, 2, 3, 4}, {4, 3, 2, 1, 0}, {3, 1, 4, 0, 2}};
     for (int o = 0; o < 3; o++) {
         struct store *store = store_memory_new();
-        struct visitor_table *table = visitors_new(store, 0);
+        struct visitor_table *table = visitor_table_new(store, 0);
         struct visitor *visitor = visitor_of(table, 0, "v");
-        visitors_mark_dirty(table, visitor);
+        visitor_table_mark_dirty(table, visitor);
         CHECK_INT(visitor_channel(visitor).size, 0);
         for (int i = 0; i < 5; i++) {
             int64_t time_ms = came[orders[o][i]].time_ms;
-            visitor_come_by(visitor, bytes_text(came[orders[o][i]].name), time_ms);
+            visitor_update_channel(visitor, bytes_text(came[orders[o][i]].name), time_ms);
             insert(visitor, time_ms, KIND_VIEW, "item", 10);
             check_decoded(table, visitor);
         }
@@ -282,7 +284,7 @@ static void test_channel(void)
         insert(visitor, 20000, KIND_VIEW, "item", 10); /* by none that is known */
         check_decoded(table, visitor);
         CHECK_INT(visitor->channel_time_ms, 7000);
-        visitors_free(table);
+        visitor_table_free(table);
         store->free(store);
     }
 }
@@ -292,18 +294,18 @@ static void test_exposed(void)
 {
     struct random random = random_from(83);
     struct store *store = store_memory_new();
-    struct visitor_table *table = visitors_new(store, 0);
+    struct visitor_table *table = visitor_table_new(store, 0);
     struct visitor *visitor = visitor_of(table, 0, "v");
     uint32_t marks[1000], count = 0;
     int64_t clicks = 0;
-    visitors_mark_dirty(table, visitor);
+    visitor_table_mark_dirty(table, visitor);
     CHECK(visitor_is_blank(visitor));
     for (int i = 0; i < 1000; i++) {
         uint32_t mark = random_below(&random, 2 * MARKS_MAX) * 0x9E3779B9u;
         bool click = random_one_in(&random, 3), known = false;
         for (uint32_t k = count > MARKS_MAX ? count - MARKS_MAX : 0; k < count; k++)
             known = known || marks[k] == mark;
-        CHECK_INT(visitor_expose(visitor, mark, click), !known);
+        CHECK_INT(visitor_count_exposure(visitor, mark, click), !known);
         if (!known) {
             marks[count++] = mark;
             clicks += click;
@@ -315,19 +317,19 @@ static void test_exposed(void)
     CHECK_INT(visitor->exposure->impressions + visitor->exposure->clicks, count);
     CHECK_INT(visitor->exposure->clicks, clicks);
     CHECK(!visitor_is_blank(visitor));
-    visitors_free(table);
+    visitor_table_free(table);
     store->free(store);
 }
 
 static void write_batch(struct visitor_table *table, struct store *store)
 {
     struct store_batch batch = {0};
-    for (size_t i = 0; i < visitors_dirty_count(table); i++)
-        visitors_encode(table, visitors_dirty_at(table, i));
-    visitors_batch(table, &batch);
+    for (size_t i = 0; i < visitor_table_dirty_count(table); i++)
+        visitor_table_encode(table, visitor_table_dirty_at(table, i));
+    visitor_table_batch(table, &batch);
     CHECK(store->write(store, &batch, NULL) == VERDICT_OK);
     batch_release(&batch);
-    visitors_commit(table);
+    visitor_table_commit(table);
 }
 
 static bool has_row(struct store *store, const char *name)
@@ -345,19 +347,19 @@ static bool has_row(struct store *store, const char *name)
 static void test_erased(void)
 {
     struct store *store = store_memory_new();
-    struct visitor_table *table = visitors_new(store, 0); /* nothing stays in memory */
+    struct visitor_table *table = visitor_table_new(store, 0); /* nothing stays in memory */
     struct random random = random_from(84);
     for (int refused = 0; refused < 2; refused++) {
         struct visitor *visitor = visitor_of(table, 0, "a visitor");
-        visitors_mark_dirty(table, visitor);
+        visitor_table_mark_dirty(table, visitor);
         insert(visitor, 1000, KIND_VIEW, "item", 10);
         prefer(visitor, &random, 1000);
         visitor_show(visitor, bytes_text("item"), 1000, 1000);
-        visitor_expose(visitor, 7, false);
-        visitor_declare(visitor, bytes_text("female"), bytes_text("30-39"));
-        visitor_come_by(visitor, bytes_text("by mail"), 1000);
+        visitor_count_exposure(visitor, 7, false);
+        visitor_set_declared(visitor, bytes_text("female"), bytes_text("30-39"));
+        visitor_update_channel(visitor, bytes_text("by mail"), 1000);
         CHECK_BYTES(visitor_gender(visitor), bytes_text("female"));
-        visitor_declare(visitor, bytes_text(""), bytes_text("40-49"));
+        visitor_set_declared(visitor, bytes_text(""), bytes_text("40-49"));
         visitor->list_hash = 5;
         write_batch(table, store);
         CHECK(has_row(store, "a visitor"));
@@ -366,14 +368,14 @@ static void test_erased(void)
         CHECK_BYTES(visitor_age_group(visitor), bytes_text("40-49"));
         CHECK_BYTES(visitor_channel(visitor), bytes_text("by mail"));
         check_decoded(table, visitor);
-        visitors_mark_dirty(table, visitor);
+        visitor_table_mark_dirty(table, visitor);
         visitor_erase(visitor, refused);
         CHECK_BYTES(visitor_key(visitor), bytes_text("a visitor"));
         CHECK(visitor->dirty && visitor->list_hash == 0 && visitor->count == 0);
         CHECK(visitor->channel == NULL);
         CHECK_INT(visitor_is_blank(visitor), !refused);
         if (refused) {
-            struct bytes value = visitors_encode(table, visitor);
+            struct bytes value = visitor_table_encode(table, visitor);
             CHECK(memmem(value.at, value.size, "item", 4) == NULL);
             CHECK(memmem(value.at, value.size, "mail", 4) == NULL);
             check_decoded(table, visitor);
@@ -382,7 +384,7 @@ static void test_erased(void)
         CHECK_INT(has_row(store, "a visitor"), refused);
         CHECK_INT(visitor_of(table, 0, "a visitor")->refused, refused);
     }
-    visitors_free(table);
+    visitor_table_free(table);
     store->free(store);
 }
 
@@ -390,15 +392,15 @@ static void test_damaged(void)
 {
     struct random random = random_from(82);
     struct store *store = store_memory_new();
-    struct visitor_table *table = visitors_new(store, 0);
+    struct visitor_table *table = visitor_table_new(store, 0);
     struct visitor *visitor = visitor_of(table, 0, "v"), *again;
-    visitors_mark_dirty(table, visitor);
+    visitor_table_mark_dirty(table, visitor);
     for (int i = 0; i < 30; i++)
         insert(visitor, i * 1000, (enum kind)(i % KINDS), "subject", 100);
     for (int i = 0; i < 30; i++)
         prefer(visitor, &random, i * 1000);
-    visitor_come_by(visitor, bytes_text("web"), 5000);
-    struct bytes value = visitors_encode(table, visitor);
+    visitor_update_channel(visitor, bytes_text("web"), 5000);
+    struct bytes value = visitor_table_encode(table, visitor);
     for (size_t size = 0; size < value.size; size++) {
         char *copy = memory_get(size);
         struct error error = {0};
@@ -432,22 +434,22 @@ static void test_damaged(void)
               bytes_of(value.at, value.size - 1));
     CHECK(store->write(store, &batch, NULL) == VERDICT_OK);
     struct error error = {0};
-    CHECK(visitors_get(table, 9, bytes_text("bad"), &again, &error) == VERDICT_FATAL);
+    CHECK(visitor_table_get(table, 9, bytes_text("bad"), &again, &error) == VERDICT_FATAL);
     CHECK_CONTAINS(error.message, "the stored visitor bad is damaged");
     batch_release(&batch);
-    visitors_free(table);
+    visitor_table_free(table);
     store->free(store);
 }
 
 static void commit(struct visitor_table *table, struct store *store)
 {
     struct store_batch batch = {0};
-    for (size_t i = 0; i < visitors_dirty_count(table); i++)
-        visitors_encode(table, visitors_dirty_at(table, i));
-    visitors_batch(table, &batch);
-    CHECK_INT(batch.count, visitors_dirty_count(table));
+    for (size_t i = 0; i < visitor_table_dirty_count(table); i++)
+        visitor_table_encode(table, visitor_table_dirty_at(table, i));
+    visitor_table_batch(table, &batch);
+    CHECK_INT(batch.count, visitor_table_dirty_count(table));
     CHECK(store->write(store, &batch, NULL) == VERDICT_OK);
-    visitors_commit(table);
+    visitor_table_commit(table);
     batch_release(&batch);
 }
 
@@ -461,7 +463,7 @@ static void test_batches(void)
     struct random random = random_from(83);
     struct store *store = store_memory_new();
     size_t cache_bytes = 8000;
-    struct visitor_table *table = visitors_new(store, cache_bytes);
+    struct visitor_table *table = visitor_table_new(store, cache_bytes);
     static uint32_t committed[VISITORS], now[VISITORS];
     memset(committed, 0, sizeof committed);
     memset(now, 0, sizeof now);
@@ -478,32 +480,32 @@ static void test_batches(void)
             CHECK_INT(visitor->dirty, is_dirty[which]);
             if (random_one_in(&random, 3))
                 continue;
-            visitors_mark_dirty(table, visitor);
-            visitors_mark_dirty(table, visitor);
+            visitor_table_mark_dirty(table, visitor);
+            visitor_table_mark_dirty(table, visitor);
             dirty += !is_dirty[which];
             is_dirty[which] = true;
             insert(visitor, round, KIND_VIEW, "item", 1000);
             now[which]++;
         }
-        CHECK_INT(visitors_dirty_count(table), dirty);
+        CHECK_INT(visitor_table_dirty_count(table), dirty);
         if (random_one_in(&random, 3)) {
-            visitors_abort(table);
+            visitor_table_abort(table);
             memcpy(now, committed, sizeof now);
         } else {
             commit(table, store);
             memcpy(committed, now, sizeof now);
-            CHECK(visitors_bytes(table) <= cache_bytes);
+            CHECK(visitor_table_bytes(table) <= cache_bytes);
         }
-        CHECK_INT(visitors_dirty_count(table), 0);
+        CHECK_INT(visitor_table_dirty_count(table), 0);
         if (random_one_in(&random, 20)) {
-            visitors_forget(table, (int32_t)random_below(&random, PARTITIONS));
+            visitor_table_forget(table, (int32_t)random_below(&random, PARTITIONS));
         }
     }
     for (int32_t i = 0; i < PARTITIONS; i++)
-        visitors_forget(table, i);
-    CHECK_INT(visitors_cached(table), 0);
-    CHECK_INT(visitors_bytes(table), 0);
-    visitors_free(table);
+        visitor_table_forget(table, i);
+    CHECK_INT(visitor_table_count(table), 0);
+    CHECK_INT(visitor_table_bytes(table), 0);
+    visitor_table_free(table);
     store->free(store);
 }
 
@@ -511,35 +513,35 @@ static void test_batches(void)
 static void test_eviction(void)
 {
     struct store *store = store_memory_new();
-    struct visitor_table *table = visitors_new(store, 0);
+    struct visitor_table *table = visitor_table_new(store, 0);
     struct visitor *visitor = visitor_of(table, 0, "a");
-    size_t bytes = visitors_bytes(table);
+    size_t bytes = visitor_table_bytes(table);
     CHECK(bytes >= sizeof *visitor);
-    visitors_commit(table);
-    CHECK_INT(visitors_cached(table), 0);
-    visitors_free(table);
-    table = visitors_new(store, 2 * bytes);
+    visitor_table_commit(table);
+    CHECK_INT(visitor_table_count(table), 0);
+    visitor_table_free(table);
+    table = visitor_table_new(store, 2 * bytes);
     visitor_of(table, 0, "a");
     visitor_of(table, 0, "b");
     visitor_of(table, 0, "a");
     visitor_of(table, 0, "c");
-    CHECK_INT(visitors_cached(table), 3); /* pointers hold until the commit */
-    visitors_commit(table);
-    CHECK_INT(visitors_cached(table), 2);
+    CHECK_INT(visitor_table_count(table), 3); /* pointers hold until the commit */
+    visitor_table_commit(table);
+    CHECK_INT(visitor_table_count(table), 2);
     visitor_of(table, 0, "a");
-    CHECK_INT(visitors_cached(table), 2); /* it was b that went */
+    CHECK_INT(visitor_table_count(table), 2); /* it was b that went */
     visitor_of(table, 0, "b");
-    CHECK_INT(visitors_cached(table), 3);
+    CHECK_INT(visitor_table_count(table), 3);
     visitor = visitor_of(table, 0, "a");
-    visitors_mark_dirty(table, visitor);
-    visitors_abort(table);
-    CHECK_INT(visitors_cached(table), 2);
+    visitor_table_mark_dirty(table, visitor);
+    visitor_table_abort(table);
+    CHECK_INT(visitor_table_count(table), 2);
     visitor_of(table, 1, "c"); /* another partition: another visitor */
-    CHECK_INT(visitors_cached(table), 3);
-    visitors_forget(table, 0);
-    CHECK_INT(visitors_cached(table), 1);
-    visitors_free(table);
-    visitors_free(NULL);
+    CHECK_INT(visitor_table_count(table), 3);
+    visitor_table_forget(table, 0);
+    CHECK_INT(visitor_table_count(table), 1);
+    visitor_table_free(table);
+    visitor_table_free(NULL);
     store->free(store);
 }
 

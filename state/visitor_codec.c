@@ -1,0 +1,247 @@
+#include "state/visitor_codec.h"
+
+#include "schemas/avro_binary.h"
+#include "schemas/byte_order.h"
+#include "schemas/draw.h"
+#include "schemas/event.h"
+
+#include <assert.h>
+
+static uint64_t checksum(struct bytes key, struct bytes value)
+{
+    return bytes_hash(value) ^ hash_join(bytes_hash(key), 0);
+}
+
+/* The fields from "refused" to "channel_age". */
+static void write_rest(const struct visitor *visitor, struct buffer *buffer)
+{
+    static const struct exposure none;
+    const struct exposure *exposure = visitor->exposure ? visitor->exposure : &none;
+    buffer_byte(buffer, visitor->refused ? 1 : 0);
+    avro_put_string(buffer, visitor_gender(visitor));
+    avro_put_string(buffer, visitor_age_group(visitor));
+    avro_put_long(buffer, exposure->impressions);
+    avro_put_long(buffer, exposure->clicks);
+    if (exposure->mark_count > 0)
+        avro_put_long(buffer, exposure->mark_count);
+    for (uint32_t i = 0; i < exposure->mark_count; i++)
+        avro_put_long(buffer, (int32_t)exposure->marks[i]);
+    avro_put_long(buffer, 0);
+    avro_put_string(buffer, visitor_channel(visitor));
+    avro_put_long(buffer,
+                  visitor->channel ? visitor->latest_time_ms - visitor->channel_time_ms : 0);
+}
+
+void visitor_encode(const struct visitor *visitor, struct buffer *buffer)
+{
+    avro_put_header(buffer, VISITOR_FINGERPRINT);
+    avro_put_long(buffer, visitor->accepted);
+    avro_put_long(buffer, visitor->latest_time_ms);
+    avro_put_long(buffer, (int64_t)visitor->list_hash);
+    buffer_byte(buffer, visitor->truncated ? 1 : 0);
+    buffer_byte(buffer, visitor->look_again ? 1 : 0);
+    int64_t previous_ms = 0;
+    if (visitor->count > 0)
+        avro_put_long(buffer, visitor->count);
+    for (uint32_t i = 0; i < visitor->count; i++) {
+        const struct activity *activity = &visitor->activities[i];
+        avro_put_long(buffer, (int64_t)activity->event_hash);
+        avro_put_long(buffer, activity->kind);
+        avro_put_string(buffer, activity_subject(visitor, activity));
+        avro_put_long(buffer, activity->time_ms - previous_ms);
+        avro_put_float(buffer, activity->price);
+        previous_ms = activity->time_ms;
+    }
+    avro_put_long(buffer, 0);
+    if (visitor->tastes)
+        buffer_append(buffer, visitor->tastes, visitor->tastes_size);
+    else
+        preferences_write(&(struct preferences){0}, buffer);
+    avro_put_long(buffer, visitor->display_count ? visitor->displays_since_s : 0);
+    if (visitor->display_count > 0)
+        avro_put_long(buffer, visitor->display_count);
+    for (uint32_t i = 0; i < visitor->display_count; i++) {
+        avro_put_long(buffer, (int32_t)visitor->displays[i].item);
+        avro_put_long(buffer, visitor->displays[i].times);
+    }
+    avro_put_long(buffer, 0);
+    write_rest(visitor, buffer);
+    avro_put_long(buffer, (int64_t)checksum(visitor_key(visitor), buffer_bytes(buffer)));
+}
+
+static bool read_activities(struct avro_reader *reader, struct visitor *visitor)
+{
+    int64_t previous_ms = 0;
+    for (uint64_t block; (block = avro_get_block(reader)) > 0;) {
+        for (; block > 0 && !reader->failed; block--) {
+            struct activity activity = {.event_hash = (uint64_t)avro_get_long(reader)};
+            int64_t kind = avro_get_long(reader);
+            struct bytes subject = avro_get_string(reader);
+            int64_t elapsed_ms = avro_get_long(reader);
+            activity.price = avro_get_float(reader);
+            if (reader->failed || kind < 0 || kind >= KINDS || subject.size > UINT16_MAX ||
+                __builtin_add_overflow(previous_ms, elapsed_ms, &previous_ms) ||
+                (visitor->count > 0 && elapsed_ms < 0))
+                return false;
+            activity.kind = (uint8_t)kind;
+            activity.time_ms = previous_ms;
+            visitor_append(visitor, activity, subject);
+        }
+    }
+    return true;
+}
+
+static bool read_preferences(struct avro_reader *reader, struct visitor *visitor)
+{
+    const char *start = reader->at;
+    struct preferences preferences;
+    if (!preferences_read(reader, &preferences))
+        return false;
+    if (preferences.weight > 0)
+        visitor_set_packed_preferences(visitor, bytes_of(start, (size_t)(reader->at - start)));
+    return true;
+}
+
+static bool read_shown(struct avro_reader *reader, struct visitor *visitor)
+{
+    visitor->displays_since_s = avro_get_long(reader);
+    if (visitor->displays_since_s < 0 || visitor->displays_since_s > INT64_MAX / 1000)
+        return false;
+    for (uint64_t block; (block = avro_get_block(reader)) > 0;) {
+        for (; block > 0 && !reader->failed; block--) {
+            int64_t item = avro_get_long(reader), times = avro_get_long(reader);
+            if (reader->failed || item < INT32_MIN || item > INT32_MAX || times < 1 ||
+                times > SHOWN_TIMES_MAX ||
+                !visitor_restore_shown(visitor, (uint32_t)item, (uint8_t)times))
+                return false;
+        }
+    }
+    return !reader->failed;
+}
+
+/* Consent, what the shop declares, impressions and clicks. */
+static bool read_exposure(struct avro_reader *reader, struct visitor *visitor)
+{
+    struct exposure exposure = {0};
+    visitor->refused = avro_get_bool(reader);
+    struct bytes gender = avro_get_string(reader), age_group = avro_get_string(reader);
+    exposure.impressions = avro_get_long(reader);
+    exposure.clicks = avro_get_long(reader);
+    for (uint64_t block; (block = avro_get_block(reader)) > 0;) {
+        for (; block > 0 && !reader->failed; block--) {
+            int64_t mark = avro_get_long(reader);
+            if (exposure.mark_count == MARKS_MAX || mark < INT32_MIN || mark > INT32_MAX)
+                return false;
+            exposure.marks[exposure.mark_count++] = (uint32_t)mark;
+        }
+    }
+    if (reader->failed || gender.size > EVENT_ID_BYTES_MAX || age_group.size > EVENT_ID_BYTES_MAX)
+        return false;
+    visitor_set_declared(visitor, gender, age_group);
+    if (exposure.mark_count > 0) {
+        visitor->exposure = memory_get(sizeof exposure);
+        *visitor->exposure = exposure;
+    }
+    return true;
+}
+
+static bool read_channel(struct avro_reader *reader, struct visitor *visitor)
+{
+    struct bytes channel = avro_get_string(reader);
+    int64_t age_ms = avro_get_long(reader), time_ms;
+    if (reader->failed || channel.size > CHANNEL_BYTES_MAX || age_ms < 0 ||
+        (channel.size == 0 && age_ms != 0) ||
+        __builtin_sub_overflow(visitor->latest_time_ms, age_ms, &time_ms))
+        return false;
+    if (channel.size > 0)
+        visitor_update_channel(visitor, channel, time_ms);
+    return true;
+}
+
+/* The formats from which on the part is there. */
+#define FORMAT_CHECKSUM 2
+#define FORMAT_PREFERENCES 3
+#define FORMAT_EXPOSURE 4
+#define FORMAT_CHANNEL 5
+
+/* The format of the value, 1 the oldest; 0: none that is known. */
+static int open_value(struct bytes value, struct avro_reader *ret_reader)
+{
+    static const uint64_t fingerprints[] = {VISITOR_FINGERPRINT_1, VISITOR_FINGERPRINT_2,
+                                            VISITOR_FINGERPRINT_3, VISITOR_FINGERPRINT_4,
+                                            VISITOR_FINGERPRINT};
+    int format = sizeof fingerprints / sizeof fingerprints[0];
+    for (; format > 0; format--) {
+        *ret_reader = avro_open(value, fingerprints[format - 1]);
+        if (!ret_reader->failed)
+            break;
+    }
+    return format;
+}
+
+static bool read_visitor(struct bytes value, struct visitor *visitor)
+{
+    struct avro_reader reader;
+    int format = open_value(value, &reader);
+    visitor->accepted = avro_get_long(&reader);
+    visitor->latest_time_ms = avro_get_long(&reader);
+    visitor->list_hash = (uint64_t)avro_get_long(&reader);
+    visitor->truncated = avro_get_bool(&reader);
+    visitor->look_again = avro_get_bool(&reader);
+    if (reader.failed || !read_activities(&reader, visitor) || reader.failed ||
+        visitor->accepted < visitor->count ||
+        (format >= FORMAT_PREFERENCES &&
+         (!read_preferences(&reader, visitor) || !read_shown(&reader, visitor))) ||
+        (format >= FORMAT_EXPOSURE && !read_exposure(&reader, visitor)) ||
+        (format >= FORMAT_CHANNEL && !read_channel(&reader, visitor)))
+        return false;
+    if (format >= FORMAT_CHECKSUM) {
+        uint64_t sum =
+            checksum(visitor_key(visitor), bytes_of(value.at, (size_t)(reader.at - value.at)));
+        if ((uint64_t)avro_get_long(&reader) != sum)
+            return false;
+    }
+    return !reader.failed && reader.at == reader.end;
+}
+
+enum verdict visitor_decode(int32_t partition, struct bytes key, struct bytes value,
+                            struct visitor **ret_visitor, struct error *error)
+{
+    struct visitor *visitor = visitor_new(partition, key);
+    if (!read_visitor(value, visitor)) {
+        visitor_free(visitor);
+        return error_set(error, VERDICT_SKIP, "the stored visitor %.*s is damaged",
+                         (int)(key.size < 100 ? key.size : 100), key.at);
+    }
+    *ret_visitor = visitor;
+    return VERDICT_OK;
+}
+
+bool visitor_intact(struct bytes key, struct bytes value)
+{
+    struct avro_reader reader;
+    if (open_value(value, &reader) < FORMAT_CHECKSUM) {
+        struct visitor *visitor;
+        if (visitor_decode(0, key, value, &visitor, NULL) != VERDICT_OK)
+            return false;
+        visitor_free(visitor);
+        return true;
+    }
+    /* The field before the checksum ends in a byte whose top bit is clear; the checksum's bytes
+     * have it set, but for the last one. */
+    size_t start = value.size - 1;
+    while (start > 0 && (unsigned char)value.at[start - 1] >= 0x80)
+        start--;
+    reader = (struct avro_reader){.at = value.at + start, .end = value.at + value.size};
+    uint64_t sum = (uint64_t)avro_get_long(&reader);
+    return !reader.failed && reader.at == reader.end &&
+           sum == checksum(key, bytes_of(value.at, start));
+}
+
+struct bytes visitor_store_key(char *to, int32_t partition, struct bytes key)
+{
+    assert(key.size + 2 <= VISITOR_KEY_BYTES_MAX);
+    put_be(to, (uint32_t)partition, 2);
+    memcpy(to + 2, key.at, key.size);
+    return bytes_of(to, key.size + 2);
+}
