@@ -161,7 +161,7 @@ static void add(struct shop *shop, struct bytes id, float score)
         .item_id = id,
         .product = catalogue_find(shop->catalogue, id),
         .score = score,
-        .place = shop->count,
+        .index = shop->count,
     };
     shop->count++;
 }
@@ -474,7 +474,7 @@ static void check_shown(const struct shop *shop, const struct demands *demands,
               same_brand <= demands->brand_max);
         if (items[i].pinned || demands->on[11])
             continue;
-        float score = scores[items[i].place] + adjusted(shop, demands, &items[i]);
+        float score = scores[items[i].index] + adjusted(shop, demands, &items[i]);
         CHECK(score <= last + 1e-5f);
         last = score;
     }

@@ -7,13 +7,11 @@
 #ifndef WEFT_RECOMMEND_RECOMMEND_H
 #define WEFT_RECOMMEND_RECOMMEND_H
 
+#include "processors/recommend/lists/cold_start.h"
 #include "processors/recommend/lists/exploration.h"
-#include "processors/recommend/lists/filters.h"
 #include "processors/recommend/lists/online_metrics.h"
 #include "processors/recommend/lists/placements.h"
 #include "processors/recommend/ranking/learner.h"
-#include "processors/recommend/ranking/rank.h"
-#include "processors/recommend/search/search.h"
 #include "schemas/recommendation.h"
 
 struct recommend_settings {
@@ -27,8 +25,7 @@ struct recommend_settings {
     float kind_weights[KINDS]; /* of a click, by what it was, in learning */
     struct filter_settings filters;
     struct explore_settings explore;
-    bool newcomers_search;  /* ranked lists of who has only searched begin with what answers it */
-    bool newcomers_channel; /* else with what those like who come by the same channel */
+    struct cold_start_settings cold_start;
     struct placements placements; /* finished */
 };
 
@@ -92,7 +89,7 @@ struct outcome recommend_learn(struct recommender *recommender, struct visitor *
 
 /* Counts, for a click on the item, what recommend_lists() last showed the visitor. */
 void recommend_measure(const struct recommender *recommender, const struct visitor *visitor,
-                       struct bytes item_id, enum kind kind, struct online_metrics *quality);
+                       struct bytes item_id, enum kind kind, struct online_metrics *metrics);
 size_t recommend_shown_bytes(const struct recommender *recommender);
 
 /* The thread's copy of the ranker's weights: to be merged, written and taken back. */

@@ -521,8 +521,8 @@ static enum verdict finish_recommend(struct config *config, struct error *error)
         .brand_max = (uint32_t)config->list_brand_max,
         .diversity = (float)config->list_diversity_percent / 100,
     };
-    settings->newcomers_search = strcmp(config->list_newcomers, "search") == 0;
-    settings->newcomers_channel = strcmp(config->list_newcomers_channel, "on") == 0;
+    settings->cold_start.search = strcmp(config->list_newcomers, "search") == 0;
+    settings->cold_start.channel = strcmp(config->list_newcomers_channel, "on") == 0;
     settings->explore = (struct explore_settings){.share = (float)config->explore_percent / 100,
                                                   .clicks = (uint32_t)config->explore_clicks};
     settings->rank.price_band = (float)config->price_band;

@@ -299,7 +299,7 @@ static void pin_items(struct filters *filters, const struct filter_query *query,
             items[(*count)++] = (struct filter_item){
                 .item_id = product_id(&query->catalogue->products[product]),
                 .product = product,
-                .place = UINT32_MAX,
+                .origin = ORIGIN_PIN,
                 .score = -INFINITY,
             };
             added++;
@@ -541,7 +541,7 @@ static void find_range(const struct choice *choice, float *ret_high, float *ret_
     float high = -INFINITY, low = INFINITY;
     for (uint32_t i = 0, seen = 0; i < choice->count && seen < FILTER_WINDOW_MAX; i++) {
         struct filter_item *item = &choice->items[i];
-        if (removal_of(choice, item) != REMOVED_NOT || item->place == UINT32_MAX)
+        if (removal_of(choice, item) != REMOVED_NOT || item->origin == ORIGIN_PIN)
             continue;
         seen++;
         high = item->score > high ? item->score : high;

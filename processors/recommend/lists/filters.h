@@ -57,11 +57,25 @@ enum removal {
 };
 extern const char *const removal_texts[REMOVALS]; /* "out of stock", ... */
 
+/* Where an item of a list comes from; its reason follows from it (reasons.h). */
+enum item_origin {
+    ORIGIN_CANDIDATE,     /* the ranking; index: its place (ranking/rank.h) */
+    ORIGIN_BASKET,        /* the basket walk; index: the item of the basket that gave most */
+    ORIGIN_POPULAR,       /* popular items, which fill up a basket walk's list */
+    ORIGIN_SEARCH,        /* the search index */
+    ORIGIN_QUERY_HISTORY, /* items that visitors took after the search */
+    ORIGIN_CHANNEL,       /* items popular in the visitor's channel */
+    ORIGIN_NEW,           /* exploration: a new product that is no candidate */
+    ORIGIN_PIN,           /* a merchandising rule, which pins what was not among the items */
+    ORIGINS,
+};
+
 struct filter_item {
     struct bytes item_id;
     uint32_t product; /* PRODUCT_NONE: the catalogue does not know it */
     float score;
-    uint32_t place; /* the caller's */
+    enum item_origin origin;
+    uint32_t index; /* by origin; else the caller's */
     enum removal removal;
     uint32_t line; /* of the rule that removed or pinned it; 0: none */
     bool pinned;
@@ -105,7 +119,7 @@ struct filters *filters_new(void);
 void filters_free(struct filters *filters);
 
 /* `items` are ranked, best first, with room for FILTER_PINS_MAX more; `*count` is raised by pinned
- * ones that were not among them (place UINT32_MAX). Puts what is shown first, in its order, and the
+ * ones that were not among them (ORIGIN_PIN). Puts what is shown first, in its order, and the
  * others behind with what removed them. Returns how many are shown, at most `length`. Thread: holds
  * the catalogue's read lock. */
 uint32_t filters_apply(struct filters *filters, const struct filter_query *query,

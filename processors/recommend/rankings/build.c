@@ -214,19 +214,19 @@ static void look_up_slice(struct maker *maker, uint32_t from, uint32_t count)
     for (uint32_t i = 0; i < count; i++) {
         struct bytes id = maker->view->items[from + i].item_id;
         items[i] = (struct filter_item){
-            .item_id = id, .product = catalogue_find(catalogue, id), .place = from + i};
+            .item_id = id, .product = catalogue_find(catalogue, id), .index = from + i};
     }
     judge(maker, items, count);
     for (uint32_t i = 0; i < count; i++) {
         if (items[i].removal != REMOVED_LENGTH)
             continue;
-        const struct ranked_counts *counts = &maker->view->items[items[i].place];
-        struct looked_up *item = &maker->items[items[i].place];
+        const struct ranked_counts *counts = &maker->view->items[items[i].index];
+        struct looked_up *item = &maker->items[items[i].index];
         item->factor = exp((double)items[i].score);
         if (items[i].product == PRODUCT_NONE)
             continue;
         item->variant = filters_variant(catalogue, items[i].product);
-        join_scopes(maker, &catalogue->products[items[i].product], items[i].place,
+        join_scopes(maker, &catalogue->products[items[i].product], items[i].index,
                     counts->counts[0] + counts->counts[1] + counts->counts[2]);
     }
 }
@@ -358,7 +358,7 @@ static void offer_judged(struct maker *maker, struct filter_item *items, uint32_
             continue;
         offer(top, maker->length,
               (struct place){.item_id = items[i].item_id,
-                             .score = scores[items[i].place] * exp((double)items[i].score),
+                             .score = scores[items[i].index] * exp((double)items[i].score),
                              .variant = items[i].product == PRODUCT_NONE
                                             ? 0
                                             : filters_variant(catalogue, items[i].product)});
@@ -378,7 +378,7 @@ static void take_entries(struct maker *maker, const struct ranked_term *term, st
             items[i] = (struct filter_item){
                 .item_id = entry->item_id,
                 .product = catalogue_find(maker->inputs->catalogue, entry->item_id),
-                .place = i};
+                .index = i};
         }
         offer_judged(maker, items, count, scores, top);
         catalogue_unlock_read(maker->inputs->catalogue);
@@ -400,7 +400,7 @@ static void find_more(struct maker *maker, struct bytes text, struct top *top, s
         items[i] =
             (struct filter_item){.item_id = product_id(&catalogue->products[results[i].product]),
                                  .product = results[i].product,
-                                 .place = i};
+                                 .index = i};
     }
     offer_judged(maker, items, count, scores, top);
     for (uint32_t i = 0; i < top->count; i++)

@@ -1,0 +1,56 @@
+#include "processors/recommend/lists/reasons.h"
+
+static const char *const origin_reasons[ORIGINS] = {
+    [ORIGIN_BASKET] = "bought_together",
+    [ORIGIN_POPULAR] = "popular",
+    [ORIGIN_SEARCH] = "searched",
+    [ORIGIN_QUERY_HISTORY] = "taken_after_search",
+    [ORIGIN_CHANNEL] = "popular_in_channel",
+    [ORIGIN_NEW] = "new",
+    [ORIGIN_PIN] = "pinned",
+};
+
+/* The generator that weighs most in the placement; not one of seen items where these are out. */
+static int heaviest_generator(const struct placement *placement, const struct candidate *candidate)
+{
+    uint32_t left_out = placement->filters & FILTER_SEEN ? generators_seen_only() : 0;
+    int heaviest = -1;
+    float most = -1;
+    for (uint32_t bits = candidate->generators & ~left_out; bits; bits &= bits - 1) {
+        int generator = __builtin_ctz(bits);
+        float part = generators[generator].weight(candidate) * placement->weights[generator];
+        if (part > most) {
+            heaviest = generator;
+            most = part;
+        }
+    }
+    return heaviest;
+}
+
+static void explain_candidate(const struct ranked_candidates *ranked,
+                              const struct placement *placement, uint32_t place,
+                              struct list_item *ret_item)
+{
+    const struct candidate *candidate = &ranked->candidates.at[place];
+    const struct generator *generator = &generators[heaviest_generator(placement, candidate)];
+    uint32_t cause = generator->cause(&ranked->query, candidate);
+    ret_item->reason = generator->reason;
+    if (cause != ITEM_NONE)
+        ret_item->because_item_id = query_item_id(&ranked->query, cause);
+}
+
+struct list_item reasons_explain(const struct ranked_candidates *ranked,
+                                 const struct placement *placement, const struct filter_item *item)
+{
+    struct list_item explained = {
+        .item_id = item->item_id,
+        .score = item->origin == ORIGIN_PIN ? 0 : item->score,
+        .reason = origin_reasons[item->origin],
+        .propensity = item->propensity,
+    };
+    if (item->origin == ORIGIN_CANDIDATE)
+        explain_candidate(ranked, placement, item->index, &explained);
+    else if (item->origin == ORIGIN_BASKET)
+        explained.because_item_id = ranked->query.model->items[item->index].id;
+    return explained;
+}
