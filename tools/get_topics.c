@@ -1,0 +1,128 @@
+#include "tools/get_topics.h"
+
+#include "schemas/array.h"
+#include "schemas/codec.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define READ_MS 5000
+
+/* ---- records ---- */
+
+enum verdict topic_next(struct client_reader *reader, struct client_message *ret_message,
+                        struct error *error)
+{
+    enum verdict read = client_reader_next(reader, READ_MS, ret_message);
+    if (read == VERDICT_SKIP)
+        return error_set(error, VERDICT_RETRY, "the broker has not answered for %d s",
+                         READ_MS / 1000);
+    return read == VERDICT_RETRY ? VERDICT_SKIP : read;
+}
+
+/* Reads the partition to its end. OK, whether or not the key was there. */
+static enum verdict search_partition(const struct get_request *request, const char *topic,
+                                     int32_t partition, struct bytes key, struct buffer *value,
+                                     bool *found, struct error *error)
+{
+    struct client_message message;
+    struct client_reader *reader = NULL;
+    enum verdict verdict =
+        client_reader_new(&request->config, topic, partition, false, &reader, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    while ((verdict = topic_next(reader, &message, error)) == VERDICT_OK) {
+        if (!bytes_equal(message.key, key))
+            continue;
+        buffer_clear(value);
+        buffer_append(value, message.value.at, message.value.size);
+        *found = message.value.at != NULL;
+    }
+    client_reader_free(reader);
+    return verdict == VERDICT_SKIP ? VERDICT_OK : verdict;
+}
+
+enum verdict topic_newest(const struct get_request *request, const char *topic, struct bytes key,
+                          struct buffer *ret_value, struct error *error)
+{
+    int32_t partitions = 0;
+    bool found = false;
+    enum verdict verdict = client_partitions(&request->config, topic, &partitions, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    if (partitions == 0)
+        return error_set(error, VERDICT_SKIP, "there is no topic %s", topic);
+    /* First where Java's partitioner puts the key, then everywhere: producers may differ. */
+    const int32_t places[] = {client_partition(key, partitions), CLIENT_ALL_PARTITIONS};
+    for (int i = 0; i < 2 && !found; i++) {
+        verdict = search_partition(request, topic, places[i], key, ret_value, &found, error);
+        if (verdict != VERDICT_OK)
+            return verdict;
+    }
+    return found ? VERDICT_OK : VERDICT_SKIP;
+}
+
+/* ---- titles ---- */
+
+static void add_title(struct titles *titles, const struct event *product)
+{
+    struct buffer text = {0};
+    buffer_append(&text, product->title.at, product->title.size);
+    if (!isnan(product->price))
+        buffer_format(&text, ", %.2f %.*s", product->price, (int)product->currency.size,
+                      product->currency.at ? product->currency.at : "");
+    if (product->original_price > product->price)
+        buffer_format(&text, " (was %.2f)", product->original_price);
+    ARRAY_RESERVE(titles->at, titles->capacity, titles->count + 1);
+    titles->at[titles->count++] = (struct title){
+        .item_id = bytes_of(memory_text(product->item_id), product->item_id.size),
+        .text = memory_text(buffer_bytes(&text)),
+    };
+    buffer_release(&text);
+}
+
+static int title_order(const void *a, const void *b)
+{
+    return bytes_compare(((const struct title *)a)->item_id, ((const struct title *)b)->item_id);
+}
+
+void titles_read(const struct get_request *request, struct titles *titles)
+{
+    struct client_reader *reader;
+    struct client_message message;
+    struct arena arena = {0};
+    struct event product;
+    if (client_reader_new(&request->config, request->topology.topics[TOPIC_PRODUCT],
+                          CLIENT_ALL_PARTITIONS, false, &reader, NULL) != VERDICT_OK)
+        return;
+    struct codec *codec = codec_new(NULL);
+    while (client_reader_next(reader, READ_MS, &message) == VERDICT_OK) {
+        arena_clear(&arena);
+        if (codec_decode(codec, EVENT_PRODUCT, message.value, &arena, &product, NULL) == VERDICT_OK)
+            add_title(titles, &product);
+    }
+    codec_free(codec);
+    client_reader_free(reader);
+    arena_release(&arena);
+    if (titles->count > 0)
+        qsort(titles->at, titles->count, sizeof *titles->at, title_order);
+}
+
+const char *titles_find(const struct titles *titles, const char *item_id)
+{
+    struct title wanted = {.item_id = bytes_text(item_id)};
+    const struct title *found =
+        titles->count ? bsearch(&wanted, titles->at, titles->count, sizeof wanted, title_order)
+                      : NULL;
+    return found ? found->text : "";
+}
+
+void titles_release(struct titles *titles)
+{
+    for (size_t i = 0; i < titles->count; i++) {
+        free((void *)(uintptr_t)titles->at[i].item_id.at);
+        free(titles->at[i].text);
+    }
+    free(titles->at);
+    *titles = (struct titles){0};
+}
