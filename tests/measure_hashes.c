@@ -10,7 +10,7 @@
 #include "processors/runtime/driver.h"
 #include "state/model_file.h"
 #include "tests/measure.h"
-#include "tools/backtest.h"
+#include "tools/backtest_read.h"
 
 #include <unistd.h>
 

@@ -11,7 +11,7 @@
 #include "processors/recommend/recommend.h"
 #include "processors/runtime/driver.h"
 #include "tests/measure.h"
-#include "tools/backtest.h"
+#include "tools/backtest_read.h"
 
 struct cost {
     uint64_t items, digest;

@@ -1,6 +1,6 @@
 /* Comparing variants: pairs, and whether the intervals hold what they should. */
 #include "tests/test.h"
-#include "tools/backtest.h"
+#include "tools/backtest_compare.h"
 #include "tools/backtest_search.h"
 
 #include <math.h>
@@ -13,7 +13,7 @@ static void add_case(struct measured *measured, uint32_t line, uint32_t session,
             memory_resize(measured->cases, measured->capacity * sizeof *measured->cases);
     }
     measured->cases[measured->count++] =
-        (struct tested){.line = line, .session = session, .rank = rank};
+        (struct test_case){.line = line, .session = session, .rank = rank};
 }
 
 static void test_pairs(void)

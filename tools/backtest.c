@@ -1,9 +1,11 @@
-/* `weft backtest`: the quality of the lists on recorded events, alone, of two variants, or without
- * each part in turn. */
-#include "tools/backtest.h"
-
+/* `weft backtest`: the quality of the lists on recorded events: of one configuration, of two
+ * variants, or without each part in turn.
+ *
+ * The files call each other in one direction: backtest_read <- backtest_measure <- backtest_compare
+ * <- backtest_report <- backtest.c. The tasks basket and search stand beside them. */
 #include "processors/runtime/command.h"
 #include "tools/backtest_basket.h"
+#include "tools/backtest_report.h"
 #include "tools/backtest_search.h"
 #include "tools/events.h"
 

@@ -1,7 +1,8 @@
-/* Variants of the configuration, and how sure their difference is. */
-#include "schemas/draw.h"
-#include "tools/backtest.h"
+#include "tools/backtest_compare.h"
 
+#include "schemas/draw.h"
+
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- variants ---- */
@@ -12,7 +13,7 @@ static enum verdict assign_all(struct config *config, const char *text, struct e
     while (*text && verdict == VERDICT_OK) {
         char piece[VARIANT_TEXT_MAX];
         size_t size = strcspn(text, ",");
-        while (text[size] == ',') { /* what has no '=' belongs to the list before */
+        while (text[size] == ',') { /* a piece without '=' belongs to the list before it */
             size_t next = strcspn(text + size + 1, ",");
             if (memchr(text + size + 1, '=', next))
                 break;
@@ -49,7 +50,7 @@ enum verdict variants_add(struct variants *variants, const struct config *base, 
     return verdict;
 }
 
-/* `key` with one name more in its list. */
+/* Adds the base with one more name in the list of `key`. */
 static enum verdict add_without(struct variants *variants, const struct config *base,
                                 const char *key, const char *list, const char *name,
                                 struct error *error)
@@ -132,13 +133,14 @@ static double reciprocal(uint32_t rank)
     return rank ? 1.0 / rank : 0;
 }
 
-/* One a pair of cases, then one a session. Returns their number. */
+/* Fills `sessions`: first an entry for each pair of cases, then one for each session. Returns the
+ * number of sessions. */
 static uint32_t pair_up(const struct measured *a, const struct measured *b,
                         struct session *sessions, struct difference *ret_difference)
 {
     size_t i = 0, k = 0, pairs = 0;
     while (i < a->count && k < b->count) {
-        const struct tested *x = &a->cases[i], *y = &b->cases[k];
+        const struct test_case *x = &a->cases[i], *y = &b->cases[k];
         if (x->line == y->line)
             sessions[pairs++] = (struct session){
                 .session = x->session,

@@ -1,11 +1,11 @@
-/* Measures one variant: for every event after the first of its session the next item is asked for,
- * as a visitor would, before the event is learned. */
+#include "tools/backtest_measure.h"
+
 #include "processors/recommend/recommend.h"
 #include "processors/runtime/command.h"
 #include "processors/runtime/driver.h"
 #include "processors/runtime/log.h"
+#include "schemas/array.h"
 #include "state/visitor_history.h"
-#include "tools/backtest.h"
 #include "tools/progress.h"
 
 #include <math.h>
@@ -20,48 +20,43 @@ struct run {
     struct driver *driver;
     uint8_t *covered; /* by item of the model */
     uint32_t covered_capacity;
-    struct buffer held; /* interactions of sessions that have not ended (--freeze) */
+    struct buffer held; /* --freeze: interactions of the session under way */
     struct progress progress;
 };
 
-static void add_case(struct measure *measure, uint32_t rank)
+static void add_rank(struct quality *quality, uint32_t rank)
 {
-    measure->cases++;
+    quality->cases++;
     if (rank == 0)
         return;
-    measure->hits += 1;
-    measure->reciprocal += 1.0 / rank;
-    measure->gain += 1 / log2(1.0 + rank);
+    quality->hits += 1;
+    quality->reciprocal += 1.0 / rank;
+    quality->gain += 1 / log2(1.0 + rank);
 }
 
-static void keep_case(struct run *run, size_t index, uint32_t rank, double list_us)
+static void add_case(struct run *run, size_t index, uint32_t rank, double list_us)
 {
     struct measured *measured = run->measured;
-    if (measured->count == measured->capacity) {
-        measured->capacity = measured->capacity ? 2 * measured->capacity : 65536;
-        measured->cases =
-            memory_resize(measured->cases, measured->capacity * sizeof *measured->cases);
-    }
-    measured->cases[measured->count++] = (struct tested){
+    ARRAY_RESERVE(measured->cases, measured->capacity, measured->count + 1);
+    measured->cases[measured->count++] = (struct test_case){
         .line = (uint32_t)index,
         .session = run->recorded->lines[index].session,
         .rank = rank,
         .list_us = (float)list_us,
     };
-    add_case(&measured->all, rank);
-    add_case(&measured->deciles[index * DECILES / run->recorded->count], rank);
+    add_rank(&measured->all, rank);
+    add_rank(&measured->deciles[index * DECILES / run->recorded->count], rank);
 }
 
+/* Marks the items of a list as covered. */
 static void cover(struct run *run, const struct ranked_item *ranked, uint32_t count)
 {
-    uint32_t items = driver_model(run->driver)->item_count;
-    if (items > run->covered_capacity) {
-        run->covered = memory_resize(run->covered, 2 * items);
-        memset(run->covered + run->covered_capacity, 0, 2 * items - run->covered_capacity);
-        run->covered_capacity = 2 * items;
-    }
+    uint32_t items = driver_model(run->driver)->item_count, before = run->covered_capacity;
+    ARRAY_RESERVE(run->covered, run->covered_capacity, items);
+    if (run->covered_capacity > before)
+        memset(run->covered + before, 0, run->covered_capacity - before);
     for (uint32_t i = 0; i < count; i++)
-        if (!item_is_product(ranked[i].item)) /* which the model does not know yet */
+        if (!item_is_product(ranked[i].item)) /* a product that is no item of the model yet */
             run->covered[ranked[i].item] = 1;
 }
 
@@ -73,39 +68,50 @@ static uint32_t prefix_length(const struct run *run, const struct visitor *visit
         visitor_history_walk_from(visitor, time_ms, run->config->session_gap_ms);
     const struct activity *activity;
     while ((activity = visitor_history_older(&walk)) && walk.same_session) {
-        enum pair_kind rules;
-        length += pair_kind_of((enum kind)activity->kind, &rules);
+        enum pair_kind pair;
+        length += pair_kind_of((enum kind)activity->kind, &pair);
     }
     return length;
 }
 
-/* Asks for the next item, as serving does, so that the ranker can learn from the answer. */
-static void ask(struct run *run, const struct event *event, size_t index, bool counts)
+static double microseconds(const struct timespec *from, const struct timespec *to)
+{
+    return (double)(to->tv_sec - from->tv_sec) * 1e6 + (double)(to->tv_nsec - from->tv_nsec) / 1e3;
+}
+
+/* The event's item as the lists name it: an item of the model, or a product of the catalogue. */
+static uint32_t target_of(const struct run *run, const struct event *event)
+{
+    struct bytes id = event->items[0].item_id;
+    uint32_t item = model_find(driver_model(run->driver), id);
+    if (item != ITEM_NONE)
+        return item;
+    uint32_t product = catalogue_find(driver_catalogue(run->driver), id);
+    return product != PRODUCT_NONE ? ITEM_PRODUCT | product : ITEM_NONE;
+}
+
+/* Makes the list before the event, as serving does, so that the ranker learns from the event as
+ * from a click. With `counts` the event is a case. */
+static void make_list(struct run *run, const struct event *event, size_t index, bool counts)
 {
     struct ranked_item ranked[LIST_ITEMS_MAX];
     struct visitor *visitor = driver_visitor(run->driver, event_visitor(event));
-    struct model *model = driver_model(run->driver);
+    struct timespec before, after;
     if (event->item_count == 0 || visitor == NULL)
         return;
-    struct timespec before, after;
     clock_gettime(CLOCK_MONOTONIC, &before);
     uint32_t count =
-        recommend_next(driver_recommender(run->driver), model, driver_catalogue(run->driver),
-                       visitor, run->settings->at, ranked);
+        recommend_next(driver_recommender(run->driver), driver_model(run->driver),
+                       driver_catalogue(run->driver), visitor, run->settings->at, ranked);
     clock_gettime(CLOCK_MONOTONIC, &after);
     if (!counts || prefix_length(run, visitor, event->event_time_ms) < run->settings->min_prefix)
         return;
-    uint32_t target = model_find(model, event->items[0].item_id), rank = 0;
-    uint32_t product = catalogue_find(driver_catalogue(run->driver), event->items[0].item_id);
-    if (target == ITEM_NONE && product != PRODUCT_NONE)
-        target = ITEM_PRODUCT | product;
+    uint32_t target = target_of(run, event), rank = 0;
     for (uint32_t i = 0; i < count && rank == 0; i++)
         if (ranked[i].item == target)
             rank = i + 1;
     cover(run, ranked, count);
-    keep_case(run, index, rank,
-              (double)(after.tv_sec - before.tv_sec) * 1e6 +
-                  (double)(after.tv_nsec - before.tv_nsec) / 1e3);
+    add_case(run, index, rank, microseconds(&before, &after));
 }
 
 /* ---- the papers' protocol: a session is learned when it ends ---- */
@@ -151,42 +157,68 @@ static int64_t evaluation_start(const struct run *run, size_t *ret_index)
     return (int64_t)number;
 }
 
-static enum verdict run_all(struct run *run, struct error *error)
+struct stream {
+    size_t from_index; /* cases count from here on */
+    int64_t from_ms;
+    bool evaluating;
+    struct bytes visitor; /* of the last event */
+};
+
+static enum verdict take_line(struct run *run, struct stream *stream, size_t index,
+                              struct error *error)
 {
-    size_t from_index;
-    int64_t from_ms = evaluation_start(run, &from_index);
-    bool evaluating = false;
-    struct bytes session = bytes_of(NULL, 0);
+    const struct line *line = &run->recorded->lines[index];
+    const struct event *event = &line->event;
+    bool freeze = run->settings->freeze;
+    enum fate fate;
+    if (event->type == EVENT_PRODUCT) {
+        driver_product(run->driver, line->product);
+        return VERDICT_OK;
+    }
+    bool new_visitor = !bytes_equal(stream->visitor, event_visitor(event));
+    stream->visitor = event_visitor(event);
+    if (freeze && !stream->evaluating && new_visitor)
+        learn_held_back(run);
+    if (!stream->evaluating && index >= stream->from_index &&
+        event->event_time_ms >= stream->from_ms && (!freeze || new_visitor)) {
+        stream->evaluating = true;
+        driver_ranking(run->driver, !freeze);
+    }
+    make_list(run, event, index, stream->evaluating);
+    if (stream->evaluating && freeze)
+        buffer_clear(&run->held);
+    if (line->product) /* after the list, which must not know it */
+        driver_product(run->driver, line->product);
+    return driver_event(run->driver, event, &fate, error) == VERDICT_OK ? VERDICT_OK
+                                                                        : VERDICT_FATAL;
+}
+
+static enum verdict take_lines(struct run *run, struct error *error)
+{
+    struct stream stream = {0};
+    stream.from_ms = evaluation_start(run, &stream.from_index);
     for (size_t i = 0; i < run->recorded->count; i++) {
-        const struct event *event = &run->recorded->lines[i].event;
-        enum fate fate;
-        if (event->type == EVENT_PRODUCT) {
-            driver_product(run->driver, run->recorded->lines[i].product);
-            continue;
-        }
-        bool new_visitor = !bytes_equal(session, event_visitor(event));
-        if (run->settings->freeze && !evaluating && new_visitor)
-            learn_held_back(run);
-        session = event_visitor(event);
-        if (!evaluating && i >= from_index && event->event_time_ms >= from_ms &&
-            (!run->settings->freeze || new_visitor)) {
-            evaluating = true;
-            driver_ranking(run->driver, !run->settings->freeze);
-        }
-        ask(run, event, i, evaluating);
-        if (evaluating && run->settings->freeze)
-            buffer_clear(&run->held);
-        if (run->recorded->lines[i]
-                .product) /* after the question, which must not hear of the answer */
-            driver_product(run->driver, run->recorded->lines[i].product);
-        if (driver_event(run->driver, event, &fate, error) != VERDICT_OK)
-            return VERDICT_FATAL;
+        enum verdict verdict = take_line(run, &stream, i, error);
+        if (verdict != VERDICT_OK)
+            return verdict;
         if (i % 1024 == 0)
             progress_show(&run->progress, (double)i / (double)run->recorded->count, i, "events");
         if (atomic_load(&command_interrupted))
             return error_set(error, VERDICT_RETRY, "interrupted");
     }
     return VERDICT_OK;
+}
+
+static void sum_up(const struct run *run)
+{
+    const struct model *model = driver_model(run->driver);
+    uint64_t covered = 0;
+    for (uint32_t i = 0; i < run->covered_capacity; i++)
+        covered += run->covered[i];
+    run->measured->items = model->item_count;
+    run->measured->coverage = measure_share((double)covered, model->item_count);
+    run->measured->item_bytes = measure_share((double)model_bytes(model), model->item_count);
+    run->measured->visitor_bytes = driver_visitor_bytes(run->driver);
 }
 
 enum verdict measure(const struct recorded *recorded, const struct config *config,
@@ -202,17 +234,10 @@ enum verdict measure(const struct recorded *recorded, const struct config *confi
         return verdict;
     driver_learning(run.driver, !settings->freeze);
     progress_start(&run.progress);
-    verdict = run_all(&run, error);
+    verdict = take_lines(&run, error);
     progress_end(&run.progress);
-    const struct model *model = driver_model(run.driver);
-    uint64_t covered = 0;
-    for (uint32_t i = 0; i < run.covered_capacity; i++)
-        covered += run.covered[i];
     ret_measured->seconds = (double)(clock_monotonic_us() - run.progress.started_us) / 1e6;
-    ret_measured->items = model->item_count;
-    ret_measured->coverage = measure_share((double)covered, model->item_count);
-    ret_measured->item_bytes = measure_share((double)model_bytes(model), model->item_count);
-    ret_measured->visitor_bytes = driver_visitor_bytes(run.driver);
+    sum_up(&run);
     driver_free(run.driver);
     buffer_release(&run.held);
     free(run.covered);

@@ -1,6 +1,6 @@
-/* What a backtest prints: text for people, or one JSON object. */
-#include "tools/backtest.h"
+#include "tools/backtest_report.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static int number_order(const void *a, const void *b)
@@ -9,7 +9,8 @@ static int number_order(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The microseconds of a list that `p` of the cases, and `q` of them, do not exceed. */
+/* The time of a list that a share `p` of the cases does not exceed, and the same for `q`; in
+ * microseconds. */
 static void percentiles(const struct measured *measured, double p, double q, double *ret_p,
                         double *ret_q)
 {
@@ -25,26 +26,26 @@ static void percentiles(const struct measured *measured, double p, double q, dou
     free(sorted);
 }
 
-static double hr(const struct measure *measure)
+static double hr(const struct quality *quality)
 {
-    return measure_share(measure->hits, measure->cases);
+    return measure_share(quality->hits, quality->cases);
 }
 
-static double mrr(const struct measure *measure)
+static double mrr(const struct quality *quality)
 {
-    return measure_share(measure->reciprocal, measure->cases);
+    return measure_share(quality->reciprocal, quality->cases);
 }
 
-static double ndcg(const struct measure *measure)
+static double ndcg(const struct quality *quality)
 {
-    return measure_share(measure->gain, measure->cases);
+    return measure_share(quality->gain, quality->cases);
 }
 
 /* "cases":..,"hr":..,"mrr":..,"ndcg":.. */
-static void print_numbers(const struct measure *measure)
+static void print_numbers(const struct quality *quality)
 {
     printf("\"cases\":%llu,\"hr\":%.6f,\"mrr\":%.6f,\"ndcg\":%.6f",
-           (unsigned long long)measure->cases, hr(measure), mrr(measure), ndcg(measure));
+           (unsigned long long)quality->cases, hr(quality), mrr(quality), ndcg(quality));
 }
 
 static void print_deciles(const struct measured *measured)
@@ -63,7 +64,7 @@ static void print_deciles(const struct measured *measured)
 static void text_measured(const struct recorded *recorded, const struct measured *measured,
                           uint32_t at, double rate, double p50, double p99)
 {
-    const struct measure *all = &measured->all;
+    const struct quality *all = &measured->all;
     printf("cases %llu, HR@%u %.4f, MRR@%u %.4f, NDCG@%u %.4f, coverage %.4f\n",
            (unsigned long long)all->cases, at, hr(all), at, mrr(all), at, ndcg(all),
            measured->coverage);
@@ -153,7 +154,7 @@ static void text_variant(const struct variant *variant, const struct measured *f
                          const struct measure_settings *settings)
 {
     double p50, p99;
-    const struct measure *all = &measured->all;
+    const struct quality *all = &measured->all;
     percentiles(measured, .5, .99, &p50, &p99);
     printf("%s\n  cases %llu, HR@%u %.4f, MRR@%u %.4f, us a list p50 %.1f p99 %.1f, %.1f s\n",
            *variant->text ? variant->text : "as configured", (unsigned long long)all->cases,
@@ -178,7 +179,7 @@ static void text_row(const struct variant *variant, const struct measured *measu
                      const struct difference *difference, const struct measure_settings *settings)
 {
     double p50, p99;
-    const struct measure *all = &measured->all;
+    const struct quality *all = &measured->all;
     percentiles(measured, .5, .99, &p50, &p99);
     if (difference == NULL) {
         printf("%llu cases; differences with 95 %% intervals, * where 0 is outside\n"

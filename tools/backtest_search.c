@@ -3,9 +3,10 @@
 #include "processors/recommend/recommend.h"
 #include "processors/recommend/search/query_history.h"
 #include "processors/runtime/driver.h"
-#include "tools/backtest.h"
+#include "tools/backtest_read.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define LENGTH 20
