@@ -1,6 +1,7 @@
 /* `weft run`: the process. */
 #include "processors/runtime/command.h"
 #include "processors/runtime/kafka/client.h"
+#include "processors/runtime/kafka/edge.h"
 #include "processors/runtime/kafka/kafka.h"
 #include "processors/runtime/log.h"
 #include "processors/runtime/model/catalogue_fold.h"
@@ -189,7 +190,8 @@ static enum verdict start(struct runner *runner, bool create, struct error *erro
              runner->config.processing_guarantee, run->instance);
     int wanted = (int)runner->config.threads;
     for (int i = 0; i < wanted; i++) {
-        runner->workers[i] = worker_new(run, i);
+        struct kafka_edge *edge = kafka_edge_new(&runner->config, &run->topology, i, error);
+        runner->workers[i] = edge ? worker_new(run, i, edge) : NULL;
         if (runner->workers[i] == NULL)
             return error_set(error, VERDICT_FATAL, "worker %d can't start", i);
         runner->worker_count++;

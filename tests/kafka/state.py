@@ -448,7 +448,7 @@ def other_inputs(checks, kafka, file):
                      searches > 0 and before > 0 and shop.total("read") == searches,
                      f"{shop.total('read')} of {searches}, {before} before")
         checks.check("what they had to wait for is said",
-                     "the group still shares out the inputs of before" in log_of(shop, 0) +
+                     "the group still assigns the inputs of an earlier subscription" in log_of(shop, 0) +
                      log_of(shop, 1))
     finally:
         shop.remove()

@@ -1,39 +1,62 @@
 #include "processors/runtime/kafka/members.h"
 
-#include "processors/runtime/log.h"
+#include "processors/runtime/kafka/kafka.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #define ANSWER_MS 5000
-#define UUID_SIZE 37 /* with the dash before it */
-#define OWNERS_MAX 64
-#define FENCE_TRIES 20
+#define UUID_SIZE 37     /* with the dash before it */
 #define INSTANCES_MAX 64 /* beyond that every partition is followed */
+
+struct member_watch {
+    rd_kafka_t *rk;
+};
 
 static int name_order(const void *a, const void *b)
 {
     return strcmp(a, b);
 }
 
-enum verdict members_ask(rd_kafka_t *rk, const char *group, struct members *ret_members,
-                         struct error *error)
+static void copy_names(const struct rd_kafka_group_info *group, struct members *members)
+{
+    for (int i = 0; i < group->member_cnt && members->count < MEMBERS_MAX; i++) {
+        const char *id = group->members[i].member_id;
+        size_t size = strlen(id);
+        if (size > UUID_SIZE && size - UUID_SIZE < CONFIG_TEXT_MAX)
+            memcpy(members->names[members->count++], id, size - UUID_SIZE);
+    }
+}
+
+struct member_watch *member_watch_new(const struct config *config, struct error *error)
+{
+    rd_kafka_t *rk = kafka_open(config, KAFKA_WATCHER, NULL, error);
+    if (rk == NULL)
+        return NULL;
+    struct member_watch *watch = memory_zero(1, sizeof *watch);
+    watch->rk = rk;
+    return watch;
+}
+
+void member_watch_free(struct member_watch *watch)
+{
+    if (watch == NULL)
+        return;
+    rd_kafka_destroy(watch->rk);
+    free(watch);
+}
+
+enum verdict member_watch_ask(struct member_watch *watch, const char *group,
+                              struct members *ret_members, struct error *error)
 {
     const struct rd_kafka_group_list *list;
-    rd_kafka_resp_err_t err = rd_kafka_list_groups(rk, group, &list, ANSWER_MS);
+    rd_kafka_resp_err_t err = rd_kafka_list_groups(watch->rk, group, &list, ANSWER_MS);
     if (err)
-        return error_set(error, VERDICT_RETRY, "the group can't be asked for: %s",
+        return error_set(error, VERDICT_RETRY, "no broker tells the group's members: %s",
                          rd_kafka_err2str(err));
     struct members members = {0};
     members.names = memory_zero(MEMBERS_MAX, sizeof *members.names);
-    for (int i = 0; i < list->group_cnt; i++) {
-        for (int k = 0; k < list->groups[i].member_cnt && members.count < MEMBERS_MAX; k++) {
-            const char *id = list->groups[i].members[k].member_id;
-            size_t size = strlen(id);
-            if (size > UUID_SIZE && size - UUID_SIZE < CONFIG_TEXT_MAX)
-                memcpy(members.names[members.count++], id, size - UUID_SIZE);
-        }
-    }
+    for (int i = 0; i < list->group_cnt; i++)
+        copy_names(&list->groups[i], &members);
     rd_kafka_group_list_destroy(list);
     qsort(members.names, members.count, sizeof *members.names, name_order);
     *ret_members = members;
@@ -131,71 +154,4 @@ void members_inherit(const struct members *members, const char *instance, int32_
     }
     mark_ranges(members, left, instance, partitions, false, ret_wanted);
     free(left);
-}
-
-/* ---- what the gone left open ---- */
-
-static void fence(struct run *run, const char *owner, char letter, const char *who)
-{
-    char id[3 * CONFIG_TEXT_MAX];
-    struct error error = {0};
-    snprintf(id, sizeof id, "%s-%.*s-%c", run->config->application_id, CONFIG_TEXT_MAX, owner,
-             letter);
-    const struct kafka_extra transactional[] = {{"transactional.id", id}, {NULL, NULL}};
-    rd_kafka_t *rk = kafka_open(run->config, KAFKA_PRODUCER, transactional, &error);
-    bool again = rk != NULL;
-    for (int i = 0; i < FENCE_TRIES && again && !run_stops(run); i++) {
-        rd_kafka_error_t *failed = rd_kafka_init_transactions(rk, ANSWER_MS);
-        again = failed != NULL && rd_kafka_error_is_retriable(failed);
-        if (failed && !again)
-            error_set(&error, VERDICT_RETRY, "%s", rd_kafka_error_string(failed));
-        if (failed)
-            rd_kafka_error_destroy(failed);
-    }
-    if (error.message[0])
-        log_line(LOG_LEVEL_WARN, who, "%s can't be fenced: %s", id, error.message);
-    if (rk)
-        rd_kafka_destroy(rk);
-}
-
-void members_fence_gone(struct run *run, const rd_kafka_topic_partition_list_t *partitions,
-                        const char *self, const char *who)
-{
-    struct members members;
-    struct error error = {0};
-    char owners[OWNERS_MAX][CONFIG_TEXT_MAX];
-    size_t count = 0;
-    for (int i = 0; i < partitions->cnt && count < OWNERS_MAX; i++) {
-        const rd_kafka_topic_partition_t *partition = &partitions->elems[i];
-        char *owner = owners[count];
-        bool known = partition->metadata_size == 0 || partition->metadata_size >= CONFIG_TEXT_MAX;
-        if (known)
-            continue;
-        memcpy(owner, partition->metadata, partition->metadata_size);
-        owner[partition->metadata_size] = '\0';
-        known = strcmp(owner, self) == 0;
-        for (size_t k = 0; k < count && !known; k++)
-            known = strcmp(owners[k], owner) == 0;
-        count += !known;
-    }
-    if (count == 0)
-        return;
-    rd_kafka_t *rk = kafka_open(run->config, KAFKA_WATCHER, NULL, &error);
-    enum verdict verdict =
-        rk ? members_ask(rk, run->config->application_id, &members, &error) : VERDICT_FATAL;
-    if (rk)
-        rd_kafka_destroy(rk);
-    if (verdict != VERDICT_OK) {
-        log_line(LOG_LEVEL_WARN, who, "%s", error.message);
-        return;
-    }
-    bool known = members_have(&members, self); /* or else the answer is worth nothing */
-    for (size_t i = 0; i < count && known; i++) {
-        if (members_have(&members, owners[i]))
-            continue;
-        log_line(LOG_LEVEL_INFO, who, "%s is gone; ending what it left open", owners[i]);
-        for (char letter = 'a'; letter < 'a' + 2; letter++)
-            fence(run, owners[i], letter, who);
-    }
-    members_release(&members);
 }

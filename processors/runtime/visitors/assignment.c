@@ -1,12 +1,17 @@
 #include "processors/runtime/visitors/assignment.h"
 
 #include "processors/runtime/kafka/members.h"
+#include "processors/runtime/log.h"
 
-#include <unistd.h>
+#include <stdio.h>
+#include <stdlib.h>
 
-#define ANSWER_MS 10000
-#define STABLE_ANSWER_MS 1500    /* librdkafka asks again by itself while offsets are not stable */
-#define STABLE_OFFSETS_TRIES 300 /* of 200 ms: longer than transaction.timeout.ms */
+#define STABLE_OFFSETS_TRIES 300
+#define STABLE_OFFSETS_PAUSE_US 200000 /* in all, longer than transaction.timeout.ms */
+#define OWNERS_MAX 64
+#define FENCE_TRIES 20
+
+/* ---- are the partitions complete? ---- */
 
 static bool is_input(const struct run *run, const char *topic)
 {
@@ -16,108 +21,168 @@ static bool is_input(const struct run *run, const char *topic)
     return i < INPUT_TOPICS;
 }
 
-enum verdict assignment_check(const struct assignment *assignment,
-                              const rd_kafka_topic_partition_list_t *partitions, bool *ret_stale,
-                              struct error *error)
+static bool is_complete(const struct run *run, const struct edge_place *places, size_t count,
+                        const struct edge_place *place)
+{
+    int counterparts = 0;
+    for (size_t i = 0; i < count; i++)
+        counterparts += places[i].partition == place->partition;
+    return place->partition < run->partitions && counterparts == INPUT_TOPICS &&
+           is_input(run, place->topic);
+}
+
+enum verdict assignment_check(const struct assignment *assignment, const struct edge_place *places,
+                              size_t count, bool *ret_stale, struct error *error)
 {
     const struct run *run = assignment->run;
-    bool whole = true;
+    struct kafka_edge *edge = assignment->edge;
+    size_t complete = 0;
     *ret_stale = false;
-    for (int i = 0; i < partitions->cnt && whole; i++) {
-        int32_t partition = partitions->elems[i].partition;
-        int count = 0;
-        for (int k = 0; k < partitions->cnt; k++)
-            count += partitions->elems[k].partition == partition;
-        whole = partition < run->partitions && count == INPUT_TOPICS &&
-                is_input(run, partitions->elems[i].topic);
-    }
-    if (whole)
+    while (complete < count && is_complete(run, places, count, &places[complete]))
+        complete++;
+    if (complete == count)
         return VERDICT_OK;
     for (int i = 0; i < INPUT_TOPICS; i++) {
-        int32_t count;
-        enum verdict verdict =
-            kafka_partitions(assignment->consumer, run->topology.topics[i], &count, error);
+        int32_t partitions;
+        enum verdict verdict = edge->partitions(edge, run->topology.topics[i], &partitions, error);
         if (verdict != VERDICT_OK)
             return verdict;
-        if (count != 0 && count != run->partitions)
+        if (partitions != 0 && partitions != run->partitions)
             return error_set(
                 error, VERDICT_FATAL,
                 "%s now has %d partitions where %d were: a visitor's events must stay "
                 "in the same partition of every input, so partitions can't be added in "
                 "place; see 'Adding partitions' in the README",
-                run->topology.topics[i], (int)count, (int)run->partitions);
+                run->topology.topics[i], (int)partitions, (int)run->partitions);
     }
     *ret_stale = true;
-    return error_set(error, VERDICT_RETRY, "not all inputs were shared out");
+    return error_set(error, VERDICT_RETRY, "the group did not assign all inputs");
 }
 
-/* By the offsets as they were before the transaction that is open on them. */
-static void fence_unstable(const struct assignment *assignment,
-                           const rd_kafka_topic_partition_list_t *partitions)
+/* ---- ending what members that are gone left open ---- */
+
+static void fence(const struct assignment *assignment, const char *owner, char letter)
 {
-    const struct kafka_extra group[] = {{"group.id", assignment->run->config->application_id},
-                                        {NULL, NULL}};
-    rd_kafka_t *watcher = kafka_open(assignment->run->config, KAFKA_WATCHER, group, NULL);
-    rd_kafka_topic_partition_list_t *before = rd_kafka_topic_partition_list_copy(partitions);
-    if (watcher && rd_kafka_committed(watcher, before, ANSWER_MS) == RD_KAFKA_RESP_ERR_NO_ERROR)
-        members_fence_gone(assignment->run, before, assignment->member, assignment->name);
-    rd_kafka_topic_partition_list_destroy(before);
-    if (watcher)
-        rd_kafka_destroy(watcher);
+    struct run *run = assignment->run;
+    struct kafka_edge *edge = assignment->edge;
+    char id[3 * CONFIG_TEXT_MAX];
+    struct error error = {0};
+    snprintf(id, sizeof id, "%s-%.*s-%c", run->config->application_id, CONFIG_TEXT_MAX, owner,
+             letter);
+    enum edge_outcome outcome = EDGE_FATAL;
+    if (edge->open_producer(edge, EDGE_FENCER, id, NULL, &error) == VERDICT_OK)
+        outcome = EDGE_RETRIABLE;
+    for (int i = 0; i < FENCE_TRIES && outcome == EDGE_RETRIABLE && !run_stops(run); i++) {
+        error_clear(&error);
+        outcome = edge->init(edge, EDGE_FENCER, &error);
+    }
+    if (outcome != EDGE_OK)
+        log_line(LOG_LEVEL_WARN, assignment->name, "%s can't be fenced: %s", id, error.message);
+    edge->close_producer(edge, EDGE_FENCER);
 }
 
-/* The group's offsets, once no transaction on them is open. */
+/* Other members that committed one of the offsets, each once. Returns how many. */
+static size_t find_owners(const struct assignment *assignment, const struct edge_place *places,
+                          size_t place_count, const char *ret_owners[OWNERS_MAX])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < place_count && count < OWNERS_MAX; i++) {
+        const char *owner = places[i].owner;
+        bool known = owner[0] == '\0' || strlen(owner) >= CONFIG_TEXT_MAX ||
+                     strcmp(owner, assignment->member) == 0;
+        for (size_t k = 0; k < count && !known; k++)
+            known = strcmp(ret_owners[k], owner) == 0;
+        if (!known)
+            ret_owners[count++] = owner;
+    }
+    return count;
+}
+
+static void fence_gone(const struct assignment *assignment, const struct edge_place *places,
+                       size_t place_count)
+{
+    struct kafka_edge *edge = assignment->edge;
+    const char *owners[OWNERS_MAX];
+    size_t count = find_owners(assignment, places, place_count, owners);
+    struct members members;
+    struct error error = {0};
+    if (count == 0)
+        return;
+    if (edge->members(edge, &members, &error) != VERDICT_OK) {
+        log_line(LOG_LEVEL_WARN, assignment->name, "%s", error.message);
+        return;
+    }
+    /* an answer without this very member is out of date */
+    bool current = members_have(&members, assignment->member);
+    for (size_t i = 0; i < count && current; i++) {
+        if (members_have(&members, owners[i]))
+            continue;
+        log_line(LOG_LEVEL_INFO, assignment->name, "%s is gone; ending what it left open",
+                 owners[i]);
+        for (char letter = 'a'; letter < 'a' + EDGE_PRODUCERS; letter++)
+            fence(assignment, owners[i], letter);
+    }
+    members_release(&members);
+}
+
+/* A transaction on the offsets is open, perhaps of a member that is gone. The offsets from before
+ * it tell whose it may be. */
+static void fence_unstable(const struct assignment *assignment, const struct edge_place *places,
+                           size_t count)
+{
+    struct kafka_edge *edge = assignment->edge;
+    struct edge_place *before = memory_get(count * sizeof *before);
+    memcpy(before, places, count * sizeof *before);
+    if (edge->committed_before(edge, before, count, NULL) == EDGE_OK)
+        fence_gone(assignment, before, count);
+    free(before);
+}
+
+/* ---- where to go on ---- */
+
 static enum verdict committed_offsets(const struct assignment *assignment,
-                                      rd_kafka_topic_partition_list_t *partitions,
-                                      struct error *error)
+                                      struct edge_place *places, size_t count, struct error *error)
 {
-    rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
+    struct kafka_edge *edge = assignment->edge;
+    struct error why = {0};
     for (int i = 0; i < STABLE_OFFSETS_TRIES && !run_stops(assignment->run); i++) {
-        bool stable = true;
-        err = rd_kafka_committed(assignment->consumer, partitions, STABLE_ANSWER_MS);
-        for (int k = 0; k < partitions->cnt && err == RD_KAFKA_RESP_ERR_NO_ERROR; k++) {
-            if (partitions->elems[k].err)
-                err = partitions->elems[k].err;
-            stable = stable && !partitions->elems[k].err;
-        }
-        if (err == RD_KAFKA_RESP_ERR_NO_ERROR && stable) {
-            members_fence_gone(assignment->run, partitions, assignment->member, assignment->name);
+        error_clear(&why);
+        if (edge->committed(edge, places, count, &why) == EDGE_OK) {
+            fence_gone(assignment, places, count);
             return VERDICT_OK;
         }
-        if (i == 0) /* somebody's transaction on them is open; perhaps it is nobody's any more */
-            fence_unstable(assignment, partitions);
-        usleep(200000);
+        if (i == 0)
+            fence_unstable(assignment, places, count);
+        edge_pause(edge, STABLE_OFFSETS_PAUSE_US);
     }
-    return error_set(error, VERDICT_RETRY, "the group's offsets can't be had: %s",
-                     rd_kafka_err2str(err));
+    return error_set(error, VERDICT_RETRY, "no broker tells the group's offsets: %s", why.message);
 }
 
-static enum verdict start_offset(const struct assignment *assignment,
-                                 rd_kafka_topic_partition_t *partition, struct error *error)
+static enum verdict set_start(const struct assignment *assignment, struct edge_place *place,
+                              struct error *error)
 {
     int64_t stored = -1;
-    enum verdict verdict = store_get_offset(assignment->run->store, 'i', partition->topic,
-                                            partition->partition, &stored, error);
+    enum verdict verdict = store_get_offset(assignment->run->store, 'i', place->topic,
+                                            place->partition, &stored, error);
     if (verdict == VERDICT_FATAL)
         return verdict;
-    if (partition->offset < 0) {
-        partition->offset = stored >= 0 ? stored : RD_KAFKA_OFFSET_BEGINNING;
-    } else if (partition->offset < stored) {
+    if (place->offset < 0)
+        place->offset = stored;
+    else if (place->offset < stored)
         return error_set(error, VERDICT_FATAL,
                          "the group's offset of %s [%d] is %lld, the local state has seen it up to "
                          "%lld: somebody moved the group back; to read again from there use "
                          "'weft reset', which clears the state with it",
-                         partition->topic, (int)partition->partition, (long long)partition->offset,
+                         place->topic, (int)place->partition, (long long)place->offset,
                          (long long)stored);
-    }
     return VERDICT_OK;
 }
 
-enum verdict assignment_offsets(const struct assignment *assignment,
-                                rd_kafka_topic_partition_list_t *partitions, struct error *error)
+enum verdict assignment_offsets(const struct assignment *assignment, struct edge_place *places,
+                                size_t count, struct error *error)
 {
-    enum verdict verdict = committed_offsets(assignment, partitions, error);
-    for (int i = 0; i < partitions->cnt && verdict == VERDICT_OK; i++)
-        verdict = start_offset(assignment, &partitions->elems[i], error);
+    enum verdict verdict = committed_offsets(assignment, places, count, error);
+    for (size_t i = 0; i < count && verdict == VERDICT_OK; i++)
+        verdict = set_start(assignment, &places[i], error);
     return verdict;
 }

@@ -1,32 +1,36 @@
-/* What a worker does with the partitions that it is given: are they whole, and from which offsets
- * it goes on. Names librdkafka; the runtime's own. Thread: the worker's. */
+/* Checks the partitions that the group assigns to a worker, and finds where to go on reading.
+ * Thread: the worker's, inside the rebalance. */
 #ifndef WEFT_VISITORS_ASSIGNMENT_H
 #define WEFT_VISITORS_ASSIGNMENT_H
 
-#include "processors/runtime/kafka/kafka.h"
+#include "processors/runtime/kafka/edge.h"
 #include "processors/runtime/process.h"
 
-/* Who asks; all borrowed. */
+/* The worker that got the partitions. All borrowed. */
 struct assignment {
     struct run *run;
-    rd_kafka_t *consumer;
+    struct kafka_edge *edge;
     const char *member; /* its name in the group */
     const char *name;   /* for the log */
 };
 
-/* Every partition comes with its counterparts in the other inputs; a partition too many, or one
- * alone, would tear visitors apart. FATAL: partitions were added to an input. RETRY: the member
- * that shares out does not know all inputs yet, or the group shares out those of before
+/* Checks that each partition comes with its counterparts in the other inputs: a partition too many,
+ * or one alone, would tear visitors apart. FATAL: partitions were added to an input. RETRY: the
+ * group's leader does not know all inputs yet, or still assigns those of an earlier subscription
  * (`ret_stale`), or the broker does not answer. */
-enum verdict assignment_check(const struct assignment *assignment,
-                              const rd_kafka_topic_partition_list_t *partitions, bool *ret_stale,
-                              struct error *error);
+enum verdict assignment_check(const struct assignment *assignment, const struct edge_place *places,
+                              size_t count, bool *ret_stale, struct error *error);
 
-/* Sets the offset of each: the group's, once no transaction on it is open (what members that are
- * gone left open is ended); without one, the store's (never "earliest" while the store has one);
- * without both, the beginning. RETRY: the group's can't be had. FATAL: the group was moved back
- * behind what the store has seen. */
-enum verdict assignment_offsets(const struct assignment *assignment,
-                                rd_kafka_topic_partition_list_t *partitions, struct error *error);
+/* Sets the offset of each place: the group's, once no transaction on it is open; without one the
+ * store's, never the beginning while the store has an offset; without both -1, the beginning.
+ *
+ * Fences members that committed one of these offsets and are no longer in the group: this ends the
+ * transactions that they left open, which would hide the changelog and the lists from all readers
+ * until they time out, 10 to 20 s later.
+ *
+ * RETRY: the group's offsets are not to be had for a minute. FATAL: the group was moved back behind
+ * what the store has seen. */
+enum verdict assignment_offsets(const struct assignment *assignment, struct edge_place *places,
+                                size_t count, struct error *error);
 
 #endif

@@ -5,6 +5,7 @@
 #ifndef WEFT_VISITORS_RESTORE_H
 #define WEFT_VISITORS_RESTORE_H
 
+#include "processors/runtime/kafka/kafka.h"
 #include "processors/runtime/process.h"
 #include "processors/runtime/visitors/task.h"
 

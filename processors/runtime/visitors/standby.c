@@ -1,5 +1,6 @@
 #include "processors/runtime/visitors/standby.h"
 
+#include "processors/runtime/kafka/kafka.h"
 #include "processors/runtime/kafka/members.h"
 #include "processors/runtime/log.h"
 #include "processors/runtime/visitors/restore.h"
@@ -26,7 +27,8 @@ struct standby {
     bool *wanted;
     bool *refused; /* its changelog is damaged: for the restore to say */
     int64_t *next; /* offset; -1: not followed */
-    rd_kafka_t *reader, *asker;
+    rd_kafka_t *reader;
+    struct member_watch *member_watch;
     struct store_batch batch;
     int64_t look_us, write_us;
 };
@@ -145,7 +147,8 @@ static void ask_members(struct standby *standby)
     struct error error = {0};
     char self[CONFIG_TEXT_MAX + 4];
     standby->look_us = clock_monotonic_us() + LOOK_US;
-    if (members_ask(standby->asker, run->config->application_id, &members, &error) != VERDICT_OK) {
+    if (member_watch_ask(standby->member_watch, run->config->application_id, &members, &error) !=
+        VERDICT_OK) {
         log_line(LOG_LEVEL_DEBUG, "standby", "%s", error.message);
         return;
     }
@@ -181,8 +184,8 @@ static enum verdict run_standby(struct standby *standby, struct error *error)
 {
     enum verdict verdict = VERDICT_OK;
     standby->reader = kafka_open(standby->run->config, KAFKA_READER, NULL, error);
-    standby->asker = kafka_open(standby->run->config, KAFKA_WATCHER, NULL, error);
-    if (standby->reader == NULL || standby->asker == NULL)
+    standby->member_watch = member_watch_new(standby->run->config, error);
+    if (standby->reader == NULL || standby->member_watch == NULL)
         return VERDICT_FATAL;
     while (verdict == VERDICT_OK && !run_stops(standby->run)) {
         int64_t now_us = clock_monotonic_us();
@@ -219,7 +222,6 @@ void *standby_thread(void *argument)
         rd_kafka_consumer_close(standby->reader);
         rd_kafka_destroy(standby->reader);
     }
-    if (standby->asker)
-        rd_kafka_destroy(standby->asker);
+    member_watch_free(standby->member_watch);
     return NULL;
 }

@@ -1,17 +1,21 @@
-/* A worker: one consumer of the group, two transactional producers, the visitors of its
- * partitions. See worker.c for the recipe. */
+/* A worker: one consumer of the group, two transactional producers, and the visitors of the
+ * partitions that the group assigns to it. commit.c states the recipe of exactly-once. */
 #ifndef WEFT_VISITORS_WORKER_H
 #define WEFT_VISITORS_WORKER_H
 
+#include "processors/runtime/kafka/edge.h"
 #include "processors/runtime/process.h"
 
 struct worker;
 
-struct worker *worker_new(struct run *run, int index);
-void worker_free(struct worker *worker);
+/* Takes the edge over, also when it fails; `run` is borrowed. NULL: run_fail() has the reason.
+ * Thread: the main thread, before the worker's own. */
+struct worker *worker_new(struct run *run, int index, struct kafka_edge *edge);
+void worker_free(struct worker *worker); /* NULL is fine; its thread has ended */
 
-/* Body of the worker's thread; returns when the run stops or a fatal error was reported. */
-void *worker_thread(void *worker);
+/* Body of the worker's thread; `argument` is the struct worker. Returns NULL when the run stops, or
+ * after a fatal error, which it reports with run_fail(). */
+void *worker_thread(void *argument);
 
 /* Adds the worker's figures, as of its last commit. Thread: any. */
 void worker_totals(struct worker *worker, struct totals *totals);

@@ -1,0 +1,576 @@
+/* The Kafka edge over librdkafka. No decisions are made here: each function is one call of
+ * librdkafka, or a few, with their errors sorted into classes. */
+#include "processors/runtime/kafka/edge.h"
+
+#include "processors/runtime/kafka/kafka.h"
+#include "processors/runtime/kafka/members.h"
+#include "processors/runtime/log.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ANSWER_MS 10000
+#define STABLE_ANSWER_MS 1500 /* librdkafka repeats by itself while offsets are not stable */
+#define FLUSH_MS 1000
+#define FULL_QUEUE_MS 10
+#define WAIT_MAX_US 50000 /* so that the caller looks at the group and at the process's end */
+#define TRANSACTION_TIMEOUT_MS "10000"
+
+struct edge_producer {
+    rd_kafka_t *rk; /* NULL: closed */
+    rd_kafka_topic_t *topics[TOPICS];
+    struct edge_deliveries *deliveries;
+};
+
+struct edge_input {
+    const char *topic;
+    int32_t partition;
+    rd_kafka_queue_t *queue;
+};
+
+struct rdkafka_edge {
+    struct kafka_edge edge; /* first */
+    const struct config *config;
+    const struct topology *topology;
+    char name[32];
+    struct edge_producer producers[EDGE_SLOTS];
+    rd_kafka_t *consumer; /* NULL: closed */
+    rd_kafka_queue_t *group_queue;
+    struct edge_group *group;
+    int wake[2]; /* a pipe: librdkafka writes a byte when something arrives */
+};
+
+static struct rdkafka_edge *rdkafka_edge(struct kafka_edge *edge)
+{
+    return (struct rdkafka_edge *)(void *)edge;
+}
+
+static rd_kafka_t *producer_of(struct kafka_edge *edge, int slot)
+{
+    return rdkafka_edge(edge)->producers[slot].rk;
+}
+
+/* The class of an error, in the order that librdkafka's manual asks for. Destroys the error. */
+static enum edge_outcome classify(rd_kafka_error_t *failed, struct error *error)
+{
+    if (failed == NULL)
+        return EDGE_OK;
+    enum edge_outcome outcome = EDGE_FATAL;
+    if (rd_kafka_error_is_fatal(failed))
+        outcome = EDGE_FATAL;
+    else if (rd_kafka_error_txn_requires_abort(failed))
+        outcome = EDGE_ABORTABLE;
+    else if (rd_kafka_error_is_retriable(failed))
+        outcome = EDGE_RETRIABLE;
+    error_set(error, VERDICT_RETRY, "%s: %s", rd_kafka_error_name(failed),
+              rd_kafka_error_string(failed));
+    rd_kafka_error_destroy(failed);
+    return outcome;
+}
+
+static enum edge_outcome refused(enum edge_outcome outcome, rd_kafka_resp_err_t err,
+                                 struct error *error)
+{
+    error_set(error, VERDICT_RETRY, "%s", rd_kafka_err2str(err));
+    return outcome;
+}
+
+/* ---- producers ---- */
+
+static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
+{
+    struct edge_deliveries *deliveries = ((struct edge_producer *)opaque)->deliveries;
+    (void)rk;
+    if (deliveries == NULL)
+        return;
+    if (message->err)
+        deliveries->failed(deliveries, message->rkt ? rd_kafka_topic_name(message->rkt) : "?",
+                           message->partition, rd_kafka_err2str(message->err));
+    else if (message->_private)
+        deliveries->written(deliveries, message->partition, message->offset);
+}
+
+static enum verdict open_producer(struct kafka_edge *self, int slot, const char *id,
+                                  struct edge_deliveries *deliveries, struct error *error)
+{
+    struct rdkafka_edge *edge = rdkafka_edge(self);
+    struct edge_producer *producer = &edge->producers[slot];
+    char timeout[24];
+    const struct kafka_extra transactional[] = {
+        {"transactional.id", id},
+        {"transaction.timeout.ms", TRANSACTION_TIMEOUT_MS},
+        {NULL, NULL},
+    };
+    /* Nothing fences a process that stood still. So librdkafka drops a record that waited for so
+     * long that another process may have its partitions: it checks the time before it sends. */
+    snprintf(timeout, sizeof timeout, "%lld", (long long)(edge->config->session_timeout_ms / 2));
+    const struct kafka_extra idempotent[] = {
+        {"enable.idempotence", "true"}, {"message.timeout.ms", timeout}, {NULL, NULL}};
+    rd_kafka_conf_t *conf =
+        kafka_conf(edge->config, KAFKA_PRODUCER, id ? transactional : idempotent, error);
+    if (conf == NULL)
+        return VERDICT_FATAL;
+    rd_kafka_conf_set_dr_msg_cb(conf, delivered);
+    rd_kafka_conf_set_opaque(conf, producer);
+    producer->deliveries = deliveries;
+    producer->rk = kafka_new(KAFKA_PRODUCER, conf, error);
+    if (producer->rk == NULL)
+        return VERDICT_FATAL;
+    for (int i = 0; i < TOPICS; i++)
+        producer->topics[i] = rd_kafka_topic_new(producer->rk, edge->topology->topics[i], NULL);
+    return VERDICT_OK;
+}
+
+static enum edge_outcome init(struct kafka_edge *edge, int slot, struct error *error)
+{
+    return classify(rd_kafka_init_transactions(producer_of(edge, slot), ANSWER_MS), error);
+}
+
+/* A fatal error is asked for first: librdkafka may begin a transaction after one (#4420). */
+static enum edge_outcome begin(struct kafka_edge *edge, int slot, struct error *error)
+{
+    char why[256];
+    rd_kafka_t *rk = producer_of(edge, slot);
+    if (rd_kafka_fatal_error(rk, why, sizeof why)) {
+        error_set(error, VERDICT_RETRY, "the producer is fenced or broken: %s", why);
+        return EDGE_FATAL;
+    }
+    return classify(rd_kafka_begin_transaction(rk), error);
+}
+
+static rd_kafka_headers_t *headers_of(const struct edge_record *record)
+{
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(record->header_count);
+    for (size_t i = 0; i < record->header_count; i++)
+        rd_kafka_header_add(headers, record->headers[i].name, -1, record->headers[i].value, -1);
+    return headers;
+}
+
+static rd_kafka_resp_err_t produce_with_headers(struct edge_producer *producer,
+                                                const struct edge_record *record)
+{
+    rd_kafka_headers_t *headers = headers_of(record);
+    rd_kafka_resp_err_t err = rd_kafka_producev(
+        producer->rk, RD_KAFKA_V_RKT(producer->topics[record->topic]),
+        RD_KAFKA_V_PARTITION(record->partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+        RD_KAFKA_V_KEY(record->key.at, record->key.size),
+        RD_KAFKA_V_VALUE((void *)(uintptr_t)record->value.at, record->value.size),
+        RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
+    if (err)
+        rd_kafka_headers_destroy(headers);
+    return err;
+}
+
+static enum edge_outcome produce(struct kafka_edge *edge, int slot,
+                                 const struct edge_record *record, struct error *error)
+{
+    struct edge_producer *producer = &rdkafka_edge(edge)->producers[slot];
+    rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (record->headers)
+        err = produce_with_headers(producer, record);
+    else if (rd_kafka_produce(producer->topics[record->topic], record->partition,
+                              RD_KAFKA_MSG_F_COPY, (void *)(uintptr_t)record->value.at,
+                              record->value.size, record->key.at, record->key.size,
+                              record->reported ? producer : NULL) != 0)
+        err = rd_kafka_last_error();
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
+        return EDGE_OK;
+    if (err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+        return refused(EDGE_ABORTABLE, err, error);
+    rd_kafka_poll(producer->rk, FULL_QUEUE_MS);
+    return refused(EDGE_RETRIABLE, err, error);
+}
+
+static enum edge_outcome flush(struct kafka_edge *edge, int slot, struct error *error)
+{
+    rd_kafka_resp_err_t err = rd_kafka_flush(producer_of(edge, slot), FLUSH_MS);
+    return err == RD_KAFKA_RESP_ERR_NO_ERROR ? EDGE_OK : refused(EDGE_RETRIABLE, err, error);
+}
+
+static rd_kafka_topic_partition_list_t *list_of(const struct edge_place *places, size_t count)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+    for (size_t i = 0; i < count; i++) {
+        rd_kafka_topic_partition_t *partition =
+            rd_kafka_topic_partition_list_add(list, places[i].topic, places[i].partition);
+        partition->offset = places[i].offset < 0 ? RD_KAFKA_OFFSET_BEGINNING : places[i].offset;
+        if (places[i].owner[0] == '\0')
+            continue;
+        partition->metadata = memory_text(bytes_text(places[i].owner));
+        partition->metadata_size = strlen(places[i].owner);
+    }
+    return list;
+}
+
+static enum edge_outcome send_offsets(struct kafka_edge *edge, int slot,
+                                      const struct edge_place *places, size_t count,
+                                      struct error *error)
+{
+    rd_kafka_consumer_group_metadata_t *group =
+        rd_kafka_consumer_group_metadata(rdkafka_edge(edge)->consumer);
+    rd_kafka_topic_partition_list_t *list = list_of(places, count);
+    enum edge_outcome outcome = classify(
+        rd_kafka_send_offsets_to_transaction(producer_of(edge, slot), list, group, ANSWER_MS),
+        error);
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_consumer_group_metadata_destroy(group);
+    return outcome;
+}
+
+static enum edge_outcome commit(struct kafka_edge *edge, int slot, struct error *error)
+{
+    return classify(rd_kafka_commit_transaction(producer_of(edge, slot), ANSWER_MS), error);
+}
+
+static enum edge_outcome abort_transaction(struct kafka_edge *edge, int slot, struct error *error)
+{
+    rd_kafka_t *rk = producer_of(edge, slot);
+    rd_kafka_purge(rk, RD_KAFKA_PURGE_F_QUEUE);
+    return classify(rd_kafka_abort_transaction(rk, ANSWER_MS), error);
+}
+
+static void close_producer(struct kafka_edge *edge, int slot)
+{
+    struct edge_producer *producer = &rdkafka_edge(edge)->producers[slot];
+    if (producer->rk == NULL)
+        return;
+    for (int i = 0; i < TOPICS; i++)
+        if (producer->topics[i])
+            rd_kafka_topic_destroy(producer->topics[i]);
+    rd_kafka_purge(producer->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    rd_kafka_flush(producer->rk, 100);
+    rd_kafka_destroy(producer->rk);
+    *producer = (struct edge_producer){0};
+}
+
+/* ---- the group ---- */
+
+static void rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err,
+                      rd_kafka_topic_partition_list_t *partitions, void *opaque)
+{
+    struct rdkafka_edge *edge = opaque;
+    if (err != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        edge->group->revoked(edge->group, rd_kafka_assignment_lost(rk));
+        return;
+    }
+    size_t count = (size_t)partitions->cnt;
+    struct edge_place *places = memory_zero(count + 1, sizeof *places);
+    for (size_t i = 0; i < count; i++) {
+        places[i].topic = partitions->elems[i].topic;
+        places[i].partition = partitions->elems[i].partition;
+        places[i].offset = -1;
+    }
+    edge->group->assigned(edge->group, places, count);
+    free(places);
+}
+
+static rd_kafka_conf_t *member_conf(struct rdkafka_edge *edge, const char *member,
+                                    struct error *error)
+{
+    char timeout[24], heartbeat[24];
+    int64_t timeout_ms = edge->config->session_timeout_ms;
+    snprintf(timeout, sizeof timeout, "%lld", (long long)timeout_ms);
+    /* librdkafka's own 3 s would be too seldom for a short time-out */
+    snprintf(heartbeat, sizeof heartbeat, "%lld",
+             (long long)(timeout_ms > 9000 ? 3000 : timeout_ms / 3));
+    const struct kafka_extra extra[] = {
+        {"group.id", edge->config->application_id},
+        {"group.instance.id", member},
+        {"session.timeout.ms", timeout},
+        {"heartbeat.interval.ms", heartbeat},
+        {NULL, NULL},
+    };
+    rd_kafka_conf_t *conf = kafka_conf(edge->config, KAFKA_MEMBER, extra, error);
+    if (conf) {
+        rd_kafka_conf_set_rebalance_cb(conf, rebalance);
+        rd_kafka_conf_set_opaque(conf, edge);
+    }
+    return conf;
+}
+
+static enum verdict join(struct kafka_edge *self, const char *member, struct edge_group *group,
+                         struct error *error)
+{
+    struct rdkafka_edge *edge = rdkafka_edge(self);
+    rd_kafka_conf_t *conf = member_conf(edge, member, error);
+    if (conf == NULL)
+        return VERDICT_FATAL;
+    edge->group = group;
+    edge->consumer = kafka_new(KAFKA_MEMBER, conf, error);
+    if (edge->consumer == NULL)
+        return VERDICT_FATAL;
+    edge->group_queue = rd_kafka_queue_get_consumer(edge->consumer);
+    rd_kafka_queue_io_event_enable(edge->group_queue, edge->wake[1], "w", 1);
+    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(INPUT_TOPICS);
+    for (int i = 0; i < INPUT_TOPICS; i++)
+        rd_kafka_topic_partition_list_add(topics, edge->topology->topics[i], -1);
+    rd_kafka_resp_err_t err = rd_kafka_subscribe(edge->consumer, topics);
+    rd_kafka_topic_partition_list_destroy(topics);
+    if (err)
+        return error_set(error, VERDICT_FATAL, "can't subscribe: %s", rd_kafka_err2str(err));
+    return VERDICT_OK;
+}
+
+static void poll_all(struct kafka_edge *self)
+{
+    struct rdkafka_edge *edge = rdkafka_edge(self);
+    rd_kafka_message_t *message = rd_kafka_consumer_poll(edge->consumer, 0);
+    if (message) {
+        log_line(LOG_LEVEL_WARN, edge->name, "consumer: %s", rd_kafka_message_errstr(message));
+        rd_kafka_message_destroy(message);
+    }
+    for (int i = 0; i < EDGE_PRODUCERS; i++)
+        if (edge->producers[i].rk)
+            rd_kafka_poll(edge->producers[i].rk, 0);
+}
+
+static void assign(struct kafka_edge *edge, const struct edge_place *places, size_t count)
+{
+    rd_kafka_topic_partition_list_t *list = places ? list_of(places, count) : NULL;
+    rd_kafka_assign(rdkafka_edge(edge)->consumer, list);
+    if (list)
+        rd_kafka_topic_partition_list_destroy(list);
+}
+
+static void leave(struct kafka_edge *edge)
+{
+    if (rdkafka_edge(edge)->consumer)
+        rd_kafka_consumer_close(rdkafka_edge(edge)->consumer);
+}
+
+static void close_consumer(struct kafka_edge *self)
+{
+    struct rdkafka_edge *edge = rdkafka_edge(self);
+    if (edge->consumer == NULL)
+        return;
+    if (edge->group_queue)
+        rd_kafka_queue_destroy(edge->group_queue);
+    rd_kafka_destroy(edge->consumer);
+    edge->group_queue = NULL;
+    edge->consumer = NULL;
+}
+
+static enum edge_outcome ask_committed(rd_kafka_t *rk, struct edge_place *places, size_t count,
+                                       int timeout_ms, struct error *error)
+{
+    rd_kafka_topic_partition_list_t *list = list_of(places, count);
+    rd_kafka_resp_err_t err = rd_kafka_committed(rk, list, timeout_ms);
+    for (size_t i = 0; i < count && err == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
+        err = list->elems[i].err;
+    for (size_t i = 0; i < count && err == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
+        const rd_kafka_topic_partition_t *partition = &list->elems[i];
+        places[i].offset = partition->offset < 0 ? -1 : partition->offset;
+        size_t size = partition->metadata_size < MEMBER_NAME_MAX ? partition->metadata_size : 0;
+        if (size > 0)
+            memcpy(places[i].owner, partition->metadata, size);
+        places[i].owner[size] = '\0';
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return err == RD_KAFKA_RESP_ERR_NO_ERROR ? EDGE_OK : refused(EDGE_RETRIABLE, err, error);
+}
+
+static enum edge_outcome committed(struct kafka_edge *edge, struct edge_place *places, size_t count,
+                                   struct error *error)
+{
+    return ask_committed(rdkafka_edge(edge)->consumer, places, count, STABLE_ANSWER_MS, error);
+}
+
+static enum edge_outcome committed_before(struct kafka_edge *edge, struct edge_place *places,
+                                          size_t count, struct error *error)
+{
+    const struct config *config = rdkafka_edge(edge)->config;
+    const struct kafka_extra group[] = {{"group.id", config->application_id}, {NULL, NULL}};
+    rd_kafka_t *watcher = kafka_open(config, KAFKA_WATCHER, group, error);
+    if (watcher == NULL)
+        return EDGE_FATAL;
+    enum edge_outcome outcome = ask_committed(watcher, places, count, ANSWER_MS, error);
+    rd_kafka_destroy(watcher);
+    return outcome;
+}
+
+static enum edge_outcome commit_offsets(struct kafka_edge *edge, const struct edge_place *places,
+                                        size_t count, struct error *error)
+{
+    rd_kafka_topic_partition_list_t *list = list_of(places, count);
+    rd_kafka_resp_err_t err = rd_kafka_commit(rdkafka_edge(edge)->consumer, list, 0);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR || err == RD_KAFKA_RESP_ERR__NO_OFFSET)
+        return EDGE_OK;
+    return refused(EDGE_ABORTABLE, err, error);
+}
+
+static enum verdict ask_members(struct kafka_edge *edge, struct members *ret_members,
+                                struct error *error)
+{
+    const struct config *config = rdkafka_edge(edge)->config;
+    struct member_watch *watch = member_watch_new(config, error);
+    if (watch == NULL)
+        return VERDICT_FATAL;
+    enum verdict verdict = member_watch_ask(watch, config->application_id, ret_members, error);
+    member_watch_free(watch);
+    return verdict;
+}
+
+static enum verdict partitions(struct kafka_edge *edge, const char *topic, int32_t *ret_count,
+                               struct error *error)
+{
+    return kafka_partitions(rdkafka_edge(edge)->consumer, topic, ret_count, error);
+}
+
+/* ---- inputs ---- */
+
+/* The partition's queue is taken off the consumer's common one, so that it can be read alone. */
+static struct edge_input *open_input(struct kafka_edge *self, const char *topic, int32_t partition)
+{
+    struct rdkafka_edge *edge = rdkafka_edge(self);
+    struct edge_input *input = memory_zero(1, sizeof *input);
+    input->topic = topic;
+    input->partition = partition;
+    input->queue = rd_kafka_queue_get_partition(edge->consumer, topic, partition);
+    rd_kafka_queue_forward(input->queue, NULL);
+    rd_kafka_queue_io_event_enable(input->queue, edge->wake[1], "w", 1);
+    return input;
+}
+
+static void close_input(struct kafka_edge *edge, struct edge_input *input)
+{
+    (void)edge;
+    rd_kafka_queue_io_event_enable(input->queue, -1, NULL, 0);
+    rd_kafka_queue_destroy(input->queue);
+    free(input);
+}
+
+static int64_t written_ms(const rd_kafka_message_t *message)
+{
+    rd_kafka_timestamp_type_t type;
+    int64_t time_ms = rd_kafka_message_timestamp(message, &type);
+    return type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? INT64_MIN : time_ms;
+}
+
+static enum edge_arrival next(struct kafka_edge *edge, struct edge_input *input,
+                              struct edge_message *ret_message)
+{
+    (void)edge;
+    for (;;) {
+        rd_kafka_message_t *message = rd_kafka_consume_queue(input->queue, 0);
+        if (message == NULL)
+            return EDGE_NOTHING;
+        if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            *ret_message = (struct edge_message){
+                .key = bytes_of(message->key, message->key_len),
+                .value = bytes_of(message->payload, message->len),
+                .offset = message->offset,
+                .written_ms = written_ms(message),
+                .handle = message,
+            };
+            return EDGE_RECORD;
+        }
+        bool end = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+        int64_t offset = message->offset;
+        if (!end)
+            log_line(LOG_LEVEL_WARN, "input", "%s [%d]: %s", input->topic, (int)input->partition,
+                     rd_kafka_message_errstr(message));
+        rd_kafka_message_destroy(message);
+        if (end) {
+            *ret_message = (struct edge_message){.offset = offset};
+            return EDGE_END;
+        }
+    }
+}
+
+static void release(struct kafka_edge *edge, struct edge_message *message)
+{
+    (void)edge;
+    rd_kafka_message_destroy(message->handle);
+    message->handle = NULL;
+}
+
+/* The high watermark comes with the records. The end-of-partition event comes a fetch later. */
+static bool ends_at(struct kafka_edge *edge, const struct edge_input *input, int64_t position)
+{
+    int64_t low, high;
+    return rd_kafka_get_watermark_offsets(rdkafka_edge(edge)->consumer, input->topic,
+                                          input->partition, &low,
+                                          &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+           high >= 0 && position >= high;
+}
+
+/* ---- time ---- */
+
+static int64_t now_us(struct kafka_edge *edge)
+{
+    (void)edge;
+    return clock_monotonic_us();
+}
+
+static void wait_until(struct kafka_edge *self, int64_t until_us)
+{
+    struct rdkafka_edge *edge = rdkafka_edge(self);
+    char bytes[256];
+    int64_t now = clock_monotonic_us();
+    struct pollfd wake = {.fd = edge->wake[0], .events = POLLIN};
+    if (until_us > now + WAIT_MAX_US)
+        until_us = now + WAIT_MAX_US;
+    if (until_us > now)
+        poll(&wake, 1, (int)((until_us - now + 999) / 1000));
+    while (read(edge->wake[0], bytes, sizeof bytes) == sizeof bytes)
+        ;
+}
+
+static void free_edge(struct kafka_edge *self)
+{
+    struct rdkafka_edge *edge = rdkafka_edge(self);
+    for (int slot = 0; slot < EDGE_SLOTS; slot++)
+        close_producer(self, slot);
+    close_consumer(self);
+    close(edge->wake[0]);
+    close(edge->wake[1]);
+    free(edge);
+}
+
+struct kafka_edge *kafka_edge_new(const struct config *config, const struct topology *topology,
+                                  int index, struct error *error)
+{
+    struct rdkafka_edge *edge = memory_zero(1, sizeof *edge);
+    if (pipe2(edge->wake, O_NONBLOCK | O_CLOEXEC) != 0) {
+        error_set(error, VERDICT_FATAL, "no pipe can be made");
+        free(edge);
+        return NULL;
+    }
+    edge->config = config;
+    edge->topology = topology;
+    snprintf(edge->name, sizeof edge->name, "worker %d", index);
+    edge->edge = (struct kafka_edge){
+        .open_producer = open_producer,
+        .init = init,
+        .begin = begin,
+        .produce = produce,
+        .flush = flush,
+        .send_offsets = send_offsets,
+        .commit = commit,
+        .abort = abort_transaction,
+        .close_producer = close_producer,
+        .join = join,
+        .poll = poll_all,
+        .assign = assign,
+        .leave = leave,
+        .close_consumer = close_consumer,
+        .committed = committed,
+        .committed_before = committed_before,
+        .commit_offsets = commit_offsets,
+        .members = ask_members,
+        .partitions = partitions,
+        .open_input = open_input,
+        .close_input = close_input,
+        .next = next,
+        .release = release,
+        .ends_at = ends_at,
+        .now_us = now_us,
+        .wait = wait_until,
+        .free = free_edge,
+    };
+    return &edge->edge;
+}

@@ -1,0 +1,78 @@
+/* What the files of the worker share: worker.c (sessions and batches), commit.c (the end of a
+ * batch) and rebalance.c (partitions that come and go). Nobody else includes this.
+ * Thread: the worker's, unless it says otherwise. */
+#ifndef WEFT_VISITORS_WORKER_PARTS_H
+#define WEFT_VISITORS_WORKER_PARTS_H
+
+#include "processors/runtime/kafka/transaction.h"
+#include "processors/runtime/visitors/restore.h"
+#include "processors/runtime/visitors/task.h"
+#include "processors/runtime/visitors/worker.h"
+
+struct registry;
+
+enum worker_state {
+    WORKER_STARTING,  /* clients are made, producers initialised */
+    WORKER_WAITING,   /* for an assignment */
+    WORKER_RESTORING, /* changelogs are read back */
+    WORKER_RUNNING,
+    WORKER_STOPPED,
+};
+
+struct worker {
+    struct outlet outlet;    /* first: the pipeline hands it back */
+    struct edge_group group; /* the edge hands it back */
+    struct run *run;
+    int index;
+    char name[32];                /* for the log */
+    char member[MEMBER_NAME_MAX]; /* its name in the group */
+    enum worker_state state;
+    struct kafka_edge *edge; /* owned, as all that follows */
+    bool joined;             /* the edge has a consumer */
+    struct transactions *transactions;
+    struct pipeline *pipeline;
+    struct registry *registry; /* NULL: none */
+    struct task **tasks;       /* in the order of assignment */
+    size_t task_count;
+    size_t task_turn;        /* the task whose records come next */
+    struct restore *restore; /* while RESTORING */
+    struct store_batch batch;
+    uint64_t batch_records;
+    int64_t batch_opened_us; /* 0: no batch is open */
+    int64_t committed_us, group_polled_us;
+    enum verdict trouble; /* met inside a rebalance: RETRY or FATAL */
+    struct error error;
+    int restarts;          /* in a row, without a commit between them */
+    int stale_assignments; /* in a row: they lacked inputs */
+    uint64_t commits, aborts, restored;
+    pthread_mutex_t totals_lock;
+    struct totals totals; /* as of the last commit; under totals_lock */
+};
+
+/* ---- worker.c ---- */
+
+void worker_set_state(struct worker *worker, enum worker_state state);
+/* Notes a verdict for run_session(); FATAL wins over RETRY. */
+void worker_meet_trouble(struct worker *worker, enum verdict verdict);
+/* Makes the worker's figures visible to worker_totals(). */
+void worker_publish_totals(struct worker *worker);
+
+/* ---- commit.c ---- */
+
+/* Ends the batch: steps 2 to 6 of the recipe. RETRY: abort and start again from the last commit.
+ * FATAL: the store can't be written. */
+enum verdict worker_commit(struct worker *worker);
+/* RETRY: without transactions, the process stood still for longer than its session. */
+enum verdict worker_check_presence(struct worker *worker);
+
+/* ---- rebalance.c ---- */
+
+/* The edge's listener: partitions come, or go after a commit of their last batch. */
+void worker_assigned(struct edge_group *group, struct edge_place *places, size_t count);
+void worker_revoked(struct edge_group *group, bool lost);
+/* Forgets the tasks, their visitors and the restore. */
+void worker_drop_tasks(struct worker *worker);
+/* Restores for some milliseconds; RUNNING once all tasks are level. OK: also when more is left. */
+enum verdict worker_restore(struct worker *worker);
+
+#endif
