@@ -51,8 +51,29 @@ static enum verdict learn_event(struct context *context, struct record *record, 
     return VERDICT_OK;
 }
 
+/* Exchanges weights with the other workers through the log: takes over the merged weights, and
+ * writes what was learned here when it is due. */
+static enum verdict learn_batch(struct context *context, struct error *error)
+{
+    struct learner *learner = recommender_learner(context->recommender);
+    const struct recommend_settings *settings = &context->settings->recommend;
+    model_lock_read(context->model);
+    learner_take_over(learner, context->model);
+    model_unlock_read(context->model);
+    if (!settings->learning)
+        return VERDICT_OK;
+    buffer_clear(context->scratch);
+    if (!learner_write(learner, context->generated_ms, settings->merge_ms,
+                       context->weights_fingerprint, context->scratch))
+        return VERDICT_OK;
+    context->counts->counters[COUNT_WEIGHTS]++;
+    return context->outlet->emit(context->outlet, OUTPUT_INTERACTIONS, 0, bytes_of(NULL, 0),
+                                 buffer_bytes(context->scratch), error);
+}
+
 static const char *const inputs[] = {"clean", NULL};
 static const char *const outputs[] = {"interactions", NULL};
+static const char *const reads[] = {"catalogue", NULL};
 
 WEFT_STEP(learn) = {
     .name = "learn",
@@ -62,5 +83,7 @@ WEFT_STEP(learn) = {
     .inputs = inputs,
     .outputs = outputs,
     .table = "weights",
+    .reads = reads,
     .event = learn_event,
+    .batch = learn_batch,
 };

@@ -78,6 +78,9 @@ static enum verdict lists_close(struct context *context, struct visitor *visitor
 
 static const char *const inputs[] = {"clean", NULL};
 static const char *const outputs[] = {"recommendations", NULL};
+static const char *const reads[] = {"cooccurrence", "popularity", "vectors",
+                                    "sessions",     "queries",    "channels",
+                                    "weights",      "catalogue",  NULL};
 
 WEFT_STEP(lists) = {
     .name = "lists",
@@ -86,5 +89,6 @@ WEFT_STEP(lists) = {
     .after = "preferences",
     .inputs = inputs,
     .outputs = outputs,
+    .reads = reads,
     .close = lists_close,
 };

@@ -82,6 +82,7 @@ static enum verdict preferences_event(struct context *context, struct record *re
 
 static const char *const inputs[] = {"clean", NULL};
 static const char *const outputs[] = {NULL};
+static const char *const reads[] = {"catalogue", NULL};
 
 WEFT_STEP(preferences) = {
     .name = "preferences",
@@ -90,5 +91,6 @@ WEFT_STEP(preferences) = {
     .after = "sessions",
     .inputs = inputs,
     .outputs = outputs,
+    .reads = reads,
     .event = preferences_event,
 };

@@ -127,20 +127,31 @@ struct context {
     int64_t generated_ms; /* the time that lists carry: the wall clock; in the driver the event's */
 };
 
-enum stage { STAGE_VISITORS, STAGE_MODEL };
+enum stage {
+    STAGE_VISITORS,
+    STAGE_MODEL,
+    STAGE_RUNTIME, /* rows of runtime/topology.c, for parts that are no steps */
+};
 
 struct step {
     const char *name;
     const char *summary; /* one line for `weft describe` */
     enum stage stage;
-    const char *after;          /* the step of the same stage that runs before; NULL: the first */
-    const char *const *inputs;  /* topics or streams, NULL at the end; names as in topology.c */
-    const char *const *outputs; /* the same */
-    const char *table;          /* the table that it owns; NULL: none */
+    const char *after;         /* the step of the same stage that runs before; NULL: the first */
+    const char *const *inputs; /* topics or streams, NULL at the end; names as in topology.c */
+    const char *const
+        *outputs;             /* the same. Only these may be emitted: another one is FATAL. A step
+                               * that ends records as late or as dead letters has the topic here */
+    const char *table;        /* the table that it owns; NULL: none */
+    const char *const *reads; /* tables with other owners, NULL at the end; NULL: none. Each step
+                               * of the visitors stage may also change the visitor at hand */
 
     /* SKIP: the record ends here, with the fate that the step gave it and, for dead letters, the
      * reason. RETRY does not occur. FATAL ends the process. */
     enum verdict (*event)(struct context *context, struct record *record, struct error *error);
+    /* Once at the end of each batch, before all close() calls. OK or FATAL. */
+    enum verdict (*batch)(struct context *context, struct error *error);
+    /* OK or FATAL. */
     enum verdict (*close)(struct context *context, struct visitor *visitor, struct error *error);
     /* Never fails: what was written to the log can be folded. */
     void (*interaction)(struct model *model, const struct interaction *interaction);

@@ -4,7 +4,7 @@
 #include "processors/processor.h"
 
 static const char *const inputs[] = {"interactions", NULL};
-static const char *const outputs[] = {"rankings", NULL};
+static const char *const outputs[] = {NULL};
 
 WEFT_STEP(trends) = {
     .name = "trends",

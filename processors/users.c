@@ -50,8 +50,7 @@ static enum verdict users_event(struct context *context, struct record *record, 
     return verdict == VERDICT_OK ? record_end(record, FATE_PROCESSED) : verdict;
 }
 
-static const char *const inputs[] = {"view",       "search", "cart", "purchase",
-                                     "impression", "click",  "user", NULL};
+static const char *const inputs[] = {"events", NULL};
 static const char *const outputs[] = {"consented", "recommendations", NULL};
 
 WEFT_STEP(users) = {

@@ -31,7 +31,7 @@ static enum verdict validate_event(struct context *context, struct record *recor
 }
 
 static const char *const inputs[] = {"consented", NULL};
-static const char *const outputs[] = {"clean", NULL};
+static const char *const outputs[] = {"clean", "dead-letters", NULL};
 
 WEFT_STEP(validate) = {
     .name = "validate",

@@ -220,6 +220,112 @@ static void test_aborted(void)
     arena_release(&arena);
 }
 
+/* ---- a step that does what its row does not declare ---- */
+
+static enum verdict emit_interaction(struct context *context, struct error *error)
+{
+    return context->outlet->emit(context->outlet, OUTPUT_INTERACTIONS, 0, bytes_of(NULL, 0),
+                                 bytes_text("x"), error);
+}
+
+static enum verdict event_emits(struct context *context, struct record *record, struct error *error)
+{
+    (void)record;
+    return emit_interaction(context, error);
+}
+
+static enum verdict close_emits(struct context *context, struct visitor *visitor,
+                                struct error *error)
+{
+    (void)visitor;
+    return emit_interaction(context, error);
+}
+
+static enum verdict event_touches(struct context *context, struct record *record,
+                                  struct error *error)
+{
+    (void)record, (void)error;
+    visitor_table_mark_dirty(context->visitors, context->visitor);
+    context->visitor->touched = true;
+    return VERDICT_OK;
+}
+
+static enum verdict event_late(struct context *context, struct record *record, struct error *error)
+{
+    (void)context, (void)error;
+    return record_end(record, FATE_LATE);
+}
+
+static enum verdict event_refuses(struct context *context, struct record *record,
+                                  struct error *error)
+{
+    (void)context;
+    record->fate = FATE_DEAD_LETTER;
+    return error_set(error, VERDICT_SKIP, "the reason");
+}
+
+/* Runs one record through a topology of this step alone. Returns how many outputs were emitted. */
+static int run_step(const struct step *step, enum verdict *ret_verdict, struct error *error)
+{
+    struct config config;
+    struct topology topology = {.visitors = {step}, .visitors_count = 1};
+    struct pipeline *pipeline;
+    struct nowhere nowhere = {.outlet.emit = emit};
+    struct record record = {.type = EVENT_VIEW, .key = bytes_text("v")};
+    const char *name;
+    error_clear(error);
+    record.event.visitor_id = bytes_text("v");
+    config_init(&config);
+    config_finish(&config, NULL);
+    struct store *store = store_memory_new();
+    struct model *model = model_new(&config.settings.model);
+    struct catalogue *catalogue = catalogue_new(&config.settings.catalogue);
+    CHECK(pipeline_new(&config, &topology, store, model, catalogue, &nowhere.outlet, NULL,
+                       &pipeline, NULL) == VERDICT_OK);
+    *ret_verdict = pipeline_event(pipeline, &record, &name, error);
+    if (*ret_verdict == VERDICT_OK)
+        *ret_verdict = pipeline_close(pipeline, error);
+    pipeline_aborted(pipeline);
+    pipeline_free(pipeline);
+    model_free(model);
+    catalogue_free(catalogue);
+    store->free(store);
+    return nowhere.emitted;
+}
+
+static void test_undeclared(void)
+{
+    static const char *const nothing[] = {"recommendations", "clean", NULL};
+    static const char *const all[] = {"interactions", "late", "dead-letters", NULL};
+    static const struct {
+        struct step step;
+        const char *topic;
+        int emitted; /* once it is declared */
+    } cases[] = {
+        {{.event = event_emits}, "interactions", 1},
+        {{.event = event_touches, .close = close_emits}, "interactions", 1},
+        {{.event = event_touches, .batch = emit_interaction}, "interactions", 1},
+        {{.event = event_late}, "late", 0},
+        {{.event = event_refuses}, "dead-letters", 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char message[120];
+        struct step step = cases[i].step;
+        struct error error = {0};
+        enum verdict verdict;
+        step.name = "liar";
+        step.outputs = nothing;
+        CHECK_INT(run_step(&step, &verdict, &error), 0);
+        CHECK(verdict == VERDICT_FATAL);
+        snprintf(message, sizeof message,
+                 "step liar writes to '%s', which its row does not declare", cases[i].topic);
+        CHECK_TEXT(error.message, message);
+        step.outputs = all;
+        CHECK_INT(run_step(&step, &verdict, &error), cases[i].emitted);
+        CHECK(verdict == VERDICT_OK);
+    }
+}
+
 static void test_schemas_path(void)
 {
     char *folder = test_new_folder(), path[4200], assignment[300];
@@ -318,6 +424,7 @@ int main(void)
     TEST_RUN(test_late);
     TEST_RUN(test_outputs);
     TEST_RUN(test_aborted);
+    TEST_RUN(test_undeclared);
     TEST_RUN(test_schemas_path);
     TEST_RUN(test_rules);
     return test_done();

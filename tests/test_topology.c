@@ -116,8 +116,14 @@ static void test_dot(void)
     CHECK(ends.count > 10);
     for (size_t i = 0; i < ends.count; i++)
         CHECK_SAY(has(&nodes, ends.at[i]), "an edge's node '%s' is not declared", ends.at[i]);
-    for (size_t i = 0; i < topology.visitors_count; i++)
-        CHECK(has(&nodes, topology.visitors[i]->name) && has(&ends, topology.visitors[i]->name));
+    for (size_t i = 0; i < topology.visitors_count; i++) {
+        char id[80];
+        snprintf(id, sizeof id, "step %s", topology.visitors[i]->name);
+        CHECK(has(&nodes, id) && has(&ends, id));
+    }
+    for (size_t i = 0; i < nodes.count; i++) /* an id is one node: topic users is no step users */
+        for (size_t k = 0; k < i; k++)
+            CHECK_SAY(strcmp(nodes.at[i], nodes.at[k]) != 0, "two nodes '%s'", nodes.at[i]);
     for (size_t i = 0; i < nodes.count; i++)
         if (strcmp(nodes.at[i], "node") != 0 && strcmp(nodes.at[i], "graph") != 0)
             CHECK_SAY(has(&ends, nodes.at[i]), "node '%s' hangs in the air", nodes.at[i]);

@@ -30,8 +30,12 @@ struct look {
 };
 
 struct pipeline {
+    struct outlet checked; /* first: a step emits to it. It checks and passes on to `outlet` */
+    struct outlet *outlet;
     const struct config *config;
     const struct topology *topology;
+    size_t running;                  /* the step whose function runs now */
+    uint32_t step_topics[STEPS_MAX]; /* that each step declares, as bits */
     struct context context;
     struct codec *codec;
     struct counts committed, batch;
@@ -109,6 +113,38 @@ static bool look_at_rules(struct pipeline *pipeline)
     return changed;
 }
 
+/* ---- what a step declares ---- */
+
+static enum verdict refuse(const struct pipeline *pipeline, enum topic topic, struct error *error)
+{
+    return error_set(error, VERDICT_FATAL, "step %s writes to '%s', which its row does not declare",
+                     pipeline->topology->visitors[pipeline->running]->name, topic_rows[topic].name);
+}
+
+static bool declares(const struct pipeline *pipeline, enum topic topic)
+{
+    return pipeline->step_topics[pipeline->running] >> topic & 1;
+}
+
+static enum verdict checked_emit(struct outlet *self, enum output output, int32_t partition,
+                                 struct bytes key, struct bytes value, struct error *error)
+{
+    struct pipeline *pipeline = (struct pipeline *)(void *)self;
+    if (!declares(pipeline, output_topics[output]))
+        return refuse(pipeline, output_topics[output], error);
+    return pipeline->outlet->emit(pipeline->outlet, output, partition, key, value, error);
+}
+
+/* A step that ends a record as late or as a dead letter writes to that topic. */
+static enum verdict check_fate(const struct pipeline *pipeline, enum fate fate, struct error *error)
+{
+    enum topic topic = fate_topic(fate);
+    if (topic == TOPICS || declares(pipeline, topic))
+        return VERDICT_SKIP;
+    error_clear(error); /* the reason for the fate */
+    return refuse(pipeline, topic, error);
+}
+
 enum verdict pipeline_new(const struct config *config, const struct topology *topology,
                           struct store *store, struct model *model,
                           const struct catalogue *catalogue, struct outlet *outlet,
@@ -116,8 +152,12 @@ enum verdict pipeline_new(const struct config *config, const struct topology *to
                           struct error *error)
 {
     struct pipeline *pipeline = memory_zero(1, sizeof *pipeline);
+    pipeline->checked.emit = checked_emit;
+    pipeline->outlet = outlet;
     pipeline->config = config;
     pipeline->topology = topology;
+    for (size_t i = 0; i < topology->visitors_count; i++)
+        pipeline->step_topics[i] = step_topics(topology->visitors[i]);
     pipeline->trust_keys = config->input_key[0] == 't';
     pipeline->codec = codec_new(source);
     pipeline->looks = memory_zero(LOOKS_MAX, sizeof *pipeline->looks);
@@ -125,7 +165,7 @@ enum verdict pipeline_new(const struct config *config, const struct topology *to
         .settings = &config->settings,
         .counts = &pipeline->batch,
         .arena = &pipeline->arena,
-        .outlet = outlet,
+        .outlet = &pipeline->checked,
         .visitors = visitor_table_new(store, (size_t)config->visitor_cache_bytes),
         .model = model,
         .catalogue = catalogue,
@@ -212,7 +252,10 @@ enum verdict pipeline_event(struct pipeline *pipeline, struct record *record, co
         if (step->event == NULL)
             continue;
         *ret_step = step->name;
+        pipeline->running = i;
         verdict = step->event(context, record, error);
+        if (verdict == VERDICT_SKIP)
+            verdict = check_fate(pipeline, record->fate, error);
     }
     if (verdict == VERDICT_OK || verdict == VERDICT_SKIP) {
         pipeline->batch.fates[record->fate]++;
@@ -295,8 +338,10 @@ static enum verdict close_visitor(struct pipeline *pipeline, struct visitor *vis
     enum verdict verdict = VERDICT_OK;
     for (size_t i = 0; verdict == VERDICT_OK && i < pipeline->topology->visitors_count; i++) {
         const struct step *step = pipeline->topology->visitors[i];
-        if (step->close)
-            verdict = step->close(&pipeline->context, visitor, error);
+        if (step->close == NULL)
+            continue;
+        pipeline->running = i;
+        verdict = step->close(&pipeline->context, visitor, error);
     }
     visitor->touched = false;
     return verdict;
@@ -328,30 +373,17 @@ static enum verdict take_looks(struct pipeline *pipeline, struct error *error)
     return verdict;
 }
 
-/* The ranker's share of the log: what others have learned is taken over, what was learned here is
- * written when it is due. */
-static enum verdict exchange_weights(struct pipeline *pipeline, struct error *error)
+static enum verdict run_batch_ends(struct pipeline *pipeline, struct error *error)
 {
-    struct context *context = &pipeline->context;
-    struct learner *learner = recommender_learner(context->recommender);
-    const struct recommend_settings *settings = &context->settings->recommend;
-    if (!settings->learning)
-        return VERDICT_OK;
-    buffer_clear(context->scratch);
-    if (!learner_write(learner, context->generated_ms, settings->merge_ms,
-                       context->weights_fingerprint, context->scratch))
-        return VERDICT_OK;
-    context->counts->counters[COUNT_WEIGHTS]++;
-    return context->outlet->emit(context->outlet, OUTPUT_INTERACTIONS, 0, bytes_of(NULL, 0),
-                                 buffer_bytes(context->scratch), error);
-}
-
-static void take_weights(struct pipeline *pipeline)
-{
-    struct context *context = &pipeline->context;
-    model_lock_read(context->model);
-    learner_take_over(recommender_learner(context->recommender), context->model);
-    model_unlock_read(context->model);
+    enum verdict verdict = VERDICT_OK;
+    for (size_t i = 0; verdict == VERDICT_OK && i < pipeline->topology->visitors_count; i++) {
+        const struct step *step = pipeline->topology->visitors[i];
+        if (step->batch == NULL)
+            continue;
+        pipeline->running = i;
+        verdict = step->batch(&pipeline->context, error);
+    }
+    return verdict;
 }
 
 /* The shop's rules, if their file has changed. With a mistake in it, or while it is away, those
@@ -378,8 +410,7 @@ enum verdict pipeline_close(struct pipeline *pipeline, struct error *error)
     struct visitor_table *visitors = pipeline->context.visitors;
     size_t touched = visitor_table_dirty_count(visitors);
     reload_rules(pipeline);
-    take_weights(pipeline);
-    enum verdict verdict = exchange_weights(pipeline, error);
+    enum verdict verdict = run_batch_ends(pipeline, error);
     for (size_t i = 0; verdict == VERDICT_OK && i < touched; i++) {
         struct visitor *visitor = visitor_table_dirty_at(visitors, i);
         if (!visitor->touched)

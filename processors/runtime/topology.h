@@ -1,5 +1,6 @@
-/* The topology: the steps in their order, and the topics that they read and write. Built from the
- * steps' rows, checked before anything runs, printed by `weft describe`. */
+/* The topology: the steps in their order, the parts of the runtime around them, and the topics and
+ * tables that they read and write. It is built from their rows, checked before anything runs, and
+ * printed by `weft describe`, from the rows alone. */
 #ifndef WEFT_RUNTIME_TOPOLOGY_H
 #define WEFT_RUNTIME_TOPOLOGY_H
 
@@ -41,6 +42,15 @@ struct topic_row {
 
 extern const struct topic_row topic_rows[TOPICS];
 
+/* The topic of each output of a step. */
+extern const enum topic output_topics[OUTPUTS];
+
+/* The topic that takes the records with this fate, as they came; TOPICS: none does. */
+enum topic fate_topic(enum fate fate);
+
+/* The topics that a step's row names as outputs, as bits `1 << topic`. */
+uint32_t step_topics(const struct step *step);
+
 struct topology {
     const struct step *visitors[STEPS_MAX];
     size_t visitors_count;
@@ -50,11 +60,13 @@ struct topology {
     char publisher[CONFIG_TEXT_MAX + 32];      /* the publisher's consumer group */
 };
 
-/* FATAL for a mistake in a step's row: an unknown topic, no such predecessor, a table with two
- * owners, a stream that nobody writes. */
+/* FATAL for a mistake in a row: an unknown topic, no such predecessor, a name or a table with two
+ * owners, a stream that nobody writes, a table that nobody owns. FATAL too if two topics have one
+ * name, or if no row reads or writes a topic. Strings point into the rows. */
 enum verdict topology_build(const struct config *config, struct topology *ret_topology,
                             struct error *error);
 
+/* Appends the topology as text, and as a graph for Graphviz. */
 void topology_text(const struct topology *topology, struct buffer *buffer);
 void topology_dot(const struct topology *topology, struct buffer *buffer);
 

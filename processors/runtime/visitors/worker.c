@@ -64,10 +64,9 @@ static int64_t now_us(struct worker *worker)
 static enum verdict worker_emit(struct outlet *outlet, enum output output, int32_t partition,
                                 struct bytes key, struct bytes value, struct error *error)
 {
-    static const enum topic topics[OUTPUTS] = {TOPIC_INTERACTIONS, TOPIC_RECOMMENDATIONS};
     struct worker *worker = (struct worker *)(void *)outlet;
     const struct edge_record record = {
-        .topic = topics[output], .partition = partition, .key = key, .value = value};
+        .topic = output_topics[output], .partition = partition, .key = key, .value = value};
     (void)error; /* the worker's own */
     return transaction_send(worker->transactions, &record, &worker->error);
 }
