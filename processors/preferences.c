@@ -25,7 +25,7 @@ static bool taste_kind_of(const struct event *event, enum taste_kind *ret_kind)
 
 static uint32_t tag_of(const struct catalogue *catalogue, uint32_t word)
 {
-    return word == WORD_NONE ? 0 : taste_tag(catalogue->words[word].hash);
+    return word == WORD_NONE ? 0 : taste_tag(catalogue->words.at[word].hash);
 }
 
 static struct tasted taste(const struct catalogue *catalogue, const struct event_item *item)

@@ -1,291 +1,240 @@
 #include "state/catalogue_words.h"
 
+#include "schemas/array.h"
+#include "schemas/draw.h"
+
 #include <math.h>
 #include <stdlib.h>
 
-#define AHEAD 4      /* words that are fetched from memory before their turn */
-#define STALE_MIN 16 /* postings are put in order only past so many wrong entries */
+#define AHEAD 4 /* words that are fetched from memory before their turn */
 
-/* Of those that struct catalogue_limits does not bound. */
-static const uint32_t kind_max[WORD_KINDS] = {
-    [WORD_BRAND] = 1000000, [WORD_CATEGORY] = 200000, [WORD_COLOUR] = 100000,
-    [WORD_TAG] = 1000000,   [WORD_GENDER] = 64,       [WORD_AGE_GROUP] = 64,
-};
+const char *const word_kind_names[WORD_KINDS] = {"brand",  "category",  "colour",    "tag",
+                                                 "gender", "age_group", "attribute", "name"};
 
-void *catalogue_reserve(void *at, uint32_t count, uint32_t *capacity, size_t size)
+void words_init(struct catalogue_words *words, uint32_t attribute_names_max,
+                uint32_t attribute_values_max)
 {
-    if (count < *capacity)
-        return at;
-    *capacity = *capacity ? *capacity + *capacity / 2 + 1 : 4;
-    return memory_resize(at, *capacity * size);
+    *words = (struct catalogue_words){
+        .kind_max =
+            {
+                [WORD_BRAND] = 1000000,
+                [WORD_CATEGORY] = 200000,
+                [WORD_COLOUR] = 100000,
+                [WORD_TAG] = 1000000,
+                [WORD_GENDER] = 64,
+                [WORD_AGE_GROUP] = 64,
+                [WORD_ATTRIBUTE] = attribute_values_max,
+                [WORD_NAME] = attribute_names_max,
+            },
+    };
+}
+
+void words_release(struct catalogue_words *words)
+{
+    for (uint32_t i = 0; i < words->count; i++) {
+        free(words->at[i].text);
+        free(words->at[i].postings.at);
+    }
+    free(words->at);
+    free(words->rarities);
+    free(words->free);
+    free(words->dirty);
+    hash_index_release(&words->index);
+}
+
+size_t words_bytes(const struct catalogue_words *words)
+{
+    size_t bytes = words->capacity * (sizeof *words->at + sizeof *words->rarities) +
+                   hash_index_bytes(&words->index) +
+                   (words->free_capacity + words->dirty_capacity) * sizeof(uint32_t);
+    for (uint32_t i = 0; i < words->count; i++)
+        bytes += words->at[i].size + 1 + words->at[i].postings.capacity * sizeof(uint32_t);
+    return bytes;
 }
 
 /* ---- finding ---- */
 
 static uint64_t word_hash(enum word_kind kind, struct bytes text)
 {
-    uint64_t hash = (bytes_hash(text) ^ (uint64_t)(kind + 1) << 56) * 0x9E3779B97F4A7C15u;
+    uint64_t hash = hash_join(bytes_hash(text), (uint64_t)(kind + 1) << 56);
     return hash ^ hash >> 32;
 }
 
-static struct catalogue_slot *word_slot(const struct catalogue *catalogue, enum word_kind kind,
-                                        struct bytes text)
+static uint32_t find(const struct catalogue_words *words, uint64_t hash, enum word_kind kind,
+                     struct bytes text)
 {
-    uint64_t hash = word_hash(kind, text);
-    uint32_t mask = catalogue->word_slot_capacity - 1, tag = (uint32_t)hash;
-    for (uint32_t i = tag & mask;; i = (i + 1) & mask) {
-        struct catalogue_slot *slot = &catalogue->word_slots[i];
-        if (slot->index == 0)
-            return slot;
-        const struct word *word = &catalogue->words[slot->index - 1];
-        if (slot->tag == tag && word->hash == hash && word->kind == kind &&
+    struct hash_probe probe = hash_index_probe(&words->index, hash);
+    while (hash_index_next(&words->index, &probe)) {
+        const struct word *word = &words->at[probe.entry];
+        if (word->hash == hash && word->kind == kind &&
             bytes_equal(bytes_of(word->text, word->size), text))
-            return slot;
-    }
-}
-
-uint64_t words_fetch(const struct catalogue *catalogue, enum word_kind kind, struct bytes text)
-{
-    uint64_t hash = word_hash(kind, text);
-    uint32_t mask = catalogue->word_slot_capacity - 1;
-    __builtin_prefetch(&catalogue->word_slots[(uint32_t)hash & mask]);
-    return hash;
-}
-
-void words_fetch_all(const struct catalogue *catalogue, const uint64_t *hashes, uint32_t count)
-{
-    uint32_t mask = catalogue->word_slot_capacity - 1;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t index = catalogue->word_slots[(uint32_t)hashes[i] & mask].index;
-        if (index > 0)
-            __builtin_prefetch(&catalogue->words[index - 1]);
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t index = catalogue->word_slots[(uint32_t)hashes[i] & mask].index;
-        if (index > 0)
-            __builtin_prefetch(catalogue->words[index - 1].text);
-    }
-}
-
-uint32_t catalogue_word(const struct catalogue *catalogue, enum word_kind kind, struct bytes text)
-{
-    return word_slot(catalogue, kind, text)->index - 1; /* 0 - 1 is WORD_NONE */
-}
-
-uint32_t catalogue_tagged(const struct catalogue *catalogue, enum word_kind kind, uint32_t tag)
-{
-    uint32_t mask = catalogue->word_slot_capacity - 1;
-    for (uint32_t i = tag & mask; catalogue->word_slots[i].index; i = (i + 1) & mask) {
-        const struct catalogue_slot *slot = &catalogue->word_slots[i];
-        if (slot->tag == tag && catalogue->words[slot->index - 1].kind == kind)
-            return slot->index - 1;
+            return probe.entry;
     }
     return WORD_NONE;
 }
 
-bool catalogue_has(const struct catalogue *catalogue, uint32_t product, uint32_t word)
+uint32_t words_find(const struct catalogue_words *words, enum word_kind kind, struct bytes text)
 {
-    enum word_kind kind = (enum word_kind)catalogue->words[word].kind;
-    struct words words = product_words(&catalogue->products[product], kind);
-    if (kind == WORD_CATEGORY) {
-        for (uint32_t i = 0; i < words.count; i++)
-            if (words.at[i] == word)
-                return true;
-        return false;
-    }
-    uint32_t from = 0, to = words.count;
-    while (from < to) {
-        uint32_t middle = (from + to) / 2;
-        if (words.at[middle] < word)
-            from = middle + 1;
-        else
-            to = middle;
-    }
-    return from < words.count && words.at[from] == word;
+    return find(words, word_hash(kind, text), kind, text);
 }
 
-bool catalogue_within(const struct catalogue *catalogue, uint32_t word, uint32_t category)
+uint32_t words_find_tagged(const struct catalogue_words *words, enum word_kind kind, uint32_t tag)
 {
-    for (; word != WORD_NONE; word = catalogue->words[word].parent)
+    struct hash_probe probe = hash_index_probe(&words->index, tag);
+    while (hash_index_next(&words->index, &probe))
+        if (words->at[probe.entry].kind == kind)
+            return probe.entry;
+    return WORD_NONE;
+}
+
+uint64_t words_prefetch(const struct catalogue_words *words, enum word_kind kind, struct bytes text)
+{
+    uint64_t hash = word_hash(kind, text);
+    hash_index_prefetch(&words->index, hash);
+    return hash;
+}
+
+void words_prefetch_all(const struct catalogue_words *words, const uint64_t *hashes, uint32_t count)
+{
+    uint32_t found[WORDS_PREFETCH_MAX], found_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct hash_probe probe = hash_index_probe(&words->index, hashes[i]);
+        if (!hash_index_next(&words->index, &probe))
+            continue;
+        found[found_count++] = probe.entry;
+        __builtin_prefetch(&words->at[probe.entry]);
+    }
+    for (uint32_t i = 0; i < found_count; i++)
+        __builtin_prefetch(words->at[found[i]].text);
+}
+
+bool words_within(const struct catalogue_words *words, uint32_t word, uint32_t category)
+{
+    for (; word != WORD_NONE; word = words->at[word].parent)
         if (word == category)
             return true;
     return false;
 }
 
-uint32_t catalogue_shared_depth(const struct catalogue *catalogue, uint32_t a, uint32_t b)
+uint32_t words_shared_depth(const struct catalogue_words *words, uint32_t a, uint32_t b)
 {
-    const struct word *words = catalogue->words;
+    const struct word *at = words->at;
     while (a != b && a != WORD_NONE && b != WORD_NONE) {
-        if (words[a].depth >= words[b].depth)
-            a = words[a].parent;
+        if (at[a].depth >= at[b].depth)
+            a = at[a].parent;
         else
-            b = words[b].parent;
+            b = at[b].parent;
     }
-    return a == b && a != WORD_NONE ? words[a].depth : 0;
+    return a == b && a != WORD_NONE ? at[a].depth : 0;
 }
 
-static void set_rarity(struct catalogue *catalogue, uint32_t word)
+/* ---- rarities ---- */
+
+void words_set_rarity(struct catalogue_words *words, uint32_t number, uint32_t present)
 {
-    uint32_t count = catalogue->words[word].count;
-    catalogue->rarities[word] = logf(1 + (float)catalogue->present / (float)(count ? count : 1));
+    uint32_t count = words->at[number].count;
+    words->rarities[number] = logf(1 + (float)present / (float)(count ? count : 1));
 }
 
-void words_set_rarities(struct catalogue *catalogue)
+void words_set_rarities(struct catalogue_words *words, uint32_t present)
 {
-    double before = catalogue->rarities_of, now = catalogue->present;
-    if (catalogue->loading || fabs(now - before) <= RARITY_SLACK * before)
+    double before = words->rarities_of, now = present;
+    if (words->loading || fabs(now - before) <= RARITY_SLACK * before)
         return;
-    for (uint32_t i = 0; i < catalogue->word_count; i++)
-        if (catalogue->words[i].text)
-            set_rarity(catalogue, i);
-    catalogue->rarities_of = catalogue->present;
+    for (uint32_t i = 0; i < words->count; i++)
+        if (words->at[i].text)
+            words_set_rarity(words, i, present);
+    words->rarities_of = present;
 }
 
-/* ---- words ---- */
+/* ---- adding ---- */
 
-static void grow_word_slots(struct catalogue *catalogue)
+static void mark_dirty(struct catalogue_words *words, uint32_t number)
 {
-    struct catalogue_slot *old = catalogue->word_slots;
-    uint32_t capacity = catalogue->word_slot_capacity;
-    catalogue->word_slot_capacity *= 2;
-    catalogue->word_slots =
-        memory_zero(catalogue->word_slot_capacity, sizeof *catalogue->word_slots);
-    uint32_t mask = catalogue->word_slot_capacity - 1;
-    for (uint32_t i = 0; i < capacity; i++) {
-        uint32_t at = old[i].tag & mask;
-        if (old[i].index == 0)
-            continue;
-        while (catalogue->word_slots[at].index)
-            at = (at + 1) & mask;
-        catalogue->word_slots[at] = old[i];
-    }
-    free(old);
-}
-
-/* Linear probing without marks: what follows moves up into the gap (Knuth 6.4, algorithm R). */
-static void empty_word_slot(struct catalogue *catalogue, struct catalogue_slot *slot)
-{
-    uint32_t mask = catalogue->word_slot_capacity - 1;
-    uint32_t gap = (uint32_t)(slot - catalogue->word_slots);
-    for (uint32_t i = (gap + 1) & mask; catalogue->word_slots[i].index; i = (i + 1) & mask) {
-        uint32_t home = catalogue->word_slots[i].tag & mask;
-        if (((i - home) & mask) < ((i - gap) & mask))
-            continue;
-        catalogue->word_slots[gap] = catalogue->word_slots[i];
-        gap = i;
-    }
-    catalogue->word_slots[gap].index = 0;
-    catalogue->word_slots_used--;
-}
-
-static void words_mark(struct catalogue *catalogue, uint32_t number)
-{
-    if (catalogue->words[number].dirty)
+    if (words->at[number].dirty)
         return;
-    catalogue->words[number].dirty = true;
-    catalogue->dirty_words =
-        catalogue_reserve(catalogue->dirty_words, catalogue->dirty_word_count,
-                          &catalogue->dirty_word_capacity, sizeof *catalogue->dirty_words);
-    catalogue->dirty_words[catalogue->dirty_word_count++] = number;
+    words->at[number].dirty = true;
+    ARRAY_RESERVE(words->dirty, words->dirty_capacity, words->dirty_count + 1);
+    words->dirty[words->dirty_count++] = number;
 }
 
-void words_set(struct catalogue *catalogue, uint32_t number, enum word_kind kind, uint32_t parent,
-               struct bytes text)
+/* A new number, of a free word. */
+static uint32_t add_number(struct catalogue_words *words)
 {
-    if (2 * catalogue->word_slots_used >= catalogue->word_slot_capacity)
-        grow_word_slots(catalogue);
-    struct word *word = &catalogue->words[number];
-    struct catalogue_slot *slot = word_slot(catalogue, kind, text);
-    bool dirty = word->dirty;
+    uint32_t before = words->capacity, number = words->count++;
+    ARRAY_RESERVE(words->at, words->capacity, words->count);
+    if (words->capacity != before)
+        words->rarities = memory_resize(words->rarities, words->capacity * sizeof *words->rarities);
+    words->at[number] = (struct word){.parent = WORD_NONE};
+    words->rarities[number] = 0;
+    return number;
+}
+
+static void free_number(struct catalogue_words *words, uint32_t number)
+{
+    ARRAY_RESERVE(words->free, words->free_capacity, words->free_count + 1);
+    words->free[words->free_count++] = number;
+}
+
+/* Makes the free word of that number. */
+static void set_word(struct catalogue_words *words, uint32_t number, enum word_kind kind,
+                     uint32_t parent, struct bytes text)
+{
+    struct word *word = &words->at[number];
     *word = (struct word){
         .hash = word_hash(kind, text),
         .text = memory_text(text),
         .size = (uint32_t)text.size,
         .parent = parent,
         .kind = (uint8_t)kind,
-        .dirty = dirty,
+        .dirty = word->dirty,
     };
-    *slot = (struct catalogue_slot){.tag = (uint32_t)word->hash, .index = number + 1};
-    catalogue->word_slots_used++;
-    catalogue->kind_counts[kind]++;
+    hash_index_add(&words->index, word->hash, number);
+    words->kind_counts[kind]++;
 }
 
-bool words_full(const struct catalogue *catalogue, enum word_kind kind)
+/* A category takes its depth from its parent; a name counts its attributes. */
+static void link_word(struct catalogue_words *words, uint32_t number)
 {
-    uint32_t most = kind_max[kind];
-    if (kind == WORD_ATTRIBUTE)
-        most = catalogue->limits.attribute_values_max;
-    else if (kind == WORD_NAME)
-        most = catalogue->limits.attribute_names_max;
-    return catalogue->kind_counts[kind] >= most;
-}
-
-void words_link(struct catalogue *catalogue, uint32_t number)
-{
-    struct word *word = &catalogue->words[number];
-    struct word *parent = word->parent == WORD_NONE ? NULL : &catalogue->words[word->parent];
+    struct word *word = &words->at[number];
+    struct word *parent = word->parent == WORD_NONE ? NULL : &words->at[word->parent];
     if (word->kind == WORD_CATEGORY)
         word->depth = parent ? (uint8_t)(parent->depth + 1) : 1;
     else if (word->kind == WORD_ATTRIBUTE)
         parent->count++;
 }
 
-void words_reserve(struct catalogue *catalogue)
+bool words_full(const struct catalogue_words *words, enum word_kind kind)
 {
-    uint32_t before = catalogue->word_capacity;
-    catalogue->words = catalogue_reserve(catalogue->words, catalogue->word_count,
-                                         &catalogue->word_capacity, sizeof *catalogue->words);
-    if (catalogue->word_capacity != before)
-        catalogue->rarities = memory_resize(catalogue->rarities,
-                                            catalogue->word_capacity * sizeof *catalogue->rarities);
-    catalogue->rarities[catalogue->word_count] = 0;
+    return words->kind_counts[kind] >= words->kind_max[kind];
 }
 
-uint32_t words_intern(struct catalogue *catalogue, enum word_kind kind, uint32_t parent,
+uint32_t words_intern(struct catalogue_words *words, enum word_kind kind, uint32_t parent,
                       struct bytes text)
 {
-    uint32_t number = catalogue_word(catalogue, kind, text);
-    if (number != WORD_NONE)
+    uint32_t number = words_find(words, kind, text);
+    if (number != WORD_NONE || words_full(words, kind))
         return number;
-    if (words_full(catalogue, kind)) {
-        catalogue->counts.words_refused++;
-        return WORD_NONE;
-    }
-    if (catalogue->free_count > 0) {
-        number = catalogue->free_words[--catalogue->free_count];
-    } else {
-        words_reserve(catalogue);
-        number = catalogue->word_count++;
-        catalogue->words[number].dirty = false;
-    }
-    words_set(catalogue, number, kind, parent, text);
-    words_link(catalogue, number);
-    words_mark(catalogue, number);
+    number = words->free_count > 0 ? words->free[--words->free_count] : add_number(words);
+    set_word(words, number, kind, parent, text);
+    link_word(words, number);
+    mark_dirty(words, number);
     return number;
 }
 
-void words_free_number(struct catalogue *catalogue, uint32_t number)
+void words_free(struct catalogue_words *words, uint32_t number)
 {
-    catalogue->free_words =
-        catalogue_reserve(catalogue->free_words, catalogue->free_count, &catalogue->free_capacity,
-                          sizeof *catalogue->free_words);
-    catalogue->free_words[catalogue->free_count++] = number;
-}
-
-void words_free(struct catalogue *catalogue, uint32_t number)
-{
-    struct word *word = &catalogue->words[number];
-    enum word_kind kind = (enum word_kind)word->kind;
-    uint32_t name = kind == WORD_ATTRIBUTE ? word->parent : WORD_NONE;
-    empty_word_slot(catalogue, word_slot(catalogue, kind, bytes_of(word->text, word->size)));
-    catalogue->kind_counts[kind]--;
+    struct word *word = &words->at[number];
+    uint32_t name = word->kind == WORD_ATTRIBUTE ? word->parent : WORD_NONE;
+    hash_index_remove(&words->index, word->hash, number);
+    words->kind_counts[word->kind]--;
     free(word->text);
     free(word->postings.at);
     *word = (struct word){.dirty = word->dirty, .parent = WORD_NONE};
-    words_mark(catalogue, number);
-    words_free_number(catalogue, number);
-    if (name != WORD_NONE && --catalogue->words[name].count == 0)
-        words_free(catalogue, name);
+    mark_dirty(words, number);
+    free_number(words, number);
+    if (name != WORD_NONE && --words->at[name].count == 0)
+        words_free(words, name);
 }
 
 static int number_order(const void *a, const void *b)
@@ -296,70 +245,121 @@ static int number_order(const void *a, const void *b)
 
 uint32_t words_make_set(uint32_t *at, uint32_t count)
 {
-    uint32_t kept = 0;
+    uint32_t left = 0;
     qsort(at, count, sizeof *at, number_order);
     for (uint32_t i = 0; i < count; i++)
         if (i == 0 || at[i] != at[i - 1])
-            at[kept++] = at[i];
-    return kept;
+            at[left++] = at[i];
+    return left;
 }
 
-static void tidy_postings(struct catalogue *catalogue, uint32_t number)
-{
-    struct postings *postings = &catalogue->words[number].postings;
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < postings->count; i++)
-        if (catalogue_has(catalogue, postings->at[i], number))
-            postings->at[kept++] = postings->at[i];
-    postings->count = words_make_set(postings->at, kept);
-}
+/* ---- postings ---- */
 
-static bool has_postings(enum word_kind kind)
+bool words_have_postings(enum word_kind kind)
 {
     return kind != WORD_GENDER && kind != WORD_AGE_GROUP && kind != WORD_NAME;
 }
 
+/* Grows slowly: there is one such array per word. */
+static void add_posting(struct postings *postings, uint32_t product)
+{
+    if (postings->count == postings->capacity) {
+        postings->capacity =
+            postings->capacity ? postings->capacity + postings->capacity / 2 + 1 : 4;
+        postings->at = memory_resize(postings->at, postings->capacity * sizeof *postings->at);
+    }
+    postings->at[postings->count++] = product;
+}
+
 /* Words and the ends of their postings lie all over memory. */
-static void fetch_ahead(const struct catalogue *catalogue, struct words words, uint32_t at)
+static void fetch_ahead(const struct catalogue_words *words, struct words taken, uint32_t at)
 {
-    if (at + AHEAD < words.count) {
-        const struct postings *postings = &catalogue->words[words.at[at + AHEAD]].postings;
+    if (at + AHEAD < taken.count) {
+        uint32_t number = taken.at[at + AHEAD];
+        const struct postings *postings = &words->at[number].postings;
         __builtin_prefetch(postings->at + postings->count, 1);
-        __builtin_prefetch(&catalogue->rarities[words.at[at + AHEAD]], 1);
+        __builtin_prefetch(&words->rarities[number], 1);
     }
-    if (at + 2 * AHEAD < words.count)
-        __builtin_prefetch(&catalogue->words[words.at[at + 2 * AHEAD]].postings, 1);
+    if (at + 2 * AHEAD < taken.count)
+        __builtin_prefetch(&words->at[taken.at[at + 2 * AHEAD]].postings, 1);
 }
 
-void words_take(struct catalogue *catalogue, uint32_t product)
+void words_take(struct catalogue_words *words, struct words taken, uint32_t product,
+                uint32_t present)
 {
-    struct words words = product_all_words(&catalogue->products[product]);
-    for (uint32_t i = 0; i < words.count; i++) {
-        struct word *word = &catalogue->words[words.at[i]];
-        fetch_ahead(catalogue, words, i);
-        struct postings *postings = &word->postings;
+    for (uint32_t i = 0; i < taken.count; i++) {
+        struct word *word = &words->at[taken.at[i]];
+        fetch_ahead(words, taken, i);
         word->count++;
-        if (!catalogue->loading)
-            set_rarity(catalogue, words.at[i]);
-        if (!has_postings((enum word_kind)word->kind))
-            continue;
-        postings->at = catalogue_reserve(postings->at, postings->count, &postings->capacity,
-                                         sizeof *postings->at);
-        postings->at[postings->count++] = product;
+        if (!words->loading)
+            words_set_rarity(words, taken.at[i], present);
+        if (words_have_postings((enum word_kind)word->kind))
+            add_posting(&word->postings, product);
     }
 }
 
-void words_drop(struct catalogue *catalogue, struct words words)
+/* ---- loading ---- */
+
+bool words_add_stored(struct catalogue_words *words, uint32_t number, enum word_kind kind,
+                      uint32_t parent, struct bytes text)
 {
-    for (uint32_t i = 0; i < words.count; i++)
-        catalogue->words[words.at[i]].count--;
-    for (uint32_t i = 0; i < words.count; i++) {
-        const struct word *word = &catalogue->words[words.at[i]];
-        set_rarity(catalogue, words.at[i]);
-        if (word->count == 0)
-            words_free(catalogue, words.at[i]);
-        else if (has_postings((enum word_kind)word->kind) &&
-                 word->postings.count > 2 * word->count + STALE_MIN)
-            tidy_postings(catalogue, words.at[i]);
+    while (words->count <= number) /* numbers between are free */
+        add_number(words);
+    if (words->at[number].text || words_find(words, kind, text) != WORD_NONE)
+        return false;
+    set_word(words, number, kind, parent, text);
+    return true;
+}
+
+/* A category's parent is one shorter, so a path of more than CATEGORY_DEPTH_MAX is a circle. */
+static bool link_category(struct catalogue_words *words, uint32_t number, int depth)
+{
+    struct word *word = &words->at[number];
+    if (word->depth > 0)
+        return true;
+    if (depth == CATEGORY_DEPTH_MAX)
+        return false;
+    if (word->parent != WORD_NONE && !link_category(words, word->parent, depth + 1))
+        return false;
+    link_word(words, number);
+    return word->depth <= CATEGORY_DEPTH_MAX;
+}
+
+/* An attribute has a name; a category may have a category; the others have no parent. */
+static bool good_parent(const struct catalogue_words *words, const struct word *word)
+{
+    bool needs = word->kind == WORD_ATTRIBUTE, may = needs || word->kind == WORD_CATEGORY;
+    if (word->parent == WORD_NONE)
+        return !needs;
+    return may && word->parent < words->count && words->at[word->parent].text &&
+           words->at[word->parent].kind == (needs ? WORD_NAME : WORD_CATEGORY);
+}
+
+bool words_link_stored(struct catalogue_words *words)
+{
+    for (uint32_t i = 0; i < words->count; i++)
+        if (words->at[i].text && !good_parent(words, &words->at[i]))
+            return false;
+    for (uint32_t i = 0; i < words->count; i++) {
+        if (words->at[i].text == NULL)
+            continue;
+        if (words->at[i].kind == WORD_ATTRIBUTE)
+            link_word(words, i);
+        else if (words->at[i].kind == WORD_CATEGORY && !link_category(words, i, 0))
+            return false;
+    }
+    return true;
+}
+
+void words_end_loading(struct catalogue_words *words, uint32_t present)
+{
+    words->loading = false;
+    words_set_rarities(words, present);
+    for (uint32_t i = 0; i < words->count; i++) {
+        const struct word *word = &words->at[i];
+        if (word->text && word->count == 0 && word->kind != WORD_NAME)
+            words_free(words, i); /* a name goes with the last of its attributes */
+        else if (word->text == NULL && !word->dirty)
+            free_number(words, i);
     }
 }

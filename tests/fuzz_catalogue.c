@@ -22,7 +22,7 @@ static void check(const struct catalogue *catalogue)
         FUZZ_CHECK(catalogue_find(catalogue, product_id(product)) == i);
         FUZZ_CHECK(bytes_utf8(product_title(product)));
         for (uint32_t k = 0; k < words.count; k++) {
-            const struct word *word = &catalogue->words[words.at[k]];
+            const struct word *word = &catalogue->words.at[words.at[k]];
             FUZZ_CHECK(catalogue_has(catalogue, i, words.at[k]) && word->count > 0);
             FUZZ_CHECK(word->size > 0 && word->size <= WORD_BYTES_MAX);
             FUZZ_CHECK(word->depth <= CATEGORY_DEPTH_MAX);

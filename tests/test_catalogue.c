@@ -129,7 +129,7 @@ static bool posted(const struct word *word, uint32_t product)
 static void check_word(const struct catalogue *catalogue, const struct naive *naive,
                        uint32_t number)
 {
-    const struct word *word = &catalogue->words[number];
+    const struct word *word = &catalogue->words.at[number];
     uint32_t count = 0;
     for (uint32_t i = 0; i < 60; i++) {
         char id[20];
@@ -155,8 +155,8 @@ static void check_all(const struct catalogue *catalogue, const struct naive *nai
 {
     uint32_t present = 0, kinds[WORD_KINDS] = {0};
     double discounts = 0;
-    for (uint32_t i = 0; i < catalogue->word_count; i++) {
-        const struct word *word = &catalogue->words[i];
+    for (uint32_t i = 0; i < catalogue->words.count; i++) {
+        const struct word *word = &catalogue->words.at[i];
         if (word->text == NULL)
             continue;
         kinds[word->kind]++;
@@ -167,7 +167,7 @@ static void check_all(const struct catalogue *catalogue, const struct naive *nai
             check_word(catalogue, naive, i);
     }
     for (int kind = 0; kind < WORD_KINDS; kind++)
-        CHECK_INT(catalogue->kind_counts[kind], kinds[kind]);
+        CHECK_INT(catalogue->words.kind_counts[kind], kinds[kind]);
     for (uint32_t i = 0; i < 60; i++) {
         char id[20];
         snprintf(id, sizeof id, "item-%u", i);
@@ -260,15 +260,15 @@ static void test_room_for_words(void)
         catalogue_put(catalogue, &event);
     }
     CHECK_INT(catalogue->counts.words_refused, 0);
-    CHECK_INT(catalogue->kind_counts[WORD_ATTRIBUTE], 1);
-    CHECK_INT(catalogue->kind_counts[WORD_NAME], 1);
-    CHECK(catalogue->word_count <= 8);
+    CHECK_INT(catalogue->words.kind_counts[WORD_ATTRIBUTE], 1);
+    CHECK_INT(catalogue->words.kind_counts[WORD_NAME], 1);
+    CHECK(catalogue->words.count <= 8);
     for (uint32_t i = 0; i < 200; i++) { /* at the bound of names: further ones are left out */
         event.item_id = text_of(&arena, "item %u", i);
         pair[0] = text_of(&arena, "other %u", i);
         catalogue_put(catalogue, &event);
     }
-    CHECK_INT(catalogue->kind_counts[WORD_NAME], limits.attribute_names_max);
+    CHECK_INT(catalogue->words.kind_counts[WORD_NAME], limits.attribute_names_max);
     CHECK_INT(catalogue->counts.words_refused, 201 - limits.attribute_names_max);
     CHECK_INT(catalogue->present, 201);
     arena_release(&arena);
@@ -305,7 +305,7 @@ static void test_bounds(void)
     CHECK_INT(product_title(product).size, TITLE_BYTES_MAX);
     CHECK(bytes_utf8(product_title(product)));
     CHECK_INT(product_words(product, WORD_CATEGORY).count, CATEGORY_DEPTH_MAX);
-    CHECK_INT(catalogue->words[product->category].depth, CATEGORY_DEPTH_MAX);
+    CHECK_INT(catalogue->words.at[product->category].depth, CATEGORY_DEPTH_MAX);
     CHECK_INT(product_words(product, WORD_ATTRIBUTE).count, 20);
     CHECK_INT(catalogue->counts.attributes_out, 17);
     CHECK_INT(catalogue->counts.texts_cut, 2);
@@ -343,7 +343,7 @@ static void test_categories(void)
     CHECK_INT(catalogue_shared_depth(catalogue, boots, boots), 3);
     CHECK_INT(catalogue_shared_depth(catalogue, boots, WORD_NONE), 0);
     CHECK(catalogue_within(catalogue, boots, shoes) && !catalogue_within(catalogue, shoes, boots));
-    CHECK_INT(catalogue->words[shoes].count, 2);
+    CHECK_INT(catalogue->words.at[shoes].count, 2);
     CHECK(fabsf(product_discount(&catalogue->products[0]) - .25f) < 1e-6f);
     CHECK(fabsf(catalogue_rarity(catalogue, boots) - logf(3)) < 1e-6f);
     CHECK(product_available(&catalogue->products[0]));

@@ -291,10 +291,10 @@ static void look_for(struct shop *shop, const char *gender, const char *age_grou
     struct tasted tasted = {.price = NAN};
     uint32_t word = catalogue_word(shop->catalogue, WORD_GENDER, bytes_text(gender));
     if (gender)
-        tasted.words[TASTE_GENDER][0] = taste_tag(shop->catalogue->words[word].hash);
+        tasted.words[TASTE_GENDER][0] = taste_tag(shop->catalogue->words.at[word].hash);
     word = catalogue_word(shop->catalogue, WORD_AGE_GROUP, bytes_text(age_group));
     if (age_group)
-        tasted.words[TASTE_AGE_GROUP][0] = taste_tag(shop->catalogue->words[word].hash);
+        tasted.words[TASTE_AGE_GROUP][0] = taste_tag(shop->catalogue->words.at[word].hash);
     visitor_preferences(shop->visitor, &preferences);
     for (int i = 0; i < times; i++)
         preferences_learn(&preferences, &tasted, TASTE_SEEN, NOW_MS, DAY_MS);

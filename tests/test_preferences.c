@@ -265,7 +265,7 @@ static void test_step(void)
     CHECK_INT(tastes.weight, TASTE_UNIT);
     CHECK_INT(tastes.discount, TASTE_UNIT * 32); /* half off */
     uint32_t brand = catalogue_word(driver_catalogue(driver), WORD_BRAND, bytes_text("Nordhavn"));
-    CHECK_INT(tastes.brands[0].word, taste_tag(driver_catalogue(driver)->words[brand].hash));
+    CHECK_INT(tastes.brands[0].word, taste_tag(driver_catalogue(driver)->words.at[brand].hash));
     CHECK_INT(tastes.word_counts[TASTE_COLOUR], 2);
     CHECK_INT(tastes.word_counts[TASTE_GENDER], 1);
     CHECK_INT(tastes.word_counts[TASTE_AGE_GROUP], 0);

@@ -230,7 +230,7 @@ static void weigh_naive(const struct catalogue *catalogue, uint32_t number,
     struct words words = product_all_words(product);
     add_naive(product_title(product), 2, query, weights);
     for (uint32_t i = 0; i < words.count; i++) {
-        const struct word *word = &catalogue->words[words.at[i]];
+        const struct word *word = &catalogue->words.at[words.at[i]];
         struct bytes text = bytes_of(word->text, word->size);
         const char *at = word->kind == WORD_CATEGORY    ? memrchr(text.at, '>', text.size)
                          : word->kind == WORD_ATTRIBUTE ? memchr(text.at, '=', text.size)

@@ -4,7 +4,8 @@
 
 static struct bytes word_text(const struct catalogue *catalogue, uint32_t word, struct arena *arena)
 {
-    return arena_copy(arena, bytes_of(catalogue->words[word].text, catalogue->words[word].size));
+    return arena_copy(arena,
+                      bytes_of(catalogue->words.at[word].text, catalogue->words.at[word].size));
 }
 
 enum catalogue_change product_index_put(struct catalogue *catalogue, struct event *product,

@@ -116,7 +116,7 @@ static void scan(const struct query *query, struct shelf *shelf, uint32_t word, 
                  struct ranked_shelf *ranked)
 {
     const struct catalogue *catalogue = query->catalogue;
-    const struct postings *postings = &catalogue->words[word].postings;
+    const struct postings *postings = &catalogue->words.at[word].postings;
     uint32_t most = shelf->begun ? SHELF_SCAN : SHELF_FIRST;
     for (uint32_t i = 0; i < most && i < postings->count; i++) {
         if (shelf->cursor >= postings->count)
@@ -157,7 +157,8 @@ void category_popularity_generate(const struct query *query, struct candidates *
     if (product == PRODUCT_NONE || query->catalogue->products[product].category == WORD_NONE)
         return;
     uint32_t word = query->catalogue->products[product].category;
-    struct shelf *shelf = shelf_of(query->category_popularity, query->catalogue->words[word].hash);
+    struct shelf *shelf =
+        shelf_of(query->category_popularity, query->catalogue->words.at[word].hash);
     if (shelf == NULL)
         return;
     tidy(query, shelf, word, &ranked);

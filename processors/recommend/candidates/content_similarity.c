@@ -91,7 +91,7 @@ static float category_factor(const struct catalogue *catalogue, uint32_t a, uint
     if (mine == WORD_NONE)
         return 1;
     uint32_t depth = catalogue_shared_depth(catalogue, mine, catalogue->products[b].category);
-    return .3f + .7f * (float)depth / (float)catalogue->words[mine].depth;
+    return .3f + .7f * (float)depth / (float)catalogue->words.at[mine].depth;
 }
 
 static float price_factor(const struct product *a, const struct product *b)
@@ -158,12 +158,13 @@ static void read_postings(const struct catalogue *catalogue, uint32_t product, s
     struct words words = product_all_words(&catalogue->products[product]);
     uint32_t left = SIMILAR_POSTINGS_MAX;
     for (uint32_t i = 0; i < words.count; i++)
-        order[i] = (struct ordered_word){words.at[i], catalogue->words[words.at[i]].postings.count};
+        order[i] =
+            (struct ordered_word){words.at[i], catalogue->words.at[words.at[i]].postings.count};
     qsort(order, words.count, sizeof *order, rarest_first);
     for (uint32_t i = 0; i < words.count && left > 0; i++) {
-        const struct postings *postings = &catalogue->words[order[i].word].postings;
+        const struct postings *postings = &catalogue->words.at[order[i].word].postings;
         float value =
-            square(catalogue, order[i].word, kind_weights[catalogue->words[order[i].word].kind]);
+            square(catalogue, order[i].word, kind_weights[catalogue->words.at[order[i].word].kind]);
         uint32_t share = left / 2 + 1; /* so that the next word has something left */
         uint32_t take = postings->count < share ? postings->count : share;
         for (uint32_t k = 0; k < take; k++) {

@@ -59,8 +59,8 @@ static bool name_context(const struct placement *placement, const struct catalog
         break;
     case CONTEXT_CATEGORY:
         if (context->category != WORD_NONE)
-            context->category_name = bytes_of(catalogue->words[context->category].text,
-                                              catalogue->words[context->category].size);
+            context->category_name = bytes_of(catalogue->words.at[context->category].text,
+                                              catalogue->words.at[context->category].size);
         break;
     default:
         break;

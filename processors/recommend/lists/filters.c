@@ -330,8 +330,8 @@ static uint64_t variant_of(const struct catalogue *catalogue, uint32_t product, 
     const struct product *row = &catalogue->products[product];
     struct words words = product_words(row, WORD_ATTRIBUTE);
     for (uint32_t i = 0; i < words.count && name != WORD_NONE; i++)
-        if (catalogue->words[words.at[i]].parent == name)
-            return catalogue->words[words.at[i]].hash;
+        if (catalogue->words.at[words.at[i]].parent == name)
+            return catalogue->words.at[words.at[i]].hash;
     if (row->title_size == 0) /* nothing to go by: it is its own only variant */
         return (uint64_t)product + 1;
     return bytes_hash(product_title(row)) ^ (uint64_t)row->brand * 0x9E3779B97F4A7C15u;
@@ -349,7 +349,7 @@ float filters_alike(const struct catalogue *catalogue, uint32_t a, uint32_t b)
     float alike = 0;
     if (x->category != WORD_NONE)
         alike += .5f * (float)catalogue_shared_depth(catalogue, x->category, y->category) /
-                 (float)catalogue->words[x->category].depth;
+                 (float)catalogue->words.at[x->category].depth;
     if (x->brand != WORD_NONE && x->brand == y->brand)
         alike += .3f;
     struct words left = product_words(x, WORD_COLOUR), right = product_words(y, WORD_COLOUR);

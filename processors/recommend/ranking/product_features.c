@@ -172,7 +172,7 @@ struct product_match product_match(const struct product_taste *taste, uint32_t p
     match.brand_last = of->brand != WORD_NONE && taste->brands[0] == of->brand;
     match.category_last = of->category != WORD_NONE && taste->categories[0] == of->category;
     if (!(match.category_last > 0) && taste->categories[0] != WORD_NONE) {
-        float own = (float)taste->catalogue->words[taste->categories[0]].depth;
+        float own = (float)taste->catalogue->words.at[taste->categories[0]].depth;
         match.depth =
             (float)catalogue_shared_depth(taste->catalogue, taste->categories[0], of->category) /
             own;

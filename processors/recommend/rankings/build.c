@@ -182,7 +182,7 @@ static void join_scopes(struct maker *maker, const struct product *product, uint
     for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
         struct words words = product_words(product, kinds[k].word);
         for (uint32_t i = 0; i < words.count; i++) {
-            const struct word *word = &maker->inputs->catalogue->words[words.at[i]];
+            const struct word *word = &maker->inputs->catalogue->words.at[words.at[i]];
             join_scope(maker, item, scope_of(maker, kinds[k].scope, word));
         }
     }

@@ -266,7 +266,7 @@ static float exact_score(const struct question *question, uint32_t number)
         uint32_t word = words.at[i];
         if (question->filter[word % FILTER_BITS / 64] >> word % 64 & 1)
             add_field(question, &question->search->words[word],
-                      search_field_weights[catalogue->words[word].kind], frequencies);
+                      search_field_weights[catalogue->words.at[word].kind], frequencies);
     }
     return score_of(question, frequencies);
 }

@@ -186,7 +186,7 @@ static struct bytes word_text(const struct word *word)
 
 static void index_word(struct search *search, const struct catalogue *catalogue, uint32_t number)
 {
-    const struct word *word = &catalogue->words[number];
+    const struct word *word = &catalogue->words.at[number];
     struct text_row *row = text_row(&search->words, &search->word_capacity, number);
     if (row->hash == word->hash)
         return;
@@ -239,7 +239,7 @@ static void terms_of(struct search *search, const struct catalogue *catalogue, u
     }
     for (uint32_t i = 0; i < words.count; i++)
         sum_terms(search, &search->words[words.at[i]],
-                  search_field_weights[catalogue->words[words.at[i]].kind], terms);
+                  search_field_weights[catalogue->words.at[words.at[i]].kind], terms);
 }
 
 static void changing(struct catalogue_watcher *watcher, const struct catalogue *catalogue,
