@@ -167,7 +167,7 @@ static void test_rows_and_candidates(void)
         model_intern(model, product_id(&catalogue->products[i]));
     struct query query = {.model = model,
                           .catalogue = catalogue,
-                          .similar = similar,
+                          .content_similarity = similar,
                           .recent = {3, 5},
                           .distance = {1, 2},
                           .recent_count = 2};

@@ -178,7 +178,7 @@ static void test_random(void)
     struct query *query = memory_aligned(sizeof *query);
     uint32_t products = 0, checked = 0;
     memset(query, 0, sizeof *query);
-    query->similar = content_similarity_new();
+    query->content_similarity = content_similarity_new();
     candidates_init(&candidates);
     config_init(&config);
     CHECK(config_finish(&config, &error) == VERDICT_OK);
@@ -211,7 +211,7 @@ static void test_random(void)
     CHECK(checked > 5000);
     CHECK(products > 50); /* that nobody has clicked on */
     candidates_release(&candidates);
-    content_similarity_free(query->similar);
+    content_similarity_free(query->content_similarity);
     free(query);
     free(matrix);
     driver_free(driver);
@@ -298,7 +298,7 @@ static void test_likes(void)
     struct feature_matrix *matrix = memory_aligned(sizeof *matrix);
     struct query *query = memory_aligned(sizeof *query);
     memset(query, 0, sizeof *query);
-    query->similar = content_similarity_new();
+    query->content_similarity = content_similarity_new();
     candidates_init(&candidates);
     config_init(&config);
     CHECK(config_set(&config, "visitor.tastes.half.life.ms", "864000000000", &error) == VERDICT_OK);
@@ -320,7 +320,7 @@ static void test_likes(void)
     features_fill(query, &candidates, 4, &none_off, matrix);
     check_likes(query, &candidates, matrix);
     candidates_release(&candidates);
-    content_similarity_free(query->similar);
+    content_similarity_free(query->content_similarity);
     free(query);
     free(matrix);
     driver_free(driver);

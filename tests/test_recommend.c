@@ -383,10 +383,9 @@ static void test_candidates_bounds(void)
         struct candidate *candidate = candidates_propose(&candidates, i, 7);
         CHECK((candidate == NULL) == (i > CANDIDATES_MAX - 1));
         if (candidate)
-            candidate->popular_rank = (uint16_t)(i + 1);
+            candidate->weight = 1 / (float)(i + 1);
     }
     CHECK_INT(candidates.count, CANDIDATES_MAX);
-    candidates.at[candidates.items.at[5].place].generators = 1u << 7;
     candidates_prune(&candidates, 10);
     CHECK_INT(candidates.count, 10);
     for (uint32_t i = 0; i < 20; i++)

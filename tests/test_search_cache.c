@@ -1,6 +1,6 @@
 /* What a thread remembers of catalogue and model between lists is what they say: which product is
  * which item, and the answers to searches. */
-#include "processors/recommend/candidates/candidates.h"
+#include "processors/recommend/candidates/generators.h"
 #include "processors/recommend/search/search_cache.h"
 #include "processors/runtime/config.h"
 #include "state/visitor_table.h"

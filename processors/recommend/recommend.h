@@ -7,6 +7,7 @@
 #ifndef WEFT_RECOMMEND_RECOMMEND_H
 #define WEFT_RECOMMEND_RECOMMEND_H
 
+#include "processors/recommend/candidates/generators.h"
 #include "processors/recommend/lists/cold_start.h"
 #include "processors/recommend/lists/exploration.h"
 #include "processors/recommend/lists/online_metrics.h"

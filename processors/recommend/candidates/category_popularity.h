@@ -13,6 +13,7 @@
 #define WEFT_CANDIDATES_CATEGORY_POPULARITY_H
 
 #include "processors/recommend/candidates/candidates.h"
+#include "processors/recommend/candidates/query.h"
 
 #define SHELF_KEPT 40 /* items of a category */
 #define SHELF_TOP 20  /* of them that are proposed */

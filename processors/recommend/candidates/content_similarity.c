@@ -289,7 +289,7 @@ void content_similarity_generate(const struct query *query, struct candidates *c
                                  int generator)
 {
     const struct catalogue *catalogue = query->catalogue;
-    if (catalogue == NULL || query->similar == NULL)
+    if (catalogue == NULL || query->content_similarity == NULL)
         return;
     for (uint32_t i = 0; i < query->recent_count && i < HISTORY; i++) {
         uint32_t item = query->recent[i];
@@ -298,7 +298,7 @@ void content_similarity_generate(const struct query *query, struct candidates *c
             continue;
         uint32_t count;
         const struct similar_product *row =
-            content_similarity_row(query->similar, catalogue, product, &count);
+            content_similarity_row(query->content_similarity, catalogue, product, &count);
         for (uint32_t k = 0; k < count; k++)
             __builtin_prefetch(&catalogue->products[row[k].product]);
         for (uint32_t k = 0; k < count; k++) {

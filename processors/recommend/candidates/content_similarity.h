@@ -17,6 +17,7 @@
 #define WEFT_CANDIDATES_CONTENT_SIMILARITY_H
 
 #include "processors/recommend/candidates/candidates.h"
+#include "processors/recommend/candidates/query.h"
 
 #define SIMILAR_POSTINGS_MAX 2048
 #define SIMILAR_EXACT_MAX 96
@@ -51,7 +52,7 @@ const struct similar_product *content_similarity_row(struct content_similarity *
 
 /* Candidates: what is similar to the last three items: similar = sum of similarity / distance; also
  * products that the model does not know (ITEM_PRODUCT); weighs .04 of it. Nothing without
- * query->catalogue and query->similar. */
+ * query->catalogue and query->content_similarity. */
 void content_similarity_generate(const struct query *query, struct candidates *candidates,
                                  int generator);
 float content_similarity_weight(const struct candidate *candidate);

@@ -5,6 +5,7 @@
 #define WEFT_CANDIDATES_COOCCURRENCE_H
 
 #include "processors/recommend/candidates/candidates.h"
+#include "processors/recommend/candidates/query.h"
 #include "schemas/interaction.h"
 
 /* Adds the pairs that an interaction makes, moves those that it pushed apart, and adds those that

@@ -3,6 +3,7 @@
 #define WEFT_CANDIDATES_POPULAR_ITEMS_H
 
 #include "processors/recommend/candidates/candidates.h"
+#include "processors/recommend/candidates/query.h"
 #include "schemas/interaction.h"
 
 /* Counts the activity of the interaction, if it has one. Thread: writer of the model. */

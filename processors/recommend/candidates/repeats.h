@@ -3,6 +3,7 @@
 #define WEFT_CANDIDATES_REPEATS_H
 
 #include "processors/recommend/candidates/candidates.h"
+#include "processors/recommend/candidates/query.h"
 
 /* The distinct items of the last RECENT_MAX activities; at distance d, the last one at 1, they
  * weigh .4/(d + 1) + .05. The cause is the item itself. */

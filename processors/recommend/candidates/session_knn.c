@@ -1,6 +1,7 @@
 #include "processors/recommend/candidates/session_knn.h"
 
 #include "processors/math/kernels.h"
+#include "processors/recommend/candidates/key_select.h"
 
 #define ITEMS 8      /* of the session that are looked for */
 #define POSTINGS 200 /* newest sessions of each */

@@ -14,6 +14,7 @@
 #define WEFT_CANDIDATES_SESSION_KNN_H
 
 #include "processors/recommend/candidates/candidates.h"
+#include "processors/recommend/candidates/query.h"
 #include "schemas/interaction.h"
 
 /* Remembers the interaction's activity, if it has one. Thread: writer of the model. */

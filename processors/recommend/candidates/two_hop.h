@@ -3,6 +3,7 @@
 #define WEFT_CANDIDATES_TWO_HOP_H
 
 #include "processors/recommend/candidates/candidates.h"
+#include "processors/recommend/candidates/query.h"
 
 /* From the item viewed last to the 8 heaviest items viewed after it, and the 8 viewed before it,
  * and from each of them to the 8 viewed after: hop = sum of p p'; weighs .3 hop. */

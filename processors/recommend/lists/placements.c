@@ -1,6 +1,6 @@
 #include "processors/recommend/lists/placements.h"
 
-#include "processors/recommend/candidates/candidates.h"
+#include "processors/recommend/candidates/generators.h"
 #include "schemas/recommendation.h"
 
 #include <stdio.h>

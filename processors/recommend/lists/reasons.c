@@ -1,5 +1,7 @@
 #include "processors/recommend/lists/reasons.h"
 
+#include "processors/recommend/candidates/generators.h"
+
 static const char *const origin_reasons[ORIGINS] = {
     [ORIGIN_BASKET] = "bought_together",
     [ORIGIN_POPULAR] = "popular",

@@ -1,5 +1,6 @@
 #include "processors/recommend/lists/sources.h"
 
+#include "processors/recommend/candidates/generators.h"
 #include "processors/recommend/search/query_history.h"
 
 #include <math.h>

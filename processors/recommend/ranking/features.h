@@ -15,6 +15,7 @@
 #define WEFT_RANKING_FEATURES_H
 
 #include "processors/recommend/candidates/candidates.h"
+#include "processors/recommend/candidates/query.h"
 
 enum bend { BEND_NONE, BEND_LOG, BEND_RANK };
 

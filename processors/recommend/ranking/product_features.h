@@ -23,7 +23,7 @@
 #ifndef WEFT_RANKING_PRODUCT_FEATURES_H
 #define WEFT_RANKING_PRODUCT_FEATURES_H
 
-#include "processors/recommend/candidates/candidates.h"
+#include "processors/recommend/candidates/query.h"
 
 #define PRICE_TASTE_MAX 4
 

@@ -3,6 +3,7 @@
 #include "processors/math/kernels.h"
 #include "processors/recommend/candidates/category_popularity.h"
 #include "processors/recommend/candidates/content_similarity.h"
+#include "processors/recommend/candidates/generators.h"
 
 #include <float.h>
 
@@ -10,7 +11,7 @@ void ranked_init(struct ranked_candidates *ranked)
 {
     memset(ranked, 0, sizeof *ranked);
     candidates_init(&ranked->candidates);
-    ranked->query.similar = content_similarity_new();
+    ranked->query.content_similarity = content_similarity_new();
     ranked->query.category_popularity = category_popularity_new();
     ranked->query.products = &ranked->products;
 }
@@ -18,7 +19,7 @@ void ranked_init(struct ranked_candidates *ranked)
 void ranked_release(struct ranked_candidates *ranked)
 {
     candidates_release(&ranked->candidates);
-    content_similarity_free(ranked->query.similar);
+    content_similarity_free(ranked->query.content_similarity);
     category_popularity_free(ranked->query.category_popularity);
     item_products_release(&ranked->products);
 }
