@@ -1,17 +1,30 @@
-/* Neighbourhood: the last sessions of all visitors, to find those that are like the present one. */
+/* Session memory: remembers the newest sessions of all visitors, and for each item the sessions
+ * that have it (state/session_memory.h). Session kNN looks for sessions like the visitor's there.
+ */
 #include "processors/processor.h"
-#include "processors/recommend/candidates/session_knn.h"
+
+static void fold(struct model *model, const struct interaction *interaction)
+{
+    enum pair_kind kind;
+    if (interaction->subject.size == 0 || interaction->visitor == 0 ||
+        !pair_kind_of(interaction->kind, &kind))
+        return;
+    uint32_t item = model_intern(model, interaction->subject);
+    if (item != ITEM_NONE)
+        session_memory_remember(model->sessions, interaction->visitor, item,
+                                interaction->event_time_ms);
+}
 
 static const char *const inputs[] = {"interactions", NULL};
 static const char *const outputs[] = {NULL};
 
 WEFT_STEP(session_memory) = {
     .name = "session_memory",
-    .summary = "remembers the last sessions, and for each item those that have it",
+    .summary = "remembers the newest sessions, and for each item its sessions",
     .stage = STAGE_MODEL,
     .after = "embeddings",
     .inputs = inputs,
     .outputs = outputs,
     .table = "sessions",
-    .interaction = session_knn_fold,
+    .interaction = fold,
 };

@@ -1,19 +1,32 @@
-/* Trends: what is viewed, put in the cart and bought of late, and very lately. From this the
- * publisher makes rankings for everybody (recommend/rankings/rankings.h,
+/* Trends: counts what visitors do with each item, by two half-lives (state/trends.h). The publisher
+ * makes the rankings for everybody from these counts (recommend/rankings/rankings.h,
  * runtime/model/publish_rankings.h). */
 #include "processors/processor.h"
+
+static void fold(struct model *model, const struct interaction *interaction)
+{
+    enum pair_kind kind;
+    if (interaction->subject.size == 0 || !pair_kind_of(interaction->kind, &kind))
+        return;
+    uint32_t item = model_intern(model, interaction->subject);
+    if (item == ITEM_NONE)
+        return;
+    int64_t time_ms = interaction->event_time_ms;
+    trends_add(model->trends, item, (int)kind,
+               decay_at(time_ms, model->limits.popular_half_life_ms),
+               decay_at(time_ms, model->limits.quick_half_life_ms), time_ms);
+}
 
 static const char *const inputs[] = {"interactions", NULL};
 static const char *const outputs[] = {NULL};
 
 WEFT_STEP(trends) = {
     .name = "trends",
-    .summary = "counts what is done with items of late and very lately; the publisher makes "
-               "rankings of it",
+    .summary = "counts what visitors do with each item lately, for the rankings",
     .stage = STAGE_MODEL,
     .after = "queries",
     .inputs = inputs,
     .outputs = outputs,
     .table = "trends",
-    .interaction = trends_fold,
+    .interaction = fold,
 };

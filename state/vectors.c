@@ -212,8 +212,8 @@ static void save_header(const struct vectors *vectors, struct store_batch *batch
     buffer_append(value, &vectors->rate, 4);
     buffer_append(value, vectors->gates, sizeof vectors->gates);
     buffer_append(value, vectors->gate_sums, sizeof vectors->gate_sums);
-    for (uint32_t i = 0; i < vectors->waiting_count; i++)
-        put_sample(value, &vectors->waiting[i]);
+    for (uint32_t i = 0; i < vectors->pending_count; i++)
+        put_sample(value, &vectors->pending[i]);
     batch_put(batch, FAMILY_MODEL, bytes_of("e", 1), buffer_bytes(value));
 }
 
@@ -312,9 +312,9 @@ static enum verdict load_header(struct vectors *vectors, uint32_t item_count, st
     take(cursor, vectors->gates, sizeof vectors->gates);
     take(cursor, vectors->gate_sums, sizeof vectors->gate_sums);
     while (!cursor->failed && cursor->at < cursor->end) {
-        if (vectors->waiting_count == ENCODER_WAIT_MAX)
+        if (vectors->pending_count == ENCODER_PENDING_MAX)
             return VERDICT_SKIP;
-        take_sample(cursor, item_count, &vectors->waiting[vectors->waiting_count++]);
+        take_sample(cursor, item_count, &vectors->pending[vectors->pending_count++]);
     }
     /* A ring of another size, or fewer places than are taken: what was learned can't go on. */
     if (cursor->failed || ring_max != vectors->limits.ring_max || vectors->ring_count > ring_max ||

@@ -24,7 +24,7 @@
 
 #define VECTOR_SIZE 64
 #define ENCODER_ITEMS 8 /* of a session that the encoder looks back at */
-#define ENCODER_WAIT_MAX 8
+#define ENCODER_PENDING_MAX 8
 #define VECTOR_SQUARED_MAX 1e12f /* a row whose squared norm reaches this is drawn anew */
 #define PLACE_NONE UINT32_MAX
 
@@ -62,8 +62,8 @@ struct vectors {
     uint32_t
         *targets; /* the ring's targets once more, close together: negatives are drawn from it */
     uint32_t ring_count, ring_next;
-    struct sample waiting[ENCODER_WAIT_MAX];
-    uint32_t waiting_count;
+    struct sample pending[ENCODER_PENDING_MAX];
+    uint32_t pending_count;
     uint64_t steps; /* batches learned: what draws are derived from */
     /* sampling under load */
     uint64_t seen; /* clicks, learned or not */

@@ -57,8 +57,8 @@ void fuzz_seeds(struct fuzz_sink *sink)
         struct sample sample = {.target = clicks, .before = {5, 6}, .before_count = 2};
         vectors_remember(vectors, &sample);
         vectors_place(vectors, clicks, clicks);
-        vectors->waiting[0] = sample;
-        vectors->waiting_count = 1;
+        vectors->pending[0] = sample;
+        vectors->pending_count = 1;
         vectors->dirty = true;
         batch_clear(&batch);
         vectors_save(vectors, &batch);

@@ -6,6 +6,7 @@
 #include "processors/recommend/rankings/rankings.h"
 #include "processors/recommend/search/query_history.h"
 #include "tests/measure.h"
+#include "tests/steps.h"
 
 #define START_MS 1700000000000
 
@@ -52,7 +53,7 @@ static void make_interaction(struct random *random, uint32_t items, uint32_t ter
     ret_interaction->search_term = bytes_text(term);
 }
 
-struct counter {
+struct ranking_counter {
     struct rankings_sink sink;
     struct buffer record;
     uint64_t records, bytes;
@@ -60,7 +61,7 @@ struct counter {
 
 static bool count_ranking(struct rankings_sink *self, const struct ranking *ranking)
 {
-    struct counter *counter = (struct counter *)(void *)self;
+    struct ranking_counter *counter = (struct ranking_counter *)(void *)self;
     buffer_clear(&counter->record);
     ranking_write_json(ranking, &counter->record);
     counter->records++;
@@ -95,9 +96,9 @@ int main(int argc, char **argv)
         struct interaction interaction;
         make_interaction(&random, items, terms, i, id, term, &interaction);
         model_intern(model, interaction.subject); /* as the steps before do */
-        query_history_fold(model, &interaction);
+        weft_step_queries.interaction(model, &interaction);
         double from = measure_now_s();
-        trends_fold(model, &interaction);
+        weft_step_trends.interaction(model, &interaction);
         fold_s += measure_now_s() - from;
     }
     double clock_s = measure_now_s(); /* what looking at the clock costs in that */
@@ -108,7 +109,7 @@ int main(int argc, char **argv)
     double take_s = measure_now_s();
     rankings_collect(&view, model, 1, &settings);
     take_s = measure_now_s() - take_s;
-    struct counter counter = {.sink.ranking = count_ranking};
+    struct ranking_counter counter = {.sink.ranking = count_ranking};
     const struct rankings_inputs inputs = {
         .catalogue = catalogue, .search = search, .filters = &filters, .settings = &settings};
     double make_s = measure_now_s();

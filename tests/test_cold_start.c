@@ -3,6 +3,7 @@
  * what is popular. */
 #include "processors/recommend/candidates/channel_popularity.h"
 #include "processors/runtime/driver.h"
+#include "tests/steps.h"
 #include "tests/test.h"
 
 #include <math.h>
@@ -50,11 +51,12 @@ static struct model *new_model(uint32_t channels_max, uint32_t entries_max)
 static void fold(struct model *model, const char *channel, const char *item, enum kind kind,
                  int64_t time_ms, uint64_t number)
 {
-    channels_fold(model, &(struct interaction){.event_id = bytes_of(&number, sizeof number),
-                                               .kind = kind,
-                                               .subject = bytes_text(item),
-                                               .channel = bytes_text(channel),
-                                               .event_time_ms = time_ms});
+    weft_step_channels.interaction(
+        model, &(struct interaction){.event_id = bytes_of(&number, sizeof number),
+                                     .kind = kind,
+                                     .subject = bytes_text(item),
+                                     .channel = bytes_text(channel),
+                                     .event_time_ms = time_ms});
 }
 
 /* The items of a channel, best first, with their shares in percent. */

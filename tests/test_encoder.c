@@ -3,6 +3,7 @@
  * and that no number gets in that is none. */
 #include "processors/math/kernels.h"
 #include "processors/recommend/candidates/session_encoder.h"
+#include "tests/steps.h"
 #include "tests/test.h"
 
 #include <math.h>
@@ -34,7 +35,7 @@ static void click(struct model *model, int64_t time_ms, uint32_t item, const uin
         interaction.before[i].item_id = bytes_text(names[i + 1]);
     }
     interaction.before_count = before_count;
-    encoder_fold(model, &interaction);
+    weft_step_embeddings.interaction(model, &interaction);
 }
 
 static void random_click(struct random *random, struct model *model, int64_t time_ms,
@@ -267,8 +268,8 @@ static struct naive *batch_of(const struct vectors *vectors)
         naive->gates[i] = (double)vectors->gates[i];
         naive->gate_sums[i] = (double)vectors->gate_sums[i];
     }
-    for (uint32_t i = 0; i < vectors->waiting_count; i++)
-        add_sample(naive, vectors, &vectors->waiting[i]);
+    for (uint32_t i = 0; i < vectors->pending_count; i++)
+        add_sample(naive, vectors, &vectors->pending[i]);
     for (uint32_t try = 0; try < 4; try++) { /* one of the past, with something before it */
         const struct sample *sample =
             &vectors->ring[below(hash_of(hash_of(~vectors->steps) + try), vectors->ring_count)];
@@ -390,7 +391,7 @@ static void test_batch(void)
         for (uint32_t k = 0; k < count; k++)
             before[k] = (item + k) % 50;
         /* The ring and the samples as they will stand when the batch is learned. */
-        if (vectors->waiting_count + 1 < ENCODER_BATCH || count == 0 || vectors->ring_count < 200 ||
+        if (vectors->pending_count + 1 < ENCODER_BATCH || count == 0 || vectors->ring_count < 200 ||
             !random_one_in(&random, 5)) {
             click(model, START_MS + i, item, before, count);
             continue;
@@ -408,9 +409,9 @@ static void test_batch(void)
             vectors->clicks[gone]--;
         else
             vectors->ring_count++;
-        vectors->waiting[vectors->waiting_count++] = sample;
+        vectors->pending[vectors->pending_count++] = sample;
         struct naive *naive = batch_of(vectors);
-        vectors->waiting_count--;
+        vectors->pending_count--;
         vectors->clicks[item]--;
         if (gone != UINT32_MAX)
             vectors->clicks[gone]++;

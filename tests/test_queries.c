@@ -2,6 +2,7 @@
 #include "processors/recommend/search/query_history.h"
 #include "processors/recommend/search/text.h"
 #include "processors/runtime/driver.h"
+#include "tests/steps.h"
 #include "tests/test.h"
 
 #include <math.h>
@@ -35,11 +36,12 @@ static void fold(struct model *model, struct bytes term, uint32_t item, enum kin
 {
     char id[16];
     snprintf(id, sizeof id, "i%u", item);
-    query_history_fold(model, &(struct interaction){.event_id = bytes_of(&number, sizeof number),
-                                                    .kind = kind,
-                                                    .subject = bytes_text(id),
-                                                    .search_term = term,
-                                                    .event_time_ms = time_ms});
+    weft_step_queries.interaction(
+        model, &(struct interaction){.event_id = bytes_of(&number, sizeof number),
+                                     .kind = kind,
+                                     .subject = bytes_text(id),
+                                     .search_term = term,
+                                     .event_time_ms = time_ms});
 }
 
 static void check_same(const struct queries *a, const struct queries *b)

@@ -3,6 +3,7 @@
 #include "processors/recommend/rankings/rankings.h"
 #include "processors/recommend/rankings/topic_contents.h"
 #include "processors/runtime/model/publish_rankings.h"
+#include "tests/steps.h"
 #include "tests/test.h"
 
 #include <math.h>
@@ -27,7 +28,7 @@ static void act(struct model *model, const char *item_id, enum kind kind, int64_
                                       .kind = kind,
                                       .subject = bytes_text(item_id),
                                       .event_time_ms = time_ms};
-    trends_fold(model, &interaction);
+    weft_step_trends.interaction(model, &interaction);
 }
 
 static void save(struct model *model, struct store *store)

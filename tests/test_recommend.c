@@ -5,6 +5,7 @@
 #include "processors/recommend/candidates/session_encoder.h"
 #include "processors/recommend/recommend.h"
 #include "state/visitor_table.h"
+#include "tests/steps.h"
 #include "tests/test.h"
 
 #include <math.h>
@@ -45,9 +46,9 @@ static struct model *random_model(struct random *random, uint32_t interactions)
         in.subject = item_id(random_below(random, 1 + random_below(random, ITEMS)), ids[9]);
         for (uint32_t k = 0; k < in.before_count; k++)
             in.before[k].item_id = item_id(random_below(random, ITEMS), ids[k]);
-        cooccurrence_fold(model, &in);
-        popularity_fold(model, &in);
-        encoder_fold(model, &in);
+        weft_step_cooccurrence.interaction(model, &in);
+        weft_step_popularity.interaction(model, &in);
+        weft_step_embeddings.interaction(model, &in);
     }
     return model;
 }

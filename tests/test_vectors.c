@@ -84,7 +84,7 @@ static void check_same(const struct vectors *a, const struct vectors *b)
 {
     uint32_t n = a->place_count;
     CHECK(n == b->place_count && a->hand == b->hand && a->ring_count == b->ring_count &&
-          a->ring_next == b->ring_next && a->waiting_count == b->waiting_count &&
+          a->ring_next == b->ring_next && a->pending_count == b->pending_count &&
           a->steps == b->steps && a->seen == b->seen && a->second == b->second &&
           a->second_clicks == b->second_clicks && a->rate == b->rate);
     CHECK(memcmp(a->gates, b->gates, sizeof a->gates) == 0 &&
@@ -97,8 +97,8 @@ static void check_same(const struct vectors *a, const struct vectors *b)
               memcmp(a->used, b->used, n) == 0);
     for (uint32_t i = 0; i < a->ring_count; i++)
         CHECK(same_sample(&a->ring[i], &b->ring[i]) && a->targets[i] == b->targets[i]);
-    for (uint32_t i = 0; i < a->waiting_count; i++)
-        CHECK(same_sample(&a->waiting[i], &b->waiting[i]));
+    for (uint32_t i = 0; i < a->pending_count; i++)
+        CHECK(same_sample(&a->pending[i], &b->pending[i]));
     for (uint32_t item = 0; item < ITEMS; item++) {
         CHECK_INT(vectors_find(a, item), vectors_find(b, item));
         CHECK_INT(item < a->item_capacity ? a->clicks[item] : 0,
@@ -128,15 +128,15 @@ static void learn(struct vectors *vectors, uint32_t place, uint64_t seed)
     vectors_changed(vectors, place, (float)(1 + random_below(&random, 1000)) * 1e-3f);
     vectors->gates[random_below(&random, ENCODER_ITEMS * VECTOR_SIZE)] += .01f;
     vectors->gate_sums[random_below(&random, ENCODER_ITEMS * VECTOR_SIZE)] += .01f;
-    vectors->waiting_count = 0;
+    vectors->pending_count = 0;
     vectors->steps++;
 }
 
 static void wait_for(struct vectors *vectors, const struct sample *sample)
 {
-    if (vectors->waiting_count == ENCODER_WAIT_MAX)
+    if (vectors->pending_count == ENCODER_PENDING_MAX)
         return;
-    vectors->waiting[vectors->waiting_count++] = *sample;
+    vectors->pending[vectors->pending_count++] = *sample;
     vectors->seen++;
     vectors->second = (int64_t)vectors->seen / 7;
     vectors->second_clicks = (uint32_t)vectors->seen % 7;

@@ -1,6 +1,5 @@
 #include "processors/recommend/candidates/channel_popularity.h"
 
-#include "processors/recommend/search/query_history.h"
 #include "processors/recommend/search/text.h"
 
 #define WRITTEN_BYTES_MAX 256 /* more is no name: not looked at */
@@ -16,12 +15,6 @@ struct bytes channel_name(struct bytes written, struct buffer *scratch, char *to
         return bytes_of(NULL, 0);
     memcpy(to, name.at, name.size);
     return bytes_of(to, name.size);
-}
-
-void channels_fold(struct model *model, const struct interaction *interaction)
-{
-    query_history_add(model, model->channels, interaction->channel,
-                      model->limits.popular_half_life_ms, interaction);
 }
 
 uint32_t channel_popularity_top(const struct model *model, struct bytes channel, uint32_t length,

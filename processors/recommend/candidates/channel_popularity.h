@@ -16,9 +16,6 @@
  * UTF-8. `scratch` is overwritten. */
 struct bytes channel_name(struct bytes written, struct buffer *scratch, char *to);
 
-/* Counts what was taken. Thread: writer of the model. */
-void channels_fold(struct model *model, const struct interaction *interaction);
-
 /* The best `length` items of the channel, the best first; scores are shares of the best one's,
  * causes ITEM_NONE. Returns how many; 0 where nothing is known of the channel. Thread: holds the
  * model's read lock. */

@@ -1,105 +1,11 @@
 #include "processors/recommend/candidates/cooccurrence.h"
 
-#include "schemas/draw.h"
-
 #define FORWARD_TOP 100
 #define BACKWARD_TOP 50
 #define PREVIOUS_TOP 30
 #define PREVIOUS_ITEMS 4
 #define TOGETHER_TOP 30
 #define HOPS 8 /* of two_hop.c */
-
-struct pair {
-    uint32_t earlier, later; /* items */
-    int gap;                 /* now */
-    int gap_before;          /* 0: they were no pair */
-    int64_t time_ms;         /* of the later one */
-};
-
-static double units_of(int gap)
-{
-    return gap >= 1 && gap <= NEIGHBOURS_MAX ? PAIR_UNITS / gap : 0;
-}
-
-static void fold_pair(struct model *model, enum pair_kind kind, const struct pair *pair,
-                      uint64_t chance)
-{
-    double units = units_of(pair->gap) - units_of(pair->gap_before);
-    if (units == 0 || pair->earlier == ITEM_NONE || pair->later == ITEM_NONE)
-        return;
-    struct decay decay = decay_at(pair->time_ms, model->limits.pair_half_life_ms);
-    if (pair->gap == 1 || pair->gap_before != 1) {
-        model_add(model, pair->earlier, kind, PAIR_FORWARD, pair->later, units, pair->gap == 1,
-                  decay, pair->time_ms, chance);
-        model_add(model, pair->later, kind, PAIR_BACKWARD, pair->earlier, units, pair->gap == 1,
-                  decay, pair->time_ms, ~chance);
-        return;
-    }
-    /* Neighbours no more: what they counted at gap one is taken back, and counted as it is now. */
-    struct pair now = *pair;
-    now.gap_before = 0;
-    double one = -units_of(1);
-    if (units_of(now.gap) > 0)
-        fold_pair(model, kind, &now, chance);
-    model_add(model, pair->earlier, kind, PAIR_FORWARD, pair->later, one, true, decay,
-              pair->time_ms, chance);
-    model_add(model, pair->later, kind, PAIR_BACKWARD, pair->earlier, one, true, decay,
-              pair->time_ms, ~chance);
-}
-
-static void fold_around(struct model *model, enum pair_kind kind,
-                        const struct interaction *interaction, const uint32_t *before,
-                        const uint32_t *after, bool activity, uint64_t *chance)
-{
-    /* An activity in the middle takes one place of the distance; a joint takes none. */
-    int shift = activity ? 1 : 0;
-    for (uint32_t i = 0; i < interaction->before_count; i++) {
-        for (uint32_t k = 0; k < interaction->after_count; k++) {
-            struct pair pair = {
-                .earlier = before[i],
-                .later = after[k],
-                .gap = (int)(i + k) + 1 + shift,
-                .gap_before = interaction->joined ? (int)(i + k) + 1 : 0,
-                .time_ms = interaction->after[k].event_time_ms,
-            };
-            fold_pair(model, kind, &pair, draw_next(chance));
-        }
-    }
-}
-
-void cooccurrence_fold(struct model *model, const struct interaction *interaction)
-{
-    enum pair_kind kind;
-    if (!pair_kind_of(interaction->kind, &kind))
-        return;
-    bool activity = interaction->subject.size > 0;
-    uint32_t item = activity ? model_intern(model, interaction->subject) : ITEM_NONE;
-    uint32_t before[NEIGHBOURS_MAX], after[NEIGHBOURS_MAX];
-    for (uint32_t i = 0; i < interaction->before_count; i++)
-        before[i] = model_intern(model, interaction->before[i].item_id);
-    for (uint32_t i = 0; i < interaction->after_count; i++)
-        after[i] = model_intern(model, interaction->after[i].item_id);
-    uint64_t chance = bytes_hash(interaction->event_id) + interaction->position;
-    for (uint32_t i = 0; activity && i < interaction->before_count; i++) {
-        struct pair pair = {
-            .earlier = before[i],
-            .later = item,
-            .gap = (int)i + 1,
-            .time_ms = interaction->event_time_ms,
-        };
-        fold_pair(model, kind, &pair, draw_next(&chance));
-    }
-    for (uint32_t i = 0; activity && i < interaction->after_count; i++) {
-        struct pair pair = {
-            .earlier = item,
-            .later = after[i],
-            .gap = (int)i + 1,
-            .time_ms = interaction->after[i].event_time_ms,
-        };
-        fold_pair(model, kind, &pair, draw_next(&chance));
-    }
-    fold_around(model, kind, interaction, before, after, activity, &chance);
-}
 
 static uint32_t at_most(uint32_t count, uint32_t max)
 {

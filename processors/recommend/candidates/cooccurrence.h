@@ -6,11 +6,6 @@
 
 #include "processors/recommend/candidates/candidates.h"
 #include "processors/recommend/candidates/query.h"
-#include "schemas/interaction.h"
-
-/* Adds the pairs that an interaction makes, moves those that it pushed apart, and adds those that
- * a joint of two sessions brought together. Thread: writer of the model. */
-void cooccurrence_fold(struct model *model, const struct interaction *interaction);
 
 /* Candidates, by the rows of views. forward: what was viewed after the last item; p the share of
  * the row's weight, weighs 1/(3 + rank) + p. backward: what was viewed before it; .5/(3 + rank). */

@@ -3,18 +3,6 @@
 #define POPULAR_TOP 40 /* enough to fill a list from which a context was taken out */
 #define POPULAR_FEW 10 /* where there are others */
 
-void popularity_fold(struct model *model, const struct interaction *interaction)
-{
-    enum pair_kind kind;
-    if (interaction->subject.size == 0 || !pair_kind_of(interaction->kind, &kind))
-        return;
-    uint32_t item = model_intern(model, interaction->subject);
-    if (item == ITEM_NONE)
-        return;
-    struct decay decay = decay_at(interaction->event_time_ms, model->limits.popular_half_life_ms);
-    model_count(model, item, kind, decay, interaction->event_time_ms);
-}
-
 void popular_items_generate(const struct query *query, struct candidates *candidates, int generator)
 {
     const struct model *model = query->model;

@@ -4,10 +4,6 @@
 
 #include "processors/recommend/candidates/candidates.h"
 #include "processors/recommend/candidates/query.h"
-#include "schemas/interaction.h"
-
-/* Counts the activity of the interaction, if it has one. Thread: writer of the model. */
-void popularity_fold(struct model *model, const struct interaction *interaction);
 
 /* Candidates: the items most popular of late, as many as fill a list where little else is known;
  * they weigh .02/(1 + decayed rank), below all that the visitor did and above nothing. */

@@ -1,303 +1,22 @@
 #include "processors/recommend/candidates/session_encoder.h"
 
 #include "processors/math/kernels.h"
-#include "schemas/draw.h"
 
 #include <math.h>
 
-#define SAMPLES (ENCODER_BATCH + ENCODER_REPLAYED)
-#define STRIDE (ENCODER_NEGATIVES + LANES) /* the target stands behind the negatives */
-#define TEMPERATURE 12.0f
-#define RATE .1f
-#define GATE_RATE .02f
-#define GRADIENT_MIN 2e-2f
-#define RING_MIN 200 /* clicks before anything is learned */
-#define REPLAY_TRIES 4
-#define OUT_OF_REACH -1e9f
-
-/* One sample on its way through the batch. */
-struct pass {
-    const struct sample *sample;
-    uint32_t target; /* places */
-    uint32_t before[ENCODER_ITEMS];
-    float inverse;               /* of the norm of the sum */
-    float gradient[VECTOR_SIZE]; /* of h */
-    float target_gradient;       /* of its logit, times the temperature */
-};
-
-struct batch {
-    const struct kernels *kernels;
-    struct vectors *vectors;
-    struct pass passes[SAMPLES];
-    uint32_t count;
-    uint32_t negatives[ENCODER_NEGATIVES]; /* places */
-    uint32_t negative_count;
-    float inverse_norms[ENCODER_NEGATIVES];
-    float log_clicks[ENCODER_NEGATIVES]; /* ln max(1, q) */
-    _Alignas(64) float h[SAMPLES][VECTOR_SIZE];
-    _Alignas(64) float scores[SAMPLES][STRIDE];
-};
-
-static uint32_t place_of(struct model *model, uint32_t item)
+float encoder_sum(const struct kernels *kernels, const struct vectors *vectors,
+                  const uint32_t *places, uint32_t count, float *ret_h)
 {
-    uint32_t place = vectors_find(model->vectors, item);
-    if (place != PLACE_NONE && model->vectors->used[place])
-        return place;
-    return vectors_place(model->vectors, item, bytes_hash(model->items[item].id));
-}
-
-/* Adds the normalised rows of `before`, gated. */
-static void sum_session(const struct kernels *kernels, const struct vectors *vectors,
-                        const uint32_t *places, uint32_t count, float *ret_sum)
-{
-    memset(ret_sum, 0, VECTOR_SIZE * sizeof *ret_sum);
+    memset(ret_h, 0, VECTOR_SIZE * sizeof *ret_h);
     for (uint32_t p = 0; p < count; p++) {
         if (places[p] != PLACE_NONE)
-            kernels->add_product(ret_sum, vectors_row(vectors, places[p]),
+            kernels->add_product(ret_h, vectors_row(vectors, places[p]),
                                  vectors->inverse_norms[places[p]],
                                  vectors->gates + p * VECTOR_SIZE, VECTOR_SIZE);
     }
-}
-
-static float normalise(const struct kernels *kernels, float *x)
-{
-    float inverse = 1 / sqrtf(kernels->dot(x, x, VECTOR_SIZE) + 1e-9f);
-    kernels->scale(x, inverse, VECTOR_SIZE);
+    float inverse = 1 / sqrtf(kernels->dot(ret_h, ret_h, VECTOR_SIZE) + 1e-9f);
+    kernels->scale(ret_h, inverse, VECTOR_SIZE);
     return inverse;
-}
-
-static void draw_negatives(struct batch *batch, struct model *model)
-{
-    struct vectors *vectors = batch->vectors;
-    uint64_t seed = draw_mix(vectors->steps);
-    uint32_t items[ENCODER_NEGATIVES];
-    batch->negative_count = ENCODER_NEGATIVES;
-    for (uint32_t j = 0; j < ENCODER_NEGATIVES; j += 2) {
-        uint64_t hash = draw_mix(seed + j);
-        items[j] = vectors->targets[draw_below(hash, vectors->ring_count)];
-        items[j + 1] = vectors->targets[draw_below(hash << 32, vectors->ring_count)];
-    }
-    for (uint32_t j = 0; j < ENCODER_NEGATIVES; j++) {
-        batch->negatives[j] = place_of(model, items[j]);
-        batch->inverse_norms[j] = vectors->inverse_norms[batch->negatives[j]];
-        __builtin_prefetch(&vectors->sums[batch->negatives[j]]);
-        uint32_t clicks = vectors->clicks[items[j]];
-        batch->log_clicks[j] = (float)(clicks > 1 ? clicks - 1 : 0);
-    }
-    batch->kernels->log1p(batch->log_clicks, 1, 1, ENCODER_NEGATIVES);
-}
-
-static void place_sample(struct model *model, struct pass *pass)
-{
-    const struct sample *sample = pass->sample;
-    pass->target = place_of(model, sample->target);
-    for (uint32_t p = 0; p < sample->before_count; p++)
-        pass->before[p] = place_of(model, sample->before[p]);
-}
-
-/* Softmax over negatives and target; scores become probabilities times the temperature. */
-static void forward(struct batch *batch)
-{
-    const struct kernels *kernels = batch->kernels;
-    const struct vectors *vectors = batch->vectors;
-    uint32_t n = batch->negative_count;
-    for (uint32_t s = 0; s < batch->count; s++) {
-        struct pass *pass = &batch->passes[s];
-        sum_session(kernels, vectors, pass->before, pass->sample->before_count, batch->h[s]);
-        pass->inverse = normalise(kernels, batch->h[s]);
-    }
-    kernels->dot_rows(vectors->rows, batch->negatives, n, VECTOR_SIZE, batch->h[0], batch->count,
-                      batch->scores[0], STRIDE);
-    for (uint32_t s = 0; s < batch->count; s++) {
-        struct pass *pass = &batch->passes[s];
-        float *scores = batch->scores[s];
-        float most =
-            kernels->logits(scores, batch->inverse_norms, TEMPERATURE, batch->log_clicks, n);
-        kernels->replace(scores, batch->negatives, pass->target, OUT_OF_REACH, n);
-        uint32_t clicks = vectors->clicks[pass->sample->target];
-        scores[n] = kernels->dot(batch->h[s], vectors_row(vectors, pass->target), VECTOR_SIZE) *
-                        vectors->inverse_norms[pass->target] * TEMPERATURE -
-                    kernels_log((float)(clicks > 1 ? clicks : 1));
-        for (uint32_t j = n + 1; j < n + LANES; j++)
-            scores[j] = OUT_OF_REACH;
-        most = scores[n] > most ? scores[n] : most;
-        float sum = kernels->exponential(scores, most, n + LANES);
-        kernels->scale(scores, TEMPERATURE / sum, n + LANES);
-        pass->target_gradient = scores[n] - TEMPERATURE;
-    }
-}
-
-/* A step of the row along the gradient of its direction. */
-static void step(struct batch *batch, uint32_t place, const float *gradient)
-{
-    struct vectors *vectors = batch->vectors;
-    float squared = batch->kernels->turn_step(vectors_row(vectors, place), gradient,
-                                              vectors->inverse_norms[place], &vectors->sums[place],
-                                              RATE, VECTOR_SIZE);
-    if (!(squared < VECTOR_SQUARED_MAX) || !isfinite(vectors->sums[place])) {
-        vectors_reset(vectors, place, place);
-        return;
-    }
-    vectors_changed(vectors, place, 1 / sqrtf(squared + 1e-9f));
-}
-
-/* The negatives that some sample gives weight to. */
-static uint32_t find_weighty(const struct batch *batch, uint32_t *ret_negatives)
-{
-    float most[ENCODER_NEGATIVES];
-    uint32_t count = 0;
-    memcpy(most, batch->scores[0], sizeof most);
-    for (uint32_t s = 1; s < batch->count; s++)
-        batch->kernels->larger(most, batch->scores[s], batch->negative_count);
-    for (uint32_t j = 0; j < batch->negative_count; j++) {
-        ret_negatives[count] = j;
-        count += most[j] >= GRADIENT_MIN;
-    }
-    return count;
-}
-
-/* What the negatives give to the gradients of h, and then their steps. */
-static void backward_negatives(struct batch *batch)
-{
-    const struct kernels *kernels = batch->kernels;
-    struct vectors *vectors = batch->vectors;
-    uint32_t negatives[ENCODER_NEGATIVES], places[ENCODER_NEGATIVES];
-    uint32_t count = find_weighty(batch, negatives);
-    for (uint32_t s = 0; s < batch->count; s++) {
-        float weights[ENCODER_NEGATIVES];
-        uint32_t kept = 0;
-        for (uint32_t i = 0; i < count; i++) {
-            uint32_t j = negatives[i];
-            weights[kept] = batch->scores[s][j] * batch->inverse_norms[j];
-            places[kept] = batch->negatives[j];
-            kept += batch->scores[s][j] >= GRADIENT_MIN;
-        }
-        kernels->combine_rows(batch->passes[s].gradient, weights, vectors->rows, places, kept,
-                              VECTOR_SIZE);
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        float gradient[VECTOR_SIZE], weights[SAMPLES];
-        for (uint32_t s = 0; s < batch->count; s++) {
-            float weight = batch->scores[s][negatives[i]];
-            weights[s] = weight >= GRADIENT_MIN ? weight : 0;
-        }
-        kernels->multiple(gradient, batch->h[0], weights[0], VECTOR_SIZE);
-        kernels->combine(gradient, weights + 1, batch->h[1], batch->count - 1, VECTOR_SIZE);
-        step(batch, batch->negatives[negatives[i]], gradient);
-    }
-}
-
-static void backward_target(struct batch *batch, struct pass *pass, const float *h)
-{
-    const struct kernels *kernels = batch->kernels;
-    const struct vectors *vectors = batch->vectors;
-    const float *row = vectors_row(vectors, pass->target);
-    float inverse = vectors->inverse_norms[pass->target];
-    float gradient[VECTOR_SIZE];
-    kernels->add(pass->gradient, row, pass->target_gradient * inverse, VECTOR_SIZE);
-    kernels->multiple(gradient, h, pass->target_gradient, VECTOR_SIZE);
-    step(batch, pass->target, gradient);
-}
-
-static void backward_session(struct batch *batch, struct pass *pass, const float *h)
-{
-    const struct kernels *kernels = batch->kernels;
-    struct vectors *vectors = batch->vectors;
-    /* From h to the sum that it is the direction of. */
-    kernels->add(pass->gradient, h, -kernels->dot(pass->gradient, h, VECTOR_SIZE), VECTOR_SIZE);
-    kernels->scale(pass->gradient, pass->inverse, VECTOR_SIZE);
-    for (uint32_t p = 0; p < pass->sample->before_count; p++) {
-        uint32_t place = pass->before[p];
-        float *gates = vectors->gates + p * VECTOR_SIZE;
-        float inverse = vectors->inverse_norms[place];
-        float of_row[VECTOR_SIZE], of_gates[VECTOR_SIZE];
-        kernels->product(of_row, pass->gradient, 1, gates, VECTOR_SIZE);
-        kernels->product(of_gates, pass->gradient, inverse, vectors_row(vectors, place),
-                         VECTOR_SIZE);
-        if (isfinite(kernels->dot(of_gates, of_gates, VECTOR_SIZE)))
-            kernels->adagrad(gates, vectors->gate_sums + p * VECTOR_SIZE, of_gates, GATE_RATE, 0,
-                             VECTOR_SIZE);
-        step(batch, place, of_row);
-    }
-}
-
-static const struct sample *replayed(const struct vectors *vectors, uint64_t seed)
-{
-    for (int i = 0; i < REPLAY_TRIES; i++) {
-        const struct sample *sample =
-            &vectors->ring[draw_below(draw_mix(seed + (uint64_t)i), vectors->ring_count)];
-        if (sample->before_count > 0)
-            return sample;
-    }
-    return NULL;
-}
-
-static void learn(struct model *model)
-{
-    struct vectors *vectors = model->vectors;
-    struct batch batch = {.kernels = kernels_best(), .vectors = vectors};
-    for (uint32_t i = 0; i < vectors->waiting_count; i++)
-        batch.passes[batch.count++].sample = &vectors->waiting[i];
-    for (uint32_t i = 0; i < ENCODER_REPLAYED; i++) {
-        const struct sample *sample =
-            replayed(vectors, draw_mix(~vectors->steps) + i * REPLAY_TRIES);
-        if (sample)
-            batch.passes[batch.count++].sample = sample;
-    }
-    for (uint32_t s = 0; s < batch.count; s++)
-        place_sample(model, &batch.passes[s]);
-    draw_negatives(&batch, model);
-    forward(&batch);
-    backward_negatives(&batch);
-    for (uint32_t s = 0; s < batch.count; s++) {
-        backward_target(&batch, &batch.passes[s], batch.h[s]);
-        backward_session(&batch, &batch.passes[s], batch.h[s]);
-    }
-    vectors->waiting_count = 0;
-    vectors->steps++;
-}
-
-/* Whether this click is learned from: all of them below the bound, a sample of them above. */
-static bool chosen(struct vectors *vectors, int64_t time_ms, uint32_t rate_max)
-{
-    int64_t second = time_ms / 1000;
-    if (second > vectors->second) {
-        vectors->rate = second == vectors->second + 1 ? vectors->second_clicks : 0;
-        vectors->second = second;
-        vectors->second_clicks = 0;
-    }
-    vectors->second_clicks++;
-    vectors->seen++;
-    vectors->dirty = true;
-    uint32_t rate = vectors->rate > vectors->second_clicks ? vectors->rate : vectors->second_clicks;
-    return rate <= rate_max || draw_below(draw_mix(vectors->seen), rate) < rate_max;
-}
-
-void encoder_fold(struct model *model, const struct interaction *interaction)
-{
-    struct vectors *vectors = model->vectors;
-    struct sample sample = {0};
-    enum pair_kind kind;
-    if (vectors->limits.items_max == 0 || interaction->subject.size == 0 ||
-        !pair_kind_of(interaction->kind, &kind))
-        return;
-    sample.target = model_intern(model, interaction->subject);
-    if (sample.target == ITEM_NONE)
-        return;
-    for (uint32_t i = 0; i < interaction->before_count && i < ENCODER_ITEMS; i++) {
-        uint32_t item = model_intern(model, interaction->before[i].item_id);
-        if (item == ITEM_NONE)
-            break;
-        sample.before[sample.before_count++] = item;
-    }
-    vectors_remember(vectors, &sample);
-    bool learned =
-        chosen(vectors, interaction->event_time_ms, model->limits.encoder_clicks_per_second_max);
-    if (!learned || sample.before_count == 0 || vectors->ring_count < RING_MIN)
-        return;
-    vectors->waiting[vectors->waiting_count++] = sample;
-    if (vectors->waiting_count == ENCODER_BATCH)
-        learn(model);
 }
 
 bool encoder_session(const struct vectors *vectors, const uint32_t *items, uint32_t count,
@@ -314,8 +33,7 @@ bool encoder_session(const struct vectors *vectors, const uint32_t *items, uint3
     }
     if (!any)
         return false;
-    sum_session(kernels, vectors, places, count, ret_h);
-    normalise(kernels, ret_h);
+    encoder_sum(kernels, vectors, places, count, ret_h);
     return true;
 }
 
@@ -336,7 +54,7 @@ void encoder_scores(const struct vectors *vectors, const float *queries, uint32_
     for (uint32_t q = 0; q < query_count; q++)
         for (uint32_t i = 0; i < count; i++)
             ret_scores[q * stride + i] *= inverse[i];
-    for (uint32_t i = 0; missing && i < count; i++) /* what stands at place 0 may be anything */
+    for (uint32_t i = 0; missing && i < count; i++) /* place 0 may hold any item */
         for (uint32_t q = 0; q < query_count && vectors_find(vectors, items[i]) == PLACE_NONE; q++)
             ret_scores[q * stride + i] = 0;
 }

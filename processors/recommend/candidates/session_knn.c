@@ -19,18 +19,6 @@ _Static_assert(BEST_MAX % LANES == 0, "there is room for whole lanes");
 _Static_assert(KEYS_MAX >= FOUND_MAX && KEYS_MAX >= ITEMS * POSTINGS && BEST_MAX >= NEAR,
                "raise them");
 
-void session_knn_fold(struct model *model, const struct interaction *interaction)
-{
-    enum pair_kind kind;
-    if (interaction->subject.size == 0 || interaction->visitor == 0 ||
-        !pair_kind_of(interaction->kind, &kind))
-        return;
-    uint32_t item = model_intern(model, interaction->subject);
-    if (item != ITEM_NONE)
-        session_memory_remember(model->sessions, interaction->visitor, item,
-                                interaction->event_time_ms);
-}
-
 enum measure { BY_NEAR, BY_AFTER, BY_PAIR };
 
 /* A session that shares an item. */

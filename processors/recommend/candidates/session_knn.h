@@ -15,10 +15,6 @@
 
 #include "processors/recommend/candidates/candidates.h"
 #include "processors/recommend/candidates/query.h"
-#include "schemas/interaction.h"
-
-/* Remembers the interaction's activity, if it has one. Thread: writer of the model. */
-void session_knn_fold(struct model *model, const struct interaction *interaction);
 
 /* Candidates: the NEIGHBOURS_NEAR items with most `near` and the NEIGHBOURS_AFTER with most
  * `near_after`; with shares p of the sums and ranks r, weighs 2/(3 + r) + 2 p, and for the second

@@ -5,20 +5,6 @@
 
 #define FIVE_PERCENT 1.645 /* of the normal distribution lie beyond */
 
-void trends_fold(struct model *model, const struct interaction *interaction)
-{
-    enum pair_kind kind;
-    if (interaction->subject.size == 0 || !pair_kind_of(interaction->kind, &kind))
-        return;
-    uint32_t item = model_intern(model, interaction->subject);
-    if (item == ITEM_NONE)
-        return;
-    int64_t time_ms = interaction->event_time_ms;
-    trends_add(model->trends, item, (int)kind,
-               decay_at(time_ms, model->limits.popular_half_life_ms),
-               decay_at(time_ms, model->limits.quick_half_life_ms), time_ms);
-}
-
 double rankings_trend(double s, double e)
 {
     double k = TREND_PRIOR + s;

@@ -15,7 +15,7 @@
  *       (Wilson, Hilferty 1931), and what does not exceed 1 is not trending: three clicks on a new
  *       item give .86, a hundred where 30 were usual 1.97. S is steadier than a Poisson count, so
  * this errs on the side of too few. taken   of a search's table (state/queries.h), in views: a cart
- * QUERY_HISTORY_CART, a purchase QUERY_HISTORY_PURCHASE. Where that is shorter than the list, what
+ * TAKEN_CART, a purchase TAKEN_PURCHASE. Where that is shorter than the list, what
  * the catalogue finds for the term (search.h) comes behind.
  *
  * What does not exceed RANKING_LEAST is not ranked. Out are products that are deleted, out of
@@ -45,9 +45,6 @@ struct rankings_settings {
         scopes_max; /* categories, brands, ... that have rankings: those with the most activity */
     uint32_t terms_max; /* searches, the same */
 };
-
-/* Counts the activity of the interaction, if it has one. Thread: writer of the model. */
-void trends_fold(struct model *model, const struct interaction *interaction);
 
 /* The numbers of one moment. Ids point into the model, which outlives it. */
 struct ranked_counts {

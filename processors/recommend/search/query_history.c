@@ -10,29 +10,6 @@
 
 _Static_assert(MET_SLOTS / 2 >= QUERY_HISTORY_SCAN_MAX, "one word's queries find room");
 
-void query_history_add(struct model *model, struct queries *queries, struct bytes text,
-                       int64_t half_life_ms, const struct interaction *interaction)
-{
-    enum pair_kind kind;
-    if (text.size == 0 || interaction->subject.size == 0 || !pair_kind_of(interaction->kind, &kind))
-        return;
-    uint32_t item = model_intern(model, interaction->subject);
-    if (item == ITEM_NONE)
-        return;
-    struct decay decay = decay_at(interaction->event_time_ms, half_life_ms);
-    double units = kind == PAIR_CART       ? QUERY_HISTORY_CART
-                   : kind == PAIR_PURCHASE ? QUERY_HISTORY_PURCHASE
-                                           : 1;
-    queries_add(queries, text, item, units, decay.m, decay.k,
-                bytes_hash(interaction->event_id) + interaction->position);
-}
-
-void query_history_fold(struct model *model, const struct interaction *interaction)
-{
-    query_history_add(model, model->queries, interaction->search_term,
-                      model->limits.pair_half_life_ms, interaction);
-}
-
 /* ---- similar queries ---- */
 
 struct similar_query {

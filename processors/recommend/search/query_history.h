@@ -1,7 +1,7 @@
 /* Searches answered by what visitors took after such searches (state/queries.h): of the same term,
  * and of similar ones, which share its rare words.
  *
- *   units of a view 1, a cart QUERY_HISTORY_CART, a purchase QUERY_HISTORY_PURCHASE, decayed
+ *   units: of a view, cart or purchase (taken_items.h), decayed
  *   similarity(q, s) = sum over shared words of idf^2 / sqrt(sum over q's idf^2 * sum over s's
  * idf^2), idf = ln(1 + queries / queries with the word)    (Salton, Buckley 1988) evidence(q, i) =
  * units(q, i) + sum over the QUERY_HISTORY_SIMILAR most similar s of similarity(q, s)^2 units(s, i)
@@ -15,20 +15,10 @@
 #include "schemas/top_k.h"
 #include "state/model.h"
 
-#define QUERY_HISTORY_CART 3
-#define QUERY_HISTORY_PURCHASE 6
 #define QUERY_HISTORY_TRUST 20.0f /* chosen on the simulated shop */
 #define QUERY_HISTORY_SIMILAR 8
 #define QUERY_HISTORY_SCAN_MAX 512
 #define QUERY_HISTORY_WORDS_MAX 16 /* of a term */
-
-/* Counts what was taken in the row of `text`, weighed as above; nothing where that is empty, or no
- * item was taken. Thread: writer of the model. */
-void query_history_add(struct model *model, struct queries *queries, struct bytes text,
-                       int64_t half_life_ms, const struct interaction *interaction);
-
-/* Counts what followed a search. Thread: writer of the model. */
-void query_history_fold(struct model *model, const struct interaction *interaction);
 
 /* The best `length` items for a term as it was typed, as of a time, ties by their number; scores
  * are 0 to 1, causes ITEM_NONE. Returns how many. Thread: holds the model's read lock. */

@@ -1,0 +1,16 @@
+#include "processors/recommend/search/taken_items.h"
+
+void taken_items_add(struct model *model, struct queries *queries, struct bytes text,
+                     int64_t half_life_ms, const struct interaction *interaction)
+{
+    enum pair_kind kind;
+    if (text.size == 0 || interaction->subject.size == 0 || !pair_kind_of(interaction->kind, &kind))
+        return;
+    uint32_t item = model_intern(model, interaction->subject);
+    if (item == ITEM_NONE)
+        return;
+    struct decay decay = decay_at(interaction->event_time_ms, half_life_ms);
+    double units = kind == PAIR_CART ? TAKEN_CART : kind == PAIR_PURCHASE ? TAKEN_PURCHASE : 1;
+    queries_add(queries, text, item, units, decay.m, decay.k,
+                bytes_hash(interaction->event_id) + interaction->position);
+}
