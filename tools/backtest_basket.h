@@ -1,13 +1,19 @@
-/* `weft backtest --task basket`: one item of each basket is left out and asked for, given the
- * others. */
+/* `weft backtest --task basket`: one item of each basket is left out; the lists made from the other
+ * items should hold it. */
 #ifndef WEFT_TOOLS_BACKTEST_BASKET_H
 #define WEFT_TOOLS_BACKTEST_BASKET_H
 
 #include "processors/runtime/config.h"
 
-/* `from`: the share of the baskets that are only learned from, 0 to 1. Prints HR@20 of the walk
- * (basket_walk.h), of it without the visitor's history, of raw co-purchase counts and of
- * popularity, each with its 95 % interval, and the difference to the counts. */
+/* Learns the share `from` of the baskets (0 to 1), then tests and learns the others. Prints HR@20
+ * with its 95 % interval for four methods, and the difference of the first to the third:
+ *
+ *     the walk from cart and history (basket_walk.h)
+ *     the walk from the cart alone
+ *     raw counts of items bought together
+ *     popularity
+ *
+ * SKIP, with the file: it can't be read, or there are no purchases. Thread: one. */
 enum verdict basket_backtest(const struct config *config, const char *format, double from,
                              int count, char **paths, struct error *error);
 
