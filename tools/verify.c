@@ -1,7 +1,10 @@
-/* `weft verify`: is the local state what the changelog says? */
+/* `weft verify`: compares the visitors in state.dir with the changelog's newest records. */
 #include "processors/runtime/command.h"
 #include "processors/runtime/kafka/client.h"
 #include "processors/runtime/log.h"
+#include "schemas/array.h"
+#include "schemas/byte_order.h"
+#include "schemas/hash_index.h"
 #include "state/visitor_codec.h"
 
 #include <stdio.h>
@@ -10,14 +13,13 @@
 #define READ_MS 30000
 #define SHOWN_MAX 10 /* differences that are printed; the rest are counted */
 
-/* The newest record of a visitor in the changelog. Keys and values are told apart by their hashes.
- */
+/* The newest record of a visitor in the changelog. Keys and values are compared by their hashes. */
 struct entry {
-    uint64_t key; /* 0: the place is free */
+    uint64_t key;
     uint64_t value;
-    bool newer; /* behind what the local state has seen */
+    bool newer; /* the local state has not seen it yet */
     bool deleted;
-    bool met; /* in the local state */
+    bool met; /* the local state has a row of this key */
 };
 
 struct verify {
@@ -28,41 +30,36 @@ struct verify {
     int64_t *next; /* by partition: the changelog's offset that the state stands at; -1: none */
     int32_t partitions;
     struct entry *entries;
-    size_t count, capacity; /* a power of two */
+    uint32_t count, capacity;
+    struct hash_index by_key;
     uint64_t rows, same, newer, differences, shown;
 };
 
-static uint64_t hash_of(struct bytes store_key)
+/* NULL: the changelog has no record of this key. */
+static struct entry *find(const struct verify *verify, uint64_t key)
 {
-    uint64_t hash = bytes_hash(store_key);
-    return hash ? hash : 1;
+    struct hash_probe probe = hash_index_probe(&verify->by_key, key);
+    while (hash_index_next(&verify->by_key, &probe))
+        if (verify->entries[probe.entry].key == key)
+            return &verify->entries[probe.entry];
+    return NULL;
 }
 
-static struct entry *find(struct verify *verify, uint64_t key)
+static struct entry *find_or_add(struct verify *verify, uint64_t key)
 {
-    for (size_t i = key & (verify->capacity - 1);; i = (i + 1) & (verify->capacity - 1))
-        if (verify->entries[i].key == key || verify->entries[i].key == 0)
-            return &verify->entries[i];
-}
-
-static void grow(struct verify *verify)
-{
-    struct entry *entries = verify->entries;
-    size_t capacity = verify->capacity;
-    verify->capacity = capacity ? 2 * capacity : 1024;
-    verify->entries = memory_zero(verify->capacity, sizeof *entries);
-    for (size_t i = 0; i < capacity; i++)
-        if (entries[i].key)
-            *find(verify, entries[i].key) = entries[i];
-    free(entries);
+    struct entry *entry = find(verify, key);
+    if (entry)
+        return entry;
+    ARRAY_RESERVE(verify->entries, verify->capacity, verify->count + 1);
+    hash_index_add(&verify->by_key, key, verify->count);
+    return &verify->entries[verify->count++];
 }
 
 static void differ(struct verify *verify, struct bytes store_key, const char *what)
 {
     verify->differences++;
     if (verify->shown++ < SHOWN_MAX)
-        printf("partition %d, visitor %.*s: %s\n",
-               (unsigned char)store_key.at[0] << 8 | (unsigned char)store_key.at[1],
+        printf("partition %d, visitor %.*s: %s\n", (int)get_be(store_key.at, 2),
                (int)(store_key.size - 2), store_key.at + 2, what);
 }
 
@@ -70,14 +67,11 @@ static void take(struct verify *verify, const struct client_message *message)
 {
     char to[VISITOR_KEY_BYTES_MAX];
     if (message->key.at == NULL || message->key.size + 2 > sizeof to)
-        return; /* no row of weft's */
+        return; /* weft writes no such record */
     struct bytes store_key = visitor_store_key(to, message->partition, message->key);
-    if (2 * verify->count >= verify->capacity)
-        grow(verify);
-    struct entry *entry = find(verify, hash_of(store_key));
-    verify->count += entry->key == 0;
-    *entry = (struct entry){
-        .key = hash_of(store_key),
+    uint64_t key = bytes_hash(store_key);
+    *find_or_add(verify, key) = (struct entry){
+        .key = key,
         .value = bytes_hash(message->value),
         .newer = message->offset >= verify->next[message->partition],
         .deleted = message->value.at == NULL,
@@ -111,16 +105,15 @@ static enum verdict compare_row(struct store_visitor *self, struct bytes key, st
     verify->rows++;
     if (key.size < 2) {
         verify->differences++;
-        printf("a row whose key is no visitor's\n");
+        printf("the key of a row names no visitor\n");
         return VERDICT_OK;
     }
-    if (verify->capacity == 0)
-        grow(verify);
-    struct entry *entry = find(verify, hash_of(key));
-    entry->met = entry->key != 0;
+    struct entry *entry = find(verify, bytes_hash(key));
+    if (entry)
+        entry->met = true;
     if (!visitor_intact(bytes_of(key.at + 2, key.size - 2), value))
         differ(verify, key, "its local row is damaged");
-    else if (entry->key == 0)
+    else if (entry == NULL)
         differ(verify, key, "is here but not in the changelog");
     else if (entry->newer)
         verify->newer++;
@@ -138,39 +131,46 @@ static enum verdict open_state(struct verify *verify, struct error *error)
     char path[2 * CONFIG_TEXT_MAX];
     enum verdict verdict =
         client_partitions(verify->config, verify->changelog, &verify->partitions, error);
-    if (verdict == VERDICT_OK && verify->partitions == 0)
-        verdict = error_set(error, VERDICT_FATAL, "there is no topic %s", verify->changelog);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    if (verify->partitions == 0)
+        return error_set(error, VERDICT_FATAL, "there is no topic %s", verify->changelog);
     snprintf(path, sizeof path, "%s/visitors", verify->config->state_dir);
-    if (verdict == VERDICT_OK)
-        verdict = store_rocksdb_open(path, true, &verify->store, error);
+    verdict = store_rocksdb_open(path, true, &verify->store, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
     verify->next = memory_get((size_t)verify->partitions * sizeof *verify->next);
-    for (int32_t i = 0; verdict == VERDICT_OK && i < verify->partitions; i++) {
+    for (int32_t i = 0; i < verify->partitions; i++) {
         verify->next[i] = -1;
         verdict =
             store_get_offset(verify->store, 'c', verify->changelog, i, &verify->next[i], error);
-        verdict = verdict == VERDICT_SKIP ? VERDICT_OK : verdict;
+        if (verdict != VERDICT_OK && verdict != VERDICT_SKIP)
+            return verdict;
     }
-    return verdict;
+    return VERDICT_OK;
 }
 
 static enum verdict verify_all(struct verify *verify, struct error *error)
 {
     enum verdict verdict = open_state(verify, error);
-    if (verdict == VERDICT_OK)
-        verdict = read_changelog(verify, error);
-    if (verdict == VERDICT_OK)
-        verdict = verify->store->scan(verify->store, FAMILY_VISITOR, bytes_of("", 0),
-                                      &verify->visitor, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    verdict = read_changelog(verify, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    verdict = verify->store->scan(verify->store, FAMILY_VISITOR, bytes_of("", 0), &verify->visitor,
+                                  error);
+    if (verdict != VERDICT_OK)
+        return verdict;
     uint64_t missing = 0;
-    for (size_t i = 0; verdict == VERDICT_OK && i < verify->capacity; i++) {
+    for (uint32_t i = 0; i < verify->count; i++) {
         const struct entry *entry = &verify->entries[i];
-        if (entry->key && !entry->met && !entry->newer && !entry->deleted)
-            missing++;
+        missing += !entry->met && !entry->newer && !entry->deleted;
     }
     if (missing > 0)
         printf("%llu visitors of the changelog are not here\n", (unsigned long long)missing);
     verify->differences += missing;
-    return verdict;
+    return VERDICT_OK;
 }
 
 static int verify_command(const struct command *command, int argc, char **argv)
@@ -200,6 +200,7 @@ static int verify_command(const struct command *command, int argc, char **argv)
                (unsigned long long)verify.newer, (unsigned long long)verify.differences);
     free(verify.next);
     free(verify.entries);
+    hash_index_release(&verify.by_key);
     if (verify.store)
         verify.store->free(verify.store);
     if (verdict != VERDICT_OK)
@@ -211,10 +212,10 @@ WEFT_COMMAND(verify) = {
     .name = "verify",
     .summary = "compares the local state with the changelog",
     .usage = "[OPTION]...\n\n" COMMAND_OPTIONS_HELP
-             "\nReads the changelog once and every visitor in state.dir, also beside a running\n"
-             "process, and reports visitors that are not what the changelog says as of where the\n"
-             "state stands. Exit code 1: there are differences, which deleting state.dir/visitors\n"
-             "mends. Takes 50 to 100 bytes of memory a visitor.\n",
+             "\nReads the changelog once and every visitor in state.dir; it may run beside\n"
+             "'weft run'. Reports each visitor whose row differs from the changelog at the offset\n"
+             "of the local state. Exit code 1: there are differences; delete state.dir/visitors\n"
+             "to repair them. Takes 40 to 80 bytes of memory a visitor.\n",
     .order = 10,
     .run = verify_command,
 };
