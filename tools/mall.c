@@ -1,85 +1,18 @@
 #include "tools/mall.h"
 
-#include <math.h>
+#include "tools/mall_draw.h"
+#include "tools/mall_stock.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BRANDS 24
-#define TITLE_BYTES 80
-#define ID_BYTES 24
 #define RECENT 6
 #define CLICKS_MAX 4096
 #define SECOND_CLICK_MS 120
 #define CART_MAX 5
 #define THINK_S 15.0 /* between two events of a session, on average */
 #define SESSION_EVENTS 8.0
-#define WARM_UP_MS 300000 /* before the start, so that sessions are under way at it */
-
-/* ---- what there is to buy ---- */
-
-struct category {
-    const char *path;
-    const char *noun;
-    const char *korean;
-    double price; /* typical, in dollars */
-    int goes_with[3];
-};
-
-static const struct category categories[] = {
-    {"Women > Outerwear > Coats", "Coat", "코트", 180, {1, 5, 9}},
-    {"Women > Knitwear > Sweaters", "Sweater", "스웨터", 70, {0, 3, 4}},
-    {"Women > Dresses", "Dress", "원피스", 95, {5, 10, 11}},
-    {"Women > Jeans", "Jeans", "청바지", 80, {1, 6, 5}},
-    {"Women > Skirts", "Skirt", "스커트", 60, {1, 5, 10}},
-    {"Women > Shoes > Boots", "Boots", "부츠", 140, {0, 2, 12}},
-    {"Women > Shoes > Sneakers", "Sneakers", "운동화", 90, {3, 13, 12}},
-    {"Men > Outerwear > Jackets", "Jacket", "재킷", 160, {8, 14, 15}},
-    {"Men > Shirts", "Shirt", "셔츠", 55, {7, 14, 16}},
-    {"Accessories > Scarves", "Scarf", "스카프", 35, {0, 7, 10}},
-    {"Accessories > Bags", "Bag", "가방", 120, {2, 5, 9}},
-    {"Accessories > Jewellery", "Necklace", "목걸이", 45, {2, 10, 4}},
-    {"Accessories > Socks", "Socks", "양말", 12, {5, 6, 15}},
-    {"Women > T-Shirts", "T-Shirt", "티셔츠", 28, {3, 6, 4}},
-    {"Men > Trousers", "Trousers", "바지", 75, {8, 7, 16}},
-    {"Men > Shoes", "Shoes", "구두", 125, {14, 8, 12}},
-    {"Accessories > Belts", "Belt", "벨트", 38, {14, 3, 15}},
-};
-#define CATEGORIES (sizeof categories / sizeof categories[0])
-
-static const char *const colours[] = {"Black", "White", "Navy",  "Grey", "Beige",
-                                      "Red",   "Green", "Brown", "Blue", "Pink"};
-static const char *const korean_colours[] = {"블랙", "화이트", "네이비", "그레이", "베이지",
-                                             "레드", "그린",   "브라운", "블루",   "핑크"};
-#define COLOURS (sizeof colours / sizeof colours[0])
-
-static const char *const materials[] = {"Wool",  "Cotton", "Linen",    "Leather",
-                                        "Denim", "Silk",   "Cashmere", "Recycled"};
-static const char *const korean_materials[] = {"울",   "면",   "린넨",     "가죽",
-                                               "데님", "실크", "캐시미어", "리사이클"};
-#define MATERIALS (sizeof materials / sizeof materials[0])
-
-static const char *const cuts[] = {"Oversized", "Slim",    "Classic", "Cropped",
-                                   "Relaxed",   "Quilted", "Striped", "Plain"};
-#define CUTS (sizeof cuts / sizeof cuts[0])
-
-static const char *const brands[BRANDS] = {
-    "Nordhavn",  "Maison Lise", "Urban Fold",   "Kestrel",       "Alba & Co", "Tomi",
-    "Fjordline", "Rue Neuve",   "Plain Days",   "Sable",         "Hanok",     "Brightside",
-    "Otto Wren", "Marble",      "Seoul Thread", "Corduroy Club", "Lumen",     "Vela",
-    "Grove",     "Ines Marin",  "Halden",       "Paper Crane",   "Mossa",     "Quarter"};
-
-struct product {
-    char id[ID_BYTES];
-    char title[TITLE_BYTES];
-    char korean[TITLE_BYTES];
-    uint32_t category, brand, colour, material, cut;
-    double price, original_price, rating;
-    uint32_t rating_count, like_count;
-    struct bytes paths[1];
-    struct bytes colours[1];
-    struct bytes genders[1];
-    struct bytes attributes[6]; /* names and values */
-};
+#define WARM_UP_MS 300000 /* simulated before the start, so that sessions are under way then */
 
 struct visitor_state {
     int64_t next_ms;
@@ -90,8 +23,8 @@ struct visitor_state {
     uint8_t favourite_brands[3];
     uint8_t favourite_categories[3];
     uint8_t favourite_colour;
-    bool korean;                                             /* searches in Korean */
-    bool searched;                                           /* and looks at what was found next */
+    bool korean;   /* searches in Korean */
+    bool searched; /* the next view is from the search results */
     uint8_t sought_category, sought_colour, sought_material; /* 255: any */
     float price_level; /* times the category's typical price */
     float bargains;    /* how much a discount draws, 0 to 1 */
@@ -101,7 +34,7 @@ struct visitor_state {
     uint32_t cart_count;
 };
 
-/* A double click on its way. */
+/* The second half of a double click, which is still to come. */
 struct second_click {
     int64_t time_ms;
     uint32_t visitor, product;
@@ -110,14 +43,12 @@ struct second_click {
 struct mall {
     struct mall_settings settings;
     uint64_t random;
-    struct product *products;
-    uint32_t *by_category[CATEGORIES];
-    uint32_t category_size[CATEGORIES];
+    struct mall_stock stock;
     struct visitor_state *visitors;
     uint32_t *heap; /* of visitors, by next_ms */
     double pause_s; /* between two sessions of a visitor, on average */
     uint64_t event_number;
-    struct event event; /* the one handed out last */
+    struct event event; /* the last one that mall_next() returned */
     struct event_item items[CART_MAX];
     char event_id[64], visitor_id[24], user_id[24], session_id[40], transaction_id[72], term[64];
     bool repeat;
@@ -125,110 +56,29 @@ struct mall {
     uint32_t click_first, click_count;
 };
 
-/* ---- chance ---- */
-
-static uint64_t draw(struct mall *mall)
-{
-    mall->random += 0x9E3779B97F4A7C15u; /* splitmix64 */
-    uint64_t z = mall->random;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
-}
-
-static double uniform(struct mall *mall)
-{
-    return (double)(draw(mall) >> 11) * 0x1p-53;
-}
-
-static uint32_t below(struct mall *mall, uint32_t count)
-{
-    return (uint32_t)(draw(mall) % count);
-}
-
-static double exponential(struct mall *mall, double mean)
-{
-    return -mean * log(1 - uniform(mall));
-}
-
-static double normal(struct mall *mall)
-{
-    double sum = 0;
-    for (int i = 0; i < 12; i++)
-        sum += uniform(mall);
-    return sum - 6;
-}
-
-/* Rank r with weight 1/(r + 3): a few brands are known to all. */
-static uint32_t zipf(struct mall *mall, uint32_t count)
-{
-    double high = log(((double)count + 3) / 3);
-    uint32_t rank = (uint32_t)(3 * exp(uniform(mall) * high) - 3);
-    return rank < count ? rank : count - 1;
-}
-
 /* ---- opening ---- */
 
-static void stock_product(struct mall *mall, uint32_t index)
-{
-    struct product *product = &mall->products[index];
-    product->category = below(mall, CATEGORIES);
-    product->brand = zipf(mall, BRANDS);
-    product->colour = zipf(mall, COLOURS);
-    const struct category *category = &categories[product->category];
-    snprintf(product->id, sizeof product->id, "M%05u", index + 1);
-    product->cut = below(mall, CUTS);
-    product->material = below(mall, MATERIALS);
-    snprintf(product->title, sizeof product->title, "%s %s %s %s %s", brands[product->brand],
-             cuts[product->cut], colours[product->colour], materials[product->material],
-             category->noun);
-    snprintf(product->korean, sizeof product->korean, "%s %s %s", korean_colours[product->colour],
-             korean_materials[product->material], category->korean);
-    uint64_t chance = (index + 1) * 0x9E3779B97F4A7C15u; /* of what nobody's visit depends on */
-    product->rating = 3 + (double)(chance >> 60) / 8;
-    product->rating_count = (uint32_t)(chance >> 40 & 255);
-    product->like_count = (uint32_t)(chance >> 32 & 255);
-    double level = 0.6 + 0.08 * (product->brand % 12);
-    product->original_price = floor(category->price * level * exp(0.25 * normal(mall))) + 0.9;
-    product->price = product->original_price;
-    if (uniform(mall) < 0.3)
-        product->price = floor(product->original_price * (1 - 0.1 * (1 + below(mall, 5)))) + 0.9;
-    if (product->price > product->original_price)
-        product->price = product->original_price;
-    product->paths[0] = bytes_text(category->path);
-    product->colours[0] = bytes_text(colours[product->colour]);
-    product->genders[0] = bytes_text(*category->path == 'W'   ? "female"
-                                     : *category->path == 'M' ? "male"
-                                                              : "unisex");
-    const char *const attributes[6] = {"material", materials[product->material],
-                                       "cut",      cuts[product->cut],
-                                       "title_ko", product->korean};
-    for (int i = 0; i < 6; i++)
-        product->attributes[i] = bytes_text(attributes[i]);
-    uint32_t *list = mall->by_category[product->category];
-    list[mall->category_size[product->category]++] = index;
-}
-
-static void invite_visitor(struct mall *mall, uint32_t index)
+static void init_visitor(struct mall *mall, uint32_t index)
 {
     struct visitor_state *visitor = &mall->visitors[index];
     for (int i = 0; i < 3; i++) {
-        visitor->favourite_brands[i] = (uint8_t)zipf(mall, BRANDS);
-        visitor->favourite_categories[i] = (uint8_t)below(mall, CATEGORIES);
+        visitor->favourite_brands[i] = (uint8_t)mall_zipf(&mall->random, MALL_BRANDS);
+        visitor->favourite_categories[i] = (uint8_t)mall_below(&mall->random, MALL_CATEGORIES);
     }
-    visitor->favourite_colour = (uint8_t)zipf(mall, COLOURS);
+    visitor->favourite_colour = (uint8_t)mall_zipf(&mall->random, MALL_COLOURS);
     visitor->korean = index % 5 == 0;
-    visitor->price_level = (float)exp(0.35 * normal(mall));
-    visitor->bargains = (float)uniform(mall);
-    visitor->bot = uniform(mall) < mall->settings.bots;
-    visitor->known = uniform(mall) < 0.4;
+    visitor->price_level = (float)exp(0.35 * mall_normal(&mall->random));
+    visitor->bargains = (float)mall_uniform(&mall->random);
+    visitor->bot = mall_uniform(&mall->random) < mall->settings.bots;
+    visitor->known = mall_uniform(&mall->random) < 0.4;
     double session_s = SESSION_EVENTS * THINK_S;
-    bool inside = uniform(mall) * (mall->pause_s + session_s) < session_s;
-    double wait_s = inside ? uniform(mall) * session_s : exponential(mall, mall->pause_s);
+    bool inside = mall_uniform(&mall->random) * (mall->pause_s + session_s) < session_s;
+    double wait_s = inside ? mall_uniform(&mall->random) * session_s
+                           : mall_exponential(&mall->random, mall->pause_s);
     visitor->next_ms = mall->settings.start_ms - WARM_UP_MS + (int64_t)(wait_s * 1000);
 }
 
-/* ---- the heap of who is next ---- */
+/* ---- the heap: the visitor with the earliest next event is on top ---- */
 
 static bool sooner(const struct mall *mall, uint32_t a, uint32_t b)
 {
@@ -259,11 +109,7 @@ struct mall *mall_new(const struct mall_settings *settings)
     struct mall *mall = memory_zero(1, sizeof *mall);
     mall->settings = *settings;
     mall->random = settings->seed * 0x2545F4914F6CDD1Du + 1;
-    mall->products = memory_zero(settings->products, sizeof *mall->products);
-    for (size_t i = 0; i < CATEGORIES; i++)
-        mall->by_category[i] = memory_get(settings->products * sizeof(uint32_t));
-    for (uint32_t i = 0; i < settings->products; i++)
-        stock_product(mall, i);
+    mall_stock_init(&mall->stock, settings->products, &mall->random);
     double cycle_s = SESSION_EVENTS * settings->visitors / settings->events_per_s;
     mall->pause_s = cycle_s - SESSION_EVENTS * THINK_S;
     if (mall->pause_s < 1)
@@ -271,7 +117,7 @@ struct mall *mall_new(const struct mall_settings *settings)
     mall->visitors = memory_zero(settings->visitors, sizeof *mall->visitors);
     mall->heap = memory_get(settings->visitors * sizeof *mall->heap);
     for (uint32_t i = 0; i < settings->visitors; i++) {
-        invite_visitor(mall, i);
+        init_visitor(mall, i);
         mall->heap[i] = i;
     }
     for (uint32_t i = settings->visitors / 2 + 1; i > 0; i--)
@@ -284,9 +130,7 @@ void mall_free(struct mall *mall)
 {
     if (mall == NULL)
         return;
-    for (size_t i = 0; i < CATEGORIES; i++)
-        free(mall->by_category[i]);
-    free(mall->products);
+    mall_stock_release(&mall->stock);
     free(mall->visitors);
     free(mall->heap);
     free(mall);
@@ -294,34 +138,19 @@ void mall_free(struct mall *mall)
 
 uint32_t mall_product_count(const struct mall *mall)
 {
-    return mall->settings.products;
+    return mall->stock.count;
 }
 
 void mall_product(const struct mall *mall, uint32_t index, struct event *ret_product)
 {
-    struct product *product = &mall->products[index];
-    event_init(ret_product, EVENT_PRODUCT);
-    ret_product->item_id = bytes_text(product->id);
-    ret_product->title = bytes_text(product->title);
-    ret_product->item_brand = bytes_text(brands[product->brand]);
-    ret_product->categories = (struct event_strings){product->paths, 1};
-    ret_product->colors = (struct event_strings){product->colours, 1};
-    ret_product->genders = (struct event_strings){product->genders, 1};
-    ret_product->attributes = (struct event_pairs){.at = product->attributes, .count = 3};
-    ret_product->rating = product->rating;
-    ret_product->rating_count = product->rating_count;
-    ret_product->like_count = product->like_count;
-    ret_product->price = product->price;
-    if (product->original_price > product->price)
-        ret_product->original_price = product->original_price;
-    ret_product->currency = bytes_text("USD");
+    mall_stock_event(&mall->stock, index, ret_product);
 }
 
 bool mall_user(struct mall *mall, uint32_t index, struct event *ret_user)
 {
     static const char *const age_groups[] = {"18-29", "30-39", "40-49", "50-99"};
     const struct visitor_state *visitor = &mall->visitors[index];
-    const char *path = categories[visitor->favourite_categories[0]].path;
+    const char *path = mall_categories[visitor->favourite_categories[0]].path;
     if (!visitor->known)
         return false;
     event_init(ret_user, EVENT_USER);
@@ -334,15 +163,16 @@ bool mall_user(struct mall *mall, uint32_t index, struct event *ret_user)
 
 /* ---- what visitors do ---- */
 
-/* How much a product appeals to a visitor: brand, price near what they spend, discount, colour. */
-static double appeal(const struct visitor_state *visitor, const struct product *product)
+/* How much a product appeals to a visitor: by brand, distance to the usual price, discount,
+ * colour. */
+static double appeal(const struct visitor_state *visitor, const struct mall_product *product)
 {
     double score = 0;
     for (int i = 0; i < 3; i++)
         if (visitor->favourite_brands[i] == product->brand)
             score += 1.5 - 0.3 * i;
-    double off =
-        log(product->price / (categories[product->category].price * (double)visitor->price_level));
+    double off = log(product->price /
+                     (mall_categories[product->category].price * (double)visitor->price_level));
     score -= 1.5 * off * off;
     score += (double)visitor->bargains * 3 * (1 - product->price / product->original_price);
     if (visitor->favourite_colour == product->colour)
@@ -357,11 +187,11 @@ static double appeal(const struct visitor_state *visitor, const struct product *
 struct mall_taste mall_taste(const struct mall *mall, uint32_t visitor, uint32_t product)
 {
     const struct visitor_state *state = &mall->visitors[visitor];
-    const struct product *of = &mall->products[product];
+    const struct mall_product *of = &mall->stock.products[product];
     struct mall_taste taste = {
         .colour = state->favourite_colour == of->colour,
-        .price_off =
-            fabs(log(of->price / (categories[of->category].price * (double)state->price_level))),
+        .price_off = fabs(
+            log(of->price / (mall_categories[of->category].price * (double)state->price_level))),
         .discount = 1 - of->price / of->original_price,
         .bargains = (double)state->bargains,
     };
@@ -372,33 +202,35 @@ struct mall_taste mall_taste(const struct mall *mall, uint32_t visitor, uint32_t
 
 static uint32_t next_category(struct mall *mall, const struct visitor_state *visitor)
 {
-    double chance = uniform(mall);
+    double chance = mall_uniform(&mall->random);
     if (visitor->searched)
         return visitor->sought_category;
     if (visitor->recent_count > 0) {
-        uint32_t last = mall->products[visitor->recent[visitor->recent_count - 1]].category;
+        uint32_t last = mall->stock.products[visitor->recent[visitor->recent_count - 1]].category;
         if (chance < 0.65)
             return last;
         if (chance < 0.82)
-            return (uint32_t)categories[last].goes_with[below(mall, 3)];
+            return (uint32_t)mall_categories[last]
+                .goes_with[mall_below(&mall->random, MALL_GOES_WITH)];
     }
     if (chance < 0.95)
-        return visitor->favourite_categories[below(mall, 3)];
-    return below(mall, CATEGORIES);
+        return visitor->favourite_categories[mall_below(&mall->random, 3)];
+    return mall_below(&mall->random, MALL_CATEGORIES);
 }
 
-/* The most appealing of a few that the visitor happens to see; the few are popular ones first. */
+/* The most appealing of a few products that the visitor happens to see, mostly popular ones. */
 static uint32_t choose_product(struct mall *mall, const struct visitor_state *visitor)
 {
     uint32_t category = next_category(mall, visitor);
-    uint32_t size = mall->category_size[category];
+    uint32_t size = mall->stock.category_size[category];
     if (size == 0)
-        return below(mall, mall->settings.products);
+        return mall_below(&mall->random, mall->stock.count);
     uint32_t best = 0;
     double best_score = -1e9;
     for (int i = 0; i < (visitor->searched ? 40 : 12); i++) {
-        uint32_t seen = mall->by_category[category][zipf(mall, size)];
-        double score = appeal(visitor, &mall->products[seen]) + 0.5 * normal(mall);
+        uint32_t seen = mall->stock.by_category[category][mall_zipf(&mall->random, size)];
+        double score =
+            appeal(visitor, &mall->stock.products[seen]) + 0.5 * mall_normal(&mall->random);
         if (score > best_score) {
             best_score = score;
             best = seen;
@@ -407,7 +239,7 @@ static uint32_t choose_product(struct mall *mall, const struct visitor_state *vi
     return best;
 }
 
-static void look_at(struct visitor_state *visitor, uint32_t product)
+static void add_recent(struct visitor_state *visitor, uint32_t product)
 {
     if (visitor->recent_count == RECENT) {
         memmove(visitor->recent, visitor->recent + 1, (RECENT - 1) * sizeof *visitor->recent);
@@ -418,7 +250,7 @@ static void look_at(struct visitor_state *visitor, uint32_t product)
 
 static void fill_item(struct mall *mall, struct event_item *item, uint32_t index)
 {
-    const struct product *product = &mall->products[index];
+    const struct mall_product *product = &mall->stock.products[index];
     event_item_init(item);
     item->item_id = bytes_text(product->id);
     item->price = product->price;
@@ -455,7 +287,7 @@ static void begin_event(struct mall *mall, uint32_t index, enum event_type type,
 static void mistype(struct mall *mall, char *term)
 {
     size_t size = strlen(term);
-    size_t at = size > 3 ? 1 + below(mall, (uint32_t)size - 2) : 0;
+    size_t at = size > 3 ? 1 + mall_below(&mall->random, (uint32_t)size - 2) : 0;
     if (at > 0 && term[at] != ' ' && term[at + 1] != ' ' && term[at] > 0 && term[at + 1] > 0) {
         char letter = term[at];
         term[at] = term[at + 1];
@@ -466,32 +298,33 @@ static void mistype(struct mall *mall, char *term)
 static void do_search(struct mall *mall, uint32_t index)
 {
     struct visitor_state *visitor = &mall->visitors[index];
-    uint8_t sought = visitor->favourite_categories[below(mall, 3)];
-    const struct category *category = &categories[sought];
-    double chance = uniform(mall);
+    uint8_t sought = visitor->favourite_categories[mall_below(&mall->random, 3)];
+    const struct mall_category *category = &mall_categories[sought];
+    double chance = mall_uniform(&mall->random);
     const char *noun = visitor->korean ? category->korean : category->noun, *before = NULL;
     visitor->searched = true;
     visitor->sought_category = sought;
     visitor->sought_colour = visitor->sought_material = 255;
     if (chance < 0.5) {
         visitor->sought_colour = visitor->favourite_colour;
-        before = (visitor->korean ? korean_colours : colours)[visitor->favourite_colour];
+        before = (visitor->korean ? mall_korean_colours : mall_colours)[visitor->favourite_colour];
     } else if (chance < 0.75) {
-        visitor->sought_material = (uint8_t)below(mall, MATERIALS);
-        before = (visitor->korean ? korean_materials : materials)[visitor->sought_material];
+        visitor->sought_material = (uint8_t)mall_below(&mall->random, MALL_MATERIALS);
+        before =
+            (visitor->korean ? mall_korean_materials : mall_materials)[visitor->sought_material];
     }
     begin_event(mall, index, EVENT_SEARCH, visitor->next_ms);
     snprintf(mall->term, sizeof mall->term, "%s%s%s", before ? before : "", before ? " " : "",
              noun);
     for (char *at = mall->term; *at; at++)
         *at = (char)(*at >= 'A' && *at <= 'Z' ? *at + 32 : *at);
-    if (uniform(mall) < 0.05)
+    if (mall_uniform(&mall->random) < 0.05)
         mistype(mall, mall->term);
     mall->event.search_term = bytes_text(mall->term);
-    mall->event.result_count = 20 + below(mall, 200);
+    mall->event.result_count = 20 + mall_below(&mall->random, 200);
 }
 
-static void show_page(struct mall *mall, uint32_t index, uint32_t product, int64_t time_ms)
+static void view_product(struct mall *mall, uint32_t index, uint32_t product, int64_t time_ms)
 {
     begin_event(mall, index, EVENT_VIEW, time_ms);
     fill_item(mall, &mall->items[0], product);
@@ -504,10 +337,11 @@ static void do_view(struct mall *mall, uint32_t index)
     uint32_t product = choose_product(mall, visitor);
     visitor->searched = false;
     if (visitor->bot)
-        product = below(mall, mall->settings.products);
-    show_page(mall, index, product, visitor->next_ms);
-    look_at(visitor, product);
-    if (uniform(mall) < mall->settings.double_clicks && mall->click_count < CLICKS_MAX)
+        product = mall_below(&mall->random, mall->stock.count);
+    view_product(mall, index, product, visitor->next_ms);
+    add_recent(visitor, product);
+    if (mall_uniform(&mall->random) < mall->settings.double_clicks &&
+        mall->click_count < CLICKS_MAX)
         mall->clicks[(mall->click_first + mall->click_count++) % CLICKS_MAX] =
             (struct second_click){visitor->next_ms + SECOND_CLICK_MS, index, product};
 }
@@ -543,9 +377,9 @@ static void do_purchase(struct mall *mall, uint32_t index)
 static void act(struct mall *mall, uint32_t index)
 {
     struct visitor_state *visitor = &mall->visitors[index];
-    double chance = uniform(mall);
+    double chance = mall_uniform(&mall->random);
     if (visitor->left == 0) {
-        visitor->left = 1 + (uint32_t)exponential(mall, SESSION_EVENTS - 0.5);
+        visitor->left = 1 + (uint32_t)mall_exponential(&mall->random, SESSION_EVENTS - 0.5);
         visitor->session++;
         visitor->recent_count = 0;
     }
@@ -559,8 +393,8 @@ static void act(struct mall *mall, uint32_t index)
     else
         do_view(mall, index);
     visitor->left--;
-    double wait_s =
-        visitor->left > 0 ? 1 + exponential(mall, THINK_S - 1) : exponential(mall, mall->pause_s);
+    double wait_s = visitor->left > 0 ? 1 + mall_exponential(&mall->random, THINK_S - 1)
+                                      : mall_exponential(&mall->random, mall->pause_s);
     visitor->next_ms += visitor->bot ? 1000 : (int64_t)(wait_s * 1000);
 }
 
@@ -573,16 +407,16 @@ void mall_next(struct mall *mall, struct event *ret_event)
         mall->click_count = 0;
     }
     if (mall->repeat) {
-        mall->repeat = false; /* the same again: a retried send */
+        mall->repeat = false; /* the same event again, as after a retried send */
     } else if (mall->click_count > 0 && click->time_ms <= mall->visitors[mall->heap[0]].next_ms) {
-        show_page(mall, click->visitor, click->product, click->time_ms);
+        view_product(mall, click->visitor, click->product, click->time_ms);
         mall->click_first = (mall->click_first + 1) % CLICKS_MAX;
         mall->click_count--;
     } else {
         act(mall, mall->heap[0]);
         sink(mall, 0);
     }
-    if (uniform(mall) < mall->settings.duplicates)
+    if (mall_uniform(&mall->random) < mall->settings.duplicates)
         mall->repeat = true;
     *ret_event = mall->event;
 }

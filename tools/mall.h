@@ -1,6 +1,7 @@
-/* A small fashion mall: products with readable titles, and visitors with tastes who view, search,
- * put in the cart and buy. Deterministic from a seed: the same seed and settings give the same
- * events. Its visitors' tastes are known, so that what a recommender finds can be checked. */
+/* The mall: a simulated fashion shop. Its products have readable titles; its visitors have tastes;
+ * they view, search, put in the cart and buy. The same seed and settings give the same events, byte
+ * by byte. The tastes are known, so what a recommender finds can be checked against them.
+ * Thread: one. */
 #ifndef WEFT_TOOLS_MALL_H
 #define WEFT_TOOLS_MALL_H
 
@@ -8,14 +9,14 @@
 
 struct mall_settings {
     uint64_t seed;
-    int64_t run; /* in the event ids, so that two runs on the same topics differ */
+    int64_t run; /* part of the event ids, so that two runs on the same topics differ */
     uint32_t products;
     uint32_t visitors;
-    double events_per_s;  /* in the mall's own time */
-    int64_t start_ms;     /* of the mall's own time */
+    double events_per_s;  /* by the mall's clock */
+    int64_t start_ms;     /* of the mall's clock */
     double duplicates;    /* share of events that are sent twice, with the same event_id */
-    double double_clicks; /* share of views that are followed by another of the same item at once */
-    double bots;          /* share of visitors who view a product every second without end */
+    double double_clicks; /* share of views that another view of the same item follows at once */
+    double bots;          /* share of visitors that view a product every second without end */
 };
 
 struct mall;
@@ -27,21 +28,21 @@ void mall_free(struct mall *mall);
 uint32_t mall_product_count(const struct mall *mall);
 void mall_product(const struct mall *mall, uint32_t index, struct event *ret_product);
 
-/* What the mall says of a visitor: the gender that what they like most is for, and an age group.
- * False: it does not know them. Slices hold until the next call. */
+/* The mall's record of a user: an age group, and the gender that their favourite category is for.
+ * False: the visitor is not known as a user. Slices hold until the next call. */
 bool mall_user(struct mall *mall, uint32_t visitor, struct event *ret_user);
 
-/* What a visitor was made to like, and what a product has of it. */
+/* How a product fits a visitor's tastes. */
 struct mall_taste {
-    bool brand, colour; /* is it of one of their three brands, their colour? */
-    double price_off;   /* |ln(price / what they spend in its category)| */
-    double discount;    /* of the product */
-    double bargains;    /* how much discounts draw them, 0 to 1 */
+    bool brand, colour; /* is it one of the visitor's three brands, is it their colour? */
+    double price_off;   /* |ln(price / the visitor's usual price in its category)| */
+    double discount;    /* of the product, 0 to 1 */
+    double bargains;    /* how much discounts attract the visitor, 0 to 1 */
 };
 struct mall_taste mall_taste(const struct mall *mall, uint32_t visitor, uint32_t product);
 
-/* What happens next; slices hold until the next call. Events come in the order of their time, but
- * for repeats, which come with the time of the first. */
+/* The next event; slices hold until the next call. Events come in the order of their time; only
+ * repeats come later, with the time of the first. */
 void mall_next(struct mall *mall, struct event *ret_event);
 
 #endif
