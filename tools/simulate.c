@@ -1,7 +1,8 @@
-/* `weft simulate`: the mall's visitors on the topics, or into a file. */
+/* `weft simulate`: sends what the mall's visitors do to the topics, or writes it to a file. */
 #include "processors/runtime/command.h"
 #include "processors/runtime/kafka/client.h"
 #include "processors/runtime/log.h"
+#include "schemas/draw.h"
 #include "schemas/event_write.h"
 #include "tools/clickstream.h"
 #include "tools/latency.h"
@@ -20,26 +21,28 @@ struct simulate {
     struct config config;
     struct topology topology;
     struct mall_settings settings;
-    uint64_t events;  /* 0: no end */
+    uint64_t events;  /* stop after so many; 0: no end */
+    double minutes;   /* stop after so many; 0: no end */
+    double history_s; /* time before now whose events are sent at once */
     double cut_off;   /* share of events that are cut off in the middle */
-    double minutes;   /* 0: no end */
-    double history_s; /* of the mall's time before now that is sent at once */
-    bool live, catalogue, measure;
-    bool shown;      /* pages are read back, and what was on them is said */
-    bool users;      /* what the shop knows of its users is sent first */
-    double erasures; /* share of events whose user asks to be erased at once */
+    double erasures;  /* share of events after which the user is erased */
+    bool live;        /* the mall's clock is the wall clock */
+    bool catalogue;   /* send the products first */
+    bool users;       /* send the records of users first */
+    bool measure;     /* read the lists and report the time from event to list */
+    bool shown;       /* read the lists; send impressions and clicks on them */
     const char *out, *wire_name;
     struct wire_format wire;
     struct mall *mall;
     struct client_producer *producer;
     struct latency *latency;
-    struct clickstream *pages;
+    struct clickstream *clickstream;
     FILE *file;
     struct buffer scratch;
     struct progress progress;
     uint64_t sent, cut, impressions, clicks, user_records, erased;
     uint64_t random;
-    int64_t shift_ms; /* from the mall's clock to the wall clock, which went on while it opened */
+    int64_t shift_ms; /* from the mall's clock to the wall clock, which ran while it opened */
 };
 
 static bool by_chance(struct simulate *sim, double share)
@@ -47,9 +50,19 @@ static bool by_chance(struct simulate *sim, double share)
     if (share <= 0)
         return false;
     sim->random = sim->random * 6364136223846793005u + 1442695040888963407u; /* Knuth, MMIX */
-    return (double)(sim->random >> 11) * 0x1p-53 < share;
+    return draw_unit(sim->random) < share;
 }
 
+/* Writes the line that is in `scratch` to the file. */
+static enum verdict write_line(struct simulate *sim, struct error *error)
+{
+    buffer_byte(&sim->scratch, '\n');
+    if (fwrite(sim->scratch.at, 1, sim->scratch.size, sim->file) != sim->scratch.size)
+        return error_set(error, VERDICT_FATAL, "%s can't be written", sim->out);
+    return VERDICT_OK;
+}
+
+/* An event of the mall; by chance it is cut off. */
 static enum verdict send_event(struct simulate *sim, const struct event *event, struct error *error)
 {
     buffer_clear(&sim->scratch);
@@ -63,29 +76,26 @@ static enum verdict send_event(struct simulate *sim, const struct event *event, 
         sim->cut++;
     }
     sim->sent++;
-    if (sim->file) {
-        buffer_byte(&sim->scratch, '\n');
-        if (fwrite(sim->scratch.at, 1, sim->scratch.size, sim->file) != sim->scratch.size)
-            return error_set(error, VERDICT_FATAL, "%s can't be written", sim->out);
-        return VERDICT_OK;
-    }
+    if (sim->file)
+        return write_line(sim, error);
     if (sim->latency && !cut)
         latency_sent(sim->latency, event_visitor(event), event->event_time_ms);
     return client_send(sim->producer, sim->topology.topics[event->type], -1, event_visitor(event),
                        buffer_bytes(&sim->scratch), error);
 }
 
-static enum verdict send_beside(struct simulate *sim, const struct event *event, uint64_t *count,
+/* A record that is no event of the mall: a product, a user, an impression, a click. `count` NULL:
+ * not counted. */
+static enum verdict send_record(struct simulate *sim, const struct event *record, uint64_t *count,
                                 struct error *error)
 {
-    ++*count;
+    if (count)
+        ++*count;
     if (sim->file == NULL)
-        return wire_send(sim->producer, &sim->topology, &sim->wire, event, &sim->scratch, error);
+        return wire_send(sim->producer, &sim->topology, &sim->wire, record, &sim->scratch, error);
     buffer_clear(&sim->scratch);
-    event_write_json(event, true, &sim->scratch);
-    buffer_byte(&sim->scratch, '\n');
-    fwrite(sim->scratch.at, 1, sim->scratch.size, sim->file);
-    return VERDICT_OK;
+    event_write_json(record, true, &sim->scratch);
+    return write_line(sim, error);
 }
 
 static enum verdict send_users(struct simulate *sim, struct error *error)
@@ -94,19 +104,21 @@ static enum verdict send_users(struct simulate *sim, struct error *error)
     enum verdict verdict = VERDICT_OK;
     for (uint32_t i = 0; i < sim->settings.visitors && verdict == VERDICT_OK; i++)
         if (mall_user(sim->mall, i, &user))
-            verdict = send_beside(sim, &user, &sim->user_records, error);
+            verdict = send_record(sim, &user, &sim->user_records, error);
     return verdict;
 }
 
-/* What the visitor saw before the event, and that they clicked on it. */
-static enum verdict send_page(struct simulate *sim, const struct event *event, struct error *error)
+/* Sends the impression of the list that the visitor saw before the event, and their click on it. */
+static enum verdict send_clickstream(struct simulate *sim, const struct event *event,
+                                     struct error *error)
 {
     struct event impression, click;
-    if (sim->pages == NULL || !clickstream_before(sim->pages, event, &impression, &click))
+    if (sim->clickstream == NULL ||
+        !clickstream_before(sim->clickstream, event, &impression, &click))
         return VERDICT_OK;
-    enum verdict verdict = send_beside(sim, &impression, &sim->impressions, error);
+    enum verdict verdict = send_record(sim, &impression, &sim->impressions, error);
     if (verdict == VERDICT_OK && click.type == EVENT_CLICK)
-        verdict = send_beside(sim, &click, &sim->clicks, error);
+        verdict = send_record(sim, &click, &sim->clicks, error);
     return verdict;
 }
 
@@ -117,30 +129,21 @@ static enum verdict send_erasure(struct simulate *sim, const struct event *event
     if (event->user_id.size == 0 || !by_chance(sim, sim->erasures))
         return VERDICT_OK;
     event_init_erased(&erasure, event->user_id);
-    return send_beside(sim, &erasure, &sim->erased, error);
+    return send_record(sim, &erasure, &sim->erased, error);
 }
 
 static enum verdict send_catalogue(struct simulate *sim, struct error *error)
 {
-    struct wire_format json = {.wire = WIRE_JSON};
     struct event product;
     enum verdict verdict = VERDICT_OK;
     for (uint32_t i = 0; i < mall_product_count(sim->mall) && verdict == VERDICT_OK; i++) {
         mall_product(sim->mall, i, &product);
-        if (sim->file) {
-            buffer_clear(&sim->scratch);
-            event_write_json(&product, true, &sim->scratch);
-            buffer_byte(&sim->scratch, '\n');
-            fwrite(sim->scratch.at, 1, sim->scratch.size, sim->file);
-        } else {
-            verdict =
-                wire_send(sim->producer, &sim->topology, &json, &product, &sim->scratch, error);
-        }
+        verdict = send_record(sim, &product, NULL, error);
     }
     return verdict;
 }
 
-/* In live mode the mall's clock is the wall clock: waits for the event's time. */
+/* In live mode waits for the event's time. False: interrupted. */
 static bool await_time(struct simulate *sim, const struct event *event)
 {
     while (sim->live && !atomic_load(&command_interrupted)) {
@@ -153,15 +156,29 @@ static bool await_time(struct simulate *sim, const struct event *event)
     return !atomic_load(&command_interrupted);
 }
 
-static enum verdict run(struct simulate *sim, struct error *error)
+/* The event with all that belongs to it. */
+static enum verdict send_all(struct simulate *sim, const struct event *event, struct error *error)
+{
+    enum verdict verdict = send_clickstream(sim, event, error);
+    if (verdict == VERDICT_OK)
+        verdict = send_event(sim, event, error);
+    if (verdict == VERDICT_OK)
+        verdict = send_erasure(sim, event, error);
+    return verdict;
+}
+
+static int64_t end_ms(const struct simulate *sim)
+{
+    if (sim->minutes <= 0)
+        return INT64_MAX;
+    return sim->settings.start_ms + (int64_t)(sim->minutes * 60000 + sim->history_s * 1000);
+}
+
+static enum verdict send_events(struct simulate *sim, struct error *error)
 {
     struct event event;
-    enum verdict verdict = VERDICT_OK;
-    int64_t until_ms =
-        sim->minutes > 0
-            ? sim->settings.start_ms + (int64_t)(sim->minutes * 60000 + sim->history_s * 1000)
-            : INT64_MAX;
-    while (verdict == VERDICT_OK && (sim->events == 0 || sim->sent < sim->events)) {
+    int64_t until_ms = end_ms(sim);
+    while (sim->events == 0 || sim->sent < sim->events) {
         mall_next(sim->mall, &event);
         if (event.event_time_ms > until_ms)
             break;
@@ -170,81 +187,96 @@ static enum verdict run(struct simulate *sim, struct error *error)
         event.event_time_ms += sim->shift_ms;
         if (!await_time(sim, &event))
             break;
-        verdict = send_page(sim, &event, error);
-        if (verdict == VERDICT_OK)
-            verdict = send_event(sim, &event, error);
-        if (verdict == VERDICT_OK)
-            verdict = send_erasure(sim, &event, error);
+        enum verdict verdict = send_all(sim, &event, error);
+        if (verdict != VERDICT_OK)
+            return verdict;
         if (sim->sent % 256 == 0 && sim->producer)
             client_producer_poll(sim->producer, 0);
         progress_show(&sim->progress, sim->events ? (double)sim->sent / (double)sim->events : -1.0,
                       sim->sent, "events");
     }
-    return verdict;
+    return VERDICT_OK;
 }
 
-static enum verdict open_output(struct simulate *sim, struct error *error)
+static enum verdict open_topics(struct simulate *sim, struct error *error)
 {
     int32_t partitions;
-    if (sim->out) {
-        sim->file = strcmp(sim->out, "-") == 0 ? stdout : fopen(sim->out, "w");
-        return sim->file ? VERDICT_OK
-                         : error_set(error, VERDICT_SKIP, "%s can't be written", sim->out);
-    }
     enum verdict verdict = topology_build(&sim->config, &sim->topology, error);
     if (verdict == VERDICT_OK)
         verdict = wire_init(&sim->wire, sim->wire_name, &sim->config, &sim->topology, error);
     if (verdict == VERDICT_OK)
         verdict = client_ensure_topics(&sim->config, &sim->topology, &partitions, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    sim->producer = client_producer_new(&sim->config, error);
+    if (sim->producer == NULL)
+        return VERDICT_FATAL;
+    const char *lists = sim->topology.topics[TOPIC_RECOMMENDATIONS];
+    if (sim->measure)
+        verdict = latency_new(&sim->config, lists, &sim->latency, error);
+    if (verdict == VERDICT_OK && sim->shown)
+        verdict = clickstream_new(&sim->config, lists, &sim->clickstream, error);
+    return verdict;
+}
+
+static enum verdict open_file(struct simulate *sim, struct error *error)
+{
+    sim->file = strcmp(sim->out, "-") == 0 ? stdout : fopen(sim->out, "w");
+    return sim->file ? VERDICT_OK : error_set(error, VERDICT_SKIP, "%s can't be written", sim->out);
+}
+
+static enum verdict run(struct simulate *sim, struct error *error)
+{
+    enum verdict verdict = (sim->out ? open_file : open_topics)(sim, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    sim->mall = mall_new(&sim->settings);
+    sim->random = sim->settings.seed;
+    command_catch_signals();
+    progress_start(&sim->progress);
+    if (sim->catalogue)
+        verdict = send_catalogue(sim, error);
+    if (verdict == VERDICT_OK && sim->users)
+        verdict = send_users(sim, error);
     if (verdict == VERDICT_OK)
-        sim->producer = client_producer_new(&sim->config, error);
-    if (verdict == VERDICT_OK && sim->producer && sim->measure)
-        verdict = latency_new(&sim->config, sim->topology.topics[TOPIC_RECOMMENDATIONS],
-                              &sim->latency, error);
-    if (verdict == VERDICT_OK && sim->producer && sim->shown)
-        verdict = clickstream_new(&sim->config, sim->topology.topics[TOPIC_RECOMMENDATIONS],
-                                  &sim->pages, error);
-    return verdict == VERDICT_OK && sim->producer == NULL ? VERDICT_FATAL : verdict;
+        verdict = send_events(sim, error);
+    progress_end(&sim->progress);
+    if (verdict == VERDICT_OK && sim->producer)
+        verdict = client_producer_flush(sim->producer, FLUSH_MS, error);
+    return verdict;
+}
+
+static void report(const struct simulate *sim)
+{
+    FILE *to = sim->file == stdout ? stderr : stdout;
+    if (sim->mall == NULL)
+        return;
+    fprintf(to, "%llu events, %llu of them cut off, %u products, in %.1f s\n",
+            (unsigned long long)sim->sent, (unsigned long long)sim->cut,
+            sim->catalogue ? mall_product_count(sim->mall) : 0,
+            (double)(clock_monotonic_us() - sim->progress.started_us) / 1e6);
+    if (sim->shown || sim->users || sim->erasures > 0)
+        fprintf(to, "%llu lists shown, %llu clicks on them; %llu users declared, %llu erased\n",
+                (unsigned long long)sim->impressions, (unsigned long long)sim->clicks,
+                (unsigned long long)sim->user_records, (unsigned long long)sim->erased);
 }
 
 static int simulate(struct simulate *sim)
 {
     struct error error = {0};
     int code = EXIT_DONE;
-    if (sim->live)
-        sim->settings.start_ms = clock_now_ms() - (int64_t)(sim->history_s * 1000);
-    sim->settings.run = sim->live ? clock_now_ms() : 0;
-    enum verdict verdict = open_output(sim, &error);
-    sim->mall = mall_new(&sim->settings);
-    sim->random = sim->settings.seed;
-    command_catch_signals();
-    progress_start(&sim->progress);
-    if (verdict == VERDICT_OK && sim->catalogue)
-        verdict = send_catalogue(sim, &error);
-    if (verdict == VERDICT_OK && sim->users)
-        verdict = send_users(sim, &error);
-    if (verdict == VERDICT_OK)
-        verdict = run(sim, &error);
-    progress_end(&sim->progress);
-    if (verdict == VERDICT_OK && sim->producer)
-        verdict = client_producer_flush(sim->producer, FLUSH_MS, &error);
-    if (verdict != VERDICT_OK)
+    if (sim->live) {
+        sim->settings.run = clock_now_ms();
+        sim->settings.start_ms = sim->settings.run - (int64_t)(sim->history_s * 1000);
+    }
+    if (run(sim, &error) != VERDICT_OK)
         code = command_fail(sim->command, EXIT_FAILED, "%s", error.message);
     if (sim->file && sim->file != stdout && fclose(sim->file) != 0)
         code = command_fail(sim->command, EXIT_FAILED, "%s can't be written", sim->out);
     if (sim->latency)
         latency_report(sim->latency);
-    fprintf(sim->file == stdout ? stderr : stdout,
-            "%llu events, %llu of them cut off, %u products, in %.1f s\n",
-            (unsigned long long)sim->sent, (unsigned long long)sim->cut,
-            sim->catalogue ? mall_product_count(sim->mall) : 0,
-            (double)(clock_monotonic_us() - sim->progress.started_us) / 1e6);
-    if (sim->shown || sim->users || sim->erasures > 0)
-        fprintf(sim->file == stdout ? stderr : stdout,
-                "%llu lists shown, %llu clicks on them; %llu users declared, %llu erased\n",
-                (unsigned long long)sim->impressions, (unsigned long long)sim->clicks,
-                (unsigned long long)sim->user_records, (unsigned long long)sim->erased);
-    clickstream_free(sim->pages);
+    report(sim);
+    clickstream_free(sim->clickstream);
     latency_free(sim->latency);
     client_producer_free(sim->producer);
     mall_free(sim->mall);
@@ -331,7 +363,8 @@ static int simulate_option(struct simulate *sim, int option)
         number = strtod(optarg, &end);
     }
     if (end == optarg || *end != '\0' || number < 0)
-        return command_fail(sim->command, EXIT_USAGE, "'%s' is not a number of use here", optarg);
+        return command_fail(sim->command, EXIT_USAGE, "'%s' is not a number that fits here",
+                            optarg);
     set_number(sim, option, number);
     return -1;
 }
@@ -398,27 +431,27 @@ static int simulate_command(const struct command *command, int argc, char **argv
 
 WEFT_COMMAND(simulate) = {
     .name = "simulate",
-    .summary = "a small fashion mall whose visitors' tastes are known",
+    .summary = "the mall: a simulated fashion shop whose visitors' tastes are known",
     .usage =
         "[OPTION]...\n\n" COMMAND_OPTIONS_HELP "  --rate N           events a second (default 20)\n"
         "  --events N         stop after N events; --minutes M: after M minutes\n"
-        "  --history S        first send S seconds of the past at once\n"
-        "  --out FILE         write weft's JSON lines there instead, as fast as possible\n"
-        "  --start MS         the mall's clock starts there and does not wait (with --out: 2026)\n"
+        "  --history S        first send the last S seconds of the mall at once\n"
+        "  --out FILE         write weft's JSON lines there, as fast as possible, not to topics\n"
+        "  --start MS         the mall's clock starts at this time and does not wait (with --out\n"
+        "                     the default is 2026)\n"
         "  --seed N           the same seed gives the same events (default 1)\n"
         "  --products N       default 3000; --visitors N: default 100 times the rate\n"
         "  --duplicates X     share of events sent twice (default .01)\n"
         "  --double-clicks X  share of views clicked twice (default .02)\n"
-        "  --bots X           share of visitors who are none (default .002)\n"
+        "  --bots X           share of visitors that are bots (default .002)\n"
         "  --cut-off X        share of records cut off in the middle (default .001)\n"
         "  --wire W           json (default), avro or confluent\n"
-        "  --no-catalogue     don't send the products first\n"
+        "  --no-catalogue     do not send the products first\n"
         "  --measure          also read the lists and report the time from event to list\n"
-        "  --shown            also read the lists (as JSON), say which were shown on the "
-        "visitors'\n"
-        "                     pages, and what on them was clicked on\n"
-        "  --users            send what the mall knows of its users first\n"
-        "  --erasures X       share of users' events after which they are erased (default 0)\n",
+        "  --shown            also read the lists (as JSON); send an impression of each list that\n"
+        "                     a visitor sees, and a click for each view of an item in it\n"
+        "  --users            first send the mall's records of its users\n"
+        "  --erasures X       share of users' events after which the user is erased (default 0)\n",
     .order = 6,
     .run = simulate_command,
 };
