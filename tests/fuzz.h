@@ -1,4 +1,4 @@
-/* What the fuzz targets share. With WEFT_FUZZ libFuzzer has the main function; without, this file
+/* Shared by the fuzz targets. With WEFT_FUZZ libFuzzer has the main function; without it, this file
  * has one:
  *
  *     fuzz_X                    each seed, each seed cut off at every byte, and mutations of it

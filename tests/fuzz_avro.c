@@ -1,5 +1,5 @@
-/* A record type and an Avro record by weft's own schema. What avro_decode() takes comes back from
- * event_write_avro(). */
+/* A record type and an Avro record by weft's own schema. A record that avro_decode() accepts comes
+ * back from event_write_avro(). */
 #include "schemas/avro.h"
 #include "schemas/codec.h"
 #include "schemas/event_write.h"

@@ -1,5 +1,5 @@
-/* A record of the interactions log. What interaction_read() takes comes back from
- * interaction_write(). */
+/* A record of the interactions log. A record that interaction_read() accepts comes back
+ * from interaction_write(). */
 #include "schemas/codec.h"
 #include "schemas/interaction.h"
 #include "tests/fuzz.h"

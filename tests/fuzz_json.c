@@ -1,5 +1,5 @@
-/* A record type and JSON text. What json_decode() takes, jansson takes too; and what it made comes
- * back from event_write_json(). */
+/* A record type and JSON text. jansson accepts what json_decode() accepts, and the decoded event
+ * comes back from event_write_json(). */
 #include "schemas/event_write.h"
 #include "schemas/json.h"
 #include "tests/fuzz.h"

@@ -1,5 +1,5 @@
-/* What is read back of the model: rows on disk and snapshots' records as any bytes. What is taken
- * is what would be written. */
+/* Rows of the model on disk and records of snapshots, as any bytes. An accepted row is written back
+ * as the same bytes. */
 #include "state/snapshot.h"
 #include "tests/fuzz.h"
 

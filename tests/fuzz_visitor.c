@@ -1,4 +1,5 @@
-/* A visitor as stored. What a table takes comes back from visitor_table_encode(). */
+/* A visitor as stored. A row that the table accepts comes back from
+ * visitor_table_encode(). */
 #include "schemas/codec.h"
 #include "state/visitor_codec.h"
 #include "state/visitor_table.h"

@@ -1,4 +1,4 @@
-/* What programs that measure share. */
+/* Shared by the programs that measure. */
 #ifndef WEFT_TESTS_MEASURE_H
 #define WEFT_TESTS_MEASURE_H
 

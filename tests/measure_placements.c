@@ -1,11 +1,10 @@
-/* Measures what each placement costs: microseconds of its lists on recorded events, every list made
- * anew after each event, and a digest of their bytes, by which two builds can be compared. A
+/* Measures what each placement costs: microseconds of its lists on recorded events. Every list is
+ * made again after each event. A digest of their bytes compares two builds. A
  * ranking is counted to the first placement that needs it. Run by tools/bench driver.
  *
- * Beside them: of the searches, how many were followed, within SEARCH_VIEWS views of the session,
- * by a view of one of the first 10 of the list that was made at the search. And of the next click
- * after each list, for each placement and kind, whether the list had it
- * (recommend/lists/online_metrics.h).
+ * It also counts the searches whose list, made at the search, had one of the next SEARCH_VIEWS
+ * views of the session among its first 10. For each placement and kind it counts whether the list
+ * had the next click (recommend/lists/online_metrics.h).
  *
  *     measure_placements FILE [KEY=VALUE]...      prints one JSON object, a row per placement */
 #include "processors/recommend/recommend.h"

@@ -1,4 +1,4 @@
-/* librdkafka's mock cluster for tests of what reads and writes topics. It has no isolation of
+/* librdkafka's mock cluster for tests of code that reads and writes topics. It has no isolation of
  * transactions: readers also see records that were aborted. */
 #ifndef WEFT_TESTS_MOCK_BROKER_H
 #define WEFT_TESTS_MOCK_BROKER_H

@@ -100,7 +100,7 @@ def read_events(path):
                 yield int(row[0]), row[1], None, kind, [(row[4], price_of(row[7]))], None
 
 
-# Of activities at the same moment: a page is looked at before it is bought from.
+# The order of activities at the same moment: a page is viewed before it is bought from.
 ORDER = {"view": 0, "search": 1, "cart": 2, "purchase": 3, "cart_remove": 4, "cart_update": 5,
          "cart_clear": 6, "refund": 7}
 

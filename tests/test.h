@@ -1,4 +1,4 @@
-/* What the tests share: checks that count, random numbers with a seed, a folder of one's own.
+/* Shared by the tests: checks that count, random numbers with a seed, a folder of one's own.
  *
  * A test is a function without arguments; main() runs each by TEST_RUN and ends with
  * `return test_done();`. Random tests draw from a `struct random` and name its seed in what they
@@ -122,8 +122,8 @@ struct random {
 /* Also names the seed in messages from now on. */
 static inline struct random random_from(uint64_t seed)
 {
-    const char *given = getenv("WEFT_TEST_SEED");
-    test_seed = given ? strtoull(given, NULL, 10) : seed;
+    const char *text = getenv("WEFT_TEST_SEED");
+    test_seed = text ? strtoull(text, NULL, 10) : seed;
     return (struct random){.state = test_seed};
 }
 

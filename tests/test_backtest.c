@@ -192,8 +192,8 @@ static void test_alone(void)
     variants_release(&variants);
 }
 
-/* What `weft backtest --task search` prints of a shop of twenty products with two words each,
- * bought one after the other: the text finds each of them, since no two have the same words. */
+/* `weft backtest --task search` on a shop of twenty products with two words each, bought one after
+ * the other: the text finds each product, since no two have the same words. */
 static void test_search_task(void)
 {
     static const char *const colours[] = {"crimson", "emerald", "ivory", "violet", "amber"};
@@ -218,14 +218,14 @@ static void test_search_task(void)
     config_set(&config, "list.bought.ms", "0", NULL);
     CHECK(config_finish(&config, &error) == VERDICT_OK);
     fflush(stdout);
-    int kept = dup(STDOUT_FILENO);
+    int saved = dup(STDOUT_FILENO);
     CHECK(freopen(said, "w", stdout) != NULL);
     char *paths[] = {path};
     CHECK_SAY(search_backtest(&config, NULL, 0, 1, paths, &error) == VERDICT_OK, "%s",
               error.message);
     fflush(stdout);
-    dup2(kept, STDOUT_FILENO);
-    close(kept);
+    dup2(saved, STDOUT_FILENO);
+    close(saved);
     file = fopen(said, "r");
     unsigned searches = 0;
     CHECK(file && fgets(line, sizeof line, file) && sscanf(line, "%u searches", &searches) == 1);

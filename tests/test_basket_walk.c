@@ -91,7 +91,7 @@ static void test_room(void)
 {
     enum { ITEMS = 300 };
     struct model *model = make_model(ITEMS);
-    struct basket_walk_memory *kept = basket_walk_memory_new();
+    struct basket_walk_memory *memory = basket_walk_memory_new();
     struct top_item fresh[50], again[50];
     uint64_t draws = 7;
     for (uint32_t i = 0; i < ITEMS; i++) {
@@ -106,11 +106,11 @@ static void test_room(void)
         struct basket_walk_memory *room = basket_walk_memory_new();
         uint32_t count = basket_top(room, model, &basket, 50, fresh);
         CHECK_INT(count, 50);
-        CHECK_INT(basket_top(kept, model, &basket, 50, again), count);
+        CHECK_INT(basket_top(memory, model, &basket, 50, again), count);
         CHECK(memcmp(fresh, again, count * sizeof *fresh) == 0);
         basket_walk_memory_free(room);
     }
-    basket_walk_memory_free(kept);
+    basket_walk_memory_free(memory);
     model_free(model);
 }
 

@@ -96,7 +96,7 @@ struct piece {
     unsigned char fill;
 };
 
-/* What was handed out keeps its bytes until the arena is cleared. */
+/* Memory of an arena keeps its bytes until the arena is cleared. */
 static void test_arena(void)
 {
     struct random random = random_from(12);
@@ -113,10 +113,10 @@ static void test_arena(void)
             memset(pieces[i].at, pieces[i].fill, size);
         }
         for (size_t i = 0; i < count; i++) {
-            bool kept = true;
+            bool intact = true;
             for (size_t k = 0; k < pieces[i].size; k++)
-                kept = kept && pieces[i].at[k] == pieces[i].fill;
-            CHECK_SAY(kept, "piece %zu of round %d was written over", i, round);
+                intact = intact && pieces[i].at[k] == pieces[i].fill;
+            CHECK_SAY(intact, "piece %zu of round %d was written over", i, round);
         }
         arena_clear(&arena);
     }
@@ -178,7 +178,7 @@ static void test_decimal(void)
     buffer_release(&buffer);
 }
 
-/* What is not UTF-8 replaced byte by byte. */
+/* Replaces bytes that are no UTF-8 one by one. */
 static void replace_naively(struct bytes text, struct buffer *buffer)
 {
     const unsigned char *at = (const unsigned char *)text.at;

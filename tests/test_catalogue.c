@@ -61,7 +61,7 @@ static struct event random_product(struct random *random, struct arena *arena, u
     return event;
 }
 
-/* What products should have, as texts. */
+/* The expected products, as texts. */
 struct naive {
     struct event products[60];
     bool present[60];

@@ -1,5 +1,6 @@
-/* Shelves against a look through the whole category: exact where all clicks come by, and soon where
- * they do not; what is gone, sold out or of another category by now is on none. */
+/* Category popularity against a scan of the whole category. It is exact where it sees all clicks,
+ * and soon right where it does not. No deleted or sold out product, and none of another category,
+ * is proposed. */
 #include "processors/recommend/candidates/category_popularity.h"
 #include "tests/test.h"
 
@@ -89,7 +90,7 @@ static int worth_order(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-/* What was proposed is of the category and to be had; `exact`: it is the first of it. */
+/* Each proposed product is of the category and available; `exact`: they are the first of it. */
 static void check(const struct shop *shop, int category, bool exact)
 {
     double best[PRODUCTS], found[SHELF_TOP];

@@ -12,14 +12,14 @@
 
 struct source {
     struct schema_source source;
-    int asked;
+    int calls;
 };
 
 static enum verdict fetch(struct schema_source *source, uint32_t id, struct buffer *schema,
                           struct error *error)
 {
     struct source *self = (struct source *)(void *)source;
-    self->asked++;
+    self->calls++;
     if (id == ID_NONE)
         return error_set(error, VERDICT_SKIP, "there is no such id");
     if (id == ID_RETRY)
@@ -75,7 +75,7 @@ static void test_wires_are_equal(void)
         }
         arena_clear(&arena);
     }
-    CHECK_INT(source.asked, EVENT_TYPES); /* once for each schema */
+    CHECK_INT(source.calls, EVENT_TYPES); /* once for each schema */
     codec_free(codec);
     buffer_release(&record);
     arena_release(&arena);
@@ -145,13 +145,13 @@ static void test_source(void)
                  {ID_NONSENSE, "schema id 300: the writer's schema can't be parsed"},
                  {EVENT_PRODUCT, "schema id 7: the writer's schema can't be read: user_id"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        source.asked = 0;
+        source.calls = 0;
         buffer_clear(&record);
         put_id(&record, cases[i].id);
         event_write_avro(&event, &record);
         for (int times = 0; times < 3; times++) {
             CHECK_REFUSED(codec, EVENT_USER, buffer_bytes(&record), cases[i].message);
-            CHECK_INT(source.asked, 1); /* remembered for CODEC_ABSENCE_MS */
+            CHECK_INT(source.calls, 1); /* remembered for CODEC_ABSENCE_MS */
         }
     }
     /* nonsense ids push nobody out who is known, and neither do many good ones */

@@ -1,6 +1,6 @@
-/* Newcomers by channel: its name in one writing; what those who come by it take, kept and read
- * back; and the lists of who is new: what is popular in their channel first, the best first, then
- * what is popular. */
+/* Cold start by channel: the channel's name in one spelling; what its visitors take, stored and
+ * read back; and the lists of new visitors: items popular in their channel, the best first, then
+ * items popular in the shop. */
 #include "processors/recommend/candidates/channel_popularity.h"
 #include "processors/runtime/driver.h"
 #include "tests/steps.h"
@@ -111,7 +111,7 @@ static void test_table(void)
     store->free(store);
 }
 
-/* What is so old that nothing is left of it is no row that can't be read back. */
+/* A row whose numbers have decayed to nothing can still be read back. */
 static void test_ages(void)
 {
     struct store *store = store_memory_new();
@@ -286,8 +286,8 @@ static void test_lists(void)
     driver_free(shop.driver);
 }
 
-/* Who viewed what the model does not know, since it has no room, is new; and of whom an item is
- * known not. */
+/* A visitor whose items the model does not know, since it has no room, is new. A visitor with one
+ * known item is not. */
 static void test_unknown_items(void)
 {
     struct shop shop;
@@ -306,7 +306,7 @@ static void test_unknown_items(void)
     driver_free(shop.driver);
 }
 
-/* What answers a search comes before it, and instead of it. */
+/* Search results come before the channel's items, and replace them. */
 static void test_searched(void)
 {
     struct shop shop;
@@ -348,7 +348,7 @@ static void test_off(void)
     }
 }
 
-/* What is sold out is in no list, whatever its channel likes. */
+/* A sold out product is in no list, even if it is popular in the channel. */
 static void test_filtered(void)
 {
     struct shop shop;

@@ -265,8 +265,8 @@ static void test_former_names(void)
     CHECK(config_set(&config, "placements.email.generators", "forward, shelves:.5 ,similar",
                      &error) == VERDICT_OK);
     CHECK_INT(config.warnings.count, 4); /* each is told once */
-    CHECK(config_set(&config, "placements.email.generators", "shelf:.5", &error) == VERDICT_SKIP);
-    CHECK_CONTAINS(error.message, "there is no generator 'shelf'");
+    CHECK(config_set(&config, "placements.email.generators", "brand:.5", &error) == VERDICT_SKIP);
+    CHECK_CONTAINS(error.message, "there is no generator 'brand'");
     error_clear(&error);
     CHECK_SAY(config_finish(&config, &error) == VERDICT_OK, "%s", error.message);
     CHECK(config.settings.recommend.rank.ranker_off);

@@ -133,7 +133,7 @@ static bool hash_ranking(struct rankings_sink *self, const struct ranking *ranki
     return true;
 }
 
-/* Of the bytes of all rankings, with a catalogue whose products came in another order each time. */
+/* Hashes the bytes of all rankings. The catalogue's products come in another order each time. */
 static uint64_t hash_rankings(const struct model *model, uint32_t turn)
 {
     struct config config;

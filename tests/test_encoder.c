@@ -251,8 +251,8 @@ static void add_sample(struct naive *naive, const struct vectors *vectors,
         to->before[p] = vectors_find(vectors, sample->before[p]);
 }
 
-/* What the encoder is about to learn: `vectors` as they are before, but with a place for each item.
- */
+/* The batch that the encoder is about to learn: `vectors` as they are before, but with a place for
+ * each item. */
 static struct naive *batch_of(const struct vectors *vectors)
 {
     struct naive *naive = memory_zero(1, sizeof *naive);

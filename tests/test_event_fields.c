@@ -203,7 +203,7 @@ static void test_check_ids(void)
     event.visitor_id = bytes_text("v");
     event.user_id = bytes_text("\t");
     CHECK_REFUSED(&event, "user_id");
-    event.user_id = bytes_of("", 0); /* as good as absent: the visitor counts */
+    event.user_id = bytes_of("", 0); /* the same as absent: the visitor counts */
     CHECK(event_check(&event, NULL) == VERDICT_OK);
     CHECK_BYTES(event_visitor(&event), bytes_text("v"));
     event.user_id = bytes_text("u");

@@ -207,8 +207,8 @@ static void test_lists(void)
     buffer_release(&some.last);
 }
 
-/* Of somebody who has only searched: what answers it first, what is popular behind it, nothing
- * twice. */
+/* The lists of a visitor who has only searched: search results first, popular items behind them,
+ * nothing twice. */
 static void test_newcomers(void)
 {
     struct sink search = shop_lists("0", "1", "search"), popular = shop_lists("0", "1", "popular");

@@ -1,5 +1,5 @@
-/* What the shop says of its pages and users, as bytes from the wire through the whole topology:
- * against a naive copy of one page of rules, and case by case. */
+/* Impressions, clicks and users, as bytes from the wire through the whole topology: against a naive
+ * copy of the rules of one page, and case by case. */
 #include "processors/runtime/driver.h"
 #include "tests/test.h"
 

@@ -288,7 +288,7 @@ static void check_likes(const struct query *query, const struct candidates *cand
     CHECK_INT(checked, 2);
 }
 
-/* What a visitor did days ago is in the columns of what others clicked on since. */
+/* A visitor's activities of days ago show in the columns of items that others clicked since. */
 static void test_likes(void)
 {
     struct config config;

@@ -596,8 +596,8 @@ static void run_round(struct shop *shop, struct random *random)
 /* WEFT_TEST_LISTS in the environment: so many lists in place of 20,000. */
 static void test_random(void)
 {
-    const char *given = getenv("WEFT_TEST_LISTS");
-    unsigned long rounds = given ? strtoul(given, NULL, 10) : 20000;
+    const char *text = getenv("WEFT_TEST_LISTS");
+    unsigned long rounds = text ? strtoul(text, NULL, 10) : 20000;
     struct random random = random_from(81);
     struct shop shop;
     open_shop(&shop);

@@ -10,7 +10,7 @@ static enum verdict decode(struct bytes text, enum event_type type, struct arena
 {
     char *copy = memory_get(text.size); /* of exactly that size, for the address sanitizer */
     memcpy(copy, text.at, text.size);
-    struct bytes kept = arena_copy(arena, text);
+    struct bytes in_arena = arena_copy(arena, text);
     struct event scratch;
     struct arena other = {0};
     event_init(&scratch, type);
@@ -18,7 +18,7 @@ static enum verdict decode(struct bytes text, enum event_type type, struct arena
     free(copy);
     arena_release(&other);
     event_init(ret_event, type);
-    CHECK(json_decode(kept, arena, ret_event, NULL) == verdict);
+    CHECK(json_decode(in_arena, arena, ret_event, NULL) == verdict);
     return verdict;
 }
 
@@ -90,7 +90,7 @@ static bool jansson_takes(struct bytes text, bool *ret_nul)
     return object;
 }
 
-/* A field that is not what is expected ends the scan, so that nothing is said of what follows. */
+/* A field of an unexpected type ends the scan, so the rest of the record is not judged. */
 static void test_against_jansson(void)
 {
     struct random random = random_from(22);

@@ -9,7 +9,7 @@
 #define ROUNDS 200
 #define UNIT 0x1p-24 /* half of a float's last place, relative */
 
-/* Of either sign, over some ten orders of magnitude, now and then zero. */
+/* Draws numbers of either sign, over some ten orders of magnitude, now and then zero. */
 static float draw(struct random *random)
 {
     if (random_one_in(random, 16))
@@ -55,7 +55,7 @@ static void test_dot(void)
     }
 }
 
-/* What each of the elementwise kernels does, and how large its terms are. */
+/* The elementwise kernels, each with its naive result and the size of its terms. */
 enum elementwise { ADD, ADD_PRODUCT, PRODUCT, LARGER, SCALE, MULTIPLE, ELEMENTWISE };
 
 static void run_elementwise(const struct kernels *kernels, enum elementwise which, float *y,
@@ -310,10 +310,10 @@ static void test_dot_rows(void)
         CHECK(same(best, plain, QUERIES_MAX * STRIDE));
         for (uint32_t s = 0; s < QUERIES_MAX; s++) {
             for (uint32_t j = 0; j < STRIDE; j++) {
-                bool asked = s < query_count && j < count;
-                float one = asked ? kernels_plain()->dot(queries + (size_t)s * n,
-                                                         rows + (size_t)places[j] * n, n)
-                                  : 0; /* and nothing beside is written */
+                bool wanted = s < query_count && j < count;
+                float one = wanted ? kernels_plain()->dot(queries + (size_t)s * n,
+                                                          rows + (size_t)places[j] * n, n)
+                                   : 0; /* and nothing beside is written */
                 CHECK_SAY(same(&best[s * STRIDE + j], &one, 1), "query %u, row %u", s, j);
             }
         }

@@ -220,7 +220,7 @@ static void test_together(void)
     }
 }
 
-/* What was written in a transaction that is aborted is written again, under the same number. */
+/* A difference of an aborted transaction is written again, under the same number. */
 static void test_lost(void)
 {
     struct shop *shop = new_shop(11);
@@ -344,7 +344,7 @@ static void test_statistics_taken_back(void)
     free_shop(shop);
 }
 
-/* What the model can't add is gone, but its worker goes on. */
+/* A difference that the model cannot add is lost, but its worker goes on. */
 static void test_refused(void)
 {
     struct shop *shop = new_shop(16);

@@ -321,7 +321,7 @@ static void check_item(const struct shop *shop, const struct visitor *visitor,
     const struct good *context =
         list->context_item_id.size > 0 ? &shop->goods[number_of(list->context_item_id)] : NULL;
     if (context && !context->there)
-        context = NULL; /* weft knows no category of what was deleted */
+        context = NULL; /* weft knows no category of a deleted product */
     if (free && goes_with && context)
         CHECK(strcmp(good->path, context->path) != 0);
     if (free && strcmp(list->placement, "category") == 0 && context)
@@ -399,14 +399,14 @@ static void test_lists(void)
 {
     static const char *const plain[] = {"quality=counts", "placements.off=", NULL};
     static const char *const strict[] = {
-        "quality=counts",     "placements.off=email",      "list.bought.ms=86400000",
+        "quality=counts",    "placements.off=email",      "list.bought.ms=86400000",
         "list.price.min=20", "list.diversity.percent=20", NULL};
     static const char *const tried_out[] = {
-        "quality=counts",      "placements.off=",        "list.shown.max=5",
+        "quality=counts",     "placements.off=",        "list.shown.max=5",
         "explore.percent=10", "list.gender.percent=20", NULL};
     static const char *const learned[] = {"placements.off=", "explore.percent=5", NULL};
-    const char *given = getenv("WEFT_TEST_LISTS");
-    unsigned long wanted = given ? strtoul(given, NULL, 10) : TEST_ROUNDS(20000);
+    const char *text = getenv("WEFT_TEST_LISTS");
+    unsigned long wanted = text ? strtoul(text, NULL, 10) : TEST_ROUNDS(20000);
     run(plain, 1, wanted * 3 / 10);
     run(strict, 2, wanted * 3 / 10);
     run(tried_out, 3, wanted * 3 / 10);

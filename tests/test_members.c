@@ -1,4 +1,4 @@
-/* Who would get what: against sharing out anew by hand. */
+/* The partitions that each member would get, against sharing them out by hand. */
 #include "processors/runtime/kafka/members.h"
 #include "tests/test.h"
 

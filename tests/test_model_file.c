@@ -58,7 +58,7 @@ static void train(struct driver *driver)
     }
 }
 
-/* What the worker has learned since its last merge is not the model's. */
+/* The model lacks what the worker has learned since its last merge. */
 static void drop_unmerged(struct driver *driver)
 {
     struct learner *learner = recommender_learner(driver_recommender(driver));

@@ -27,7 +27,7 @@ static void written(struct driver_sink *self, enum output output, struct bytes k
     naive->shown[visitor] = memory_text(value);
 }
 
-/* What one list of a record says of an item: its rank, 0 if it is none of the first 20. */
+/* The rank of an item in one list of a record; 0 if it is none of the first 20. */
 static void ask_list(const char *list, const char *item, struct online_metrics_cell *cell)
 {
     char wanted[32];
@@ -178,10 +178,10 @@ static void test_ring(void)
     CHECK_INT(quality.cells[1][KIND_CART].reciprocal_millionths, 1000000);
     CHECK_INT(quality.cells[0][KIND_VIEW].asked, 0); /* it was empty */
 
-    uint64_t places = 1000 / one, kept = 1;
-    while (kept < 100 && shown_log_add(ring, 60, lists, 3) != 0)
-        kept++;
-    CHECK_INT(kept, places); /* all are younger than 100 ms */
+    uint64_t places = 1000 / one, stored = 1;
+    while (stored < 100 && shown_log_add(ring, 60, lists, 3) != 0)
+        stored++;
+    CHECK_INT(stored, places); /* all are younger than 100 ms */
     CHECK_INT(shown_log_add(ring, 149, lists, 3), 0);
     CHECK_INT(shown_log_add(ring, 150, lists, 3), places + 1);
     CHECK_INT(shown_log_bytes(ring), places * one);

@@ -1,4 +1,4 @@
-/* What becomes of a record: the driver's whole topology on bytes as they come from the wire. */
+/* The fates of records: the driver's whole topology on bytes as they come from the wire. */
 #include "processors/runtime/driver.h"
 #include "tests/test.h"
 
@@ -356,17 +356,17 @@ static void write_text(const char *path, const char *text)
     CHECK(file && fputs(text, file) >= 0 && fclose(file) == 0);
 }
 
-struct kept {
+struct last_record {
     struct driver_sink sink; /* first */
     char last[8192];         /* the last recommendation */
 };
 
 static void keep(struct driver_sink *self, enum output output, struct bytes key, struct bytes value)
 {
-    struct kept *kept = (struct kept *)(void *)self;
+    struct last_record *last_record = (struct last_record *)(void *)self;
     (void)key;
     if (output == OUTPUT_RECOMMENDATIONS)
-        snprintf(kept->last, sizeof kept->last, "%.*s", (int)value.size, value.at);
+        snprintf(last_record->last, sizeof last_record->last, "%.*s", (int)value.size, value.at);
 }
 
 /* The shop's rules are read again when their file has changed; a mistake, or no file, changes
@@ -375,7 +375,7 @@ static void test_rules(void)
 {
     char path[] = "/tmp/weft-test-rules-XXXXXX", assignment[80];
     struct config config;
-    struct kept kept = {.sink.written = keep};
+    struct last_record last_record = {.sink.written = keep};
     struct driver *driver = NULL;
     struct error error = {0};
     int64_t t = START_MS;
@@ -387,31 +387,31 @@ static void test_rules(void)
     CHECK(config_assign(&config, assignment, &error) == VERDICT_OK);
     CHECK(config_assign(&config, "rules.reload.ms=1", &error) == VERDICT_OK);
     CHECK(config_finish(&config, &error) == VERDICT_OK);
-    CHECK_SAY(driver_new(&config, true, &kept.sink, NULL, &driver, &error) == VERDICT_OK, "%s",
-              error.message);
+    CHECK_SAY(driver_new(&config, true, &last_record.sink, NULL, &driver, &error) == VERDICT_OK,
+              "%s", error.message);
     view(driver, "1", t += 1000, "A", &error);
     view(driver, "2", t += 1000, "B", &error);
     view(driver, "3", t += 1000, "C", &error);
-    CHECK(strstr(kept.last, "{\"item_id\":\"A\"") == NULL);
-    CHECK(strstr(kept.last, "{\"item_id\":\"B\"") != NULL);
+    CHECK(strstr(last_record.last, "{\"item_id\":\"A\"") == NULL);
+    CHECK(strstr(last_record.last, "{\"item_id\":\"B\"") != NULL);
     write_text(path, "exclude item B  # another\n");
     usleep(5000);
     view(driver, "4", t += 1000, "D", &error);
-    CHECK(strstr(kept.last, "{\"item_id\":\"A\"") != NULL);
-    CHECK(strstr(kept.last, "{\"item_id\":\"B\"") == NULL);
+    CHECK(strstr(last_record.last, "{\"item_id\":\"A\"") != NULL);
+    CHECK(strstr(last_record.last, "{\"item_id\":\"B\"") == NULL);
     write_text(path, "exclude itm A  # wrong\n");
     usleep(5000);
     view(driver, "5", t += 1000, "E", &error);
-    CHECK(strstr(kept.last, "{\"item_id\":\"A\"") != NULL);
-    CHECK(strstr(kept.last, "{\"item_id\":\"B\"") == NULL);
+    CHECK(strstr(last_record.last, "{\"item_id\":\"A\"") != NULL);
+    CHECK(strstr(last_record.last, "{\"item_id\":\"B\"") == NULL);
     unlink(path);
     usleep(5000);
     view(driver, "6", t += 1000, "F", &error);
-    CHECK(strstr(kept.last, "{\"item_id\":\"B\"") == NULL);
+    CHECK(strstr(last_record.last, "{\"item_id\":\"B\"") == NULL);
     write_text(path, "");
     usleep(5000);
     view(driver, "7", t += 1000, "G", &error);
-    CHECK(strstr(kept.last, "{\"item_id\":\"B\"") != NULL);
+    CHECK(strstr(last_record.last, "{\"item_id\":\"B\"") != NULL);
     driver_free(driver);
     unlink(path);
 }

@@ -1,4 +1,4 @@
-/* What visitors like: against sums in double precision that forget nothing, the bounds, the form
+/* Preferences: against sums in double precision that forget nothing, the bounds, the form
  * that is stored, and the step that learns from events and the catalogue. */
 #include "processors/runtime/driver.h"
 #include "tests/test.h"
@@ -300,8 +300,8 @@ static void test_unknown_product(void)
     driver_free(driver);
 }
 
-/* What lists had is counted until the visitor does something with it; what was in too many is not
- * in the next one. */
+/* Items of lists are counted until the visitor does something with them. An item that was in too
+ * many lists is not in the next one. */
 static void test_shown(void)
 {
     struct driver *driver = new_driver("86400000", "2");

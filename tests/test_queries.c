@@ -66,7 +66,7 @@ static void check_same(const struct queries *a, const struct queries *b)
     }
 }
 
-/* What is saved piece by piece is what is loaded; and goes on the same from there. */
+/* A model that is saved piece by piece loads as the same model, and goes on the same from there. */
 static struct model *reload(struct model *model, struct store *store)
 {
     struct store_batch batch = {0};
@@ -373,7 +373,7 @@ static void put_bag(struct shop *shop, const char *id, const char *title)
     driver_product(shop->driver, &product);
 }
 
-/* Of what the catalogue finds, only what was taken says so, and counts for it. */
+/* Search results mark only taken items as taken, and rank them higher. */
 static void test_found_and_taken(void)
 {
     struct shop shop = {0};

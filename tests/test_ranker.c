@@ -38,8 +38,8 @@ static void random_matrix(struct random *random, uint32_t count, struct feature_
         ret_matrix->common[f] = (float)draw(random);
 }
 
-/* As no generator knows all candidates: parts of columns are 0. What columns without any hold must
- * not matter. */
+/* As no generator knows all candidates: parts of columns are 0. The content of columns without
+ * any must not matter. */
 static void thin_out(struct random *random, struct feature_matrix *matrix)
 {
     for (uint32_t f = 0; f < feature_varying_count; f++) {
@@ -215,9 +215,9 @@ static void check_gradient(struct random *random, struct fixture *fixture, uint3
     uint32_t clicked = random_below(random, count);
     double loss = naive_loss(weights, matrix, clicked);
     *ret_skipped = naive_g(weights, matrix, clicked, g);
-    double given =
+    double computed =
         (double)ranker_gradient(fixture->ranker, matrix, clicked, weight, fixture->gradient);
-    CHECK_SAY(fabs(given - loss) < 1e-3, "loss %g, not %g", given, loss);
+    CHECK_SAY(fabs(computed - loss) < 1e-3, "loss %g, not %g", computed, loss);
     for (uint32_t n = 0; n < 250; n++) {
         uint32_t at = n < 150 ? random_below(random, AT_BIAS)
                               : AT_BIAS + random_below(random, WEIGHTS_COUNT - AT_BIAS);
@@ -350,7 +350,7 @@ static void test_average(void)
     release_fixture(&fixture);
 }
 
-/* What visitors click, as a number of the candidate's features; the largest is clicked. */
+/* The planted rule: a number of the candidate's features; visitors click the largest. */
 static double linear_rule(const struct feature_matrix *matrix, uint32_t i)
 {
     return feature_of(matrix, i, 3) - .5 * feature_of(matrix, i, 11);
@@ -394,7 +394,7 @@ static void test_planted(void)
     CHECK_SAY(bent > .6, "bent: %g", bent);
 }
 
-/* ---- what is not a number ---- */
+/* ---- infinities and NaN ---- */
 
 static void test_not_finite(void)
 {

@@ -274,8 +274,8 @@ static void run_shop(struct fake_shop *shop, struct random *random, struct ranki
     }
 }
 
-/* What the sink was given. */
-struct given {
+/* A ranking that the sink received. */
+struct received {
     enum ranking_kind kind;
     enum ranking_scope scope;
     char name[40];
@@ -287,7 +287,7 @@ struct given {
 
 struct sink {
     struct rankings_sink sink;
-    struct given *at;
+    struct received *at;
     uint32_t count, stop_after;
 };
 
@@ -295,8 +295,8 @@ static bool take_ranking(struct rankings_sink *self, const struct ranking *ranki
 {
     struct sink *sink = (struct sink *)(void *)self;
     sink->at = memory_resize(sink->at, (sink->count + 1) * sizeof *sink->at);
-    struct given *record = &sink->at[sink->count++];
-    *record = (struct given){
+    struct received *record = &sink->at[sink->count++];
+    *record = (struct received){
         .kind = ranking->kind, .scope = ranking->scope, .count = ranking->item_count};
     snprintf(record->name, sizeof record->name, "%.*s", (int)ranking->name.size,
              ranking->name.at ? ranking->name.at : "");
@@ -384,7 +384,7 @@ static int expected_order(const void *a, const void *b)
 static uint32_t expect(const struct fake_shop *shop, enum ranking_scope scope, int number, int kind,
                        struct expected *list)
 {
-    uint32_t count = 0, kept = 0;
+    uint32_t count = 0, unique = 0;
     for (uint32_t i = 0; i < shop->count; i++) {
         const struct fake_item *item = &shop->items[i];
         double score = score_of(shop, item, kind);
@@ -392,16 +392,16 @@ static uint32_t expect(const struct fake_shop *shop, enum ranking_scope scope, i
             list[count++] = (struct expected){item, score};
     }
     qsort(list, count, sizeof *list, expected_order);
-    for (uint32_t i = 0; i < count && kept < shop->settings.length; i++) {
+    for (uint32_t i = 0; i < count && unique < shop->settings.length; i++) {
         bool again = false;
-        for (uint32_t k = 0; k < kept; k++)
+        for (uint32_t k = 0; k < unique; k++)
             again = again ||
                     (list[i].item->known && list[k].item->known && list[i].item->variant >= 0 &&
                      list[i].item->variant == list[k].item->variant);
         if (!again)
-            list[kept++] = list[i];
+            list[unique++] = list[i];
     }
-    return kept;
+    return unique;
 }
 
 static double weight_of(const struct fake_shop *shop, enum ranking_scope scope, int number)
@@ -414,8 +414,8 @@ static double weight_of(const struct fake_shop *shop, enum ranking_scope scope, 
     return sum;
 }
 
-static const struct given *find_record(const struct sink *sink, enum ranking_scope scope,
-                                       const char *name, int kind)
+static const struct received *find_record(const struct sink *sink, enum ranking_scope scope,
+                                          const char *name, int kind)
 {
     for (uint32_t i = 0; i < sink->count; i++)
         if (sink->at[i].scope == scope && (int)sink->at[i].kind == kind &&
@@ -432,7 +432,7 @@ static uint32_t check_scope(const struct fake_shop *shop, const struct sink *sin
     for (int kind = 0; kind <= RANKING_TRENDING; kind++) {
         struct expected list[ITEMS_MAX];
         uint32_t count = expect(shop, scope, number, kind, list);
-        const struct given *record = find_record(sink, scope, name, kind);
+        const struct received *record = find_record(sink, scope, name, kind);
         total += count > 0;
         CHECK_SAY((record ? record->count : 0) == count, "%s %s: %u items, not %u",
                   ranking_kind_names[kind], name, record ? record->count : 0, count);
@@ -517,7 +517,7 @@ static void take_after(struct model *model, const char *term, const char *item_i
 
 static void check_term(const struct sink *sink, const char *term, const char *expected)
 {
-    const struct given *record = find_record(sink, SCOPE_TERM, term, RANKING_TAKEN);
+    const struct received *record = find_record(sink, SCOPE_TERM, term, RANKING_TAKEN);
     struct buffer text = {0};
     for (uint32_t i = 0; record && i < record->count; i++)
         buffer_format(&text, "%s%s%s", i > 0 ? " " : "", record->ids[i],

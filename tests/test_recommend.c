@@ -79,10 +79,10 @@ enum {
     PREVIOUS,
     CARTED,
     BOUGHT,
-    NEIGHBOURS,
+    SESSION_KNN,
     TWO_HOP,
-    SIMILAR,
-    SHELVES,
+    CONTENT_SIMILARITY,
+    CATEGORY_POPULARITY,
     POPULAR
 };
 
@@ -371,7 +371,7 @@ static void test_random(void)
     store->free(store);
 }
 
-/* What comes past the bound is left out; stamps of long ago do not look new. */
+/* Candidates past the bound are left out; stamps of long ago do not look new. */
 static void test_candidates_bounds(void)
 {
     struct candidates candidates;

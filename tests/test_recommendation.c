@@ -1,5 +1,5 @@
-/* What weft writes: lists as JSON and Avro, read back by jansson and avro-c; the other records that
- * it writes itself follow their .avsc files too. */
+/* The records that weft writes: lists as JSON and Avro, read back by jansson and avro-c; the other
+ * records that it writes itself follow their .avsc files too. */
 #include "schemas/codec.h"
 #include "schemas/ranking.h"
 #include "schemas/recommendation.h"

@@ -143,8 +143,7 @@ static void test_changes(void)
     CHECK_INT(ask(search, catalogue, "", NULL), 0);
     CHECK_INT(ask(search, catalogue, "shirrt", "b"), 1);
     CHECK_INT(ask(search, catalogue, "cotto", "b"), 1);
-    CHECK_INT(ask(search, catalogue, "umbrella coat", "a"),
-              1); /* what is not there takes nothing */
+    CHECK_INT(ask(search, catalogue, "umbrella coat", "a"), 1); /* a missing term removes nothing */
     put(catalogue, "a", "Silk Dress", NULL);
     CHECK_INT(ask(search, catalogue, "navy", "b"), 1);
     CHECK_INT(ask(search, catalogue, "wool", NULL), 0);
@@ -210,7 +209,7 @@ static void test_random(void)
 
 #define NAIVE_TERMS 8
 
-/* What a field adds to the terms of the query. */
+/* Adds a field's weight to the terms of the query. */
 static void add_naive(struct bytes text, double weight, const struct terms *query, double *weights)
 {
     struct terms terms;
@@ -241,7 +240,7 @@ static void weigh_naive(const struct catalogue *catalogue, uint32_t number,
     }
 }
 
-/* The score of each product; 0 what is not found. */
+/* The score of each product; 0 if the query does not find it. */
 static void score_naive(const struct catalogue *catalogue, const char *query, double *ret_scores)
 {
     static double weights[4000][NAIVE_TERMS];

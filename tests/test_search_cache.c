@@ -1,5 +1,5 @@
-/* What a thread remembers of catalogue and model between lists is what they say: which product is
- * which item, and the answers to searches. */
+/* The caches of a thread between lists agree with catalogue and model: which product is which item,
+ * and the search cache. */
 #include "processors/recommend/candidates/generators.h"
 #include "processors/recommend/search/search_cache.h"
 #include "processors/runtime/config.h"
@@ -75,14 +75,14 @@ static void test_items(void)
     model_free(model);
 }
 
-static void check_answer(struct search_cache *kept, const struct search *search,
+static void check_answer(struct search_cache *cache, const struct search *search,
                          const struct catalogue *catalogue, const char *text)
 {
     struct search_result results[SEARCH_RESULTS_MAX];
     uint32_t count,
         expected = search_top(search, catalogue, bytes_text(text), SEARCH_RESULTS_MAX, results);
     const struct search_result *found =
-        search_cache_top(kept, search, catalogue, bytes_text(text), &count);
+        search_cache_top(cache, search, catalogue, bytes_text(text), &count);
     CHECK_INT(count, expected);
     for (uint32_t i = 0; i < count && i < expected; i++) {
         CHECK_INT(found[i].product, results[i].product);
@@ -97,7 +97,7 @@ static void test_answers(void)
     struct random random = random_from(92);
     struct catalogue *catalogue = catalogue_new(&limits);
     struct search *search = search_new(catalogue);
-    struct search_cache *kept = search_cache_new();
+    struct search_cache *cache = search_cache_new();
     char lengthy[SEARCH_KEPT_BYTES_MAX + 10];
     memset(lengthy, ' ', sizeof lengthy);
     memcpy(lengthy, "coat", 4);
@@ -119,10 +119,10 @@ static void test_answers(void)
             catalogue_put(catalogue, &event);
         snprintf(text, sizeof text, "%s %s", words[random_below(&random, 5)],
                  random_one_in(&random, 2) ? words[random_below(&random, 5)] : "");
-        check_answer(kept, search, catalogue, text);
-        check_answer(kept, search, catalogue, round % 2 ? lengthy : "");
+        check_answer(cache, search, catalogue, text);
+        check_answer(cache, search, catalogue, round % 2 ? lengthy : "");
     }
-    search_cache_free(kept);
+    search_cache_free(cache);
     catalogue_free(catalogue);
     search_free(search);
 }

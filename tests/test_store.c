@@ -35,7 +35,7 @@ static int compare(const struct row *row, enum family family, struct bytes key)
 
 static void naive_change(struct naive *naive, const struct store_change *change, uint32_t value)
 {
-    size_t kept = 0;
+    size_t count = 0;
     for (size_t i = 0; i < naive->count; i++) {
         const struct row *row = &naive->rows[i];
         bool gone = change->change == CHANGE_DELETE_PREFIX
@@ -43,15 +43,15 @@ static void naive_change(struct naive *naive, const struct store_change *change,
                               memcmp(row->key, change->key.at, change->key.size) == 0
                         : compare(row, change->family, change->key) == 0;
         if (!gone)
-            naive->rows[kept++] = *row;
+            naive->rows[count++] = *row;
     }
-    naive->count = kept;
-    if (change->change != CHANGE_PUT || kept == ROWS_MAX)
+    naive->count = count;
+    if (change->change != CHANGE_PUT || count == ROWS_MAX)
         return;
     size_t at = 0;
-    while (at < kept && compare(&naive->rows[at], change->family, change->key) < 0)
+    while (at < count && compare(&naive->rows[at], change->family, change->key) < 0)
         at++;
-    memmove(&naive->rows[at + 1], &naive->rows[at], (kept - at) * sizeof naive->rows[0]);
+    memmove(&naive->rows[at + 1], &naive->rows[at], (count - at) * sizeof naive->rows[0]);
     naive->rows[at] =
         (struct row){.family = change->family, .key_size = change->key.size, .value = value};
     memcpy(naive->rows[at].key, change->key.at, change->key.size);

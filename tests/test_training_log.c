@@ -7,7 +7,7 @@
 #define AGE_MS 1000
 #define LISTS 4000
 
-struct kept {
+struct snapshot {
     int64_t time_ms;
     uint32_t count, stride;
     uint32_t items[CANDIDATES];
@@ -52,40 +52,41 @@ static void draw_list(struct random *random, struct fixture *fixture)
         fixture->ranks[i] = (uint16_t)(1 + random_below(random, count));
 }
 
-static struct kept keep(const struct fixture *fixture, int64_t time_ms)
+static struct snapshot keep(const struct fixture *fixture, int64_t time_ms)
 {
     const struct feature_matrix *matrix = fixture->matrix;
-    struct kept kept = {.time_ms = time_ms, .count = matrix->count, .stride = matrix->stride};
-    size_t bytes = feature_varying_count * matrix->stride * sizeof *kept.columns;
+    struct snapshot snapshot = {
+        .time_ms = time_ms, .count = matrix->count, .stride = matrix->stride};
+    size_t bytes = feature_varying_count * matrix->stride * sizeof *snapshot.columns;
     for (uint32_t i = 0; i < matrix->count; i++)
-        kept.items[i] = fixture->candidates.at[i].item;
-    memcpy(kept.ranks, fixture->ranks, sizeof kept.ranks);
-    memcpy(kept.common, matrix->common, sizeof kept.common);
-    memcpy(kept.filled, matrix->filled, sizeof kept.filled);
-    kept.columns = memory_get(bytes);
-    memcpy(kept.columns, matrix->columns, bytes);
-    return kept;
+        snapshot.items[i] = fixture->candidates.at[i].item;
+    memcpy(snapshot.ranks, fixture->ranks, sizeof snapshot.ranks);
+    memcpy(snapshot.common, matrix->common, sizeof snapshot.common);
+    memcpy(snapshot.filled, matrix->filled, sizeof snapshot.filled);
+    snapshot.columns = memory_get(bytes);
+    memcpy(snapshot.columns, matrix->columns, bytes);
+    return snapshot;
 }
 
-static void check_list(const struct training_list *list, const struct kept *kept,
+static void check_list(const struct training_list *list, const struct snapshot *snapshot,
                        struct feature_matrix *matrix)
 {
     uint32_t rank = 77;
     training_log_matrix(list, matrix);
-    CHECK(matrix->count == kept->count && matrix->stride == kept->stride);
-    CHECK(memcmp(matrix->common, kept->common, sizeof kept->common) == 0);
-    CHECK(memcmp(matrix->filled, kept->filled, sizeof kept->filled) == 0);
-    for (uint32_t i = 0; i < kept->count; i++) {
-        CHECK_INT(training_log_place(list, kept->items[i], &rank), i);
-        CHECK_INT(rank, kept->ranks[i]);
+    CHECK(matrix->count == snapshot->count && matrix->stride == snapshot->stride);
+    CHECK(memcmp(matrix->common, snapshot->common, sizeof snapshot->common) == 0);
+    CHECK(memcmp(matrix->filled, snapshot->filled, sizeof snapshot->filled) == 0);
+    for (uint32_t i = 0; i < snapshot->count; i++) {
+        CHECK_INT(training_log_place(list, snapshot->items[i], &rank), i);
+        CHECK_INT(rank, snapshot->ranks[i]);
     }
     rank = 77;
     CHECK_INT(training_log_place(list, 1000000, &rank), UINT32_MAX);
     CHECK_INT(rank, 77);
-    for (uint32_t i = 0; i < feature_varying_count * kept->stride; i++) {
-        if (kept->filled[i / kept->stride] == 0)
+    for (uint32_t i = 0; i < feature_varying_count * snapshot->stride; i++) {
+        if (snapshot->filled[i / snapshot->stride] == 0)
             continue;
-        double x = (double)kept->columns[i], error = fabs((double)matrix->columns[i] - x);
+        double x = (double)snapshot->columns[i], error = fabs((double)matrix->columns[i] - x);
         CHECK_SAY(error <= fabs(x) * 0x1p-8, "%g became %g", x, (double)matrix->columns[i]);
     }
 }
@@ -107,7 +108,7 @@ static void test_against_naive(uint64_t seed)
     struct random random = random_from(seed);
     struct fixture fixture = {.matrix = memory_aligned(sizeof *fixture.matrix),
                               .found = memory_aligned(sizeof *fixture.found)};
-    struct kept *kept = memory_zero(LISTS + 1, sizeof *kept); /* by serial */
+    struct snapshot *snapshot = memory_zero(LISTS + 1, sizeof *snapshot); /* by serial */
     size_t bytes = (seed % 2 ? 40 : 7) * 10000;
     uint64_t newest = 0, refused = 0;
     int64_t time_ms = 1700000000000;
@@ -123,24 +124,25 @@ static void test_against_naive(uint64_t seed)
         uint64_t serial = training_log_add(fixture.ring, time_ms, &fixture.candidates,
                                            fixture.matrix, fixture.ranks);
         uint64_t old = newest + 1 > places ? newest + 1 - places : 0; /* whose place is next */
-        int64_t age_ms = old ? time_ms - kept[old].time_ms : 0;
+        int64_t age_ms = old ? time_ms - snapshot[old].time_ms : 0;
         if (old && age_ms >= 0 && age_ms < AGE_MS) {
             CHECK_INT(serial, 0);
             refused++;
         } else {
             CHECK_INT(serial, newest + 1);
-            kept[++newest] = keep(&fixture, time_ms);
+            snapshot[++newest] = keep(&fixture, time_ms);
         }
-        uint64_t asked = random_below(&random, (uint32_t)newest + 2);
-        const struct training_list *list = training_log_find(fixture.ring, asked);
-        CHECK((list != NULL) == (asked > 0 && asked <= newest && asked + places > newest));
+        uint64_t serial_wanted = random_below(&random, (uint32_t)newest + 2);
+        const struct training_list *list = training_log_find(fixture.ring, serial_wanted);
+        CHECK((list != NULL) ==
+              (serial_wanted > 0 && serial_wanted <= newest && serial_wanted + places > newest));
         if (list)
-            check_list(list, &kept[asked], fixture.found);
+            check_list(list, &snapshot[serial_wanted], fixture.found);
     }
     CHECK(refused > 100 && newest > 500);
     for (uint64_t serial = 1; serial <= newest; serial++)
-        free(kept[serial].columns);
-    free(kept);
+        free(snapshot[serial].columns);
+    free(snapshot);
     training_log_free(fixture.ring);
     candidates_release(&fixture.candidates);
     free(fixture.matrix);

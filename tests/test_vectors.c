@@ -117,7 +117,7 @@ static struct sample draw_sample(struct random *random)
     return sample;
 }
 
-/* What an encoder's batch changes, with numbers drawn from `seed`. */
+/* Changes the rows that an encoder's batch changes, with numbers drawn from `seed`. */
 static void learn(struct vectors *vectors, uint32_t place, uint64_t seed)
 {
     struct random random = {seed};

@@ -23,7 +23,7 @@ SIDE = ("refused", "gender", "age_group", "impressions", "clicks", "channel")
 
 
 class Guests:
-    """What weft does with those who are erased at times."""
+    """weft's part for visitors who are erased at times."""
 
     def __init__(self):
         self.log, self.events, self.refused = [], {}, set()

@@ -15,7 +15,7 @@ static const struct model_limits limits = {.items_max = 100,
                                            .pair_half_life_ms = 1000000,
                                            .popular_half_life_ms = 1000000};
 
-/* What was put into the visitor, oldest first. */
+/* The actions put into the visitor, oldest first. */
 struct action {
     int64_t time_ms;
     enum kind kind;

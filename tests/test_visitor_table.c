@@ -106,8 +106,7 @@ static void check_decoded(struct visitor_table *table, struct visitor *visitor)
     visitor_free(again);
 }
 
-/* One visitor's activities in any order; the oldest of what is remembered falls out at the bound.
- */
+/* One visitor's activities in any order; the oldest falls out at the bound. */
 static void test_sequences(void)
 {
     struct random random = random_from(81);
@@ -342,8 +341,8 @@ static bool has_row(struct store *store, const char *name)
     return verdict == VERDICT_OK;
 }
 
-/* What the shop declares is kept; who is erased has no row, and who refused one that says so alone.
- */
+/* Declared gender and age group are stored. An erased visitor has no row, and a visitor who refused
+ * has a row with the refusal alone. */
 static void test_erased(void)
 {
     struct store *store = store_memory_new();

@@ -74,11 +74,11 @@ static void test_sources(void)
         difference->number = ++last_number[source];
         last_round[source] = round;
         weights_add(merged, difference);
-        uint32_t asked = random_below(&random, 99), newer = 0;
+        uint32_t wanted = random_below(&random, 99), newer = 0;
         for (int i = 0; i < 100; i++)
-            newer += last_round[i] > last_round[asked];
-        CHECK_INT(weights_folded(merged, asked + 1),
-                  newer < WEIGHTS_SOURCES ? last_number[asked] : 0);
+            newer += last_round[i] > last_round[wanted];
+        CHECK_INT(weights_folded(merged, wanted + 1),
+                  newer < WEIGHTS_SOURCES ? last_number[wanted] : 0);
     }
     free(merged);
     free(difference);

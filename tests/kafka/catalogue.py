@@ -222,7 +222,7 @@ def rescan(checks, shop):
 def main():
     checks = Checks()
     kafka = Kafka(int(os.environ.get("WEFT_KAFKA_PORT", "19400")))
-    shop = Shop("shelf", kafka.address, extra=["model.save.ms=300"])
+    shop = Shop("products", kafka.address, extra=["model.save.ms=300"])
     try:
         shop.start(0)
         shop.ready()

@@ -281,7 +281,8 @@ class Round:
         self.violations += wrong
 
     def mutate(self):
-        """What is not noticed: the mutations, and this round's aborted records if they counted."""
+        """The faults that the verifier misses: mutations, and this round's aborted records if they
+        counted."""
         def judge(found):
             return verifier.judge(found, True, self.expected)
 

@@ -1,5 +1,5 @@
 """Deliberate faults in what the verifier reads: it must report each. A mutation changes a copy of
-what was found, as the fault in weft would have."""
+the findings, as the fault in weft would have."""
 
 import copy
 from fractions import Fraction
@@ -205,7 +205,7 @@ def guest_takes(found):
 
 
 def list_of_erased(found):
-    """Of one of whom nothing is kept; or none of one of whom something is."""
+    """A list of a visitor without a row, or no list of a visitor with one."""
     guests = {key for key in found.changelog if key.startswith("guest")}
     blank = [guest for guest in sorted(guests) if guest not in found.lists]
     if blank:
@@ -235,7 +235,7 @@ MUTATIONS = [
     ("the last bits of one pair's weight", pair_weight_differs),
     ("the last bits of one trend", one_trend_differs),
     ("what is taken by one channel counted by another", one_channel_differs),
-    ("the last bits of what is taken by a channel", channel_weight_differs),
+    ("the last bits of a channel's weight", channel_weight_differs),
     ("the channel of one event not in the log", channel_not_logged),
     ("one visitor's channel not the newest", old_channel),
     ("the channel of one who was erased", channel_of_erased),

@@ -284,7 +284,7 @@ def main():
             lambda: "viewed|brand|Brand 1" not in keys(shop, name)), True)
         text = shop.kcat(name, "%s")
         header = text[text.index(b"\xc3\x01"):][:10]
-        checks.equal("another format is written anew", text.count(header), len(keys(shop, name)))
+        checks.equal("another format is written again", text.count(header), len(keys(shop, name)))
         out = subprocess.run([WEFT, "get", "ranking", "viewed", *shop.common()], check=True,
                              capture_output=True).stdout
         checks.equal("and got as it is", out[:10], header)

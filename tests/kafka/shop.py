@@ -47,7 +47,7 @@ def weft(*arguments, check=True):
 
 class Kafka:
     """Apache Kafka by tools/kafka, with a data folder and ports of its own. With `proxy`, the first
-    port of a proxy, `proxied` is the address for those who are to go through it."""
+    port of a proxy, `proxied` is the address of clients that go through it."""
 
     def __init__(self, port=int(os.environ.get("WEFT_KAFKA_PORT", "19092")), brokers=1, proxy=None,
                  settings=()):

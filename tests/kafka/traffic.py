@@ -21,8 +21,8 @@ CHANNELS = ("web", "web", "App ", "app", "Mobile web", None, "", "longer than an
 class Traffic:
     """An endless sequence of (topic kind, key, value); no value: a deletion. The same seed gives the
     same sequence, but that guests' events happen now, as users' records do. No two events of a visitor
-    have the same time, and no two lie within a double click. What guests do with items nobody else
-    does; their events are sent once, since a repeat behind an erasure would be a new one."""
+    have the same time, and no two lie within a double click. Only guests use the guests' items;
+    their events are sent once, since a repeat behind an erasure would be a new one."""
 
     def __init__(self, seed, visitors=300, items=150):
         self.random = random.Random(seed)

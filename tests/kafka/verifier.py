@@ -189,7 +189,8 @@ def dump(shop, table, folder):
 
 def accept(found):
     """(accepted events with their partition and when they were written, in the order of their topics;
-    places of dead letters). What weft may refuse: no JSON, or a key that is not the visitor's."""
+    places of dead letters). weft may refuse records that are no JSON, or whose key is not the
+    visitor's."""
     events, dead = [], []
     for kind, partition, offset, key, value in found.inputs:
         try:
@@ -214,7 +215,7 @@ class Expected:
         self.places = {}  # (event_id, position): visitor
         self.channels = {}  # (event_id, position): the channel that it came by; None: not known
         self.latest = {}
-        self.guests = {}  # those who are erased at times: [(when it was written, event)]
+        self.guests = {}  # visitors who are erased at times: [(when it was written, event)]
         self.guest_places = set()
         self.declared, self.impressions, self.clicks = {}, {}, {}
         activities = []
@@ -357,16 +358,14 @@ def judge_sides(expected, found, once, say):
     log = {key: side(record) for key, (_, record) in found.changelog.items()}
     wrong = [key for key, of_them in expected.sides.items() if log.get(key, NOTHING) != of_them]
     if wrong and once:
-        say(f"visitors of whom something else is declared, was shown or clicked on, or who came "
-            f"otherwise, {some(wrong)}; "
+        say(f"visitors with other declarations, impressions, clicks or channels, {some(wrong)}; "
             f"expected {expected.sides[wrong[0]]}, found {log.get(wrong[0])}")
     for instance, rows in found.local_sides.items():
         owned, _ = found.local[instance]
         wrong = [key for key, partition in expected.partitions.items()
                  if partition in owned and rows.get(key) != log.get(key)]
         if wrong:
-            say(f"instance {instance}: visitors of whom something else is kept than in the changelog, "
-                f"{some(wrong)}")
+            say(f"instance {instance}: visitors whose row differs from the changelog, {some(wrong)}")
 
 
 def judge_guest(visitor, records, logged, found, say):
@@ -379,10 +378,10 @@ def judge_guest(visitor, records, logged, found, say):
     refusals = [event for _, event in users if event.get("consent") is False]
     refused = bool(users) and users[-1][1].get("consent") is False
     _, record = found.changelog.get(visitor, (0, None))
-    kept = [] if record is None else [row[2] for row in sequence(record)[1]]
+    stored = [] if record is None else [row[2] for row in sequence(record)[1]]
     if refused != (record is not None and record["refused"]):
         say(f"{visitor} refused last: {refused}, in the changelog: {not refused}")
-    if refused and (kept or side(record)[1:] != NOTHING[1:]):
+    if refused and (stored or side(record)[1:] != NOTHING[1:]):
         say(f"{visitor} refused, but something is kept of them: {record}")
     event_of, written = {}, {}
     for when, event in records:
@@ -390,13 +389,13 @@ def judge_guest(visitor, records, logged, found, say):
             written[event["event_id"]] = when
             for item in event.get("items") or [event["item"]]:
                 event_of[item["item_id"]] = event
-    ids = {event_of[item]["event_id"] for item in kept if item in event_of}
-    if any(item not in event_of for item in kept) or ids != set(logged[len(logged) - len(ids):]):
+    ids = {event_of[item]["event_id"] for item in stored if item in event_of}
+    if any(item not in event_of for item in stored) or ids != set(logged[len(logged) - len(ids):]):
         say(f"{visitor}: what is kept are not their last accepted events: {sorted(ids)}, accepted "
             f"{logged[-12:]}")
     if not refusals and set(written) - set(logged):
         say(f"{visitor} never refused, but events are not in the log: {set(written) - set(logged)}")
-    came = max(((event_of[item]["event_time"], channel) for item in kept if item in event_of
+    came = max(((event_of[item]["event_time"], channel) for item in stored if item in event_of
                 if (channel := recount.channel_name(event_of[item].get("channel")))), default=(0, ""))
     if record is not None and record["channel"] != came[1]:
         say(f"{visitor} came by '{came[1]}' last, kept is '{record['channel']}'")
@@ -410,7 +409,7 @@ def judge_guest(visitor, records, logged, found, say):
         say(f"{visitor} was erased, but what was before is kept: {old}")
     if lost:
         say(f"{visitor}: events since the last erasure are not kept: {lost}")
-    newest = max((event_of[item]["event_time"] for item in kept if item in event_of), default=None)
+    newest = max((event_of[item]["event_time"] for item in stored if item in event_of), default=None)
     if found.lists.get(visitor, {}).get("source_event_time") != newest:
         say(f"{visitor}: the newest event that is kept is of {newest}, the list's of "
             f"{found.lists.get(visitor, {}).get('source_event_time')}")
