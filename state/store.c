@@ -87,16 +87,17 @@ bool row_open(enum family family, struct bytes key, struct bytes stored, struct 
 
 #define OFFSET_KEY_BYTES_MAX 300
 
-static struct bytes offset_key(char *to, char table, const char *topic, int32_t partition)
+static struct bytes offset_key(char *to, enum offset_table table, const char *topic,
+                               int32_t partition)
 {
-    int size = snprintf(to, OFFSET_KEY_BYTES_MAX, "%c....%s", table, topic);
+    int size = snprintf(to, OFFSET_KEY_BYTES_MAX, "%c....%s", (int)table, topic);
     for (int i = 0; i < 4; i++)
         to[1 + i] = (char)((uint32_t)partition >> (24 - 8 * i));
     return bytes_of(to, size < OFFSET_KEY_BYTES_MAX ? (size_t)size : OFFSET_KEY_BYTES_MAX - 1);
 }
 
-void batch_put_offset(struct store_batch *batch, char table, const char *topic, int32_t partition,
-                      int64_t offset)
+void batch_put_offset(struct store_batch *batch, enum offset_table table, const char *topic,
+                      int32_t partition, int64_t offset)
 {
     char key[OFFSET_KEY_BYTES_MAX], value[8];
     for (int i = 0; i < 8; i++)
@@ -105,15 +106,15 @@ void batch_put_offset(struct store_batch *batch, char table, const char *topic, 
               bytes_of(value, sizeof value));
 }
 
-void batch_delete_offset(struct store_batch *batch, char table, const char *topic,
+void batch_delete_offset(struct store_batch *batch, enum offset_table table, const char *topic,
                          int32_t partition)
 {
     char key[OFFSET_KEY_BYTES_MAX];
     batch_delete(batch, FAMILY_OFFSETS, offset_key(key, table, topic, partition));
 }
 
-enum verdict store_get_offset(struct store *store, char table, const char *topic, int32_t partition,
-                              int64_t *ret_offset, struct error *error)
+enum verdict store_get_offset(struct store *store, enum offset_table table, const char *topic,
+                              int32_t partition, int64_t *ret_offset, struct error *error)
 {
     char key[OFFSET_KEY_BYTES_MAX];
     struct buffer value = {0};

@@ -93,15 +93,22 @@ struct store *store_memory_new(void);
 void row_check(enum family family, struct bytes key, struct bytes value, char *ret_check);
 bool row_open(enum family family, struct bytes key, struct bytes stored, struct bytes *ret_value);
 
-/* Offsets: which record of a topic's partition comes next. Tables: 'i' input, 'c' changelog of
- * visitors, 'm' what the model has folded, 'p' what the catalogue has; 'l' is no offset but 1 while
- * visitors of a changelog's partition wait for a second look at their lists, else 0. */
-void batch_put_offset(struct store_batch *batch, char table, const char *topic, int32_t partition,
-                      int64_t offset);
-void batch_delete_offset(struct store_batch *batch, char table, const char *topic,
+/* Offsets: which record of a topic's partition comes next. The value is the byte on disk. */
+enum offset_table {
+    OFFSETS_INPUT = 'i',
+    OFFSETS_CHANGELOG = 'c',    /* the visitors' changelog */
+    OFFSETS_MODEL = 'm',        /* the interactions log, as far as the model has folded it */
+    OFFSETS_CATALOGUE = 'p',    /* the products' topic, and the time at which they were saved */
+    OFFSETS_SECOND_LOOKS = 'l', /* a flag: 1 while visitors of a changelog's partition wait for a
+                                 * second look at their lists, else 0 */
+};
+
+void batch_put_offset(struct store_batch *batch, enum offset_table table, const char *topic,
+                      int32_t partition, int64_t offset);
+void batch_delete_offset(struct store_batch *batch, enum offset_table table, const char *topic,
                          int32_t partition);
-/* SKIP: none is stored. */
-enum verdict store_get_offset(struct store *store, char table, const char *topic, int32_t partition,
-                              int64_t *ret_offset, struct error *error);
+/* SKIP: none is stored. FATAL: the stored one is damaged, or can't be read. */
+enum verdict store_get_offset(struct store *store, enum offset_table table, const char *topic,
+                              int32_t partition, int64_t *ret_offset, struct error *error);
 
 #endif

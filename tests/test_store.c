@@ -264,27 +264,28 @@ static void test_offsets(void)
     struct store *store = store_memory_new();
     struct store_batch batch = {0};
     int64_t offset = -7;
-    CHECK(store_get_offset(store, 'i', "topic", 3, &offset, NULL) == VERDICT_SKIP);
+    CHECK(store_get_offset(store, OFFSETS_INPUT, "topic", 3, &offset, NULL) == VERDICT_SKIP);
     CHECK_INT(offset, -7);
     for (int i = 0; i < 5; i++) {
         batch_clear(&batch);
-        batch_put_offset(&batch, 'i', "topic", i * 1000, offsets[i]);
-        batch_put_offset(&batch, 'c', "topic", i * 1000, 99);
-        batch_put_offset(&batch, 'i', "topic2", i * 1000, 98);
+        batch_put_offset(&batch, OFFSETS_INPUT, "topic", i * 1000, offsets[i]);
+        batch_put_offset(&batch, OFFSETS_CHANGELOG, "topic", i * 1000, 99);
+        batch_put_offset(&batch, OFFSETS_INPUT, "topic2", i * 1000, 98);
         CHECK(store->write(store, &batch, NULL) == VERDICT_OK);
-        CHECK(store_get_offset(store, 'i', "topic", i * 1000, &offset, NULL) == VERDICT_OK);
+        CHECK(store_get_offset(store, OFFSETS_INPUT, "topic", i * 1000, &offset, NULL) ==
+              VERDICT_OK);
         CHECK_INT(offset, offsets[i]);
     }
     batch_clear(&batch);
-    batch_delete_offset(&batch, 'i', "topic", 0);
+    batch_delete_offset(&batch, OFFSETS_INPUT, "topic", 0);
     CHECK(store->write(store, &batch, NULL) == VERDICT_OK);
-    CHECK(store_get_offset(store, 'i', "topic", 0, &offset, NULL) == VERDICT_SKIP);
-    CHECK(store_get_offset(store, 'c', "topic", 0, &offset, NULL) == VERDICT_OK);
+    CHECK(store_get_offset(store, OFFSETS_INPUT, "topic", 0, &offset, NULL) == VERDICT_SKIP);
+    CHECK(store_get_offset(store, OFFSETS_CHANGELOG, "topic", 0, &offset, NULL) == VERDICT_OK);
     batch_clear(&batch);
     batch_put(&batch, FAMILY_OFFSETS, bytes_of("i\0\0\3\350topic", 10), bytes_text("short"));
     CHECK(store->write(store, &batch, NULL) == VERDICT_OK);
     struct error error = {0};
-    CHECK(store_get_offset(store, 'i', "topic", 1000, &offset, &error) == VERDICT_FATAL);
+    CHECK(store_get_offset(store, OFFSETS_INPUT, "topic", 1000, &offset, &error) == VERDICT_FATAL);
     CHECK_CONTAINS(error.message, "the stored offset of topic [1000] is damaged");
     batch_release(&batch);
     store->free(store);
@@ -330,7 +331,7 @@ static void write_rows(const char *folder, int from, int count)
         snprintf(key, sizeof key, "key %d", i);
         memset(value, i, sizeof value);
         batch_put(&batch, FAMILY_VISITOR, bytes_text(key), bytes_of(value, sizeof value));
-        batch_put_offset(&batch, 'i', "topic", 0, i + 1);
+        batch_put_offset(&batch, OFFSETS_INPUT, "topic", 0, i + 1);
     }
     CHECK(store->write(store, &batch, NULL) == VERDICT_OK);
     CHECK(store->sync(store, NULL) == VERDICT_OK);
@@ -373,7 +374,7 @@ static bool check_whole_or_refused(const char *folder, int64_t written)
         return false;
     }
     CHECK_SAY(verdict == VERDICT_OK, "%s", error.message);
-    verdict = store_get_offset(store, 'i', "topic", 0, &offset, NULL);
+    verdict = store_get_offset(store, OFFSETS_INPUT, "topic", 0, &offset, NULL);
     if (verdict != VERDICT_FATAL)
         verdict = store->scan(store, FAMILY_VISITOR, bytes_of("", 0), &counter.visitor, NULL);
     if (verdict == VERDICT_FATAL)

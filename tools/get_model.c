@@ -131,8 +131,8 @@ static enum verdict open_model(const struct get_request *request, struct store *
     enum verdict verdict = get_open_store(request, "model", ret_store, error);
     if (verdict != VERDICT_OK)
         return verdict;
-    verdict = store_get_offset(*ret_store, 'm', request->topology.topics[TOPIC_INTERACTIONS], 0,
-                               ret_offset, error);
+    verdict = store_get_offset(*ret_store, OFFSETS_MODEL,
+                               request->topology.topics[TOPIC_INTERACTIONS], 0, ret_offset, error);
     if (verdict == VERDICT_SKIP)
         return error_set(error, VERDICT_SKIP, "%s has no model of application.id=%s yet",
                          request->config.state_dir, request->config.application_id);

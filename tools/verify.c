@@ -142,8 +142,8 @@ static enum verdict open_state(struct verify *verify, struct error *error)
     verify->next = memory_get((size_t)verify->partitions * sizeof *verify->next);
     for (int32_t i = 0; i < verify->partitions; i++) {
         verify->next[i] = -1;
-        verdict =
-            store_get_offset(verify->store, 'c', verify->changelog, i, &verify->next[i], error);
+        verdict = store_get_offset(verify->store, OFFSETS_CHANGELOG, verify->changelog, i,
+                                   &verify->next[i], error);
         if (verdict != VERDICT_OK && verdict != VERDICT_SKIP)
             return verdict;
     }

@@ -49,8 +49,8 @@ static enum verdict find_next(struct fold *fold, rd_kafka_t *watcher, int32_t pa
                               struct error *error)
 {
     int64_t low, high, *next = &fold->next[partition];
-    enum verdict verdict =
-        store_get_offset(fold->run->model_store, 'p', fold->topic, partition, next, error);
+    enum verdict verdict = store_get_offset(fold->run->model_store, OFFSETS_CATALOGUE, fold->topic,
+                                            partition, next, error);
     if (verdict == VERDICT_FATAL)
         return verdict;
     bool stored = verdict == VERDICT_OK;
@@ -87,7 +87,8 @@ static enum verdict find_all_next(struct fold *fold, struct error *error)
     rd_kafka_destroy(watcher);
     if (verdict != VERDICT_OK)
         return verdict;
-    verdict = store_get_offset(fold->run->model_store, 'p', SAVED_AT, 0, &saved_ms, error);
+    verdict =
+        store_get_offset(fold->run->model_store, OFFSETS_CATALOGUE, SAVED_AT, 0, &saved_ms, error);
     if (verdict == VERDICT_FATAL)
         return verdict;
     if (verdict == VERDICT_OK && clock_now_ms() - saved_ms > fold->run->config->catalogue_rescan_ms)
@@ -308,9 +309,9 @@ static enum verdict save(struct fold *fold, struct error *error)
         return VERDICT_OK;
     catalogue_save(run->catalogue, &batch);
     for (int32_t i = 0; i < fold->partitions && !fold->rescan; i++)
-        batch_put_offset(&batch, 'p', fold->topic, i, fold->next[i]);
+        batch_put_offset(&batch, OFFSETS_CATALOGUE, fold->topic, i, fold->next[i]);
     if (!fold->rescan) /* a rescan that is cut short begins again */
-        batch_put_offset(&batch, 'p', SAVED_AT, 0, clock_now_ms());
+        batch_put_offset(&batch, OFFSETS_CATALOGUE, SAVED_AT, 0, clock_now_ms());
     enum verdict verdict = run->model_store->write(run->model_store, &batch, error);
     fold->changed = false;
     int64_t now_us = clock_monotonic_us();

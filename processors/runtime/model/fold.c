@@ -32,7 +32,7 @@ static enum verdict clear_stored(struct run *run, const char *topic, struct erro
         char prefix = (char)first;
         batch_delete_prefix(&batch, FAMILY_MODEL, bytes_of(&prefix, 1));
     }
-    batch_delete_offset(&batch, 'm', topic, 0);
+    batch_delete_offset(&batch, OFFSETS_MODEL, topic, 0);
     enum verdict verdict = run->model_store->write(run->model_store, &batch, error);
     batch_release(&batch);
     return verdict;
@@ -58,7 +58,7 @@ static enum verdict look_at_stored(struct fold *fold, bool *ret_usable, struct e
     uint32_t format = 0;
     *ret_usable = false;
     enum verdict stored =
-        store_get_offset(run->model_store, 'm', fold->topic, 0, &fold->next, error);
+        store_get_offset(run->model_store, OFFSETS_MODEL, fold->topic, 0, &fold->next, error);
     if (stored == VERDICT_FATAL || stored_format(run, &format, error) == VERDICT_FATAL)
         return VERDICT_FATAL;
     if (stored == VERDICT_OK && format > 0 && format < MODEL_FORMAT)
@@ -241,7 +241,7 @@ static enum verdict save(struct fold *fold, struct error *error)
     if (fold->saved == fold->next)
         return VERDICT_OK;
     model_save(fold->run->model, &batch);
-    batch_put_offset(&batch, 'm', fold->topic, 0, fold->next);
+    batch_put_offset(&batch, OFFSETS_MODEL, fold->topic, 0, fold->next);
     enum verdict verdict = fold->run->model_store->write(fold->run->model_store, &batch, error);
     fold->saved = fold->next;
     atomic_store(&fold->run->saved_offset, fold->saved);

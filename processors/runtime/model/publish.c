@@ -93,8 +93,8 @@ static void write_snapshot(struct publisher *publisher)
     struct snapshot_header header;
     struct error error = {0};
     int64_t from_us = clock_monotonic_us(), saved = -1;
-    store_get_offset(run->model_store, 'm', run->topology.topics[TOPIC_INTERACTIONS], 0, &saved,
-                     NULL);
+    store_get_offset(run->model_store, OFFSETS_MODEL, run->topology.topics[TOPIC_INTERACTIONS], 0,
+                     &saved, NULL);
     publisher->due_us = from_us + run->config->snapshot_interval_ms * 1000;
     if (saved <= publisher->offset)
         return; /* nothing new */

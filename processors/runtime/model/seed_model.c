@@ -80,7 +80,7 @@ enum verdict seed_model_load(struct run *run, struct error *error)
     if (verdict == VERDICT_OK && model_load(run->model, run->model_store, &why) != VERDICT_OK)
         verdict = error_set(error, VERDICT_FATAL, "%s: %s", run->seed_model, why.message);
     if (verdict == VERDICT_OK) {
-        batch_put_offset(&batch, 'm', run->topology.topics[TOPIC_INTERACTIONS], 0, 0);
+        batch_put_offset(&batch, OFFSETS_MODEL, run->topology.topics[TOPIC_INTERACTIONS], 0, 0);
         verdict = run->model_store->write(run->model_store, &batch, error);
         batch_release(&batch);
     }

@@ -183,7 +183,7 @@ enum verdict snapshots_load(struct run *run, const struct snapshot_header *heade
     close_reader(reader);
     bool whole = load.rows == header->rows && load.sum == header->sum;
     if (verdict == VERDICT_SKIP && whole) {
-        batch_put_offset(&load.batch, 'm', run->topology.topics[TOPIC_INTERACTIONS], 0,
+        batch_put_offset(&load.batch, OFFSETS_MODEL, run->topology.topics[TOPIC_INTERACTIONS], 0,
                          header->offset);
         verdict = write_rows(&load, error);
         double seconds = (double)(clock_monotonic_us() - load.started_us) / 1e6;
@@ -213,8 +213,8 @@ struct writer {
 
 static enum verdict saved_offset(struct run *run, int64_t *ret_offset, struct error *error)
 {
-    return store_get_offset(run->model_store, 'm', run->topology.topics[TOPIC_INTERACTIONS], 0,
-                            ret_offset, error);
+    return store_get_offset(run->model_store, OFFSETS_MODEL,
+                            run->topology.topics[TOPIC_INTERACTIONS], 0, ret_offset, error);
 }
 
 static enum verdict send_row(struct store_visitor *self, struct bytes key, struct bytes value,

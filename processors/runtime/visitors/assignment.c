@@ -162,7 +162,7 @@ static enum verdict set_start(const struct assignment *assignment, struct edge_p
                               struct error *error)
 {
     int64_t stored = -1;
-    enum verdict verdict = store_get_offset(assignment->run->store, 'i', place->topic,
+    enum verdict verdict = store_get_offset(assignment->run->store, OFFSETS_INPUT, place->topic,
                                             place->partition, &stored, error);
     if (verdict == VERDICT_FATAL)
         return verdict;

@@ -149,19 +149,20 @@ static enum verdict write_store(struct worker *worker, const struct edge_place *
     batch_clear(&worker->batch);
     visitor_table_batch(pipeline_visitors(worker->pipeline), &worker->batch);
     for (size_t i = 0; i < count; i++)
-        batch_put_offset(&worker->batch, 'i', places[i].topic, places[i].partition,
+        batch_put_offset(&worker->batch, OFFSETS_INPUT, places[i].topic, places[i].partition,
                          places[i].offset);
     for (size_t i = 0; i < worker->task_count; i++) {
         struct task *task = worker->tasks[i];
         int64_t offset = transaction_changelog(worker->transactions, task->partition);
         if (task->looks_wait != pipeline_has_looks(worker->pipeline)) {
             task->looks_wait = !task->looks_wait;
-            batch_put_offset(&worker->batch, 'l', changelog, task->partition, task->looks_wait);
+            batch_put_offset(&worker->batch, OFFSETS_SECOND_LOOKS, changelog, task->partition,
+                             task->looks_wait);
         }
         if (offset < 0)
             continue;
         task->changelog_next = offset + 1;
-        batch_put_offset(&worker->batch, 'c', changelog, task->partition, offset + 1);
+        batch_put_offset(&worker->batch, OFFSETS_CHANGELOG, changelog, task->partition, offset + 1);
     }
     failpoint_within("mid_batch", 200);
     return worker->run->store->write(worker->run->store, &worker->batch, &worker->error);

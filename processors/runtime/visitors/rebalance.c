@@ -108,8 +108,8 @@ static enum verdict find_looks(struct worker *worker)
     for (size_t i = 0; i < worker->task_count; i++) {
         struct task *task = worker->tasks[i];
         int64_t stored = 1;
-        if (store_get_offset(store, 'l', changelog, task->partition, &stored, &worker->error) ==
-            VERDICT_FATAL)
+        if (store_get_offset(store, OFFSETS_SECOND_LOOKS, changelog, task->partition, &stored,
+                             &worker->error) == VERDICT_FATAL)
             return VERDICT_FATAL;
         task->looks_wait = stored != 0;
         if (!task->looks_wait)

@@ -25,7 +25,7 @@ static enum verdict find_range(struct restore *restore, rd_kafka_t *watcher, str
                                struct error *error)
 {
     int64_t low, high;
-    enum verdict verdict = store_get_offset(restore->run->store, 'c', restore->topic,
+    enum verdict verdict = store_get_offset(restore->run->store, OFFSETS_CHANGELOG, restore->topic,
                                             task->partition, &task->changelog_next, error);
     if (verdict == VERDICT_FATAL)
         return verdict;
@@ -134,9 +134,9 @@ enum verdict restore_put_row(const char *topic, const rd_kafka_message_t *messag
 void restore_put_offset(const char *topic, int32_t partition, int64_t next,
                         struct store_batch *batch)
 {
-    batch_put_offset(batch, 'c', topic, partition, next);
+    batch_put_offset(batch, OFFSETS_CHANGELOG, topic, partition, next);
     /* what others wrote may wait for a second look */
-    batch_delete_offset(batch, 'l', topic, partition);
+    batch_delete_offset(batch, OFFSETS_SECOND_LOOKS, topic, partition);
 }
 
 static enum verdict write_rows(struct restore *restore, struct error *error)

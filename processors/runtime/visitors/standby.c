@@ -129,8 +129,8 @@ static enum verdict follow(struct standby *standby, struct error *error)
         if (!standby->followed[i])
             continue;
         standby->next[i] = 0;
-        verdict =
-            store_get_offset(standby->run->store, 'c', standby->topic, i, &standby->next[i], error);
+        verdict = store_get_offset(standby->run->store, OFFSETS_CHANGELOG, standby->topic, i,
+                                   &standby->next[i], error);
         verdict = verdict == VERDICT_SKIP ? VERDICT_OK : verdict;
         rd_kafka_topic_partition_list_add(list, standby->topic, i)->offset = standby->next[i];
     }
