@@ -1,5 +1,8 @@
 #include "state/queries.h"
 
+#include "schemas/array.h"
+#include "schemas/draw.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -8,10 +11,6 @@ struct queries *queries_new(const struct queries_limits *limits, char table)
     struct queries *queries = memory_zero(1, sizeof *queries);
     queries->limits = *limits;
     queries->table = table;
-    queries->slot_capacity = 1024;
-    queries->slots = memory_zero(queries->slot_capacity, sizeof *queries->slots);
-    queries->word_capacity = 1024;
-    queries->words = memory_zero(queries->word_capacity, sizeof *queries->words);
     return queries;
 }
 
@@ -23,10 +22,11 @@ void queries_free(struct queries *queries)
         free(queries->rows[i].text);
         free(queries->rows[i].entries);
     }
-    for (uint32_t i = 0; i < queries->word_capacity; i++)
+    for (uint32_t i = 0; i < queries->word_count; i++)
         free(queries->words[i].at);
+    hash_index_release(&queries->by_text);
+    hash_index_release(&queries->by_word);
     free(queries->rows);
-    free(queries->slots);
     free(queries->words);
     free(queries->dirty);
     free(queries);
@@ -46,47 +46,48 @@ bool query_next_word(struct bytes *text, struct bytes *ret_word)
     return size > 0;
 }
 
-static uint64_t word_hash(struct bytes word)
-{
-    uint64_t hash = bytes_hash(word);
-    return hash ? hash : 1;
-}
+#define WORD_NONE UINT32_MAX
 
-static struct query_word *word_slot(const struct queries *queries, uint64_t hash)
+static uint32_t find_word(const struct queries *queries, uint64_t hash)
 {
-    uint32_t at = (uint32_t)hash & (queries->word_capacity - 1);
-    while (queries->words[at].hash != 0 && queries->words[at].hash != hash)
-        at = (at + 1) & (queries->word_capacity - 1);
-    return &queries->words[at];
+    struct hash_probe probe = hash_index_probe(&queries->by_word, hash);
+    while (hash_index_next(&queries->by_word, &probe))
+        if (queries->words[probe.entry].hash == hash)
+            return probe.entry;
+    return WORD_NONE;
 }
 
 const struct query_word *queries_word(const struct queries *queries, struct bytes word)
 {
-    const struct query_word *slot = word_slot(queries, word_hash(word));
-    return slot->count > 0 ? slot : NULL;
+    uint32_t number = find_word(queries, bytes_hash(word));
+    return number == WORD_NONE ? NULL : &queries->words[number];
 }
 
-/* Twice the room; words that no query has any more are forgotten. */
-static void grow_words(struct queries *queries)
+static struct query_word *intern_word(struct queries *queries, uint64_t hash)
 {
-    struct query_word *old = queries->words;
-    uint32_t old_capacity = queries->word_capacity, kept = 0;
-    for (uint32_t i = 0; i < old_capacity; i++)
-        kept += old[i].count > 0;
-    if (4 * kept >= old_capacity)
-        queries->word_capacity *= 2;
-    queries->words = memory_zero(queries->word_capacity, sizeof *queries->words);
-    queries->words_used = kept;
-    for (uint32_t i = 0; i < old_capacity; i++) {
-        if (old[i].count > 0)
-            *word_slot(queries, old[i].hash) = old[i];
-        else
-            free(old[i].at);
-    }
-    free(old);
+    uint32_t number = find_word(queries, hash);
+    if (number != WORD_NONE)
+        return &queries->words[number];
+    ARRAY_RESERVE(queries->words, queries->word_capacity, queries->word_count + 1);
+    hash_index_add(&queries->by_word, hash, queries->word_count);
+    queries->words[queries->word_count] = (struct query_word){.hash = hash};
+    return &queries->words[queries->word_count++];
 }
 
-/* Where the number is, or belongs. */
+/* No query has the word any more; the last word takes its number. */
+static void drop_word(struct queries *queries, uint32_t number)
+{
+    struct query_word *word = &queries->words[number];
+    uint32_t last = --queries->word_count;
+    free(word->at);
+    hash_index_remove(&queries->by_word, word->hash, number);
+    if (number == last)
+        return;
+    *word = queries->words[last];
+    hash_index_renumber(&queries->by_word, word->hash, last, number);
+}
+
+/* Where the query stands in the word's list, or belongs. */
 static uint32_t place_in(const struct query_word *word, uint32_t query)
 {
     uint32_t low = 0, high = word->count;
@@ -102,19 +103,11 @@ static uint32_t place_in(const struct query_word *word, uint32_t query)
 
 static void list_word(struct queries *queries, struct bytes text, uint32_t query)
 {
-    if (2 * queries->words_used >= queries->word_capacity)
-        grow_words(queries);
-    uint64_t hash = word_hash(text);
-    struct query_word *word = word_slot(queries, hash);
-    queries->words_used += word->hash == 0;
-    word->hash = hash;
+    struct query_word *word = intern_word(queries, bytes_hash(text));
     uint32_t at = place_in(word, query);
     if (at < word->count && word->at[at] == query)
         return;
-    if (word->count == word->capacity) {
-        word->capacity = word->capacity ? 2 * word->capacity : 2;
-        word->at = memory_resize(word->at, word->capacity * sizeof *word->at);
-    }
+    ARRAY_RESERVE_SMALL(word->at, word->capacity, word->count + 1);
     memmove(word->at + at + 1, word->at + at, (word->count - at) * sizeof *word->at);
     word->at[at] = query;
     word->count++;
@@ -122,10 +115,16 @@ static void list_word(struct queries *queries, struct bytes text, uint32_t query
 
 static void unlist_word(struct queries *queries, struct bytes text, uint32_t query)
 {
-    struct query_word *word = word_slot(queries, word_hash(text));
+    uint32_t number = find_word(queries, bytes_hash(text));
+    if (number == WORD_NONE)
+        return; /* the text has the word twice */
+    struct query_word *word = &queries->words[number];
     uint32_t at = place_in(word, query);
-    if (at < word->count && word->at[at] == query)
-        memmove(word->at + at, word->at + at + 1, (--word->count - at) * sizeof *word->at);
+    if (at == word->count || word->at[at] != query)
+        return;
+    memmove(word->at + at, word->at + at + 1, (--word->count - at) * sizeof *word->at);
+    if (word->count == 0)
+        drop_word(queries, number);
 }
 
 static void list_words(struct queries *queries, uint32_t query, bool in)
@@ -141,43 +140,13 @@ static void list_words(struct queries *queries, uint32_t query, bool in)
 
 /* ---- queries ---- */
 
-static uint32_t *find_slot(const struct queries *queries, struct bytes text)
-{
-    uint32_t mask = queries->slot_capacity - 1;
-    for (uint32_t i = (uint32_t)bytes_hash(text) & mask;; i = (i + 1) & mask) {
-        uint32_t query = queries->slots[i];
-        if (query == 0 || bytes_equal(query_text(&queries->rows[query - 1]), text))
-            return &queries->slots[i];
-    }
-}
-
 uint32_t queries_find(const struct queries *queries, struct bytes text)
 {
-    return *find_slot(queries, text) - 1u; /* 0 gives QUERY_NONE */
-}
-
-static void fill_slots(struct queries *queries)
-{
-    memset(queries->slots, 0, queries->slot_capacity * sizeof *queries->slots);
-    for (uint32_t i = 0; i < queries->count; i++)
-        *find_slot(queries, query_text(&queries->rows[i])) = i + 1;
-}
-
-/* Takes a text out of the slots; those behind it that could not be found any more move up (Knuth
- * 1973, algorithm 6.4 R). */
-static void clear_slot(struct queries *queries, struct bytes text)
-{
-    uint32_t mask = queries->slot_capacity - 1;
-    uint32_t hole = (uint32_t)(find_slot(queries, text) - queries->slots);
-    for (uint32_t i = (hole + 1) & mask; queries->slots[i] != 0; i = (i + 1) & mask) {
-        uint32_t home =
-            (uint32_t)bytes_hash(query_text(&queries->rows[queries->slots[i] - 1])) & mask;
-        if (((i - home) & mask) < ((i - hole) & mask))
-            continue;
-        queries->slots[hole] = queries->slots[i];
-        hole = i;
-    }
-    queries->slots[hole] = 0;
+    struct hash_probe probe = hash_index_probe(&queries->by_text, bytes_hash(text));
+    while (hash_index_next(&queries->by_text, &probe))
+        if (bytes_equal(query_text(&queries->rows[probe.entry]), text))
+            return probe.entry;
+    return QUERY_NONE;
 }
 
 static void mark_dirty(struct queries *queries, uint32_t query)
@@ -185,27 +154,8 @@ static void mark_dirty(struct queries *queries, uint32_t query)
     if (queries->rows[query].dirty)
         return;
     queries->rows[query].dirty = true;
-    if (queries->dirty_count == queries->dirty_capacity) {
-        queries->dirty_capacity = queries->dirty_capacity ? 2 * queries->dirty_capacity : 256;
-        queries->dirty =
-            memory_resize(queries->dirty, queries->dirty_capacity * sizeof *queries->dirty);
-    }
+    ARRAY_RESERVE(queries->dirty, queries->dirty_capacity, queries->dirty_count + 1);
     queries->dirty[queries->dirty_count++] = query;
-}
-
-static uint32_t new_number(struct queries *queries)
-{
-    if (2 * queries->count >= queries->slot_capacity) {
-        queries->slot_capacity *= 2;
-        queries->slots =
-            memory_resize(queries->slots, queries->slot_capacity * sizeof *queries->slots);
-        fill_slots(queries);
-    }
-    if (queries->count == queries->capacity) {
-        queries->capacity = queries->capacity ? 2 * queries->capacity : 256;
-        queries->rows = memory_resize(queries->rows, queries->capacity * sizeof *queries->rows);
-    }
-    return queries->count++;
 }
 
 static bool lighter(const struct query_row *a, const struct query_row *b)
@@ -215,23 +165,35 @@ static bool lighter(const struct query_row *a, const struct query_row *b)
     return ldexp(a->total, a->base - b->base) < b->total;
 }
 
-/* The lightest of some that are drawn gives its number. */
+/* Makes a row free: the lightest of QUERY_SAMPLE that are drawn. */
 static uint32_t evict(struct queries *queries, uint64_t chance)
 {
     uint32_t victim = QUERY_NONE;
     for (int i = 0; i < QUERY_SAMPLE; i++) {
         chance = chance * 6364136223846793005u + 1442695040888963407u; /* Knuth's MMIX */
-        uint32_t query = (uint32_t)((chance >> 32) * queries->count >> 32);
+        uint32_t query = draw_below(chance, queries->count);
         if (victim == QUERY_NONE || lighter(&queries->rows[query], &queries->rows[victim]))
             victim = query;
     }
     struct query_row *row = &queries->rows[victim];
     queries->evicted++;
-    clear_slot(queries, query_text(row));
+    hash_index_remove(&queries->by_text, bytes_hash(query_text(row)), victim);
     list_words(queries, victim, false);
     free(row->text);
     free(row->entries);
     return victim;
+}
+
+/* A new query's row, at `query`: the number of a free row, or the next one. */
+static void add_query(struct queries *queries, uint32_t query, const struct query_row *row)
+{
+    if (query == queries->count) {
+        ARRAY_RESERVE(queries->rows, queries->capacity, queries->count + 1);
+        queries->count++;
+    }
+    queries->rows[query] = *row;
+    hash_index_add(&queries->by_text, bytes_hash(query_text(row)), query);
+    list_words(queries, query, true);
 }
 
 static uint32_t intern(struct queries *queries, struct bytes text, int32_t k, uint64_t chance)
@@ -239,17 +201,12 @@ static uint32_t intern(struct queries *queries, struct bytes text, int32_t k, ui
     uint32_t query = queries_find(queries, text);
     if (query != QUERY_NONE)
         return query;
-    bool dirty = false;
-    if (queries->count >= queries->limits.queries_max) {
-        query = evict(queries, chance);
-        dirty = queries->rows[query].dirty;
-    } else {
-        query = new_number(queries);
-    }
-    queries->rows[query] = (struct query_row){
-        .text = memory_text(text), .size = (uint8_t)text.size, .base = k, .dirty = dirty};
-    *find_slot(queries, text) = query + 1;
-    list_words(queries, query, true);
+    bool full = queries->count >= queries->limits.queries_max;
+    query = full ? evict(queries, chance) : queries->count;
+    struct query_row row = {.size = (uint8_t)text.size, .base = k};
+    row.text = memory_text(text);
+    row.dirty = full && queries->rows[query].dirty;
+    add_query(queries, query, &row);
     return query;
 }
 
@@ -260,25 +217,21 @@ static void move_base(struct query_row *row, int32_t base)
     for (uint32_t i = 0; i < row->count; i++)
         row->entries[i].weight = ldexp(row->entries[i].weight, shift);
     while (row->count > 0 && !(row->entries[row->count - 1].weight > 0))
-        row->count--; /* so old that nothing is left of it */
+        row->count--; /* too old: it weighs nothing any more */
     row->base = base;
 }
 
-/* A place for a new entry; row->count when it has to stay outside. */
+/* A place for a new entry, whose old entry is dropped; row->count: the new one is left out. */
 static uint32_t place_entry(struct queries *queries, struct query_row *row, double weight,
                             uint64_t chance)
 {
     if (row->count < queries->limits.entries_max) {
-        if (row->count == row->capacity) {
-            row->capacity = row->capacity ? row->capacity + row->capacity / 2 + 1 : 2;
-            row->entries = memory_resize(row->entries, row->capacity * sizeof *row->entries);
-        }
+        ARRAY_RESERVE_SMALL(row->entries, row->capacity, row->count + 1);
         return row->count++;
     }
     queries->entries_evicted++;
-    double draw = (double)(chance >> 11) * 0x1p-53;
-    return draw * (weight + row->entries[row->count - 1].weight) < weight ? row->count - 1
-                                                                          : row->count;
+    double least = row->entries[row->count - 1].weight;
+    return draw_unit(chance) * (weight + least) < weight ? row->count - 1 : row->count;
 }
 
 void queries_add(struct queries *queries, struct bytes text, uint32_t item, double units, double m,
@@ -350,7 +303,7 @@ static bool take(struct bytes *value, void *to, size_t size)
     return true;
 }
 
-/* What is in the row is freed with the table, also when it is damaged. */
+/* False: damaged. The row owns its entries in any case. */
 static bool read_entries(struct query_row *row, uint32_t item_count, struct bytes value)
 {
     if (!isfinite(row->total) || row->total < 0 || value.size != (uint64_t)row->count * ENTRY_BYTES)
@@ -388,23 +341,20 @@ enum verdict queries_load_row(struct queries *queries, uint32_t item_count, stru
         return VERDICT_SKIP;
     bool good = read_entries(&row, item_count, value);
     row.text = memory_text(text);
-    query = new_number(queries);
-    queries->rows[query] = row;
-    *find_slot(queries, text) = query + 1;
-    list_words(queries, query, true);
+    add_query(queries, query, &row);
     return good ? VERDICT_OK : VERDICT_SKIP;
 }
 
 size_t queries_bytes(const struct queries *queries)
 {
     size_t bytes = sizeof *queries + queries->capacity * sizeof *queries->rows +
-                   queries->slot_capacity * sizeof *queries->slots +
                    queries->word_capacity * sizeof *queries->words +
+                   hash_index_bytes(&queries->by_text) + hash_index_bytes(&queries->by_word) +
                    queries->dirty_capacity * sizeof *queries->dirty;
     for (uint32_t i = 0; i < queries->count; i++)
         bytes += queries->rows[i].size + 1u +
                  queries->rows[i].capacity * sizeof *queries->rows[i].entries;
-    for (uint32_t i = 0; i < queries->word_capacity; i++)
+    for (uint32_t i = 0; i < queries->word_count; i++)
         bytes += queries->words[i].capacity * sizeof *queries->words[i].at;
     return bytes;
 }

@@ -21,6 +21,7 @@
 #ifndef WEFT_STATE_QUERIES_H
 #define WEFT_STATE_QUERIES_H
 
+#include "schemas/hash_index.h"
 #include "state/store.h"
 
 #define QUERY_NONE UINT32_MAX
@@ -50,8 +51,8 @@ struct query_row {
 
 /* The queries that have a word. */
 struct query_word {
-    uint64_t hash; /* 0: free */
-    uint32_t *at;  /* ascending */
+    uint64_t hash;
+    uint32_t *at; /* ascending */
     uint32_t count, capacity;
 };
 
@@ -60,10 +61,10 @@ struct queries {
     char table; /* its rows' letter */
     struct query_row *rows;
     uint32_t count, capacity;
-    uint32_t *slots; /* hash of the text -> query + 1 */
-    uint32_t slot_capacity;
+    struct hash_index by_text; /* -> rows */
     struct query_word *words;
-    uint32_t word_capacity, words_used;
+    uint32_t word_count, word_capacity;
+    struct hash_index by_word; /* -> words */
     uint32_t *dirty;
     uint32_t dirty_count, dirty_capacity;
     uint64_t evicted, entries_evicted; /* what fell out at the bounds */

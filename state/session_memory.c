@@ -1,5 +1,7 @@
 #include "state/session_memory.h"
 
+#include "schemas/array.h"
+
 #include <stdlib.h>
 
 #define CHUNK 64
@@ -11,12 +13,8 @@ struct session_memory *session_memory_new(const struct session_memory_limits *li
     memory->next_serial = 1;
     if (limits->sessions_max == 0)
         return memory;
-    uint32_t slot_count = 16;
-    while (slot_count < 2 * limits->sessions_max)
-        slot_count *= 2;
     memory->sessions = memory_zero(limits->sessions_max, sizeof *memory->sessions);
-    memory->slots = memory_zero(slot_count, sizeof *memory->slots);
-    memory->slot_mask = slot_count - 1;
+    hash_index_reserve(&memory->newest, limits->sessions_max);
     memory->dirty_chunks = memory_zero(limits->sessions_max / CHUNK + 1, 1);
     return memory;
 }
@@ -29,57 +27,45 @@ void session_memory_free(struct session_memory *memory)
         free(memory->postings[i].serials);
     free(memory->postings);
     free(memory->sessions);
-    free(memory->slots);
+    hash_index_release(&memory->newest);
     free(memory->dirty_chunks);
     free(memory);
 }
 
-/* ---- by visitor: open addressing, with removal by shifting back (Knuth 6.4, algorithm R) ---- */
+/* ---- by visitor ---- */
 
-static uint32_t home_of(const struct session_memory *memory, uint64_t visitor)
+#define PLACE_NONE UINT32_MAX
+
+static uint64_t visitor_hash(uint64_t visitor)
 {
-    return (uint32_t)(visitor ^ visitor >> 32) & memory->slot_mask;
+    return visitor ^ visitor >> 32;
 }
 
-static uint32_t find_slot(const struct session_memory *memory, uint64_t visitor)
+/* The place of the visitor's newest session in the ring. */
+static uint32_t find_place(const struct session_memory *memory, uint64_t visitor)
 {
-    uint32_t at = home_of(memory, visitor);
-    while (memory->slots[at] != 0 && memory->sessions[memory->slots[at] - 1].visitor != visitor)
-        at = (at + 1) & memory->slot_mask;
-    return at;
+    struct hash_probe probe = hash_index_probe(&memory->newest, visitor_hash(visitor));
+    while (hash_index_next(&memory->newest, &probe))
+        if (memory->sessions[probe.entry].visitor == visitor)
+            return probe.entry;
+    return PLACE_NONE;
 }
 
-static void remove_slot(struct session_memory *memory, uint32_t at)
+/* From now on the session at `place` is the visitor's newest. */
+static void set_place(struct session_memory *memory, uint64_t visitor, uint32_t place)
 {
-    uint32_t hole = at;
-    for (uint32_t next = (at + 1) & memory->slot_mask; memory->slots[next] != 0;
-         next = (next + 1) & memory->slot_mask) {
-        uint32_t home = home_of(memory, memory->sessions[memory->slots[next] - 1].visitor);
-        if (((next - home) & memory->slot_mask) < ((next - hole) & memory->slot_mask))
-            continue;
-        memory->slots[hole] = memory->slots[next];
-        hole = next;
-    }
-    memory->slots[hole] = 0;
+    uint32_t before = find_place(memory, visitor);
+    if (before == PLACE_NONE)
+        hash_index_add(&memory->newest, visitor_hash(visitor), place);
+    else if (before != place)
+        hash_index_renumber(&memory->newest, visitor_hash(visitor), before, place);
 }
 
 /* ---- by item ---- */
 
-static void reserve_items(struct session_memory *memory, uint32_t item)
-{
-    if (item < memory->item_capacity)
-        return;
-    uint32_t old = memory->item_capacity, capacity = old ? old : 1024;
-    while (capacity <= item)
-        capacity *= 2;
-    memory->postings = memory_resize(memory->postings, capacity * sizeof *memory->postings);
-    memset(memory->postings + old, 0, (capacity - old) * sizeof *memory->postings);
-    memory->item_capacity = capacity;
-}
-
 static void add_posting(struct session_memory *memory, uint32_t item, uint64_t serial)
 {
-    reserve_items(memory, item);
+    ARRAY_RESERVE_ZERO(memory->postings, memory->item_capacity, item + 1);
     struct session_postings *postings = &memory->postings[item];
     uint32_t at = postings->count;
     while (at > 0 && postings->serials[at - 1] > serial)
@@ -91,12 +77,7 @@ static void add_posting(struct session_memory *memory, uint32_t item, uint64_t s
         postings->serials[at - 1] = serial;
         return;
     }
-    if (postings->count == postings->capacity) {
-        postings->capacity =
-            postings->capacity ? postings->capacity + postings->capacity / 2 + 1 : 2;
-        postings->serials =
-            memory_resize(postings->serials, postings->capacity * sizeof *postings->serials);
-    }
+    ARRAY_RESERVE_SMALL(postings->serials, postings->capacity, postings->count + 1);
     memmove(postings->serials + at + 1, postings->serials + at,
             (postings->count - at) * sizeof *postings->serials);
     postings->serials[at] = serial;
@@ -118,19 +99,14 @@ static void remove_posting(struct session_memory *memory, uint32_t item, uint64_
 
 /* ---- the fold ---- */
 
-static struct remembered_session *start_session(struct session_memory *memory, uint32_t slot,
-                                                uint64_t visitor)
+static struct remembered_session *start_session(struct session_memory *memory, uint64_t visitor)
 {
     uint32_t place = (uint32_t)(memory->next_serial % memory->limits.sessions_max);
     struct remembered_session *session = &memory->sessions[place];
-    if (session->serial != 0) { /* the oldest one gives way */
-        uint32_t old = find_slot(memory, session->visitor);
-        if (memory->slots[old] == place + 1)
-            remove_slot(memory, old);
-        slot = find_slot(memory, visitor);
-    }
+    if (session->serial != 0 && find_place(memory, session->visitor) == place)
+        hash_index_remove(&memory->newest, visitor_hash(session->visitor), place);
+    set_place(memory, visitor, place);
     *session = (struct remembered_session){.visitor = visitor, .serial = memory->next_serial++};
-    memory->slots[slot] = place + 1;
     return session;
 }
 
@@ -139,11 +115,10 @@ void session_memory_remember(struct session_memory *memory, uint64_t visitor, ui
 {
     if (memory->limits.sessions_max == 0)
         return;
-    uint32_t slot = find_slot(memory, visitor);
-    struct remembered_session *session =
-        memory->slots[slot] ? &memory->sessions[memory->slots[slot] - 1] : NULL;
+    uint32_t place = find_place(memory, visitor);
+    struct remembered_session *session = place == PLACE_NONE ? NULL : &memory->sessions[place];
     if (session == NULL || time_ms - session->last_ms > memory->limits.gap_ms) {
-        session = start_session(memory, slot, visitor);
+        session = start_session(memory, visitor);
         session->last_ms = time_ms;
     }
     if (time_ms > session->last_ms)
@@ -254,7 +229,7 @@ void session_memory_loaded(struct session_memory *memory)
         struct remembered_session *session = &memory->sessions[serial % max];
         if (session->serial != serial)
             continue;
-        memory->slots[find_slot(memory, session->visitor)] = (uint32_t)(serial % max) + 1;
+        set_place(memory, session->visitor, (uint32_t)(serial % max));
         for (uint32_t k = 0; k < session->count; k++)
             add_posting(memory, session->items[k], serial);
     }
@@ -263,9 +238,8 @@ void session_memory_loaded(struct session_memory *memory)
 size_t session_memory_bytes(const struct session_memory *memory)
 {
     size_t bytes = sizeof *memory + memory->limits.sessions_max * sizeof *memory->sessions +
-                   memory->item_capacity * sizeof *memory->postings;
-    if (memory->slots)
-        bytes += (memory->slot_mask + 1ul) * sizeof *memory->slots;
+                   memory->item_capacity * sizeof *memory->postings +
+                   hash_index_bytes(&memory->newest);
     for (uint32_t i = 0; i < memory->item_capacity; i++)
         bytes += memory->postings[i].capacity * sizeof *memory->postings[i].serials;
     return bytes;

@@ -16,6 +16,7 @@
 #ifndef WEFT_STATE_SESSION_MEMORY_H
 #define WEFT_STATE_SESSION_MEMORY_H
 
+#include "schemas/hash_index.h"
 #include "state/store.h"
 
 #define REMEMBERED_ITEMS 20
@@ -43,8 +44,7 @@ struct session_memory {
     struct session_memory_limits limits;
     struct remembered_session *sessions; /* a ring: serial modulo sessions_max */
     uint64_t next_serial;
-    uint32_t *slots; /* hash of the visitor -> place in the ring + 1 */
-    uint32_t slot_mask;
+    struct hash_index newest;          /* visitor -> place in the ring of the newest session */
     struct session_postings *postings; /* by item */
     uint32_t item_capacity;
     uint8_t *dirty_chunks;

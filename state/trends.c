@@ -1,5 +1,7 @@
 #include "state/trends.h"
 
+#include "schemas/array.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -22,13 +24,7 @@ void trends_free(struct trends *trends)
 
 static struct trend *reach(struct trends *trends, uint32_t item)
 {
-    if (item >= trends->capacity) {
-        uint32_t capacity = item + item / 2 + 1024;
-        trends->rows = memory_resize(trends->rows, capacity * sizeof *trends->rows);
-        memset(trends->rows + trends->capacity, 0,
-               (capacity - trends->capacity) * sizeof *trends->rows);
-        trends->capacity = capacity;
-    }
+    ARRAY_RESERVE_ZERO(trends->rows, trends->capacity, item + 1);
     return &trends->rows[item];
 }
 
@@ -42,11 +38,7 @@ static void mark_dirty(struct trends *trends, uint32_t item)
     if (trends->rows[item].dirty)
         return;
     trends->rows[item].dirty = true;
-    if (trends->dirty_count == trends->dirty_capacity) {
-        trends->dirty_capacity = trends->dirty_capacity ? 2 * trends->dirty_capacity : 1024;
-        trends->dirty =
-            memory_resize(trends->dirty, trends->dirty_capacity * sizeof *trends->dirty);
-    }
+    ARRAY_RESERVE(trends->dirty, trends->dirty_capacity, trends->dirty_count + 1);
     trends->dirty[trends->dirty_count++] = item;
 }
 

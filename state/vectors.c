@@ -1,5 +1,6 @@
 #include "state/vectors.h"
 
+#include "schemas/array.h"
 #include "schemas/draw.h"
 
 #include <math.h>
@@ -53,25 +54,16 @@ void vectors_free(struct vectors *vectors)
 
 static void reserve_items(struct vectors *vectors, uint32_t item)
 {
-    if (item < vectors->item_capacity)
-        return;
-    uint32_t old = vectors->item_capacity, capacity = old ? old : 1024;
-    while (capacity <= item)
-        capacity *= 2;
-    vectors->places = memory_resize(vectors->places, capacity * sizeof *vectors->places);
-    vectors->clicks = memory_resize(vectors->clicks, capacity * sizeof *vectors->clicks);
-    memset(vectors->places + old, 0, (capacity - old) * sizeof *vectors->places);
-    memset(vectors->clicks + old, 0, (capacity - old) * sizeof *vectors->clicks);
-    vectors->item_capacity = capacity;
+    uint32_t capacity = vectors->item_capacity;
+    ARRAY_RESERVE_ZERO(vectors->places, capacity, item + 1);
+    ARRAY_RESERVE_ZERO(vectors->clicks, vectors->item_capacity, item + 1);
 }
 
 static void reserve_places(struct vectors *vectors, uint32_t count)
 {
     if (count <= vectors->place_capacity)
         return;
-    uint32_t old = vectors->place_capacity, capacity = old ? old : 1024;
-    while (capacity < count)
-        capacity *= 2;
+    uint32_t old = vectors->place_capacity, capacity = (uint32_t)array_capacity(old, count);
     if (capacity > vectors->limits.items_max)
         capacity = vectors->limits.items_max;
     float *rows = memory_aligned(capacity * VECTOR_SIZE * sizeof *rows);
@@ -97,11 +89,7 @@ static void mark_place(struct vectors *vectors, uint32_t place)
     if (vectors->dirty_place[place])
         return;
     vectors->dirty_place[place] = 1;
-    if (vectors->dirty_count == vectors->dirty_capacity) {
-        vectors->dirty_capacity = vectors->dirty_capacity ? 2 * vectors->dirty_capacity : 1024;
-        vectors->dirty_places = memory_resize(
-            vectors->dirty_places, vectors->dirty_capacity * sizeof *vectors->dirty_places);
-    }
+    ARRAY_RESERVE(vectors->dirty_places, vectors->dirty_capacity, vectors->dirty_count + 1);
     vectors->dirty_places[vectors->dirty_count++] = place;
 }
 
