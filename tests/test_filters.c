@@ -1,5 +1,6 @@
 /* Filters and the shop's rules: mistakes in files, each filter by itself, and random lists under
  * random rules against a checker that looks at every demand one by one. */
+#include "processors/recommend/lists/audience.h"
 #include "processors/recommend/lists/filters.h"
 #include "state/visitor_table.h"
 #include "tests/test.h"
@@ -339,7 +340,7 @@ static void test_audience(void)
     shop.settings.price_min = 20;
     check_list(&shop, "", NULL, 10, "f m u n x", "m u n x"); /* unknown prices pass */
     CHECK_INT(removal_of(&shop, "f", &line), REMOVED_PRICE);
-    CHECK_TEXT(removal_texts[REMOVED_PRICE], "below the least price");
+    CHECK_TEXT(removal_texts[REMOVED_PRICE], "below the lowest price");
     close_shop(&shop);
 }
 

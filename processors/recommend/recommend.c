@@ -184,7 +184,7 @@ uint32_t recommend_lists(struct recommender *recommender, struct model *model,
 {
     const struct placements *placements = &recommender->settings->placements;
     const struct request request = {.visitor = visitor, .now_ms = now_ms, .arena = arena};
-    struct filter_item items[LIST_ROOM];
+    _Alignas(64) struct filter_item items[LIST_ROOM]; /* one a cache line */
     uint32_t list_count = 0;
     rank_first(recommender, model, catalogue, visitor);
     bool look_again = recommender->ranked.query.unknown;

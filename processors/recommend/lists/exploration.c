@@ -130,8 +130,8 @@ uint32_t explore_items(const struct explore_settings *settings,
     const struct catalogue *catalogue = ranked->query.catalogue;
     struct explore_option options[EXPLORE_OPTIONS_MAX];
     struct drawn drawn = {.count = 0};
-    uint64_t state =
-        ranked->query.visitor ^ hash_join(0, (uint64_t)visitor->accepted) ^ bytes_hash(bytes_text(placement));
+    uint64_t state = ranked->query.visitor ^ hash_join(0, (uint64_t)visitor->accepted) ^
+                     bytes_hash(bytes_text(placement));
     if (catalogue == NULL)
         return count;
     uint32_t places = explore_places(settings, length, &state);

@@ -41,7 +41,8 @@ uint32_t source_basket_walk(struct sources *sources, const struct ranked_candida
 uint32_t source_search(struct sources *sources, const struct ranked_candidates *ranked,
                        struct bytes term, int64_t time_ms, struct filter_item *ret_items);
 
-#define SOURCE_HISTORY 1.0f /* items taken after the search weigh as much as the best text match   \
+#define SOURCE_HISTORY                                                                             \
+    1.0f                    /* items taken after the search weigh as much as the best text match   \
                              */
 #define SOURCE_PERSONAL .5f /* the visitor's first candidate weighs half as much */
 

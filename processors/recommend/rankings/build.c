@@ -1,6 +1,8 @@
 /* From the numbers of a moment to rankings. */
 #include "processors/recommend/rankings/rankings.h"
 
+#include "processors/recommend/lists/diversity.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -192,6 +194,11 @@ static void join_scopes(struct maker *maker, const struct product *product, uint
 
 /* ---- what the catalogue and the rules say ---- */
 
+static uint64_t variant_of(const struct catalogue *catalogue, uint32_t product)
+{
+    return diversity_variant(catalogue, product, diversity_group_name(catalogue));
+}
+
 /* Judges up to FILTER_WINDOW_MAX items: those that stay have REMOVED_LENGTH, and in `score` the
  * logarithm of their factor. They may change their order. Under the catalogue's lock. */
 static void judge(struct maker *maker, struct filter_item *items, uint32_t count)
@@ -225,7 +232,7 @@ static void look_up_slice(struct maker *maker, uint32_t from, uint32_t count)
         item->factor = exp((double)items[i].score);
         if (items[i].product == PRODUCT_NONE)
             continue;
-        item->variant = filters_variant(catalogue, items[i].product);
+        item->variant = variant_of(catalogue, items[i].product);
         join_scopes(maker, &catalogue->products[items[i].product], items[i].index,
                     counts->counts[0] + counts->counts[1] + counts->counts[2]);
     }
@@ -361,7 +368,7 @@ static void offer_judged(struct maker *maker, struct filter_item *items, uint32_
                              .score = scores[items[i].index] * exp((double)items[i].score),
                              .variant = items[i].product == PRODUCT_NONE
                                             ? 0
-                                            : filters_variant(catalogue, items[i].product)});
+                                            : variant_of(catalogue, items[i].product)});
     }
 }
 
