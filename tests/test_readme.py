@@ -106,6 +106,9 @@ def check_style(page, check):
                       len(cell) <= CELL_MAX)
             check(f"{page.name}: a row of {len(row)} cells in a table of {len(table[0])}: {row}",
                   len(row) == len(table[0]))
+    for line in page.lines:
+        check(f"{page.name}: code runs over the end of the line: {line}",
+              line.startswith("    ") or line.count("`") % 2 == 0)
     most = LINES_MAX.get(page.name)
     if most:
         check(f"{page.name} has {len(page.lines)} lines, at most {most}", len(page.lines) <= most)
