@@ -1,5 +1,5 @@
-/* librdkafka's mock cluster for tests of code that reads and writes topics. It has no isolation of
- * transactions: readers also see records that were aborted. */
+/* librdkafka's mock cluster, for tests of code that reads and writes topics. It does not isolate
+ * transactions: readers also see aborted records. */
 #ifndef WEFT_TESTS_MOCK_BROKER_H
 #define WEFT_TESTS_MOCK_BROKER_H
 

@@ -61,7 +61,7 @@ static void take_list(struct seen *seen, json_t *list)
     }
 }
 
-static void take_record(void *opaque, const struct client_message *message)
+static void take_record(void *opaque, const struct kafka_record *message)
 {
     struct clickstream *pages = opaque;
     json_t *record = json_loadb(message->value.at, message->value.size, 0, NULL), *list;

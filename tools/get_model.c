@@ -33,11 +33,11 @@ static enum verdict load_from_state(const struct get_request *request, struct mo
 static enum verdict fold_log(const struct get_request *request, struct model *model,
                              struct error *error)
 {
-    struct client_reader *reader;
-    struct client_message message;
+    struct partition_reader *reader;
+    struct kafka_record message;
     struct log_reader log;
     const char *topic = request->topology.topics[TOPIC_INTERACTIONS];
-    enum verdict verdict = client_reader_new(&request->config, topic, 0, false, &reader, error);
+    enum verdict verdict = client_open_reader(&request->config, topic, 0, false, &reader, error);
     if (verdict != VERDICT_OK)
         return verdict;
     log_reader_init(&log);
@@ -47,7 +47,7 @@ static enum verdict fold_log(const struct get_request *request, struct model *mo
             pipeline_fold(&request->topology, model, &record);
     }
     log_reader_release(&log);
-    client_reader_free(reader);
+    partition_reader_free(reader);
     return verdict == VERDICT_SKIP ? VERDICT_OK : verdict;
 }
 

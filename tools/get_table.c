@@ -33,13 +33,13 @@ static const struct model_table *find_table(const char *name)
 static enum verdict read_changelog(const struct get_request *request, struct store *store,
                                    struct error *error)
 {
-    struct client_reader *reader;
-    struct client_message message;
+    struct partition_reader *reader;
+    struct kafka_record message;
     struct store_batch batch = {0};
     char key[VISITOR_KEY_BYTES_MAX];
     enum verdict verdict =
-        client_reader_new(&request->config, request->topology.topics[TOPIC_VISITOR_CHANGELOG],
-                          CLIENT_ALL_PARTITIONS, false, &reader, error);
+        client_open_reader(&request->config, request->topology.topics[TOPIC_VISITOR_CHANGELOG],
+                           CLIENT_ALL_PARTITIONS, false, &reader, error);
     if (verdict != VERDICT_OK)
         return verdict;
     while ((verdict = topic_next(reader, &message, error)) == VERDICT_OK) {
@@ -51,7 +51,7 @@ static enum verdict read_changelog(const struct get_request *request, struct sto
             batch_delete(&batch, FAMILY_VISITOR, store_key);
         store->write(store, &batch, NULL);
     }
-    client_reader_free(reader);
+    partition_reader_free(reader);
     batch_release(&batch);
     return verdict == VERDICT_SKIP ? VERDICT_OK : verdict;
 }

@@ -10,14 +10,14 @@
 
 /* ---- records ---- */
 
-enum verdict topic_next(struct client_reader *reader, struct client_message *ret_message,
+enum verdict topic_next(struct partition_reader *reader, struct kafka_record *ret_message,
                         struct error *error)
 {
-    enum verdict read = client_reader_next(reader, READ_MS, ret_message);
-    if (read == VERDICT_SKIP)
+    enum verdict read = partition_reader_next(reader, READ_MS, ret_message);
+    if (read == VERDICT_RETRY)
         return error_set(error, VERDICT_RETRY, "the broker has not answered for %d s",
                          READ_MS / 1000);
-    return read == VERDICT_RETRY ? VERDICT_SKIP : read;
+    return read;
 }
 
 /* Reads the partition to its end. OK, whether or not the key was there. */
@@ -25,10 +25,10 @@ static enum verdict search_partition(const struct get_request *request, const ch
                                      int32_t partition, struct bytes key, struct buffer *value,
                                      bool *found, struct error *error)
 {
-    struct client_message message;
-    struct client_reader *reader = NULL;
+    struct kafka_record message;
+    struct partition_reader *reader = NULL;
     enum verdict verdict =
-        client_reader_new(&request->config, topic, partition, false, &reader, error);
+        client_open_reader(&request->config, topic, partition, false, &reader, error);
     if (verdict != VERDICT_OK)
         return verdict;
     while ((verdict = topic_next(reader, &message, error)) == VERDICT_OK) {
@@ -38,7 +38,7 @@ static enum verdict search_partition(const struct get_request *request, const ch
         buffer_append(value, message.value.at, message.value.size);
         *found = message.value.at != NULL;
     }
-    client_reader_free(reader);
+    partition_reader_free(reader);
     return verdict == VERDICT_SKIP ? VERDICT_OK : verdict;
 }
 
@@ -88,21 +88,21 @@ static int title_order(const void *a, const void *b)
 
 void titles_read(const struct get_request *request, struct titles *titles)
 {
-    struct client_reader *reader;
-    struct client_message message;
+    struct partition_reader *reader;
+    struct kafka_record message;
     struct arena arena = {0};
     struct event product;
-    if (client_reader_new(&request->config, request->topology.topics[TOPIC_PRODUCT],
-                          CLIENT_ALL_PARTITIONS, false, &reader, NULL) != VERDICT_OK)
+    if (client_open_reader(&request->config, request->topology.topics[TOPIC_PRODUCT],
+                           CLIENT_ALL_PARTITIONS, false, &reader, NULL) != VERDICT_OK)
         return;
     struct codec *codec = codec_new(NULL);
-    while (client_reader_next(reader, READ_MS, &message) == VERDICT_OK) {
+    while (partition_reader_next(reader, READ_MS, &message) == VERDICT_OK) {
         arena_clear(&arena);
         if (codec_decode(codec, EVENT_PRODUCT, message.value, &arena, &product, NULL) == VERDICT_OK)
             add_title(titles, &product);
     }
     codec_free(codec);
-    client_reader_free(reader);
+    partition_reader_free(reader);
     arena_release(&arena);
     if (titles->count > 0)
         qsort(titles->at, titles->count, sizeof *titles->at, title_order);

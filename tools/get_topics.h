@@ -8,7 +8,7 @@
 
 /* The next record; it holds until the next call. SKIP: the end of the topic. RETRY: the broker is
  * silent, so the records read so far are not all. */
-enum verdict topic_next(struct client_reader *reader, struct client_message *ret_message,
+enum verdict topic_next(struct partition_reader *reader, struct kafka_record *ret_message,
                         struct error *error);
 
 /* The value of the newest record with that key, put into `ret_value`. SKIP: there is no such

@@ -43,7 +43,7 @@ static int64_t number_behind(struct bytes text, const char *name)
     return number;
 }
 
-static void take_list(void *opaque, const struct client_message *message)
+static void take_list(void *opaque, const struct kafka_record *message)
 {
     struct latency *latency = opaque;
     int64_t now_us = clock_monotonic_us();

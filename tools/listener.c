@@ -7,8 +7,8 @@
 #define POLL_MS 100
 
 struct listener {
-    struct client_reader *reader;
-    void (*take)(void *opaque, const struct client_message *message);
+    struct partition_reader *reader;
+    void (*take)(void *opaque, const struct kafka_record *message);
     void *opaque;
     pthread_t thread;
     atomic_bool stop;
@@ -17,21 +17,21 @@ struct listener {
 static void *listen_on(void *argument)
 {
     struct listener *listener = argument;
-    struct client_message message;
+    struct kafka_record message;
     while (!atomic_load(&listener->stop))
-        if (client_reader_next(listener->reader, POLL_MS, &message) == VERDICT_OK &&
+        if (partition_reader_next(listener->reader, POLL_MS, &message) == VERDICT_OK &&
             message.value.at)
             listener->take(listener->opaque, &message);
     return NULL;
 }
 
 enum verdict listener_new(const struct config *config, const char *topic,
-                          void (*take)(void *opaque, const struct client_message *message),
+                          void (*take)(void *opaque, const struct kafka_record *message),
                           void *opaque, struct listener **ret_listener, struct error *error)
 {
     struct listener *listener = memory_zero(1, sizeof *listener);
     enum verdict verdict =
-        client_reader_new(config, topic, CLIENT_ALL_PARTITIONS, true, &listener->reader, error);
+        client_open_reader(config, topic, CLIENT_ALL_PARTITIONS, true, &listener->reader, error);
     if (verdict != VERDICT_OK) {
         free(listener);
         return verdict;
@@ -49,6 +49,6 @@ void listener_free(struct listener *listener)
         return;
     atomic_store(&listener->stop, true);
     pthread_join(listener->thread, NULL);
-    client_reader_free(listener->reader);
+    partition_reader_free(listener->reader);
     free(listener);
 }

@@ -63,7 +63,7 @@ static void differ(struct verify *verify, struct bytes store_key, const char *wh
                (int)(store_key.size - 2), store_key.at + 2, what);
 }
 
-static void take(struct verify *verify, const struct client_message *message)
+static void take(struct verify *verify, const struct kafka_record *message)
 {
     char to[VISITOR_KEY_BYTES_MAX];
     if (message->key.at == NULL || message->key.size + 2 > sizeof to)
@@ -82,17 +82,17 @@ static void take(struct verify *verify, const struct client_message *message)
 
 static enum verdict read_changelog(struct verify *verify, struct error *error)
 {
-    struct client_reader *reader;
-    struct client_message message;
-    enum verdict verdict = client_reader_new(verify->config, verify->changelog,
-                                             CLIENT_ALL_PARTITIONS, false, &reader, error);
+    struct partition_reader *reader;
+    struct kafka_record message;
+    enum verdict verdict = client_open_reader(verify->config, verify->changelog,
+                                              CLIENT_ALL_PARTITIONS, false, &reader, error);
     if (verdict != VERDICT_OK)
         return verdict;
-    while ((verdict = client_reader_next(reader, READ_MS, &message)) == VERDICT_OK)
+    while ((verdict = partition_reader_next(reader, READ_MS, &message)) == VERDICT_OK)
         if (message.partition < verify->partitions && verify->next[message.partition] >= 0)
             take(verify, &message);
-    client_reader_free(reader);
-    if (verdict == VERDICT_SKIP)
+    partition_reader_free(reader);
+    if (verdict != VERDICT_SKIP)
         return error_set(error, VERDICT_FATAL, "%s can't be read to its end", verify->changelog);
     return VERDICT_OK;
 }

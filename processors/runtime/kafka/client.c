@@ -77,22 +77,42 @@ static rd_kafka_topic_t *topic_handle(struct client_producer *producer, const ch
     return handle;
 }
 
-enum verdict client_send(struct client_producer *producer, const char *topic, int32_t partition,
-                         struct bytes key, struct bytes value, struct error *error)
+static rd_kafka_headers_t *make_headers(const struct client_header *headers, size_t count)
+{
+    rd_kafka_headers_t *list = rd_kafka_headers_new(count);
+    for (size_t i = 0; i < count; i++)
+        rd_kafka_header_add(list, headers[i].name, -1, headers[i].value, -1);
+    return list;
+}
+
+enum verdict client_send_with(struct client_producer *producer, const char *topic,
+                              int32_t partition, struct bytes key, struct bytes value,
+                              const struct client_header *headers, size_t header_count,
+                              struct error *error)
 {
     rd_kafka_topic_t *handle = topic_handle(producer, topic);
     for (;;) {
+        rd_kafka_headers_t *list = header_count > 0 ? make_headers(headers, header_count) : NULL;
         rd_kafka_resp_err_t err = rd_kafka_producev(
             producer->rk, RD_KAFKA_V_RKT(handle), RD_KAFKA_V_PARTITION(partition),
             RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.at, key.size),
-            RD_KAFKA_V_VALUE((void *)(uintptr_t)value.at, value.size), RD_KAFKA_V_END);
+            RD_KAFKA_V_VALUE((void *)(uintptr_t)value.at, value.size), RD_KAFKA_V_HEADERS(list),
+            RD_KAFKA_V_END);
         if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
             return VERDICT_OK;
+        if (list)
+            rd_kafka_headers_destroy(list);
         if (err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
             return error_set(error, VERDICT_SKIP, "can't send to %s: %s", topic,
                              rd_kafka_err2str(err));
         rd_kafka_poll(producer->rk, 10);
     }
+}
+
+enum verdict client_send(struct client_producer *producer, const char *topic, int32_t partition,
+                         struct bytes key, struct bytes value, struct error *error)
+{
+    return client_send_with(producer, topic, partition, key, value, NULL, 0, error);
 }
 
 size_t client_producer_poll(struct client_producer *producer, int timeout_ms)
@@ -126,107 +146,45 @@ uint64_t client_failed(const struct client_producer *producer)
 
 /* ---- reading ---- */
 
-struct client_reader {
-    rd_kafka_t *rk;
-    rd_kafka_message_t *message;
-    int32_t partition_count;
-    int32_t first;
-    bool *at_end;
-    int32_t ends;
-};
-
-void client_reader_free(struct client_reader *reader)
+static enum verdict assign_topic(struct partition_reader *reader, const char *topic,
+                                 int32_t partition, bool from_end, struct error *error)
 {
-    if (reader == NULL)
-        return;
-    if (reader->message)
-        rd_kafka_message_destroy(reader->message);
-    if (reader->rk) {
-        rd_kafka_consumer_close(reader->rk);
-        rd_kafka_destroy(reader->rk);
-    }
-    free(reader->at_end);
-    free(reader);
-}
-
-static enum verdict assign_all(struct client_reader *reader, const char *topic, bool from_end,
-                               struct error *error)
-{
-    enum verdict verdict = VERDICT_OK;
-    rd_kafka_topic_partition_list_t *list =
-        rd_kafka_topic_partition_list_new(reader->partition_count);
-    for (int32_t i = 0; i < reader->partition_count && verdict == VERDICT_OK; i++) {
-        int64_t low = 0, high = 0;
+    int32_t count;
+    enum verdict verdict = partition_reader_partitions(reader, &count, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    if (count == 0)
+        return error_set(error, VERDICT_SKIP, "there is no topic %s", topic);
+    int32_t first = partition == CLIENT_ALL_PARTITIONS ? 0 : partition;
+    if (partition != CLIENT_ALL_PARTITIONS)
+        count = 1;
+    struct reader_start *starts = memory_zero((size_t)count, sizeof *starts);
+    for (int32_t i = 0; i < count && verdict == VERDICT_OK; i++) {
+        int64_t low, high = READER_BEGINNING;
         if (from_end)
-            verdict = kafka_ends(reader->rk, topic, reader->first + i, &low, &high, error);
-        rd_kafka_topic_partition_list_add(list, topic, reader->first + i)->offset =
-            from_end ? high : RD_KAFKA_OFFSET_BEGINNING;
+            verdict = partition_reader_ends(reader, first + i, &low, &high, error);
+        starts[i] = (struct reader_start){.partition = first + i, .offset = high};
     }
     if (verdict == VERDICT_OK)
-        rd_kafka_assign(reader->rk, list);
-    rd_kafka_topic_partition_list_destroy(list);
+        partition_reader_assign(reader, starts, (size_t)count);
+    free(starts);
     return verdict;
 }
 
-enum verdict client_reader_new(const struct config *config, const char *topic, int32_t partition,
-                               bool from_end, struct client_reader **ret_reader,
-                               struct error *error)
+enum verdict client_open_reader(const struct config *config, const char *topic, int32_t partition,
+                                bool from_end, struct partition_reader **ret_reader,
+                                struct error *error)
 {
-    struct client_reader *reader = memory_zero(1, sizeof *reader);
-    enum verdict verdict = VERDICT_FATAL;
-    reader->rk = kafka_open(config, KAFKA_READER, NULL, error);
-    if (reader->rk)
-        verdict = kafka_partitions(reader->rk, topic, &reader->partition_count, error);
-    if (verdict == VERDICT_OK && reader->partition_count == 0)
-        verdict = error_set(error, VERDICT_SKIP, "there is no topic %s", topic);
-    if (verdict == VERDICT_OK && partition >= 0) {
-        reader->first = partition;
-        reader->partition_count = 1;
-    }
-    if (verdict == VERDICT_OK) {
-        reader->at_end = memory_zero((size_t)reader->partition_count, sizeof *reader->at_end);
-        verdict = assign_all(reader, topic, from_end, error);
-    }
-    if (verdict != VERDICT_OK) {
-        client_reader_free(reader);
-        return verdict;
-    }
-    *ret_reader = reader;
-    return VERDICT_OK;
-}
-
-enum verdict client_reader_next(struct client_reader *reader, int timeout_ms,
-                                struct client_message *ret_message)
-{
-    for (;;) {
-        if (reader->message)
-            rd_kafka_message_destroy(reader->message);
-        reader->message = rd_kafka_consumer_poll(reader->rk, timeout_ms);
-        rd_kafka_message_t *message = reader->message;
-        if (message == NULL)
-            return reader->ends == reader->partition_count ? VERDICT_RETRY : VERDICT_SKIP;
-        int32_t index = message->partition - reader->first;
-        bool ours = index >= 0 && index < reader->partition_count;
-        if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && ours) {
-            reader->ends += !reader->at_end[index];
-            reader->at_end[index] = true;
-            if (reader->ends == reader->partition_count)
-                return VERDICT_RETRY;
-        } else if (message->err) {
-            log_line(LOG_LEVEL_WARN, "reader", "%s", rd_kafka_message_errstr(message));
-        } else if (ours) {
-            reader->ends -= reader->at_end[index];
-            reader->at_end[index] = false;
-            *ret_message = (struct client_message){
-                .partition = message->partition,
-                .offset = message->offset,
-                .time_ms = rd_kafka_message_timestamp(message, NULL),
-                .key = bytes_of(message->key, message->key_len),
-                .value = bytes_of(message->payload, message->len),
-            };
-            return VERDICT_OK;
-        }
-    }
+    const struct reader_options options = {.topic = topic, .log_name = "reader"};
+    struct partition_reader *reader = partition_reader_open(config, &options, error);
+    if (reader == NULL)
+        return VERDICT_FATAL;
+    enum verdict verdict = assign_topic(reader, topic, partition, from_end, error);
+    if (verdict == VERDICT_OK)
+        *ret_reader = reader;
+    else
+        partition_reader_free(reader);
+    return verdict;
 }
 
 int32_t client_partition(struct bytes key, int32_t partitions)
@@ -248,19 +206,21 @@ enum verdict client_partitions(const struct config *config, const char *topic,
 enum verdict client_topic_size(const struct config *config, const char *topic, int64_t *ret_size,
                                struct error *error)
 {
+    const struct reader_options options = {
+        .topic = topic, .log_name = "reader", .isolation = READ_UNCOMMITTED};
     int32_t partitions = 0;
-    rd_kafka_t *rk = kafka_open(config, KAFKA_WATCHER, NULL, error);
-    if (rk == NULL)
+    int64_t size = 0;
+    struct partition_reader *reader = partition_reader_open(config, &options, error);
+    if (reader == NULL)
         return VERDICT_FATAL;
-    enum verdict verdict = kafka_partitions(rk, topic, &partitions, error);
-    *ret_size = 0;
+    enum verdict verdict = partition_reader_partitions(reader, &partitions, error);
     for (int32_t i = 0; i < partitions && verdict == VERDICT_OK; i++) {
-        int64_t low, high;
-        verdict = kafka_ends(rk, topic, i, &low, &high, error);
-        if (verdict == VERDICT_OK)
-            *ret_size += high - low;
+        int64_t low = 0, high = 0;
+        verdict = partition_reader_ends(reader, i, &low, &high, error);
+        size += high - low;
     }
-    rd_kafka_destroy(rk);
+    partition_reader_free(reader);
+    *ret_size = size;
     return verdict;
 }
 

@@ -1,16 +1,10 @@
-/* Plain producing and reading, for tools: no transactions, no groups. Names no librdkafka. */
+/* Plain producing and reading, without transactions and groups: for the tools, and for what `weft
+ * run` writes beside its transactions. Names no librdkafka. */
 #ifndef WEFT_KAFKA_CLIENT_H
 #define WEFT_KAFKA_CLIENT_H
 
+#include "processors/runtime/kafka/partition_reader.h"
 #include "processors/runtime/topology.h"
-
-struct client_message {
-    int32_t partition;
-    int64_t offset;
-    int64_t time_ms;
-    struct bytes key;   /* absent: none */
-    struct bytes value; /* absent: a tombstone */
-};
 
 /* Creates the topics that are missing, as `weft run` does, and checks the others. FATAL, with what
  * to do. */
@@ -30,6 +24,16 @@ void client_producer_free(struct client_producer *producer);
  * Waits while the queue is full. SKIP: the record can't be sent (too large). */
 enum verdict client_send(struct client_producer *producer, const char *topic, int32_t partition,
                          struct bytes key, struct bytes value, struct error *error);
+/* A header of a record. Both are borrowed. */
+struct client_header {
+    const char *name, *value;
+};
+
+/* The same with headers, which are copied too. */
+enum verdict client_send_with(struct client_producer *producer, const char *topic,
+                              int32_t partition, struct bytes key, struct bytes value,
+                              const struct client_header *headers, size_t header_count,
+                              struct error *error);
 /* Lets librdkafka work. Returns how many records are under way. */
 size_t client_producer_poll(struct client_producer *producer, int timeout_ms);
 /* RETRY: not all was delivered within the time, or some failed. */
@@ -40,21 +44,13 @@ uint64_t client_failed(const struct client_producer *producer);
 
 /* ---- reading ---- */
 
-struct client_reader;
-
 #define CLIENT_ALL_PARTITIONS (-1)
 
-/* Reads a topic, read_committed, from its beginning, or from its end as it is now. SKIP: there is
- * no such topic. */
-enum verdict client_reader_new(const struct config *config, const char *topic, int32_t partition,
-                               bool from_end, struct client_reader **ret_reader,
-                               struct error *error);
-void client_reader_free(struct client_reader *reader);
-
-/* The next record; it holds until the next call. SKIP: none within the time. RETRY: every partition
- * is at its end for now. */
-enum verdict client_reader_next(struct client_reader *reader, int timeout_ms,
-                                struct client_message *ret_message);
+/* Opens a reader of a topic, read_committed, at its beginning or at its end as it is now. SKIP:
+ * there is no such topic. RETRY: no answer. FATAL: the configuration is wrong. */
+enum verdict client_open_reader(const struct config *config, const char *topic, int32_t partition,
+                                bool from_end, struct partition_reader **ret_reader,
+                                struct error *error);
 
 /* The partition that client_send() chooses for a key. */
 int32_t client_partition(struct bytes key, int32_t partitions);

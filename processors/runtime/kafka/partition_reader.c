@@ -276,10 +276,12 @@ bool partition_reader_header(const struct partition_reader *reader, const char *
 
 int64_t partition_reader_position(const struct partition_reader *reader, int32_t partition)
 {
-    return reader->partitions[partition].position;
+    const struct partition *assigned = assigned_partition(reader, partition);
+    return assigned ? assigned->position : -1;
 }
 
 int64_t partition_reader_end(const struct partition_reader *reader, int32_t partition)
 {
-    return reader->partitions[partition].end;
+    const struct partition *assigned = assigned_partition(reader, partition);
+    return assigned ? assigned->end : -1;
 }

@@ -98,9 +98,9 @@ enum verdict partition_reader_await(struct partition_reader *reader, struct leas
 bool partition_reader_header(const struct partition_reader *reader, const char *name,
                              struct bytes *ret_value);
 
-/* Of an assigned partition. The position counts every record that was handed out; it is
- * READER_BEGINNING until the first one when reading began there. The end is the newest that the
- * reader met; -1: it met none yet. */
+/* The position counts every record that was handed out; it is READER_BEGINNING until the first
+ * record or end when reading began there. The end is the newest one that the reader met; -1: it met
+ * none yet. Both are -1 for a partition that is not assigned. */
 int64_t partition_reader_position(const struct partition_reader *reader, int32_t partition);
 int64_t partition_reader_end(const struct partition_reader *reader, int32_t partition);
 
