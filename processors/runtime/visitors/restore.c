@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #define STEP_US 20000
+#define READ_MS 10
 #define BATCH_BYTES_MAX ((size_t)4 << 20)
 #define PROGRESS_US 2000000
 
@@ -14,15 +15,15 @@ struct restore {
     struct run *run;
     struct task **tasks;
     size_t count;
-    rd_kafka_t *reader;
+    struct partition_reader *reader;
     const char *topic;
     struct store_batch batch;
     uint64_t rows;
     int64_t started_us, progress_us;
 };
 
-static enum verdict find_range(struct restore *restore, rd_kafka_t *watcher, struct task *task,
-                               struct error *error)
+static enum verdict find_range(struct restore *restore, struct partition_reader *watcher,
+                               struct task *task, struct error *error)
 {
     int64_t low, high;
     enum verdict verdict = store_get_offset(restore->run->store, OFFSETS_CHANGELOG, restore->topic,
@@ -31,13 +32,13 @@ static enum verdict find_range(struct restore *restore, rd_kafka_t *watcher, str
         return verdict;
     if (verdict == VERDICT_SKIP)
         task->changelog_next = 0;
-    verdict = kafka_ends(watcher, restore->topic, task->partition, &low, &high, error);
+    verdict = partition_reader_ends(watcher, task->partition, &low, &high, error);
     if (verdict != VERDICT_OK)
         return verdict;
     if (task->changelog_next > high)
         return error_set(error, VERDICT_FATAL,
                          "the local state has %s [%d] up to %lld, but the topic ends at %lld: it "
-                         "is another cluster, or the topic was made anew; delete state.dir or run "
+                         "is another cluster, or the topic was created again; delete state.dir or run "
                          "'weft reset'",
                          restore->topic, (int)task->partition, (long long)task->changelog_next,
                          (long long)high);
@@ -45,19 +46,41 @@ static enum verdict find_range(struct restore *restore, rd_kafka_t *watcher, str
     return VERDICT_OK;
 }
 
+static enum verdict find_ranges(struct restore *restore, struct error *error)
+{
+    const struct reader_options options = {
+        .topic = restore->topic, .log_name = "restore", .isolation = READ_UNCOMMITTED};
+    struct partition_reader *watcher = partition_reader_open(restore->run->config, &options, error);
+    if (watcher == NULL)
+        return VERDICT_FATAL;
+    enum verdict verdict = VERDICT_OK;
+    for (size_t i = 0; verdict == VERDICT_OK && i < restore->count; i++)
+        verdict = find_range(restore, watcher, restore->tasks[i], error);
+    partition_reader_free(watcher);
+    return verdict;
+}
+
+static enum verdict open_reader(struct restore *restore, struct error *error)
+{
+    const struct reader_options options = {.topic = restore->topic, .log_name = "restore"};
+    restore->reader = partition_reader_open(restore->run->config, &options, error);
+    return restore->reader ? VERDICT_OK : VERDICT_FATAL;
+}
+
 static void assign_ranges(struct restore *restore)
 {
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)restore->count);
+    struct reader_start *starts = memory_zero(restore->count, sizeof *starts);
+    size_t count = 0;
     for (size_t i = 0; i < restore->count; i++) {
         struct task *task = restore->tasks[i];
         if (task->changelog_next >= task->changelog_target)
             task->state = TASK_RUNNING;
         else
-            rd_kafka_topic_partition_list_add(list, restore->topic, task->partition)->offset =
-                task->changelog_next;
+            starts[count++] =
+                (struct reader_start){.partition = task->partition, .offset = task->changelog_next};
     }
-    rd_kafka_assign(restore->reader, list);
-    rd_kafka_topic_partition_list_destroy(list);
+    partition_reader_assign(restore->reader, starts, count);
+    free(starts);
 }
 
 enum verdict restore_new(struct run *run, struct task **tasks, size_t count,
@@ -69,18 +92,9 @@ enum verdict restore_new(struct run *run, struct task **tasks, size_t count,
     restore->count = count;
     restore->topic = run->topology.topics[TOPIC_VISITOR_CHANGELOG];
     restore->started_us = clock_monotonic_us();
-    enum verdict verdict = VERDICT_FATAL;
-    rd_kafka_t *watcher = kafka_open(run->config, KAFKA_WATCHER, NULL, error);
-    if (watcher)
-        verdict = VERDICT_OK;
-    for (size_t i = 0; verdict == VERDICT_OK && i < count; i++)
-        verdict = find_range(restore, watcher, tasks[i], error);
-    if (watcher)
-        rd_kafka_destroy(watcher);
-    if (verdict == VERDICT_OK) {
-        restore->reader = kafka_open(run->config, KAFKA_READER, NULL, error);
-        verdict = restore->reader ? VERDICT_OK : VERDICT_FATAL;
-    }
+    enum verdict verdict = find_ranges(restore, error);
+    if (verdict == VERDICT_OK)
+        verdict = open_reader(restore, error);
     if (verdict != VERDICT_OK) {
         restore_free(restore);
         return verdict;
@@ -94,40 +108,29 @@ void restore_free(struct restore *restore)
 {
     if (restore == NULL)
         return;
-    if (restore->reader) {
-        rd_kafka_consumer_close(restore->reader);
-        rd_kafka_destroy(restore->reader);
-    }
+    partition_reader_free(restore->reader);
     batch_release(&restore->batch);
     free(restore);
 }
 
-static struct task *task_of(struct restore *restore, int32_t partition)
-{
-    for (size_t i = 0; i < restore->count; i++)
-        if (restore->tasks[i]->partition == partition)
-            return restore->tasks[i];
-    return NULL;
-}
-
-enum verdict restore_put_row(const char *topic, const rd_kafka_message_t *message,
+enum verdict restore_put_row(const char *topic, const struct kafka_record *record,
                              struct store_batch *batch, struct error *error)
 {
     char to[VISITOR_KEY_BYTES_MAX];
     failpoint("mid_restore");
-    if (message->key == NULL || message->key_len + 2 > VISITOR_KEY_BYTES_MAX)
+    if (record->key.at == NULL || record->key.size + 2 > VISITOR_KEY_BYTES_MAX)
         return VERDICT_OK; /* weft writes no such row */
-    struct bytes name = bytes_of(message->key, message->key_len);
-    struct bytes key = visitor_store_key(to, message->partition, name);
-    struct bytes value = bytes_of(message->payload, message->len);
-    if (message->payload && !visitor_intact(name, value))
-        return error_set(error, VERDICT_FATAL,
-                         "%s [%d]@%lld is damaged: it is not what was written for its visitor",
-                         topic, (int)message->partition, (long long)message->offset);
-    if (message->payload)
-        batch_put(batch, FAMILY_VISITOR, key, value);
-    else
+    struct bytes key = visitor_store_key(to, record->partition, record->key);
+    if (record->value.at == NULL) {
         batch_delete(batch, FAMILY_VISITOR, key);
+        return VERDICT_OK;
+    }
+    if (!visitor_intact(record->key, record->value))
+        return error_set(error, VERDICT_FATAL,
+                         "%s [%d]@%lld is damaged: it is not the record that was written for its "
+                         "visitor",
+                         topic, (int)record->partition, (long long)record->offset);
+    batch_put(batch, FAMILY_VISITOR, key, record->value);
     return VERDICT_OK;
 }
 
@@ -152,13 +155,27 @@ static enum verdict write_rows(struct restore *restore, struct error *error)
     return verdict;
 }
 
-/* Control records take offsets too, so the end is where the end-of-partition event says. */
-static void reach_end(struct task *task, int64_t offset)
+/* A task is level once the reader meets an end at or behind the target. The last record's offset
+ * does not tell: control records take offsets too. */
+static void note_positions(struct restore *restore)
 {
-    if (offset > task->changelog_next)
-        task->changelog_next = offset;
-    if (offset >= task->changelog_target)
-        task->state = TASK_RUNNING;
+    for (size_t i = 0; i < restore->count; i++) {
+        struct task *task = restore->tasks[i];
+        int64_t position = partition_reader_position(restore->reader, task->partition);
+        if (position > task->changelog_next)
+            task->changelog_next = position;
+        if (task->state == TASK_RESTORING &&
+            partition_reader_end(restore->reader, task->partition) >= task->changelog_target)
+            task->state = TASK_RUNNING;
+    }
+}
+
+static bool all_level(const struct restore *restore)
+{
+    for (size_t i = 0; i < restore->count; i++)
+        if (restore->tasks[i]->state != TASK_RUNNING)
+            return false;
+    return true;
 }
 
 static void show_progress(struct restore *restore, int64_t now_us)
@@ -175,40 +192,38 @@ static void show_progress(struct restore *restore, int64_t now_us)
     restore->progress_us = now_us + PROGRESS_US;
 }
 
+/* Positions move once all rows of the read are in the batch: an offset in the store never runs
+ * ahead of its rows. */
+static enum verdict read_rows(struct restore *restore, struct error *error)
+{
+    struct kafka_record records[READER_RECORDS_MAX];
+    size_t count = 0;
+    partition_reader_read(restore->reader, READ_MS, READER_RECORDS_MAX, records, &count);
+    for (size_t i = 0; i < count; i++) {
+        enum verdict verdict = restore_put_row(restore->topic, &records[i], &restore->batch, error);
+        if (verdict != VERDICT_OK)
+            return verdict;
+    }
+    restore->rows += count;
+    note_positions(restore);
+    return restore->batch.changes.size > BATCH_BYTES_MAX ? write_rows(restore, error) : VERDICT_OK;
+}
+
 enum verdict restore_step(struct restore *restore, uint64_t *ret_rows, struct error *error)
 {
     int64_t now_us = clock_monotonic_us(), until_us = now_us + STEP_US;
     uint64_t rows = restore->rows;
     enum verdict verdict = VERDICT_OK;
-    size_t running = 0;
     show_progress(restore, now_us);
-    for (size_t i = 0; i < restore->count; i++)
-        running += restore->tasks[i]->state == TASK_RUNNING;
-    while (verdict == VERDICT_OK && running < restore->count && clock_monotonic_us() < until_us) {
-        rd_kafka_message_t *message = rd_kafka_consumer_poll(restore->reader, 10);
-        if (message == NULL)
-            continue;
-        struct task *task = message->rkt ? task_of(restore, message->partition) : NULL;
-        if (task && message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-            task->changelog_next = message->offset + 1;
-            restore->rows++;
-            verdict = restore_put_row(restore->topic, message, &restore->batch, error);
-            if (verdict == VERDICT_OK && restore->batch.changes.size > BATCH_BYTES_MAX)
-                verdict = write_rows(restore, error);
-        } else if (task && message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF &&
-                   task->state == TASK_RESTORING) {
-            reach_end(task, message->offset);
-            running += task->state == TASK_RUNNING;
-        } else if (message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-            log_line(LOG_LEVEL_WARN, "restore", "%s", rd_kafka_message_errstr(message));
-        }
-        rd_kafka_message_destroy(message);
-    }
+    while (verdict == VERDICT_OK && !all_level(restore) && clock_monotonic_us() < until_us)
+        verdict = read_rows(restore, error);
     if (verdict == VERDICT_OK)
         verdict = write_rows(restore, error);
     *ret_rows += restore->rows - rows;
-    if (verdict != VERDICT_OK || running < restore->count)
-        return verdict == VERDICT_OK ? VERDICT_RETRY : verdict;
+    if (verdict != VERDICT_OK)
+        return verdict;
+    if (!all_level(restore))
+        return VERDICT_RETRY;
     if (restore->rows > 0)
         log_line(LOG_LEVEL_INFO, "restore", "%llu rows in %.2f s",
                  (unsigned long long)restore->rows,

@@ -1,6 +1,5 @@
 #include "processors/runtime/visitors/standby.h"
 
-#include "processors/runtime/kafka/kafka.h"
 #include "processors/runtime/kafka/members.h"
 #include "processors/runtime/log.h"
 #include "processors/runtime/visitors/restore.h"
@@ -27,7 +26,7 @@ struct standby {
     bool *wanted;
     bool *refused; /* its changelog is damaged: for the restore to say */
     int64_t *next; /* offset; -1: not followed */
-    rd_kafka_t *reader;
+    struct partition_reader *reader;
     struct member_watch *member_watch;
     struct store_batch batch;
     int64_t look_us, write_us;
@@ -118,13 +117,11 @@ static enum verdict follow(struct standby *standby, struct error *error)
     size_t count = 0;
     enum verdict verdict = write_rows(standby, error); /* before anything is let go */
     pthread_mutex_lock(&standby->lock);
-    for (int32_t i = 0; i < standby->partitions; i++) {
+    for (int32_t i = 0; i < standby->partitions; i++)
         standby->followed[i] = standby->wanted[i] && !standby->owned[i] && !standby->refused[i];
-        count += standby->followed[i];
-    }
     pthread_cond_broadcast(&standby->let_go);
     pthread_mutex_unlock(&standby->lock);
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+    struct reader_start *starts = memory_zero((size_t)standby->partitions, sizeof *starts);
     for (int32_t i = 0; verdict == VERDICT_OK && i < standby->partitions; i++) {
         if (!standby->followed[i])
             continue;
@@ -132,10 +129,10 @@ static enum verdict follow(struct standby *standby, struct error *error)
         verdict = store_get_offset(standby->run->store, OFFSETS_CHANGELOG, standby->topic, i,
                                    &standby->next[i], error);
         verdict = verdict == VERDICT_SKIP ? VERDICT_OK : verdict;
-        rd_kafka_topic_partition_list_add(list, standby->topic, i)->offset = standby->next[i];
+        starts[count++] = (struct reader_start){.partition = i, .offset = standby->next[i]};
     }
-    rd_kafka_assign(standby->reader, list);
-    rd_kafka_topic_partition_list_destroy(list);
+    partition_reader_assign(standby->reader, starts, count);
+    free(starts);
     log_line(LOG_LEVEL_INFO, "standby", "following %zu partitions", count);
     return verdict;
 }
@@ -159,31 +156,36 @@ static void ask_members(struct standby *standby)
     members_release(&members);
 }
 
-static enum verdict take(struct standby *standby, const rd_kafka_message_t *message,
-                         struct error *error)
+/* A damaged record ends the following of its partition: whoever restores it reports the damage. */
+static void take_record(struct standby *standby, const struct kafka_record *record)
 {
-    int32_t partition = message->partition;
-    bool ours = partition < standby->partitions && standby->followed[partition];
-    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF || !ours)
-        return VERDICT_OK;
-    if (message->err) {
-        log_line(LOG_LEVEL_WARN, "standby", "%s", rd_kafka_message_errstr(message));
-        return VERDICT_OK;
-    }
     struct error why = {0};
-    if (restore_put_row(standby->topic, message, &standby->batch, &why) != VERDICT_OK) {
+    int32_t partition = record->partition;
+    if (standby->refused[partition])
+        return;
+    if (restore_put_row(standby->topic, record, &standby->batch, &why) != VERDICT_OK) {
         log_line(LOG_LEVEL_ERROR, "standby", "%s", why.message);
         standby->refused[partition] = true;
-        return VERDICT_OK;
+        return;
     }
-    standby->next[partition] = message->offset + 1;
+    standby->next[partition] = record->offset + 1;
+}
+
+static enum verdict read_rows(struct standby *standby, struct error *error)
+{
+    struct kafka_record records[READER_RECORDS_MAX];
+    size_t count = 0;
+    partition_reader_read(standby->reader, POLL_MS, READER_RECORDS_MAX, records, &count);
+    for (size_t i = 0; i < count; i++)
+        take_record(standby, &records[i]);
     return standby->batch.changes.size > BATCH_BYTES_MAX ? write_rows(standby, error) : VERDICT_OK;
 }
 
 static enum verdict run_standby(struct standby *standby, struct error *error)
 {
+    const struct reader_options options = {.topic = standby->topic, .log_name = "standby"};
     enum verdict verdict = VERDICT_OK;
-    standby->reader = kafka_open(standby->run->config, KAFKA_READER, NULL, error);
+    standby->reader = partition_reader_open(standby->run->config, &options, error);
     standby->member_watch = member_watch_new(standby->run->config, error);
     if (standby->reader == NULL || standby->member_watch == NULL)
         return VERDICT_FATAL;
@@ -193,11 +195,8 @@ static enum verdict run_standby(struct standby *standby, struct error *error)
             ask_members(standby);
         if (choose(standby))
             verdict = follow(standby, error);
-        rd_kafka_message_t *message = rd_kafka_consumer_poll(standby->reader, POLL_MS);
-        if (verdict == VERDICT_OK && message)
-            verdict = take(standby, message, error);
-        if (message)
-            rd_kafka_message_destroy(message);
+        if (verdict == VERDICT_OK)
+            verdict = read_rows(standby, error);
         if (verdict == VERDICT_OK && now_us >= standby->write_us)
             verdict = write_rows(standby, error);
     }
@@ -218,10 +217,7 @@ void *standby_thread(void *argument)
     standby->stopped = true;
     pthread_cond_broadcast(&standby->let_go);
     pthread_mutex_unlock(&standby->lock);
-    if (standby->reader) {
-        rd_kafka_consumer_close(standby->reader);
-        rd_kafka_destroy(standby->reader);
-    }
+    partition_reader_free(standby->reader);
     member_watch_free(standby->member_watch);
     return NULL;
 }
