@@ -6,7 +6,8 @@
 #include <stdlib.h>
 
 #define ANSWER_MS 10000
-#define FLUSH_MS 500 /* between looks at the lease */
+#define FLUSH_MS 500 /* between questions for the lease */
+#define FULL_POLL_MS 10
 
 struct sender {
     struct lease *lease;
@@ -14,7 +15,7 @@ struct sender {
     rd_kafka_topic_t *topic;
     bool transactional, begun;
     uint64_t failures;
-    int64_t first; /* offset that was acknowledged; -1: none yet */
+    int64_t first; /* offset of the first record that was delivered; -1: none yet */
 };
 
 static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
@@ -24,21 +25,21 @@ static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *o
     if (message->err)
         sender->failures++;
     else if (sender->first < 0)
-        sender->first = message->offset; /* of one partition they come in order */
+        sender->first = message->offset; /* reports of one partition come in order */
 }
 
-static enum verdict transact(rd_kafka_error_t *failed, const char *what, struct error *error)
+/* OK, or RETRY with the error's text; destroys it. */
+static enum verdict check(rd_kafka_error_t *failed, const char *what, struct error *error)
 {
     if (failed == NULL)
         return VERDICT_OK;
-    error_set(error, VERDICT_RETRY, "%s: %s", what, rd_kafka_error_string(failed));
+    error_set(error, VERDICT_RETRY, "can't %s: %s", what, rd_kafka_error_string(failed));
     rd_kafka_error_destroy(failed);
     return VERDICT_RETRY;
 }
 
-static enum verdict open_producer(struct sender *sender, const struct config *config,
-                                  const char *topic, const char *role, const char *timeout_ms,
-                                  struct error *error)
+static rd_kafka_conf_t *make_conf(struct sender *sender, const struct config *config,
+                                  const char *role, const char *timeout_ms, struct error *error)
 {
     char id[CONFIG_TEXT_MAX + 16];
     snprintf(id, sizeof id, "%s-%s", config->application_id, role);
@@ -51,16 +52,27 @@ static enum verdict open_producer(struct sender *sender, const struct config *co
     rd_kafka_conf_t *conf = kafka_conf(config, KAFKA_PRODUCER,
                                        sender->transactional ? transactions : idempotent, error);
     if (conf == NULL)
-        return VERDICT_FATAL;
+        return NULL;
     rd_kafka_conf_set_dr_msg_cb(conf, delivered);
     rd_kafka_conf_set_opaque(conf, sender);
+    return conf;
+}
+
+static enum verdict open_producer(struct sender *sender, const struct config *config,
+                                  const char *topic, const char *role, const char *timeout_ms,
+                                  struct error *error)
+{
+    rd_kafka_conf_t *conf = make_conf(sender, config, role, timeout_ms, error);
+    if (conf == NULL)
+        return VERDICT_FATAL;
     sender->producer = kafka_new(KAFKA_PRODUCER, conf, error);
     if (sender->producer == NULL)
         return VERDICT_FATAL;
     sender->topic = rd_kafka_topic_new(sender->producer, topic, NULL);
-    return sender->transactional ? transact(rd_kafka_init_transactions(sender->producer, ANSWER_MS),
-                                            "initialising", error)
-                                 : VERDICT_OK;
+    if (!sender->transactional)
+        return VERDICT_OK;
+    return check(rd_kafka_init_transactions(sender->producer, ANSWER_MS), "initialise transactions",
+                 error);
 }
 
 enum verdict sender_open(const struct config *config, const char *topic, const char *role,
@@ -79,16 +91,22 @@ enum verdict sender_open(const struct config *config, const char *topic, const c
     return verdict;
 }
 
+static enum verdict begin(struct sender *sender, struct error *error)
+{
+    if (!sender->transactional || sender->begun)
+        return VERDICT_OK;
+    enum verdict verdict =
+        check(rd_kafka_begin_transaction(sender->producer), "begin a transaction", error);
+    sender->begun = verdict == VERDICT_OK;
+    return verdict;
+}
+
 enum verdict sender_send(struct sender *sender, struct bytes key, struct bytes value,
                          const char *header_name, const char *header, struct error *error)
 {
-    if (sender->transactional && !sender->begun) {
-        enum verdict verdict =
-            transact(rd_kafka_begin_transaction(sender->producer), "beginning", error);
-        if (verdict != VERDICT_OK)
-            return verdict;
-        sender->begun = true;
-    }
+    enum verdict verdict = begin(sender, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
     const rd_kafka_vu_t parts[] = {
         {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = sender->topic},
         {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = 0},
@@ -109,8 +127,8 @@ enum verdict sender_send(struct sender *sender, struct bytes key, struct bytes v
         rd_kafka_error_destroy(failed);
         if (!full)
             return VERDICT_RETRY;
-        rd_kafka_poll(sender->producer, 10);
-        if (!sender->lease->holds(sender->lease))
+        rd_kafka_poll(sender->producer, FULL_POLL_MS);
+        if (!lease_holds(sender->lease))
             return VERDICT_SKIP;
     }
 }
@@ -118,7 +136,7 @@ enum verdict sender_send(struct sender *sender, struct bytes key, struct bytes v
 bool sender_poll(struct sender *sender)
 {
     rd_kafka_poll(sender->producer, 0);
-    return sender->lease->holds(sender->lease);
+    return lease_holds(sender->lease);
 }
 
 int64_t sender_first(const struct sender *sender)
@@ -129,7 +147,7 @@ int64_t sender_first(const struct sender *sender)
 enum verdict sender_flush(struct sender *sender, struct error *error)
 {
     while (rd_kafka_flush(sender->producer, FLUSH_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
-        if (!sender->lease->holds(sender->lease))
+        if (!lease_holds(sender->lease))
             return VERDICT_SKIP;
     if (sender->failures > 0)
         return error_set(error, VERDICT_RETRY, "%llu records for %s were not delivered",
@@ -140,12 +158,17 @@ enum verdict sender_flush(struct sender *sender, struct error *error)
 enum verdict sender_commit(struct sender *sender, struct error *error)
 {
     enum verdict verdict = sender_flush(sender, error);
-    if (verdict == VERDICT_OK && sender->begun)
-        verdict =
-            transact(rd_kafka_commit_transaction(sender->producer, ANSWER_MS), "committing", error);
+    if (verdict != VERDICT_OK || !sender->begun)
+        return verdict;
+    verdict = check(rd_kafka_commit_transaction(sender->producer, ANSWER_MS), "commit", error);
     if (verdict == VERDICT_OK)
         sender->begun = false;
     return verdict;
+}
+
+static void purge(struct sender *sender)
+{
+    rd_kafka_purge(sender->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
 }
 
 void sender_close(struct sender *sender)
@@ -153,15 +176,15 @@ void sender_close(struct sender *sender)
     if (sender == NULL)
         return;
     if (sender->begun) {
-        rd_kafka_purge(sender->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        purge(sender);
         rd_kafka_error_t *failed = rd_kafka_abort_transaction(sender->producer, ANSWER_MS);
         if (failed)
-            rd_kafka_error_destroy(failed); /* the next writer's start aborts it */
+            rd_kafka_error_destroy(failed); /* the next sender's start aborts it */
     }
     if (sender->topic)
         rd_kafka_topic_destroy(sender->topic);
     if (sender->producer) {
-        rd_kafka_purge(sender->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        purge(sender);
         rd_kafka_flush(sender->producer, 100);
         rd_kafka_destroy(sender->producer);
     }

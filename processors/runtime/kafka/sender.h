@@ -1,41 +1,45 @@
-/* The producer of what belongs to nobody's visitors: to one partition of one topic, in transactions
- * whose id all processes share, so that of two that write the older is fenced; without exactly-once
- * plainly. Thread: one. */
+/* The publisher's producer: sends records to partition 0 of one topic.
+ *
+ * Under exactly-once it works in transactions, whose id all processes share: of two processes that
+ * write, the broker fences the older. With at_least_once it sends without transactions.
+ *
+ * Long calls ask the lease now and then and end early when it is gone. Thread: one at a time. Names
+ * no librdkafka. */
 #ifndef WEFT_KAFKA_SENDER_H
 #define WEFT_KAFKA_SENDER_H
 
 #include "processors/runtime/config.h"
-
-/* Who writes is asked now and then whether it may go on. */
-struct lease {
-    bool (*holds)(struct lease *self);
-};
+#include "processors/runtime/kafka/lease.h"
 
 struct sender;
 
-/* With the transactional id <application.id>-`role`; ends the transaction that a predecessor left
- * open. RETRY: the broker does not answer. `lease` is borrowed. */
+/* Opens a producer with the transactional id <application.id>-`role` and aborts the transaction
+ * that an earlier one left open. `timeout_ms` is the transaction's, in decimal digits. `lease` is
+ * borrowed until sender_close(). RETRY: the broker does not answer. FATAL: librdkafka refuses the
+ * configuration. */
 enum verdict sender_open(const struct config *config, const char *topic, const char *role,
                          const char *timeout_ms, struct lease *lease, struct sender **ret_sender,
                          struct error *error);
 
-/* Begins a transaction where there is none. `value` absent: a deletion. The header's name may be
- * NULL: none. SKIP: the lease is gone. RETRY: refused. */
+/* Sends a record; begins a transaction if none is open. Copies everything. `value` absent: a
+ * deletion. `header_name` NULL: no header. Waits while the producer's queue is full. SKIP: the
+ * lease is gone. RETRY: refused. */
 enum verdict sender_send(struct sender *sender, struct bytes key, struct bytes value,
                          const char *header_name, const char *header, struct error *error);
 
-/* Takes in what was acknowledged. False: the lease is gone. */
+/* Takes in delivery reports without waiting. False: the lease is gone. */
 bool sender_poll(struct sender *sender);
 
-/* Until all that was sent is acknowledged. SKIP, RETRY: as above. */
+/* Waits until every record is delivered. SKIP: the lease is gone. RETRY: some were not delivered.
+ */
 enum verdict sender_flush(struct sender *sender, struct error *error);
-/* Offset of the first record that was acknowledged; -1: none was. */
+/* The offset of the first record that was delivered; -1: none was yet. */
 int64_t sender_first(const struct sender *sender);
 
-/* sender_flush(), and what was sent counts from now on. */
+/* sender_flush(), then commits: from now on readers see the records. */
 enum verdict sender_commit(struct sender *sender, struct error *error);
 
-/* What was not committed is aborted. NULL is nothing. */
+/* Aborts the open transaction. Takes NULL. */
 void sender_close(struct sender *sender);
 
 #endif
