@@ -562,6 +562,17 @@ enum verdict model_load(struct model *model, struct store *store, struct error *
     return verdict;
 }
 
+enum verdict model_stored_format(struct store *store, uint32_t *ret_format, struct error *error)
+{
+    struct buffer value = {0};
+    enum verdict verdict = store->get(store, FAMILY_MODEL, bytes_of("m", 1), &value, error);
+    *ret_format = 0;
+    if (verdict == VERDICT_OK)
+        memcpy(ret_format, value.at, value.size < 4 ? value.size : 4);
+    buffer_release(&value);
+    return verdict;
+}
+
 size_t model_bytes(const struct model *model)
 {
     size_t bytes = sizeof *model + vectors_bytes(model->vectors) +

@@ -149,6 +149,9 @@ void model_merge(struct model *model, const struct weights *difference);
 void model_save(struct model *model, struct store_batch *batch);
 /* Reads all rows. FATAL: damaged, or of a newer format. */
 enum verdict model_load(struct model *model, struct store *store, struct error *error);
+/* The MODEL_FORMAT of the weft that wrote the store's model. SKIP: the store has none, and
+ * `ret_format` is 0. Thread: any. */
+enum verdict model_stored_format(struct store *store, uint32_t *ret_format, struct error *error);
 
 /* Bytes of memory. */
 size_t model_bytes(const struct model *model);

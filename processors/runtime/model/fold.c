@@ -1,11 +1,12 @@
 #include "processors/runtime/model/fold.h"
 
-#include "processors/runtime/kafka/kafka.h"
+#include "processors/runtime/kafka/partition_reader.h"
 #include "processors/runtime/log.h"
 #include "processors/runtime/model/seed_model.h"
 #include "processors/runtime/model/snapshots.h"
 
-#define SLICE_RECORDS_MAX 256 /* taken at once */
+#define READ_MS 100
+#define SLICE_RECORDS_MAX 256 /* read at once */
 #define SLICE_US_MAX 500      /* under one write lock */
 #define RECORDS_A_LOOK 16     /* between looks at the clock */
 #define PROGRESS_US 2000000
@@ -14,104 +15,109 @@
 
 struct fold {
     struct run *run;
-    rd_kafka_t *reader;
+    struct partition_reader *reader;
     const char *topic;
     struct log_reader log;
-    int64_t next;   /* offset */
+    int64_t next;   /* offset of the next record to fold */
     int64_t target; /* end of the log at the start */
-    int64_t saved;  /* offset that the store has */
+    int64_t saved;  /* `next` of the store */
     int64_t save_due_us;
     int64_t started_us, progress_us;
-    uint64_t skipped; /* records that no writer made */
+    uint64_t skipped; /* records that weft did not write */
 };
 
-static enum verdict clear_stored(struct run *run, const char *topic, struct error *error)
+/* ---- where the model comes from ---- */
+
+static enum verdict clear_store(struct fold *fold, struct error *error)
 {
+    struct store *store = fold->run->model_store;
     struct store_batch batch = {0};
     for (int first = 0; first < 0xFF; first++) {
         char prefix = (char)first;
         batch_delete_prefix(&batch, FAMILY_MODEL, bytes_of(&prefix, 1));
     }
-    batch_delete_offset(&batch, OFFSETS_MODEL, topic, 0);
-    enum verdict verdict = run->model_store->write(run->model_store, &batch, error);
+    batch_delete_offset(&batch, OFFSETS_MODEL, fold->topic, 0);
+    enum verdict verdict = store->write(store, &batch, error);
     batch_release(&batch);
     return verdict;
 }
 
-/* Format of the stored model; SKIP: there is none. */
-static enum verdict stored_format(struct run *run, uint32_t *ret_format, struct error *error)
+/* Whether the store has a model of this format, and sets the offset that it is as of. */
+static enum verdict find_stored(struct fold *fold, bool *ret_usable, struct error *error)
 {
-    struct buffer value = {0};
-    enum verdict verdict =
-        run->model_store->get(run->model_store, FAMILY_MODEL, bytes_of("m", 1), &value, error);
-    *ret_format = 0;
-    if (verdict == VERDICT_OK)
-        memcpy(ret_format, value.at, value.size < 4 ? value.size : 4);
-    buffer_release(&value);
-    return verdict;
-}
-
-/* Whether the store has a model that can be gone on from, and as of which offset. */
-static enum verdict look_at_stored(struct fold *fold, bool *ret_usable, struct error *error)
-{
-    struct run *run = fold->run;
+    struct store *store = fold->run->model_store;
     uint32_t format = 0;
-    *ret_usable = false;
     enum verdict stored =
-        store_get_offset(run->model_store, OFFSETS_MODEL, fold->topic, 0, &fold->next, error);
-    if (stored == VERDICT_FATAL || stored_format(run, &format, error) == VERDICT_FATAL)
+        store_get_offset(store, OFFSETS_MODEL, fold->topic, 0, &fold->next, error);
+    if (stored == VERDICT_FATAL || model_stored_format(store, &format, error) == VERDICT_FATAL)
         return VERDICT_FATAL;
-    if (stored == VERDICT_OK && format > 0 && format < MODEL_FORMAT)
+    /* a newer format counts as usable: loading it refuses it with what to do */
+    bool older = format > 0 && format < MODEL_FORMAT;
+    *ret_usable = stored == VERDICT_OK && !older;
+    if (stored == VERDICT_OK && older)
         log_line(LOG_LEVEL_WARN, "model",
-                 "the stored model has the older format %u, now it is %d; it is made anew", format,
-                 MODEL_FORMAT);
-    else
-        *ret_usable = stored == VERDICT_OK; /* a newer format: the loading refuses it */
+                 "the stored model has the older format %u, this weft has %d: it is built again",
+                 format, MODEL_FORMAT);
     return VERDICT_OK;
 }
 
 static enum verdict load_stored(struct fold *fold, struct error *error)
 {
-    struct run *run = fold->run;
-    enum verdict verdict = model_load(run->model, run->model_store, error);
+    struct store *store = fold->run->model_store;
     uint32_t format = 0;
-    if (verdict != VERDICT_OK && stored_format(run, &format, NULL) == VERDICT_OK &&
+    enum verdict verdict = model_load(fold->run->model, store, error);
+    if (verdict != VERDICT_OK && model_stored_format(store, &format, NULL) == VERDICT_OK &&
         format == MODEL_FORMAT)
-        run->model_store->condemn(run->model_store, "the stored model can't be read");
+        store->condemn(store, "the stored model can't be read");
     return verdict;
 }
 
-/* A model that was folded elsewhere up to where the log still has what follows. SKIP: there is
- * none. */
+/* SKIP: the snapshot is not whole any more, or of an older format; the store may then have rows of
+ * it. */
+static enum verdict load_snapshot(struct fold *fold, const struct snapshot_header *header,
+                                  struct error *error)
+{
+    struct run *run = fold->run;
+    uint32_t format = 0;
+    enum verdict verdict = snapshots_load(run, header, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    if (model_stored_format(run->model_store, &format, error) == VERDICT_OK &&
+        format < MODEL_FORMAT)
+        return VERDICT_SKIP;
+    fold->next = header->offset;
+    return VERDICT_OK;
+}
+
+/* Puts the newest snapshot into the store. SKIP: there is none that the log goes on from. Tries
+ * more than once: a newer snapshot can take the place of the one that is being read. */
 static enum verdict take_snapshot(struct fold *fold, int64_t low, int64_t high, struct error *error)
 {
-    struct run *run = fold->run;
-    struct snapshot_header header;
-    int64_t time_ms;
-    enum verdict verdict = VERDICT_SKIP;
-    for (int tries = 0; tries < SNAPSHOT_TRIES && verdict == VERDICT_SKIP; tries++) {
-        uint32_t format = 0;
-        verdict = snapshots_find(run, &header, &time_ms, error);
-        if (verdict != VERDICT_OK || header.offset < low || header.offset > high)
-            return verdict == VERDICT_OK ? VERDICT_SKIP : verdict;
-        verdict = snapshots_load(run, &header, error);
-        if (verdict == VERDICT_OK && stored_format(run, &format, error) == VERDICT_OK &&
-            format < MODEL_FORMAT)
-            verdict = VERDICT_SKIP;
-        if (verdict == VERDICT_SKIP && clear_stored(run, fold->topic, error) != VERDICT_OK)
+    for (int tries = 0; tries < SNAPSHOT_TRIES; tries++) {
+        struct snapshot_header header;
+        int64_t time_ms;
+        enum verdict verdict = snapshots_find(fold->run, &header, &time_ms, error);
+        if (verdict != VERDICT_OK)
+            return verdict;
+        if (header.offset < low || header.offset > high)
+            return VERDICT_SKIP;
+        verdict = load_snapshot(fold, &header, error);
+        if (verdict != VERDICT_SKIP)
+            return verdict;
+        if (clear_store(fold, error) != VERDICT_OK)
             return VERDICT_FATAL;
-        if (verdict == VERDICT_OK)
-            fold->next = header.offset;
     }
-    return verdict;
+    return VERDICT_SKIP;
 }
 
-/* Nothing here that can be gone on from: a snapshot and the log after it, or all of the log. */
-static enum verdict begin_anew(struct fold *fold, int64_t low, int64_t high, struct error *error)
+/* Builds the model from a snapshot and the log after it, or from the whole log. */
+static enum verdict start_from_topics(struct fold *fold, int64_t low, int64_t high,
+                                      struct error *error)
 {
-    enum verdict verdict = clear_stored(fold->run, fold->topic, error);
-    if (verdict == VERDICT_OK)
-        verdict = take_snapshot(fold, low, high, error);
+    enum verdict verdict = clear_store(fold, error);
+    if (verdict != VERDICT_OK)
+        return VERDICT_FATAL;
+    verdict = take_snapshot(fold, low, high, error);
     if (verdict == VERDICT_OK)
         return load_stored(fold, error);
     if (verdict != VERDICT_SKIP)
@@ -121,78 +127,98 @@ static enum verdict begin_anew(struct fold *fold, int64_t low, int64_t high, str
         return VERDICT_OK;
     return error_set(error, VERDICT_FATAL,
                      "%s starts at %lld and there is no snapshot of the model from there on: "
-                     "start a process that still has its state.dir first, or begin anew with "
+                     "start a process that still has its state.dir first, or begin again with "
                      "'weft reset'",
                      fold->topic, (long long)low);
 }
 
-/* The model of a file, which every process then has from a snapshot of it. */
-static enum verdict begin_given(struct fold *fold, struct error *error)
+static enum verdict start_from_seed_model(struct fold *fold, int64_t folded, int64_t high,
+                                          struct error *error)
 {
-    struct run *run = fold->run;
-    enum verdict verdict = clear_stored(run, fold->topic, error);
+    if (seed_model_check(fold->run, folded, high, error) != VERDICT_OK ||
+        clear_store(fold, error) != VERDICT_OK)
+        return VERDICT_FATAL;
     fold->next = 0;
-    if (verdict == VERDICT_OK && (verdict = seed_model_load(run, error)) != VERDICT_OK)
-        clear_stored(run, fold->topic, NULL);
-    return verdict == VERDICT_OK ? verdict : VERDICT_FATAL;
+    if (seed_model_load(fold->run, error) == VERDICT_OK)
+        return VERDICT_OK;
+    clear_store(fold, NULL);
+    return VERDICT_FATAL;
+}
+
+static enum verdict find_model(struct fold *fold, int64_t low, int64_t high, struct error *error)
+{
+    bool usable = false;
+    enum verdict verdict = find_stored(fold, &usable, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    if (fold->run->seed_model)
+        return start_from_seed_model(fold, usable ? fold->next : 0, high, error);
+    if (!usable)
+        return start_from_topics(fold, low, high, error);
+    if (fold->next > high)
+        return error_set(error, VERDICT_FATAL,
+                         "the local model has folded %s up to %lld, but the topic ends at %lld: it "
+                         "is another cluster, or the topic was created again; delete state.dir or "
+                         "run 'weft reset'",
+                         fold->topic, (long long)fold->next, (long long)high);
+    if (fold->next >= low)
+        return load_stored(fold, error);
+    log_line(LOG_LEVEL_WARN, "model",
+             "the local model has folded %s up to %lld, but it starts at %lld now", fold->topic,
+             (long long)fold->next, (long long)low);
+    return start_from_topics(fold, low, high, error);
+}
+
+/* ---- the log ---- */
+
+static enum verdict ask_ends(struct fold *fold, int64_t *ret_low, int64_t *ret_high,
+                             struct error *error)
+{
+    const struct reader_options options = {
+        .topic = fold->topic, .log_name = "model", .isolation = READ_UNCOMMITTED};
+    struct partition_reader *watcher = partition_reader_open(fold->run->config, &options, error);
+    if (watcher == NULL)
+        return VERDICT_FATAL;
+    enum verdict verdict =
+        partition_reader_await_ends(watcher, 0, &fold->run->stop, ret_low, ret_high, error);
+    partition_reader_free(watcher);
+    return verdict;
+}
+
+/* Strict: the reader never jumps over records that retention took. The next start of the process
+ * loads a snapshot then. */
+static enum verdict open_reader(struct fold *fold, struct error *error)
+{
+    const struct reader_options options = {
+        .topic = fold->topic, .log_name = "model", .strict = true};
+    const struct reader_start start = {.partition = 0, .offset = fold->next};
+    fold->reader = partition_reader_open(fold->run->config, &options, error);
+    if (fold->reader == NULL)
+        return VERDICT_FATAL;
+    partition_reader_assign(fold->reader, &start, 1);
+    return VERDICT_OK;
 }
 
 static enum verdict open_log(struct fold *fold, struct error *error)
 {
-    struct run *run = fold->run;
     int64_t low, high;
-    bool usable;
-    rd_kafka_t *watcher = kafka_open(run->config, KAFKA_WATCHER, NULL, error);
-    if (watcher == NULL)
-        return VERDICT_FATAL;
-    enum verdict verdict =
-        kafka_await_ends(watcher, fold->topic, 0, &low, &high, &run->stop, error);
-    rd_kafka_destroy(watcher);
-    if (verdict == VERDICT_RETRY)
+    enum verdict verdict = ask_ends(fold, &low, &high, error);
+    if (verdict != VERDICT_OK)
         return verdict;
-    if (verdict == VERDICT_OK)
-        verdict = look_at_stored(fold, &usable, error);
-    if (verdict != VERDICT_OK)
-        return VERDICT_FATAL;
-    if (run->seed_model) {
-        verdict = seed_model_check(run, usable ? fold->next : 0, high, error);
-        usable = false;
-    }
-    if (verdict != VERDICT_OK)
-        return VERDICT_FATAL;
-    if (usable && fold->next > high)
-        return error_set(error, VERDICT_FATAL,
-                         "the local model has folded %s up to %lld, but the topic ends at %lld: it "
-                         "is another cluster, or the topic was made anew; delete state.dir or run "
-                         "'weft reset'",
-                         fold->topic, (long long)fold->next, (long long)high);
-    if (usable && fold->next < low)
-        log_line(LOG_LEVEL_WARN, "model",
-                 "the local model has folded %s up to %lld, but it starts at %lld now", fold->topic,
-                 (long long)fold->next, (long long)low);
-    verdict = run->seed_model               ? begin_given(fold, error)
-              : usable && fold->next >= low ? load_stored(fold, error)
-                                            : begin_anew(fold, low, high, error);
+    verdict = find_model(fold, low, high, error);
     if (verdict != VERDICT_OK)
         return verdict;
     fold->saved = fold->next;
-    atomic_store(&run->saved_offset, fold->saved);
+    atomic_store(&fold->run->saved_offset, fold->saved);
     fold->target = high;
-    /* never jump over what retention took: the next start takes a snapshot then */
-    const struct kafka_extra strict[] = {
-        {"group.id", "weft-reader"}, {"auto.offset.reset", "error"}, {NULL, NULL}};
-    fold->reader = kafka_open(run->config, KAFKA_READER, strict, error);
-    if (fold->reader == NULL)
-        return VERDICT_FATAL;
-    rd_kafka_topic_partition_list_t *log = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(log, fold->topic, 0)->offset = fold->next;
-    rd_kafka_assign(fold->reader, log);
-    rd_kafka_topic_partition_list_destroy(log);
-    if (fold->target > fold->next)
+    verdict = open_reader(fold, error);
+    if (verdict == VERDICT_OK && fold->target > fold->next)
         log_line(LOG_LEVEL_INFO, "model", "folding %s from %lld to %lld", fold->topic,
                  (long long)fold->next, (long long)fold->target);
-    return VERDICT_OK;
+    return verdict;
 }
+
+/* ---- folding ---- */
 
 static void note_position(struct fold *fold, int64_t next)
 {
@@ -207,46 +233,64 @@ static void note_position(struct fold *fold, int64_t next)
              (double)(clock_monotonic_us() - fold->started_us) / 1e6);
 }
 
-/* Folds the messages under one lock and frees them. */
-static void fold_slice(struct fold *fold, rd_kafka_message_t **messages, size_t count)
+static void fold_record(struct fold *fold, const struct kafka_record *record)
 {
     struct run *run = fold->run;
-    model_lock_write(run->model);
+    struct log_record read;
+    if (log_read(&fold->log, record->value, &read, NULL) == VERDICT_OK)
+        pipeline_fold(&run->topology, run->model, &read);
+    else if (fold->skipped++ == 0)
+        log_line(LOG_LEVEL_ERROR, "model", "%s [0]@%lld is not an interaction; skipped",
+                 fold->topic, (long long)record->offset);
+}
+
+/* Lets readers of the model in between every SLICE_US_MAX. */
+static void fold_records(struct fold *fold, const struct kafka_record *records, size_t count)
+{
+    struct model *model = fold->run->model;
+    model_lock_write(model);
     int64_t locked_us = clock_monotonic_us();
     for (size_t i = 0; i < count; i++) {
-        struct log_record record;
-        if (log_read(&fold->log, bytes_of(messages[i]->payload, messages[i]->len), &record, NULL) ==
-            VERDICT_OK)
-            pipeline_fold(&run->topology, run->model, &record);
-        else if (fold->skipped++ == 0)
-            log_line(LOG_LEVEL_ERROR, "model", "%s [0]@%lld is no interaction; skipped",
-                     fold->topic, (long long)messages[i]->offset);
+        fold_record(fold, &records[i]);
         if (i % RECORDS_A_LOOK == 0 && clock_monotonic_us() - locked_us > SLICE_US_MAX) {
-            model_unlock_write(run->model);
-            model_lock_write(run->model);
+            model_unlock_write(model);
+            model_lock_write(model);
             locked_us = clock_monotonic_us();
         }
     }
-    model_unlock_write(run->model);
+    model_unlock_write(model);
+}
+
+static enum verdict read_slice(struct fold *fold, struct error *error)
+{
+    struct kafka_record records[SLICE_RECORDS_MAX];
+    size_t count;
+    if (partition_reader_read(fold->reader, READ_MS, SLICE_RECORDS_MAX, records, &count) !=
+        VERDICT_OK)
+        return error_set(error, VERDICT_FATAL,
+                         "%s no longer has %lld, the next record to fold: its retention is too "
+                         "short; the next start loads a snapshot",
+                         fold->topic, (long long)fold->next);
     if (count > 0)
-        note_position(fold, messages[count - 1]->offset + 1);
-    for (size_t i = 0; i < count; i++)
-        rd_kafka_message_destroy(messages[i]);
+        fold_records(fold, records, count);
+    note_position(fold, partition_reader_position(fold->reader, 0));
+    return VERDICT_OK;
 }
 
 static enum verdict save(struct fold *fold, struct error *error)
 {
+    struct run *run = fold->run;
     struct store_batch batch = {0};
     int64_t from_us = clock_monotonic_us();
     if (fold->saved == fold->next)
         return VERDICT_OK;
-    model_save(fold->run->model, &batch);
+    model_save(run->model, &batch);
     batch_put_offset(&batch, OFFSETS_MODEL, fold->topic, 0, fold->next);
-    enum verdict verdict = fold->run->model_store->write(fold->run->model_store, &batch, error);
+    enum verdict verdict = run->model_store->write(run->model_store, &batch, error);
     fold->saved = fold->next;
-    atomic_store(&fold->run->saved_offset, fold->saved);
+    atomic_store(&run->saved_offset, fold->saved);
     int64_t now_us = clock_monotonic_us();
-    int64_t pause_us = fold->run->config->model_save_ms * 1000;
+    int64_t pause_us = run->config->model_save_ms * 1000;
     if (pause_us < SAVE_SHARE * (now_us - from_us))
         pause_us = SAVE_SHARE * (now_us - from_us);
     fold->save_due_us = now_us + pause_us;
@@ -256,8 +300,8 @@ static enum verdict save(struct fold *fold, struct error *error)
     return verdict;
 }
 
-/* The publisher's copy of what rankings are made from, as of the records that were folded. This
- * thread is the only one that writes, so that it needs no lock of the model to read. */
+/* Fills the view that the publisher makes rankings from, as of the records folded so far. This
+ * thread is the model's only writer, so it reads the model without a lock. */
 static void share_view(struct fold *fold)
 {
     struct run *run = fold->run;
@@ -278,56 +322,24 @@ static void show_progress(struct fold *fold, int64_t now_us)
              100.0 * (double)fold->next / (double)(fold->target ? fold->target : 1));
 }
 
-static enum verdict read_slice(struct fold *fold, struct error *error)
-{
-    rd_kafka_message_t *messages[SLICE_RECORDS_MAX];
-    size_t count = 0;
-    int timeout_ms = 100;
-    enum verdict verdict = VERDICT_OK;
-    while (count < SLICE_RECORDS_MAX) {
-        rd_kafka_message_t *message = rd_kafka_consumer_poll(fold->reader, timeout_ms);
-        if (message == NULL)
-            break;
-        timeout_ms = 0;
-        if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-            messages[count++] = message;
-            continue;
-        }
-        int64_t end = message->offset;
-        if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-            fold_slice(fold, messages, count);
-            count = 0;
-            note_position(fold, end);
-        } else if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
-            verdict = error_set(error, VERDICT_FATAL,
-                                "%s no longer has %lld, which is to be folded next: its retention "
-                                "is too short; the next start takes a snapshot",
-                                fold->topic, (long long)fold->next);
-        } else {
-            log_line(LOG_LEVEL_WARN, "model", "%s: %s", fold->topic,
-                     rd_kafka_message_errstr(message));
-        }
-        rd_kafka_message_destroy(message);
-    }
-    fold_slice(fold, messages, count);
-    return verdict;
-}
-
 static enum verdict run_fold(struct fold *fold, struct error *error)
 {
     enum verdict verdict = open_log(fold, error);
-    if (verdict == VERDICT_OK)
-        note_position(fold, fold->next);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    note_position(fold, fold->next);
     fold->save_due_us = clock_monotonic_us() + fold->run->config->model_save_ms * 1000;
-    while (verdict == VERDICT_OK && !run_stops(fold->run)) {
+    while (!run_stops(fold->run)) {
         verdict = read_slice(fold, error);
         int64_t now_us = clock_monotonic_us();
         share_view(fold);
         show_progress(fold, now_us);
         if (verdict == VERDICT_OK && now_us >= fold->save_due_us)
             verdict = save(fold, error);
+        if (verdict != VERDICT_OK)
+            return verdict;
     }
-    return verdict == VERDICT_OK ? save(fold, error) : verdict;
+    return save(fold, error);
 }
 
 void *fold_thread(void *argument)
@@ -342,12 +354,10 @@ void *fold_thread(void *argument)
     log_reader_init(&fold.log);
     pthread_setname_np(pthread_self(), "model");
     enum verdict verdict = run_fold(&fold, &error);
-    if (verdict != VERDICT_OK && !(verdict == VERDICT_RETRY && run_stops(run)))
+    bool ends_early = verdict == VERDICT_RETRY && run_stops(run); /* stopped while it waited */
+    if (verdict != VERDICT_OK && !ends_early)
         run_fail(run, "model", &error);
-    if (fold.reader) {
-        rd_kafka_consumer_close(fold.reader);
-        rd_kafka_destroy(fold.reader);
-    }
+    partition_reader_free(fold.reader);
     log_reader_release(&fold.log);
     return NULL;
 }

@@ -1,16 +1,12 @@
 #include "processors/runtime/model/snapshots.h"
 
 #include "processors/runtime/failpoint.h"
-#include "processors/runtime/kafka/kafka.h"
+#include "processors/runtime/kafka/partition_reader.h"
+#include "processors/runtime/kafka/sender.h"
 #include "processors/runtime/log.h"
 
-#include <stdlib.h>
-
-#define TAIL_OFFSETS                                                                               \
-    16 /* behind which the newest header is, if nothing was broken off after it                    \
-        */
-#define ANSWER_MS 10000
-#define SILENCE_US 30000000 /* no record for so long: the broker is gone */
+/* The newest header is among the last offsets, unless a snapshot was aborted after it. */
+#define TAIL_OFFSETS 16
 #define BATCH_BYTES_MAX ((size_t)4 << 20)
 #define PROGRESS_US 2000000
 #define ROWS_A_LOOK 256
@@ -18,96 +14,82 @@
 
 /* ---- reading ---- */
 
-static rd_kafka_t *open_at(struct run *run, int64_t offset, struct error *error)
+static struct partition_reader *open_reader(struct run *run, struct error *error)
 {
-    rd_kafka_t *reader = kafka_open(run->config, KAFKA_READER, NULL, error);
-    if (reader == NULL)
-        return NULL;
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, run->topology.topics[TOPIC_MODEL], 0)->offset = offset;
-    rd_kafka_assign(reader, list);
-    rd_kafka_topic_partition_list_destroy(list);
-    return reader;
+    const struct reader_options options = {.topic = run->topology.topics[TOPIC_MODEL],
+                                           .log_name = "snapshot"};
+    return partition_reader_open(run->config, &options, error);
 }
 
-static void close_reader(rd_kafka_t *reader)
+/* SKIP: the record is no header, or a damaged one. */
+static enum verdict read_header(const struct kafka_record *record,
+                                struct snapshot_header *ret_header, struct error *error)
 {
-    if (reader == NULL)
-        return;
-    rd_kafka_consumer_close(reader);
-    rd_kafka_destroy(reader);
-}
-
-/* The next record. SKIP: the end is reached. RETRY: nobody answers, or the run stops. */
-static enum verdict next_record(struct run *run, rd_kafka_t *reader,
-                                rd_kafka_message_t **ret_message, struct error *error)
-{
-    int64_t until_us = clock_monotonic_us() + SILENCE_US;
-    while (!run_stops(run) && clock_monotonic_us() < until_us) {
-        rd_kafka_message_t *message = rd_kafka_consumer_poll(reader, 100);
-        if (message == NULL)
-            continue;
-        if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-            *ret_message = message;
-            return VERDICT_OK;
-        }
-        rd_kafka_resp_err_t err = message->err;
-        rd_kafka_message_destroy(message);
-        if (err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
-            return VERDICT_SKIP;
-        log_line(LOG_LEVEL_WARN, "snapshot", "reading: %s", rd_kafka_err2str(err));
-    }
-    return error_set(error, VERDICT_RETRY, "%s can't be read", run->topology.topics[TOPIC_MODEL]);
+    struct error why = {0};
+    if (!snapshot_is_header(record->key) || record->value.at == NULL)
+        return VERDICT_SKIP;
+    enum verdict verdict = snapshot_read_header(record->value, ret_header, &why);
+    if (verdict == VERDICT_SKIP)
+        log_line(LOG_LEVEL_ERROR, "snapshot", "@%lld: %s", (long long)record->offset, why.message);
+    else if (verdict != VERDICT_OK)
+        error_set(error, verdict, "%s", why.message);
+    return verdict;
 }
 
 /* The last header from `from` on. */
-static enum verdict find_from(struct run *run, int64_t from, struct snapshot_header *ret_header,
-                              int64_t *ret_time_ms, struct error *error)
+static enum verdict find_from(struct run *run, struct partition_reader *reader, int64_t from,
+                              struct snapshot_header *ret_header, int64_t *ret_time_ms,
+                              struct error *error)
 {
-    rd_kafka_t *reader = open_at(run, from, error);
-    enum verdict verdict = reader ? VERDICT_OK : VERDICT_FATAL, found = VERDICT_SKIP;
-    rd_kafka_message_t *message;
-    while (verdict == VERDICT_OK &&
-           (verdict = next_record(run, reader, &message, error)) == VERDICT_OK) {
-        if (snapshot_is_header(bytes_of(message->key, message->key_len)) && message->payload) {
-            struct error why = {0};
-            enum verdict read =
-                snapshot_read_header(bytes_of(message->payload, message->len), ret_header, &why);
-            if (read == VERDICT_FATAL)
-                verdict = error_set(error, read, "%s", why.message);
-            else if (read == VERDICT_SKIP)
-                log_line(LOG_LEVEL_ERROR, "snapshot", "@%lld: %s", (long long)message->offset,
-                         why.message);
-            else
-                found = VERDICT_OK;
-            *ret_time_ms = rd_kafka_message_timestamp(message, NULL);
-        }
-        rd_kafka_message_destroy(message);
+    struct stop_lease lease = stop_lease_of(&run->stop);
+    struct kafka_record record;
+    bool found = false;
+    partition_reader_assign(reader, &(struct reader_start){.partition = 0, .offset = from}, 1);
+    for (;;) {
+        enum verdict verdict = partition_reader_await(reader, &lease.lease, &record, error);
+        if (verdict == VERDICT_SKIP) /* the end */
+            return found ? VERDICT_OK : VERDICT_SKIP;
+        if (verdict != VERDICT_OK)
+            return verdict;
+        verdict = read_header(&record, ret_header, error);
+        if (verdict == VERDICT_FATAL)
+            return verdict;
+        if (verdict != VERDICT_OK)
+            continue;
+        found = true;
+        *ret_time_ms = record.time_ms;
     }
-    close_reader(reader);
-    return verdict == VERDICT_SKIP ? found : verdict;
 }
 
-enum verdict snapshots_find(struct run *run, struct snapshot_header *ret_header,
-                            int64_t *ret_time_ms, struct error *error)
+static enum verdict find_newest(struct run *run, struct partition_reader *reader,
+                                struct snapshot_header *ret_header, int64_t *ret_time_ms,
+                                struct error *error)
 {
     int64_t low, high;
-    rd_kafka_t *reader = kafka_open(run->config, KAFKA_READER, NULL, error);
-    if (reader == NULL)
-        return VERDICT_FATAL;
-    enum verdict verdict =
-        kafka_ends(reader, run->topology.topics[TOPIC_MODEL], 0, &low, &high, error);
-    close_reader(reader);
+    enum verdict verdict = partition_reader_ends(reader, 0, &low, &high, error);
     if (verdict != VERDICT_OK)
         return verdict;
     if (high <= low)
         return VERDICT_SKIP;
     int64_t tail = high - TAIL_OFFSETS > low ? high - TAIL_OFFSETS : low;
-    verdict = find_from(run, tail, ret_header, ret_time_ms, error);
+    verdict = find_from(run, reader, tail, ret_header, ret_time_ms, error);
     if (verdict == VERDICT_SKIP && tail > low)
-        verdict = find_from(run, low, ret_header, ret_time_ms, error);
+        verdict = find_from(run, reader, low, ret_header, ret_time_ms, error);
     return verdict;
 }
+
+enum verdict snapshots_find(struct run *run, struct snapshot_header *ret_header,
+                            int64_t *ret_time_ms, struct error *error)
+{
+    struct partition_reader *reader = open_reader(run, error);
+    if (reader == NULL)
+        return VERDICT_FATAL;
+    enum verdict verdict = find_newest(run, reader, ret_header, ret_time_ms, error);
+    partition_reader_free(reader);
+    return verdict;
+}
+
+/* ---- loading ---- */
 
 struct load {
     struct run *run;
@@ -119,8 +101,8 @@ struct load {
 
 static enum verdict write_rows(struct load *load, struct error *error)
 {
-    enum verdict verdict =
-        load->run->model_store->write(load->run->model_store, &load->batch, error);
+    struct store *store = load->run->model_store;
+    enum verdict verdict = store->write(store, &load->batch, error);
     batch_clear(&load->batch);
     return verdict;
 }
@@ -136,29 +118,21 @@ static void show_load(struct load *load)
              100.0 * (double)load->rows / (double)load->header->rows);
 }
 
-/* SKIP: the header was reached. */
-static enum verdict load_record(struct load *load, const rd_kafka_message_t *message,
-                                struct error *error)
+/* Rows of other snapshots are passed over. */
+static enum verdict load_row(struct load *load, const struct kafka_record *record,
+                             struct error *error)
 {
-    struct bytes key = bytes_of(message->key, message->key_len), value;
-    struct bytes record = bytes_of(message->payload, message->len);
+    struct bytes value;
     int64_t offset;
     uint64_t check;
-    if (snapshot_is_header(key)) {
-        struct snapshot_header header;
-        return snapshot_read_header(record, &header, NULL) == VERDICT_OK &&
-                       header.offset == load->header->offset
-                   ? VERDICT_SKIP
-                   : VERDICT_OK;
-    }
-    if (!snapshot_read_row(key, record, &offset, &value, &check)) {
+    if (!snapshot_read_row(record->key, record->value, &offset, &value, &check)) {
         log_line(LOG_LEVEL_ERROR, "snapshot", "%s @%lld is damaged",
-                 load->run->topology.topics[TOPIC_MODEL], (long long)message->offset);
-        return VERDICT_OK; /* the count will tell */
+                 load->run->topology.topics[TOPIC_MODEL], (long long)record->offset);
+        return VERDICT_OK; /* the snapshot is then short of a row */
     }
     if (offset != load->header->offset)
         return VERDICT_OK;
-    batch_put(&load->batch, FAMILY_MODEL, key, value);
+    batch_put(&load->batch, FAMILY_MODEL, record->key, value);
     load->rows++;
     load->sum += check;
     if (load->batch.changes.size < BATCH_BYTES_MAX)
@@ -167,36 +141,68 @@ static enum verdict load_record(struct load *load, const rd_kafka_message_t *mes
     return write_rows(load, error);
 }
 
+static bool is_its_header(const struct load *load, const struct kafka_record *record)
+{
+    struct snapshot_header header;
+    return snapshot_is_header(record->key) &&
+           snapshot_read_header(record->value, &header, NULL) == VERDICT_OK &&
+           header.offset == load->header->offset;
+}
+
+/* Reads up to the snapshot's header. OK: it was reached, or the topic's end. */
+static enum verdict load_rows(struct load *load, struct partition_reader *reader,
+                              struct error *error)
+{
+    struct stop_lease lease = stop_lease_of(&load->run->stop);
+    const struct reader_start start = {.partition = 0, .offset = load->header->first};
+    struct kafka_record record;
+    partition_reader_assign(reader, &start, 1);
+    for (;;) {
+        enum verdict verdict = partition_reader_await(reader, &lease.lease, &record, error);
+        if (verdict == VERDICT_SKIP || (verdict == VERDICT_OK && is_its_header(load, &record)))
+            return VERDICT_OK;
+        if (verdict == VERDICT_OK && !snapshot_is_header(record.key))
+            verdict = load_row(load, &record, error);
+        if (verdict != VERDICT_OK)
+            return verdict;
+    }
+}
+
+/* With the last rows the log's offset, which makes the store's model one to go on from. */
+static enum verdict finish_load(struct load *load, struct error *error)
+{
+    const struct snapshot_header *header = load->header;
+    if (load->rows != header->rows || load->sum != header->sum) {
+        log_line(LOG_LEVEL_WARN, "snapshot",
+                 "the snapshot of the model as of %lld is not whole: %llu of %llu rows",
+                 (long long)header->offset, (unsigned long long)load->rows,
+                 (unsigned long long)header->rows);
+        return VERDICT_SKIP;
+    }
+    batch_put_offset(&load->batch, OFFSETS_MODEL, load->run->topology.topics[TOPIC_INTERACTIONS], 0,
+                     header->offset);
+    enum verdict verdict = write_rows(load, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    double seconds = (double)(clock_monotonic_us() - load->started_us) / 1e6;
+    log_line(LOG_LEVEL_INFO, "snapshot", "the model as of %lld: %llu rows in %.2f s, %.0f rows/s",
+             (long long)header->offset, (unsigned long long)load->rows, seconds,
+             (double)load->rows / (seconds > 0 ? seconds : 1e-6));
+    return VERDICT_OK;
+}
+
 enum verdict snapshots_load(struct run *run, const struct snapshot_header *header,
                             struct error *error)
 {
     struct load load = {.run = run, .header = header, .started_us = clock_monotonic_us()};
     load.progress_us = load.started_us + PROGRESS_US;
-    rd_kafka_t *reader = open_at(run, header->first, error);
-    enum verdict verdict = reader ? VERDICT_OK : VERDICT_FATAL;
-    rd_kafka_message_t *message;
-    while (verdict == VERDICT_OK &&
-           (verdict = next_record(run, reader, &message, error)) == VERDICT_OK) {
-        verdict = load_record(&load, message, error);
-        rd_kafka_message_destroy(message);
-    }
-    close_reader(reader);
-    bool whole = load.rows == header->rows && load.sum == header->sum;
-    if (verdict == VERDICT_SKIP && whole) {
-        batch_put_offset(&load.batch, OFFSETS_MODEL, run->topology.topics[TOPIC_INTERACTIONS], 0,
-                         header->offset);
-        verdict = write_rows(&load, error);
-        double seconds = (double)(clock_monotonic_us() - load.started_us) / 1e6;
-        if (verdict == VERDICT_OK)
-            log_line(LOG_LEVEL_INFO, "snapshot",
-                     "the model as of %lld: %llu rows in %.2f s, %.0f rows/s",
-                     (long long)header->offset, (unsigned long long)load.rows, seconds,
-                     (double)load.rows / (seconds > 0 ? seconds : 1e-6));
-    } else if (verdict == VERDICT_SKIP) {
-        log_line(LOG_LEVEL_WARN, "snapshot", "the model as of %lld: %llu of %llu rows are there",
-                 (long long)header->offset, (unsigned long long)load.rows,
-                 (unsigned long long)header->rows);
-    }
+    struct partition_reader *reader = open_reader(run, error);
+    if (reader == NULL)
+        return VERDICT_FATAL;
+    enum verdict verdict = load_rows(&load, reader, error);
+    partition_reader_free(reader);
+    if (verdict == VERDICT_OK)
+        verdict = finish_load(&load, error);
     batch_release(&load.batch);
     return verdict;
 }
@@ -217,18 +223,26 @@ static enum verdict saved_offset(struct run *run, int64_t *ret_offset, struct er
                             run->topology.topics[TOPIC_INTERACTIONS], 0, ret_offset, error);
 }
 
+/* The scan has a view of the store. It was made after the first look at the offset and before this
+ * one: if both are the same, it is the offset of the view. */
+static enum verdict check_view(struct writer *writer, struct error *error)
+{
+    int64_t offset = -1;
+    if (saved_offset(writer->run, &offset, error) == VERDICT_FATAL)
+        return VERDICT_FATAL;
+    if (offset != writer->header.offset)
+        return error_set(error, VERDICT_RETRY, "the fold saved the model just now");
+    return VERDICT_OK;
+}
+
 static enum verdict send_row(struct store_visitor *self, struct bytes key, struct bytes value,
                              struct error *error)
 {
     struct writer *writer = (struct writer *)(void *)self;
-    bool first = writer->header.rows == 0;
-    if (first) {
-        /* the scan's view was made between the two looks at the offset, so it is this one's */
-        int64_t offset = -1;
-        if (saved_offset(writer->run, &offset, error) == VERDICT_FATAL)
-            return VERDICT_FATAL;
-        if (offset != writer->header.offset)
-            return error_set(error, VERDICT_RETRY, "the model was saved just now");
+    if (writer->header.rows == 0) {
+        enum verdict verdict = check_view(writer, error);
+        if (verdict != VERDICT_OK)
+            return verdict;
     }
     failpoint("mid_snapshot");
     buffer_clear(&writer->record);
@@ -237,6 +251,34 @@ static enum verdict send_row(struct store_visitor *self, struct bytes key, struc
     if (writer->header.rows % ROWS_A_LOOK == 0 && !sender_poll(writer->sender))
         return VERDICT_SKIP;
     return sender_send(writer->sender, key, buffer_bytes(&writer->record), NULL, NULL, error);
+}
+
+static enum verdict send_header(struct writer *writer, struct error *error)
+{
+    buffer_clear(&writer->record);
+    snapshot_write_header(&writer->header, &writer->record);
+    return sender_send(writer->sender, snapshot_header_key(), buffer_bytes(&writer->record), NULL,
+                       NULL, error);
+}
+
+/* The header names the offset of the first row, so the rows are delivered before it is made. */
+static enum verdict send_all(struct writer *writer, struct error *error)
+{
+    struct store *store = writer->run->model_store;
+    enum verdict verdict =
+        store->scan(store, FAMILY_MODEL, bytes_of("", 0), &writer->visitor, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    verdict = sender_flush(writer->sender, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    writer->header.first = sender_first(writer->sender);
+    if (writer->header.first < 0)
+        return VERDICT_SKIP; /* no rows */
+    verdict = send_header(writer, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    return sender_commit(writer->sender, error);
 }
 
 enum verdict snapshots_write(struct run *run, struct lease *lease,
@@ -250,21 +292,7 @@ enum verdict snapshots_write(struct run *run, struct lease *lease,
                           TRANSACTION_TIMEOUT_MS, lease, &writer.sender, error);
     if (verdict != VERDICT_OK)
         return verdict;
-    verdict = run->model_store->scan(run->model_store, FAMILY_MODEL, bytes_of("", 0),
-                                     &writer.visitor, error);
-    if (verdict == VERDICT_OK)
-        verdict = sender_flush(writer.sender, error);
-    writer.header.first = sender_first(writer.sender);
-    if (verdict == VERDICT_OK && writer.header.first < 0)
-        verdict = VERDICT_SKIP; /* no rows */
-    if (verdict == VERDICT_OK) {
-        buffer_clear(&writer.record);
-        snapshot_write_header(&writer.header, &writer.record);
-        verdict = sender_send(writer.sender, snapshot_header_key(), buffer_bytes(&writer.record),
-                              NULL, NULL, error);
-    }
-    if (verdict == VERDICT_OK)
-        verdict = sender_commit(writer.sender, error);
+    verdict = send_all(&writer, error);
     sender_close(writer.sender);
     buffer_release(&writer.record);
     if (verdict == VERDICT_OK)
