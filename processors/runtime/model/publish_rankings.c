@@ -1,7 +1,8 @@
 #include "processors/runtime/model/publish_rankings.h"
 
 #include "processors/recommend/rankings/topic_contents.h"
-#include "processors/runtime/kafka/kafka.h"
+#include "processors/runtime/kafka/partition_reader.h"
+#include "processors/runtime/kafka/sender.h"
 #include "processors/runtime/log.h"
 #include "schemas/codec.h"
 
@@ -9,7 +10,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define SILENCE_US 30000000 /* no record for so long: the broker is gone */
 #define VIEW_POLL_US 2000
 #define TRANSACTION_TIMEOUT_MS "60000"
 #define HEADER_MAX 48
@@ -19,18 +19,18 @@ struct rankings_publisher {
     struct run *run;
     struct lease *lease;
     struct sender *sender; /* NULL: closed */
-    struct topic_contents *published;
+    struct topic_contents *contents;
+    bool contents_known; /* `contents` is what the topic has */
+    int64_t offset_min;  /* the highest offset of the log that the topic's records name */
     struct rankings_view view;
     struct merchandising_rules rules;
     bool rules_read;
-    bool looked;             /* `published` is what the topic has */
-    int64_t least;           /* offset that the topic names already */
-    int64_t offset;          /* that the last publication stands for; -1: there was none */
-    uint64_t catalogue_rows; /* the same */
-    uint64_t fingerprint;
+    int64_t offset;          /* of the log, that the last publication is as of; -1: none yet */
+    uint64_t catalogue_rows; /* the catalogue's count at the last publication */
+    uint64_t fingerprint;    /* of the Avro schema */
     struct buffer key, record;
-    uint64_t written, same, gone; /* of this publication */
-    enum verdict verdict;
+    uint64_t written, same, gone; /* records of this publication */
+    enum verdict verdict;         /* of this publication's records */
     struct error error;
 };
 
@@ -39,7 +39,7 @@ struct rankings_publisher *rankings_publisher_new(struct run *run, struct lease 
     struct rankings_publisher *publisher = memory_zero(1, sizeof *publisher);
     publisher->run = run;
     publisher->lease = lease;
-    publisher->published = topic_contents_new();
+    publisher->contents = topic_contents_new();
     publisher->offset = -1;
     publisher->fingerprint = schema_fingerprint("ranking");
     return publisher;
@@ -47,7 +47,7 @@ struct rankings_publisher *rankings_publisher_new(struct run *run, struct lease 
 
 void rankings_publisher_forget(struct rankings_publisher *publisher)
 {
-    publisher->looked = false;
+    publisher->contents_known = false;
     publisher->offset = -1;
 }
 
@@ -56,7 +56,7 @@ void rankings_publisher_free(struct rankings_publisher *publisher)
     if (publisher == NULL)
         return;
     sender_close(publisher->sender);
-    topic_contents_free(publisher->published);
+    topic_contents_free(publisher->contents);
     rankings_release(&publisher->view);
     merchandising_rules_release(&publisher->rules);
     buffer_release(&publisher->key);
@@ -98,107 +98,100 @@ bool ranking_header_read(struct bytes header, uint64_t *ret_version, int64_t *re
     return true;
 }
 
-static void note_record(struct rankings_publisher *publisher, const rd_kafka_message_t *message)
+static void note_record(struct rankings_publisher *publisher, const struct partition_reader *reader,
+                        const struct kafka_record *record)
 {
-    rd_kafka_headers_t *headers;
-    const void *at;
-    size_t size;
+    struct bytes header;
     uint64_t version;
     int64_t offset;
-    struct bytes key = bytes_of(message->key, message->key_len);
-    if (key.at == NULL || rd_kafka_message_headers(message, &headers) != 0 ||
-        rd_kafka_header_get_last(headers, RANKING_HEADER, &at, &size) != 0 ||
-        !ranking_header_read(bytes_of(at, size), &version, &offset))
-        return; /* not one of ours */
-    if (message->payload)
-        topic_contents_found(publisher->published, key, version);
+    if (record->key.at == NULL || !partition_reader_header(reader, RANKING_HEADER, &header) ||
+        !ranking_header_read(header, &version, &offset))
+        return; /* weft did not write it */
+    if (record->value.at)
+        topic_contents_found(publisher->contents, record->key, version);
     else
-        topic_contents_found_gone(publisher->published, key);
-    if (offset > publisher->least)
-        publisher->least = offset;
+        topic_contents_found_gone(publisher->contents, record->key);
+    if (offset > publisher->offset_min)
+        publisher->offset_min = offset;
 }
 
-/* Reads the topic up to its end, and where the log ends. RETRY: nobody answers, or the run stops.
- */
-static enum verdict read_topic(struct rankings_publisher *publisher, int64_t *ret_log_end,
-                               struct error *error)
+/* Reads the topic to its end. RETRY: the broker does not answer, or the lease is gone. */
+static enum verdict read_topic(struct rankings_publisher *publisher, struct error *error)
 {
-    int64_t low;
     struct run *run = publisher->run;
-    const char *topic = run->topology.topics[TOPIC_RANKINGS];
-    rd_kafka_t *reader = kafka_open(run->config, KAFKA_READER, NULL, error);
+    const struct reader_options options = {.topic = run->topology.topics[TOPIC_RANKINGS],
+                                           .log_name = "rankings"};
+    struct partition_reader *reader = partition_reader_open(run->config, &options, error);
     if (reader == NULL)
         return VERDICT_RETRY;
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, topic, 0)->offset = RD_KAFKA_OFFSET_BEGINNING;
-    rd_kafka_assign(reader, list);
-    rd_kafka_topic_partition_list_destroy(list);
-    topic_contents_clear(publisher->published);
-    publisher->least = 0;
-    bool ended = false;
-    int64_t until_us = clock_monotonic_us() + SILENCE_US;
-    while (!ended && clock_monotonic_us() < until_us && publisher->lease->holds(publisher->lease)) {
-        rd_kafka_message_t *message = rd_kafka_consumer_poll(reader, 100);
-        if (message == NULL)
-            continue;
-        if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-            note_record(publisher, message);
-            until_us = clock_monotonic_us() + SILENCE_US;
-        } else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-            ended = true;
-        } else {
-            log_line(LOG_LEVEL_WARN, "rankings", "reading: %s", rd_kafka_message_errstr(message));
-        }
-        rd_kafka_message_destroy(message);
-    }
-    enum verdict verdict = ended ? kafka_ends(reader, run->topology.topics[TOPIC_INTERACTIONS], 0,
-                                              &low, ret_log_end, error)
-                                 : error_set(error, VERDICT_RETRY, "%s can't be read", topic);
-    rd_kafka_consumer_close(reader);
-    rd_kafka_destroy(reader);
+    const struct reader_start start = {.partition = 0, .offset = READER_BEGINNING};
+    partition_reader_assign(reader, &start, 1);
+    topic_contents_clear(publisher->contents);
+    publisher->offset_min = 0;
+    struct kafka_record record;
+    enum verdict verdict;
+    while ((verdict = partition_reader_await(reader, publisher->lease, &record, error)) ==
+           VERDICT_OK)
+        note_record(publisher, reader, &record);
+    partition_reader_free(reader);
+    return verdict == VERDICT_SKIP ? VERDICT_OK : VERDICT_RETRY;
+}
+
+static enum verdict ask_log_end(struct rankings_publisher *publisher, int64_t *ret_end,
+                                struct error *error)
+{
+    struct run *run = publisher->run;
+    int64_t low;
+    const struct reader_options options = {.topic = run->topology.topics[TOPIC_INTERACTIONS],
+                                           .log_name = "rankings"};
+    struct partition_reader *reader = partition_reader_open(run->config, &options, error);
+    if (reader == NULL)
+        return VERDICT_RETRY;
+    enum verdict verdict = partition_reader_ends(reader, 0, &low, ret_end, error);
+    partition_reader_free(reader);
     return verdict;
 }
 
-static enum verdict look_back(struct rankings_publisher *publisher, struct error *error)
+static enum verdict learn_contents(struct rankings_publisher *publisher, struct error *error)
 {
-    struct run *run = publisher->run;
     int64_t log_end;
-    if (read_topic(publisher, &log_end, error) != VERDICT_OK)
+    if (read_topic(publisher, error) != VERDICT_OK ||
+        ask_log_end(publisher, &log_end, error) != VERDICT_OK)
         return VERDICT_RETRY;
-    if (publisher->least > log_end) { /* the log was made anew: all is to be said again */
-        publisher->least = 0;
-        topic_contents_renew(publisher->published);
+    if (publisher->offset_min > log_end) { /* the log was created again: write every record */
+        publisher->offset_min = 0;
+        topic_contents_renew(publisher->contents);
     }
-    publisher->looked = true;
-    log_line(LOG_LEVEL_INFO, "rankings", "%s has %zu, as of %lld",
-             run->topology.topics[TOPIC_RANKINGS], topic_contents_count(publisher->published),
-             (long long)publisher->least);
+    publisher->contents_known = true;
+    log_line(LOG_LEVEL_INFO, "rankings", "%s has %zu rankings, as of %lld",
+             publisher->run->topology.topics[TOPIC_RANKINGS],
+             topic_contents_count(publisher->contents), (long long)publisher->offset_min);
     return VERDICT_OK;
 }
 
 /* ---- a publication ---- */
 
-/* The numbers, from the thread that folds them. */
+/* Gets the model's numbers from the fold's thread. False: the lease is gone. */
 static bool take_view(struct rankings_publisher *publisher)
 {
     struct run *run = publisher->run;
-    bool waits = true, goes_on = true;
+    bool waits = true, holds = true;
     pthread_mutex_lock(&run->view_lock);
     run->view_wanted = &publisher->view;
     pthread_mutex_unlock(&run->view_lock);
-    while (waits && goes_on) {
+    while (waits && holds) {
         usleep(VIEW_POLL_US);
-        goes_on = publisher->lease->holds(publisher->lease);
+        holds = lease_holds(publisher->lease);
         pthread_mutex_lock(&run->view_lock);
         waits = run->view_wanted != NULL;
-        if (!goes_on)
+        if (!holds)
             run->view_wanted = NULL;
         pthread_mutex_unlock(&run->view_lock);
     }
-    return !waits && goes_on;
+    return !waits && holds;
 }
 
-/* With a mistake in the file the rules from before stay; whoever makes lists logs it. */
+/* After a mistake in the file the earlier rules stay; the workers log the mistake. */
 static void read_rules(struct rankings_publisher *publisher)
 {
     const struct config *config = publisher->run->config;
@@ -211,31 +204,50 @@ static void read_rules(struct rankings_publisher *publisher)
     publisher->rules_read = true;
 }
 
-static bool write_ranking(struct rankings_sink *self, const struct ranking *ranking)
+static void format_ranking(struct rankings_publisher *publisher, const struct ranking *ranking,
+                           bool avro)
 {
-    struct rankings_publisher *publisher = (struct rankings_publisher *)(void *)self;
-    bool avro = publisher->run->config->settings.output_avro;
-    uint64_t version = ranking_version(ranking) ^ avro; /* the format is changed by writing anew */
-    buffer_clear(&publisher->key);
-    ranking_key(ranking->kind, ranking->scope, ranking->name, &publisher->key);
-    if (!publisher->lease->holds(publisher->lease)) {
-        publisher->verdict = VERDICT_SKIP;
-        return false;
-    }
-    if (!topic_contents_offer(publisher->published, buffer_bytes(&publisher->key), version)) {
-        publisher->same++;
-        return true;
-    }
     buffer_clear(&publisher->record);
     if (avro)
         ranking_write_avro(ranking, publisher->fingerprint, &publisher->record);
     else
         ranking_write_json(ranking, &publisher->record);
+}
+
+static bool write_ranking(struct rankings_sink *self, const struct ranking *ranking)
+{
+    struct rankings_publisher *publisher = (struct rankings_publisher *)(void *)self;
+    bool avro = publisher->run->config->settings.output_avro;
+    uint64_t version = ranking_version(ranking) ^ avro; /* another format is another version */
+    buffer_clear(&publisher->key);
+    ranking_key(ranking->kind, ranking->scope, ranking->name, &publisher->key);
+    if (!lease_holds(publisher->lease)) {
+        publisher->verdict = VERDICT_SKIP;
+        return false;
+    }
+    if (!topic_contents_offer(publisher->contents, buffer_bytes(&publisher->key), version)) {
+        publisher->same++;
+        return true;
+    }
+    format_ranking(publisher, ranking, avro);
     publisher->verdict = send_record(publisher, buffer_bytes(&publisher->key),
                                      buffer_bytes(&publisher->record), version, &publisher->error);
     publisher->written++;
     sender_poll(publisher->sender);
     return publisher->verdict == VERDICT_OK;
+}
+
+/* Deletes the rankings that the topic has and this publication does not. */
+static enum verdict delete_gone(struct rankings_publisher *publisher, struct error *error)
+{
+    struct bytes key;
+    for (size_t cursor = 0; topic_contents_next_gone(publisher->contents, &cursor, &key);
+         publisher->gone++) {
+        enum verdict verdict = send_record(publisher, key, bytes_of(NULL, 0), 0, error);
+        if (verdict != VERDICT_OK)
+            return verdict;
+    }
+    return VERDICT_OK;
 }
 
 static enum verdict write_all(struct rankings_publisher *publisher, uint32_t *ret_scopes_out,
@@ -251,25 +263,21 @@ static enum verdict write_all(struct rankings_publisher *publisher, uint32_t *re
     };
     publisher->written = publisher->same = publisher->gone = 0;
     publisher->verdict = VERDICT_OK;
+    publisher->sink.ranking = write_ranking;
     error_clear(&publisher->error);
-    topic_contents_begin(publisher->published);
+    topic_contents_begin(publisher->contents);
     *ret_scopes_out = rankings_build(&publisher->view, &inputs, &publisher->sink);
-    enum verdict verdict = publisher->verdict;
-    if (verdict != VERDICT_OK)
-        error_set(error, verdict, "%s", publisher->error.message);
-    struct bytes key;
-    for (size_t cursor = 0;
-         verdict == VERDICT_OK && topic_contents_next_gone(publisher->published, &cursor, &key);
-         publisher->gone++)
-        verdict = send_record(publisher, key, bytes_of(NULL, 0), 0, error);
+    if (publisher->verdict != VERDICT_OK)
+        return error_set(error, publisher->verdict, "%s", publisher->error.message);
+    enum verdict verdict = delete_gone(publisher, error);
     if (verdict == VERDICT_OK)
         verdict = sender_commit(publisher->sender, error);
     if (verdict == VERDICT_OK)
-        topic_contents_end(publisher->published);
+        topic_contents_end(publisher->contents);
     return verdict;
 }
 
-/* What was begun is not seen; the next time begins with a new producer and a look at the topic. */
+/* No reader sees what was begun. The next publication opens a new producer and reads the topic. */
 static void give_up(struct rankings_publisher *publisher)
 {
     sender_close(publisher->sender);
@@ -293,32 +301,47 @@ static void count(struct rankings_publisher *publisher, uint32_t scopes_out, int
              (double)(clock_monotonic_us() - from_us) / 1e6);
 }
 
-enum verdict rankings_publish(struct rankings_publisher *publisher, struct error *error)
+/* A file of merchandising rules can change at any time, so nothing is known with one. */
+static bool nothing_changed(const struct rankings_publisher *publisher, uint64_t catalogue_rows)
 {
     struct run *run = publisher->run;
-    uint64_t catalogue_rows = atomic_load(&run->catalogue_rows);
+    return run->config->rules_path[0] == '\0' && publisher->contents_known &&
+           publisher->offset == atomic_load(&run->folded_offset) &&
+           publisher->catalogue_rows == catalogue_rows;
+}
+
+static enum verdict prepare(struct rankings_publisher *publisher, struct error *error)
+{
+    struct run *run = publisher->run;
+    if (publisher->sender == NULL) {
+        enum verdict verdict =
+            sender_open(run->config, run->topology.topics[TOPIC_RANKINGS], "rankings",
+                        TRANSACTION_TIMEOUT_MS, publisher->lease, &publisher->sender, error);
+        if (verdict != VERDICT_OK)
+            return verdict;
+    }
+    return publisher->contents_known ? VERDICT_OK : learn_contents(publisher, error);
+}
+
+enum verdict rankings_publish(struct rankings_publisher *publisher, struct error *error)
+{
+    uint64_t catalogue_rows = atomic_load(&publisher->run->catalogue_rows);
     int64_t from_us = clock_monotonic_us();
     uint32_t scopes_out = 0;
-    if (run->config->rules_path[0] == '\0' && publisher->looked &&
-        publisher->offset == atomic_load(&run->folded_offset) &&
-        publisher->catalogue_rows == catalogue_rows)
+    if (nothing_changed(publisher, catalogue_rows))
         return VERDICT_SKIP;
-    enum verdict verdict = VERDICT_OK;
-    if (publisher->sender == NULL)
-        verdict = sender_open(run->config, run->topology.topics[TOPIC_RANKINGS], "rankings",
-                              TRANSACTION_TIMEOUT_MS, publisher->lease, &publisher->sender, error);
-    if (verdict == VERDICT_OK && !publisher->looked)
-        verdict = look_back(publisher, error);
-    if (verdict == VERDICT_OK && !take_view(publisher))
-        return VERDICT_SKIP;
-    if (verdict == VERDICT_OK &&
-        (publisher->view.time_ms == INT64_MIN || publisher->view.offset < publisher->least))
-        return VERDICT_SKIP; /* nothing yet, or behind what others wrote */
-    if (verdict == VERDICT_OK) {
-        read_rules(publisher);
-        publisher->sink.ranking = write_ranking;
-        verdict = write_all(publisher, &scopes_out, error);
+    enum verdict verdict = prepare(publisher, error);
+    if (verdict != VERDICT_OK) {
+        give_up(publisher);
+        return verdict;
     }
+    if (!take_view(publisher))
+        return VERDICT_SKIP;
+    bool empty = publisher->view.time_ms == INT64_MIN;
+    if (empty || publisher->view.offset < publisher->offset_min)
+        return VERDICT_SKIP;
+    read_rules(publisher);
+    verdict = write_all(publisher, &scopes_out, error);
     if (verdict != VERDICT_OK) {
         give_up(publisher);
         return verdict;

@@ -1,38 +1,39 @@
-/* Writing rankings to their topic: what the publisher (publish.h) does every rankings.interval.ms.
+/* Writes rankings to their topic. The publisher (publish.h) calls it every rankings.interval.ms.
  *
- * The numbers are the model's as of one offset of the interactions log, copied by the fold's thread
- * between two records; the rest needs no lock of the model. A record follows from the log up to the
- * offset that it names, from the catalogue and the configuration, so that two publishers that both
- * write do no harm. One publication is one transaction under exactly-once, with the id
- * <application.id>-rankings: of two the older is fenced.
+ * The model's numbers are as of one offset of the interactions log: the fold's thread copies them
+ * between two records. Nothing else here needs a lock of the model. A record is a function of the
+ * log up to the offset that it names, of the catalogue and of the configuration, so two publishers
+ * that both write do no harm. Under exactly-once one publication is one transaction with the id
+ * <application.id>-rankings: of two publishers the older is fenced.
  *
- * What has changed is known by the header RANKING_HEADER of each record, VERSION:OFFSET in
- * hexadecimal and decimal digits; whoever is elected reads the topic back first. Records without it
- * are left alone. Nothing older than what the topic names is written, unless the log was made anew.
- */
+ * Each record has the header RANKING_HEADER, VERSION:OFFSET in hexadecimal and decimal digits.
+ * VERSION is a hash of the record: a record whose version the topic already has is not written
+ * again. OFFSET is that of the log. A process that is elected first reads the topic for its
+ * versions and for its highest offset, and writes nothing that is older than this offset, unless
+ * the log was created again and ends before it. Records without the header stay as they are. */
 #ifndef WEFT_MODEL_PUBLISH_RANKINGS_H
 #define WEFT_MODEL_PUBLISH_RANKINGS_H
 
-#include "processors/runtime/model/snapshots.h"
+#include "processors/runtime/kafka/lease.h"
 #include "processors/runtime/process.h"
 
 #define RANKING_HEADER "weft.ranking"
 
 struct rankings_publisher;
 
-/* Both are borrowed. */
+/* Both are borrowed. Thread of all functions: the publisher. */
 struct rankings_publisher *rankings_publisher_new(struct run *run, struct lease *lease);
-void rankings_publisher_free(struct rankings_publisher *publisher);
+void rankings_publisher_free(struct rankings_publisher *publisher); /* takes NULL */
 
-/* Another process may write from now on: what the topic has is to be read back before the next
- * time. */
+/* Another process may have written: the next publication first reads the topic again. */
 void rankings_publisher_forget(struct rankings_publisher *publisher);
 
-/* Writes what has changed. SKIP: nothing can have, or the lease is gone. RETRY: it failed, and
- * nothing of it is seen. Thread: the publisher. */
+/* Writes the rankings that changed, and deletions of those that are gone. Asks the fold for its
+ * numbers and waits for them. SKIP: nothing can have changed, the model is empty or behind what the
+ * topic has, or the lease is gone. RETRY: it failed, and no reader sees anything of it. */
 enum verdict rankings_publish(struct rankings_publisher *publisher, struct error *error);
 
-/* "VERSION:OFFSET". False: no such header. */
+/* Parses "VERSION:OFFSET". False: it is not of this form. */
 bool ranking_header_read(struct bytes header, uint64_t *ret_version, int64_t *ret_offset);
 
 #endif
