@@ -1,15 +1,16 @@
-/* The publisher: of all processes the one that writes what belongs to nobody's visitors: snapshots
- * of the model every snapshot.interval.ms (snapshots.h), and rankings every rankings.interval.ms
- * (publish_rankings.h). It is elected by a consumer group of its own,
- * <application.id>-publisher, whose only partition is that of the model's topic. What it writes is
- * a function of the interactions log, so that two that both think it is they do no harm. */
+/* The publisher: the one process that writes snapshots of the model every snapshot.interval.ms
+ * (snapshots.h) and rankings every rankings.interval.ms (publish_rankings.h).
+ *
+ * The consumer group <application.id>-publisher elects it (kafka/election.h). Snapshots and
+ * rankings are functions of the interactions log, so two processes that both write do no harm. */
 #ifndef WEFT_MODEL_PUBLISH_H
 #define WEFT_MODEL_PUBLISH_H
 
 #include "processors/runtime/process.h"
 
-/* Body of the publisher's thread; `argument` is a struct run. Returns NULL when the run stops. Its
- * errors are logged and tried again: no list waits for a snapshot. */
+/* Body of the publisher's thread; `argument` is a struct run, borrowed. Returns NULL when the run
+ * stops. It logs its errors and tries again: no list waits for a snapshot. Only a configuration
+ * that librdkafka refuses goes to run_fail(). */
 void *publish_thread(void *argument);
 
 #endif
