@@ -8,7 +8,6 @@
 
 #define ANSWER_MS 10000
 #define FIRST_BROKER_MS 30000
-#define SHORT_ANSWER_MS 1000        /* between looks at whether the process stops */
 #define RECORD_BYTES_MAX "16777216" /* of a dead letter: the bytes as they came */
 #define RANKINGS_SEGMENT_BYTES "67108864"
 
@@ -140,51 +139,6 @@ rd_kafka_t *kafka_open(const struct config *config, enum kafka_role role,
     bool reads = role == KAFKA_READER || role == KAFKA_WATCHER;
     rd_kafka_conf_t *conf = kafka_conf(config, role, reads && !extra ? nobody : extra, error);
     return conf ? kafka_new(role, conf, error) : NULL;
-}
-
-/* librdkafka asks the leader that it remembers, and asks nobody who it is now. */
-static void refresh_leaders(rd_kafka_t *rk, int timeout_ms)
-{
-    const struct rd_kafka_metadata *metadata;
-    if (rd_kafka_metadata(rk, 1, NULL, &metadata, timeout_ms) == RD_KAFKA_RESP_ERR_NO_ERROR)
-        rd_kafka_metadata_destroy(metadata);
-}
-
-static enum verdict ends_until(rd_kafka_t *rk, const char *topic, int32_t partition,
-                               int64_t *ret_low, int64_t *ret_high, const atomic_bool *stop,
-                               struct error *error)
-{
-    rd_kafka_resp_err_t err;
-    int64_t until_us = clock_monotonic_us() + FIRST_BROKER_MS * 1000;
-    do { /* a topic that was just created is in the metadata before its leader answers for it */
-        err = rd_kafka_query_watermark_offsets(rk, topic, partition, ret_low, ret_high,
-                                               stop ? SHORT_ANSWER_MS : ANSWER_MS);
-        if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
-            return VERDICT_OK;
-        usleep(100000);
-        refresh_leaders(rk, stop ? SHORT_ANSWER_MS : ANSWER_MS);
-    } while (clock_monotonic_us() < until_us && !(stop && atomic_load(stop)));
-    return error_set(error, VERDICT_RETRY, "the ends of %s [%d] can't be had: %s", topic,
-                     (int)partition, rd_kafka_err2str(err));
-}
-
-enum verdict kafka_ends(rd_kafka_t *rk, const char *topic, int32_t partition, int64_t *ret_low,
-                        int64_t *ret_high, struct error *error)
-{
-    return ends_until(rk, topic, partition, ret_low, ret_high, NULL, error);
-}
-
-enum verdict kafka_await_ends(rd_kafka_t *rk, const char *topic, int32_t partition,
-                              int64_t *ret_low, int64_t *ret_high, const atomic_bool *stop,
-                              struct error *error)
-{
-    for (;;) {
-        if (ends_until(rk, topic, partition, ret_low, ret_high, stop, error) == VERDICT_OK)
-            return VERDICT_OK;
-        if (atomic_load(stop))
-            return VERDICT_RETRY;
-        log_line(LOG_LEVEL_WARN, "kafka", "%s; waiting for its leader", error->message);
-    }
 }
 
 static enum verdict get_metadata(rd_kafka_t *rk, const struct rd_kafka_metadata **ret_metadata,

@@ -1,12 +1,11 @@
-/* What all users of librdkafka in the runtime share: configured handles, what an error means, and
- * topics. Only files in processors/runtime/ include this. */
+/* Shared by the files that use librdkafka: handles with weft's settings, and topics. Only files in
+ * processors/runtime/kafka/ and run.c include it. */
 #ifndef WEFT_KAFKA_KAFKA_H
 #define WEFT_KAFKA_KAFKA_H
 
 #include "processors/runtime/topology.h"
 
 #include <librdkafka/rdkafka.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 
 enum kafka_role {
@@ -33,16 +32,6 @@ rd_kafka_t *kafka_new(enum kafka_role role, rd_kafka_conf_t *conf, struct error 
 /* kafka_conf() and kafka_new() in one. */
 rd_kafka_t *kafka_open(const struct config *config, enum kafka_role role,
                        const struct kafka_extra *extra, struct error *error);
-
-/* Offsets of the first record and behind the last one, as `rk` may see them. RETRY: no answer. */
-enum verdict kafka_ends(rd_kafka_t *rk, const char *topic, int32_t partition, int64_t *ret_low,
-                        int64_t *ret_high, struct error *error);
-
-/* The same, asked until there is an answer, with a warning every 30 s: a leader that is away comes
- * back, and a process that ends meanwhile helps nobody. RETRY: `stop` was set. */
-enum verdict kafka_await_ends(rd_kafka_t *rk, const char *topic, int32_t partition,
-                              int64_t *ret_low, int64_t *ret_high, const atomic_bool *stop,
-                              struct error *error);
 
 /* Partitions of a topic; 0: there is no such topic. RETRY: no answer. */
 enum verdict kafka_partitions(rd_kafka_t *rk, const char *topic, int32_t *ret_count,
