@@ -33,7 +33,7 @@ static void test_defaults(void)
     CHECK(memcmp(&config, &again, sizeof config) == 0);
     CHECK_SAY(config_finish(&config, &error) == VERDICT_OK, "%s", error.message);
     CHECK_INT(config.settings.session_gap_ms, 1800000);
-    CHECK_INT(config.settings.list_items, config.list_items);
+    CHECK_INT(config.settings.list_items, 20);
     CHECK(!config.settings.output_avro && config_exactly_once(&config));
     char topic[64];
     config_topic(&config, "late", topic, sizeof topic);
@@ -45,11 +45,13 @@ static void test_ranges(void)
     char value[32];
     for (size_t i = 0; i < config_key_count; i++) {
         const struct config_key *key = &config_keys[i];
-        if (!key->number) {
+        if (!config_key_is_number(key)) {
             if (key->choices)
-                CHECK_SET(key->name, "nonsense", "is none of");
+                CHECK_SET(key->name, "nonsense", "is not ");
             continue;
         }
+        CHECK_SAY(key->type != CONFIG_UINT32 || key->max <= UINT32_MAX, "%s", key->name);
+        CHECK_SAY(key->type != CONFIG_UINT32 || key->min >= 0, "%s", key->name);
         snprintf(value, sizeof value, "%" PRId64, key->min);
         CHECK_SET(key->name, value, NULL);
         snprintf(value, sizeof value, "%" PRId64, key->max);
@@ -82,9 +84,9 @@ static void test_names(void)
     CHECK_SET(long_text, "x", "there is no key");
     CHECK_SET("input.key", "check", NULL);
     CHECK_SET("input.key", "trust", NULL);
-    CHECK_SET("input.key", "", "is none of");
-    CHECK_SET("input.key", "tru", "is none of");
-    CHECK_SET("input.key", "check|trust", "is none of");
+    CHECK_SET("input.key", "", "is not ");
+    CHECK_SET("input.key", "tru", "is not ");
+    CHECK_SET("input.key", "check|trust", "is not ");
     struct config config;
     struct error error = {0};
     char name[32];
@@ -104,6 +106,82 @@ static void test_names(void)
     memset(long_name + 6, 'n', CONFIG_TEXT_MAX);
     long_name[6 + CONFIG_TEXT_MAX] = '\0';
     CHECK_SET(long_name, "y", "longer");
+}
+
+/* Each type of field gets its value. */
+static void test_types(void)
+{
+    struct config config;
+    struct error error = {0};
+    config_init(&config);
+    CHECK(config.guarantee == GUARANTEE_EXACTLY_ONCE && config.quality == QUALITY_FULL);
+    CHECK(!config.trust_keys && !config.chosen.output_avro && !config.chosen.clicks_are_views);
+    CHECK(config.chosen.recommend.learning && config.chosen.recommend.cold_start.search);
+    CHECK(config.chosen.recommend.cold_start.channel && !config.chosen.shown_from_impressions);
+    CHECK(config_set(&config, "processing.guarantee", "at_least_once", NULL) == VERDICT_OK);
+    CHECK(config_set(&config, "quality", "lean", NULL) == VERDICT_OK);
+    CHECK(config_set(&config, "input.key", "trust", NULL) == VERDICT_OK);
+    CHECK(config_set(&config, "list.newcomers", "popular", NULL) == VERDICT_OK);
+    CHECK(config_set(&config, "list.shown.from", "impressions", NULL) == VERDICT_OK);
+    CHECK(config_set(&config, "list.adult", "hidden", NULL) == VERDICT_OK);
+    CHECK(config_set(&config, "list.gender.percent", "25", NULL) == VERDICT_OK);
+    CHECK(config_set(&config, "list.price.min", "30", NULL) == VERDICT_OK);
+    CHECK(config_set(&config, "ranker.served.bytes", "9223372036854775807", NULL) == VERDICT_OK);
+    CHECK(config_set(&config, "session.gap.ms", "5000", NULL) == VERDICT_OK);
+    CHECK_SAY(config_finish(&config, &error) == VERDICT_OK, "%s", error.message);
+    const struct recommend_settings *recommend = &config.settings.recommend;
+    CHECK(!config_exactly_once(&config) && config.quality == QUALITY_LEAN && config.trust_keys);
+    CHECK(!recommend->cold_start.search && config.settings.shown_from_impressions);
+    CHECK(recommend->filters.adult_off);
+    CHECK(recommend->filters.gender_min > .2499f && recommend->filters.gender_min < .2501f);
+    CHECK(recommend->filters.price_min > 29.9f && recommend->filters.price_min < 30.1f);
+    CHECK(recommend->training_log_bytes == INT64_MAX);
+    CHECK_INT(recommend->rank.session_gap_ms, 5000);
+    CHECK_INT(config.settings.model.sessions.gap_ms, 5000);
+    CHECK_SET("quality", "fast", "quality = 'fast' is not full, lean or counts");
+}
+
+/* config_finish() starts from what the keys say, however often it is called. */
+static void test_finish_again(void)
+{
+    struct config config;
+    config_init(&config);
+    CHECK(config_set(&config, "quality", "counts", NULL) == VERDICT_OK);
+    CHECK(config_set(&config, "list.items", "100", NULL) == VERDICT_OK);
+    CHECK(config_finish(&config, NULL) == VERDICT_OK);
+    CHECK_INT(config.settings.recommend.rank.candidates_max, 116);
+    CHECK(config_set(&config, "quality", "full", NULL) == VERDICT_OK);
+    CHECK(config_set(&config, "list.items", "20", NULL) == VERDICT_OK);
+    CHECK(config_finish(&config, NULL) == VERDICT_OK);
+    CHECK_INT(config.settings.recommend.rank.candidates_max, 96);
+    CHECK(config.settings.recommend.learning && config.settings.model.vectors.items_max > 0);
+    CHECK_INT(config.settings.recommend.rank.generators_off, 0);
+}
+
+static void test_groups(void)
+{
+    struct buffer all = {0}, one = {0};
+    config_keys_text(CONFIG_GROUPS, &all);
+    buffer_byte(&all, '\0');
+    for (size_t i = 0; i < config_key_count; i++) {
+        char line[200];
+        snprintf(line, sizeof line, "\n%s=%s\n    ", config_keys[i].name, config_keys[i].fallback);
+        CHECK_CONTAINS(all.at, line);
+        CHECK(config_keys[i].group < CONFIG_GROUPS);
+        CHECK(i == 0 || config_keys[i].group >= config_keys[i - 1].group);
+    }
+    for (int i = 0; i < CONFIG_GROUPS; i++) {
+        char line[200];
+        snprintf(line, sizeof line, "# %s: %s\n", config_groups[i].name, config_groups[i].summary);
+        CHECK_CONTAINS(all.at, line);
+    }
+    config_keys_text(CONFIG_RANKINGS, &one);
+    buffer_byte(&one, '\0');
+    CHECK(strncmp(one.at, "# rankings: ", 12) == 0);
+    CHECK_CONTAINS(one.at, "\nrankings.length=50\n");
+    CHECK(strstr(one.at, "list.items") == NULL);
+    buffer_release(&all);
+    buffer_release(&one);
 }
 
 static void test_assign(void)
@@ -167,7 +245,7 @@ static void test_files(void)
                     "# comment\n\n! another\n  threads = 4 \r\nlist.items=7\ntopics.view=v",
                     &error) == VERDICT_OK);
     CHECK_INT(config.threads, 4);
-    CHECK_INT(config.list_items, 7);
+    CHECK_INT(config.chosen.list_items, 7);
     CHECK_TEXT(config.topic_view, "v");
     CHECK(read_text(&config, "", &error) == VERDICT_OK);
     CHECK(read_text(&config, "threads=2\n\n# x\nthreds=3\nnonsense\n", &error) == VERDICT_SKIP);
@@ -273,7 +351,7 @@ static void test_former_names(void)
     CHECK(config.settings.recommend.rank.generators_off >>
               generator_find(bytes_text("session_knn")) &
           1);
-    const struct placement *email = placements_find(&config.placements, "email");
+    const struct placement *email = placements_find(&config.settings.recommend.placements, "email");
     int popularity = generator_find(bytes_text("category_popularity"));
     CHECK(!(email->generators_off >> popularity & 1));
     CHECK(email->weights[popularity] > .4f && email->weights[popularity] < .6f);
@@ -287,6 +365,9 @@ int main(void)
     TEST_RUN(test_defaults);
     TEST_RUN(test_ranges);
     TEST_RUN(test_names);
+    TEST_RUN(test_types);
+    TEST_RUN(test_finish_again);
+    TEST_RUN(test_groups);
     TEST_RUN(test_assign);
     TEST_RUN(test_finish);
     TEST_RUN(test_files);

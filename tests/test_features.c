@@ -196,7 +196,7 @@ static void test_random(void)
         if (random_one_in(&random, 3))
             off.words[0] = random_next(&random) & random_next(&random);
         query_init(query, driver_model(driver), driver_catalogue(driver), visitor,
-                   config.session_gap_ms);
+                   config.settings.session_gap_ms);
         candidates_generate(&candidates, query, 0, 64);
         features_fill(query, &candidates, 4, &off, matrix);
         check_matrix(&candidates, matrix, &off);
@@ -315,7 +315,7 @@ static void test_likes(void)
     look(driver, "w", EVENT_VIEW, "b", START_MS + 11 * 86400000ll);
     look(driver, "w", EVENT_VIEW, "c", START_MS + 11 * 86400000ll + 5000);
     query_init(query, driver_model(driver), driver_catalogue(driver),
-               driver_visitor(driver, bytes_text("v")), config.session_gap_ms);
+               driver_visitor(driver, bytes_text("v")), config.settings.session_gap_ms);
     candidates_generate(&candidates, query, 0, 64);
     features_fill(query, &candidates, 4, &none_off, matrix);
     check_likes(query, &candidates, matrix);

@@ -65,7 +65,7 @@ static uint32_t prefix_length(const struct run *run, const struct visitor *visit
 {
     uint32_t length = 0;
     struct history_walk walk =
-        visitor_history_walk_from(visitor, time_ms, run->config->session_gap_ms);
+        visitor_history_walk_from(visitor, time_ms, run->config->settings.session_gap_ms);
     const struct activity *activity;
     while ((activity = visitor_history_older(&walk)) && walk.same_session) {
         enum pair_kind pair;

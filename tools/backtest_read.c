@@ -139,7 +139,7 @@ enum verdict recorded_read(struct recorded *recorded, const struct config *confi
         return error_set(error, VERDICT_SKIP, "the files hold no events");
     if (recorded->count > LINES_MAX)
         return error_set(error, VERDICT_SKIP, "the files hold too many events");
-    number_sessions(recorded, config->session_gap_ms);
+    number_sessions(recorded, config->settings.session_gap_ms);
     return VERDICT_OK;
 }
 

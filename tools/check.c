@@ -10,17 +10,35 @@
 
 #define REJECTIONS_SHOWN 10
 
-static void list_keys(void)
+static int refuse_group(const struct command *command, const char *name)
 {
-    for (size_t i = 0; i < config_key_count; i++)
-        printf("%s=%s\n    %s%s%s\n", config_keys[i].name, config_keys[i].fallback,
-               config_keys[i].help, config_keys[i].choices ? "; one of " : "",
-               config_keys[i].choices ? config_keys[i].choices : "");
-    printf(
-        "placements.NAME.KEY=VALUE\n    changes or adds a placement: KEY is context, when, while, "
-        "generators, filters, length or diversity.percent (README); 'weft check' prints them\n");
-    printf("kafka.NAME=VALUE\n    handed to librdkafka as NAME; kafka.consumer.NAME and "
-           "kafka.producer.NAME only to its consumers or producers\n");
+    char all[200] = "";
+    for (int i = 0; i < CONFIG_GROUPS; i++)
+        snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", i ? ", " : "",
+                 config_groups[i].name);
+    return command_fail(command, EXIT_USAGE, "there is no group of keys '%s': %s", name, all);
+}
+
+/* The keys of the groups that are named, or of all groups. */
+static int list_keys(const struct command *command, int count, char **names)
+{
+    struct buffer text = {0};
+    int code = EXIT_DONE;
+    if (count == 0)
+        config_keys_text(CONFIG_GROUPS, &text);
+    for (int i = 0; i < count && code == EXIT_DONE; i++) {
+        int group = 0;
+        while (group < CONFIG_GROUPS && strcmp(config_groups[group].name, names[i]) != 0)
+            group++;
+        if (group < CONFIG_GROUPS)
+            config_keys_text((enum config_group_name)group, &text);
+        else
+            code = refuse_group(command, names[i]);
+    }
+    if (code == EXIT_DONE)
+        fwrite(text.at, 1, text.size, stdout);
+    buffer_release(&text);
+    return code;
 }
 
 static void print_time(const char *label, int64_t ms)
@@ -87,24 +105,25 @@ static int check_command(const struct command *command, int argc, char **argv)
     struct topology topology;
     struct error error = {0};
     const char *format = NULL;
+    bool keys = false;
     int code;
     config_init(&config);
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (option == 'k') {
-            list_keys();
-            return EXIT_DONE;
-        }
         if (option == 'p') {
             if (schema_text(optarg).at == NULL)
                 return command_fail(command, EXIT_USAGE, "there is no schema '%s'", optarg);
             printf("%016" PRIx64 "\n", schema_fingerprint(optarg));
             return EXIT_DONE;
         }
-        if (option == 'f')
+        if (option == 'k')
+            keys = true;
+        else if (option == 'f')
             format = optarg;
         else if ((code = command_option(command, option, &config)) >= 0)
             return code;
     }
+    if (keys)
+        return list_keys(command, argc - optind, argv + optind);
     if (format && !event_format_known(format))
         return command_fail(command, EXIT_USAGE, "there is no format '%s'", format);
     if ((code = command_config(&config)) != EXIT_DONE)
@@ -113,7 +132,7 @@ static int check_command(const struct command *command, int argc, char **argv)
         return command_fail(command, EXIT_FAILED, "%s", error.message);
     if (optind == argc) {
         struct buffer text = {0};
-        placements_text(&config.placements, &text);
+        placements_text(&config.settings.recommend.placements, &text);
         printf("%.*sthe configuration is good\n", (int)text.size, text.at);
         buffer_release(&text);
     }
@@ -127,8 +146,11 @@ static int check_command(const struct command *command, int argc, char **argv)
 WEFT_COMMAND(check) = {
     .name = "check",
     .summary = "checks a configuration, or files of events",
-    .usage = "[OPTION]... [FILE]...\n\n" COMMAND_OPTIONS_HELP
-             "  --keys             list all keys with their defaults\n"
+    .usage = "[OPTION]... [FILE]...\n"
+             "       weft check --keys [GROUP]...\n\n" COMMAND_OPTIONS_HELP
+             "  --keys [GROUP]...  list the keys with their defaults; groups are process, topics,\n"
+             "                     input, visitors, lists, ranker, model, catalogue, rankings,\n"
+             "                     placements and kafka\n"
              "  --format F         of FILEs; else guessed\n"
              "  --fingerprint S    print the fingerprint of schema S (view, cart, ...), which\n"
              "                     Avro's single-object encoding carries\n\n"

@@ -1,7 +1,11 @@
-/* Configuration: a .properties file as Kafka's own, `--set key=value` over it. Every key is in one
- * table with its default and a line of explanation; an unknown key is an error that names the
- * nearest known one. Keys that start with "kafka." go to librdkafka as they are;
- * placements.NAME.KEY changes or adds a placement (recommend/lists/placements.h). */
+/* Configuration: a .properties file like Kafka's own, and `--set key=value` over it.
+ *
+ * Each key has one row in config_keys.c, with its type, default, range, help and field. An unknown
+ * key is an error that names the nearest known one. Keys that start with "kafka." go to librdkafka
+ * as they are. placements.NAME.KEY changes or adds a placement (recommend/lists/placements.h).
+ *
+ * A configuration has one owner, and no pointers: a plain copy is a configuration of its own. After
+ * config_finish() any thread may read it. */
 #ifndef WEFT_RUNTIME_CONFIG_H
 #define WEFT_RUNTIME_CONFIG_H
 
@@ -24,18 +28,23 @@ struct config_warnings {
     uint32_t count;
 };
 
+enum guarantee { GUARANTEE_EXACTLY_ONCE, GUARANTEE_AT_LEAST_ONCE };
+extern const char *const guarantee_names[];
+
+/* Presets that trade quality for speed; what each does stands in config.c. */
+enum quality_preset { QUALITY_FULL, QUALITY_LEAN, QUALITY_COUNTS };
+
 struct config {
     char application_id[CONFIG_TEXT_MAX];
     char bootstrap_servers[CONFIG_TEXT_MAX];
     char state_dir[CONFIG_TEXT_MAX];
     char instance_id[CONFIG_TEXT_MAX];
-    char processing_guarantee[CONFIG_TEXT_MAX];
-    char input_key[CONFIG_TEXT_MAX];
-    char output_format[CONFIG_TEXT_MAX];
     char schema_registry_url[CONFIG_TEXT_MAX];
     char schemas_path[CONFIG_TEXT_MAX];
     char rules_path[CONFIG_TEXT_MAX];
     char placements_off[CONFIG_TEXT_MAX];
+    char features_off[CONFIG_TEXT_MAX];
+    char generators_off[CONFIG_TEXT_MAX];
     char topic_view[CONFIG_TEXT_MAX];
     char topic_search[CONFIG_TEXT_MAX];
     char topic_cart[CONFIG_TEXT_MAX];
@@ -46,6 +55,9 @@ struct config {
     char topic_product[CONFIG_TEXT_MAX];
     char topic_recommendations[CONFIG_TEXT_MAX];
     char topic_rankings[CONFIG_TEXT_MAX];
+    enum guarantee guarantee;
+    enum quality_preset quality;
+    bool trust_keys; /* a record's key is not compared with its visitor */
     int64_t threads;
     int64_t partitions;
     int64_t replication_factor;
@@ -54,91 +66,85 @@ struct config {
     int64_t batch_records_max;
     int64_t max_task_idle_ms;
     int64_t visitor_cache_bytes;
-    int64_t visitor_tastes_half_life_ms;
-    int64_t visitor_activities_max;
-    int64_t session_gap_ms;
     int64_t session_timeout_ms;
     int64_t num_standby;
-    int64_t double_click_ms;
-    int64_t event_time_min_ms;
-    int64_t event_future_max_ms;
     int64_t rules_reload_ms;
-    int64_t list_items;
-    int64_t list_bought_ms;
-    int64_t list_price_min;
-    int64_t list_gender_percent;
-    int64_t list_age_group_percent;
-    int64_t list_shown_max;
-    int64_t list_shown_ms;
-    char list_shown_from[CONFIG_TEXT_MAX];
-    char clicks_are_views[CONFIG_TEXT_MAX];
-    char list_adult[CONFIG_TEXT_MAX];
-    char list_newcomers[CONFIG_TEXT_MAX];
-    char list_newcomers_channel[CONFIG_TEXT_MAX];
-    int64_t explore_percent;
-    int64_t explore_clicks;
-    int64_t list_brand_max;
-    int64_t list_diversity_percent;
-    int64_t items_max;
-    int64_t row_entries_max;
-    int64_t pair_half_life_ms;
-    int64_t popular_half_life_ms;
     int64_t rankings_interval_ms;
-    int64_t rankings_length;
-    int64_t rankings_scopes_max;
-    int64_t rankings_terms_max;
-    int64_t rankings_trending_half_life_ms;
-    int64_t catalogue_products_max;
-    int64_t catalogue_attribute_names_max;
-    int64_t catalogue_attribute_values_max;
-    int64_t catalogue_product_attributes_max;
     int64_t catalogue_rescan_ms;
-    int64_t vectors_items_max;
-    int64_t sessions_max;
-    int64_t postings_max;
-    int64_t queries_max;
-    int64_t query_entries_max;
-    int64_t channels_max;
-    int64_t channel_entries_max;
-    int64_t vectors_ring;
-    int64_t vectors_clicks_per_second_max;
-    char quality[CONFIG_TEXT_MAX];
-    char learning[CONFIG_TEXT_MAX];
-    int64_t ranker_candidates;
-    int64_t ranker_learn_every;
-    int64_t ranker_merge_ms;
-    int64_t ranker_served_bytes;
-    int64_t ranker_served_ms;
-    int64_t quality_shown_bytes;
-    char features_off[CONFIG_TEXT_MAX];
-    char generators_off[CONFIG_TEXT_MAX];
-    int64_t price_band;
-    int64_t weight_cart;
-    int64_t weight_purchase;
     int64_t model_save_ms;
     int64_t snapshot_interval_ms;
     int64_t metrics_interval_ms;
     struct kafka_property kafka[CONFIG_KAFKA_MAX];
     size_t kafka_count;
-    struct placements placements;
     struct config_warnings warnings;
-    struct settings settings; /* filled by config_finish() */
+    struct settings chosen;   /* as the keys say; the keys write here */
+    struct settings settings; /* as the steps get them: `chosen`, and what follows from it. Filled
+                               * by config_finish() */
 };
 
+/* ---- the table of keys (config_keys.c) ---- */
+
+enum config_group_name {
+    CONFIG_PROCESS,
+    CONFIG_TOPICS,
+    CONFIG_INPUT,
+    CONFIG_VISITORS,
+    CONFIG_LISTS,
+    CONFIG_RANKER,
+    CONFIG_MODEL,
+    CONFIG_CATALOGUE,
+    CONFIG_RANKINGS,
+    CONFIG_PLACEMENTS,
+    CONFIG_KAFKA,
+    CONFIG_GROUPS,
+};
+
+struct config_group {
+    const char *name;
+    const char *summary;
+    const char *pattern; /* help for keys that are not in the table; NULL: there are none */
+};
+
+extern const struct config_group config_groups[CONFIG_GROUPS];
+
+enum config_type {
+    CONFIG_TEXT, /* char[CONFIG_TEXT_MAX] */
+    CONFIG_INT64,
+    CONFIG_UINT32,
+    CONFIG_SIZE,
+    CONFIG_FLOAT,   /* a whole number in a float */
+    CONFIG_PERCENT, /* a whole number of percent as a share in a float */
+    CONFIG_BOOL,    /* one of two `choices`: false, true */
+    CONFIG_ENUM,    /* one of `choices`, by the enum's value */
+};
+
+/* A key: everything about it stands in its row. */
 struct config_key {
     const char *name;
+    enum config_group_name group;
+    enum config_type type;
     const char *fallback; /* the default */
     const char *help;
-    size_t offset;
-    bool number;
-    int64_t min, max;    /* of numbers */
-    const char *choices; /* of texts: "a|b"; NULL: any */
+    size_t offset;              /* of its field in struct config */
+    int64_t min, max;           /* of numbers */
+    const char *const *choices; /* names of the values, NULL at the end; NULL for other types */
 };
 
 extern const struct config_key config_keys[];
 extern const size_t config_key_count;
 
-/* All defaults. */
+static inline bool config_key_is_number(const struct config_key *key)
+{
+    return key->type >= CONFIG_INT64 && key->type <= CONFIG_PERCENT;
+}
+
+/* Appends the keys of one group, or of all with CONFIG_GROUPS, for people: a heading for each
+ * group, then "name=default" and the help for each key. */
+void config_keys_text(enum config_group_name group, struct buffer *buffer);
+
+/* ---- using it ---- */
+
+/* All defaults. `config` needs no release. */
 void config_init(struct config *config);
 /* SKIP, with line number, key and what to do. */
 enum verdict config_read_file(struct config *config, const char *path, struct error *error);
@@ -148,7 +154,8 @@ enum verdict config_set(struct config *config, const char *name, const char *val
                         struct error *error);
 /* "key=value" */
 enum verdict config_assign(struct config *config, const char *assignment, struct error *error);
-/* Checks what only fits together and fills `settings`. */
+/* Checks what only fits together and fills `settings`. It changes nothing else, so keys may be set
+ * again after it, and then it is called again. SKIP, with what to do. */
 enum verdict config_finish(struct config *config, struct error *error);
 
 /* Name of a topic of the application: "<application.id>-<suffix>". */
@@ -156,7 +163,7 @@ void config_topic(const struct config *config, const char *suffix, char *to, siz
 
 static inline bool config_exactly_once(const struct config *config)
 {
-    return config->processing_guarantee[0] == 'e';
+    return config->guarantee == GUARANTEE_EXACTLY_ONCE;
 }
 
 #endif

@@ -46,7 +46,6 @@ struct pipeline {
     struct merchandising_rules rules;
     struct stat rules_seen; /* the file as it was read last, or tried to */
     int64_t rules_due_us;
-    bool trust_keys;
     bool look_once;
 };
 
@@ -158,7 +157,6 @@ enum verdict pipeline_new(const struct config *config, const struct topology *to
     pipeline->topology = topology;
     for (size_t i = 0; i < topology->visitors_count; i++)
         pipeline->step_topics[i] = step_topics(topology->visitors[i]);
-    pipeline->trust_keys = config->input_key[0] == 't';
     pipeline->codec = codec_new(source);
     pipeline->looks = memory_zero(LOOKS_MAX, sizeof *pipeline->looks);
     pipeline->context = (struct context){
@@ -226,7 +224,7 @@ enum verdict pipeline_decode(struct pipeline *pipeline, struct record *record, s
         return verdict;
     }
     struct bytes visitor = event_visitor(&record->event);
-    if (!pipeline->trust_keys && !bytes_equal(record->key, visitor)) {
+    if (!pipeline->config->trust_keys && !bytes_equal(record->key, visitor)) {
         record->fate = FATE_DEAD_LETTER;
         return error_set(error, VERDICT_SKIP,
                          "the record's key is '%.*s' but its visitor is '%.*s', so it may be in "

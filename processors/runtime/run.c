@@ -187,7 +187,7 @@ static enum verdict start(struct runner *runner, bool create, struct error *erro
         return VERDICT_FATAL;
     log_line(LOG_LEVEL_INFO, "run", "%s at %s, %d partitions, %s, instance %s",
              runner->config.application_id, runner->config.bootstrap_servers, (int)run->partitions,
-             runner->config.processing_guarantee, run->instance);
+             guarantee_names[runner->config.guarantee], run->instance);
     int wanted = (int)runner->config.threads;
     for (int i = 0; i < wanted; i++) {
         struct kafka_edge *edge = kafka_edge_new(&runner->config, &run->topology, i, error);
