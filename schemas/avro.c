@@ -8,7 +8,8 @@
 #define AVRO_NODES_MAX 2048
 #define AVRO_STRINGS_MAX 64
 
-/* One type of the writer's schema. With a field it is decoded there, without it is skipped. */
+/* A node of the plan: one type of the writer's schema. Its value is decoded into the node's field,
+ * or skipped if there is none. */
 enum node_op {
     NODE_NULL,
     NODE_BOOL,
@@ -29,7 +30,7 @@ struct node {
     const struct field *field; /* NULL: skip */
     bool is_items;             /* the record of one item */
     int64_t size;              /* fixed: bytes; enum: symbols */
-    int64_t *symbols;          /* enum: writer's index -> ours, -1 unknown */
+    int64_t *symbols;          /* enum: from the writer's index to ours; -1: unknown */
     uint32_t *children;
     uint32_t child_count;
 };
@@ -42,10 +43,10 @@ struct avro_plan {
 
 struct compiler {
     struct avro_plan *plan;
-    avro_schema_t linked[AVRO_NODES_MAX]; /* named types under way or done, when skipped */
-    uint32_t linked_node[AVRO_NODES_MAX];
+    avro_schema_t linked[AVRO_NODES_MAX]; /* skipped records: compiled, or being compiled */
+    uint32_t linked_node[AVRO_NODES_MAX]; /* their nodes: a type may hold itself */
     uint32_t linked_count;
-    bool in_array; /* or map: of strings or items that are decoded */
+    bool in_array; /* inside a decoded array or map of strings or items */
     struct error *error;
 };
 
@@ -86,7 +87,7 @@ static bool set_children(struct compiler *c, uint32_t node, const uint32_t *chil
 static uint32_t compile_enum(struct compiler *c, avro_schema_t schema, const struct field *field)
 {
     if (field && field->type != FIELD_ENUM && field->type != FIELD_SKIP)
-        return compile_error(c, field, "an enum is not what is expected");
+        return compile_error(c, field, "an enum does not fit this field");
     uint32_t node = add_node(c, NODE_ENUM, field);
     if (node == NODE_NONE)
         return node;
@@ -120,12 +121,11 @@ static uint32_t compile_union(struct compiler *c, avro_schema_t schema, const st
 
 static bool has_reader_field(avro_schema_t schema, const struct field *field)
 {
-    /* not avro_schema_record_field_get(), which follows a wild pointer where there is no such field
-     */
+    /* avro_schema_record_field_get() follows a wild pointer if there is no such field */
     return avro_schema_record_field_get_index(schema, field->name) >= 0;
 }
 
-/* A record that holds one of ours: the event itself, or an item in it. */
+/* A record that is decoded: the event itself, or an item in it. */
 static uint32_t compile_record(struct compiler *c, avro_schema_t schema, struct field_table table,
                                const struct field *field, int depth)
 {
@@ -164,7 +164,7 @@ static uint32_t compile_array(struct compiler *c, avro_schema_t schema, const st
                               int depth)
 {
     if (field && (c->in_array || (field->type != FIELD_ITEMS && field->type != FIELD_STRINGS)))
-        return compile_error(c, field, "an array is not what is expected");
+        return compile_error(c, field, "an array does not fit this field");
     uint32_t node = add_node(c, NODE_ARRAY, field);
     if (node == NODE_NONE)
         return node;
@@ -180,7 +180,7 @@ static uint32_t compile_map(struct compiler *c, avro_schema_t schema, const stru
                             int depth)
 {
     if (field && (c->in_array || field->type != FIELD_PAIRS))
-        return compile_error(c, field, "a map is not what is expected");
+        return compile_error(c, field, "a map does not fit this field");
     uint32_t node = add_node(c, NODE_MAP, field);
     if (node == NODE_NONE)
         return node;
@@ -236,7 +236,7 @@ static bool accepts(const struct compiler *c, const struct field *field, enum no
 static uint32_t compile_scalar(struct compiler *c, enum node_op op, const struct field *field)
 {
     if (op != NODE_NULL && !accepts(c, field, op))
-        return compile_error(c, field, "the writer's type can't be read as ours");
+        return compile_error(c, field, "the writer's type does not fit this field");
     return add_node(c, op, field);
 }
 
@@ -263,7 +263,7 @@ static uint32_t compile(struct compiler *c, avro_schema_t schema, const struct f
         return compile_scalar(c, NODE_STRING, field);
     case AVRO_FIXED:
         if (field)
-            return compile_error(c, field, "a fixed is not what is expected");
+            return compile_error(c, field, "a fixed does not fit this field");
         if (avro_schema_fixed_size(schema) < 0)
             return compile_error(c, NULL, "a fixed of negative size");
         node = add_node(c, NODE_FIXED, NULL);
@@ -284,7 +284,7 @@ static uint32_t compile(struct compiler *c, avro_schema_t schema, const struct f
         if (field == NULL)
             return compile_skipped_record(c, schema, depth);
         if (field->type != FIELD_ITEM && !(field->type == FIELD_ITEMS && c->in_array))
-            return compile_error(c, field, "a record is not what is expected");
+            return compile_error(c, field, "a record does not fit this field");
         return compile_item(c, schema, field, depth);
     default:
         return compile_error(c, field, "an unknown type");
@@ -342,7 +342,6 @@ struct run {
     struct arena *arena;
     struct event *event;
     struct error *error;
-    uint64_t seen; /* of the event's fields */
     struct bytes strings[AVRO_STRINGS_MAX];
     uint32_t string_count;
     uint32_t item_capacity;
@@ -357,7 +356,7 @@ static bool run_fail(struct run *r, const char *what)
 
 static bool run_node(struct run *r, uint32_t index, char *base, int depth);
 
-/* The value of the name that run_blocks() has put at the end. */
+/* Stores the value of the pair whose name run_name() has stored. */
 static bool store_pair(struct event_pairs *pairs, struct bytes text)
 {
     if (pairs->count == EVENT_PAIRS_MAX)
@@ -395,28 +394,16 @@ static bool store_number(struct run *r, const struct field *field, char *base, d
 
 static bool run_item(struct run *r, const struct node *n, int depth)
 {
-    struct event *event = r->event;
-    if (event->item_count == EVENT_ITEMS_MAX) {
-        error_set(r->error, VERDICT_SKIP, "more than %d items in one event", EVENT_ITEMS_MAX);
+    struct event_item *item = event_add_item(r->event, &r->item_capacity, r->arena, r->error);
+    if (item == NULL)
         return false;
-    }
-    if (event->item_count == r->item_capacity) {
-        uint32_t capacity = r->item_capacity ? 2 * r->item_capacity : 4;
-        struct event_item *more = arena_get(r->arena, capacity * sizeof *more);
-        if (event->item_count > 0)
-            memcpy(more, event->items, event->item_count * sizeof *more);
-        event->items = more;
-        r->item_capacity = capacity;
-    }
-    struct event_item *item = &event->items[event->item_count++];
-    event_item_init(item);
     for (uint32_t i = 0; i < n->child_count; i++)
         if (!run_node(r, n->children[i], (char *)item, depth + 1))
             return false;
     return true;
 }
 
-/* The name of a map's next value. */
+/* Reads the name of the map's next value. */
 static bool run_name(struct run *r, const struct node *n, char *base)
 {
     struct bytes name = avro_get_string(&r->reader);
@@ -484,7 +471,7 @@ static bool run_enum(struct run *r, const struct node *n, char *base)
     if (n->field == NULL)
         return true;
     if (n->symbols[index] < 0) {
-        error_set(r->error, VERDICT_SKIP, "%s has a symbol that is not known", n->field->name);
+        error_set(r->error, VERDICT_SKIP, "%s has a symbol that is unknown", n->field->name);
         return false;
     }
     memcpy(base + n->field->offset, &n->symbols[index], sizeof n->symbols[index]);

@@ -1,5 +1,7 @@
 #include "schemas/avro_binary.h"
 
+#include "schemas/byte_order.h"
+
 void avro_put_long(struct buffer *buffer, int64_t value)
 {
     uint64_t zigzag = ((uint64_t)value << 1) ^ (0 - (uint64_t)(value < 0));
@@ -12,20 +14,25 @@ void avro_put_long(struct buffer *buffer, int64_t value)
     buffer->at[buffer->size++] = (char)zigzag;
 }
 
+static void put_fixed(struct buffer *buffer, uint64_t bits, int size)
+{
+    char bytes[8];
+    put_le(bytes, bits, size);
+    buffer_append(buffer, bytes, (size_t)size);
+}
+
 void avro_put_float(struct buffer *buffer, float value)
 {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
-    for (int i = 0; i < 4; i++)
-        buffer_byte(buffer, (char)(bits >> 8 * i));
+    put_fixed(buffer, bits, 4);
 }
 
 void avro_put_double(struct buffer *buffer, double value)
 {
     uint64_t bits;
     memcpy(&bits, &value, sizeof bits);
-    for (int i = 0; i < 8; i++)
-        buffer_byte(buffer, (char)(bits >> 8 * i));
+    put_fixed(buffer, bits, 8);
 }
 
 void avro_put_string(struct buffer *buffer, struct bytes text)
@@ -45,8 +52,7 @@ void avro_put_header(struct buffer *buffer, uint64_t fingerprint)
 {
     buffer_byte(buffer, (char)0xC3);
     buffer_byte(buffer, 0x01);
-    for (int i = 0; i < 8; i++)
-        buffer_byte(buffer, (char)(fingerprint >> 8 * i));
+    put_fixed(buffer, fingerprint, 8);
 }
 
 int64_t avro_get_long(struct avro_reader *reader)
@@ -68,13 +74,12 @@ int64_t avro_get_long(struct avro_reader *reader)
 
 static uint64_t get_fixed(struct avro_reader *reader, int size)
 {
-    uint64_t bits = 0;
     if (reader->end - reader->at < size) {
         reader->failed = true;
         return 0;
     }
-    for (int i = 0; i < size; i++)
-        bits |= (uint64_t)(unsigned char)*reader->at++ << 8 * i;
+    uint64_t bits = get_le(reader->at, size);
+    reader->at += size;
     return bits;
 }
 

@@ -1,5 +1,5 @@
-/* Integers in bytes: little and big endian, whatever the machine's order is. Calls nothing of weft.
- */
+/* Integers in bytes: little and big endian, on a machine of either order. Calls nothing of weft.
+ * Thread: any. */
 #ifndef WEFT_SCHEMAS_BYTE_ORDER_H
 #define WEFT_SCHEMAS_BYTE_ORDER_H
 

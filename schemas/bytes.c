@@ -94,7 +94,7 @@ bool bytes_utf8(struct bytes bytes)
 static void *memory_check(void *at, size_t size)
 {
     if (at == NULL) {
-        fprintf(stderr, "weft: out of memory (%zu bytes asked for)\n", size);
+        fprintf(stderr, "weft: out of memory (%zu bytes requested)\n", size);
         abort();
     }
     return at;

@@ -1,6 +1,7 @@
-/* Slices, memory and buffers: what every layer above is written with. Calls nothing of weft.
+/* Slices, memory, arenas and buffers: the base of every layer above. Calls nothing of weft.
  *
- * A `struct bytes` is always borrowed; who hands one out says until when it holds. */
+ * A `struct bytes` is always borrowed; the function that returns one says until when it holds.
+ * Thread: any; an arena or a buffer belongs to one at a time. */
 #ifndef WEFT_SCHEMAS_BYTES_H
 #define WEFT_SCHEMAS_BYTES_H
 
@@ -10,7 +11,7 @@
 #include <string.h>
 
 struct bytes {
-    const char *at; /* NULL: absent, which is not the same as empty */
+    const char *at; /* NULL: absent; other than empty, which is a size of 0 */
     size_t size;
 };
 
@@ -29,9 +30,10 @@ static inline bool bytes_equal(struct bytes a, struct bytes b)
     return a.size == b.size && (a.size == 0 || memcmp(a.at, b.at, a.size) == 0);
 }
 
-/* Shorter is smaller where one is the start of the other; otherwise by unsigned byte. */
+/* Below, equal to or above 0, by unsigned bytes. If one text is the start of the other, the shorter
+ * one is smaller. */
 int bytes_compare(struct bytes a, struct bytes b);
-/* Without the spaces and control characters around it. */
+/* The text without the spaces and control characters around it. */
 struct bytes bytes_trim(struct bytes text);
 
 /* XXH3, 64 bits; the same on every machine. */
@@ -40,37 +42,39 @@ uint64_t bytes_hash(struct bytes bytes);
 /* True for well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool bytes_utf8(struct bytes bytes);
 
-/* Cuts the next name off a list with commas, without the spaces around it; empty ones are passed
- * over. False: there is none. */
+/* Takes the next name from a list with commas, without the spaces around it, and moves `list`
+ * behind it. Empty names are skipped. False: there is no more name. */
 bool list_next(const char **list, struct bytes *ret_name);
 
-/* Memory. These never return NULL: out of memory ends the process with a message, which under
- * exactly-once loses nothing, since only what was committed counts. `_zero` clears. */
+/* Memory; the caller frees it with free(). These never return NULL: out of memory ends the process
+ * with a message. Under exactly-once this loses nothing, because only committed work counts.
+ * `_zero` clears the memory. */
 void *memory_get(size_t size);
 void *memory_zero(size_t count, size_t size);
 void *memory_resize(void *at, size_t size);
 void *memory_aligned(size_t size);     /* to a cache line of 64 bytes */
-char *memory_text(struct bytes bytes); /* a NUL-terminated copy; free() it */
+char *memory_text(struct bytes bytes); /* a NUL-terminated copy */
 
-/* Scratch memory of one batch. Allocations are 8-byte aligned, hold until `arena_clear`, and are
- * freed only all together. */
+/* Scratch memory of one batch. Allocations are 8-byte aligned and hold until arena_clear(), which
+ * frees them all together. Zero-initialised is empty and valid. */
 struct arena {
     struct arena_block *block;
     size_t used; /* of the newest block */
 };
 
 void *arena_get(struct arena *arena, size_t size);
-struct bytes arena_copy(struct arena *arena, struct bytes bytes);
-void arena_clear(struct arena *arena);
+struct bytes arena_copy(struct arena *arena, struct bytes bytes); /* absent stays absent */
+void arena_clear(struct arena *arena); /* keeps one block for the next batch */
 void arena_release(struct arena *arena);
 
-/* A growing run of bytes. Zero-initialised is empty and valid. */
+/* A growing run of bytes, which it owns. Zero-initialised is empty and valid. */
 struct buffer {
     char *at;
     size_t size;
     size_t capacity;
 };
 
+/* Makes room for `more` bytes behind the ones that are there. */
 void buffer_reserve(struct buffer *buffer, size_t more);
 void buffer_release(struct buffer *buffer);
 
@@ -100,15 +104,17 @@ static inline void buffer_text(struct buffer *buffer, const char *text)
     buffer_append(buffer, text, strlen(text));
 }
 
+/* Holds until the buffer grows or is released. */
 static inline struct bytes buffer_bytes(const struct buffer *buffer)
 {
     return bytes_of(buffer->at, buffer->size);
 }
 
+/* Appends as printf() does. */
 void buffer_format(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* A JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD. */
+/* Appends a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD. */
 void buffer_json(struct buffer *buffer, struct bytes text);
 void buffer_decimal(struct buffer *buffer, int64_t value);
 

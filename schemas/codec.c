@@ -1,6 +1,7 @@
 #include "schemas/codec.h"
 
 #include "schemas/avro.h"
+#include "schemas/byte_order.h"
 #include "schemas/embedded.h"
 #include "schemas/json.h"
 
@@ -8,12 +9,15 @@
 #include <stdlib.h>
 #include <time.h>
 
+#define CONFLUENT_HEADER 5      /* bytes before the record */
+#define SINGLE_OBJECT_HEADER 10 /* the same */
+
 struct known_plan {
     uint64_t id; /* Confluent's id, or the fingerprint */
     bool confluent;
     enum event_type type;
-    struct avro_plan *plan; /* NULL: there is none, for the reason in `why` */
-    int64_t ask_again_ms;   /* monotonic; 0: never */
+    struct avro_plan *plan; /* NULL: there is none; `why` has the reason */
+    int64_t retry_ms;       /* when to fetch the schema again, monotonic; 0: at once */
     struct error why;
 };
 
@@ -21,7 +25,7 @@ struct codec {
     struct schema_source *source;
     struct known_plan *plans;
     size_t plan_count;
-    size_t latest[EVENT_TYPES]; /* where the last record of each type found its plan */
+    size_t latest[EVENT_TYPES]; /* the plan of the last record of each type */
 };
 
 struct bytes schema_text(const char *name)
@@ -69,11 +73,11 @@ static struct known_plan *add_plan(struct codec *codec, uint64_t id, bool conflu
     struct known_plan *known = NULL;
     if (codec->plan_count < CODEC_PLANS_MAX) {
         known = &codec->plans[codec->plan_count++];
-    } else { /* full: nonsense ids came; what has no plan makes room */
+    } else { /* full, because wrong ids came: an id without a plan makes room */
         for (size_t i = 0; known == NULL && i < CODEC_PLANS_MAX; i++)
             if (codec->plans[i].plan == NULL)
                 known = &codec->plans[i];
-        if (known == NULL) { /* or one that can be asked for again */
+        if (known == NULL) { /* or one that can be fetched again */
             size_t at = id % CODEC_PLANS_MAX;
             for (size_t i = 0; i < CODEC_PLANS_MAX && !codec->plans[at].confluent; i++)
                 at = (at + 1) % CODEC_PLANS_MAX;
@@ -123,8 +127,9 @@ enum verdict codec_learn(struct codec *codec, enum event_type type, struct bytes
     return verdict;
 }
 
-/* A schema that can't be had or read is remembered too, so that not every record asks for it. */
-static void ask_for_plan(struct codec *codec, struct known_plan *known)
+/* A schema that can't be fetched or read is remembered too, so that not every record tries again.
+ */
+static void fetch_plan(struct codec *codec, struct known_plan *known)
 {
     struct buffer schema = {0};
     error_clear(&known->why);
@@ -132,27 +137,42 @@ static void ask_for_plan(struct codec *codec, struct known_plan *known)
         codec->source->fetch(codec->source, (uint32_t)known->id, &schema, &known->why);
     if (verdict == VERDICT_OK)
         verdict = avro_plan_new(buffer_bytes(&schema), known->type, &known->plan, &known->why);
-    known->ask_again_ms = verdict == VERDICT_OK ? 0 : monotonic_ms() + CODEC_ABSENCE_MS;
+    known->retry_ms = verdict == VERDICT_OK ? 0 : monotonic_ms() + CODEC_ABSENCE_MS;
     buffer_release(&schema);
 }
 
 static enum verdict confluent_plan(struct codec *codec, struct bytes bytes, enum event_type type,
                                    struct known_plan **ret_known, struct error *error)
 {
-    const unsigned char *at = (const unsigned char *)bytes.at;
     if (codec->source == NULL)
         return error_set(error, VERDICT_SKIP,
                          "the record is framed for a schema registry, but "
                          "schema.registry.url is not set");
-    if (bytes.size < 5)
+    if (bytes.size < CONFLUENT_HEADER)
         return error_set(error, VERDICT_SKIP, "cut off in the schema id");
-    uint32_t id = (uint32_t)at[1] << 24 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 8 | at[4];
+    uint32_t id = (uint32_t)get_be(bytes.at + 1, 4);
     struct known_plan *known = find_plan(codec, id, true, type);
     if (known == NULL)
         known = add_plan(codec, id, true, type);
-    if (known->plan == NULL && monotonic_ms() >= known->ask_again_ms)
-        ask_for_plan(codec, known);
+    if (known->plan == NULL && monotonic_ms() >= known->retry_ms)
+        fetch_plan(codec, known);
     *ret_known = known;
+    return VERDICT_OK;
+}
+
+static enum verdict single_object_plan(struct codec *codec, struct bytes bytes,
+                                       enum event_type type, struct known_plan **ret_known,
+                                       struct error *error)
+{
+    if (bytes.size < SINGLE_OBJECT_HEADER)
+        return error_set(error, VERDICT_SKIP, "cut off in the schema's fingerprint");
+    uint64_t fingerprint = get_le(bytes.at + 2, 8);
+    *ret_known = find_plan(codec, fingerprint, false, type);
+    if (*ret_known == NULL)
+        return error_set(error, VERDICT_SKIP,
+                         "no %s schema has the fingerprint %016llx; put its .avsc file into "
+                         "schemas.path",
+                         event_type_names[type], (unsigned long long)fingerprint);
     return VERDICT_OK;
 }
 
@@ -161,24 +181,11 @@ static enum verdict decode_avro(struct codec *codec, enum event_type type, struc
 {
     struct known_plan *known = NULL;
     bool confluent = bytes.at[0] == 0;
-    size_t header = confluent ? 5 : 10;
-    if (confluent) {
-        enum verdict verdict = confluent_plan(codec, bytes, type, &known, error);
-        if (verdict != VERDICT_OK)
-            return verdict;
-    } else {
-        uint64_t fingerprint = 0;
-        if (bytes.size < header)
-            return error_set(error, VERDICT_SKIP, "cut off in the schema's fingerprint");
-        for (int i = 0; i < 8; i++)
-            fingerprint |= (uint64_t)(unsigned char)bytes.at[2 + i] << 8 * i;
-        known = find_plan(codec, fingerprint, false, type);
-        if (known == NULL)
-            return error_set(error, VERDICT_SKIP,
-                             "no %s schema has the fingerprint %016llx; put its .avsc file into "
-                             "schemas.path",
-                             event_type_names[type], (unsigned long long)fingerprint);
-    }
+    size_t header = confluent ? CONFLUENT_HEADER : SINGLE_OBJECT_HEADER;
+    enum verdict verdict =
+        (confluent ? confluent_plan : single_object_plan)(codec, bytes, type, &known, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
     if (known->plan == NULL)
         return error_set(error, VERDICT_SKIP, "schema id %llu: %s", (unsigned long long)known->id,
                          known->why.message);

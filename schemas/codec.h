@@ -1,11 +1,11 @@
-/* Bytes of a Kafka record to an event, whatever the wire format: told apart by the first bytes.
+/* Decodes the value of a Kafka record to an event. The first bytes tell the wire format:
  *
  *     '{' ...                          JSON
  *     0xC3 0x01 fingerprint(8, LE)     Avro, single-object encoding
- *     0x00 id(4, BE)                   Avro, Confluent framing: the schema is asked for by its id
+ *     0x00 id(4, BE)                   Avro, Confluent framing: the schema registry has the id
  *
- * A codec caches one decode plan for each writer schema and record type. Thread: the one that
- * made it. */
+ * A codec caches one decode plan for each writer's schema and record type. Thread: the one that
+ * made the codec. */
 #ifndef WEFT_SCHEMAS_CODEC_H
 #define WEFT_SCHEMAS_CODEC_H
 
@@ -13,9 +13,9 @@
 
 #define CODEC_PLANS_MAX 1024
 
-/* Where the schemas of Confluent framing come from. SKIP: there is no such id. RETRY: nobody
- * answers now; asked again not before CODEC_ABSENCE_MS have passed. The source outlives the
- * codec. */
+/* Where the schemas of Confluent framing come from; it outlives the codec. `fetch` puts the
+ * schema's text into the buffer. SKIP: there is no such id. RETRY: the registry does not answer. In
+ * both cases the codec calls again only after CODEC_ABSENCE_MS. */
 struct schema_source {
     enum verdict (*fetch)(struct schema_source *source, uint32_t id, struct buffer *schema,
                           struct error *error);
@@ -25,22 +25,23 @@ struct schema_source {
 
 struct codec;
 
-/* `source` may be NULL: Confluent framing is then refused with what to set. */
+/* `source` may be NULL: records in Confluent framing are then refused, and the error names the key
+ * to set. */
 struct codec *codec_new(struct schema_source *source);
 void codec_free(struct codec *codec);
 
-/* Makes a further writer schema known by its fingerprint, for single-object encoding; weft's own
- * are known from the start. SKIP when it can't be parsed. */
+/* Adds a writer's schema, which records in single-object encoding name by its fingerprint. weft's
+ * own schemas are there from the start. SKIP: it can't be parsed or resolved. */
 enum verdict codec_learn(struct codec *codec, enum event_type type, struct bytes schema,
                          struct error *error);
 
 /* Decodes and checks one record. Slices of `event` point into `bytes` or `arena`. SKIP, with the
- * reason, for a record that has to go to the dead-letter topic. */
+ * reason: the record belongs to the dead-letter topic. */
 enum verdict codec_decode(struct codec *codec, enum event_type type, struct bytes bytes,
                           struct arena *arena, struct event *event, struct error *error);
 
-/* weft's own schemas, as the .avsc files are: "view", "visitor", ... `at` is NULL for a name that
- * there is not. `schema_fingerprint` asserts that there is. */
+/* The text of the .avsc file of that name ("view", "visitor", ...); absent if there is none. It
+ * holds for ever. schema_fingerprint() asserts that there is one. Thread: any. */
 struct bytes schema_text(const char *name);
 uint64_t schema_fingerprint(const char *name);
 

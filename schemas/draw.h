@@ -24,7 +24,7 @@ static inline uint64_t draw_next(uint64_t *state)
     return bits;
 }
 
-/* Joins a number to a hash; the order of the numbers counts. */
+/* Joins a number to a hash. The order of several numbers matters. */
 static inline uint64_t hash_join(uint64_t hash, uint64_t number)
 {
     return (hash ^ number) * DRAW_STEP;

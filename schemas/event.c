@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stddef.h>
 
+#define ITEMS_MIN 4 /* room for items that an event begins with */
+
 const char *const event_type_names[EVENT_TYPES] = {
     "view", "search", "cart", "purchase", "impression", "click", "user", "product",
 };
@@ -152,6 +154,25 @@ void event_init_erased(struct event *event, struct bytes user_id)
     event_init(event, EVENT_USER);
     event->user_id = user_id;
     event->erased = true;
+}
+
+struct event_item *event_add_item(struct event *event, uint32_t *capacity, struct arena *arena,
+                                  struct error *error)
+{
+    if (event->item_count == EVENT_ITEMS_MAX) {
+        error_set(error, VERDICT_SKIP, "more than %d items in one event", EVENT_ITEMS_MAX);
+        return NULL;
+    }
+    if (event->item_count == *capacity) {
+        *capacity = *capacity ? 2 * *capacity : ITEMS_MIN;
+        struct event_item *items = arena_get(arena, *capacity * sizeof *items);
+        if (event->item_count > 0)
+            memcpy(items, event->items, event->item_count * sizeof *items);
+        event->items = items;
+    }
+    struct event_item *item = &event->items[event->item_count++];
+    event_item_init(item);
+    return item;
 }
 
 static void copy_strings(struct event_strings *strings, struct arena *arena)

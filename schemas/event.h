@@ -1,5 +1,6 @@
-/* The records that come in, decoded. The wire's field names, types and defaults stand in the
- * .avsc files; `event_fields` binds them to these structures. */
+/* The input records in memory: events of visitors, users and products. The .avsc files define the
+ * field names, types and defaults of the wire; event_fields() binds them to these structures.
+ * Thread: any. */
 #ifndef WEFT_SCHEMAS_EVENT_H
 #define WEFT_SCHEMAS_EVENT_H
 
@@ -9,7 +10,7 @@
 #define EVENT_ID_BYTES_MAX 256     /* of any identifier */
 #define EVENT_TEXT_BYTES_MAX 4096  /* of a search term */
 #define EVENT_ITEMS_MAX 500        /* in one event */
-#define EVENT_PAIRS_MAX 512        /* kept of a record's attributes; the rest is counted */
+#define EVENT_PAIRS_MAX 512        /* of a record's attributes; the rest is only counted */
 #define EVENT_BYTES_MAX (1u << 20) /* of one record on the wire */
 
 enum event_type {
@@ -51,11 +52,11 @@ struct event_strings {
 struct event_pairs {
     struct bytes *at;
     uint32_t count;    /* of pairs, at most EVENT_PAIRS_MAX */
-    uint32_t left_out; /* that came after those */
+    uint32_t left_out; /* further pairs of the record */
 };
 
-/* One record of any type; what its type does not have is absent. Slices point into the record's
- * bytes or the arena that it was decoded with, and hold as long as both do. */
+/* One record of any type. Fields that its type does not have are absent. Slices point into the
+ * record's bytes or into the arena of the decoder, and hold as long as both do. */
 struct event {
     enum event_type type;
     /* envelope */
@@ -70,7 +71,7 @@ struct event {
     bool consent;
     struct bytes recommendation_id;
     struct bytes placement;
-    /* view, click: one; others: count */
+    /* view, click: one item; other types: item_count */
     struct event_item *items;
     uint32_t item_count;
     int64_t dwell_ms; /* -1: absent */
@@ -107,10 +108,10 @@ struct event {
     bool erased; /* a record without a value: the shop deletes the user */
 };
 
-/* A user's record without a value. The key holds as long as the event. */
+/* A user's record without a value, which erases the user. The event borrows `user_id`. */
 void event_init_erased(struct event *event, struct bytes user_id);
 
-/* Who the event is about: user_id where known, else visitor_id. The key of its Kafka record. */
+/* The key of the visitor, and of the Kafka record: user_id if known, otherwise visitor_id. */
 static inline struct bytes event_visitor(const struct event *event)
 {
     return event->user_id.size ? event->user_id : event->visitor_id;
@@ -127,7 +128,7 @@ enum field_type {
     FIELD_ITEMS,   /* items and item_count */
     FIELD_STRINGS, /* struct event_strings */
     FIELD_PAIRS,   /* struct event_pairs; a map of strings on the wire */
-    FIELD_SKIP,    /* checked for syntax, not kept */
+    FIELD_SKIP,    /* checked for syntax only */
 };
 
 struct field {
@@ -139,22 +140,30 @@ struct field {
 };
 
 struct field_table {
-    const struct field *fields; /* at most 64, so that a bit mask tells which were seen */
+    const struct field *fields; /* at most 64: a bit mask marks the fields that were read */
     size_t count;
 };
 
+/* The fields of a type, and of an item; they hold for ever. */
 struct field_table event_fields(enum event_type type);
 struct field_table event_item_fields(void);
 
-/* Everything absent, defaults as in the schemas. */
+/* Every field absent or at its schema's default. */
 void event_init(struct event *event, enum event_type type);
 void event_item_init(struct event_item *item);
 
-/* A copy of the event, with all that it points to, which holds until the arena is cleared. */
+/* Adds an item with its defaults. The items are in the arena, with room for `capacity`; they move
+ * when they grow. NULL, with the error set: there are EVENT_ITEMS_MAX. */
+struct event_item *event_add_item(struct event *event, uint32_t *capacity, struct arena *arena,
+                                  struct error *error);
+
+/* A deep copy: strings, lists, pairs and items are copied into the arena and hold until it is
+ * cleared. */
 struct event event_copy(const struct event *event, struct arena *arena);
 
-/* What the schemas can't say: identifiers of 1 to 256 bytes without control characters, amounts
- * finite and not negative, items where the record's kind needs them. SKIP with the field's name. */
+/* Checks the rules that a schema can't express: identifiers have 1 to 256 bytes and no control
+ * characters; amounts are finite and not negative; a type that needs items has some. SKIP, with the
+ * field's name. */
 enum verdict event_check(const struct event *event, struct error *error);
 
 #endif

@@ -1,10 +1,11 @@
 /* The one open-addressing hash table of weft: it finds the number of an entry by a hash of its key.
  * The entries themselves, and their keys, stay in the caller's array. Calls bytes.h.
  *
- *     slots   [ tag | entry + 1 ] [ 0 | 0 ] [ tag | entry + 1 ] ...      8 bytes a slot, a power of
- * two
+ *     slots   [ tag | entry + 1 ] [ 0 | 0 ] [ tag | entry + 1 ] ...
  *                    |
- *                    +--> the caller's entries[entry]                     0 in a slot: free
+ *                    +--> the caller's entries[entry]
+ *
+ * A slot has 8 bytes; a free one is 0; their number is a power of two.
  *
  * A tag is the low 32 bits of the key's hash. A key's slots begin at tag & mask and go on, one by
  * one, up to the first free slot (linear probing; Knuth, The Art of Computer Programming, volume 3,
@@ -21,8 +22,7 @@
  *             if (bytes_equal(entries[probe.entry].key, key))
  *                 return probe.entry;
  *
- *     number_slot()       a short-lived map from numbers to slots of a fixed array, on the stack or
- * reused
+ *     number_slot()       a short-lived map from numbers to the slots of a fixed array
  *
  * Thread: a reader may run beside other readers; a writer runs alone. */
 #ifndef WEFT_SCHEMAS_HASH_INDEX_H

@@ -1,16 +1,16 @@
 /* A record of the interactions log: one accepted activity with its neighbours (interaction.avsc).
- * The model is a fold of these. */
+ * The model is a fold of these records. Thread: any. */
 #ifndef WEFT_SCHEMAS_INTERACTION_H
 #define WEFT_SCHEMAS_INTERACTION_H
 
 #include "schemas/bytes.h"
 #include "schemas/error.h"
 
-/* What a visitor did with an item. The numbers are on disk and in the log: append only. */
+/* Kinds of activities. The numbers are on disk and in the log: only append. */
 enum kind {
     KIND_VIEW,
     KIND_SEARCH,
-    KIND_CART, /* put in */
+    KIND_CART, /* put into the cart */
     KIND_PURCHASE,
     KIND_CART_REMOVE,
     KIND_CART_UPDATE,
@@ -21,25 +21,25 @@ enum kind {
 
 extern const char *const kind_names[KINDS];
 
-#define CHANNEL_BYTES_MAX 32 /* of a channel's name; a longer one counts as not known */
-#define NEIGHBOURS_MAX 8     /* gaps of up to 8 clicks count as seen together */
+#define CHANNEL_BYTES_MAX 32 /* of a channel's name; a longer one counts as unknown */
+#define NEIGHBOURS_MAX 8     /* items up to 8 activities apart make a pair */
 
 struct neighbour {
     struct bytes item_id;
-    int64_t event_time_ms; /* only of those that follow */
+    int64_t event_time_ms; /* only in `after` */
 };
 
 struct interaction {
-    struct bytes event_id; /* empty: a joint, which carries no activity of its own */
+    struct bytes event_id; /* empty: no activity, only a late event that joined two sessions */
     uint32_t position;     /* of the item in its event */
     enum kind kind;
     struct bytes subject; /* item_id or search term; empty: none */
     int64_t event_time_ms;
     float price;              /* NaN: not known */
     uint64_t visitor;         /* hash of the visitor's key; 0: not known */
-    struct bytes search_term; /* normalised, of the search that it followed; absent: none */
-    struct bytes channel;     /* normalised, that the event came by; absent: not known */
-    bool joined;              /* before[0] and after[0] were already in one session */
+    struct bytes search_term; /* of the search before it, normalised; absent: none */
+    struct bytes channel;     /* of the event, normalised; absent: not known */
+    bool joined;              /* before[0] and after[0] were in one session already */
     uint32_t before_count;
     uint32_t after_count;
     struct neighbour before[NEIGHBOURS_MAX]; /* nearest first */
@@ -50,13 +50,13 @@ struct interaction {
 void interaction_write(const struct interaction *interaction, uint64_t fingerprint,
                        struct buffer *buffer);
 
-/* Fingerprints of records from before there was a channel, before there was a search_term, and
- * before there was a visitor, which are read as well: a log is folded again from its beginning. */
+/* Fingerprints of older formats: before the field channel, before search_term, and before visitor.
+ * They are read as well, because a log may be folded again from its beginning. */
 #define INTERACTION_WITHOUT_CHANNEL 0x25f22f7a9f75735full
 #define INTERACTION_WITHOUT_TERM 0x32b884068ca684faull
 #define INTERACTION_WITHOUT_VISITOR 0x2247aaa0ada4ce38ull
 
-/* Slices point into `record`. SKIP for bytes that no writer made. */
+/* Slices point into `record`. SKIP: the bytes are no record of a known format. */
 enum verdict interaction_read(struct bytes record, uint64_t fingerprint,
                               struct interaction *ret_interaction, struct error *error);
 

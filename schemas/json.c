@@ -110,7 +110,7 @@ static size_t put_utf8(char *to, uint32_t point)
     return 4;
 }
 
-/* s->at is behind the backslash. Writes at most 4 bytes; an escape is never shorter than that. */
+/* s->at is behind the backslash. Writes at most 4 bytes: never more than the escape has. */
 static bool scan_escape(struct scanner *s, char *to, size_t *ret_size)
 {
     static const char escapes[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
@@ -144,7 +144,7 @@ static bool scan_escape(struct scanner *s, char *to, size_t *ret_size)
     return true;
 }
 
-/* Moves to the quote, backslash or control character that comes next. */
+/* Moves to the next quote, backslash or control character. */
 static void skip_plain(struct scanner *s)
 {
     while (s->at < s->end && *s->at != '"' && *s->at != '\\' && (unsigned char)*s->at >= 0x20)
@@ -203,8 +203,8 @@ static size_t scan_digits(struct scanner *s)
     return (size_t)(s->at - from);
 }
 
-/* Up to 15 significant digits and a small exponent: one exact division gives the nearest double
- * (Clinger 1990, "How to read floating point numbers accurately"). Else strtod. */
+/* Up to 15 significant digits without an exponent: one exact division gives the nearest double
+ * (Clinger 1990, "How to read floating point numbers accurately"). Otherwise strtod(). */
 static bool number_value(struct scanner *s, const char *from, const char *fraction,
                          bool has_exponent, struct number *ret_number)
 {
@@ -270,8 +270,8 @@ static bool scan_number(struct scanner *s, struct number *ret_number)
 
 static bool skip_value(struct scanner *s, int depth);
 
-/* Behind a value in an array or object: true to go on with the next, false at the end or on an
- * error, which `ret_ok` tells apart. */
+/* Behind a value in an array or object. True: another value follows. False: the end, or an error if
+ * `ret_ok` is false. */
 static bool next_element(struct scanner *s, char close, bool *ret_ok)
 {
     skip_space(s);
@@ -417,34 +417,21 @@ static bool decode_pairs(struct scanner *s, const struct field *field, char *bas
 
 static bool decode_items(struct scanner *s, const struct field *field)
 {
-    uint32_t count = 0, capacity = 4;
-    struct event_item *items = arena_get(s->arena, capacity * sizeof *items);
+    uint32_t capacity = 0;
     bool ok = true;
     if (peek(s) != '[')
         return fail_type(s, field->name, "an array");
+    s->event->items = NULL;
+    s->event->item_count = 0;
     if (open_container(s, ']')) {
         do {
-            if (count == EVENT_ITEMS_MAX) {
-                error_set(s->error, VERDICT_SKIP, "more than %d items in one event",
-                          EVENT_ITEMS_MAX);
-                return false;
-            }
-            if (count == capacity) {
-                struct event_item *more = arena_get(s->arena, 2 * capacity * sizeof *items);
-                memcpy(more, items, capacity * sizeof *items);
-                items = more;
-                capacity *= 2;
-            }
             if (peek(s) != '{')
                 return fail_type(s, "an element of items", "an object");
-            event_item_init(&items[count]);
-            if (!decode_object(s, event_item_fields(), (char *)&items[count]))
+            struct event_item *item = event_add_item(s->event, &capacity, s->arena, s->error);
+            if (item == NULL || !decode_object(s, event_item_fields(), (char *)item))
                 return false;
-            count++;
         } while (next_element(s, ']', &ok));
     }
-    s->event->items = items;
-    s->event->item_count = count;
     return ok;
 }
 
@@ -531,7 +518,7 @@ static bool decode_field(struct scanner *s, const struct field *field, char *bas
     return skip_value(s, 1);
 }
 
-/* The table's entry of that name, tried first at `hint`: producers write fields in one order. */
+/* The table's entry of that name. It looks at `hint` first: producers write fields in one order. */
 static size_t find_field(struct field_table table, struct bytes name, size_t hint)
 {
     for (size_t i = 0; i < table.count; i++) {

@@ -1,6 +1,7 @@
 #include "schemas/ranking.h"
 
 #include "schemas/avro_binary.h"
+#include "schemas/draw.h"
 
 const char *const ranking_kind_names[RANKING_KINDS] = {"viewed", "carted", "bought", "trending",
                                                        "taken"};
@@ -63,7 +64,7 @@ uint64_t ranking_version(const struct ranking *ranking)
 {
     uint64_t version = ranking->item_count;
     for (uint32_t i = 0; i < ranking->item_count; i++) {
-        version = version * 0x9E3779B97F4A7C15u + bytes_hash(ranking->items[i].item_id);
+        version = version * DRAW_STEP + bytes_hash(ranking->items[i].item_id);
         version = version * 31 + ranking->items[i].found;
     }
     return version;

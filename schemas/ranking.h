@@ -1,4 +1,5 @@
-/* A ranking of items for everybody (ranking.avsc), and the key that its record has. */
+/* A published ranking of items for everybody (ranking.avsc), and the key of its record.
+ * Thread: any. */
 #ifndef WEFT_SCHEMAS_RANKING_H
 #define WEFT_SCHEMAS_RANKING_H
 
@@ -30,21 +31,21 @@ extern const char *const ranking_scope_names[RANKING_SCOPES];
 struct ranking_item {
     struct bytes item_id;
     double score;
-    bool found; /* by the text of the product */
+    bool found; /* the product's text matched the search term */
 };
 
 struct ranking {
     enum ranking_kind kind;
     enum ranking_scope scope;
-    struct bytes name; /* of the scope; absent: the shop has none */
+    struct bytes name; /* of the scope; absent for the whole shop */
     int64_t offset;    /* of the interactions log */
     int64_t event_time_ms;
-    const struct ranking_item *items; /* best first, distinct */
+    const struct ranking_item *items; /* best first, distinct; borrowed */
     uint32_t item_count;
 };
 
-/* Appends the key: "trending|category|Women > Coats", of the whole shop "viewed|shop". What follows
- * the second bar is the name, whatever is in it. */
+/* Appends the key: "trending|category|Women > Coats", or "viewed|shop" for the whole shop. The name
+ * is all that follows the second bar; it may have bars itself. */
 void ranking_key(enum ranking_kind kind, enum ranking_scope scope, struct bytes name,
                  struct buffer *buffer);
 
@@ -52,8 +53,7 @@ void ranking_key(enum ranking_kind kind, enum ranking_scope scope, struct bytes 
 void ranking_write_json(const struct ranking *ranking, struct buffer *buffer);
 void ranking_write_avro(const struct ranking *ranking, uint64_t fingerprint, struct buffer *buffer);
 
-/* What tells one list of items from another: changes with the items and their order, not with their
- * scores, which fade all the time. */
+/* A hash of the items and their order. The scores do not count: they fade all the time. */
 uint64_t ranking_version(const struct ranking *ranking);
 
 #endif

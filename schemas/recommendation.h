@@ -1,4 +1,5 @@
-/* What weft writes for a visitor: the lists to show next (recommendation.avsc). */
+/* The lists to show to a visitor next (recommendation.avsc): weft's main output. Everything that it
+ * points to is borrowed. Thread: any. */
 #ifndef WEFT_SCHEMAS_RECOMMENDATION_H
 #define WEFT_SCHEMAS_RECOMMENDATION_H
 
@@ -11,14 +12,14 @@ struct list_item {
     float score; /* comparable within its list only */
     const char *reason;
     struct bytes because_item_id; /* absent: none */
-    float propensity; /* with which it was drawn to be tried out; 0: it stands there by its score */
+    float propensity; /* probability with which exploration drew it; 0: its score put it there */
 };
 
 struct list {
     const char *placement;
     struct bytes context_item_id;  /* absent: none */
     struct bytes search_term;      /* absent: none */
-    struct bytes context_category; /* the same: "Women > Coats" */
+    struct bytes context_category; /* "Women > Coats"; absent: none */
     struct list_item *items;       /* best first, distinct */
     uint32_t item_count;
 };
@@ -27,7 +28,7 @@ struct recommendation {
     struct bytes visitor;
     uint64_t id;                  /* written as 16 hexadecimal digits */
     int64_t generated_time_ms;    /* when the lists were made */
-    int64_t source_event_time_ms; /* of the visitor's newest activity that they know */
+    int64_t source_event_time_ms; /* of the newest activity that the lists know */
     struct bytes experiment_variant;
     const struct list *lists;
     uint32_t list_count;

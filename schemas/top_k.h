@@ -1,4 +1,4 @@
-/* Top-k selection by insertion: keeps the k best of many items, for k of at most some hundred.
+/* Top-k selection by insertion: the k best of many items, for a k of at most some hundred.
  * Thread: any. */
 #ifndef WEFT_SCHEMAS_TOP_K_H
 #define WEFT_SCHEMAS_TOP_K_H
@@ -10,7 +10,7 @@
 struct top_item {
     uint32_t item;
     float score;
-    uint32_t cause; /* what gave most of the score, or ITEM_NONE */
+    uint32_t cause; /* the item that gave most of the score, or ITEM_NONE */
 };
 
 /* The best of `count` items is first; of equal scores the item with the lower number. */

@@ -2,6 +2,7 @@
 
 #include "processors/runtime/kafka/registry.h"
 #include "schemas/avro_binary.h"
+#include "schemas/byte_order.h"
 #include "schemas/codec.h"
 #include "schemas/event_write.h"
 
@@ -76,9 +77,9 @@ void wire_write(const struct wire_format *format, const struct event *event, str
     if (format->wire == WIRE_AVRO) {
         avro_put_header(buffer, format->fingerprints[event->type]);
     } else {
-        buffer_byte(buffer, 0);
-        for (int i = 0; i < 4; i++)
-            buffer_byte(buffer, (char)(format->ids[event->type] >> (24 - 8 * i)));
+        char header[5] = {0};
+        put_be(header + 1, format->ids[event->type], 4);
+        buffer_append(buffer, header, sizeof header);
     }
     event_write_avro(event, buffer);
 }
