@@ -4,6 +4,7 @@
 #include "processors/runtime/kafka/edge.h"
 #include "processors/runtime/kafka/kafka.h"
 #include "processors/runtime/log.h"
+#include "processors/runtime/metrics.h"
 #include "processors/runtime/model/catalogue_fold.h"
 #include "processors/runtime/model/fold.h"
 #include "processors/runtime/model/publish.h"
@@ -43,90 +44,6 @@ static struct totals sum_totals(struct runner *runner)
     return totals;
 }
 
-static void write_rankings_metrics(struct rankings_totals *totals, struct buffer *buffer)
-{
-    buffer_format(buffer,
-                  ",\"rankings_offset\":%lld,\"rankings_written\":%llu,\"rankings_same\":%llu,"
-                  "\"rankings_deleted\":%llu,\"rankings_scopes_out\":%llu,"
-                  "\"rankings_terms_out\":%llu",
-                  (long long)atomic_load(&totals->offset),
-                  (unsigned long long)atomic_load(&totals->written),
-                  (unsigned long long)atomic_load(&totals->same),
-                  (unsigned long long)atomic_load(&totals->deleted),
-                  (unsigned long long)atomic_load(&totals->scopes_out),
-                  (unsigned long long)atomic_load(&totals->terms_out));
-}
-
-static void write_metrics(struct runner *runner, const struct totals *totals, bool last,
-                          struct buffer *buffer)
-{
-    struct run *run = &runner->run;
-    buffer_format(buffer, "{\"time\":%lld,\"application_id\":\"%s\",\"instance_id\":\"%s\"",
-                  (long long)clock_now_ms(), runner->config.application_id, run->instance);
-    buffer_format(buffer, ",\"event\":\"%s\",\"uptime_s\":%.1f", last ? "stop" : "metrics",
-                  (double)(clock_monotonic_us() - runner->started_us) / 1e6);
-    uint64_t read = 0;
-    for (int i = 0; i < FATES; i++) {
-        buffer_format(buffer, ",\"%s\":%llu", fate_names[i],
-                      (unsigned long long)totals->counts.fates[i]);
-        read += totals->counts.fates[i];
-    }
-    buffer_format(buffer, ",\"read\":%llu", (unsigned long long)read);
-    for (int i = 0; i < COUNTERS; i++)
-        buffer_format(buffer, ",\"%s\":%llu", counter_names[i],
-                      (unsigned long long)totals->counts.counters[i]);
-    buffer_format(buffer,
-                  ",\"shown_bytes\":%llu,\"quality\":", (unsigned long long)totals->shown_bytes);
-    online_metrics_write_json(&totals->counts.online, &runner->config.settings.recommend.placements,
-                              buffer);
-    uint32_t items = 0, products = 0;
-    uint64_t folded = 0, refused = 0, evicted = 0, queries_out = 0, query_entries_out = 0,
-             channels_out = 0, channel_entries_out = 0;
-    struct catalogue_counts out = {0};
-    if (atomic_load(&run->fold_ready)) { /* loading from disk takes no lock */
-        model_lock_read(run->model);
-        items = run->model->item_count;
-        folded = run->model->folded;
-        refused = run->model->items_refused;
-        evicted = run->model->entries_evicted;
-        queries_out = run->model->queries->evicted;
-        query_entries_out = run->model->queries->entries_evicted;
-        channels_out = run->model->channels->evicted;
-        channel_entries_out = run->model->channels->entries_evicted;
-        model_unlock_read(run->model);
-    }
-    if (atomic_load(&run->catalogue_ready)) {
-        catalogue_lock_read(run->catalogue);
-        products = run->catalogue->present;
-        out = run->catalogue->counts;
-        catalogue_unlock_read(run->catalogue);
-    }
-    buffer_format(buffer,
-                  ",\"products\":%u,\"products_rejected\":%llu,\"products_refused\":%llu,"
-                  "\"attributes_out\":%llu,\"words_refused\":%llu,\"texts_cut\":%llu",
-                  products, (unsigned long long)atomic_load(&run->catalogue_rejected),
-                  (unsigned long long)out.products_refused, (unsigned long long)out.attributes_out,
-                  (unsigned long long)out.words_refused, (unsigned long long)out.texts_cut);
-    buffer_format(
-        buffer,
-        ",\"commits\":%llu,\"aborts\":%llu,\"restored\":%llu,\"visitors_cached\":%llu,"
-        "\"visitors_bytes\":%llu,\"workers_ready\":%llu,\"items\":%u,\"folded\":%llu,"
-        "\"folded_offset\":%lld,\"saved_offset\":%lld,\"snapshot_offset\":%lld,"
-        "\"items_refused\":%llu,\"row_entries_evicted\":%llu,\"queries_evicted\":%llu,"
-        "\"query_entries_evicted\":%llu,\"channels_evicted\":%llu,"
-        "\"channel_entries_evicted\":%llu",
-        (unsigned long long)totals->commits, (unsigned long long)totals->aborts,
-        (unsigned long long)totals->restored, (unsigned long long)totals->visitors_cached,
-        (unsigned long long)totals->visitors_bytes, (unsigned long long)totals->ready_workers,
-        items, (unsigned long long)folded, (long long)atomic_load(&run->folded_offset),
-        (long long)atomic_load(&run->saved_offset), (long long)atomic_load(&run->snapshot_offset),
-        (unsigned long long)refused, (unsigned long long)evicted, (unsigned long long)queries_out,
-        (unsigned long long)query_entries_out, (unsigned long long)channels_out,
-        (unsigned long long)channel_entries_out);
-    write_rankings_metrics(&run->rankings, buffer);
-    buffer_byte(buffer, '}');
-}
-
 /* Whole or not at all: readers never see half of it. */
 static void write_file(const char *path, const struct buffer *text)
 {
@@ -145,9 +62,11 @@ static void write_file(const char *path, const struct buffer *text)
 static void report(struct runner *runner, bool last)
 {
     struct totals totals = sum_totals(runner);
+    struct metrics metrics;
     struct buffer text = {0};
     struct error error = {0};
-    write_metrics(runner, &totals, last, &text);
+    metrics_take(&runner->run, &totals, runner->started_us, last, &metrics);
+    metrics_write_json(&metrics, &text);
     log_line(LOG_LEVEL_INFO, "metrics", "%.*s", (int)text.size, text.at);
     if (runner->metrics) {
         client_send(runner->metrics, runner->run.topology.topics[TOPIC_METRICS], 0,

@@ -1,0 +1,169 @@
+#include "processors/runtime/metrics.h"
+
+#include "processors/runtime/log.h"
+
+enum metric_type {
+    METRIC_COUNT,   /* uint64_t */
+    METRIC_OFFSET,  /* int64_t */
+    METRIC_TEXT,    /* const char *, without characters that JSON escapes */
+    METRIC_SECONDS, /* double */
+    METRIC_ONLINE,  /* struct online_metrics: an object of its own */
+};
+
+/* One key, or a key for each element of an array. */
+struct metric {
+    const char *name;         /* NULL: `names` has them */
+    const char *const *names; /* of the elements */
+    int count;
+    enum metric_type type;
+    size_t offset; /* in struct metrics */
+};
+
+#define ONE(name, type, field) {name, NULL, 1, type, offsetof(struct metrics, field)}
+#define COUNT(name, field) ONE(name, METRIC_COUNT, field)
+#define COUNT_EACH(names, count, field)                                                            \
+    {NULL, names, count, METRIC_COUNT, offsetof(struct metrics, field)}
+
+static const struct metric metrics_table[] = {
+    ONE("time", METRIC_OFFSET, time_ms),
+    ONE("application_id", METRIC_TEXT, application_id),
+    ONE("instance_id", METRIC_TEXT, instance_id),
+    ONE("event", METRIC_TEXT, event),
+    ONE("uptime_s", METRIC_SECONDS, uptime_s),
+    COUNT_EACH(fate_names, FATES, totals.counts.fates),
+    COUNT("read", read),
+    COUNT_EACH(counter_names, COUNTERS, totals.counts.counters),
+    COUNT("shown_bytes", totals.shown_bytes),
+    ONE("quality", METRIC_ONLINE, totals.counts.online),
+    COUNT("products", catalogue.products),
+    COUNT("products_rejected", catalogue.rejected),
+    COUNT("products_refused", catalogue.counts.products_refused),
+    COUNT("attributes_out", catalogue.counts.attributes_out),
+    COUNT("words_refused", catalogue.counts.words_refused),
+    COUNT("texts_cut", catalogue.counts.texts_cut),
+    COUNT("commits", totals.commits),
+    COUNT("aborts", totals.aborts),
+    COUNT("restored", totals.restored),
+    COUNT("visitors_cached", totals.visitors_cached),
+    COUNT("visitors_bytes", totals.visitors_bytes),
+    COUNT("workers_ready", totals.ready_workers),
+    COUNT("items", model.items),
+    COUNT("folded", model.folded),
+    ONE("folded_offset", METRIC_OFFSET, model.folded_offset),
+    ONE("saved_offset", METRIC_OFFSET, model.saved_offset),
+    ONE("snapshot_offset", METRIC_OFFSET, model.snapshot_offset),
+    COUNT("items_refused", model.items_refused),
+    COUNT("row_entries_evicted", model.entries_evicted),
+    COUNT("queries_evicted", model.queries_evicted),
+    COUNT("query_entries_evicted", model.query_entries_evicted),
+    COUNT("channels_evicted", model.channels_evicted),
+    COUNT("channel_entries_evicted", model.channel_entries_evicted),
+    ONE("rankings_offset", METRIC_OFFSET, rankings.offset),
+    COUNT("rankings_written", rankings.written),
+    COUNT("rankings_same", rankings.same),
+    COUNT("rankings_deleted", rankings.deleted),
+    COUNT("rankings_scopes_out", rankings.scopes_out),
+    COUNT("rankings_terms_out", rankings.terms_out),
+};
+
+/* ---- taking the figures ---- */
+
+static void take_model(struct run *run, struct metrics *metrics)
+{
+    struct model *model = run->model;
+    metrics->model.folded_offset = atomic_load(&run->folded_offset);
+    metrics->model.saved_offset = atomic_load(&run->saved_offset);
+    metrics->model.snapshot_offset = atomic_load(&run->snapshot_offset);
+    if (!atomic_load(&run->fold_ready)) /* loading from disk takes no lock */
+        return;
+    model_lock_read(model);
+    metrics->model.items = model->item_count;
+    metrics->model.folded = model->folded;
+    metrics->model.items_refused = model->items_refused;
+    metrics->model.entries_evicted = model->entries_evicted;
+    metrics->model.queries_evicted = model->queries->evicted;
+    metrics->model.query_entries_evicted = model->queries->entries_evicted;
+    metrics->model.channels_evicted = model->channels->evicted;
+    metrics->model.channel_entries_evicted = model->channels->entries_evicted;
+    model_unlock_read(model);
+}
+
+static void take_catalogue(struct run *run, struct metrics *metrics)
+{
+    metrics->catalogue.rejected = atomic_load(&run->catalogue_rejected);
+    if (!atomic_load(&run->catalogue_ready))
+        return;
+    catalogue_lock_read(run->catalogue);
+    metrics->catalogue.products = run->catalogue->present;
+    metrics->catalogue.counts = run->catalogue->counts;
+    catalogue_unlock_read(run->catalogue);
+}
+
+static void take_rankings(struct run *run, struct metrics *metrics)
+{
+    metrics->rankings.offset = atomic_load(&run->rankings.offset);
+    metrics->rankings.written = atomic_load(&run->rankings.written);
+    metrics->rankings.same = atomic_load(&run->rankings.same);
+    metrics->rankings.deleted = atomic_load(&run->rankings.deleted);
+    metrics->rankings.scopes_out = atomic_load(&run->rankings.scopes_out);
+    metrics->rankings.terms_out = atomic_load(&run->rankings.terms_out);
+}
+
+void metrics_take(struct run *run, const struct totals *totals, int64_t started_us, bool last,
+                  struct metrics *ret_metrics)
+{
+    *ret_metrics = (struct metrics){
+        .time_ms = clock_now_ms(),
+        .application_id = run->config->application_id,
+        .instance_id = run->instance,
+        .event = last ? "stop" : "metrics",
+        .uptime_s = (double)(clock_monotonic_us() - started_us) / 1e6,
+        .totals = *totals,
+        .placements = &run->config->settings.recommend.placements,
+    };
+    for (int i = 0; i < FATES; i++)
+        ret_metrics->read += totals->counts.fates[i];
+    take_model(run, ret_metrics);
+    take_catalogue(run, ret_metrics);
+    take_rankings(run, ret_metrics);
+}
+
+/* ---- writing them ---- */
+
+static void write_value(const struct metrics *metrics, enum metric_type type, const void *field,
+                        struct buffer *buffer)
+{
+    switch (type) {
+    case METRIC_COUNT:
+        buffer_format(buffer, "%llu", (unsigned long long)*(const uint64_t *)field);
+        break;
+    case METRIC_OFFSET:
+        buffer_format(buffer, "%lld", (long long)*(const int64_t *)field);
+        break;
+    case METRIC_TEXT:
+        buffer_format(buffer, "\"%s\"", *(const char *const *)field);
+        break;
+    case METRIC_SECONDS:
+        buffer_format(buffer, "%.1f", *(const double *)field);
+        break;
+    case METRIC_ONLINE:
+        online_metrics_write_json(field, metrics->placements, buffer);
+        break;
+    }
+}
+
+void metrics_write_json(const struct metrics *metrics, struct buffer *buffer)
+{
+    char separator = '{';
+    for (size_t i = 0; i < sizeof metrics_table / sizeof metrics_table[0]; i++) {
+        const struct metric *metric = &metrics_table[i];
+        const char *field = (const char *)metrics + metric->offset;
+        for (int k = 0; k < metric->count; k++) {
+            buffer_format(buffer, "%c\"%s\":", separator,
+                          metric->name ? metric->name : metric->names[k]);
+            write_value(metrics, metric->type, field + (size_t)k * sizeof(uint64_t), buffer);
+            separator = ',';
+        }
+    }
+    buffer_byte(buffer, '}');
+}
