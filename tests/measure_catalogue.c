@@ -103,7 +103,7 @@ static void make_frequent(int i, char *query, size_t size)
 
 /* The share of places at which the answer is the one that boundless work gives; for frequent words
  * the scores' sum in that of boundless work. */
-static void measure_exactness(const struct catalogue *catalogue, const struct search *search)
+static void measure_exactness(const struct catalogue *catalogue, const struct search_index *search)
 {
     struct random random = {.state = 4};
     struct search_result results[SEARCH_RESULTS_MAX], exact[SEARCH_RESULTS_MAX];
@@ -152,7 +152,7 @@ static void measure_similar(const struct catalogue *catalogue)
     free(all);
 }
 
-static void ask(const struct catalogue *catalogue, const struct search *search)
+static void ask(const struct catalogue *catalogue, const struct search_index *search)
 {
     static float us[QUESTIONS];
     struct random random = {.state = 3};
@@ -211,7 +211,7 @@ int main(int argc, char **argv)
     struct codec *codec = codec_new(NULL);
     char *folder = test_new_folder();
     struct catalogue *catalogue = catalogue_new(&limits);
-    struct search *search = search_new(catalogue);
+    struct search_index *search = search_index_new(catalogue);
     double put_s = 0, save_s = 0, numbers_s = 0;
     if (store_rocksdb_open(folder, false, &store, &error) != VERDICT_OK) {
         fprintf(stderr, "%s\n", error.message);
@@ -243,20 +243,20 @@ int main(int argc, char **argv)
     printf("{\"products\":%u,\"attributes\":%u,\"rows_per_s\":%.0f,\"save_s\":%.1f,"
            "\"price_changes_per_s\":%.0f,\"bytes_an_item\":%.0f,\"of_these_search\":%.0f",
            products, attributes, products / put_s, save_s, products / 10 / numbers_s,
-           (double)bytes / products, (double)search_bytes(search) / products);
+           (double)bytes / products, (double)search_index_bytes(search) / products);
     ask(catalogue, search);
     catalogue_free(catalogue);
-    search_free(search);
+    search_index_free(search);
     store->free(store);
     double from = measure_now_s();
     CHECK(store_rocksdb_open(folder, false, &store, &error) == VERDICT_OK);
     catalogue = catalogue_new(&limits);
-    search = search_new(catalogue);
+    search = search_index_new(catalogue);
     CHECK(catalogue_load(catalogue, store, &error) == VERDICT_OK);
     CHECK_INT(catalogue->present, products);
     printf(",\"start_s\":%.1f}\n", measure_now_s() - from);
     catalogue_free(catalogue);
-    search_free(search);
+    search_index_free(search);
     store->free(store);
     codec_free(codec);
     arena_release(&arena);

@@ -152,7 +152,7 @@ int main(int argc, char **argv)
                 error.message);
         return 1;
     }
-    struct search *search = search_new(driver_catalogue(driver));
+    struct search_index *search = search_index_new(driver_catalogue(driver));
     recommender_set_search(driver_recommender(driver), search);
     meter->watcher = (struct list_watcher){.shown_only = true, .filtered = made};
     struct mall *mall = mall_new(&settings);
@@ -163,7 +163,7 @@ int main(int argc, char **argv)
     print(meter, settings.products, load_s);
     mall_free(mall);
     driver_free(driver);
-    search_free(search);
+    search_index_free(search);
     measure_release(&meter->rows);
     free(meter);
     free(config);

@@ -176,7 +176,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "measure_placements FILE [KEY=VALUE]...: %s\n", error.message);
         return 1;
     }
-    struct search *search = search_new(driver_catalogue(driver));
+    struct search_index *search = search_index_new(driver_catalogue(driver));
     recommender_set_search(driver_recommender(driver), search);
     meter->watcher = (struct list_watcher){.shown_only = true, .filtered = made};
     run(driver, config, &recorded, meter);
@@ -187,7 +187,7 @@ int main(int argc, char **argv)
     print_rows(meter, &quality);
     buffer_release(&quality);
     driver_free(driver);
-    search_free(search);
+    search_index_free(search);
     recorded_release(&recorded);
     measure_release(&meter->rows);
     free(meter->searchers);

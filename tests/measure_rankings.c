@@ -85,7 +85,7 @@ int main(int argc, char **argv)
     const struct filter_settings filters = {0};
     struct random random = {.state = 1};
     struct catalogue *catalogue = catalogue_new(&catalogue_limits);
-    struct search *search = search_new(catalogue);
+    struct search_index *search = search_index_new(catalogue);
     struct model *model = model_new(&limits);
     struct rankings_view view = {0};
     for (uint32_t i = 0; i < items; i++)
@@ -126,6 +126,6 @@ int main(int argc, char **argv)
     buffer_release(&counter.record);
     model_free(model);
     catalogue_free(catalogue);
-    search_free(search);
+    search_index_free(search);
     return 0;
 }

@@ -41,7 +41,7 @@ struct shop {
     struct mall *mall;
     struct config config;
     struct driver *driver;
-    struct search *search;
+    struct search_index *search;
     struct good goods[PRODUCTS];
     struct rule rules[RULES_MAX];
     uint32_t rule_count;
@@ -93,7 +93,7 @@ static void open_shop(struct shop *shop, uint64_t seed, const char *const *setti
         CHECK(config_assign(&shop->config, *settings, &error) == VERDICT_OK);
     CHECK_SAY(config_finish(&shop->config, &error) == VERDICT_OK, "%s", error.message);
     CHECK(driver_new(&shop->config, false, NULL, NULL, &shop->driver, &error) == VERDICT_OK);
-    shop->search = search_new(driver_catalogue(shop->driver));
+    shop->search = search_index_new(driver_catalogue(shop->driver));
     recommender_set_search(driver_recommender(shop->driver), shop->search);
     for (uint32_t i = 0; i < PRODUCTS; i++) {
         struct event event;
@@ -114,7 +114,7 @@ static void open_shop(struct shop *shop, uint64_t seed, const char *const *setti
 static void close_shop(struct shop *shop)
 {
     driver_free(shop->driver);
-    search_free(shop->search);
+    search_index_free(shop->search);
     mall_free(shop->mall);
     merchandising_rules_release(&shop->parsed);
 }

@@ -85,7 +85,7 @@ static void open_shop(void)
         .model = model_new(&limits),
         .catalogue = catalogue_new(&mock.config.settings.catalogue),
     };
-    shop.run.search = search_new(shop.run.catalogue);
+    shop.run.search = search_index_new(shop.run.catalogue);
     pthread_mutex_init(&shop.run.view_lock, NULL);
     shop.lease.holds = is_held;
     atomic_store(&shop.lease_held, true);
@@ -97,7 +97,7 @@ static void close_shop(void)
     atomic_store(&shop.fold_ends, true);
     pthread_join(shop.fold, NULL);
     pthread_mutex_destroy(&shop.run.view_lock);
-    search_free(shop.run.search);
+    search_index_free(shop.run.search);
     catalogue_free(shop.run.catalogue);
     model_free(shop.run.model);
     mock_broker_close(&mock);

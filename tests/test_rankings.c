@@ -165,7 +165,7 @@ struct fake_shop {
     struct fake_item items[ITEMS_MAX];
     uint32_t count;
     struct catalogue *catalogue;
-    struct search *search;
+    struct search_index *search;
     struct model *model;
     struct rankings_settings settings;
     struct filter_settings filters;
@@ -229,7 +229,7 @@ static void open_shop(struct fake_shop *shop, struct random *random)
         .excluded_brand = chosen == 1 || chosen == 2 ? 1 : -1,
         .boosted_brand = chosen == 2 || chosen == 4 ? 2 : -1,
     };
-    shop->search = search_new(shop->catalogue);
+    shop->search = search_index_new(shop->catalogue);
     CHECK(merchandising_rules_parse(bytes_text(rules[chosen]), &shop->rules, NULL) == VERDICT_OK);
     for (uint32_t i = 0; i < shop->count; i++) {
         struct fake_item *item = &shop->items[i];
@@ -253,7 +253,7 @@ static void close_shop(struct fake_shop *shop)
     merchandising_rules_release(&shop->rules);
     model_free(shop->model);
     catalogue_free(shop->catalogue);
-    search_free(shop->search);
+    search_index_free(shop->search);
 }
 
 /* The sums as the table has them, so that ties are ties. */
@@ -533,7 +533,7 @@ static void test_terms(void)
                              .settings = {.length = 4, .scopes_max = 10, .terms_max = 3}};
     struct rankings_view view = {0};
     struct sink sink = {0};
-    shop.search = search_new(shop.catalogue);
+    shop.search = search_index_new(shop.catalogue);
     for (uint32_t i = 0; i < 8; i++) {
         struct fake_item item = {.known = true,
                                  .brand = -1,

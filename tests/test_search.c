@@ -55,7 +55,7 @@ static void check_expectation(const struct catalogue *catalogue, const char *fil
               kind_name, text, least);
 }
 
-static void run_case(const struct search *search, const struct catalogue *catalogue,
+static void run_case(const struct search_index *search, const struct catalogue *catalogue,
                      const char *path, const char *name)
 {
     char *line = NULL;
@@ -84,7 +84,7 @@ static void run_case(const struct search *search, const struct catalogue *catalo
 static void test_cases(void)
 {
     struct catalogue *catalogue = catalogue_new(&limits);
-    struct search *search = search_new(catalogue);
+    struct search_index *search = search_index_new(catalogue);
     int cases = 0;
     put_mall(catalogue);
     DIR *dir = opendir(WEFT_CASES_DIR "/search");
@@ -101,7 +101,7 @@ static void test_cases(void)
     if (dir)
         closedir(dir);
     catalogue_free(catalogue);
-    search_free(search);
+    search_index_free(search);
 }
 
 static void put(struct catalogue *catalogue, const char *id, const char *title, const char *colour)
@@ -115,7 +115,7 @@ static void put(struct catalogue *catalogue, const char *id, const char *title, 
     catalogue_put(catalogue, &event);
 }
 
-static uint32_t ask(const struct search *search, const struct catalogue *catalogue,
+static uint32_t ask(const struct search_index *search, const struct catalogue *catalogue,
                     const char *query, const char *first)
 {
     struct search_result results[SEARCH_RESULTS_MAX];
@@ -133,7 +133,7 @@ static uint32_t ask(const struct search *search, const struct catalogue *catalog
 static void test_changes(void)
 {
     struct catalogue *catalogue = catalogue_new(&limits);
-    struct search *search = search_new(catalogue);
+    struct search_index *search = search_index_new(catalogue);
     put(catalogue, "a", "Wool Coat", "Navy");
     put(catalogue, "b", "Cotton Shirt", "Navy");
     CHECK_INT(ask(search, catalogue, "coat", "a"), 1);
@@ -157,7 +157,7 @@ static void test_changes(void)
         put(catalogue, "a", i % 2 ? "Silk Dress" : "Linen Dress", NULL);
     CHECK_INT(ask(search, catalogue, "silk dress", "a"), 1);
     catalogue_free(catalogue);
-    search_free(search);
+    search_index_free(search);
 }
 
 /* Random catalogues: whatever has all terms of the query is found, and first. */
@@ -167,7 +167,7 @@ static void test_random(void)
                                         "echo",  "foxtrot", "golf",    "hotel"};
     struct random random = random_from(71);
     struct catalogue *catalogue = catalogue_new(&limits);
-    struct search *search = search_new(catalogue);
+    struct search_index *search = search_index_new(catalogue);
     char titles[200][100] = {""};
     for (int round = 0; round < 3000; round++) {
         uint32_t number = random_below(&random, 200);
@@ -202,7 +202,7 @@ static void test_random(void)
         }
     }
     catalogue_free(catalogue);
-    search_free(search);
+    search_index_free(search);
 }
 
 /* ---- against a scan ---- */
@@ -329,7 +329,7 @@ static void test_against_scan(void)
     static double scores[4000];
     struct random random = random_from(72);
     struct catalogue *catalogue = catalogue_new(&limits);
-    struct search *search = search_new(catalogue);
+    struct search_index *search = search_index_new(catalogue);
     uint32_t same = 0, all = 0;
     put_mall(catalogue);
     for (uint32_t i = 0; i < 3000; i += 1 + random_below(&random, 20)) {
@@ -361,7 +361,7 @@ static void test_against_scan(void)
     if (getenv("WEFT_TEST_SHOW"))
         printf("%u of %u places are the exact ones\n", same, all);
     catalogue_free(catalogue);
-    search_free(search);
+    search_index_free(search);
 }
 
 /* Frequent terms of which no two are together: the work has a bound, and something is found. Sets
@@ -370,7 +370,7 @@ static void test_bounded(void)
 {
     static const char *const words[] = {"alpha", "bravo", "charlie", "delta", "echo", "foxtrot"};
     struct catalogue *catalogue = catalogue_new(&limits);
-    struct search *search = search_new(catalogue);
+    struct search_index *search = search_index_new(catalogue);
     struct search_result results[10];
     for (uint32_t i = 0; i < 200000; i++) {
         char id[20];
@@ -381,16 +381,17 @@ static void test_bounded(void)
     CHECK_INT(search_top(search, catalogue, query, 10, results), 10);
     for (uint32_t i = 1; i < 10; i++) /* all score the same */
         CHECK(results[i].product > results[i - 1].product);
-    size_t bytes = search_bytes(search);
+    size_t bytes = search_index_bytes(search);
     for (uint32_t i = 0; i < 200000; i++) {
         char id[20];
         snprintf(id, sizeof id, "%u", i);
         catalogue_delete(catalogue, bytes_text(id));
     }
-    CHECK(search_bytes(search) + 6 * 200000 / 8 * 3 / 4 < bytes); /* a bit each, of six terms */
+    CHECK(search_index_bytes(search) + 6 * 200000 / 8 * 3 / 4 <
+          bytes); /* a bit each, of six terms */
     CHECK_INT(search_top(search, catalogue, query, 10, results), 0);
     catalogue_free(catalogue);
-    search_free(search);
+    search_index_free(search);
 }
 
 int main(void)

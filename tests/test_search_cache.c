@@ -75,7 +75,7 @@ static void test_items(void)
     model_free(model);
 }
 
-static void check_answer(struct search_cache *cache, const struct search *search,
+static void check_answer(struct search_cache *cache, const struct search_index *search,
                          const struct catalogue *catalogue, const char *text)
 {
     struct search_result results[SEARCH_RESULTS_MAX];
@@ -96,9 +96,9 @@ static void test_answers(void)
     static const char *const words[] = {"wool", "coat", "navy", "silk", "dress"};
     struct random random = random_from(92);
     struct catalogue *catalogue = catalogue_new(&limits);
-    struct search *search = search_new(catalogue);
+    struct search_index *search = search_index_new(catalogue);
     struct search_cache *cache = search_cache_new();
-    char lengthy[SEARCH_KEPT_BYTES_MAX + 10];
+    char lengthy[SEARCH_CACHED_BYTES_MAX + 10];
     memset(lengthy, ' ', sizeof lengthy);
     memcpy(lengthy, "coat", 4);
     lengthy[sizeof lengthy - 1] = '\0';
@@ -124,7 +124,7 @@ static void test_answers(void)
     }
     search_cache_free(cache);
     catalogue_free(catalogue);
-    search_free(search);
+    search_index_free(search);
 }
 
 int main(void)

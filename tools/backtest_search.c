@@ -26,7 +26,7 @@ struct sums {
 struct test {
     struct recorded recorded;
     struct driver *driver;
-    struct search *search;
+    struct search_index *search;
     struct arena arena;
     uint64_t cases, only_list, only_text;
     struct sums sums[METHODS];
@@ -205,7 +205,7 @@ static enum verdict run(struct test *test, const struct config *config, double f
     enum verdict verdict = driver_new(config, false, NULL, NULL, &test->driver, error);
     if (verdict != VERDICT_OK)
         return verdict;
-    test->search = search_new(driver_catalogue(test->driver));
+    test->search = search_index_new(driver_catalogue(test->driver));
     recommender_set_search(driver_recommender(test->driver), test->search);
     verdict = take_lines(test, from, error);
     if (verdict != VERDICT_OK)
@@ -224,7 +224,7 @@ enum verdict search_backtest(const struct config *config, const char *format, do
     if (verdict == VERDICT_OK)
         verdict = run(&test, config, from, error);
     driver_free(test.driver);
-    search_free(test.search);
+    search_index_free(test.search);
     recorded_release(&test.recorded);
     arena_release(&test.arena);
     return verdict;

@@ -16,7 +16,7 @@ struct explain {
     struct store *visitors, *models;
     struct model *model;
     struct catalogue *catalogue;
-    struct search *search;
+    struct search_index *search;
     struct visitor *visitor;
     struct merchandising_rules rules;
 };
@@ -121,14 +121,14 @@ enum verdict explain_visitor(const struct config *config, const struct topology 
         .model = model_new(&config->settings.model),
         .catalogue = catalogue_new(&config->settings.catalogue),
     };
-    explain.search = search_new(explain.catalogue);
+    explain.search = search_index_new(explain.catalogue);
     enum verdict verdict = load(&explain, topology, id, error);
     if (verdict == VERDICT_OK)
         make_lists(&explain);
     merchandising_rules_release(&explain.rules);
     visitor_free(explain.visitor);
     catalogue_free(explain.catalogue);
-    search_free(explain.search);
+    search_index_free(explain.search);
     model_free(explain.model);
     if (explain.models)
         explain.models->free(explain.models);

@@ -55,7 +55,7 @@ void recommender_set_rules(struct recommender *recommender, const struct merchan
     recommender->rules = rules;
 }
 
-void recommender_set_search(struct recommender *recommender, const struct search *search)
+void recommender_set_search(struct recommender *recommender, const struct search_index *search)
 {
     recommender->sources.search = search;
 }

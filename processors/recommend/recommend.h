@@ -41,7 +41,7 @@ void recommender_set_rules(struct recommender *recommender,
 
 /* The index of the catalogue that is given to recommend_lists(); borrowed. NULL: no search lists.
  */
-void recommender_set_search(struct recommender *recommender, const struct search *search);
+void recommender_set_search(struct recommender *recommender, const struct search_index *search);
 
 /* Told of each list that recommend_lists() makes, with what was taken out and why; `shown_only`: of
  * these it does not ask why. */

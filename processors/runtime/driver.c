@@ -12,7 +12,7 @@ struct driver {
     struct store *store;
     struct model *model;
     struct catalogue *catalogue;
-    struct search *search; /* NULL: no lists are made */
+    struct search_index *search; /* NULL: no lists are made */
     struct pipeline *pipeline;
     struct driver_sink *sink;
     struct store_batch batch;
@@ -54,7 +54,7 @@ enum verdict driver_new(const struct config *config, bool lists, struct driver_s
     driver->store = store_memory_new();
     driver->model = model_new(&config->settings.model);
     driver->catalogue = catalogue_new(&config->settings.catalogue);
-    driver->search = lists ? search_new(driver->catalogue) : NULL;
+    driver->search = lists ? search_index_new(driver->catalogue) : NULL;
     driver->config.visitor_cache_bytes = INT64_MAX;
     enum verdict verdict = topology_build(&driver->config, &driver->topology, error);
     if (verdict == VERDICT_OK && !lists) /* steps that only close have nothing to do */
@@ -83,7 +83,7 @@ void driver_free(struct driver *driver)
     pipeline_free(driver->pipeline);
     model_free(driver->model);
     catalogue_free(driver->catalogue);
-    search_free(driver->search);
+    search_index_free(driver->search);
     if (driver->store)
         driver->store->free(driver->store);
     log_reader_release(&driver->log);

@@ -187,7 +187,7 @@ enum verdict pipeline_new(const struct config *config, const struct topology *to
     return VERDICT_OK;
 }
 
-void pipeline_search(struct pipeline *pipeline, const struct search *search)
+void pipeline_search(struct pipeline *pipeline, const struct search_index *search)
 {
     recommender_set_search(pipeline->context.recommender, search);
 }

@@ -18,7 +18,7 @@ enum verdict pipeline_new(const struct config *config, const struct topology *to
 /* Teaches the codec the schemas of a folder (schemas.path); empty: none. SKIP with the file. */
 enum verdict pipeline_learn_schemas(struct codec *codec, const char *folder, struct error *error);
 /* The index of the catalogue; borrowed. Without it there are no lists of searches. */
-void pipeline_search(struct pipeline *pipeline, const struct search *search);
+void pipeline_search(struct pipeline *pipeline, const struct search_index *search);
 void pipeline_free(struct pipeline *pipeline);
 
 /* Decodes record->value into record->event and checks the key. SKIP: a dead letter, for the reason

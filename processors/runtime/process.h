@@ -38,7 +38,7 @@ struct run {
     struct standby *standby;        /* NULL: none */
     struct model *model;            /* under its locks; written by the fold only */
     const char *seed_model;         /* a file to begin from (seed_model.h); NULL: none */
-    struct search *search;          /* of the catalogue, under its lock too */
+    struct search_index *search;    /* of the catalogue, under its lock too */
     struct catalogue *catalogue;    /* under its lock; written by the catalogue's fold only */
     atomic_bool stop;               /* somebody asked for it */
     atomic_bool failed;             /* a thread met a fatal error and has logged it */

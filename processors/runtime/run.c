@@ -100,7 +100,7 @@ static enum verdict start(struct runner *runner, bool create, struct error *erro
     run->model = model_new(&runner->config.settings.model);
     run->standby = standby_new(run);
     run->catalogue = catalogue_new(&runner->config.settings.catalogue);
-    run->search = search_new(run->catalogue);
+    run->search = search_index_new(run->catalogue);
     runner->metrics = client_producer_new(&runner->config, error);
     if (runner->metrics == NULL)
         return VERDICT_FATAL;
@@ -156,7 +156,7 @@ static void finish(struct runner *runner)
         worker_free(runner->workers[i]);
     model_free(runner->run.model);
     catalogue_free(runner->run.catalogue);
-    search_free(runner->run.search);
+    search_index_free(runner->run.search);
     standby_free(runner->run.standby);
     statedir_close(&runner->state);
     pthread_mutex_destroy(&runner->run.view_lock);

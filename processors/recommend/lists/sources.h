@@ -17,7 +17,8 @@
 struct sources {
     struct basket_walk_memory *basket_walk;
     struct search_cache *search_cache;
-    const struct search *search; /* borrowed; NULL: the query history alone answers searches */
+    const struct search_index
+        *search; /* borrowed; NULL: the query history alone answers searches */
 };
 
 void sources_init(struct sources *sources);

@@ -93,7 +93,7 @@ struct rankings_sink {
 
 struct rankings_inputs {
     const struct catalogue *catalogue;       /* read under its lock in slices below a millisecond */
-    const struct search *search;             /* NULL: terms are not filled in */
+    const struct search_index *search;       /* NULL: terms are not filled in */
     const struct merchandising_rules *rules; /* NULL: none */
     const struct filter_settings *filters;
     const struct rankings_settings *settings;

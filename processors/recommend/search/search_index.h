@@ -1,38 +1,84 @@
-/* The index that searches read (search.h): terms, the products that have each, pairs of letters.
- * For search.c alone. Changes under the catalogue's write lock, reading under its read lock. */
+/* The search index: an inverted index of the catalogue's text. It keeps up with the catalogue: each
+ * change of a product changes the index in the same call.
+ *
+ *     by_text   "coat" ---------------+              hash_index: term text -> number
+ *                                     v
+ *     terms[]   { text, products, most, words }      one for each distinct term (text.h)
+ *                          |               |
+ *                          |               +-------> catalogue words that have the term
+ *                          +-----------------------> product_set: products that have the term in
+ *                                                    their title or in one of their words
+ *
+ *     titles[product]   { term, term, ... }          the terms of a title, in its order
+ *     words[word]       { term, ... }                the terms of a catalogue word: a brand, the
+ *                                                    last part of a category, a tag, ...
+ *
+ *     by_pair   ('c','o') ------------+              hash_index: two letters -> number
+ *                                     v
+ *     pairs[]   { letters, terms }                   terms with the two letters: for spellings
+ *
+ * Terms, pairs and their numbers stay for ever; only the sets and lists shrink.
+ *
+ * Threads: the catalogue calls the index under its write lock. Others read it under the catalogue's
+ * read lock. */
 #ifndef WEFT_SEARCH_SEARCH_INDEX_H
 #define WEFT_SEARCH_SEARCH_INDEX_H
 
 #include "processors/recommend/search/product_set.h"
-#include "processors/recommend/search/search.h"
+#include "processors/recommend/search/text.h"
+#include "schemas/hash_index.h"
+#include "state/catalogue.h"
 
-#define SEARCH_PART 0x80000000u /* of a term's number in a text: only a part of a run */
+#define SEARCH_TERMS_MAX 4000000 /* distinct terms; later ones are refused, and counted */
+#define SEARCH_TERM_NONE UINT32_MAX
+
+struct search_index;
+
+/* Makes an index that watches the catalogue, which is still empty and outlives the index. */
+struct search_index *search_index_new(struct catalogue *catalogue);
+void search_index_free(struct search_index *index);
+
+/* Terms that were refused for SEARCH_TERMS_MAX. */
+uint64_t search_index_refused(const struct search_index *index);
+/* Bytes of memory. */
+size_t search_index_bytes(const struct search_index *index);
+
+/* ---- for the other files of search/ ---- */
 
 /* Weights of fields are whole numbers, so that a sum of them is the same in any order: 40 is 1. */
 #define SEARCH_WEIGHT_ONE 40
 #define SEARCH_TITLE_WEIGHT 80
 extern const uint8_t search_field_weights[PRODUCT_KINDS];
 
-/* Numbers, growing. */
+#define SEARCH_PART                                                                                \
+    0x80000000u /* set in a term's number in a text: the term is a part of a run                   \
+                 */
+
+/* The weight of a term in a field of this weight: parts of runs count a third. */
+static inline uint32_t search_weight(uint32_t term, uint32_t field_weight)
+{
+    return term & SEARCH_PART ? field_weight * 35 / 100 : field_weight;
+}
+
 struct numbers {
     uint32_t *at;
     uint32_t count, capacity;
 };
 
 struct term_row {
-    uint32_t stamp, sum;         /* while a product's are added up */
-    uint32_t most;               /* it has weighed in a product */
-    struct product_set products; /* that have it in the title or in a word */
-    struct numbers words;        /* of the catalogue; some may be no product's any more */
+    uint32_t stamp, sum;         /* scratch: its weight in the product that changes */
+    uint32_t most;               /* the largest weight that it ever had in a product */
+    struct product_set products; /* that have it */
+    struct numbers words;        /* of the catalogue; some may belong to no product any more */
     char *text;
     uint8_t size;
 };
 
 /* The terms of a title or of a word, with SEARCH_PART: text_row_terms(). Most words have one or
- * two, which need no room of their own. */
+ * two terms, which need no memory of their own. */
 #define TEXT_ROW_FEW 2
 struct text_row {
-    uint64_t hash; /* of a word; a number may be used again for another */
+    uint64_t hash; /* of the word; the catalogue may give its number to another word */
     union {
         uint32_t few[TEXT_ROW_FEW];
         uint32_t *many;
@@ -45,38 +91,33 @@ static inline const uint32_t *text_row_terms(const struct text_row *row)
     return row->count <= TEXT_ROW_FEW ? row->few : row->many;
 }
 
-struct gram_row {
-    uint64_t key; /* two letters; 0: free */
-    struct numbers terms;
+struct pair_row {
+    uint64_t letters;
+    struct numbers terms; /* ascending */
 };
 
-struct search {
+struct search_index {
     struct catalogue_watcher watcher; /* first */
     struct term_row *terms;
     uint32_t term_count, term_capacity;
-    uint32_t *slots; /* term + 1 */
-    uint32_t slot_capacity;
-    struct text_row *titles, *words; /* by product, by word */
+    struct hash_index by_text;
+    struct text_row *titles, *words;
     uint32_t title_capacity, word_capacity;
-    struct gram_row *grams;
-    uint32_t gram_count, gram_capacity;
+    struct pair_row *pairs;
+    uint32_t pair_count, pair_capacity;
+    struct hash_index by_pair;
     uint64_t terms_refused;
-    struct numbers before, after; /* terms of the product that changes */
+    struct numbers before, after; /* scratch: terms of the product that changes */
     uint32_t stamp;
 };
 
-/* UINT32_MAX: no product ever had it. */
-uint32_t search_find_term(const struct search *search, struct bytes text);
+/* SEARCH_TERM_NONE: no product ever had the term. */
+uint32_t search_index_term(const struct search_index *index, struct bytes text);
 
-/* Pairs of letters with the ends as letters too. Returns how many. */
-uint32_t search_grams_of(struct bytes text, uint64_t *ret_keys);
-/* The terms that have the pair, ascending. */
-const struct numbers *search_gram(const struct search *search, uint64_t key);
-
-/* Of a term in a text of that weight: parts of runs count a third. */
-static inline uint32_t search_weight(uint32_t term, uint32_t weight)
-{
-    return term & SEARCH_PART ? weight * 35 / 100 : weight;
-}
+/* The pairs of letters of a text, with its two ends as letters too. `ret_pairs` has room for
+ * LETTERS_MAX + 1. Returns how many. */
+uint32_t search_index_pairs_of(struct bytes text, uint64_t *ret_pairs);
+/* The terms that have the pair. */
+const struct numbers *search_index_pair_terms(const struct search_index *index, uint64_t pair);
 
 #endif
