@@ -10,7 +10,7 @@
 
 #define ANSWER_MS 2000L
 #define TRIES 3
-#define SILENCE_MS 10000 /* one that does not answer is left alone for as long */
+#define SILENCE_MS 10000 /* pause after a call without an answer */
 #define ANSWER_BYTES_MAX ((size_t)1 << 20)
 #define URL_BYTES_MAX 512
 
@@ -18,8 +18,8 @@ struct registry {
     struct schema_source source;
     char *url;
     CURL *curl;
-    int64_t silent_until_us; /* monotonic */
-    struct error silence;    /* why it is silent */
+    int64_t silent_until_us; /* no call before this time */
+    struct error silence;    /* why the last call had no answer */
 };
 
 static size_t receive(char *at, size_t size, size_t count, void *to)
@@ -31,7 +31,7 @@ static size_t receive(char *at, size_t size, size_t count, void *to)
     return size * count;
 }
 
-/* {"schema": "..."}; a "schemaType" other than AVRO is not ours to read. */
+/* {"schema": "...", "schemaType": "..."}; without a type it is AVRO. */
 static enum verdict read_answer(const struct buffer *answer, struct buffer *schema,
                                 struct error *error)
 {
@@ -49,6 +49,24 @@ static enum verdict read_answer(const struct buffer *answer, struct buffer *sche
     return verdict;
 }
 
+static enum verdict read_response(const char *url, CURLcode code, long status,
+                                  const struct buffer *answer, struct buffer *schema,
+                                  struct error *error)
+{
+    if (code == CURLE_WRITE_ERROR)
+        return error_set(error, VERDICT_SKIP, "the answer from %s is longer than %zu bytes", url,
+                         ANSWER_BYTES_MAX);
+    if (code != CURLE_OK)
+        return error_set(error, VERDICT_RETRY, "no answer from %s: %s", url,
+                         curl_easy_strerror(code));
+    if (status == 404)
+        return error_set(error, VERDICT_SKIP, "the registry does not know it (%s)", url);
+    if (status != 200)
+        return error_set(error, VERDICT_RETRY, "%s answers with status %ld", url, status);
+    return read_answer(answer, schema, error);
+}
+
+/* `ret_code` is not CURLE_OK: there was no answer. */
 static enum verdict ask(struct registry *registry, const char *url, struct buffer *schema,
                         CURLcode *ret_code, struct error *error)
 {
@@ -58,26 +76,14 @@ static enum verdict ask(struct registry *registry, const char *url, struct buffe
     curl_easy_setopt(registry->curl, CURLOPT_WRITEDATA, &answer);
     CURLcode code = curl_easy_perform(registry->curl);
     curl_easy_getinfo(registry->curl, CURLINFO_RESPONSE_CODE, &status);
-    enum verdict verdict;
-    *ret_code = code == CURLE_WRITE_ERROR ? CURLE_OK : code;
-    if (code == CURLE_WRITE_ERROR)
-        verdict = error_set(error, VERDICT_SKIP, "the answer from %s is longer than %zu bytes", url,
-                            ANSWER_BYTES_MAX);
-    else if (code != CURLE_OK)
-        verdict =
-            error_set(error, VERDICT_RETRY, "no answer from %s: %s", url, curl_easy_strerror(code));
-    else if (status == 404)
-        verdict = error_set(error, VERDICT_SKIP, "the registry does not know it (%s)", url);
-    else if (status != 200)
-        verdict = error_set(error, VERDICT_RETRY, "%s answers with status %ld", url, status);
-    else
-        verdict = read_answer(&answer, schema, error);
+    enum verdict verdict = read_response(url, code, status, &answer, schema, error);
     buffer_release(&answer);
+    *ret_code = code == CURLE_WRITE_ERROR ? CURLE_OK : code;
     return verdict;
 }
 
-/* The worker waits here, and its JSON records with it: so a time-out is not tried again, and after
- * one failure no id is asked for until SILENCE_MS have passed. */
+/* The worker waits here, and its JSON records wait with it. So a time-out is not tried again, and
+ * after a failure no id is fetched until SILENCE_MS have passed. */
 static enum verdict registry_fetch(struct schema_source *source, uint32_t id, struct buffer *schema,
                                    struct error *error)
 {
@@ -136,6 +142,41 @@ struct schema_source *registry_source(struct registry *registry)
     return &registry->source;
 }
 
+static CURLcode post(struct registry *registry, const char *url, const struct buffer *body,
+                     struct buffer *answer)
+{
+    CURL *curl = registry->curl;
+    struct curl_slist *headers =
+        curl_slist_append(NULL, "Content-Type: application/vnd.schemaregistry.v1+json");
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)body->size);
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body->at);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+    CURLcode code = curl_easy_perform(curl);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, NULL);
+    curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
+    curl_slist_free_all(headers);
+    return code;
+}
+
+/* {"id": 7} */
+static enum verdict read_id(const char *url, const struct buffer *answer, uint32_t *ret_id,
+                            struct error *error)
+{
+    const char *at = answer->at ? answer->at : "";
+    json_t *json = json_loadb(at, answer->size, 0, NULL);
+    json_t *id = json_object_get(json, "id");
+    bool good = json_is_integer(id);
+    if (good)
+        *ret_id = (uint32_t)json_integer_value(id);
+    json_decref(json);
+    if (good)
+        return VERDICT_OK;
+    return error_set(error, VERDICT_SKIP, "%s refuses the schema: %.*s", url,
+                     (int)(answer->size < 200 ? answer->size : 200), at);
+}
+
 enum verdict registry_register(struct registry *registry, const char *subject, struct bytes schema,
                                uint32_t *ret_id, struct error *error)
 {
@@ -145,31 +186,11 @@ enum verdict registry_register(struct registry *registry, const char *subject, s
     buffer_text(&body, "{\"schema\":");
     buffer_json(&body, schema);
     buffer_text(&body, "}");
-    struct curl_slist *headers =
-        curl_slist_append(NULL, "Content-Type: application/vnd.schemaregistry.v1+json");
-    CURL *curl = registry->curl;
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)body.size);
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.at);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
-    CURLcode code = curl_easy_perform(curl);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, NULL);
-    curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
-    curl_slist_free_all(headers);
-    json_t *json = json_loadb(answer.at ? answer.at : "", answer.size, 0, NULL);
-    json_t *id = json_object_get(json, "id");
-    enum verdict verdict = VERDICT_OK;
-    if (code != CURLE_OK)
-        verdict =
-            error_set(error, VERDICT_RETRY, "no answer from %s: %s", url, curl_easy_strerror(code));
-    else if (!json_is_integer(id))
-        verdict =
-            error_set(error, VERDICT_SKIP, "%s refuses the schema: %.*s", url,
-                      (int)(answer.size < 200 ? answer.size : 200), answer.at ? answer.at : "");
-    else
-        *ret_id = (uint32_t)json_integer_value(id);
-    json_decref(json);
+    CURLcode code = post(registry, url, &body, &answer);
+    enum verdict verdict = code == CURLE_OK
+                               ? read_id(url, &answer, ret_id, error)
+                               : error_set(error, VERDICT_RETRY, "no answer from %s: %s", url,
+                                           curl_easy_strerror(code));
     buffer_release(&body);
     buffer_release(&answer);
     return verdict;

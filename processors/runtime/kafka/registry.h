@@ -1,4 +1,8 @@
-/* Writer schemas from a schema registry with Confluent's HTTP interface, by libcurl. */
+/* A client of a schema registry with Confluent's HTTP interface, by libcurl: fetches the schemas
+ * that records were written with, and registers schemas.
+ *
+ * Thread: one at a time. Making and freeing a client also starts and ends libcurl: do both while no
+ * other thread uses libcurl. */
 #ifndef WEFT_KAFKA_REGISTRY_H
 #define WEFT_KAFKA_REGISTRY_H
 
@@ -6,15 +10,16 @@
 
 struct registry;
 
-/* `url` as in schema.registry.url: scheme, host, port, path. Thread: the one that uses it.
- * Answers are awaited for at most 2 s; a registry that gives none is left alone for 10 s, in which
- * every schema not had yet is RETRY. Making and freeing one also starts and ends libcurl: do both
- * while no other thread uses libcurl. */
+/* `url` as in schema.registry.url: scheme, host, port, path; copied. */
 struct registry *registry_new(const char *url);
-void registry_free(struct registry *registry);
+void registry_free(struct registry *registry); /* takes NULL */
+
+/* Fetches schemas by their id for a codec; owned by the registry. A call waits at most 2 s for an
+ * answer. After a call without an answer every further one is RETRY at once, for 10 s. SKIP: there
+ * is no such id, or the schema is not Avro. */
 struct schema_source *registry_source(struct registry *registry);
 
-/* Registers a schema under a subject and tells its id. RETRY: no answer. SKIP: refused. */
+/* Registers a schema under a subject and returns its id. RETRY: no answer. SKIP: refused. */
 enum verdict registry_register(struct registry *registry, const char *subject, struct bytes schema,
                                uint32_t *ret_id, struct error *error);
 
