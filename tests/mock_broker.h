@@ -4,12 +4,13 @@
 #define WEFT_TESTS_MOCK_BROKER_H
 
 #include "processors/runtime/kafka/client.h"
+#include "processors/runtime/kafka/embedded_broker.h"
 #include "tests/test.h"
 
 struct mock_broker {
     struct config config;     /* leads to the cluster */
     struct topology topology; /* its topics exist */
-    struct client_broker *broker;
+    struct embedded_broker *broker;
 };
 
 static inline void check_ok(enum verdict verdict, const struct error *error)
@@ -25,19 +26,19 @@ static inline struct mock_broker mock_broker_open(int partitions)
     mock.config.partitions = partitions;
     check_ok(config_finish(&mock.config, &error), &error);
     check_ok(topology_build(&mock.config, &mock.topology, &error), &error);
-    mock.broker = client_broker_new(&mock.config, &mock.topology, &error);
+    mock.broker = embedded_broker_new(&mock.config, &mock.topology, &error);
     if (mock.broker == NULL) {
         fprintf(stderr, "%s\n", error.message);
         exit(1);
     }
     snprintf(mock.config.bootstrap_servers, sizeof mock.config.bootstrap_servers, "%s",
-             client_broker_address(mock.broker));
+             embedded_broker_address(mock.broker));
     return mock;
 }
 
 static inline void mock_broker_close(struct mock_broker *mock)
 {
-    client_broker_free(mock->broker);
+    embedded_broker_free(mock->broker);
 }
 
 #endif

@@ -1,6 +1,6 @@
 /* `weft broker`: an embedded broker, for a first look without Kafka. */
 #include "processors/runtime/command.h"
-#include "processors/runtime/kafka/client.h"
+#include "processors/runtime/kafka/embedded_broker.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -26,25 +26,26 @@ static int broker_command(const struct command *command, int argc, char **argv)
     }
     if ((code = command_config(&config)) != EXIT_DONE)
         return code;
-    struct client_broker *broker = NULL;
+    struct embedded_broker *broker = NULL;
     if (topology_build(&config, &topology, &error) == VERDICT_OK)
-        broker = client_broker_new(&config, &topology, &error);
+        broker = embedded_broker_new(&config, &topology, &error);
     if (broker == NULL)
         return command_fail(command, EXIT_FAILED, "%s", error.message);
     command_catch_signals();
     FILE *file = address_file ? fopen(address_file, "w") : NULL;
     if (file) {
-        fprintf(file, "%s\n", client_broker_address(broker));
+        fprintf(file, "%s\n", embedded_broker_address(broker));
         fclose(file);
     } else if (address_file) {
-        client_broker_free(broker);
+        embedded_broker_free(broker);
         return command_fail(command, EXIT_FAILED, "%s can't be written", address_file);
     }
-    printf("broker at %s; Ctrl-C ends it and forgets everything\n", client_broker_address(broker));
+    printf("broker at %s; Ctrl-C ends it and forgets everything\n",
+           embedded_broker_address(broker));
     fflush(stdout);
     while (!atomic_load(&command_interrupted))
         usleep(50000);
-    client_broker_free(broker);
+    embedded_broker_free(broker);
     return EXIT_DONE;
 }
 

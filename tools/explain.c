@@ -1,7 +1,7 @@
 #include "tools/explain.h"
 
 #include "processors/recommend/recommend.h"
-#include "processors/runtime/kafka/client.h"
+#include "processors/runtime/kafka/topics.h"
 #include "processors/runtime/log.h"
 #include "state/catalogue_store.h"
 #include "state/visitor_codec.h"
@@ -62,10 +62,10 @@ static enum verdict find_visitor(struct explain *explain, const struct topology 
     char key[VISITOR_KEY_BYTES_MAX];
     struct buffer value = {0};
     enum verdict verdict =
-        client_partitions(explain->config, topology->topics[TOPIC_VIEW], &partitions, error);
+        topics_partitions(explain->config, topology->topics[TOPIC_VIEW], &partitions, error);
     if (verdict != VERDICT_OK || id.size > EVENT_ID_BYTES_MAX)
         return error_set(error, VERDICT_SKIP, "no such visitor, or no broker to ask");
-    int32_t partition = client_partition(id, partitions);
+    int32_t partition = topics_partition_of(id, partitions);
     verdict = explain->visitors->get(explain->visitors, FAMILY_VISITOR,
                                      visitor_store_key(key, partition, id), &value, error);
     if (verdict == VERDICT_OK)

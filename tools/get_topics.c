@@ -1,5 +1,6 @@
 #include "tools/get_topics.h"
 
+#include "processors/runtime/kafka/topics.h"
 #include "schemas/array.h"
 #include "schemas/codec.h"
 
@@ -47,13 +48,13 @@ enum verdict topic_newest(const struct get_request *request, const char *topic, 
 {
     int32_t partitions = 0;
     bool found = false;
-    enum verdict verdict = client_partitions(&request->config, topic, &partitions, error);
+    enum verdict verdict = topics_partitions(&request->config, topic, &partitions, error);
     if (verdict != VERDICT_OK)
         return verdict;
     if (partitions == 0)
         return error_set(error, VERDICT_SKIP, "there is no topic %s", topic);
     /* First where Java's partitioner puts the key, then everywhere: producers may differ. */
-    const int32_t places[] = {client_partition(key, partitions), CLIENT_ALL_PARTITIONS};
+    const int32_t places[] = {topics_partition_of(key, partitions), CLIENT_ALL_PARTITIONS};
     for (int i = 0; i < 2 && !found; i++) {
         verdict = search_partition(request, topic, places[i], key, ret_value, &found, error);
         if (verdict != VERDICT_OK)

@@ -1,6 +1,7 @@
 /* `weft replay`: a file of events to the topics, at the file's pace, at a rate, or at once. */
 #include "processors/runtime/command.h"
 #include "processors/runtime/kafka/client.h"
+#include "processors/runtime/kafka/topics.h"
 #include "processors/runtime/log.h"
 #include "tools/events.h"
 #include "tools/product_index.h"
@@ -156,7 +157,7 @@ static int replay_all(struct replay *replay, int count, char **paths)
             VERDICT_OK)
         return command_fail(replay->command, EXIT_USAGE, "%s", error.message);
     enum verdict verdict =
-        client_ensure_topics(&replay->config, &replay->topology, &partitions, &error);
+        topics_ensure(&replay->config, &replay->topology, true, &partitions, &error);
     if (verdict == VERDICT_OK)
         replay->producer = client_producer_new(&replay->config, &error);
     if (replay->producer == NULL)

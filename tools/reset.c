@@ -1,6 +1,7 @@
 /* `weft reset`: back to the beginning of the events. */
 #include "processors/runtime/command.h"
 #include "processors/runtime/kafka/client.h"
+#include "processors/runtime/kafka/topics.h"
 #include "processors/runtime/statedir.h"
 
 #include <stdio.h>
@@ -33,7 +34,7 @@ static int reset(const struct command *command, const struct config *config, boo
         for (size_t i = 0; i < count; i++)
             printf("%s topic %s\n", dry_run ? "would delete" : "deleting", internal[i]);
         if (!dry_run)
-            verdict = client_delete_topics(config, internal, count, &error);
+            verdict = topics_delete(config, internal, count, &error);
     }
     if (verdict == VERDICT_OK)
         verdict = statedir_clear(config, dry_run, say, &error);

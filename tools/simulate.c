@@ -1,6 +1,7 @@
 /* `weft simulate`: sends what the mall's visitors do to the topics, or writes it to a file. */
 #include "processors/runtime/command.h"
 #include "processors/runtime/kafka/client.h"
+#include "processors/runtime/kafka/topics.h"
 #include "processors/runtime/log.h"
 #include "schemas/draw.h"
 #include "schemas/event_write.h"
@@ -205,7 +206,7 @@ static enum verdict open_topics(struct simulate *sim, struct error *error)
     if (verdict == VERDICT_OK)
         verdict = wire_init(&sim->wire, sim->wire_name, &sim->config, &sim->topology, error);
     if (verdict == VERDICT_OK)
-        verdict = client_ensure_topics(&sim->config, &sim->topology, &partitions, error);
+        verdict = topics_ensure(&sim->config, &sim->topology, true, &partitions, error);
     if (verdict != VERDICT_OK)
         return verdict;
     sim->producer = client_producer_new(&sim->config, error);

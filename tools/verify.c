@@ -1,6 +1,7 @@
 /* `weft verify`: compares the visitors in state.dir with the changelog's newest records. */
 #include "processors/runtime/command.h"
 #include "processors/runtime/kafka/client.h"
+#include "processors/runtime/kafka/topics.h"
 #include "processors/runtime/log.h"
 #include "schemas/array.h"
 #include "schemas/byte_order.h"
@@ -130,7 +131,7 @@ static enum verdict open_state(struct verify *verify, struct error *error)
 {
     char path[2 * CONFIG_TEXT_MAX];
     enum verdict verdict =
-        client_partitions(verify->config, verify->changelog, &verify->partitions, error);
+        topics_partitions(verify->config, verify->changelog, &verify->partitions, error);
     if (verdict != VERDICT_OK)
         return verdict;
     if (verify->partitions == 0)

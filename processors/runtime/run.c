@@ -2,7 +2,7 @@
 #include "processors/runtime/command.h"
 #include "processors/runtime/kafka/client.h"
 #include "processors/runtime/kafka/edge.h"
-#include "processors/runtime/kafka/kafka.h"
+#include "processors/runtime/kafka/topics.h"
 #include "processors/runtime/log.h"
 #include "processors/runtime/metrics.h"
 #include "processors/runtime/model/catalogue_fold.h"
@@ -88,8 +88,7 @@ static enum verdict start(struct runner *runner, bool create, struct error *erro
     if (verdict == VERDICT_OK)
         verdict = statedir_open(&runner->config, &runner->state, error);
     if (verdict == VERDICT_OK)
-        verdict =
-            kafka_ensure_topics(&runner->config, &run->topology, create, &run->partitions, error);
+        verdict = topics_ensure(&runner->config, &run->topology, create, &run->partitions, error);
     if (verdict != VERDICT_OK)
         return verdict;
     snprintf(run->instance, sizeof run->instance, "%s", runner->state.instance);

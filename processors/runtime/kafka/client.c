@@ -1,21 +1,12 @@
 #include "processors/runtime/kafka/client.h"
 
 #include "processors/runtime/kafka/kafka.h"
-#include "processors/runtime/log.h"
 
-#include <librdkafka/rdkafka_mock.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define ANSWER_MS 10000
 #define CLIENT_TOPICS_MAX 16
-
-enum verdict client_ensure_topics(const struct config *config, const struct topology *topology,
-                                  int32_t *ret_partitions, struct error *error)
-{
-    return kafka_ensure_topics(config, topology, true, ret_partitions, error);
-}
 
 struct client_producer {
     rd_kafka_t *rk;
@@ -187,43 +178,6 @@ enum verdict client_open_reader(const struct config *config, const char *topic, 
     return verdict;
 }
 
-int32_t client_partition(struct bytes key, int32_t partitions)
-{
-    return rd_kafka_msg_partitioner_murmur2(NULL, key.at, key.size, partitions, NULL, NULL);
-}
-
-enum verdict client_partitions(const struct config *config, const char *topic,
-                               int32_t *ret_partitions, struct error *error)
-{
-    rd_kafka_t *rk = kafka_open(config, KAFKA_READER, NULL, error);
-    if (rk == NULL)
-        return VERDICT_FATAL;
-    enum verdict verdict = kafka_partitions(rk, topic, ret_partitions, error);
-    rd_kafka_destroy(rk);
-    return verdict;
-}
-
-enum verdict client_topic_size(const struct config *config, const char *topic, int64_t *ret_size,
-                               struct error *error)
-{
-    const struct reader_options options = {
-        .topic = topic, .log_name = "reader", .isolation = READ_UNCOMMITTED};
-    int32_t partitions = 0;
-    int64_t size = 0;
-    struct partition_reader *reader = partition_reader_open(config, &options, error);
-    if (reader == NULL)
-        return VERDICT_FATAL;
-    enum verdict verdict = partition_reader_partitions(reader, &partitions, error);
-    for (int32_t i = 0; i < partitions && verdict == VERDICT_OK; i++) {
-        int64_t low = 0, high = 0;
-        verdict = partition_reader_ends(reader, i, &low, &high, error);
-        size += high - low;
-    }
-    partition_reader_free(reader);
-    *ret_size = size;
-    return verdict;
-}
-
 /* ---- reset ---- */
 
 static enum verdict group_result(rd_kafka_event_t *event, struct error *error)
@@ -244,20 +198,34 @@ static enum verdict group_result(rd_kafka_event_t *event, struct error *error)
     return VERDICT_OK;
 }
 
-/* Members of the group, by the old but everywhere understood request. */
+/* Number of members, by the request that the oldest brokers know too. */
 static enum verdict group_members(rd_kafka_t *rk, const char *group, int *ret_members,
                                   struct error *error)
 {
     const struct rd_kafka_group_list *list;
     rd_kafka_resp_err_t err = rd_kafka_list_groups(rk, group, &list, ANSWER_MS);
     if (err)
-        return error_set(error, VERDICT_RETRY, "the group can't be asked for: %s",
+        return error_set(error, VERDICT_RETRY, "the broker does not tell the group's members: %s",
                          rd_kafka_err2str(err));
     *ret_members = 0;
     for (int i = 0; i < list->group_cnt; i++)
         *ret_members += list->groups[i].member_cnt;
     rd_kafka_group_list_destroy(list);
     return VERDICT_OK;
+}
+
+static enum verdict delete_group(rd_kafka_t *rk, const char *name, struct error *error)
+{
+    rd_kafka_DeleteGroup_t *group = rd_kafka_DeleteGroup_new(name);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    rd_kafka_DeleteGroups(rk, &group, 1, NULL, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, ANSWER_MS);
+    enum verdict verdict = group_result(event, error);
+    if (event)
+        rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_DeleteGroup_destroy(group);
+    return verdict;
 }
 
 enum verdict client_delete_group(const struct config *config, bool dry_run, struct error *error)
@@ -272,92 +240,8 @@ enum verdict client_delete_group(const struct config *config, bool dry_run, stru
                             "the group %s has %d members: stop all processes first (a stopped one "
                             "counts until session.timeout.ms has passed)",
                             config->application_id, members);
-    if (verdict == VERDICT_OK && !dry_run) {
-        rd_kafka_DeleteGroup_t *group = rd_kafka_DeleteGroup_new(config->application_id);
-        rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
-        rd_kafka_DeleteGroups(rk, &group, 1, NULL, queue);
-        rd_kafka_event_t *event = rd_kafka_queue_poll(queue, ANSWER_MS);
-        verdict = group_result(event, error);
-        if (event)
-            rd_kafka_event_destroy(event);
-        rd_kafka_queue_destroy(queue);
-        rd_kafka_DeleteGroup_destroy(group);
-    }
+    if (verdict == VERDICT_OK && !dry_run)
+        verdict = delete_group(rk, config->application_id, error);
     rd_kafka_destroy(rk);
     return verdict;
-}
-
-enum verdict client_delete_topics(const struct config *config, const char *const *topics,
-                                  size_t count, struct error *error)
-{
-    rd_kafka_DeleteTopic_t *deletions[TOPICS];
-    enum verdict verdict = VERDICT_OK;
-    rd_kafka_t *rk = kafka_open(config, KAFKA_PRODUCER, NULL, error);
-    if (rk == NULL)
-        return VERDICT_FATAL;
-    for (size_t i = 0; i < count; i++)
-        deletions[i] = rd_kafka_DeleteTopic_new(topics[i]);
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
-    rd_kafka_DeleteTopics(rk, deletions, count, NULL, queue);
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 3 * ANSWER_MS);
-    if (event == NULL || rd_kafka_event_error(event))
-        verdict = error_set(error, VERDICT_RETRY, "topics can't be deleted: %s",
-                            event ? rd_kafka_event_error_string(event) : "no answer");
-    size_t result_count = 0;
-    const rd_kafka_topic_result_t **results = NULL;
-    if (verdict == VERDICT_OK)
-        results = rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event),
-                                                      &result_count);
-    for (size_t i = 0; i < result_count && verdict == VERDICT_OK; i++) {
-        rd_kafka_resp_err_t err = rd_kafka_topic_result_error(results[i]);
-        if (err && err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
-            verdict = error_set(error, VERDICT_RETRY, "topic %s can't be deleted: %s",
-                                rd_kafka_topic_result_name(results[i]), rd_kafka_err2str(err));
-    }
-    if (event)
-        rd_kafka_event_destroy(event);
-    rd_kafka_queue_destroy(queue);
-    rd_kafka_DeleteTopic_destroy_array(deletions, count);
-    rd_kafka_destroy(rk);
-    return verdict;
-}
-
-/* ---- embedded broker ---- */
-
-struct client_broker {
-    rd_kafka_t *rk;
-    rd_kafka_mock_cluster_t *cluster;
-};
-
-struct client_broker *client_broker_new(const struct config *config,
-                                        const struct topology *topology, struct error *error)
-{
-    struct client_broker *broker = memory_zero(1, sizeof *broker);
-    /* a cluster of the handle's own, so that it looks for no other one */
-    const struct kafka_extra own[] = {{"test.mock.num.brokers", "1"}, {NULL, NULL}};
-    broker->rk = kafka_open(config, KAFKA_PRODUCER, own, error);
-    if (broker->rk)
-        broker->cluster = rd_kafka_handle_mock_cluster(broker->rk);
-    for (int i = 0; broker->cluster && i < TOPICS; i++)
-        rd_kafka_mock_topic_create(broker->cluster, topology->topics[i],
-                                   topic_rows[i].partitioned ? (int)config->partitions : 1, 1);
-    if (broker->cluster)
-        return broker;
-    error_set(error, VERDICT_FATAL, "the embedded broker can't start");
-    client_broker_free(broker);
-    return NULL;
-}
-
-void client_broker_free(struct client_broker *broker)
-{
-    if (broker == NULL)
-        return;
-    if (broker->rk)
-        rd_kafka_destroy(broker->rk); /* and its cluster */
-    free(broker);
-}
-
-const char *client_broker_address(const struct client_broker *broker)
-{
-    return rd_kafka_mock_cluster_bootstraps(broker->cluster);
 }

@@ -1,5 +1,5 @@
-/* Shared by the files that use librdkafka: handles with weft's settings, and topics. Only files in
- * processors/runtime/kafka/ and run.c include it. */
+/* Shared by the files that call librdkafka: handles with weft's settings. Only files in
+ * processors/runtime/kafka/ include it. Thread: any. */
 #ifndef WEFT_KAFKA_KAFKA_H
 #define WEFT_KAFKA_KAFKA_H
 
@@ -9,11 +9,14 @@
 #include <stdbool.h>
 
 enum kafka_role {
-    KAFKA_MEMBER,  /* consumer of the group; read_committed */
-    KAFKA_READER,  /* consumer of given partitions; read_committed */
-    KAFKA_WATCHER, /* the same, read_uncommitted: sees the true ends */
+    KAFKA_MEMBER,  /* consumer of a group; read_committed */
+    KAFKA_READER,  /* consumer without a group; read_committed */
+    KAFKA_WATCHER, /* the same, but read_uncommitted: sees the true ends */
     KAFKA_PRODUCER,
 };
+
+/* The size of a record that weft sends at most: a dead letter holds its record as it came. */
+#define KAFKA_RECORD_BYTES_MAX "16777216"
 
 /* A property that a caller adds to those of the role. */
 struct kafka_extra {
@@ -21,26 +24,28 @@ struct kafka_extra {
     const char *value;
 };
 
-/* The properties of a role, then `extra`, then the configuration's kafka.* keys (kafka.consumer.*
- * and kafka.producer.* only for their kind). NULL, with the error, when librdkafka refuses one. */
+/* The properties of a role, then `extra` (NULL: none), then the configuration's kafka.* keys
+ * (kafka.consumer.* and kafka.producer.* only for their kind). The caller owns the result. NULL
+ * with the error when librdkafka refuses a property. */
 rd_kafka_conf_t *kafka_conf(const struct config *config, enum kafka_role role,
                             const struct kafka_extra *extra, struct error *error);
 
-/* Takes the conf over. NULL with the error. */
+/* Makes a handle, which the caller frees by rd_kafka_destroy(). Takes the conf over. NULL with the
+ * error. */
 rd_kafka_t *kafka_new(enum kafka_role role, rd_kafka_conf_t *conf, struct error *error);
 
-/* kafka_conf() and kafka_new() in one. */
+/* kafka_conf() and kafka_new() in one. Readers and watchers need no `extra`. */
 rd_kafka_t *kafka_open(const struct config *config, enum kafka_role role,
                        const struct kafka_extra *extra, struct error *error);
 
-/* Partitions of a topic; 0: there is no such topic. RETRY: no answer. */
+/* The names and partitions of all topics; the caller frees them by rd_kafka_metadata_destroy().
+ * RETRY: no answer within 10 s. */
+enum verdict kafka_metadata(rd_kafka_t *rk, const struct rd_kafka_metadata **ret_metadata,
+                            struct error *error);
+/* Number of a topic's partitions; 0: there is no such topic. */
+int32_t kafka_partitions_in(const struct rd_kafka_metadata *metadata, const char *topic);
+/* Both in one. RETRY: no answer. */
 enum verdict kafka_partitions(rd_kafka_t *rk, const char *topic, int32_t *ret_count,
                               struct error *error);
-
-/* Makes sure that all topics are there, as declared, and that the inputs and what is written beside
- * them have the same number of partitions, which is returned. Missing topics are created, unless
- * `create` is false. FATAL, with what to do. Waits up to 30 s for the first broker. */
-enum verdict kafka_ensure_topics(const struct config *config, const struct topology *topology,
-                                 bool create, int32_t *ret_partitions, struct error *error);
 
 #endif

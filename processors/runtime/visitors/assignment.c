@@ -52,7 +52,7 @@ enum verdict assignment_check(const struct assignment *assignment, const struct 
                 error, VERDICT_FATAL,
                 "%s now has %d partitions where %d were: a visitor's events must stay "
                 "in the same partition of every input, so partitions can't be added in "
-                "place; see 'Adding partitions' in the README",
+                "place; see 'Adding partitions' in deploy/README.md",
                 run->topology.topics[i], (int)partitions, (int)run->partitions);
     }
     *ret_stale = true;

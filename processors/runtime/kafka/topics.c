@@ -1,0 +1,279 @@
+#include "processors/runtime/kafka/topics.h"
+
+#include "processors/runtime/kafka/kafka.h"
+#include "processors/runtime/log.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#define FIRST_BROKER_MS 30000
+#define DELETE_MS 30000
+#define RANKINGS_SEGMENT_BYTES "67108864"
+
+/* ---- creating ---- */
+
+static rd_kafka_NewTopic_t *declare_topic(const struct config *config, const char *name,
+                                          enum topic topic, int32_t partitions, struct error *error)
+{
+    const struct topic_row *row = &topic_rows[topic];
+    char why[256], number[32];
+    rd_kafka_NewTopic_t *declared = rd_kafka_NewTopic_new(
+        name, row->partitioned ? partitions : 1, (int)config->replication_factor, why, sizeof why);
+    if (declared == NULL) {
+        error_set(error, VERDICT_FATAL, "%s: %s", name, why);
+        return NULL;
+    }
+    if (row->cleanup == CLEANUP_COMPACT)
+        rd_kafka_NewTopic_set_config(declared, "cleanup.policy", "compact");
+    if (row->retention_ms != 0) {
+        snprintf(number, sizeof number, "%lld", (long long)row->retention_ms);
+        rd_kafka_NewTopic_set_config(declared, "retention.ms", number);
+    }
+    if (topic == TOPIC_RANKINGS) /* the publisher reads it at its election: compacted early */
+        rd_kafka_NewTopic_set_config(declared, "segment.bytes", RANKINGS_SEGMENT_BYTES);
+    if (topic == TOPIC_DEAD_LETTERS || topic == TOPIC_LATE || topic == TOPIC_MODEL)
+        rd_kafka_NewTopic_set_config(declared, "max.message.bytes", KAFKA_RECORD_BYTES_MAX);
+    return declared;
+}
+
+static enum verdict declare_missing(const struct config *config, const struct topology *topology,
+                                    const bool *missing, int32_t partitions,
+                                    rd_kafka_NewTopic_t **declared, size_t *ret_count,
+                                    struct error *error)
+{
+    size_t count = 0;
+    for (int i = 0; i < TOPICS; i++) {
+        if (!missing[i])
+            continue;
+        declared[count] =
+            declare_topic(config, topology->topics[i], (enum topic)i, partitions, error);
+        if (declared[count] == NULL) {
+            rd_kafka_NewTopic_destroy_array(declared, count);
+            return VERDICT_FATAL;
+        }
+        count++;
+    }
+    *ret_count = count;
+    return VERDICT_OK;
+}
+
+/* The first of the answers that is an error. */
+static enum verdict check_created(rd_kafka_event_t *event, struct error *error)
+{
+    if (event == NULL || rd_kafka_event_error(event))
+        return error_set(error, VERDICT_FATAL, "topics can't be created: %s",
+                         event ? rd_kafka_event_error_string(event) : "no answer");
+    size_t count = 0;
+    const rd_kafka_topic_result_t **results =
+        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count);
+    for (size_t i = 0; i < count; i++) {
+        rd_kafka_resp_err_t err = rd_kafka_topic_result_error(results[i]);
+        const char *why = rd_kafka_topic_result_error_string(results[i]);
+        if (err && err != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
+            return error_set(error, VERDICT_FATAL, "topic %s can't be created: %s",
+                             rd_kafka_topic_result_name(results[i]),
+                             why ? why : rd_kafka_err2str(err));
+    }
+    return VERDICT_OK;
+}
+
+static enum verdict create_topics(rd_kafka_t *rk, const struct config *config,
+                                  const struct topology *topology, const bool *missing,
+                                  int32_t partitions, struct error *error)
+{
+    rd_kafka_NewTopic_t *declared[TOPICS];
+    size_t count;
+    enum verdict verdict =
+        declare_missing(config, topology, missing, partitions, declared, &count, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    rd_kafka_CreateTopics(rk, declared, count, NULL, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, FIRST_BROKER_MS);
+    verdict = check_created(event, error);
+    if (event)
+        rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_NewTopic_destroy_array(declared, count);
+    return verdict;
+}
+
+/* ---- checking ---- */
+
+/* The number of partitions of every input; `fallback` if no input exists yet. */
+static enum verdict input_partitions(const struct topology *topology,
+                                     const struct rd_kafka_metadata *metadata, int32_t fallback,
+                                     int32_t *ret_partitions, struct error *error)
+{
+    int32_t partitions = 0;
+    const char *first = "";
+    for (int i = 0; i < INPUT_TOPICS; i++) {
+        int32_t count = kafka_partitions_in(metadata, topology->topics[i]);
+        if (count == 0)
+            continue;
+        if (partitions != 0 && count != partitions)
+            return error_set(error, VERDICT_FATAL,
+                             "%s has %d partitions but %s has %d: a visitor's events must be in "
+                             "the same partition of every input; create them with the same number, "
+                             "or name others (topics.user, ...)",
+                             first, (int)partitions, topology->topics[i], (int)count);
+        partitions = count;
+        first = topology->topics[i];
+    }
+    *ret_partitions = partitions ? partitions : fallback;
+    return VERDICT_OK;
+}
+
+static enum verdict check_topics(const struct topology *topology,
+                                 const struct rd_kafka_metadata *metadata, int32_t partitions,
+                                 bool *ret_missing, struct error *error)
+{
+    for (int i = 0; i < TOPICS; i++) {
+        int32_t count = kafka_partitions_in(metadata, topology->topics[i]);
+        int32_t wanted = topic_rows[i].partitioned ? partitions : 1;
+        ret_missing[i] = count == 0;
+        if (count != 0 && count != wanted && !topic_rows[i].input)
+            return error_set(error, VERDICT_FATAL,
+                             "%s has %d partitions and needs %d, as many as the inputs; if "
+                             "partitions were added to an input, see 'Adding partitions' in "
+                             "deploy/README.md",
+                             topology->topics[i], (int)count, (int)wanted);
+    }
+    return VERDICT_OK;
+}
+
+static enum verdict look(rd_kafka_t *rk, const struct config *config,
+                         const struct topology *topology, int32_t *ret_partitions,
+                         bool *ret_missing, struct error *error)
+{
+    const struct rd_kafka_metadata *metadata;
+    enum verdict verdict = kafka_metadata(rk, &metadata, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    verdict =
+        input_partitions(topology, metadata, (int32_t)config->partitions, ret_partitions, error);
+    if (verdict == VERDICT_OK)
+        verdict = check_topics(topology, metadata, *ret_partitions, ret_missing, error);
+    rd_kafka_metadata_destroy(metadata);
+    return verdict;
+}
+
+static enum verdict refuse_missing(const struct topology *topology, int topic, int32_t partitions,
+                                   struct error *error)
+{
+    const struct topic_row *row = &topic_rows[topic];
+    return error_set(error, VERDICT_FATAL,
+                     "topic %s does not exist; create it (%d partitions%s) or run without "
+                     "--no-create",
+                     topology->topics[topic], (int)(row->partitioned ? partitions : 1),
+                     row->cleanup == CLEANUP_COMPACT ? ", cleanup.policy=compact" : "");
+}
+
+/* `ret_done`: every topic exists. Topics that this call creates show in the metadata a moment
+ * later, so the call that finds them is a later one. */
+static enum verdict ensure_once(rd_kafka_t *rk, const struct config *config,
+                                const struct topology *topology, bool create,
+                                int32_t *ret_partitions, bool *ret_done, struct error *error)
+{
+    bool missing[TOPICS];
+    *ret_done = false;
+    enum verdict verdict = look(rk, config, topology, ret_partitions, missing, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    bool any = false;
+    for (int i = 0; i < TOPICS; i++) {
+        if (!missing[i])
+            continue;
+        if (!create)
+            return refuse_missing(topology, i, *ret_partitions, error);
+        log_line(LOG_LEVEL_INFO, "topics", "creating %s", topology->topics[i]);
+        any = true;
+    }
+    *ret_done = !any;
+    return any ? create_topics(rk, config, topology, missing, *ret_partitions, error) : VERDICT_OK;
+}
+
+enum verdict topics_ensure(const struct config *config, const struct topology *topology,
+                           bool create, int32_t *ret_partitions, struct error *error)
+{
+    rd_kafka_t *rk = kafka_open(config, KAFKA_PRODUCER, NULL, error);
+    if (rk == NULL)
+        return VERDICT_FATAL;
+    enum verdict verdict = VERDICT_RETRY;
+    bool done = false;
+    int64_t until_us = clock_monotonic_us() + FIRST_BROKER_MS * 1000;
+    while (!done && verdict != VERDICT_FATAL && clock_monotonic_us() < until_us) {
+        struct error why = {0};
+        verdict = ensure_once(rk, config, topology, create, ret_partitions, &done, &why);
+        if (verdict == VERDICT_FATAL)
+            error_set(error, verdict, "%s", why.message);
+        else if (!done)
+            usleep(100000);
+    }
+    rd_kafka_destroy(rk);
+    if (verdict == VERDICT_FATAL)
+        return verdict;
+    if (!done)
+        return error_set(error, VERDICT_FATAL, "no broker answers at %s after %d s",
+                         config->bootstrap_servers, FIRST_BROKER_MS / 1000);
+    return VERDICT_OK;
+}
+
+/* ---- deleting ---- */
+
+/* The first of the answers that is an error. */
+static enum verdict check_deleted(rd_kafka_event_t *event, struct error *error)
+{
+    if (event == NULL || rd_kafka_event_error(event))
+        return error_set(error, VERDICT_RETRY, "topics can't be deleted: %s",
+                         event ? rd_kafka_event_error_string(event) : "no answer");
+    size_t count = 0;
+    const rd_kafka_topic_result_t **results =
+        rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event), &count);
+    for (size_t i = 0; i < count; i++) {
+        rd_kafka_resp_err_t err = rd_kafka_topic_result_error(results[i]);
+        if (err && err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+            return error_set(error, VERDICT_RETRY, "topic %s can't be deleted: %s",
+                             rd_kafka_topic_result_name(results[i]), rd_kafka_err2str(err));
+    }
+    return VERDICT_OK;
+}
+
+enum verdict topics_delete(const struct config *config, const char *const *topics, size_t count,
+                           struct error *error)
+{
+    rd_kafka_DeleteTopic_t *deletions[TOPICS];
+    rd_kafka_t *rk = kafka_open(config, KAFKA_PRODUCER, NULL, error);
+    if (rk == NULL)
+        return VERDICT_FATAL;
+    for (size_t i = 0; i < count; i++)
+        deletions[i] = rd_kafka_DeleteTopic_new(topics[i]);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    rd_kafka_DeleteTopics(rk, deletions, count, NULL, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, DELETE_MS);
+    enum verdict verdict = check_deleted(event, error);
+    if (event)
+        rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_DeleteTopic_destroy_array(deletions, count);
+    rd_kafka_destroy(rk);
+    return verdict;
+}
+
+/* ---- partitions ---- */
+
+enum verdict topics_partitions(const struct config *config, const char *topic,
+                               int32_t *ret_partitions, struct error *error)
+{
+    rd_kafka_t *rk = kafka_open(config, KAFKA_READER, NULL, error);
+    if (rk == NULL)
+        return VERDICT_FATAL;
+    enum verdict verdict = kafka_partitions(rk, topic, ret_partitions, error);
+    rd_kafka_destroy(rk);
+    return verdict;
+}
+
+int32_t topics_partition_of(struct bytes key, int32_t partitions)
+{
+    return rd_kafka_msg_partitioner_murmur2(NULL, key.at, key.size, partitions, NULL, NULL);
+}
