@@ -45,7 +45,6 @@ struct run {
     atomic_llong folded_offset;     /* next offset of the log */
     atomic_llong snapshot_offset;   /* of the log: of the last snapshot that this process wrote */
     atomic_llong saved_offset;      /* the same of the model in the store, as last written */
-    atomic_llong fold_log_end;      /* end of the log as last seen */
     atomic_bool catalogue_ready; /* folded up to the end that it had at the start, or so late that
                                   * nobody should wait */
     atomic_bool has_first_partition;  /* a worker of this process has the visitors' partition 0 */
