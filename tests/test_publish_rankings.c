@@ -170,7 +170,9 @@ static void test_lease_gone(void)
     atomic_store(&shop.lease_held, false);
     CHECK(rankings_publish(publisher, &error) != VERDICT_OK);
     CHECK_INT(read_contents().records, before.records);
+    pthread_mutex_lock(&shop.run.view_lock);
     CHECK(shop.run.view_wanted == NULL);
+    pthread_mutex_unlock(&shop.run.view_lock);
     atomic_store(&shop.lease_held, true);
     error_clear(&error);
     check_ok(rankings_publish(publisher, &error), &error);
