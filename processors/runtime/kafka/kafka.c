@@ -27,15 +27,15 @@ static const struct kafka_extra consumer[] = {
     {NULL, NULL},
 };
 
-/* Only range gives partition i of every input to one member. Java's partitioner, so that keys go
- * where Java producers put them. */
+/* Only range gives partition i of every input to one member. */
 static const struct kafka_extra member[] = {
     {"partition.assignment.strategy", "range"},
     {"isolation.level", "read_committed"},
-    {"topic.metadata.refresh.interval.ms", "30000"}, /* partitions that were added are met soon */
+    {"topic.metadata.refresh.interval.ms", "30000"}, /* the group sees added partitions soon */
     {NULL, NULL},
 };
 
+/* Java's partitioner: keys go to the partitions that Java's producers choose. */
 static const struct kafka_extra producer[] = {
     {"partitioner", "murmur2_random"},
     {"compression.codec", "lz4"},
