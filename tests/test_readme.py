@@ -214,6 +214,10 @@ def check_reference(pages, helps, check):
         path = os.path.join(ROOT, "tools", script)
         if os.path.isfile(path) and os.access(path, os.X_OK):
             check(f"tools/README.md lacks tools/{script}", f"tools/{script}" in tools)
+    with open(os.path.join(ROOT, "processors", "runtime", "metrics.c")) as file:
+        for metric in re.findall(r'(?:ONE|COUNT)\("(\w+)"', file.read()):
+            check(f"deploy/README.md lacks the metric {metric}",
+                  metric in pages["deploy/README.md"].spans)
     schemas = "\n".join(pages["schemas/README.md"].lines)
     for name in ("view", "search", "cart", "purchase", "impression", "click", "user", "product",
                  "recommendation", "ranking"):
