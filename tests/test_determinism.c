@@ -2,6 +2,7 @@
  * rows and of rankings: folded twice, folded by another process, and with saving and loading in the
  * middle. */
 #include "processors/runtime/driver.h"
+#include "processors/runtime/interactions_log.h"
 #include "tests/test.h"
 
 #include <sys/wait.h>
@@ -192,7 +193,7 @@ static uint64_t fold(const struct log *log, uint64_t seed, uint32_t stops)
         struct log_record record;
         struct bytes bytes = bytes_of(log->bytes.at + start, log->ends[i] - start);
         CHECK(log_read(&reader, bytes, &record, &error) == VERDICT_OK);
-        pipeline_fold(&topology, model, &record);
+        log_fold(&topology, model, &record);
         if (stops == 0 || !random_one_in(&random, stops))
             continue;
         save(model, store);

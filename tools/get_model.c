@@ -1,5 +1,6 @@
 #include "tools/get_model.h"
 
+#include "processors/runtime/interactions_log.h"
 #include "processors/runtime/model/snapshots.h"
 #include "processors/runtime/pipeline.h"
 #include "state/model_file.h"
@@ -44,7 +45,7 @@ static enum verdict fold_log(const struct get_request *request, struct model *mo
     while ((verdict = topic_next(reader, &message, error)) == VERDICT_OK) {
         struct log_record record;
         if (log_read(&log, message.value, &record, NULL) == VERDICT_OK)
-            pipeline_fold(&request->topology, model, &record);
+            log_fold(&request->topology, model, &record);
     }
     log_reader_release(&log);
     partition_reader_free(reader);

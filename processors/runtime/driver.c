@@ -1,5 +1,6 @@
 #include "processors/runtime/driver.h"
 
+#include "processors/runtime/interactions_log.h"
 #include "processors/runtime/log.h"
 #include "state/catalogue_store.h"
 
@@ -25,7 +26,7 @@ void driver_fold(struct driver *driver, struct bytes interaction)
 {
     struct log_record record;
     if (log_read(&driver->log, interaction, &record, NULL) == VERDICT_OK)
-        pipeline_fold(&driver->topology, driver->model, &record);
+        log_fold(&driver->topology, driver->model, &record);
 }
 
 static enum verdict driver_emit(struct outlet *outlet, enum output output, int32_t partition,
@@ -70,7 +71,7 @@ enum verdict driver_new(const struct config *config, bool lists, struct driver_s
         return verdict;
     }
     pipeline_search(driver->pipeline, driver->search);
-    pipeline_look_once(driver->pipeline);
+    pipeline_ignore_clock(driver->pipeline);
     pipeline_context(driver->pipeline)->now_ms = clock_now_ms();
     *ret_driver = driver;
     return VERDICT_OK;

@@ -4,6 +4,7 @@
 #include "processors/runtime/kafka/partition_reader.h"
 #include "processors/runtime/kafka/registry.h"
 #include "processors/runtime/log.h"
+#include "processors/runtime/schemas_folder.h"
 #include "schemas/array.h"
 #include "state/catalogue_store.h"
 
@@ -111,7 +112,7 @@ static enum verdict open_codec(struct catalogue_fold *fold, struct error *error)
     if (config->schema_registry_url[0])
         fold->registry = registry_new(config->schema_registry_url);
     fold->codec = codec_new(fold->registry ? registry_source(fold->registry) : NULL);
-    return pipeline_learn_schemas(fold->codec, config->schemas_path, error);
+    return schemas_folder_read(fold->codec, config->schemas_path, error);
 }
 
 static enum verdict open_reader(struct catalogue_fold *fold, struct error *error)

@@ -1,5 +1,6 @@
 #include "processors/runtime/model/fold.h"
 
+#include "processors/runtime/interactions_log.h"
 #include "processors/runtime/kafka/partition_reader.h"
 #include "processors/runtime/log.h"
 #include "processors/runtime/model/seed_model.h"
@@ -238,7 +239,7 @@ static void fold_record(struct fold *fold, const struct kafka_record *record)
     struct run *run = fold->run;
     struct log_record read;
     if (log_read(&fold->log, record->value, &read, NULL) == VERDICT_OK)
-        pipeline_fold(&run->topology, run->model, &read);
+        log_fold(&run->topology, run->model, &read);
     else if (fold->skipped++ == 0)
         log_line(LOG_LEVEL_ERROR, "model", "%s [0]@%lld is not an interaction; skipped",
                  fold->topic, (long long)record->offset);

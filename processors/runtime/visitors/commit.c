@@ -154,7 +154,7 @@ static enum verdict write_store(struct worker *worker, const struct edge_place *
     for (size_t i = 0; i < worker->task_count; i++) {
         struct task *task = worker->tasks[i];
         int64_t offset = transaction_changelog(worker->transactions, task->partition);
-        if (task->looks_wait != pipeline_has_looks(worker->pipeline)) {
+        if (task->looks_wait != second_looks_any(pipeline_looks(worker->pipeline))) {
             task->looks_wait = !task->looks_wait;
             batch_put_offset(&worker->batch, OFFSETS_SECOND_LOOKS, changelog, task->partition,
                              task->looks_wait);

@@ -19,7 +19,7 @@ void worker_drop_tasks(struct worker *worker)
 {
     restore_free(worker->restore);
     worker->restore = NULL;
-    pipeline_forget_looks(worker->pipeline);
+    second_looks_forget(pipeline_looks(worker->pipeline));
     for (size_t i = 0; i < worker->task_count; i++) {
         struct task *task = worker->tasks[i];
         visitor_table_forget(pipeline_visitors(worker->pipeline), task->partition);
@@ -114,8 +114,8 @@ static enum verdict find_looks(struct worker *worker)
         task->looks_wait = stored != 0;
         if (!task->looks_wait)
             continue;
-        enum verdict verdict =
-            pipeline_find_looks(worker->pipeline, store, task->partition, &worker->error);
+        enum verdict verdict = second_looks_find(pipeline_looks(worker->pipeline), store,
+                                                 task->partition, &worker->error);
         if (verdict != VERDICT_OK)
             return verdict;
     }

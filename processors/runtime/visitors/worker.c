@@ -168,7 +168,7 @@ static enum verdict run_batch(struct worker *worker)
         worker->batch_opened_us = at_us;
     int64_t calm_us = worker->committed_us + config->commit_min_ms * 1000;
     int64_t late_us = worker->batch_opened_us + config->commit_interval_ms * 1000;
-    int64_t look_us = pipeline_next_look_us(worker->pipeline);
+    int64_t look_us = second_looks_next_us(pipeline_looks(worker->pipeline));
     bool open = worker->batch_records > 0, nothing_ready = taken < RECORDS_A_LOOK;
     bool full = worker->batch_records >= batch_records_max(worker);
     if ((open && (full || at_us >= late_us || (nothing_ready && at_us >= calm_us))) ||

@@ -1,0 +1,29 @@
+/* The file of merchandising rules (rules.path), read again when it changes.
+ *
+ * Thread: the one that owns it; each worker has its own copy of the rules. */
+#ifndef WEFT_RUNTIME_RULES_FILE_H
+#define WEFT_RUNTIME_RULES_FILE_H
+
+#include "processors/runtime/config.h"
+
+#include <sys/stat.h>
+
+struct rules_file {
+    const char *path;                 /* empty: there is no file, and no rules */
+    int64_t reload_us;                /* 0: it is read only once */
+    struct merchandising_rules rules; /* stay at this address */
+    struct stat seen;                 /* the file when it was last read, or found unreadable */
+    int64_t due_us;                   /* the next check, by the monotonic clock */
+};
+
+/* Reads the file. `config` is borrowed and outlives it. SKIP, with the line and what to do. It may
+ * be released also after an error. */
+enum verdict rules_file_open(struct rules_file *file, const struct config *config,
+                             struct error *error);
+void rules_file_release(struct rules_file *file);
+
+/* Reads the file again if a check is due and finds a change. If it has a mistake, or is gone, the
+ * previous rules stay. The log tells either. */
+void rules_file_reload(struct rules_file *file);
+
+#endif
