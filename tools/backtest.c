@@ -180,7 +180,7 @@ static int backtest_command(const struct command *command, int argc, char **argv
     test->settings = (struct measure_settings){.at = 20, .min_prefix = 1};
     test->seed = 1;
     config_init(&test->config);
-    config_set(&test->config, "event.time.min.ms", "0", NULL); /* files may count from 1970 */
+    config_set(&test->config, "event.time.min.ms", "0", NULL); /* times of files may begin at 0 */
     for (int option; code < 0 && (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         code = backtest_option(test, option);
         if (code < 0 && option == 'x') { /* its second argument */
@@ -191,9 +191,10 @@ static int backtest_command(const struct command *command, int argc, char **argv
         }
     }
     if (code < 0 && (test->a != NULL) + test->ablate + test->alone > 1)
-        code = command_fail(command, EXIT_USAGE, "of --compare, --ablate and --alone only one");
+        code =
+            command_fail(command, EXIT_USAGE, "--compare, --ablate and --alone exclude each other");
     if (code < 0 && optind == argc)
-        code = command_fail(command, EXIT_USAGE, "no file is given");
+        code = command_fail(command, EXIT_USAGE, "name at least one file");
     if (code < 0 && (code = command_config(&test->config)) == EXIT_DONE) {
         command_catch_signals();
         code = test->basket || test->search ? backtest_task(test, argc - optind, argv + optind)
@@ -208,24 +209,29 @@ WEFT_COMMAND(backtest) = {
     .summary = "measures the lists on files of events",
     .usage =
         "[OPTION]... FILE...\n\n" COMMAND_OPTIONS_HELP
-        "  --format F             weft, rees46, tsv, retailrocket or sessions; else guessed\n"
+        "  --format F             weft, rees46, tsv, retailrocket or sessions; without it the "
+        "format\n"
+        "                         is guessed\n"
         "  --evaluate-from T      count cases from this time in ms on, or from this fraction of\n"
         "                         the events on\n"
-        "  --freeze               until then a session is learned when it ends; from then on\n"
-        "                         nothing shared is learned, as papers measure\n"
+        "  --freeze               the protocol of the papers: until then learn each session when "
+        "it\n"
+        "                         ends; from then on learn nothing but the visitor's own session\n"
         "  --min-prefix N         count cases with at least N activities before (default 1)\n"
         "  --at K                 length of the list (default 20)\n"
-        "  --task basket          leave one item of each basket out and ask for it (default: "
+        "  --task basket          leave out one item of each basket and predict it (default: "
         "next)\n"
-        "  --task search          search for what is bought by one or two words of its title\n"
-        "  --compare A B          two variants, each key=value with commas between, '' as\n"
-        "                         configured; their difference with 95 % confidence, by the\n"
+        "  --task search          search for each bought item by one or two words of its title\n"
+        "  --compare A B          compare two variants, each key=value with commas between, '' as\n"
+        "                         configured; prints the difference with 95 % confidence, by the\n"
         "                         paired bootstrap over sessions\n"
-        "  --ablate               without each generator and each group of features in turn,\n"
-        "                         compared to all of them\n"
-        "  --alone                each candidate generator by itself, unranked, compared to all\n"
-        "  --seed N               of the bootstrap (default 1)\n"
-        "  --json                 one JSON object\n",
+        "  --ablate               leave out each generator and each group of features in turn, "
+        "and\n"
+        "                         compare with all of them\n"
+        "  --alone                use each candidate generator by itself, without the ranker, and\n"
+        "                         compare with all of them\n"
+        "  --seed N               the seed of the bootstrap (default 1)\n"
+        "  --json                 print one JSON object\n",
     .order = 7,
     .run = backtest_command,
 };

@@ -166,7 +166,7 @@ static void text_variant(const struct variant *variant, const struct measured *f
            difference->hr.mean, difference->hr.low, difference->hr.high, difference->mrr.mean,
            difference->mrr.low, difference->mrr.high, (unsigned long long)difference->sessions);
     if (difference->unpaired)
-        printf("  %llu cases are of one of both alone and left out of it\n",
+        printf("  %llu cases that only one of them has are left out\n",
                (unsigned long long)difference->unpaired);
     for (int i = 0; i < DECILES; i++)
         if (measured->deciles[i].cases)

@@ -1,4 +1,4 @@
-/* `weft broker`: an embedded broker, for a first look without Kafka. */
+/* `weft broker`: runs an embedded broker, for a first look without Kafka. */
 #include "processors/runtime/command.h"
 #include "processors/runtime/kafka/embedded_broker.h"
 
@@ -52,10 +52,11 @@ static int broker_command(const struct command *command, int argc, char **argv)
 WEFT_COMMAND(broker) = {
     .name = "broker",
     .summary = "an embedded broker in memory, for a first look",
-    .usage = "[OPTION]...\n\n" COMMAND_OPTIONS_HELP
-             "  --address-file F   write the address, which has a port of the day, there too\n\n"
-             "It is librdkafka's mock cluster: it keeps 5 MB a partition, forgets all when it\n"
-             "ends, and proves nothing about transactions. For more use Apache Kafka.\n",
+    .usage =
+        "[OPTION]...\n\n" COMMAND_OPTIONS_HELP
+        "  --address-file F   also write the address, whose port is chosen at the start, to F\n\n"
+        "This is librdkafka's mock cluster. It keeps 5 MB a partition and loses everything\n"
+        "when it ends; its transactions prove nothing. For more use Apache Kafka.\n",
     .order = 3,
     .run = broker_command,
 };

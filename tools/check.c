@@ -1,4 +1,4 @@
-/* `weft check`: a configuration, or files of events, before they are used. */
+/* `weft check`: checks a configuration or files of events before they are used. */
 #include "processors/runtime/command.h"
 #include "processors/runtime/topology.h"
 #include "schemas/codec.h"
@@ -151,10 +151,10 @@ WEFT_COMMAND(check) = {
              "  --keys [GROUP]...  list the keys with their defaults; groups are process, topics,\n"
              "                     input, visitors, lists, ranker, model, catalogue, rankings,\n"
              "                     placements and kafka\n"
-             "  --format F         of FILEs; else guessed\n"
+             "  --format F         the format of FILEs; without it the format is guessed\n"
              "  --fingerprint S    print the fingerprint of schema S (view, cart, ...), which\n"
              "                     Avro's single-object encoding carries\n\n"
-             "Exits with 1 if a line would be rejected.\n",
+             "Exit code 1: a line would be rejected.\n",
     .order = 8,
     .run = check_command,
 };

@@ -7,17 +7,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SLOTS (1u << 15) /* of visitors, by hash: of two in one the newer stays */
+#define SLOTS (1u << 15) /* of visitors, by hash; if two have one slot, the newer one has it */
 #define ID_BYTES 40
 
-/* The pages by what was done last, and their placements. */
+/* The pages, each after another kind of last event, and their placements. */
 enum page { PAGE_FRONT, PAGE_PRODUCT, PAGE_SEARCH, PAGE_CART, PAGES };
 static const char *const placements[PAGES] = {"home", "product", "search", "cart"};
 
+/* The lists of a visitor, as the pages would show them. */
 struct seen {
-    uint64_t visitor; /* hash of the key; 0: nobody yet */
-    uint64_t session; /* hash of the last event's */
-    enum page page;
+    uint64_t visitor; /* hash of the key; 0: free */
+    uint64_t session; /* hash of the last event's session_id */
+    enum page page;   /* that the visitor sees now */
     char recommendation_id[ID_BYTES];
     uint8_t counts[PAGES];
     char items[PAGES][PAGE_ITEMS][ID_BYTES];
@@ -27,15 +28,15 @@ struct clickstream {
     struct listener *listener;
     pthread_mutex_t lock;
     struct seen *slots; /* under the lock */
-    struct seen shown;  /* the last answer's */
+    struct seen shown;  /* the lists of the last call's visitor */
     struct event_item items[PAGE_ITEMS];
     char impression_id[EVENT_ID_BYTES_MAX + 8], click_id[EVENT_ID_BYTES_MAX + 8];
 };
 
-static struct seen *slot_of(struct clickstream *pages, struct bytes visitor)
+static struct seen *slot_of(struct clickstream *clickstream, struct bytes visitor)
 {
     uint64_t hash = bytes_hash(visitor);
-    struct seen *seen = &pages->slots[hash & (SLOTS - 1)];
+    struct seen *seen = &clickstream->slots[hash & (SLOTS - 1)];
     if (seen->visitor != hash)
         *seen = (struct seen){.visitor = hash};
     return seen;
@@ -63,46 +64,47 @@ static void take_list(struct seen *seen, json_t *list)
 
 static void take_record(void *opaque, const struct kafka_record *message)
 {
-    struct clickstream *pages = opaque;
+    struct clickstream *clickstream = opaque;
     json_t *record = json_loadb(message->value.at, message->value.size, 0, NULL), *list;
     const char *id = json_string_value(json_object_get(record, "recommendation_id"));
     size_t i;
-    pthread_mutex_lock(&pages->lock);
-    struct seen *seen = slot_of(pages, message->key);
+    pthread_mutex_lock(&clickstream->lock);
+    struct seen *seen = slot_of(clickstream, message->key);
     memset(seen->counts, 0, sizeof seen->counts);
     if (id && strlen(id) < ID_BYTES) {
         snprintf(seen->recommendation_id, ID_BYTES, "%s", id);
         json_array_foreach(json_object_get(record, "lists"), i, list) take_list(seen, list);
     }
-    pthread_mutex_unlock(&pages->lock);
+    pthread_mutex_unlock(&clickstream->lock);
     json_decref(record);
 }
 
 enum verdict clickstream_new(const struct config *config, const char *topic,
-                             struct clickstream **ret_pages, struct error *error)
+                             struct clickstream **ret_clickstream, struct error *error)
 {
-    struct clickstream *pages = memory_zero(1, sizeof *pages);
-    pages->slots = memory_zero(SLOTS, sizeof *pages->slots);
-    pthread_mutex_init(&pages->lock, NULL);
-    enum verdict verdict = listener_new(config, topic, take_record, pages, &pages->listener, error);
+    struct clickstream *clickstream = memory_zero(1, sizeof *clickstream);
+    clickstream->slots = memory_zero(SLOTS, sizeof *clickstream->slots);
+    pthread_mutex_init(&clickstream->lock, NULL);
+    enum verdict verdict =
+        listener_new(config, topic, take_record, clickstream, &clickstream->listener, error);
     if (verdict == VERDICT_OK)
-        *ret_pages = pages;
+        *ret_clickstream = clickstream;
     else
-        clickstream_free(pages);
+        clickstream_free(clickstream);
     return verdict;
 }
 
-void clickstream_free(struct clickstream *pages)
+void clickstream_free(struct clickstream *clickstream)
 {
-    if (pages == NULL)
+    if (clickstream == NULL)
         return;
-    listener_free(pages->listener);
-    pthread_mutex_destroy(&pages->lock);
-    free(pages->slots);
-    free(pages);
+    listener_free(clickstream->listener);
+    pthread_mutex_destroy(&clickstream->lock);
+    free(clickstream->slots);
+    free(clickstream);
 }
 
-/* ---- being looked at ---- */
+/* ---- impressions and clicks ---- */
 
 static enum page page_after(const struct event *event)
 {
@@ -111,20 +113,21 @@ static enum page page_after(const struct event *event)
                                        : PAGE_PRODUCT;
 }
 
+/* An event beside the visitor's `event`, at the same time. */
 static struct event about(const struct event *event, enum event_type type, struct bytes id,
                           struct bytes recommendation_id, struct bytes placement)
 {
-    struct event said;
-    event_init(&said, type);
-    said.event_id = id;
-    said.visitor_id = event->visitor_id;
-    said.user_id = event->user_id;
-    said.session_id = event->session_id;
-    said.channel = event->channel;
-    said.event_time_ms = event->event_time_ms;
-    said.recommendation_id = recommendation_id;
-    said.placement = placement;
-    return said;
+    struct event made;
+    event_init(&made, type);
+    made.event_id = id;
+    made.visitor_id = event->visitor_id;
+    made.user_id = event->user_id;
+    made.session_id = event->session_id;
+    made.channel = event->channel;
+    made.event_time_ms = event->event_time_ms;
+    made.recommendation_id = recommendation_id;
+    made.placement = placement;
+    return made;
 }
 
 static struct bytes name(char *to, char letter, struct bytes event_id)
@@ -134,39 +137,39 @@ static struct bytes name(char *to, char letter, struct bytes event_id)
     return bytes_of(to, (size_t)size);
 }
 
-bool clickstream_before(struct clickstream *pages, const struct event *event,
+bool clickstream_before(struct clickstream *clickstream, const struct event *event,
                         struct event *ret_impression, struct event *ret_click)
 {
     uint64_t session = bytes_hash(event->session_id);
-    struct seen *shown = &pages->shown;
-    pthread_mutex_lock(&pages->lock);
-    struct seen *seen = slot_of(pages, event_visitor(event));
+    struct seen *shown = &clickstream->shown;
+    pthread_mutex_lock(&clickstream->lock);
+    struct seen *seen = slot_of(clickstream, event_visitor(event));
     enum page page = seen->session == session ? seen->page : PAGE_FRONT;
     *shown = *seen;
     seen->session = session;
     seen->page = page_after(event);
-    pthread_mutex_unlock(&pages->lock);
+    pthread_mutex_unlock(&clickstream->lock);
     uint32_t count = shown->counts[page];
     struct bytes list = bytes_text(shown->recommendation_id);
     struct bytes placement = bytes_text(placements[page]);
     if (count == 0)
         return false;
-    struct bytes id = name(pages->impression_id, 's', event->event_id);
+    struct bytes id = name(clickstream->impression_id, 's', event->event_id);
     *ret_impression = about(event, EVENT_IMPRESSION, id, list, placement);
     ret_click->type = EVENT_TYPES;
     for (uint32_t i = 0; i < count; i++) {
-        event_item_init(&pages->items[i]);
-        pages->items[i].item_id = bytes_text(shown->items[page][i]);
-        pages->items[i].index = i;
+        event_item_init(&clickstream->items[i]);
+        clickstream->items[i].item_id = bytes_text(shown->items[page][i]);
+        clickstream->items[i].index = i;
         if (event->type != EVENT_VIEW ||
-            !bytes_equal(pages->items[i].item_id, event->items[0].item_id))
+            !bytes_equal(clickstream->items[i].item_id, event->items[0].item_id))
             continue;
-        *ret_click =
-            about(event, EVENT_CLICK, name(pages->click_id, 'c', event->event_id), list, placement);
-        ret_click->items = &pages->items[i];
+        *ret_click = about(event, EVENT_CLICK, name(clickstream->click_id, 'c', event->event_id),
+                           list, placement);
+        ret_click->items = &clickstream->items[i];
         ret_click->item_count = 1;
     }
-    ret_impression->items = pages->items;
+    ret_impression->items = clickstream->items;
     ret_impression->item_count = count;
     return true;
 }

@@ -1,26 +1,26 @@
-/* The pages that the mall's visitors see: the lists that weft wrote for them, read back from
- * their topic, and what the shop says of it: that a list was shown, and that something on it was
- * clicked on. */
+/* The clickstream of the mall: which of weft's lists its visitors see, and which items they click.
+ * It reads the lists from their topic and makes the shop's impressions and clicks. */
 #ifndef WEFT_TOOLS_CLICKSTREAM_H
 #define WEFT_TOOLS_CLICKSTREAM_H
 
 #include "processors/runtime/kafka/client.h"
 #include "schemas/event.h"
 
-#define PAGE_ITEMS 6 /* of a list that a page has room for */
+#define PAGE_ITEMS 6 /* items of a list that a page shows */
 
 struct clickstream;
 
-/* Reads the topic from its end as of now, as JSON, on a thread of its own. */
+/* Starts a thread that reads the topic of the lists, as JSON, from its present end (listener.h).
+ * SKIP: there is no such topic. */
 enum verdict clickstream_new(const struct config *config, const char *topic,
-                             struct clickstream **ret_pages, struct error *error);
-void clickstream_free(struct clickstream *pages);
+                             struct clickstream **ret_clickstream, struct error *error);
+void clickstream_free(struct clickstream *clickstream);
 
-/* What the visitor of the event saw just before: at the beginning of a session the front page, then
- * the page of what they did last. False: it had no list. `ret_click` is of type EVENT_CLICK if the
- * event is a view of what was on it; else of another. Slices hold until the next call, and as
- * long as the event. Thread: one. */
-bool clickstream_before(struct clickstream *pages, const struct event *event,
+/* The impression of the list that the visitor saw just before the event: on the front page at the
+ * beginning of a session, then on the page of their last event. False: the page had no list.
+ * `ret_click` has the type EVENT_CLICK if the event is a view of an item of that list, otherwise
+ * EVENT_TYPES. Slices hold until the next call, and as long as the event. Thread: one. */
+bool clickstream_before(struct clickstream *clickstream, const struct event *event,
                         struct event *ret_impression, struct event *ret_click);
 
 #endif

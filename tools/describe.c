@@ -1,4 +1,4 @@
-/* `weft describe`: the topology. */
+/* `weft describe`: prints the topology. */
 #include "processors/runtime/command.h"
 #include "processors/runtime/topology.h"
 
@@ -41,7 +41,7 @@ WEFT_COMMAND(describe) = {
     .name = "describe",
     .summary = "prints the steps and topics, as text or as DOT",
     .usage = "[--dot] [OPTION]...\n\n" COMMAND_OPTIONS_HELP
-             "  --dot              for Graphviz: weft describe --dot | dot -Tsvg\n",
+             "  --dot              print DOT for Graphviz: weft describe --dot | dot -Tsvg\n",
     .order = 2,
     .run = describe_command,
 };

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+/* Writes and releases the line. */
 static void put(FILE *to, struct buffer *line)
 {
     buffer_byte(line, '\n');
@@ -72,9 +73,10 @@ enum verdict dump_visitors(struct store *store, FILE *to, struct error *error)
     return store->scan(store, FAMILY_VISITOR, bytes_of("", 0), &dumper.visitor, error);
 }
 
+/* A row with the id that it is sorted by. */
 struct named {
     struct bytes id;
-    uint32_t item;
+    uint32_t item; /* its number in the table */
 };
 
 static int name_order(const void *a, const void *b)
@@ -82,6 +84,7 @@ static int name_order(const void *a, const void *b)
     return bytes_compare(((const struct named *)a)->id, ((const struct named *)b)->id);
 }
 
+/* All items in the order of their ids; the caller frees the array. */
 static struct named *sorted_items(const struct model *model)
 {
     struct named *items = memory_get(model->item_count * sizeof *items);
@@ -91,7 +94,7 @@ static struct named *sorted_items(const struct model *model)
     return items;
 }
 
-static void dump_rules(const struct model *model, uint32_t item, int kind, int direction, FILE *to)
+static void dump_row_of(const struct model *model, uint32_t item, int kind, int direction, FILE *to)
 {
     const struct row *row = &model->items[item].rows[kind][direction];
     if (row->count == 0)
@@ -129,7 +132,7 @@ void dump_cooccurrence(const struct model *model, FILE *to)
     struct named *items = sorted_items(model);
     for (uint32_t i = 0; i < model->item_count; i++)
         for (int row = 0; row < PAIR_ROWS; row++)
-            dump_rules(model, items[i].item, row / PAIR_DIRECTIONS, row % PAIR_DIRECTIONS, to);
+            dump_row_of(model, items[i].item, row / PAIR_DIRECTIONS, row % PAIR_DIRECTIONS, to);
     free(items);
 }
 
@@ -228,43 +231,48 @@ void dump_weights(const struct model *model, FILE *to)
     put(to, &line);
 }
 
-static void dump_taken(const struct model *model, const struct queries *queries, const char *name,
-                       FILE *to)
+static void dump_query_row(const struct model *model, const struct query_row *row, const char *name,
+                           struct bytes id, FILE *to)
+{
+    struct named *entries = memory_get((row->count + 1ul) * sizeof *entries);
+    struct buffer line = {0};
+    for (uint32_t i = 0; i < row->count; i++)
+        entries[i] = (struct named){.id = model->items[row->entries[i].item].id, .item = i};
+    qsort(entries, row->count, sizeof *entries, name_order);
+    buffer_format(&line, "{\"%s\":", name);
+    buffer_json(&line, id);
+    buffer_format(&line, ",\"base\":%d,\"total\":%.17g,\"entries\":[", row->base,
+                  row->total / (1 << DECAY_BITS));
+    for (uint32_t i = 0; i < row->count; i++) {
+        buffer_text(&line, i > 0 ? ",{\"item\":" : "{\"item\":");
+        buffer_json(&line, entries[i].id);
+        buffer_format(&line, ",\"weight\":%.17g}",
+                      row->entries[entries[i].item].weight / (1 << DECAY_BITS));
+    }
+    buffer_text(&line, "]}");
+    put(to, &line);
+    free(entries);
+}
+
+/* The rows of queries or channels, in the order of their texts. */
+static void dump_query_rows(const struct model *model, const struct queries *queries,
+                            const char *name, FILE *to)
 {
     struct named *rows = memory_get((queries->count + 1ul) * sizeof *rows);
     for (uint32_t i = 0; i < queries->count; i++)
         rows[i] = (struct named){.id = query_text(&queries->rows[i]), .item = i};
     qsort(rows, queries->count, sizeof *rows, name_order);
-    for (uint32_t i = 0; i < queries->count; i++) {
-        const struct query_row *row = &queries->rows[rows[i].item];
-        struct named *entries = memory_get((row->count + 1ul) * sizeof *entries);
-        struct buffer line = {0};
-        for (uint32_t k = 0; k < row->count; k++)
-            entries[k] = (struct named){.id = model->items[row->entries[k].item].id, .item = k};
-        qsort(entries, row->count, sizeof *entries, name_order);
-        buffer_format(&line, "{\"%s\":", name);
-        buffer_json(&line, rows[i].id);
-        buffer_format(&line, ",\"base\":%d,\"total\":%.17g,\"entries\":[", row->base,
-                      row->total / (1 << DECAY_BITS));
-        for (uint32_t k = 0; k < row->count; k++) {
-            buffer_text(&line, k > 0 ? ",{\"item\":" : "{\"item\":");
-            buffer_json(&line, entries[k].id);
-            buffer_format(&line, ",\"weight\":%.17g}",
-                          row->entries[entries[k].item].weight / (1 << DECAY_BITS));
-        }
-        buffer_text(&line, "]}");
-        put(to, &line);
-        free(entries);
-    }
+    for (uint32_t i = 0; i < queries->count; i++)
+        dump_query_row(model, &queries->rows[rows[i].item], name, rows[i].id, to);
     free(rows);
 }
 
 void dump_queries(const struct model *model, FILE *to)
 {
-    dump_taken(model, model->queries, "query", to);
+    dump_query_rows(model, model->queries, "query", to);
 }
 
 void dump_channels(const struct model *model, FILE *to)
 {
-    dump_taken(model, model->channels, "channel", to);
+    dump_query_rows(model, model->channels, "channel", to);
 }

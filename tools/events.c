@@ -34,7 +34,7 @@ struct event_file {
     struct event_item item;
     bool peeked;
     bool has_product;
-    struct event product; /* what the line says of its item */
+    struct event product; /* that the last line describes */
     struct bytes category;
     struct buffer levels; /* of a category_code */
 };
@@ -236,7 +236,9 @@ static enum read reject(const struct event_file *file, struct error *error, cons
     return READ_REJECTED;
 }
 
-/* One item, an id made of the format and the line, the session as it is called in the file. */
+/* Fills in one item, an event id made of format and line number, and the file's name of the
+ * session.
+ */
 static void fill_event(struct event_file *file, struct event *event, struct bytes visitor,
                        struct bytes session, struct bytes item, double price)
 {
@@ -313,13 +315,13 @@ static enum read read_rees46(struct event_file *file, struct event *event, struc
     size_t count = split(buffer_bytes(&file->line), ',', columns);
     if (count != 9) {
         char what[80];
-        snprintf(what, sizeof what, "%zu columns where 9 belong", count);
+        snprintf(what, sizeof what, "%zu columns instead of 9", count);
         return reject(file, error, what);
     }
     if (!read_utc(columns[0], &time_ms))
         return reject(file, error, "event_time is not like '2019-10-01 00:00:00 UTC'");
     if (!set_kind(event, columns[1]))
-        return reject(file, error, "event_type is none of view, cart, remove_from_cart, purchase");
+        return reject(file, error, "event_type is not view, cart, remove_from_cart or purchase");
     if (columns[6].size > 0 && !read_number(columns[6], &price))
         return reject(file, error, "price is not a number");
     event->event_time_ms = time_ms;
@@ -336,13 +338,13 @@ static enum read read_tsv(struct event_file *file, struct event *event, struct e
     size_t count = split(buffer_bytes(&file->line), '\t', columns);
     if (count != 10) {
         char what[80];
-        snprintf(what, sizeof what, "%zu columns where 10 belong", count);
+        snprintf(what, sizeof what, "%zu columns instead of 10", count);
         return reject(file, error, what);
     }
     if (!read_number(columns[0], &time_ms) || fabs(time_ms) > 9e15)
         return reject(file, error, "ts_ms is not a number");
     if (!set_kind(event, columns[3]))
-        return reject(file, error, "kind is none of view, cart, purchase, return");
+        return reject(file, error, "kind is not view, cart, remove_from_cart, purchase or return");
     if (columns[7].size > 0 && !read_number(columns[7], &price))
         return reject(file, error, "price is not a number");
     if (columns[8].size > 0 && !read_number(columns[8], &quantity))
@@ -372,7 +374,8 @@ static enum read read_weft(struct event_file *file, struct arena *arena, struct 
             return READ_EVENT;
         return reject(file, error, inner.message);
     }
-    return reject(file, error, "type is none of view, search, cart, purchase, ...");
+    return reject(file, error,
+                  "type is not view, search, cart, purchase, impression, click, user or product");
 }
 
 static struct bytes next_word(struct bytes *rest)

@@ -1,13 +1,14 @@
-/* Event files: read line by line, plain or gzip, in the formats that people have.
+/* Reads event files line by line, plain or gzip, in these formats:
  *
  *   weft        JSON lines, "type" first: {"type":"view","event_id":...}
  *   rees46      CSV: event_time,event_type,product_id,category_id,category_code,brand,price,
  *               user_id,user_session
  *   tsv         ts_ms user session kind item category brand price qty text, with a header
- *   sessions    one session a line, item ids in the order of the clicks; session n, click p is at
- *               n * 60000 + p * 1000 ms, its visitor is n
  *   retailrocket  the same as tsv
- */
+ *   sessions    one session a line: item ids in the order of the clicks; click p of session n is a
+ *               view of visitor n at n * 60000 + p * 1000 ms
+ *
+ * Thread: one for each file. */
 #ifndef WEFT_TOOLS_EVENTS_H
 #define WEFT_TOOLS_EVENTS_H
 
@@ -17,29 +18,31 @@ enum read {
     READ_EVENT,
     READ_REJECTED, /* this line can't be used; the error says why */
     READ_END,
-    READ_FAILED, /* the file can't be read on */
+    READ_FAILED, /* the rest of the file can't be read */
 };
 
 struct event_file;
 
-/* `format` NULL: guessed from the name and the first line. SKIP, with what to do. */
+/* `path` "-": standard input. `format` NULL: guessed from the first line. The caller closes the
+ * file. SKIP, with the reason: it can't be opened or read. */
 enum verdict event_file_open(const char *path, const char *format, struct event_file **ret_file,
                              struct error *error);
 void event_file_close(struct event_file *file);
 
-/* The next event; slices hold until the next call, other memory is the arena's. An event of the
- * weft format was decoded and checked as the processor does it. */
+/* The next event, decoded and checked as the processor does it. Slices point into the file's
+ * memory, which holds until the next call, or into the arena. */
 enum read event_file_next(struct event_file *file, struct arena *arena, struct event *ret_event,
                           struct error *error);
 
-/* What the line of the last event says of its item (rees46: category, brand, price; tsv: these and
- * the text as title), as a product of the catalogue. False: nothing. Slices hold until the next
- * event. A line says it each time: catalogue_put() tells whether it is new. */
+/* The product that the last line describes beside its event (rees46: category, brand, price; tsv:
+ * the text as title, too). False: it describes none. Slices hold until the next call. Each line
+ * repeats this; product_index_put() tells whether it is new. */
 bool event_file_product(const struct event_file *file, struct event *ret_product);
 
-uint64_t event_file_line(const struct event_file *file);     /* of the last event, from 1 */
-uint64_t event_file_lines(const struct event_file *file);    /* read so far that held data */
-struct bytes event_file_text(const struct event_file *file); /* the last line as it stands */
+uint64_t event_file_line(const struct event_file *file);  /* number of the last line, from 1 */
+uint64_t event_file_lines(const struct event_file *file); /* lines read that are not empty */
+struct bytes
+event_file_text(const struct event_file *file); /* the last line; until the next call */
 const char *event_file_format(const struct event_file *file);
 double event_file_share(const struct event_file *file); /* of the file's bytes read, 0 to 1 */
 bool event_format_known(const char *format);

@@ -5,11 +5,12 @@
 #include "processors/runtime/log.h"
 #include "state/catalogue_store.h"
 #include "state/visitor_codec.h"
+#include "tools/local_store.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What there is to explain from. */
+/* All that the lists are made from. */
 struct explain {
     struct list_watcher watcher; /* first */
     const struct config *config;
@@ -40,19 +41,11 @@ static void show(struct list_watcher *watcher, const char *placement,
         if (item->pinned)
             printf(", pinned");
         if (item->propensity > 0)
-            printf(", new and tried out, drawn with probability %.4f", (double)item->propensity);
+            printf(", drawn by exploration with probability %.4f", (double)item->propensity);
         if (item->line)
-            printf(" (line %u of the rules)", item->line);
+            printf(" (line %u of the merchandising rules)", item->line);
         putchar('\n');
     }
-}
-
-static enum verdict open_part(const struct config *config, const char *part,
-                              struct store **ret_store, struct error *error)
-{
-    char path[2 * CONFIG_TEXT_MAX];
-    snprintf(path, sizeof path, "%s/%s", config->state_dir, part);
-    return store_rocksdb_open(path, true, ret_store, error);
 }
 
 static enum verdict find_visitor(struct explain *explain, const struct topology *topology,
@@ -64,15 +57,27 @@ static enum verdict find_visitor(struct explain *explain, const struct topology 
     enum verdict verdict =
         topics_partitions(explain->config, topology->topics[TOPIC_VIEW], &partitions, error);
     if (verdict != VERDICT_OK || id.size > EVENT_ID_BYTES_MAX)
-        return error_set(error, VERDICT_SKIP, "no such visitor, or no broker to ask");
+        return error_set(error, VERDICT_SKIP,
+                         "there is no such visitor, or the broker does not answer");
     int32_t partition = topics_partition_of(id, partitions);
     verdict = explain->visitors->get(explain->visitors, FAMILY_VISITOR,
                                      visitor_store_key(key, partition, id), &value, error);
     if (verdict == VERDICT_OK)
         verdict = visitor_decode(partition, id, buffer_bytes(&value), &explain->visitor, error);
     else if (verdict == VERDICT_SKIP)
-        error_set(error, verdict, "state.dir has no visitor of this name: another process may");
+        error_set(error, verdict,
+                  "state.dir does not have this visitor; that of another process may");
     buffer_release(&value);
+    return verdict;
+}
+
+static enum verdict load_model(struct explain *explain, struct error *error)
+{
+    enum verdict verdict = local_store_open(explain->config, "model", &explain->models, error);
+    if (verdict == VERDICT_OK)
+        verdict = model_load(explain->model, explain->models, error);
+    if (verdict == VERDICT_OK)
+        verdict = catalogue_load(explain->catalogue, explain->models, error);
     return verdict;
 }
 
@@ -80,18 +85,14 @@ static enum verdict load(struct explain *explain, const struct topology *topolog
                          struct error *error)
 {
     const struct config *config = explain->config;
-    enum verdict verdict = open_part(config, "visitors", &explain->visitors, error);
+    enum verdict verdict = local_store_open(config, "visitors", &explain->visitors, error);
     if (verdict == VERDICT_OK)
         verdict = find_visitor(explain, topology, id, error);
     if (verdict == VERDICT_OK)
-        verdict = open_part(config, "model", &explain->models, error);
-    if (verdict == VERDICT_OK)
-        verdict = model_load(explain->model, explain->models, error);
-    if (verdict == VERDICT_OK)
-        verdict = catalogue_load(explain->catalogue, explain->models, error);
-    if (verdict == VERDICT_OK && config->rules_path[0])
-        verdict = merchandising_rules_read(config->rules_path, &explain->rules, error);
-    return verdict;
+        verdict = load_model(explain, error);
+    if (verdict != VERDICT_OK || config->rules_path[0] == '\0')
+        return verdict;
+    return merchandising_rules_read(config->rules_path, &explain->rules, error);
 }
 
 static void make_lists(struct explain *explain)

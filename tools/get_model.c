@@ -5,25 +5,18 @@
 #include "processors/runtime/pipeline.h"
 #include "state/model_file.h"
 #include "tools/get_topics.h"
+#include "tools/local_store.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #define NEIGHBOURS_SHOWN 10 /* items of one row of co-occurrence counts */
 
-enum verdict get_open_store(const struct get_request *request, const char *part,
-                            struct store **ret_store, struct error *error)
-{
-    char path[2 * CONFIG_TEXT_MAX];
-    snprintf(path, sizeof path, "%s/%s", request->config.state_dir, part);
-    return store_rocksdb_open(path, true, ret_store, error);
-}
-
 static enum verdict load_from_state(const struct get_request *request, struct model *model,
                                     struct error *error)
 {
     struct store *store;
-    enum verdict verdict = get_open_store(request, "model", &store, error);
+    enum verdict verdict = local_store_open(&request->config, "model", &store, error);
     if (verdict != VERDICT_OK)
         return verdict;
     verdict = model_load(model, store, error);
@@ -129,7 +122,7 @@ static enum verdict open_model(const struct get_request *request, struct store *
         *ret_store = store_memory_new();
         return read_snapshot(request, *ret_store, ret_offset, error);
     }
-    enum verdict verdict = get_open_store(request, "model", ret_store, error);
+    enum verdict verdict = local_store_open(&request->config, "model", ret_store, error);
     if (verdict != VERDICT_OK)
         return verdict;
     verdict = store_get_offset(*ret_store, OFFSETS_MODEL,

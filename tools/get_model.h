@@ -9,9 +9,6 @@
 /* Fills the empty model from state.dir, or else by a fold of the whole interactions log. */
 enum verdict get_load_model(const struct get_request *request, struct model *model,
                             struct error *error);
-/* Opens the part "visitors" or "model" of state.dir for reading; the caller frees the store. */
-enum verdict get_open_store(const struct get_request *request, const char *part,
-                            struct store **ret_store, struct error *error);
 
 /* Both take the words behind the name of the thing and return the exit code.
  * item: words[0] is its id. Prints its counts and the items seen before and after it. */

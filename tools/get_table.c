@@ -5,6 +5,7 @@
 #include "tools/feed.h"
 #include "tools/get_model.h"
 #include "tools/get_topics.h"
+#include "tools/local_store.h"
 
 /* The tables of the model. The visitor table and the lists have functions of their own. */
 struct model_table {
@@ -64,7 +65,7 @@ static enum verdict dump_visitor_table(const struct get_request *request, struct
         store = store_memory_new();
         verdict = read_changelog(request, store, error);
     } else {
-        verdict = get_open_store(request, "visitors", &store, error);
+        verdict = local_store_open(&request->config, "visitors", &store, error);
     }
     if (verdict == VERDICT_OK)
         verdict = dump_visitors(store, stdout, error);

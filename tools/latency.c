@@ -1,6 +1,8 @@
 #include "tools/latency.h"
 
 #include "processors/runtime/log.h"
+#include "schemas/array.h"
+#include "schemas/draw.h"
 #include "tools/listener.h"
 
 #include <pthread.h>
@@ -11,8 +13,8 @@
 #define SLOTS ((size_t)1 << 20) /* events under way; a power of two */
 #define LAST_LISTS_MS 1000
 
-/* An event under way, found again by the hash of its visitor and time. A list knows its newest
- * event's time, so each list answers one event. */
+/* An event under way, found again by the hash of its visitor and time. A list names the time of its
+ * newest event, so each list belongs to one event. */
 struct sent {
     uint64_t hash;
     int64_t sent_us; /* 0: free */
@@ -23,14 +25,15 @@ struct latency {
     struct sent *slots;
     double *ms;
     size_t count, capacity;
-    pthread_mutex_t lock; /* of all above but the reader */
+    pthread_mutex_t lock; /* of slots, ms, count and capacity */
 };
 
 static uint64_t event_hash(struct bytes visitor, int64_t time_ms)
 {
-    return bytes_hash(visitor) ^ ((uint64_t)time_ms * 0x9E3779B97F4A7C15u);
+    return hash_join(bytes_hash(visitor), (uint64_t)time_ms);
 }
 
+/* The number that follows `name` in the JSON text; -1: none. */
 static int64_t number_behind(struct bytes text, const char *name)
 {
     size_t size = strlen(name);
@@ -52,10 +55,7 @@ static void take_list(void *opaque, const struct kafka_record *message)
     pthread_mutex_lock(&latency->lock);
     struct sent *sent = &latency->slots[hash & (SLOTS - 1)];
     if (sent->hash == hash && sent->sent_us != 0) {
-        if (latency->count == latency->capacity) {
-            latency->capacity = latency->capacity ? 2 * latency->capacity : 65536;
-            latency->ms = memory_resize(latency->ms, latency->capacity * sizeof *latency->ms);
-        }
+        ARRAY_RESERVE(latency->ms, latency->capacity, latency->count + 1);
         latency->ms[latency->count++] = (double)(now_us - sent->sent_us) / 1e3;
         sent->sent_us = 0;
     }

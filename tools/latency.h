@@ -1,5 +1,5 @@
-/* From event to list: how long after an event was sent a read_committed reader has the list that
- * knows it. */
+/* The time from event to list: from the sending of an event until a read_committed reader has the
+ * list that is made after it. */
 #ifndef WEFT_TOOLS_LATENCY_H
 #define WEFT_TOOLS_LATENCY_H
 
@@ -7,12 +7,13 @@
 
 struct latency;
 
-/* Reads the topic from its end as of now. */
+/* Starts a thread that reads the topic of the lists from its present end (listener.h). SKIP: there
+ * is no such topic. */
 enum verdict latency_new(const struct config *config, const char *topic,
                          struct latency **ret_latency, struct error *error);
 void latency_free(struct latency *latency);
 
-/* An event of this visitor and time is being sent now. */
+/* Notes that an event of this visitor and time is sent now. Thread: any. */
 void latency_sent(struct latency *latency, struct bytes visitor, int64_t event_time_ms);
 
 /* Waits a moment for the last lists, then prints count, p50, p99, p99.9 and max in ms. */

@@ -1,5 +1,5 @@
-/* A line of progress on a terminal's standard error, redrawn a few times a second; nothing where
- * standard error is no terminal. */
+/* A line of progress on standard error, drawn again a few times a second. Prints nothing if
+ * standard error is no terminal. Thread: one. */
 #ifndef WEFT_TOOLS_PROGRESS_H
 #define WEFT_TOOLS_PROGRESS_H
 
@@ -11,8 +11,9 @@ struct progress {
 };
 
 void progress_start(struct progress *progress);
-/* `share` from 0 to 1; below 0: not known. */
+/* `share` of the work that is done, 0 to 1; below 0: not known. `done` counts in `unit`. */
 void progress_show(struct progress *progress, double share, uint64_t done, const char *unit);
+/* Clears the line. */
 void progress_end(struct progress *progress);
 
 #endif

@@ -1,4 +1,4 @@
-/* `weft replay`: a file of events to the topics, at the file's pace, at a rate, or at once. */
+/* `weft replay`: sends files of events to the topics, at the file's pace, at a rate, or at once. */
 #include "processors/runtime/command.h"
 #include "processors/runtime/kafka/client.h"
 #include "processors/runtime/kafka/topics.h"
@@ -20,15 +20,15 @@ struct replay {
     struct config config;
     struct topology topology;
     const char *format, *wire_name;
-    double speed; /* of the file's own pace; 0: as fast as possible */
-    double rate;  /* events/s; 0: none */
-    uint64_t limit;
-    int64_t shift_ms; /* added to every time; with `now` so that the first is now */
-    bool now;
-    bool begun; /* the first event's time is known */
+    double speed;     /* times the file's own pace; 0: as fast as possible */
+    double rate;      /* events/s; 0: no rate */
+    uint64_t limit;   /* events; 0: no limit */
+    int64_t shift_ms; /* added to every time */
+    bool now;         /* shift the times so that the first event is now */
+    bool begun;       /* the first event's time is known */
     bool with_catalogue;
-    struct catalogue *said; /* of products by the lines so far; NULL: not asked for */
-    uint64_t products;      /* records sent of them */
+    struct catalogue *catalogue; /* the products of the lines so far; NULL: not sent */
+    uint64_t products;           /* records of products sent */
     struct wire_format wire;
     struct client_producer *producer;
     struct progress progress;
@@ -36,7 +36,7 @@ struct replay {
     int64_t first_ms, started_us;
 };
 
-/* Sleeps until the event's turn; false when it was interrupted. */
+/* Waits until the event has to be sent. False: interrupted. */
 static bool await_turn(struct replay *replay, int64_t time_ms)
 {
     int64_t due_us = replay->started_us;
@@ -66,14 +66,14 @@ static void show_rejection(struct replay *replay, const struct error *error)
         fprintf(stderr, "further rejections are only counted\n");
 }
 
-/* Sends what the line says anew of its item. */
+/* Sends the product that the line describes, if it is new. */
 static void send_product(struct replay *replay, const struct event_file *file, struct arena *arena,
                          struct buffer *scratch)
 {
     struct event product;
     struct error error = {0};
-    if (replay->said == NULL || !event_file_product(file, &product) ||
-        product_index_put(replay->said, &product, arena) == CATALOGUE_SAME)
+    if (replay->catalogue == NULL || !event_file_product(file, &product) ||
+        product_index_put(replay->catalogue, &product, arena) == CATALOGUE_SAME)
         return;
     if (wire_send(replay->producer, &replay->topology, &replay->wire, &product, scratch, &error) ==
         VERDICT_OK)
@@ -82,13 +82,13 @@ static void send_product(struct replay *replay, const struct event_file *file, s
         show_rejection(replay, &error);
 }
 
-/* Users and products have none. */
+/* Users and products have no time. */
 static bool has_time(const struct event *event)
 {
     return event->type < EVENT_USER;
 }
 
-/* The first record starts the clock, the first that has a time says what time it is. */
+/* The first record starts the clock; the first record with a time sets it. */
 static void begin_with(struct replay *replay, const struct event *event)
 {
     if (replay->started_us == 0)
@@ -101,6 +101,33 @@ static void begin_with(struct replay *replay, const struct event *event)
         replay->started_us = clock_monotonic_us();
     if (replay->now)
         replay->shift_ms = clock_now_ms() - event->event_time_ms;
+}
+
+static void send_event(struct replay *replay, struct event *event, struct buffer *scratch)
+{
+    struct error error = {0};
+    event->event_time_ms += replay->shift_ms;
+    if (wire_send(replay->producer, &replay->topology, &replay->wire, event, scratch, &error) ==
+        VERDICT_OK)
+        replay->sent++;
+    else
+        show_rejection(replay, &error);
+}
+
+/* False: interrupted. */
+static bool replay_event(struct replay *replay, const struct event_file *file, struct event *event,
+                         struct arena *arena, struct buffer *scratch)
+{
+    begin_with(replay, event);
+    if ((has_time(event) || replay->rate > 0) && !await_turn(replay, event->event_time_ms))
+        return false;
+    send_product(replay, file, arena, scratch);
+    send_event(replay, event, scratch);
+    if (replay->sent % 256 == 0) {
+        client_producer_poll(replay->producer, 0);
+        progress_show(&replay->progress, event_file_share(file), replay->sent, "events");
+    }
+    return true;
 }
 
 static int replay_file(struct replay *replay, const char *path)
@@ -118,29 +145,15 @@ static int replay_file(struct replay *replay, const char *path)
         enum read read = event_file_next(file, &arena, &event, &error);
         if (read == READ_END || atomic_load(&command_interrupted))
             break;
-        if (read == READ_FAILED) {
+        if (read == READ_FAILED)
             code = command_fail(replay->command, EXIT_FAILED, "%s", error.message);
-        } else if (read == READ_REJECTED) {
+        else if (read == READ_REJECTED)
             show_rejection(replay, &error);
-        } else {
-            begin_with(replay, &event);
-            if ((has_time(&event) || replay->rate > 0) && !await_turn(replay, event.event_time_ms))
-                break;
-            send_product(replay, file, &arena, &scratch);
-            event.event_time_ms += replay->shift_ms;
-            if (wire_send(replay->producer, &replay->topology, &replay->wire, &event, &scratch,
-                          &error) == VERDICT_OK)
-                replay->sent++;
-            else
-                show_rejection(replay, &error);
-            if (replay->sent % 256 == 0) {
-                client_producer_poll(replay->producer, 0);
-                progress_show(&replay->progress, event_file_share(file), replay->sent, "events");
-            }
-        }
+        else if (!replay_event(replay, file, &event, &arena, &scratch))
+            break;
     }
-    printf("%s: %llu lines read", path, (unsigned long long)event_file_lines(file));
-    printf(", format %s\n", event_file_format(file));
+    printf("%s: %llu lines read, format %s\n", path, (unsigned long long)event_file_lines(file),
+           event_file_format(file));
     event_file_close(file);
     arena_release(&arena);
     buffer_release(&scratch);
@@ -163,7 +176,7 @@ static int replay_all(struct replay *replay, int count, char **paths)
     if (replay->producer == NULL)
         return command_fail(replay->command, EXIT_FAILED, "%s", error.message);
     if (replay->with_catalogue)
-        replay->said = catalogue_new(&replay->config.settings.catalogue);
+        replay->catalogue = catalogue_new(&replay->config.settings.catalogue);
     command_catch_signals();
     progress_start(&replay->progress);
     for (int i = 0; i < count && code == EXIT_DONE; i++)
@@ -177,11 +190,11 @@ static int replay_all(struct replay *replay, int count, char **paths)
         (unsigned long long)replay->rejected,
         (unsigned long long)(replay->sent + replay->products - client_delivered(replay->producer)),
         (double)(clock_monotonic_us() - replay->progress.started_us) / 1e6);
-    if (replay->said)
+    if (replay->catalogue)
         printf("of these %llu records of %u products\n", (unsigned long long)replay->products,
-               replay->said->product_count);
+               replay->catalogue->product_count);
     client_producer_free(replay->producer);
-    catalogue_free(replay->said);
+    catalogue_free(replay->catalogue);
     return code;
 }
 
@@ -240,7 +253,7 @@ static int replay_command(const struct command *command, int argc, char **argv)
         if ((code = replay_option(&replay, option)) >= 0)
             return code;
     if (optind == argc)
-        return command_fail(command, EXIT_USAGE, "no file is given");
+        return command_fail(command, EXIT_USAGE, "name at least one file");
     if ((code = command_config(&replay.config)) != EXIT_DONE)
         return code;
     return replay_all(&replay, argc - optind, argv + optind);
@@ -251,15 +264,19 @@ WEFT_COMMAND(replay) = {
     .summary = "sends files of events to the topics",
     .usage =
         "[OPTION]... FILE...\n\n" COMMAND_OPTIONS_HELP
-        "  --format F         weft, rees46, tsv, retailrocket or sessions; else guessed\n"
+        "  --format F         weft, rees46, tsv, retailrocket or sessions; without it the format "
+        "is\n"
+        "                     guessed\n"
         "  --wire W           json (default), avro or confluent\n"
         "  --speed X          X times the file's own pace; max (default): as fast as possible\n"
         "  --rate N           N events a second\n"
         "  --limit N          stop after N events\n"
         "  --now              move all times so that the first event is now\n"
-        "  --catalogue        send too what the lines say of products (category, brand, price)\n\n"
-        "Files are plain or gzip; '-' is standard input. A line that can't be used is rejected\n"
-        "with its number and the reason.\n",
+        "  --catalogue        also send the products that the lines describe (category, brand,\n"
+        "                     price)\n\n"
+        "Files are plain or gzip; '-' is standard input. A line that can't be used is rejected; "
+        "its\n"
+        "number and the reason are printed.\n",
     .order = 4,
     .run = replay_command,
 };

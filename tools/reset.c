@@ -1,4 +1,4 @@
-/* `weft reset`: back to the beginning of the events. */
+/* `weft reset`: deletes all that was learned, so that the next run starts at the first event. */
 #include "processors/runtime/command.h"
 #include "processors/runtime/kafka/client.h"
 #include "processors/runtime/kafka/topics.h"
@@ -72,11 +72,10 @@ WEFT_COMMAND(reset) = {
     .name = "reset",
     .summary = "forgets everything learned; the next run starts at the first event",
     .usage = "[--dry-run] [OPTION]...\n\n" COMMAND_OPTIONS_HELP
-             "  --dry-run          say what would be done\n\n"
-             "Deletes the group's offsets, the interactions log, the changelog and the state in\n"
-             "state.dir of this machine; on other machines run it too, or delete state.dir.\n"
-             "Refuses while a process is running. Recommendations, dead letters and late records\n"
-             "stay.\n",
+             "  --dry-run          only print what would be deleted\n\n"
+             "Deletes the group's offsets, the interactions log, the changelog, the snapshots and\n"
+             "state.dir on this machine. On other machines run it too, or delete state.dir there.\n"
+             "Refuses while a process runs. Recommendations, dead letters and late records stay.\n",
     .order = 9,
     .run = reset_command,
 };

@@ -7,6 +7,7 @@
 #include "schemas/byte_order.h"
 #include "schemas/hash_index.h"
 #include "state/visitor_codec.h"
+#include "tools/local_store.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,15 +130,13 @@ static enum verdict compare_row(struct store_visitor *self, struct bytes key, st
 
 static enum verdict open_state(struct verify *verify, struct error *error)
 {
-    char path[2 * CONFIG_TEXT_MAX];
     enum verdict verdict =
         topics_partitions(verify->config, verify->changelog, &verify->partitions, error);
     if (verdict != VERDICT_OK)
         return verdict;
     if (verify->partitions == 0)
         return error_set(error, VERDICT_FATAL, "there is no topic %s", verify->changelog);
-    snprintf(path, sizeof path, "%s/visitors", verify->config->state_dir);
-    verdict = store_rocksdb_open(path, true, &verify->store, error);
+    verdict = local_store_open(verify->config, "visitors", &verify->store, error);
     if (verdict != VERDICT_OK)
         return verdict;
     verify->next = memory_get((size_t)verify->partitions * sizeof *verify->next);

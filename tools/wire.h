@@ -1,4 +1,4 @@
-/* Events as they go over the wire: the framing around schemas/event_write.h, and the topic. */
+/* Events on the wire: the framing around schemas/event_write.h, and the topic of each event. */
 #ifndef WEFT_TOOLS_WIRE_H
 #define WEFT_TOOLS_WIRE_H
 
@@ -13,19 +13,21 @@ struct wire_format {
     uint32_t ids[EVENT_TYPES]; /* of Confluent framing */
 };
 
-/* "json", "avro" or "confluent"; for the last the schemas are registered with the registry, under
- * the subjects "<topic>-value". SKIP with what to do. */
+/* `name` is "json", "avro" or "confluent"; for "confluent" the schemas are registered with the
+ * schema registry, under the subjects "<topic>-value". SKIP, with what to do: another name, or the
+ * registry refuses. */
 enum verdict wire_init(struct wire_format *format, const char *name, const struct config *config,
                        const struct topology *topology, struct error *error);
 
-/* The same without a registry, for the in-process driver: ids that wire_own_schemas() knows. */
+/* The same without a registry, for the in-process driver: wire_own_schemas() knows the ids. */
 enum verdict wire_init_local(struct wire_format *format, const char *name, struct error *error);
 struct schema_source wire_own_schemas(void);
 
 /* Appends the record's value. */
 void wire_write(const struct wire_format *format, const struct event *event, struct buffer *buffer);
 
-/* Sends the event to its topic, keyed by its visitor (products by item, users by user). */
+/* Sends the event to its topic. The key is the visitor; of a product, the item; of a user, the
+ * user. Products are always JSON. `scratch` is overwritten. Errors: those of client_send(). */
 enum verdict wire_send(struct client_producer *producer, const struct topology *topology,
                        const struct wire_format *format, const struct event *event,
                        struct buffer *scratch, struct error *error);
