@@ -1,12 +1,15 @@
 #include "state/model.h"
 
+#include "schemas/array.h"
+#include "schemas/draw.h"
+#include "state/model_tables.h"
+
 #include <assert.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 
 #define BASE_RANGE 30 /* half-lives that a row's numbers go past its base */
-#define COUNTS_DIRTY 0x80u
 
 const char *const pair_kind_names[PAIR_KINDS] = {"view", "cart", "purchase"};
 
@@ -14,17 +17,17 @@ struct model_locks {
     pthread_rwlock_t rows;
 };
 
-bool pair_kind_of(enum kind kind, enum pair_kind *ret_rules)
+bool pair_kind_of(enum kind kind, enum pair_kind *ret_pair)
 {
     switch (kind) {
     case KIND_VIEW:
-        *ret_rules = PAIR_VIEW;
+        *ret_pair = PAIR_VIEW;
         return true;
     case KIND_CART:
-        *ret_rules = PAIR_CART;
+        *ret_pair = PAIR_CART;
         return true;
     case KIND_PURCHASE:
-        *ret_rules = PAIR_PURCHASE;
+        *ret_pair = PAIR_PURCHASE;
         return true;
     default:
         return false;
@@ -35,13 +38,11 @@ struct model *model_new(const struct model_limits *limits)
 {
     struct model *model = memory_zero(1, sizeof *model);
     model->limits = *limits;
-    model->slot_capacity = 1024;
-    model->slots = memory_zero(model->slot_capacity, sizeof *model->slots);
     model->locks = memory_get(sizeof *model->locks);
     model->vectors = vectors_new(&limits->vectors);
     model->sessions = session_memory_new(&limits->sessions);
-    model->queries = queries_new(&limits->queries, QUERIES_TABLE);
-    model->channels = queries_new(&limits->channels, CHANNELS_TABLE);
+    model->queries = queries_new(&limits->queries, MODEL_TABLE_QUERIES);
+    model->channels = queries_new(&limits->channels, MODEL_TABLE_CHANNELS);
     model->trends = trends_new();
     model->weights = weights_new(limits->features);
     pthread_rwlockattr_t attributes;
@@ -62,7 +63,7 @@ void model_free(struct model *model)
             free(model->items[i].rows[row / PAIR_DIRECTIONS][row % PAIR_DIRECTIONS].entries);
     }
     free(model->items);
-    free(model->slots);
+    hash_index_release(&model->index);
     free(model->dirty);
     vectors_free(model->vectors);
     session_memory_free(model->sessions);
@@ -97,54 +98,33 @@ void model_unlock_write(struct model *model)
 
 /* ---- items ---- */
 
-static uint32_t *find_slot(const struct model *model, struct bytes id)
-{
-    uint32_t mask = model->slot_capacity - 1;
-    for (uint32_t i = (uint32_t)bytes_hash(id) & mask;; i = (i + 1) & mask) {
-        uint32_t item = model->slots[i];
-        if (item == 0 || bytes_equal(model->items[item - 1].id, id))
-            return &model->slots[i];
-    }
-}
-
 uint32_t model_find(const struct model *model, struct bytes id)
 {
-    uint32_t item = *find_slot(model, id);
-    return item == 0 ? ITEM_NONE : item - 1;
+    struct hash_probe probe = hash_index_probe(&model->index, bytes_hash(id));
+    while (hash_index_next(&model->index, &probe))
+        if (bytes_equal(model->items[probe.entry].id, id))
+            return probe.entry;
+    return ITEM_NONE;
 }
 
-static void mark_dirty(struct model *model, uint32_t item, uint8_t what)
+static void mark_dirty(struct model *model, uint32_t item, uint8_t bits)
 {
     if (model->items[item].dirty == 0) {
-        if (model->dirty_count == model->dirty_capacity) {
-            model->dirty_capacity = model->dirty_capacity ? 2 * model->dirty_capacity : 1024;
-            model->dirty =
-                memory_resize(model->dirty, model->dirty_capacity * sizeof *model->dirty);
-        }
+        ARRAY_RESERVE(model->dirty, model->dirty_capacity, model->dirty_count + 1);
         model->dirty[model->dirty_count++] = item;
     }
-    model->items[item].dirty |= what;
+    model->items[item].dirty |= bits;
 }
 
-static uint32_t add_item(struct model *model, struct bytes id)
+uint32_t model_add_stored(struct model *model, struct bytes id)
 {
-    if (2 * model->item_count >= model->slot_capacity) {
-        free(model->slots);
-        model->slot_capacity *= 2;
-        model->slots = memory_zero(model->slot_capacity, sizeof *model->slots);
-        for (uint32_t i = 0; i < model->item_count; i++)
-            *find_slot(model, model->items[i].id) = i + 1;
-    }
-    if (model->item_count == model->item_capacity) {
-        model->item_capacity = model->item_capacity ? 2 * model->item_capacity : 1024;
-        model->items = memory_resize(model->items, model->item_capacity * sizeof *model->items);
-    }
     uint32_t item = model->item_count++;
+    ARRAY_RESERVE(model->items, model->item_capacity, model->item_count);
     model->items[item] = (struct model_item){
         .id = bytes_of(memory_text(id), id.size),
         .counts.last_ms = INT64_MIN,
     };
-    *find_slot(model, id) = item + 1;
+    hash_index_add(&model->index, bytes_hash(id), item);
     return item;
 }
 
@@ -157,8 +137,8 @@ uint32_t model_intern(struct model *model, struct bytes id)
         model->items_refused++;
         return ITEM_NONE;
     }
-    item = add_item(model, id);
-    mark_dirty(model, item, COUNTS_DIRTY);
+    item = model_add_stored(model, id);
+    mark_dirty(model, item, ITEM_DIRTY_COUNTS);
     return item;
 }
 
@@ -182,6 +162,7 @@ static void remove_entry(struct row *row, uint32_t at)
     memmove(row->entries + at, row->entries + at + 1, (row->count - at) * sizeof *row->entries);
 }
 
+/* Grows slowly: there are six such arrays per item. */
 static void reserve_entry(struct row *row)
 {
     if (row->count < row->capacity)
@@ -190,7 +171,7 @@ static void reserve_entry(struct row *row)
     row->entries = memory_resize(row->entries, row->capacity * sizeof *row->entries);
 }
 
-/* A place for a new entry, or row->count when it has to stay outside. */
+/* A place for a new entry; row->count: there is none. */
 static uint32_t place_entry(struct model *model, struct row *row, double weight, uint64_t chance)
 {
     if (row->count < model->limits.row_entries_max) {
@@ -199,8 +180,7 @@ static uint32_t place_entry(struct model *model, struct row *row, double weight,
     }
     model->entries_evicted++;
     double weakest = row->entries[row->count - 1].weight;
-    double draw = (double)(chance >> 11) * 0x1p-53;
-    return draw * (weight + weakest) < weight ? row->count - 1 : row->count;
+    return draw_unit(chance) * (weight + weakest) < weight ? row->count - 1 : row->count;
 }
 
 static void bubble_up(struct row *row, uint32_t at)
@@ -265,8 +245,8 @@ static bool heavier(const struct item_counts *a, const struct item_counts *b)
     return ldexp(a->recent, a->base - b->base) > b->recent;
 }
 
-/* Numbers only grow between two calls, so only `item` can have to move up. */
-static void keep_popular(struct model *model, uint32_t item)
+/* Between two calls only the numbers of `item` grow, so no other item moves up. */
+static void rank_popular(struct model *model, uint32_t item)
 {
     uint32_t at = 0;
     while (at < model->popular_count && model->popular[at] != item)
@@ -304,8 +284,17 @@ void model_count(struct model *model, uint32_t item, enum pair_kind kind, struct
         counts->last_ms = time_ms;
     if (time_ms > model->latest_ms)
         model->latest_ms = time_ms;
-    mark_dirty(model, item, COUNTS_DIRTY);
-    keep_popular(model, item);
+    mark_dirty(model, item, ITEM_DIRTY_COUNTS);
+    rank_popular(model, item);
+}
+
+void model_stored_counts(struct model *model, uint32_t item)
+{
+    const struct item_counts *counts = &model->items[item].counts;
+    if (counts->last_ms > model->latest_ms)
+        model->latest_ms = counts->last_ms;
+    if (counts->recent > 0)
+        rank_popular(model, item);
 }
 
 void model_merge(struct model *model, const struct weights *difference)
@@ -317,7 +306,7 @@ void model_merge(struct model *model, const struct weights *difference)
     struct weights *sum = weights_new(0);
     memcpy(sum, model->weights, sizeof *sum);
     weights_add(sum, difference);
-    if (!weights_finite(sum)) { /* each is, but not both together */
+    if (!weights_finite(sum)) { /* each of the two is finite, but not their sum */
         model->weights_dropped++;
         free(sum);
         weights_refuse(model->weights, difference);
@@ -329,258 +318,13 @@ void model_merge(struct model *model, const struct weights *difference)
     model->weights_dirty = true;
 }
 
-/* ---- on disk ----
- *
- * counts:  count(8) x 3, recent(8), base(4), last_ms(8)                       = 44 bytes
- * row:     total(8), total_one(8), base(4), count(4), then for each entry
- *          item(4), last_s(4), weight(8), weight_one(8)                       = 24 + 24 n bytes
- */
-#define COUNTS_BYTES 44
-#define ROW_HEADER_BYTES 24
-#define ENTRY_BYTES 24
-
-static void put(struct buffer *buffer, const void *value, size_t size)
-{
-    buffer_append(buffer, value, size); /* weft runs on little-endian machines; see model_save */
-}
-
-static struct bytes item_key(char *to, char table, int row, uint32_t item)
-{
-    size_t size = 0;
-    to[size++] = table;
-    if (row >= 0)
-        to[size++] = (char)row;
-    for (int i = 0; i < 4; i++)
-        to[size++] = (char)(item >> (24 - 8 * i));
-    return bytes_of(to, size);
-}
-
-static void write_counts(const struct item_counts *counts, struct buffer *buffer)
-{
-    for (int kind = 0; kind < PAIR_KINDS; kind++)
-        put(buffer, &counts->count[kind], 8);
-    put(buffer, &counts->recent, 8);
-    put(buffer, &counts->base, 4);
-    put(buffer, &counts->last_ms, 8);
-}
-
-static void write_row(const struct row *row, struct buffer *buffer)
-{
-    put(buffer, &row->total, 8);
-    put(buffer, &row->total_one, 8);
-    put(buffer, &row->base, 4);
-    put(buffer, &row->count, 4);
-    for (uint32_t i = 0; i < row->count; i++) {
-        put(buffer, &row->entries[i].item, 4);
-        put(buffer, &row->entries[i].last_s, 4);
-        put(buffer, &row->entries[i].weight, 8);
-        put(buffer, &row->entries[i].weight_one, 8);
-    }
-}
-
-void model_save(struct model *model, struct store_batch *batch)
-{
-    _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "values are written as they lie");
-    struct buffer value = {0};
-    char key[8];
-    uint32_t format = MODEL_FORMAT;
-    batch_put(batch, FAMILY_MODEL, bytes_of("m", 1), bytes_of((const char *)&format, 4));
-    for (uint32_t i = 0; i < model->dirty_count; i++) {
-        uint32_t index = model->dirty[i];
-        struct model_item *item = &model->items[index];
-        if (item->dirty & COUNTS_DIRTY) {
-            buffer_clear(&value);
-            write_counts(&item->counts, &value);
-            batch_put(batch, FAMILY_MODEL, item_key(key, 'i', -1, index), item->id);
-            batch_put(batch, FAMILY_MODEL, item_key(key, 's', -1, index), buffer_bytes(&value));
-        }
-        for (int row = 0; row < PAIR_ROWS; row++) {
-            if (!(item->dirty >> row & 1))
-                continue;
-            buffer_clear(&value);
-            write_row(&item->rows[row / PAIR_DIRECTIONS][row % PAIR_DIRECTIONS], &value);
-            batch_put(batch, FAMILY_MODEL, item_key(key, 'r', row, index), buffer_bytes(&value));
-        }
-        item->dirty = 0;
-    }
-    model->dirty_count = 0;
-    vectors_save(model->vectors, batch);
-    session_memory_save(model->sessions, batch);
-    queries_save(model->queries, batch);
-    queries_save(model->channels, batch);
-    trends_save(model->trends, batch);
-    if (model->weights_dirty)
-        weights_save(model->weights, batch);
-    model->weights_dirty = false;
-    buffer_release(&value);
-}
-
-struct loader {
-    struct store_visitor visitor;
-    struct model *model;
-    int pass; /* 0: the items, 1: what refers to them */
-};
-
-static enum verdict damaged(struct error *error, char table)
-{
-    return error_set(error, VERDICT_FATAL,
-                     "a row of the stored model is damaged (table '%c'); delete the state folder: "
-                     "it is rebuilt from Kafka",
-                     table);
-}
-
-static uint32_t key_item(struct bytes key)
-{
-    uint32_t item = 0;
-    for (size_t i = key.size - 4; i < key.size; i++)
-        item = item << 8 | (unsigned char)key.at[i];
-    return item;
-}
-
-static bool read_counts(struct bytes value, struct item_counts *counts)
-{
-    if (value.size != COUNTS_BYTES)
-        return false;
-    memcpy(counts->count, value.at, 24);
-    memcpy(&counts->recent, value.at + 24, 8);
-    memcpy(&counts->base, value.at + 32, 4);
-    memcpy(&counts->last_ms, value.at + 36, 8);
-    return isfinite(counts->recent) && counts->recent >= 0;
-}
-
-static bool read_row(struct bytes value, uint32_t item_count, struct row *row)
-{
-    if (value.size < ROW_HEADER_BYTES)
-        return false;
-    memcpy(&row->total, value.at, 8);
-    memcpy(&row->total_one, value.at + 8, 8);
-    memcpy(&row->base, value.at + 16, 4);
-    uint32_t count;
-    memcpy(&count, value.at + 20, 4);
-    if (value.size != ROW_HEADER_BYTES + (uint64_t)count * ENTRY_BYTES || !isfinite(row->total) ||
-        !isfinite(row->total_one))
-        return false;
-    row->count = row->capacity = count;
-    row->entries = memory_get(count * sizeof *row->entries);
-    const char *at = value.at + ROW_HEADER_BYTES;
-    for (uint32_t i = 0; i < count; i++, at += ENTRY_BYTES) {
-        struct row_entry *entry = &row->entries[i];
-        memcpy(&entry->item, at, 4);
-        memcpy(&entry->last_s, at + 4, 4);
-        memcpy(&entry->weight, at + 8, 8);
-        memcpy(&entry->weight_one, at + 16, 8);
-        if (entry->item >= item_count || !(isfinite(entry->weight) && entry->weight > 0) ||
-            !isfinite(entry->weight_one))
-            return false;
-    }
-    return true;
-}
-
-static enum verdict load_row(struct store_visitor *visitor, struct bytes key, struct bytes value,
-                             struct error *error)
-{
-    struct loader *loader = (struct loader *)(void *)visitor;
-    struct model *model = loader->model;
-    char table = key.size > 0 ? key.at[0] : '?';
-    if (table == 'm') {
-        uint32_t format = 0;
-        memcpy(&format, value.at, value.size < 4 ? value.size : 4);
-        if (format != MODEL_FORMAT)
-            return error_set(error, VERDICT_FATAL,
-                             "the stored model has format %u, this weft knows %d: use the newer "
-                             "weft, or delete the state folder",
-                             format, MODEL_FORMAT);
-        return VERDICT_OK;
-    }
-    if (loader->pass == 0) {
-        if (table != 'i')
-            return VERDICT_OK;
-        if (key.size != 5 || key_item(key) != model->item_count ||
-            model_find(model, value) != ITEM_NONE)
-            return damaged(error, table);
-        add_item(model, value);
-        return VERDICT_OK;
-    }
-    if (table == 'i')
-        return VERDICT_OK;
-    if (table == 'e' || table == 'p' || table == 'q')
-        return vectors_load_row(model->vectors, model->item_count, key, value) == VERDICT_OK
-                   ? VERDICT_OK
-                   : damaged(error, table);
-    if (table == 't' || table == 'u')
-        return session_memory_load_row(model->sessions, model->item_count, key, value) == VERDICT_OK
-                   ? VERDICT_OK
-                   : damaged(error, table);
-    if (table == QUERIES_TABLE || table == CHANNELS_TABLE)
-        return queries_load_row(table == QUERIES_TABLE ? model->queries : model->channels,
-                                model->item_count, key, value) == VERDICT_OK
-                   ? VERDICT_OK
-                   : damaged(error, table);
-    if (table == 'h')
-        return trends_load_row(model->trends, model->item_count, key, value) == VERDICT_OK
-                   ? VERDICT_OK
-                   : damaged(error, table);
-    if (table == 'w') {
-        bool dropped;
-        if (weights_load(model->weights, value, &dropped) != VERDICT_OK)
-            return damaged(error, table);
-        model->weights_dropped += dropped;
-        return VERDICT_OK;
-    }
-    if ((table != 'r' && table != 's') || key.size != (table == 'r' ? 6u : 5u) ||
-        key_item(key) >= model->item_count)
-        return damaged(error, table);
-    struct model_item *item = &model->items[key_item(key)];
-    if (table == 's') {
-        if (!read_counts(value, &item->counts))
-            return damaged(error, table);
-        if (item->counts.last_ms > model->latest_ms)
-            model->latest_ms = item->counts.last_ms;
-        if (item->counts.recent > 0)
-            keep_popular(model, key_item(key));
-        return VERDICT_OK;
-    }
-    int row = key.at[1];
-    if (row < 0 || row >= PAIR_ROWS ||
-        !read_row(value, model->item_count,
-                  &item->rows[row / PAIR_DIRECTIONS][row % PAIR_DIRECTIONS]))
-        return damaged(error, table);
-    return VERDICT_OK;
-}
-
-enum verdict model_load(struct model *model, struct store *store, struct error *error)
-{
-    struct loader loader = {.visitor.row = load_row, .model = model};
-    assert(model->item_count == 0);
-    enum verdict verdict = VERDICT_OK;
-    for (loader.pass = 0; verdict == VERDICT_OK && loader.pass < 2; loader.pass++)
-        verdict = store->scan(store, FAMILY_MODEL, bytes_of("", 0), &loader.visitor, error);
-    if (verdict == VERDICT_OK && vectors_loaded(model->vectors) != VERDICT_OK)
-        verdict = damaged(error, 'p');
-    if (verdict == VERDICT_OK)
-        session_memory_loaded(model->sessions);
-    return verdict;
-}
-
-enum verdict model_stored_format(struct store *store, uint32_t *ret_format, struct error *error)
-{
-    struct buffer value = {0};
-    enum verdict verdict = store->get(store, FAMILY_MODEL, bytes_of("m", 1), &value, error);
-    *ret_format = 0;
-    if (verdict == VERDICT_OK)
-        memcpy(ret_format, value.at, value.size < 4 ? value.size : 4);
-    buffer_release(&value);
-    return verdict;
-}
-
 size_t model_bytes(const struct model *model)
 {
     size_t bytes = sizeof *model + vectors_bytes(model->vectors) +
                    session_memory_bytes(model->sessions) + queries_bytes(model->queries) +
                    queries_bytes(model->channels) + trends_bytes(model->trends) +
                    sizeof *model->weights + model->item_capacity * sizeof *model->items +
-                   model->slot_capacity * sizeof *model->slots +
-                   model->dirty_capacity * sizeof *model->dirty;
+                   hash_index_bytes(&model->index) + model->dirty_capacity * sizeof *model->dirty;
     for (uint32_t i = 0; i < model->item_count; i++) {
         bytes += model->items[i].id.size + 1;
         for (int row = 0; row < PAIR_ROWS; row++)

@@ -1,50 +1,54 @@
-/* The model's tables: items, which of them are seen after which, and how popular they are. A fold
- * of the interactions log, held in memory, with RocksDB behind it. Calls schemas/ and state/store.
+/* The model: items, which of them are seen together, and how popular they are. It is a fold of the
+ * interactions log, held in memory, with RocksDB behind it (state/model_store.h). Calls schemas/
+ * and the tables below.
+ *
+ *     index    hash of item_id -> item                                schemas/hash_index.h
+ *     items    [ item 0 ][ item 1 ] ...                               by number, in the log's order
+ *                  |  id      --> "sku-1"
+ *                  |  counts      activities by kind; decayed sum; time of the newest
+ *                  |  rows[kind][direction]                           3 kinds x 2 directions
+ *                  |      total, total_one, base
+ *                  |      entries --> [ item 7 ][ item 3 ] ...        heaviest first; 24 bytes each
+ *     popular  [ item ] x POPULAR_MAX                                 heaviest first
+ *     dirty    [ item ] ...                                           items that a save must write
+ *     vectors, sessions, queries, channels, trends, weights           each drawn in its own header
+ *
+ * A row holds the co-occurrence counts of one item: the items after it (forward) or before it
+ * (backward) in the same session, by activities of one kind.
  *
  * Forward decay (Cormode, Shkapenyuk, Srivastava, Xu 2009, "Forward decay: a practical time decay
  * model for streaming systems"): an event at time t adds g(t) = 2^(t/half_life), and nothing is
  * touched to decay it, since only ratios count. g is rounded to 11 significant bits,
- * m * 2^k with 1024 <= m <= 2048, and a pair at gap j adds 840/j (840 is divisible by 1..8), so
- * that sums are whole numbers: exact in any order, as long as they span less than 53 bits. Each
- * row carries the exponent that its numbers are relative to, `base`.
+ * m * 2^k with 1024 <= m <= 2048, and a pair at gap j adds 840/j (840 is divisible by 1..8). So
+ * sums are whole numbers: exact in any order, as long as they span less than 53 bits. Each row
+ * carries `base`, the exponent that its numbers are relative to.
  *
- * Rows of FAMILY_MODEL (integers little endian in values, big endian in keys):
- *
- *     'i' item(4)               the item_id
- *     's' item(4)               struct item_counts, as drawn in model.c
- *     'r' table(1) item(4)      one row of rules, as drawn in model.c
- *     'm'                       format version
- *     'e' 'p' 'q'               vectors: see state/vectors.h
- *     'h'                       trends: see state/trends.h
- *     'k' 'c'                   queries, and channels: see state/queries.h
- *     't' 'u'                   session memory: see state/session_memory.h
- *     'w'                       the ranker's weights: see state/weights.h
- *
- * Threads: one writer, many readers; the model's owner keeps them apart by model_lock_*(). */
+ * The model owns its rows and its tables. Threads: one writer, many readers, kept apart by
+ * model_lock_*(). Readers may call what says nothing else; "Thread: writer" is under the write
+ * lock. Out of memory ends the process. */
 #ifndef WEFT_STATE_MODEL_H
 #define WEFT_STATE_MODEL_H
 
+#include "schemas/hash_index.h"
 #include "schemas/interaction.h"
 #include "state/decay.h"
 #include "state/queries.h"
 #include "state/session_memory.h"
-#include "state/store.h"
 #include "state/trends.h"
 #include "state/vectors.h"
 #include "state/weights.h"
 
-#define MODEL_FORMAT 1
 #define ITEM_NONE UINT32_MAX
 #define PAIR_UNITS 840 /* a pair at gap j counts PAIR_UNITS / j */
 
-/* Kinds of activity that have rules of their own: the second of a pair is of the same kind. */
+/* Kinds of activity that are paired. Both activities of a pair are of the same kind. */
 enum pair_kind { PAIR_VIEW, PAIR_CART, PAIR_PURCHASE, PAIR_KINDS };
 enum pair_direction { PAIR_FORWARD, PAIR_BACKWARD, PAIR_DIRECTIONS };
 enum { PAIR_ROWS = (int)PAIR_KINDS * (int)PAIR_DIRECTIONS }; /* of an item */
 extern const char *const pair_kind_names[PAIR_KINDS];
 
-/* False: activities of this kind have no rules. */
-bool pair_kind_of(enum kind kind, enum pair_kind *ret_rules);
+/* False: activities of this kind are not paired. */
+bool pair_kind_of(enum kind kind, enum pair_kind *ret_pair);
 
 struct row_entry {
     uint32_t item;
@@ -54,8 +58,8 @@ struct row_entry {
 };
 
 struct row {
-    double total; /* of all weights that came, also of entries that fell out */
-    double total_one;
+    double total;     /* sum of all weights so far, with those of entries that fell out */
+    double total_one; /* the same of pairs at gap one */
     int32_t base;
     uint32_t count, capacity;
     struct row_entry *entries; /* heaviest first, roughly: an entry moves up as it grows */
@@ -72,43 +76,43 @@ struct model_item {
     struct bytes id;
     struct item_counts counts;
     struct row rows[PAIR_KINDS][PAIR_DIRECTIONS];
-    uint8_t dirty; /* bit per row, bit 7: the counts or the id */
+    uint8_t
+        dirty; /* ITEM_DIRTY_COUNTS, and 1 << (kind * PAIR_DIRECTIONS + direction) of each row */
 };
+#define ITEM_DIRTY_COUNTS 0x80u /* counts or id */
 
 #define POPULAR_MAX 100
 
 struct model_limits {
-    uint32_t items_max;       /* distinct items; what comes after is not learned, and counted */
+    uint32_t items_max;       /* distinct items; further ones are refused and counted */
     uint32_t row_entries_max; /* of one row */
     int64_t pair_half_life_ms;
     int64_t popular_half_life_ms;
-    int64_t quick_half_life_ms; /* of what is trending */
+    int64_t quick_half_life_ms; /* of trends */
     struct vectors_limits vectors;
     struct session_memory_limits sessions;
     struct queries_limits queries, channels;
-    uint32_t encoder_clicks_per_second_max; /* above, a sample of the clicks is learned from */
-    uint64_t
-        features; /* hash of the ranker's features (recommend/ranking/features.h); 0: no ranker */
+    uint32_t encoder_clicks_per_second_max; /* above it, the encoder learns from a sample */
+    uint64_t features; /* hash of the features' names (recommend/ranking); 0: no ranker */
 };
 
 struct model {
     struct model_limits limits;
     struct model_item *items;
     uint32_t item_count, item_capacity;
-    uint32_t *slots; /* hash of the id -> item + 1 */
-    uint32_t slot_capacity;
+    struct hash_index index;
     uint32_t popular[POPULAR_MAX]; /* heaviest first by `recent` */
     uint32_t popular_count;
     struct vectors *vectors;
     struct session_memory *sessions;
     struct queries *queries;
-    struct queries *channels; /* what those take who come by them */
+    struct queries *channels; /* items popular in a channel */
     struct trends *trends;
-    struct weights *weights; /* the ranker's, merged; zeros until somebody has learned */
+    struct weights *weights; /* the ranker's, merged over all workers; zeros at first */
     bool weights_dirty;
-    uint64_t weights_dropped; /* differences and stored rows: for other features, or too large */
+    uint64_t weights_dropped; /* differences and stored rows of other features, or not finite */
     uint64_t folded;          /* interactions since the start of the process */
-    int64_t latest_ms;        /* of all activities that were counted */
+    int64_t latest_ms;        /* time of the newest activity that was counted */
     uint64_t items_refused;
     uint64_t entries_evicted;
     uint32_t *dirty;
@@ -119,41 +123,42 @@ struct model {
 struct model *model_new(const struct model_limits *limits);
 void model_free(struct model *model);
 
-/* Readers hold the lock for the length of a list, the writer for a slice of records. */
+/* Readers hold the lock while they make one list, the writer for a slice of records. Thread: any.
+ */
 void model_lock_read(struct model *model);
 void model_unlock_read(struct model *model);
 void model_lock_write(struct model *model);
 void model_unlock_write(struct model *model);
 
-/* ITEM_NONE: not known. */
+/* The item's number; ITEM_NONE: not known. */
 uint32_t model_find(const struct model *model, struct bytes id);
-/* Finds or adds; ITEM_NONE when the model is full. Thread: writer. */
+/* Finds or adds; the id is copied. ITEM_NONE: the model is full. Thread: writer. */
 uint32_t model_intern(struct model *model, struct bytes id);
 
-/* Adds `units` (negative takes back) times g to the entry of `item`. A row that is full replaces
- * its weakest entry with probability w / (w + w_min), decided by `chance`. Entries of weight zero
- * go. Thread: writer. */
+/* Adds `units` times g to the entry of `item` in a row of `owner`; negative units take back. A full
+ * row replaces its weakest entry with probability w / (w + w_min); `chance`, 64 random bits,
+ * decides. Entries of weight zero go. Thread: writer. */
 void model_add(struct model *model, uint32_t owner, enum pair_kind kind,
                enum pair_direction direction, uint32_t item, double units, bool gap_one,
                struct decay decay, int64_t time_ms, uint64_t chance);
 
-/* Counts one activity with the item and keeps the popular ones in order. Thread: writer. */
+/* Counts one activity with the item and puts it at its place among the popular. Thread: writer. */
 void model_count(struct model *model, uint32_t item, enum pair_kind kind, struct decay decay,
                  int64_t time_ms);
 
-/* Adds what a worker's ranker has learned: model->weights is then another object. Where a sum would
- * not be finite it is only noted, as folded, and counted as dropped. Thread: writer. */
+/* Adds what a worker's ranker has learned; model->weights is another object afterwards. If a sum
+ * would not be finite, the difference is only marked as folded and counted as dropped. Thread:
+ * writer. */
 void model_merge(struct model *model, const struct weights *difference);
-
-/* Puts what changed since the last time into the batch. Thread: writer. */
-void model_save(struct model *model, struct store_batch *batch);
-/* Reads all rows. FATAL: damaged, or of a newer format. */
-enum verdict model_load(struct model *model, struct store *store, struct error *error);
-/* The MODEL_FORMAT of the weft that wrote the store's model. SKIP: the store has none, and
- * `ret_format` is 0. Thread: any. */
-enum verdict model_stored_format(struct store *store, uint32_t *ret_format, struct error *error);
 
 /* Bytes of memory. */
 size_t model_bytes(const struct model *model);
+
+/* ---- loading: for model_store.c ---- */
+
+/* Adds an item, which is not there yet, with the next number. Returns it. */
+uint32_t model_add_stored(struct model *model, struct bytes id);
+/* The item's counts were read: updates what follows from them. */
+void model_stored_counts(struct model *model, uint32_t item);
 
 #endif

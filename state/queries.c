@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-struct queries *queries_new(const struct queries_limits *limits, char table)
+struct queries *queries_new(const struct queries_limits *limits, enum model_table table)
 {
     struct queries *queries = memory_zero(1, sizeof *queries);
     queries->limits = *limits;
@@ -275,8 +275,7 @@ void queries_save(struct queries *queries, struct store_batch *batch)
     for (uint32_t i = 0; i < queries->dirty_count; i++) {
         uint32_t query = queries->dirty[i];
         struct query_row *row = &queries->rows[query];
-        char key[5] = {queries->table, (char)(query >> 24), (char)(query >> 16), (char)(query >> 8),
-                       (char)query};
+        char key[MODEL_KEY_BYTES_MAX];
         row->dirty = false;
         buffer_clear(&value);
         buffer_byte(&value, (char)row->size);
@@ -288,7 +287,8 @@ void queries_save(struct queries *queries, struct store_batch *batch)
             buffer_append(&value, &row->entries[e].item, 4);
             buffer_append(&value, &row->entries[e].weight, 8);
         }
-        batch_put(batch, FAMILY_MODEL, bytes_of(key, sizeof key), buffer_bytes(&value));
+        batch_put(batch, FAMILY_MODEL, model_numbered_key(key, queries->table, query),
+                  buffer_bytes(&value));
     }
     queries->dirty_count = 0;
     buffer_release(&value);
@@ -323,12 +323,10 @@ static bool read_entries(struct query_row *row, uint32_t item_count, struct byte
 enum verdict queries_load_row(struct queries *queries, uint32_t item_count, struct bytes key,
                               struct bytes value)
 {
-    uint32_t query = 0;
     struct query_row row = {0};
     if (key.size != 5)
         return VERDICT_SKIP;
-    for (int i = 1; i < 5; i++)
-        query = query << 8 | (unsigned char)key.at[i];
+    uint32_t query = model_key_number(key);
     if (query >= queries->limits.queries_max)
         return VERDICT_OK; /* the bound is lower by now */
     if (query != queries->count || !take(&value, &row.size, 1) || row.size == 0 ||

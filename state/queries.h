@@ -22,6 +22,7 @@
 #define WEFT_STATE_QUERIES_H
 
 #include "schemas/hash_index.h"
+#include "state/model_tables.h"
 #include "state/store.h"
 
 #define QUERY_NONE UINT32_MAX
@@ -58,7 +59,7 @@ struct query_word {
 
 struct queries {
     struct queries_limits limits;
-    char table; /* its rows' letter */
+    enum model_table table; /* of its rows */
     struct query_row *rows;
     uint32_t count, capacity;
     struct hash_index by_text; /* -> rows */
@@ -70,9 +71,7 @@ struct queries {
     uint64_t evicted, entries_evicted; /* what fell out at the bounds */
 };
 
-#define QUERIES_TABLE 'k'
-#define CHANNELS_TABLE 'c'
-struct queries *queries_new(const struct queries_limits *limits, char table);
+struct queries *queries_new(const struct queries_limits *limits, enum model_table table);
 void queries_free(struct queries *queries);
 
 /* Adds units * m * 2^k to the query's item. Texts that are empty or longer than QUERY_TEXT_MAX are

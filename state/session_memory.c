@@ -1,6 +1,7 @@
 #include "state/session_memory.h"
 
 #include "schemas/array.h"
+#include "state/model_tables.h"
 
 #include <stdlib.h>
 
@@ -138,22 +139,14 @@ void session_memory_remember(struct session_memory *memory, uint64_t visitor, ui
 
 /* ---- on disk ---- */
 
-static struct bytes chunk_key(char *to, uint32_t chunk)
-{
-    to[0] = 'u';
-    for (int i = 0; i < 4; i++)
-        to[1 + i] = (char)(chunk >> (24 - 8 * i));
-    return bytes_of(to, 5);
-}
-
 void session_memory_save(struct session_memory *memory, struct store_batch *batch)
 {
     struct buffer value = {0};
-    char key[5];
+    char key[MODEL_KEY_BYTES_MAX];
     if (!memory->dirty)
         return;
     memory->dirty = false;
-    batch_put(batch, FAMILY_MODEL, bytes_of("t", 1),
+    batch_put(batch, FAMILY_MODEL, model_key(key, MODEL_TABLE_SESSION_COUNT),
               bytes_of(&memory->next_serial, sizeof memory->next_serial));
     for (uint32_t first = 0; first < memory->limits.sessions_max; first += CHUNK) {
         if (!memory->dirty_chunks[first / CHUNK])
@@ -168,7 +161,8 @@ void session_memory_save(struct session_memory *memory, struct store_batch *batc
             buffer_append(&value, &session->count, 4);
             buffer_append(&value, session->items, session->count * sizeof *session->items);
         }
-        batch_put(batch, FAMILY_MODEL, chunk_key(key, first / CHUNK), buffer_bytes(&value));
+        batch_put(batch, FAMILY_MODEL, model_numbered_key(key, MODEL_TABLE_SESSIONS, first / CHUNK),
+                  buffer_bytes(&value));
     }
     buffer_release(&value);
 }
@@ -209,16 +203,13 @@ enum verdict session_memory_load_row(struct session_memory *memory, uint32_t ite
 {
     if (memory->limits.sessions_max == 0)
         return VERDICT_OK; /* switched off since */
-    if (key.size == 1 && key.at[0] == 't' && value.size == 8) {
+    if (key.size == 1 && key.at[0] == MODEL_TABLE_SESSION_COUNT && value.size == 8) {
         memcpy(&memory->next_serial, value.at, 8);
         return memory->next_serial > 0 ? VERDICT_OK : VERDICT_SKIP;
     }
-    if (key.size != 5 || key.at[0] != 'u')
+    if (key.size != 5 || key.at[0] != MODEL_TABLE_SESSIONS)
         return VERDICT_SKIP;
-    uint32_t chunk = 0;
-    for (int i = 1; i < 5; i++)
-        chunk = chunk << 8 | (unsigned char)key.at[i];
-    return load_chunk(memory, item_count, chunk, value);
+    return load_chunk(memory, item_count, model_key_number(key), value);
 }
 
 /* In the order of serial numbers, so that a visitor's newest session is the one that is found. */

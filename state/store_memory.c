@@ -1,5 +1,14 @@
-/* The store in memory: for the in-process driver and tests. Calls schemas/ and store.h. */
+/* The store in memory: for the in-process driver and tests. Calls schemas/ and store.h.
+ *
+ *     rows    [ key, value ][ key, value, deleted ] ...     in the order of their first write
+ *     index   hash of family and key -> row                 schemas/hash_index.h
+ *
+ * Thread: any; the lock guards all. */
 #include "state/store.h"
+
+#include "schemas/array.h"
+#include "schemas/draw.h"
+#include "schemas/hash_index.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -7,7 +16,7 @@
 struct row {
     uint64_t hash;
     enum family family;
-    struct bytes key; /* owned; NULL: the place is free */
+    struct bytes key; /* owned, as the value */
     struct bytes value;
     bool deleted;
 };
@@ -16,8 +25,8 @@ struct memory_store {
     struct store store;
     pthread_mutex_t lock;
     struct row *rows;
-    size_t capacity; /* a power of two */
-    size_t used;     /* rows, deleted ones with them */
+    uint32_t count, capacity;
+    struct hash_index index;
 };
 
 static struct memory_store *self_of(struct store *store)
@@ -27,47 +36,49 @@ static struct memory_store *self_of(struct store *store)
 
 static uint64_t row_hash(enum family family, struct bytes key)
 {
-    return bytes_hash(key) + (uint64_t)family * 0x9E3779B97F4A7C15u;
+    return hash_join(bytes_hash(key), (uint64_t)family);
 }
 
-/* The row of that key, or the free place where it belongs. */
-static struct row *find(struct memory_store *self, enum family family, struct bytes key)
+/* NULL: there was never such a key. */
+static struct row *find(const struct memory_store *self, uint64_t hash, enum family family,
+                        struct bytes key)
 {
-    uint64_t hash = row_hash(family, key);
-    for (size_t i = hash & (self->capacity - 1);; i = (i + 1) & (self->capacity - 1)) {
-        struct row *row = &self->rows[i];
-        if (row->key.at == NULL ||
-            (row->hash == hash && row->family == family && bytes_equal(row->key, key)))
+    struct hash_probe probe = hash_index_probe(&self->index, hash);
+    while (hash_index_next(&self->index, &probe)) {
+        struct row *row = &self->rows[probe.entry];
+        if (row->hash == hash && row->family == family && bytes_equal(row->key, key))
             return row;
     }
+    return NULL;
 }
 
-static void grow(struct memory_store *self)
+static struct row *find_or_add(struct memory_store *self, enum family family, struct bytes key)
 {
-    struct row *rows = self->rows;
-    size_t capacity = self->capacity;
-    self->capacity = capacity ? 2 * capacity : 1024;
-    self->rows = memory_zero(self->capacity, sizeof *rows);
-    for (size_t i = 0; i < capacity; i++)
-        if (rows[i].key.at)
-            *find(self, rows[i].family, rows[i].key) = rows[i];
-    free(rows);
+    uint64_t hash = row_hash(family, key);
+    struct row *row = find(self, hash, family, key);
+    if (row)
+        return row;
+    ARRAY_RESERVE(self->rows, self->capacity, self->count + 1);
+    hash_index_add(&self->index, hash, self->count);
+    row = &self->rows[self->count++];
+    *row =
+        (struct row){.hash = hash, .family = family, .key = bytes_of(memory_text(key), key.size)};
+    return row;
 }
 
 static void put(struct memory_store *self, enum family family, struct bytes key, struct bytes value)
 {
-    if (4 * self->used >= 3 * self->capacity)
-        grow(self);
-    struct row *row = find(self, family, key);
-    if (row->key.at == NULL) {
-        row->hash = row_hash(family, key);
-        row->family = family;
-        row->key = bytes_of(memory_text(key), key.size);
-        self->used++;
-    }
+    struct row *row = find_or_add(self, family, key);
     free((void *)(uintptr_t)row->value.at);
     row->value = bytes_of(memory_text(value), value.size);
     row->deleted = false;
+}
+
+static void delete_row(struct memory_store *self, enum family family, struct bytes key)
+{
+    struct row *row = find(self, row_hash(family, key), family, key);
+    if (row)
+        row->deleted = true;
 }
 
 static bool starts_with(struct bytes key, struct bytes prefix)
@@ -76,14 +87,21 @@ static bool starts_with(struct bytes key, struct bytes prefix)
            (prefix.size == 0 || memcmp(key.at, prefix.at, prefix.size) == 0);
 }
 
+static void delete_prefix(struct memory_store *self, enum family family, struct bytes prefix)
+{
+    for (uint32_t i = 0; i < self->count; i++)
+        if (self->rows[i].family == family && starts_with(self->rows[i].key, prefix))
+            self->rows[i].deleted = true;
+}
+
 static enum verdict memory_get_row(struct store *store, enum family family, struct bytes key,
                                    struct buffer *value, struct error *error)
 {
     struct memory_store *self = self_of(store);
     (void)error;
     pthread_mutex_lock(&self->lock);
-    struct row *row = find(self, family, key);
-    bool found = row->key.at && !row->deleted;
+    struct row *row = find(self, row_hash(family, key), family, key);
+    bool found = row && !row->deleted;
     if (found)
         buffer_append(value, row->value.at, row->value.size);
     pthread_mutex_unlock(&self->lock);
@@ -98,17 +116,12 @@ static enum verdict memory_write(struct store *store, const struct store_batch *
     (void)error;
     pthread_mutex_lock(&self->lock);
     for (size_t at = 0; batch_next(batch, &at, &change);) {
-        if (change.change == CHANGE_PUT) {
+        if (change.change == CHANGE_PUT)
             put(self, change.family, change.key, change.value);
-        } else if (change.change == CHANGE_DELETE) {
-            struct row *row = find(self, change.family, change.key);
-            row->deleted = row->key.at != NULL;
-        } else {
-            for (size_t i = 0; i < self->capacity; i++)
-                if (self->rows[i].key.at && self->rows[i].family == change.family &&
-                    starts_with(self->rows[i].key, change.key))
-                    self->rows[i].deleted = true;
-        }
+        else if (change.change == CHANGE_DELETE)
+            delete_row(self, change.family, change.key);
+        else
+            delete_prefix(self, change.family, change.key);
     }
     pthread_mutex_unlock(&self->lock);
     return VERDICT_OK;
@@ -119,16 +132,16 @@ static int row_order(const void *a, const void *b)
     return bytes_compare(((const struct row *)a)->key, ((const struct row *)b)->key);
 }
 
-/* Sorts copies of the rows' slices; nobody may write meanwhile. */
+/* Sorts copies of the rows' slices. Takes no lock: the caller keeps writers away. */
 static enum verdict memory_scan(struct store *store, enum family family, struct bytes prefix,
                                 struct store_visitor *visitor, struct error *error)
 {
     struct memory_store *self = self_of(store);
-    struct row *found = memory_get(self->used * sizeof *found);
+    struct row *found = memory_get(self->count * sizeof *found);
     size_t count = 0;
-    for (size_t i = 0; i < self->capacity; i++) {
-        struct row *row = &self->rows[i];
-        if (row->key.at && !row->deleted && row->family == family && starts_with(row->key, prefix))
+    for (uint32_t i = 0; i < self->count; i++) {
+        const struct row *row = &self->rows[i];
+        if (!row->deleted && row->family == family && starts_with(row->key, prefix))
             found[count++] = *row;
     }
     qsort(found, count, sizeof *found, row_order);
@@ -157,11 +170,12 @@ static void memory_free(struct store *store)
     if (store == NULL)
         return;
     struct memory_store *self = self_of(store);
-    for (size_t i = 0; i < self->capacity; i++) {
+    for (uint32_t i = 0; i < self->count; i++) {
         free((void *)(uintptr_t)self->rows[i].key.at);
         free((void *)(uintptr_t)self->rows[i].value.at);
     }
     free(self->rows);
+    hash_index_release(&self->index);
     pthread_mutex_destroy(&self->lock);
     free(self);
 }
@@ -178,6 +192,5 @@ struct store *store_memory_new(void)
         .free = memory_free,
     };
     pthread_mutex_init(&self->lock, NULL);
-    grow(self);
     return &self->store;
 }

@@ -1,6 +1,7 @@
 #include "state/trends.h"
 
 #include "schemas/array.h"
+#include "state/model_tables.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -100,11 +101,12 @@ int64_t trends_clock(const struct trends *trends)
 
 static void save_clock(struct trends *trends, struct store_batch *batch, struct buffer *value)
 {
+    char key[MODEL_KEY_BYTES_MAX];
     buffer_clear(value);
     buffer_append(value, &trends->time_count, 4);
     buffer_append(value, &trends->time_next, 4);
     buffer_append(value, trends->times, trends->time_count * sizeof *trends->times);
-    batch_put(batch, FAMILY_MODEL, bytes_of("h", 1), buffer_bytes(value));
+    batch_put(batch, FAMILY_MODEL, model_key(key, MODEL_TABLE_TRENDS), buffer_bytes(value));
     trends->clock_dirty = false;
 }
 
@@ -114,14 +116,15 @@ void trends_save(struct trends *trends, struct store_batch *batch)
     for (uint32_t i = 0; i < trends->dirty_count; i++) {
         uint32_t item = trends->dirty[i];
         struct trend *row = &trends->rows[item];
-        char key[5] = {'h', (char)(item >> 24), (char)(item >> 16), (char)(item >> 8), (char)item};
+        char key[MODEL_KEY_BYTES_MAX];
         row->dirty = false;
         buffer_clear(&value);
         buffer_append(&value, row->slow, sizeof row->slow);
         buffer_append(&value, &row->base, 4);
         buffer_append(&value, &row->quick, 8);
         buffer_append(&value, &row->quick_base, 4);
-        batch_put(batch, FAMILY_MODEL, bytes_of(key, sizeof key), buffer_bytes(&value));
+        batch_put(batch, FAMILY_MODEL, model_numbered_key(key, MODEL_TABLE_TRENDS, item),
+                  buffer_bytes(&value));
     }
     trends->dirty_count = 0;
     if (trends->clock_dirty)
@@ -149,13 +152,11 @@ enum verdict trends_load_row(struct trends *trends, uint32_t item_count, struct 
                              struct bytes value)
 {
     struct trend row = {0};
-    uint32_t item = 0;
     if (key.size == 1)
         return load_clock(trends, value);
     if (key.size != 5 || value.size != ROW_BYTES)
         return VERDICT_SKIP;
-    for (int i = 1; i < 5; i++)
-        item = item << 8 | (unsigned char)key.at[i];
+    uint32_t item = model_key_number(key);
     memcpy(row.slow, value.at, sizeof row.slow);
     memcpy(&row.base, value.at + 24, 4);
     memcpy(&row.quick, value.at + 28, 8);

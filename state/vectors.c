@@ -2,6 +2,7 @@
 
 #include "schemas/array.h"
 #include "schemas/draw.h"
+#include "state/model_tables.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -169,14 +170,6 @@ void vectors_remember(struct vectors *vectors, const struct sample *sample)
 
 /* ---- on disk ---- */
 
-static struct bytes row_key(char *to, char table, uint32_t number)
-{
-    to[0] = table;
-    for (int i = 0; i < 4; i++)
-        to[1 + i] = (char)(number >> (24 - 8 * i));
-    return bytes_of(to, 5);
-}
-
 static void put_sample(struct buffer *buffer, const struct sample *sample)
 {
     buffer_append(buffer, &sample->target, 4);
@@ -187,6 +180,7 @@ static void put_sample(struct buffer *buffer, const struct sample *sample)
 static void save_header(const struct vectors *vectors, struct store_batch *batch,
                         struct buffer *value)
 {
+    char key[MODEL_KEY_BYTES_MAX];
     buffer_clear(value);
     buffer_append(value, &vectors->limits.ring_max, 4);
     buffer_append(value, &vectors->ring_count, 4);
@@ -202,13 +196,13 @@ static void save_header(const struct vectors *vectors, struct store_batch *batch
     buffer_append(value, vectors->gate_sums, sizeof vectors->gate_sums);
     for (uint32_t i = 0; i < vectors->pending_count; i++)
         put_sample(value, &vectors->pending[i]);
-    batch_put(batch, FAMILY_MODEL, bytes_of("e", 1), buffer_bytes(value));
+    batch_put(batch, FAMILY_MODEL, model_key(key, MODEL_TABLE_ENCODER), buffer_bytes(value));
 }
 
 void vectors_save(struct vectors *vectors, struct store_batch *batch)
 {
     struct buffer value = {0};
-    char key[5];
+    char key[MODEL_KEY_BYTES_MAX];
     if (!vectors->dirty)
         return;
     save_header(vectors, batch, &value);
@@ -220,7 +214,8 @@ void vectors_save(struct vectors *vectors, struct store_batch *batch)
         buffer_append(&value, &vectors->sums[place], 4);
         buffer_append(&value, &vectors->inverse_norms[place], 4);
         buffer_append(&value, vectors_row(vectors, place), 4 * VECTOR_SIZE);
-        batch_put(batch, FAMILY_MODEL, row_key(key, 'p', place), buffer_bytes(&value));
+        batch_put(batch, FAMILY_MODEL, model_numbered_key(key, MODEL_TABLE_VECTORS, place),
+                  buffer_bytes(&value));
         vectors->dirty_place[place] = 0;
     }
     vectors->dirty_count = 0;
@@ -232,7 +227,8 @@ void vectors_save(struct vectors *vectors, struct store_batch *batch)
         for (uint32_t i = chunk * RING_CHUNK;
              i < (chunk + 1) * RING_CHUNK && i < vectors->ring_count; i++)
             put_sample(&value, &vectors->ring[i]);
-        batch_put(batch, FAMILY_MODEL, row_key(key, 'q', chunk), buffer_bytes(&value));
+        batch_put(batch, FAMILY_MODEL, model_numbered_key(key, MODEL_TABLE_SAMPLES, chunk),
+                  buffer_bytes(&value));
     }
     vectors->dirty = false;
     buffer_release(&value);
@@ -370,15 +366,13 @@ enum verdict vectors_load_row(struct vectors *vectors, uint32_t item_count, stru
     struct cursor cursor = {value.at, value.at + value.size, false};
     if (vectors->limits.items_max == 0)
         return VERDICT_OK; /* switched off since */
-    if (key.size == 1 && key.at[0] == 'e')
+    if (key.size == 1 && key.at[0] == MODEL_TABLE_ENCODER)
         return load_header(vectors, item_count, &cursor);
     if (key.size != 5)
         return VERDICT_SKIP;
-    uint32_t number = 0;
-    for (int i = 1; i < 5; i++)
-        number = number << 8 | (unsigned char)key.at[i];
-    return key.at[0] == 'p' ? load_place(vectors, item_count, number, &cursor)
-                            : load_chunk(vectors, item_count, number, &cursor);
+    uint32_t number = model_key_number(key);
+    return key.at[0] == MODEL_TABLE_VECTORS ? load_place(vectors, item_count, number, &cursor)
+                                            : load_chunk(vectors, item_count, number, &cursor);
 }
 
 enum verdict vectors_loaded(struct vectors *vectors)

@@ -1,6 +1,7 @@
 #include "state/weights.h"
 
 #include "schemas/avro.h"
+#include "state/model_tables.h"
 
 #include <math.h>
 
@@ -142,6 +143,7 @@ enum verdict weights_read(struct bytes record, uint64_t fingerprint, struct weig
 void weights_save(const struct weights *weights, struct store_batch *batch)
 {
     struct buffer value = {0};
+    char key[MODEL_KEY_BYTES_MAX];
     uint32_t columns = FEATURES_MAX;
     buffer_append(&value, &weights->features, 8);
     buffer_append(&value, &columns, 4);
@@ -152,7 +154,7 @@ void weights_save(const struct weights *weights, struct store_batch *batch)
     buffer_append(&value, weights->squares, sizeof weights->squares);
     buffer_append(&value, weights->runs, NUMBERS_BYTES);
     buffer_append(&value, weights->sources, sizeof weights->sources);
-    batch_put(batch, FAMILY_MODEL, bytes_of("w", 1), buffer_bytes(&value));
+    batch_put(batch, FAMILY_MODEL, model_key(key, MODEL_TABLE_WEIGHTS), buffer_bytes(&value));
     buffer_release(&value);
 }
 

@@ -1,5 +1,5 @@
 /* A stored model whose rows' values are any bytes. */
-#include "state/model.h"
+#include "state/model_store.h"
 #include "tests/fuzz.h"
 
 static const struct model_limits limits = {.items_max = 100,

@@ -3,6 +3,7 @@
  * items popular in the shop. */
 #include "processors/recommend/candidates/channel_popularity.h"
 #include "processors/runtime/driver.h"
+#include "state/model_store.h"
 #include "tests/steps.h"
 #include "tests/test.h"
 

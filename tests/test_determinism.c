@@ -3,6 +3,7 @@
  * middle. */
 #include "processors/runtime/driver.h"
 #include "processors/runtime/interactions_log.h"
+#include "state/model_store.h"
 #include "tests/test.h"
 
 #include <sys/wait.h>

@@ -1,5 +1,5 @@
 /* The model's tables against exact sums. */
-#include "state/model.h"
+#include "state/model_store.h"
 #include "tests/test.h"
 
 #include <math.h>

@@ -2,6 +2,7 @@
  * does not learn, it gives the same lists; a file that was cut off or changed is refused. */
 #include "processors/runtime/driver.h"
 #include "state/model_file.h"
+#include "state/model_store.h"
 #include "tests/test.h"
 
 #include <unistd.h>

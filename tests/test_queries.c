@@ -2,6 +2,7 @@
 #include "processors/recommend/search/query_history.h"
 #include "processors/recommend/search/text.h"
 #include "processors/runtime/driver.h"
+#include "state/model_store.h"
 #include "tests/steps.h"
 #include "tests/test.h"
 
@@ -201,7 +202,7 @@ static void test_damaged(void)
     memcpy(row + 24, &item, 4);
     memcpy(row + 28, &weight, 8);
     for (size_t size = 0; size <= sizeof row; size++) {
-        struct queries *queries = queries_new(&limits, QUERIES_TABLE);
+        struct queries *queries = queries_new(&limits, MODEL_TABLE_QUERIES);
         char *copy = memory_get(size ? size : 1);
         memcpy(copy, row, size);
         CHECK((queries_load_row(queries, 1, bytes_of(key, 5), bytes_of(copy, size)) ==
@@ -212,7 +213,7 @@ static void test_damaged(void)
         free(copy);
         queries_free(queries);
     }
-    struct queries *queries = queries_new(&limits, QUERIES_TABLE);
+    struct queries *queries = queries_new(&limits, MODEL_TABLE_QUERIES);
     CHECK(queries_load_row(queries, 0, bytes_of(key, 5), bytes_of(row, sizeof row)) ==
           VERDICT_SKIP); /* no such item */
     queries_free(queries);

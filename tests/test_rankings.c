@@ -3,6 +3,7 @@
 #include "processors/recommend/rankings/rankings.h"
 #include "processors/recommend/rankings/topic_contents.h"
 #include "processors/runtime/model/publish_rankings.h"
+#include "state/model_store.h"
 #include "tests/steps.h"
 #include "tests/test.h"
 

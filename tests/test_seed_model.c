@@ -3,6 +3,7 @@
 #include "processors/runtime/model/seed_model.h"
 #include "processors/runtime/model/snapshots.h"
 #include "state/model_file.h"
+#include "state/model_store.h"
 #include "tests/mock_broker.h"
 
 #define ITEMS 40

@@ -4,6 +4,7 @@
 #include "processors/runtime/kafka/topics.h"
 #include "processors/runtime/log.h"
 #include "state/catalogue_store.h"
+#include "state/model_store.h"
 #include "state/visitor_codec.h"
 #include "tools/local_store.h"
 

@@ -4,6 +4,7 @@
 #include "processors/runtime/model/snapshots.h"
 #include "processors/runtime/pipeline.h"
 #include "state/model_file.h"
+#include "state/model_store.h"
 #include "tools/get_topics.h"
 #include "tools/local_store.h"
 

@@ -8,19 +8,19 @@
 #include "tools/local_store.h"
 
 /* The tables of the model. The visitor table and the lists have functions of their own. */
-struct model_table {
+struct dumped_table {
     const char *name;
     void (*dump)(const struct model *model, FILE *to);
 };
 
-static const struct model_table model_tables[] = {
+static const struct dumped_table model_tables[] = {
     {"cooccurrence", dump_cooccurrence}, {"popularity", dump_popularity}, {"queries", dump_queries},
     {"channels", dump_channels},         {"trends", dump_trends},         {"vectors", dump_vectors},
     {"weights", dump_weights},
 };
 
 /* NULL: the model has no table of that name. */
-static const struct model_table *find_table(const char *name)
+static const struct dumped_table *find_table(const char *name)
 {
     for (size_t i = 0; i < sizeof model_tables / sizeof model_tables[0]; i++)
         if (strcmp(model_tables[i].name, name) == 0)
@@ -93,7 +93,7 @@ static void print_list(struct driver_sink *sink, enum output output, struct byte
 }
 
 /* `table` NULL: the visitor table, or the lists as they are made. */
-static enum verdict dump_driver(struct get_request *request, const struct model_table *table,
+static enum verdict dump_driver(struct get_request *request, const struct dumped_table *table,
                                 bool lists, int count, char **files, struct error *error)
 {
     struct printer printer = {.sink.written = print_list, .to = stdout};
@@ -116,7 +116,7 @@ static enum verdict dump_driver(struct get_request *request, const struct model_
 }
 
 static enum verdict dump_model_table(const struct get_request *request,
-                                     const struct model_table *table, struct error *error)
+                                     const struct dumped_table *table, struct error *error)
 {
     struct model *model = model_new(&request->config.settings.model);
     enum verdict verdict = get_load_model(request, model, error);
@@ -130,7 +130,7 @@ int get_table(struct get_request *request, int count, char **words)
 {
     struct error error = {0};
     enum verdict verdict;
-    const struct model_table *table = find_table(words[0]);
+    const struct dumped_table *table = find_table(words[0]);
     bool lists = strcmp(words[0], "lists") == 0;
     if (table == NULL && !lists && strcmp(words[0], "visitor") != 0)
         return command_fail(request->command, EXIT_USAGE,

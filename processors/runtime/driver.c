@@ -3,6 +3,7 @@
 #include "processors/runtime/interactions_log.h"
 #include "processors/runtime/log.h"
 #include "state/catalogue_store.h"
+#include "state/model_store.h"
 
 #include <stdlib.h>
 

@@ -5,6 +5,7 @@
 #include "processors/runtime/log.h"
 #include "processors/runtime/model/seed_model.h"
 #include "processors/runtime/model/snapshots.h"
+#include "state/model_store.h"
 
 #define READ_MS 100
 #define SLICE_RECORDS_MAX 256 /* read at once */

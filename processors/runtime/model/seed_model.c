@@ -3,6 +3,7 @@
 #include "processors/runtime/log.h"
 #include "processors/runtime/model/snapshots.h"
 #include "state/model_file.h"
+#include "state/model_store.h"
 
 #include <unistd.h>
 

@@ -1,0 +1,29 @@
+/* The model's rows on disk, in FAMILY_MODEL; the tables are those of state/model_tables.h.
+ *
+ *     'm'                    format version(4)
+ *     'i' item(4)            the item_id
+ *     's' item(4)            count(8) x 3, recent(8), base(4), last_ms(8)        = 44 bytes
+ *     'r' pair row(1) item(4)   total(8) total_one(8) base(4) count(4), then for each entry
+ *                            item(4) last_s(4) weight(8) weight_one(8)           = 24 + 24 n bytes
+ *
+ * A pair row is kind * PAIR_DIRECTIONS + direction. Integers and floats in values are little
+ * endian. The other tables are saved and loaded by the files that own them.
+ *
+ * Thread: the model's writer; other threads have no access while a model is loaded. */
+#ifndef WEFT_STATE_MODEL_STORE_H
+#define WEFT_STATE_MODEL_STORE_H
+
+#include "state/model.h"
+#include "state/store.h"
+
+#define MODEL_FORMAT 1
+
+/* Adds to the batch what changed since the last call. The batch must be written. */
+void model_save(struct model *model, struct store_batch *batch);
+/* Reads all rows into an empty model. FATAL: damaged, or of a newer format. */
+enum verdict model_load(struct model *model, struct store *store, struct error *error);
+/* The MODEL_FORMAT of the weft that wrote the store's model. SKIP: the store has none, and
+ * `ret_format` is 0. Thread: any. */
+enum verdict model_stored_format(struct store *store, uint32_t *ret_format, struct error *error);
+
+#endif
