@@ -1,5 +1,7 @@
 #include "state/model_file.h"
 
+#include "schemas/byte_order.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -9,20 +11,6 @@
 #define MAGIC "weft model\n"
 #define MAGIC_BYTES (sizeof MAGIC - 1)
 #define BATCH_BYTES_MAX ((size_t)4 << 20)
-
-static void put4(char *to, uint32_t value)
-{
-    for (int i = 0; i < 4; i++)
-        to[i] = (char)(value >> 8 * i);
-}
-
-static uint32_t get4(const char *at)
-{
-    uint32_t value = 0;
-    for (int i = 0; i < 4; i++)
-        value |= (uint32_t)(unsigned char)at[i] << 8 * i;
-    return value;
-}
 
 /* ---- writing ---- */
 
@@ -36,8 +24,8 @@ struct writer {
 static bool write_record(struct writer *writer, struct bytes key)
 {
     char sizes[8];
-    put4(sizes, (uint32_t)key.size);
-    put4(sizes + 4, (uint32_t)writer->record.size);
+    put_le(sizes, (uint32_t)key.size, 4);
+    put_le(sizes + 4, (uint32_t)writer->record.size, 4);
     return fwrite(sizes, 1, sizeof sizes, writer->file) == sizeof sizes &&
            fwrite(key.at, 1, key.size, writer->file) == key.size &&
            fwrite(writer->record.at, 1, writer->record.size, writer->file) == writer->record.size;
@@ -61,7 +49,7 @@ static enum verdict write_all(struct writer *writer, struct store *store, struct
 {
     char start[MAGIC_BYTES + 4];
     memcpy(start, MAGIC, MAGIC_BYTES);
-    put4(start + MAGIC_BYTES, MODEL_FILE_FORMAT);
+    put_le(start + MAGIC_BYTES, MODEL_FILE_FORMAT, 4);
     bool good = fwrite(start, 1, sizeof start, writer->file) == sizeof start;
     enum verdict verdict =
         good ? store->scan(store, FAMILY_MODEL, bytes_of("", 0), &writer->visitor, error)
@@ -107,13 +95,13 @@ enum verdict model_file_write(const char *path, struct store *store, int64_t off
 
 struct reader {
     FILE *file;
-    struct store *store; /* NULL: nothing is put */
+    struct store *store; /* NULL: the rows are only checked */
     struct store_batch batch;
     char key[MODEL_FILE_KEY_MAX];
     char *value;
     size_t capacity;
     uint64_t rows, sum;
-    int64_t offset; /* of the first row; all have the same */
+    int64_t offset; /* of the first row; the others must have the same */
     struct snapshot_header header;
 };
 
@@ -128,7 +116,7 @@ static enum verdict read_start(struct reader *reader, struct error *error)
     if (fread(start, 1, sizeof start, reader->file) != sizeof start ||
         memcmp(start, MAGIC, MAGIC_BYTES) != 0)
         return error_set(error, VERDICT_FATAL, "it is no model that 'weft get model' wrote");
-    uint32_t format = get4(start + MAGIC_BYTES);
+    uint32_t format = (uint32_t)get_le(start + MAGIC_BYTES, 4);
     if (format != MODEL_FILE_FORMAT)
         return error_set(error, VERDICT_FATAL,
                          "it has format %u, this weft knows %d: use the newer weft", format,
@@ -142,7 +130,7 @@ static enum verdict read_record(struct reader *reader, struct bytes *ret_key,
     char sizes[8];
     if (fread(sizes, 1, sizeof sizes, reader->file) != sizeof sizes)
         return cut_off(error);
-    size_t key_size = get4(sizes), size = get4(sizes + 4);
+    size_t key_size = get_le(sizes, 4), size = get_le(sizes + 4, 4);
     if (key_size > MODEL_FILE_KEY_MAX || size > MODEL_FILE_VALUE_MAX)
         return cut_off(error);
     if (size > reader->capacity) {
@@ -207,7 +195,7 @@ enum verdict model_file_read(const char *path, struct store *store,
 {
     struct error why = {0};
     enum verdict verdict = VERDICT_OK;
-    /* once to see that it is whole, and once to take it */
+    /* The first pass checks the file, the second one writes the rows. */
     for (int pass = 0; verdict == VERDICT_OK && pass < (store ? 2 : 1); pass++) {
         struct reader reader = {.file = fopen(path, "rb"), .store = pass == 1 ? store : NULL};
         if (reader.file == NULL)

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define LOG_MAX (64 * TASTE_LOG) /* prices from e^-64 to e^64 are told apart */
+#define LOG_MAX (64 * TASTE_LOG) /* prices are bounded to e^-64 .. e^64 */
 #define BASE_S_MAX 10000000000   /* year 2286 */
 #define PRIOR_WEIGHT (2 * TASTE_UNIT)
 
@@ -39,10 +39,10 @@ static uint32_t brand_weight(const struct taste_brand *brand)
     return sum;
 }
 
-/* What has faded away altogether makes room. */
+/* Drops words whose weight has become 0. */
 static void shift_all(struct preferences *preferences, uint32_t bits)
 {
-    uint32_t kept = 0;
+    uint32_t left = 0;
     preferences->weight = shifted(preferences->weight, bits);
     preferences->discount = shifted(preferences->discount, bits);
     shift_prices(&preferences->prices, bits);
@@ -51,31 +51,32 @@ static void shift_all(struct preferences *preferences, uint32_t bits)
         for (int kind = 0; kind < TASTE_KINDS; kind++)
             brand.weights[kind] = shifted(brand.weights[kind], bits);
         if (brand_weight(&brand) > 0)
-            preferences->brands[kept++] = brand;
+            preferences->brands[left++] = brand;
     }
-    preferences->brand_count = kept;
-    kept = 0;
+    preferences->brand_count = left;
+    left = 0;
     for (uint32_t i = 0; i < preferences->category_count; i++) {
         struct taste_category category = preferences->categories[i];
         category.weight = shifted(category.weight, bits);
         shift_prices(&category.prices, bits);
         if (category.weight > 0)
-            preferences->categories[kept++] = category;
+            preferences->categories[left++] = category;
     }
-    preferences->category_count = kept;
+    preferences->category_count = left;
     for (int kind = 0; kind < TASTE_WORD_KINDS; kind++) {
-        kept = 0;
+        left = 0;
         for (uint32_t i = 0; i < preferences->word_counts[kind]; i++) {
             struct taste_word word = preferences->words[kind][i];
             word.weight = shifted(word.weight, bits);
             if (word.weight > 0)
-                preferences->words[kind][kept++] = word;
+                preferences->words[kind][left++] = word;
         }
-        preferences->word_counts[kind] = kept;
+        preferences->word_counts[kind] = left;
     }
 }
 
-/* Where the time lies, in half-lives from the period's beginning. */
+/* Begins a new period if it is time. Returns the half-lives from the period's beginning to the
+ * time. */
 static double move_on(struct preferences *preferences, int64_t time_ms, int64_t half_life_ms)
 {
     if (preferences->weight == 0) {
@@ -207,7 +208,7 @@ bool taste_prices_level(const struct taste_prices *prices, float *ret_mean, floa
     return true;
 }
 
-/* ---- as stored ---- */
+/* ---- bytes ---- */
 
 static void write_prices(const struct taste_prices *prices, struct buffer *buffer)
 {
@@ -251,7 +252,7 @@ void preferences_write(const struct preferences *preferences, struct buffer *buf
     }
 }
 
-/* A number between the bounds, else the reader has failed. */
+/* A number between the bounds; otherwise the reader fails. */
 static int64_t get_between(struct avro_reader *reader, int64_t least, int64_t most)
 {
     int64_t value = avro_get_long(reader);

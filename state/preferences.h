@@ -1,26 +1,28 @@
-/* Preferences: what a visitor likes, learned from the products that they looked at, put in the cart
- * and bought. A part of the visitor's value (visitor.avsc), erased with it. Calls schemas/.
+/* Preferences: a visitor's taste in brands, categories, prices and the like. It is learned from the
+ * products that the visitor viewed, put in the cart and bought. Preferences are a part of the
+ * visitor's value (visitor.avsc) and are erased with it. Calls schemas/.
  *
- * Every number is a sum of whole units that decays by the time of the events: with a half-life H
+ * Every number is a sum of whole units that decays by the time of the events. With a half-life H
  * and a period that began at time b, an activity at time t with a product adds
  *
  *     round(TASTE_UNIT * taste_weights[kind] * 2^((t - b) / H))
  *
- * An activity at or after b + H begins a new period: b moves on by n whole half-lives and all sums
- * are shifted by n bits, rounded. So nothing fades by being written, and the state read back is the
- * state that was written.
+ * An activity at or after b + H begins a new period: b moves on by n whole half-lives, and all sums
+ * are shifted by n bits, rounded. So writing changes nothing: what is read is what was written.
  *
- * Kept are, of brands, categories and of colours, genders and age groups (words of the catalogue,
- * by the low half of their hash, which is the same in every process), at most so many; a new one
- * takes the place of the weakest of its kind. Prices are kept as sums of w, w x and w x^2, x =
- * round(32 ln price), over all and by category, which gives mean and spread. */
+ * Brands, categories, colours, genders and age groups are words of the catalogue. Their tag is the
+ * low half of their hash, which is the same in every process. Each kind has a bound; a new word
+ * replaces the weakest of its kind. Prices are stored as sums of w, w x and w x^2 with weight w and
+ * x = round(32 ln price), over all products and by category: they give mean and spread.
+ *
+ * The struct owns no memory. Thread: any; one at a time for one struct. */
 #ifndef WEFT_STATE_PREFERENCES_H
 #define WEFT_STATE_PREFERENCES_H
 
 #include "schemas/avro_binary.h"
 
 enum taste_kind { TASTE_SEEN, TASTE_CARTED, TASTE_BOUGHT, TASTE_KINDS };
-extern const uint32_t taste_weights[TASTE_KINDS]; /* 1, 3, 5; brands count each kind apart as 1 */
+extern const uint32_t taste_weights[TASTE_KINDS]; /* 1, 3, 5; brands count each kind by itself */
 
 enum taste_word_kind { TASTE_COLOUR, TASTE_GENDER, TASTE_AGE_GROUP, TASTE_WORD_KINDS };
 
@@ -30,8 +32,8 @@ enum taste_word_kind { TASTE_COLOUR, TASTE_GENDER, TASTE_AGE_GROUP, TASTE_WORD_K
 #define TASTE_BRANDS_MAX 8
 #define TASTE_CATEGORIES_MAX 6
 #define TASTE_WORDS_MAX 4 /* of each kind */
-#define TASTE_WEIGHT_MAX                                                                           \
-    (1u << 24) /* what would go beyond is not learned: 16,000 purchases at once */
+/* The bound of a sum: at least 50,000 fresh purchases. What would go beyond is not learned. */
+#define TASTE_WEIGHT_MAX (1u << 24)
 
 /* ln of prices in steps of 1 / TASTE_LOG, weighed. */
 struct taste_prices {
@@ -56,9 +58,9 @@ struct taste_word {
 };
 
 struct preferences {
-    int64_t base_s;    /* when the period began; of no use while weight is 0 */
-    uint32_t weight;   /* of all products */
-    uint32_t discount; /* of weight, 64ths of the price taken off times w */
+    int64_t base_s;    /* when the period began; meaningless while weight is 0 */
+    uint32_t weight;   /* sum of w over all products */
+    uint32_t discount; /* sum of w times the discount, in 64ths of the price */
     struct taste_prices prices;
     uint32_t brand_count, category_count;
     uint32_t word_counts[TASTE_WORD_KINDS];
@@ -67,7 +69,7 @@ struct preferences {
     struct taste_word words[TASTE_WORD_KINDS][TASTE_WORDS_MAX];
 };
 
-/* A product that the visitor did something with. Words are taste_tag()s, 0: none. */
+/* The product of an activity. Words are taste_tag()s; 0: none. */
 struct tasted {
     uint32_t brand, category;
     uint32_t words[TASTE_WORD_KINDS][TASTE_WORDS_MAX];
@@ -75,27 +77,28 @@ struct tasted {
     float discount; /* 0 to 1 */
 };
 
+/* The tag of a word: never 0. */
 static inline uint32_t taste_tag(uint64_t word_hash)
 {
     return (uint32_t)word_hash ? (uint32_t)word_hash : 1;
 }
 
-/* `half_life_ms` > 0. */
+/* Learns from one activity. `half_life_ms` > 0. Formula above. */
 void preferences_learn(struct preferences *preferences, const struct tasted *tasted,
                        enum taste_kind kind, int64_t time_ms, int64_t half_life_ms);
 
-/* How many fresh activities the units are worth at `time_ms`; times a weight, the weight then. */
+/* Fresh activities per unit at `time_ms`: a weight times this is the weight decayed to then. */
 float preferences_scale(const struct preferences *preferences, int64_t time_ms,
                         int64_t half_life_ms);
 
-/* Mean of ln price and its standard deviation, drawn towards TASTE_SPREAD as if two views had it.
- * False: no price is known. */
+/* Mean of ln price and its standard deviation, shrunk towards TASTE_SPREAD as if two views had that
+ * deviation. False: no price is known. */
 #define TASTE_SPREAD .5f
 bool taste_prices_level(const struct taste_prices *prices, float *ret_mean, float *ret_spread);
 
-/* The visitor's part of visitor.avsc, from "tastes" to the last array. */
+/* Appends the part of visitor.avsc from "tastes" to the last array. */
 void preferences_write(const struct preferences *preferences, struct buffer *buffer);
-/* False: nothing that was written so. */
+/* Reads it. False: no writer made these bytes. */
 bool preferences_read(struct avro_reader *reader, struct preferences *ret_preferences);
 
 #endif

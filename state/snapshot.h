@@ -1,8 +1,8 @@
-/* Snapshots of the model: what the records of the topic <application.id>-model are made of. Calls
- * schemas/ and store.h.
+/* Snapshots of the model: the records of the topic <application.id>-model. Calls schemas/ and
+ * store.h.
  *
- * A snapshot is every row of FAMILY_MODEL as of an offset of the interactions log, and behind the
- * rows a header. It is a function of the log up to that offset: whoever writes it again writes the
+ * A snapshot is every row of FAMILY_MODEL as of an offset of the interactions log, and a header
+ * after the rows. It follows from the log up to that offset: any instance that writes it writes the
  * same bytes. Integers are little endian.
  *
  *     row      key    the row's key, whose first byte is below 0xFF
@@ -10,10 +10,12 @@
  *     header   key    0xFF "snapshot"
  *              value  format(4) offset(8) first(8) rows(8) sum(8) check(8)
  *
- * `offset` is the log's, the next record to fold; `first` the topic's offset of the first row;
- * `rows` their number and `sum` the sum of their checks. A check binds value, key and offset to
- * each other, so that a row of another snapshot, or a damaged one, is never taken for one of this.
- */
+ * `offset` is the log's: of the next record to fold. `first` is the topic's offset of the first
+ * row. `rows` is their number, `sum` the sum of their checks. A check binds value, key and offset
+ * to each other, so that a damaged row, or one of another snapshot, never passes for a row of this
+ * one.
+ *
+ * Thread: any. */
 #ifndef WEFT_STATE_SNAPSHOT_H
 #define WEFT_STATE_SNAPSHOT_H
 
@@ -31,12 +33,14 @@ struct snapshot_header {
 /* Appends the record of a row. Returns its check. */
 uint64_t snapshot_write_row(struct bytes key, struct bytes value, int64_t offset,
                             struct buffer *record);
-/* False: damaged, or no row. `ret_value` points into the record. */
+/* Reads a row's record; `ret_value` points into it. False: it is damaged, or it is no row. */
 bool snapshot_read_row(struct bytes key, struct bytes record, int64_t *ret_offset,
                        struct bytes *ret_value, uint64_t *ret_check);
 
 bool snapshot_is_header(struct bytes key);
+/* The key holds for ever. */
 struct bytes snapshot_header_key(void);
+/* Appends the header's value. */
 void snapshot_write_header(const struct snapshot_header *header, struct buffer *record);
 /* SKIP: damaged. FATAL: of a newer format. */
 enum verdict snapshot_read_header(struct bytes record, struct snapshot_header *ret_header,

@@ -1,9 +1,13 @@
 #include "state/store.h"
 
+#include "schemas/byte_order.h"
+#include "schemas/draw.h"
+
 #include <assert.h>
 #include <stdio.h>
 
-/* change(1) family(1) key size(4) value size(4) key value */
+/* A change in a batch: change(1) family(1) key size(4) value size(4) key value. It never leaves the
+ * process, so numbers are in the machine's order. */
 #define CHANGE_HEADER_BYTES 10
 
 static void put_change(struct store_batch *batch, enum change change, enum family family,
@@ -67,9 +71,8 @@ bool batch_next(const struct store_batch *batch, size_t *at, struct store_change
 
 void row_check(enum family family, struct bytes key, struct bytes value, char *ret_check)
 {
-    uint64_t hash = (bytes_hash(key) + (uint64_t)family) * 0x9E3779B97F4A7C15u ^ bytes_hash(value);
-    for (int i = 0; i < ROW_CHECK_BYTES; i++)
-        ret_check[i] = (char)(hash >> 8 * i);
+    uint64_t hash = hash_join(bytes_hash(key) + (uint64_t)family, 0) ^ bytes_hash(value);
+    put_le(ret_check, hash, ROW_CHECK_BYTES);
 }
 
 bool row_open(enum family family, struct bytes key, struct bytes stored, struct bytes *ret_value)
@@ -91,8 +94,7 @@ static struct bytes offset_key(char *to, enum offset_table table, const char *to
                                int32_t partition)
 {
     int size = snprintf(to, OFFSET_KEY_BYTES_MAX, "%c....%s", (int)table, topic);
-    for (int i = 0; i < 4; i++)
-        to[1 + i] = (char)((uint32_t)partition >> (24 - 8 * i));
+    put_be(to + 1, (uint32_t)partition, 4);
     return bytes_of(to, size < OFFSET_KEY_BYTES_MAX ? (size_t)size : OFFSET_KEY_BYTES_MAX - 1);
 }
 
@@ -100,8 +102,7 @@ void batch_put_offset(struct store_batch *batch, enum offset_table table, const 
                       int32_t partition, int64_t offset)
 {
     char key[OFFSET_KEY_BYTES_MAX], value[8];
-    for (int i = 0; i < 8; i++)
-        value[i] = (char)((uint64_t)offset >> 8 * i);
+    put_le(value, (uint64_t)offset, 8);
     batch_put(batch, FAMILY_OFFSETS, offset_key(key, table, topic, partition),
               bytes_of(value, sizeof value));
 }
@@ -123,12 +124,8 @@ enum verdict store_get_offset(struct store *store, enum offset_table table, cons
     if (verdict == VERDICT_OK && value.size != 8)
         verdict = error_set(error, VERDICT_FATAL, "the stored offset of %s [%d] is damaged", topic,
                             (int)partition);
-    if (verdict == VERDICT_OK) {
-        uint64_t offset = 0;
-        for (int i = 0; i < 8; i++)
-            offset |= (uint64_t)(unsigned char)value.at[i] << 8 * i;
-        *ret_offset = (int64_t)offset;
-    }
+    if (verdict == VERDICT_OK)
+        *ret_offset = (int64_t)get_le(value.at, 8);
     buffer_release(&value);
     return verdict;
 }

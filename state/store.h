@@ -1,18 +1,21 @@
-/* The store's contract: ordered keys and values in families, written only in atomic batches.
- * Two stores keep it: RocksDB (store_rocksdb.c) and memory (store_memory.c). Calls schemas/.
+/* The contract of a store: ordered keys and values in families, written only in atomic batches.
+ * There are two: RocksDB (store_rocksdb.c) and memory (store_memory.c). Calls schemas/.
  *
  * Keys of the families:
  *
- *     FAMILY_VISITOR   partition(2, BE) visitor key          value: visitor.avsc, single-object
- *     FAMILY_MODEL     table(1) ...                          see state/model.h
- *     FAMILY_CATALOGUE table(1) ...                          see state/catalogue.h
+ *     FAMILY_VISITOR   partition(2, BE) visitor key          value: see state/visitor_codec.h
+ *     FAMILY_MODEL     table(1) ...                          see state/model_tables.h
+ *     FAMILY_CATALOGUE table(1) ...                          see state/catalogue_store.h
  *     FAMILY_OFFSETS   table(1) partition(4, BE) topic       value: next offset (8, LE)
  *
- * A process has two stores on disk: one for visitors and the inputs' offsets, one for the model,
- * whose large writes would hold the visitors' small ones up.
+ * A process has two stores on disk. One has the visitors and the offsets of the inputs. The other
+ * has the model: its large writes would delay the small ones of the visitors.
  *
- * A batch holds new values together with the offsets that they stand for; that is what makes the
- * store recoverable: it is never ahead of Kafka, and knows how far it is behind. */
+ * A batch holds new values together with the offsets that they belong to. So the store can be
+ * recovered: it is never ahead of Kafka, and it knows how far it is behind.
+ *
+ * Threads: get, write and condemn are for any thread. scan, sync and free are for the thread that
+ * owns the store; a scan of the store in memory needs that nobody writes. */
 #ifndef WEFT_STATE_STORE_H
 #define WEFT_STATE_STORE_H
 
@@ -21,7 +24,7 @@
 
 enum family { FAMILY_VISITOR, FAMILY_MODEL, FAMILY_OFFSETS, FAMILY_CATALOGUE, FAMILIES };
 
-/* Changes, in order. Zero-initialised is empty. Keys and values are copied. */
+/* Changes, in order. Zero-initialised is empty. Keys and values are copied. Thread: the owner. */
 struct store_batch {
     struct buffer changes;
     uint64_t count;
@@ -29,8 +32,8 @@ struct store_batch {
 
 void batch_put(struct store_batch *batch, enum family family, struct bytes key, struct bytes value);
 void batch_delete(struct store_batch *batch, enum family family, struct bytes key);
-/* Every key of the family that starts with `prefix`, which has 1 to PREFIX_BYTES_MAX bytes, the
- * first of them below 0xFF. */
+/* Deletes every key of the family that starts with `prefix`: 1 to PREFIX_BYTES_MAX bytes, the first
+ * of them below 0xFF. */
 #define PREFIX_BYTES_MAX 64
 void batch_delete_prefix(struct store_batch *batch, enum family family, struct bytes prefix);
 void batch_clear(struct store_batch *batch);
@@ -44,51 +47,55 @@ struct store_change {
     struct bytes key;
     struct bytes value;
 };
-/* `at` starts at 0 and is moved on; false at the end. */
+/* The next change; its slices point into the batch. `at` begins with 0. False: there is none. */
 bool batch_next(const struct store_batch *batch, size_t *at, struct store_change *ret_change);
 
-/* Called for each row in the order of keys; slices hold during the call. Anything but OK ends the
- * scan, which returns it. */
+/* Is called for each row, in the order of keys; the slices hold during the call. A verdict other
+ * than OK ends the scan, which returns it. */
 struct store_visitor {
     enum verdict (*row)(struct store_visitor *self, struct bytes key, struct bytes value,
                         struct error *error);
 };
 
 struct store {
-    /* Appends the value. SKIP: there is no such key. FATAL: can't be read. Thread: any. */
+    /* Appends the value to the buffer. SKIP: there is no such key. FATAL: it can't be read. */
     enum verdict (*get)(struct store *store, enum family family, struct bytes key,
                         struct buffer *value, struct error *error);
-    /* All of the batch or nothing. FATAL: disk full and the like. Thread: any. */
+    /* Writes all of the batch or nothing. FATAL: the disk is full and the like. */
     enum verdict (*write)(struct store *store, const struct store_batch *batch,
                           struct error *error);
+    /* Visits the rows whose keys start with `prefix`; an empty one: all rows of the family. */
     enum verdict (*scan)(struct store *store, enum family family, struct bytes prefix,
                          struct store_visitor *visitor, struct error *error);
-    /* What was written is on disk when this returns. */
+    /* Returns when all that was written is on disk. */
     enum verdict (*sync)(struct store *store, struct error *error);
-    /* What was read can't be right: the next opening tells so with RETRY. Thread: any. */
+    /* A row that was read makes no sense: the next opening returns RETRY. `why` is copied. */
     void (*condemn)(struct store *store, const char *why);
     void (*free)(struct store *store);
 };
 
-/* The format of what is on disk; 1 had no checksums, 2 no preferences of visitors, 3 nothing
- * of what they were shown and declared, 4 not the channel that they came by. */
+/* The format of a store on disk. Formats below it lack, of visitors: 1 checksums, 2 preferences,
+ * 3 shown items and what the shop declares, 4 the channel. */
 #define STORE_FORMAT 5
 
-/* Opens or creates the folder. FATAL, with what to do, when another process has it, when it was
- * written by a newer weft, or when it can't be read or written. RETRY, with what is wrong, when it
- * is damaged, half deleted, condemned or of an older format: store_rocksdb_remove() it and open it
- * again; all of it can be rebuilt from Kafka. Nothing is changed before that. `read_only` works
- * beside the process that has it, and what would be RETRY is FATAL. */
+/* Opens or creates the folder. The caller frees the store.
+ * FATAL, the error says what to do: another process has it, a newer weft wrote it, or it can't be
+ * read or written.
+ * RETRY, the error says what is wrong: it is damaged, half deleted, condemned or of an older
+ * format. The caller removes it with store_rocksdb_remove() and opens it again; Kafka has all of
+ * it. `read_only` works beside the process that has it; then FATAL stands for RETRY. */
 enum verdict store_rocksdb_open(const char *path, bool read_only, struct store **ret_store,
                                 struct error *error);
-/* Whether the next opening will say RETRY because somebody condemned it. */
+/* Whether the store is condemned, so that the next opening returns RETRY. Thread: any. */
 bool store_rocksdb_condemned(const char *path);
-/* Deletes the folder with all that is in it; fine when there is none. Nobody may have it open. */
+/* Deletes the folder and its contents; OK also if there is none. Nobody may have it open. */
 enum verdict store_rocksdb_remove(const char *path, struct error *error);
+
+/* An empty store in memory. */
 struct store *store_memory_new(void);
 
-/* A row's value as it lies on disk: the value and ROW_CHECK_BYTES that bind it to its family and
- * key. `row_check` makes those; `row_open` is false when they do not fit. */
+/* A row's value on disk is the value and a check of ROW_CHECK_BYTES, which binds it to its family
+ * and key. row_check() computes the check. row_open() cuts it off; false: it does not fit. */
 #define ROW_CHECK_BYTES 4
 void row_check(enum family family, struct bytes key, struct bytes value, char *ret_check);
 bool row_open(enum family family, struct bytes key, struct bytes stored, struct bytes *ret_value);

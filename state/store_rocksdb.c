@@ -1,14 +1,15 @@
 /* The store on disk. The only file that includes RocksDB.
  *
- * The default family holds one row, "format". Rows of weft's families carry checksums of their own
- * beside RocksDB's of its blocks: from where a value is made to where it is used again. All
- * families are flushed together, so that what is left when logs are lost is a state that there once
- * was.
+ * The default family holds one row, "format". Each row of weft's families has a checksum of its own
+ * beside RocksDB's of its blocks: it covers the value from where it is made to where it is used.
+ * All families are flushed together, so that without the logs an earlier state is left, whole.
  *
- * Not one database a partition: RocksDB's C API has no write buffer manager that many could share.
- * The log is written but not synced at each batch: a crash of the process loses nothing, a crash of
- * the machine loses what the changelog brings back. */
+ * All partitions share one database: RocksDB's C API has no write buffer manager for many. The log
+ * is written, but not synced, with each batch. So a crash of the process loses nothing. A crash of
+ * the machine loses rows that the changelog brings back. */
 #include "state/store.h"
+
+#include "schemas/byte_order.h"
 
 #include <errno.h>
 #include <ftw.h>
@@ -24,7 +25,7 @@
 #define READ_ONLY_TRIES_MAX 50
 #define READ_ONLY_PAUSE_US 20000
 #define FOLDERS_OPEN_MAX 16
-#define CONDEMNED "CONDEMNED" /* a file in the folder; its text says why */
+#define CONDEMNED "CONDEMNED" /* name of a file in the folder; its text says why */
 #define FORMAT_KEY "format"
 #define FORMAT_BYTES 4
 
@@ -57,19 +58,19 @@ static void rocksdb_condemn(struct store *store, const char *why)
         return;
     FILE *file = fopen(path, "w");
     if (file == NULL)
-        return; /* then the next start meets the same damage */
+        return; /* the next start will find the same damage */
     fprintf(file, "%s\n", why);
     fclose(file);
 }
 
-/* RocksDB's own words for files that are damaged or missing. */
+/* RocksDB's messages for files that are damaged or missing. */
 static bool says_damage(const char *message)
 {
     return strncmp(message, "Corruption", 10) == 0 || strstr(message, "No such file") != NULL ||
            strncmp(message, "Invalid argument", 16) == 0 || strstr(message, "does not exist");
 }
 
-/* Takes RocksDB's message over. */
+/* Takes over the message, which RocksDB allocated. */
 static enum verdict fail(struct rocksdb_store *self, const char *what, char *message,
                          struct error *error)
 {
@@ -110,7 +111,7 @@ static enum verdict rocksdb_get_row(struct store *store, enum family family, str
     return good ? VERDICT_OK : fail_row(self, family, error);
 }
 
-/* The first key behind all that start with `prefix`: its last byte below 0xFF is raised. */
+/* The first key behind all keys that start with `prefix`: adds 1 to its last byte below 0xFF. */
 static struct bytes prefix_end(struct bytes prefix, char *to)
 {
     memcpy(to, prefix.at, prefix.size);
@@ -191,7 +192,7 @@ static enum verdict rocksdb_sync(struct store *store, struct error *error)
     return message ? fail(self, "can't sync", message, error) : VERDICT_OK;
 }
 
-/* Handles go before the database: Debian's build asserts it. */
+/* Frees the handles before the database: Debian's build asserts it. */
 static void rocksdb_store_free(struct store *store)
 {
     if (store == NULL)
@@ -289,14 +290,13 @@ static bool is_empty(struct rocksdb_store *self)
 static enum verdict write_format(struct rocksdb_store *self, struct error *error)
 {
     char *message = NULL, value[FORMAT_BYTES];
-    for (int i = 0; i < FORMAT_BYTES; i++)
-        value[i] = (char)((uint32_t)STORE_FORMAT >> 8 * i);
+    put_le(value, STORE_FORMAT, FORMAT_BYTES);
     rocksdb_put_cf(self->db, self->write_options, self->families[FAMILIES], FORMAT_KEY,
                    strlen(FORMAT_KEY), value, sizeof value, &message);
     return message ? fail(self, "can't write to", message, error) : VERDICT_OK;
 }
 
-/* Writes the format into a store that is new. */
+/* Writes the format if the store is new. */
 static enum verdict check_format(struct rocksdb_store *self, struct error *error)
 {
     char *message = NULL;
@@ -307,9 +307,7 @@ static enum verdict check_format(struct rocksdb_store *self, struct error *error
     if (message)
         return fail(self, "can't read", message, error);
     if (value) {
-        format = 0;
-        for (size_t i = 0; i < size && i < FORMAT_BYTES; i++)
-            format |= (uint32_t)(unsigned char)value[i] << 8 * i;
+        format = (uint32_t)get_le(value, size < FORMAT_BYTES ? (int)size : FORMAT_BYTES);
         rocksdb_free(value);
     } else if (is_empty(self)) {
         return self->read_only ? VERDICT_OK : write_format(self, error);
@@ -328,9 +326,9 @@ static enum verdict check_format(struct rocksdb_store *self, struct error *error
 static char *open_read_only(struct rocksdb_store *self, const rocksdb_options_t *const *options)
 {
     char *message = NULL;
-    rocksdb_options_set_max_open_files(self->options, -1); /* the writer may delete any of them */
+    rocksdb_options_set_max_open_files(self->options, -1); /* the writer may delete any file */
     for (int tries = 0; self->db == NULL && tries < READ_ONLY_TRIES_MAX; tries++) {
-        if (message) { /* the writer was putting files together just now */
+        if (message) { /* the writer was compacting at this moment */
             rocksdb_free(message);
             message = NULL;
             usleep(READ_ONLY_PAUSE_US);
@@ -358,7 +356,7 @@ static enum verdict open_database(struct rocksdb_store *self, struct error *erro
     if (message == NULL)
         return check_format(self, error);
     enum verdict verdict = says_damage(message) ? VERDICT_RETRY : VERDICT_FATAL;
-    if (strstr(message, "not opened")) /* families that this weft does not know */
+    if (strstr(message, "not opened")) /* it has families that this weft does not know */
         verdict = error_set(error, VERDICT_FATAL, "%s was written by a newer weft: %s", self->path,
                             message);
     else if (strstr(message, "lock hold by") || strstr(message, "While lock file"))
