@@ -1,9 +1,12 @@
+/* The numbers of one moment, copied from the model. */
 #include "processors/recommend/rankings/rankings.h"
+
+#include "schemas/array.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-#define FIVE_PERCENT 1.645 /* of the normal distribution lie beyond */
+#define FIVE_PERCENT 1.645 /* 5 % of the normal distribution lie beyond this many deviations */
 
 double rankings_trend(double s, double e)
 {
@@ -27,11 +30,7 @@ static void take_items(struct rankings_view *view, const struct model *model)
 {
     struct decay slow = decay_at(view->time_ms, model->limits.popular_half_life_ms);
     struct decay quick = decay_at(view->time_ms, model->limits.quick_half_life_ms);
-    if (view->item_capacity < model->item_count) {
-        view->item_capacity = model->item_count + model->item_count / 4;
-        free(view->items);
-        view->items = memory_get(view->item_capacity * sizeof *view->items);
-    }
+    ARRAY_RESERVE(view->items, view->item_capacity, model->item_count);
     for (uint32_t item = 0; item < model->item_count; item++) {
         const struct trend *row = trends_row(model->trends, item);
         if (row == NULL)
@@ -48,7 +47,7 @@ static void take_items(struct rankings_view *view, const struct model *model)
     }
 }
 
-/* ---- the searches with the most ---- */
+/* ---- the searches after which most was taken ---- */
 
 struct weighed {
     double total;
@@ -56,7 +55,7 @@ struct weighed {
     struct bytes text;
 };
 
-/* Does `a` come behind `b`? */
+/* Whether `a` comes behind `b`. */
 static bool behind(const struct weighed *a, const struct weighed *b)
 {
     if (a->total < b->total || a->total > b->total)
@@ -64,7 +63,8 @@ static bool behind(const struct weighed *a, const struct weighed *b)
     return bytes_compare(a->text, b->text) > 0;
 }
 
-/* A heap whose first is behind all others (Williams 1964). */
+/* A heap whose first entry is behind all others (Williams 1964), since `max`
+ * may be a million. */
 static void sift_down(struct weighed *heap, uint32_t count, uint32_t at)
 {
     struct weighed item = heap[at];
@@ -100,10 +100,7 @@ static void copy_term(struct rankings_view *view, const struct model *model,
     *term = (struct ranked_term){
         .text = bytes_of(NULL, row->size), .total = weighed->total, .first = view->entry_count};
     buffer_append(&view->texts, row->text, row->size);
-    if (view->entry_capacity < view->entry_count + row->count) {
-        view->entry_capacity = 2 * (view->entry_count + row->count);
-        view->entries = memory_resize(view->entries, view->entry_capacity * sizeof *view->entries);
-    }
+    ARRAY_RESERVE(view->entries, view->entry_capacity, view->entry_count + row->count);
     for (uint32_t i = 0; i < row->count; i++) {
         double units = decay_events(row->entries[i].weight, row->base, now);
         if (units > RANKING_LEAST)
@@ -137,13 +134,10 @@ static void take_terms(struct rankings_view *view, const struct model *model, ui
         }
     }
     qsort(heap, count, sizeof *heap, weighed_order);
-    if (view->term_capacity < count) {
-        view->term_capacity = count;
-        view->terms = memory_resize(view->terms, count * sizeof *view->terms);
-    }
+    ARRAY_RESERVE(view->terms, view->term_capacity, count);
     for (uint32_t i = 0; i < count; i++)
         copy_term(view, model, &heap[i], now);
-    size_t at = 0; /* the texts no longer move */
+    size_t at = 0; /* the buffer of texts no longer moves */
     for (uint32_t i = 0; i < count; i++) {
         view->terms[i].text.at = view->texts.at + at;
         at += view->terms[i].text.size;

@@ -1,156 +1,147 @@
 #include "processors/recommend/rankings/topic_contents.h"
 
+#include "schemas/array.h"
+#include "schemas/hash_index.h"
+
 #include <stdlib.h>
 
+#define NO_ENTRY UINT32_MAX
+
 struct entry {
-    struct bytes key; /* owned */
+    char *key; /* owned */
+    size_t key_size;
     uint64_t version; /* in the topic */
     uint64_t offered;
     bool there;  /* in the topic */
-    bool old;    /* to be written again, whatever its version */
+    bool old;    /* must be written again, whatever its version */
     bool wanted; /* offered in this round */
 };
 
 struct topic_contents {
     struct entry *entries;
-    size_t count, capacity;
-    size_t *slots; /* hash of the key -> entry + 1 */
-    size_t slot_capacity;
+    uint32_t count, capacity;
+    struct hash_index index; /* by key */
 };
 
 struct topic_contents *topic_contents_new(void)
 {
-    struct topic_contents *published = memory_zero(1, sizeof *published);
-    published->slot_capacity = 1024;
-    published->slots = memory_zero(published->slot_capacity, sizeof *published->slots);
-    return published;
+    return memory_zero(1, sizeof(struct topic_contents));
 }
 
-void topic_contents_clear(struct topic_contents *published)
+void topic_contents_clear(struct topic_contents *contents)
 {
-    for (size_t i = 0; i < published->count; i++)
-        free((void *)(uintptr_t)published->entries[i].key.at);
-    published->count = 0;
-    memset(published->slots, 0, published->slot_capacity * sizeof *published->slots);
+    for (uint32_t i = 0; i < contents->count; i++)
+        free(contents->entries[i].key);
+    contents->count = 0;
+    hash_index_clear(&contents->index);
 }
 
-void topic_contents_free(struct topic_contents *published)
+void topic_contents_free(struct topic_contents *contents)
 {
-    if (published == NULL)
+    if (contents == NULL)
         return;
-    topic_contents_clear(published);
-    free(published->entries);
-    free(published->slots);
-    free(published);
+    topic_contents_clear(contents);
+    free(contents->entries);
+    hash_index_release(&contents->index);
+    free(contents);
 }
 
-static size_t *find_slot(const struct topic_contents *published, struct bytes key)
+static struct bytes key_of(const struct entry *entry)
 {
-    size_t mask = published->slot_capacity - 1, at = (size_t)bytes_hash(key) & mask;
-    while (published->slots[at] != 0 &&
-           !bytes_equal(published->entries[published->slots[at] - 1].key, key))
-        at = (at + 1) & mask;
-    return &published->slots[at];
+    return bytes_of(entry->key, entry->key_size);
 }
 
-static void fill_slots(struct topic_contents *published)
+static uint32_t find(const struct topic_contents *contents, struct bytes key)
 {
-    memset(published->slots, 0, published->slot_capacity * sizeof *published->slots);
-    for (size_t i = 0; i < published->count; i++)
-        *find_slot(published, published->entries[i].key) = i + 1;
+    struct hash_probe probe = hash_index_probe(&contents->index, bytes_hash(key));
+    while (hash_index_next(&contents->index, &probe))
+        if (bytes_equal(key_of(&contents->entries[probe.entry]), key))
+            return probe.entry;
+    return NO_ENTRY;
 }
 
-static struct entry *find_or_add(struct topic_contents *published, struct bytes key)
+static struct entry *find_or_add(struct topic_contents *contents, struct bytes key)
 {
-    size_t *slot = find_slot(published, key);
-    if (*slot != 0)
-        return &published->entries[*slot - 1];
-    if (published->count == published->capacity) {
-        published->capacity = published->capacity ? 2 * published->capacity : 256;
-        published->entries =
-            memory_resize(published->entries, published->capacity * sizeof *published->entries);
-    }
-    published->entries[published->count++] =
-        (struct entry){.key = bytes_of(memory_text(key), key.size)};
-    *slot = published->count;
-    if (2 * published->count >= published->slot_capacity) {
-        published->slot_capacity *= 2;
-        published->slots =
-            memory_resize(published->slots, published->slot_capacity * sizeof *published->slots);
-        fill_slots(published);
-    }
-    return &published->entries[published->count - 1];
+    uint32_t at = find(contents, key);
+    if (at != NO_ENTRY)
+        return &contents->entries[at];
+    ARRAY_RESERVE(contents->entries, contents->capacity, contents->count + 1);
+    hash_index_add(&contents->index, bytes_hash(key), contents->count);
+    contents->entries[contents->count] =
+        (struct entry){.key = memory_text(key), .key_size = key.size};
+    return &contents->entries[contents->count++];
 }
 
-void topic_contents_found(struct topic_contents *published, struct bytes key, uint64_t version)
+void topic_contents_found(struct topic_contents *contents, struct bytes key, uint64_t version)
 {
-    struct entry *entry = find_or_add(published, key);
+    struct entry *entry = find_or_add(contents, key);
     entry->there = true;
     entry->version = version;
 }
 
-void topic_contents_found_gone(struct topic_contents *published, struct bytes key)
+void topic_contents_found_gone(struct topic_contents *contents, struct bytes key)
 {
-    size_t slot = *find_slot(published, key);
-    if (slot != 0)
-        published->entries[slot - 1].there = false;
+    uint32_t at = find(contents, key);
+    if (at != NO_ENTRY)
+        contents->entries[at].there = false;
 }
 
-void topic_contents_renew(struct topic_contents *published)
+void topic_contents_renew(struct topic_contents *contents)
 {
-    for (size_t i = 0; i < published->count; i++)
-        published->entries[i].old = true;
+    for (uint32_t i = 0; i < contents->count; i++)
+        contents->entries[i].old = true;
 }
 
-size_t topic_contents_count(const struct topic_contents *published)
+size_t topic_contents_count(const struct topic_contents *contents)
 {
     size_t count = 0;
-    for (size_t i = 0; i < published->count; i++)
-        count += published->entries[i].there;
+    for (uint32_t i = 0; i < contents->count; i++)
+        count += contents->entries[i].there;
     return count;
 }
 
-void topic_contents_begin(struct topic_contents *published)
+void topic_contents_begin(struct topic_contents *contents)
 {
-    for (size_t i = 0; i < published->count; i++)
-        published->entries[i].wanted = false;
+    for (uint32_t i = 0; i < contents->count; i++)
+        contents->entries[i].wanted = false;
 }
 
-bool topic_contents_offer(struct topic_contents *published, struct bytes key, uint64_t version)
+bool topic_contents_offer(struct topic_contents *contents, struct bytes key, uint64_t version)
 {
-    struct entry *entry = find_or_add(published, key);
+    struct entry *entry = find_or_add(contents, key);
     entry->wanted = true;
     entry->offered = version;
     return !entry->there || entry->old || entry->version != version;
 }
 
-bool topic_contents_next_gone(const struct topic_contents *published, size_t *cursor,
+bool topic_contents_next_gone(const struct topic_contents *contents, size_t *cursor,
                               struct bytes *ret_key)
 {
-    while (*cursor < published->count) {
-        const struct entry *entry = &published->entries[(*cursor)++];
+    while (*cursor < contents->count) {
+        const struct entry *entry = &contents->entries[(*cursor)++];
         if (!entry->there || entry->wanted)
             continue;
-        *ret_key = entry->key;
+        *ret_key = key_of(entry);
         return true;
     }
     return false;
 }
 
-void topic_contents_end(struct topic_contents *published)
+void topic_contents_end(struct topic_contents *contents)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < published->count; i++) {
-        struct entry *entry = &published->entries[i];
-        if (!entry->wanted) {
-            free((void *)(uintptr_t)entry->key.at);
+    uint32_t left = 0;
+    hash_index_clear(&contents->index);
+    for (uint32_t i = 0; i < contents->count; i++) {
+        struct entry entry = contents->entries[i];
+        if (!entry.wanted) {
+            free(entry.key);
             continue;
         }
-        entry->there = true;
-        entry->old = false;
-        entry->version = entry->offered;
-        published->entries[kept++] = *entry;
+        entry.there = true;
+        entry.old = false;
+        entry.version = entry.offered;
+        hash_index_add(&contents->index, bytes_hash(key_of(&entry)), left);
+        contents->entries[left++] = entry;
     }
-    published->count = kept;
-    fill_slots(published);
+    contents->count = left;
 }
