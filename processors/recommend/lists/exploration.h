@@ -14,7 +14,7 @@
 #ifndef WEFT_LISTS_EXPLORATION_H
 #define WEFT_LISTS_EXPLORATION_H
 
-#include "processors/recommend/lists/filters.h"
+#include "processors/recommend/lists/filter_item.h"
 #include "processors/recommend/ranking/rank.h"
 
 #define EXPLORE_OPTIONS_MAX 64

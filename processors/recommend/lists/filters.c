@@ -1,31 +1,10 @@
 #include "processors/recommend/lists/filters.h"
 
 #include "processors/recommend/lists/diversity.h"
-#include "processors/recommend/lists/item_filters.h"
 #include "schemas/array.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-const char *const removal_texts[REMOVALS] = {
-    "shown",
-    "the item of the page",
-    "deleted from the catalogue",
-    "out of stock",
-    "bought lately",
-    "for adults",
-    "below the lowest price",
-    "for another gender",
-    "for another age group",
-    "shown often without a click",
-    "excluded by a rule",
-    "a variant of an item further up",
-    "over the limit of its brand",
-    "viewed before",
-    "in the cart",
-    "in a category that the list leaves out",
-    "beyond the end of the list",
-};
 
 struct filters {
     struct item_filters item_filters;

@@ -6,7 +6,8 @@
 #ifndef WEFT_LISTS_REASONS_H
 #define WEFT_LISTS_REASONS_H
 
-#include "processors/recommend/lists/filters.h"
+#include "processors/recommend/lists/filter_item.h"
+#include "processors/recommend/lists/placements.h"
 #include "processors/recommend/ranking/rank.h"
 #include "schemas/recommendation.h"
 

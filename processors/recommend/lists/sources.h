@@ -9,7 +9,8 @@
 #define WEFT_LISTS_SOURCES_H
 
 #include "processors/recommend/candidates/basket_walk.h"
-#include "processors/recommend/lists/filters.h"
+#include "processors/recommend/lists/filter_item.h"
+#include "processors/recommend/lists/placements.h"
 #include "processors/recommend/ranking/rank.h"
 #include "processors/recommend/search/search_cache.h"
 

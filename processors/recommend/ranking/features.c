@@ -3,220 +3,10 @@
 #include "processors/math/kernels.h"
 #include "processors/recommend/candidates/cooccurrence.h"
 #include "processors/recommend/candidates/session_encoder.h"
+#include "processors/recommend/ranking/feature_columns.h"
 #include "processors/recommend/ranking/product_features.h"
 
-#define SHARE BEND_LOG, 1000, .14474f
-#define RANK BEND_RANK, 1, -.2f
-#define AGE BEND_RANK, 1, -.05f /* of 1 + seconds */
-#define COUNT(b) BEND_LOG, 1, b
-#define PLAIN BEND_NONE, 0, 0
-
-enum column {
-    REPEAT,
-    REPEAT_LAST,
-    REPEAT_PREVIOUS,
-    REPEAT_OLDER,
-    REPEAT_INVERSE,
-    REPEAT_TIMES,
-    REPEAT_ONLY,
-    REPEAT_EARLIER,
-    FORWARD_SHARE,
-    FORWARD,
-    FORWARD_OF_MOST,
-    FORWARD_INVERSE,
-    FORWARD_RANK,
-    FORWARD_ONE,
-    FORWARD_LIFT,
-    FORWARD_AGE,
-    FORWARD_WEIGHT,
-    BACKWARD_SHARE,
-    BACKWARD_RANK,
-    PREVIOUS_SHARE,
-    PREVIOUS_BACK,
-    PREVIOUS_MIX,
-    HOP,
-    VECTOR,
-    VECTOR_RANK,
-    VECTOR_BELOW,
-    VECTOR_LAST,
-    VECTOR_PREVIOUS,
-    VECTOR_MEAN,
-    VECTOR_MOST,
-    ITEM_COUNT,
-    ITEM_RECENT,
-    ITEM_TREND,
-    ITEM_AGE,
-    ITEM_AGREE,
-    CART_SHARE,
-    CART_INVERSE,
-    PURCHASE_SHARE,
-    PURCHASE_INVERSE,
-    SIMILAR,
-    NEAR_SHARE,
-    NEAR_OF_MOST,
-    NEAR_INVERSE,
-    NEAR_RANK,
-    AFTER_SHARE,
-    AFTER_INVERSE,
-    AFTER_RANK,
-    PAIR_SHARE,
-    PAIR_INVERSE,
-    PAIR_COUNT,
-    PRODUCT_KNOWN,
-    BRAND,
-    BRAND_LAST,
-    CATEGORY,
-    CATEGORY_LAST,
-    CATEGORY_DEPTH,
-    PRICE,
-    PRICE_APART,
-    PRICE_BAND,
-    DISCOUNT,
-    DISCOUNT_TASTE,
-    BRAND_SEEN,
-    BRAND_CARTED,
-    BRAND_BOUGHT,
-    CATEGORY_TASTE,
-    COLOUR_TASTE,
-    PRICE_TASTE,
-    DISCOUNT_LIKED,
-    VARYING,
-    LENGTH_1 = VARYING,
-    LENGTH_2,
-    LENGTH_3,
-    LENGTH_5,
-    LENGTH_INVERSE,
-    LAST_COUNT,
-    REPEATS_SHARE,
-    DISTINCT,
-    LAST_TOTAL,
-    LAST_MOST,
-    LAST_CART,
-    LAST_PURCHASE,
-    COLUMNS,
-};
-
-const struct feature features[] = {
-    [REPEAT] = {"repeat", "repeats", PLAIN},
-    [REPEAT_LAST] = {"repeat_last", "repeats", PLAIN},
-    [REPEAT_PREVIOUS] = {"repeat_previous", "repeats", PLAIN},
-    [REPEAT_OLDER] = {"repeat_older", "repeats", PLAIN},
-    [REPEAT_INVERSE] = {"repeat_inverse", "repeats", PLAIN},
-    [REPEAT_TIMES] = {"repeat_times", "repeats", BEND_RANK, 0, 1},
-    [REPEAT_ONLY] = {"repeat_only", "repeats", PLAIN},
-    [REPEAT_EARLIER] = {"repeat_earlier", "repeats", PLAIN},
-    [FORWARD_SHARE] = {"forward_share", "forward", SHARE},
-    [FORWARD] = {"forward", "forward", PLAIN},
-    [FORWARD_OF_MOST] = {"forward_of_most", "forward", PLAIN},
-    [FORWARD_INVERSE] = {"forward_inverse", "forward", PLAIN},
-    [FORWARD_RANK] = {"forward_rank", "forward", RANK},
-    [FORWARD_ONE] = {"forward_one", "forward", SHARE},
-    [FORWARD_LIFT] = {"forward_lift", "forward", SHARE},
-    [FORWARD_AGE] = {"forward_age", "forward", AGE},
-    [FORWARD_WEIGHT] = {"forward_weight", "forward", COUNT(.2f)},
-    [BACKWARD_SHARE] = {"backward_share", "backward", SHARE},
-    [BACKWARD_RANK] = {"backward_rank", "backward", RANK},
-    [PREVIOUS_SHARE] = {"previous_share", "previous", SHARE},
-    [PREVIOUS_BACK] = {"previous_back", "previous", SHARE},
-    [PREVIOUS_MIX] = {"previous_mix", "previous", SHARE},
-    [HOP] = {"hop", "two_hop", SHARE},
-    [VECTOR] = {"vector", "vectors", PLAIN},
-    [VECTOR_RANK] = {"vector_rank", "vectors", RANK},
-    [VECTOR_BELOW] = {"vector_below", "vectors", PLAIN},
-    [VECTOR_LAST] = {"vector_last", "vectors", PLAIN},
-    [VECTOR_PREVIOUS] = {"vector_previous", "vectors", PLAIN},
-    [VECTOR_MEAN] = {"vector_mean", "vectors", PLAIN},
-    [VECTOR_MOST] = {"vector_most", "vectors", PLAIN},
-    [ITEM_COUNT] = {"item_count", "items", COUNT(.1f)},
-    [ITEM_RECENT] = {"item_recent", "items", COUNT(.2f)},
-    [ITEM_TREND] = {"item_trend", "items", BEND_RANK, 0, .1f},
-    [ITEM_AGE] = {"item_age", "items", AGE},
-    [ITEM_AGREE] = {"item_agree", "items", PLAIN},
-    [CART_SHARE] = {"cart_share", "carts", SHARE},
-    [CART_INVERSE] = {"cart_inverse", "carts", PLAIN},
-    [PURCHASE_SHARE] = {"purchase_share", "purchases", SHARE},
-    [PURCHASE_INVERSE] = {"purchase_inverse", "purchases", PLAIN},
-    [SIMILAR] = {"similar", "similar", PLAIN},
-    [NEAR_SHARE] = {"near_share", "neighbours", SHARE},
-    [NEAR_OF_MOST] = {"near_of_most", "neighbours", PLAIN},
-    [NEAR_INVERSE] = {"near_inverse", "neighbours", PLAIN},
-    [NEAR_RANK] = {"near_rank", "neighbours", RANK},
-    [AFTER_SHARE] = {"after_share", "neighbours", SHARE},
-    [AFTER_INVERSE] = {"after_inverse", "neighbours", PLAIN},
-    [AFTER_RANK] = {"after_rank", "neighbours", RANK},
-    [PAIR_SHARE] = {"pair_share", "pairs", SHARE},
-    [PAIR_INVERSE] = {"pair_inverse", "pairs", PLAIN},
-    [PAIR_COUNT] = {"pair_count", "pairs", COUNT(.3f)},
-    [PRODUCT_KNOWN] = {"product_known", "products", PLAIN},
-    [BRAND] = {"brand_share", "brands", PLAIN},
-    [BRAND_LAST] = {"brand_last", "brands", PLAIN},
-    [CATEGORY] = {"category_share", "categories", PLAIN},
-    [CATEGORY_LAST] = {"category_last", "categories", PLAIN},
-    [CATEGORY_DEPTH] = {"category_depth", "categories", PLAIN},
-    [PRICE] = {"price_above", "prices", PLAIN},
-    [PRICE_APART] = {"price_apart", "prices", PLAIN},
-    [PRICE_BAND] = {"price_band", "prices", PLAIN},
-    [DISCOUNT] = {"discount_share", "discounts", PLAIN},
-    [DISCOUNT_TASTE] = {"discount_taste", "discounts", PLAIN},
-    [BRAND_SEEN] = {"brand_seen", "brand_tastes", COUNT(.3f)},
-    [BRAND_CARTED] = {"brand_carted", "brand_tastes", COUNT(.5f)},
-    [BRAND_BOUGHT] = {"brand_bought", "brand_tastes", COUNT(.5f)},
-    [CATEGORY_TASTE] = {"category_taste", "category_tastes", PLAIN},
-    [COLOUR_TASTE] = {"colour_taste", "colour_tastes", PLAIN},
-    [PRICE_TASTE] = {"price_taste", "price_tastes", PLAIN},
-    [DISCOUNT_LIKED] = {"discount_liked", "discount_tastes", PLAIN},
-    [LENGTH_1] = {"length_1", "context", PLAIN},
-    [LENGTH_2] = {"length_2", "context", PLAIN},
-    [LENGTH_3] = {"length_3", "context", PLAIN},
-    [LENGTH_5] = {"length_5", "context", PLAIN},
-    [LENGTH_INVERSE] = {"length_inverse", "context", PLAIN},
-    [LAST_COUNT] = {"last_count", "context", COUNT(.1f)},
-    [REPEATS_SHARE] = {"repeats_share", "context", PLAIN},
-    [DISTINCT] = {"distinct", "context", BEND_RANK, 0, .3f},
-    [LAST_TOTAL] = {"last_total", "context", COUNT(.1f)},
-    [LAST_MOST] = {"last_most", "context", PLAIN},
-    [LAST_CART] = {"last_cart", "kinds", PLAIN},
-    [LAST_PURCHASE] = {"last_purchase", "kinds", PLAIN},
-};
-
-const uint32_t feature_count = COLUMNS;
-const uint32_t feature_varying_count = VARYING;
-
-_Static_assert(COLUMNS <= FEATURES_MAX, "raise FEATURES_MAX");
-_Static_assert(FEATURE_GROUP == LANES, "groups are what the kernels work on at once");
-
-uint64_t features_hash(void)
-{
-    uint64_t hash = VARYING;
-    for (uint32_t f = 0; f < COLUMNS; f++) {
-        hash = hash * 0x9E3779B97F4A7C15u ^ bytes_hash(bytes_text(features[f].name));
-        hash = hash * 0x9E3779B97F4A7C15u ^ bytes_hash(bytes_of(&features[f].a, sizeof(float))) ^
-               bytes_hash(bytes_of(&features[f].b, sizeof(float)));
-    }
-    return hash;
-}
-
-enum verdict features_find(const char *list, struct feature_mask *ret_mask, struct error *error)
-{
-    struct feature_mask mask = {{0, 0}};
-    while (*list) {
-        size_t size = strcspn(list, ",");
-        bool known = false;
-        for (uint32_t f = 0; f < COLUMNS; f++) {
-            bool named =
-                (strlen(features[f].name) == size && memcmp(features[f].name, list, size) == 0) ||
-                (strlen(features[f].group) == size && memcmp(features[f].group, list, size) == 0);
-            if (named)
-                mask.words[f / 64] |= 1ull << (f % 64);
-            known = known || named;
-        }
-        if (!known)
-            return error_set(error, VERDICT_SKIP, "there is no feature '%.*s'", (int)size, list);
-        list += size + (list[size] == ',');
-    }
-    *ret_mask = mask;
-    return VERDICT_OK;
-}
+_Static_assert(FEATURE_GROUP == LANES, "the kernels work on one group at once");
 
 /* ---- raw numbers ---- */
 
@@ -258,8 +48,8 @@ static float age_of(const struct query *query, int64_t then_s)
     return 1 + (age_s > 0 ? (float)age_s : 0);
 }
 
-static void fill_rules(const struct filling *to, uint32_t i, const struct candidate *candidate,
-                       float most, float total, float clicks)
+static void fill_generators(const struct filling *to, uint32_t i, const struct candidate *candidate,
+                            float most, float total, float clicks)
 {
     if (candidate->forward_rank > 0) {
         column(to, FORWARD_SHARE)[i] = column(to, FORWARD)[i] = candidate->forward;
@@ -295,7 +85,7 @@ static void fill_rules(const struct filling *to, uint32_t i, const struct candid
     column(to, SIMILAR)[i] = candidate->similar;
 }
 
-/* 0 for a product that nobody has clicked on. */
+/* 0 for a product that is not in the model yet. */
 static float clicks_of(const struct model *model, uint32_t item)
 {
     uint64_t sum = 0;
@@ -339,7 +129,7 @@ static void fill_candidates(const struct filling *to)
         const struct candidate *candidate = &to->candidates->at[i];
         float clicks = clicks_of(query->model, candidate->item);
         fill_repeats(to, i, candidate);
-        fill_rules(to, i, candidate, most, total, clicks);
+        fill_generators(to, i, candidate, most, total, clicks);
         fill_item(to, i, candidate, clicks);
     }
 }
@@ -349,8 +139,8 @@ static void fill_candidates(const struct filling *to)
 
 _Static_assert(VECTOR_QUERIES <= QUERIES_MAX, "the kernel's bound");
 
-/* The session as the encoder sees it, the mean of its items, and the newest of these. Returns how
- * many there are. */
+/* Rows: the session as the encoder sees it, the mean of its items, then the newest items one by
+ * one. Returns how many there are. */
 static uint32_t make_queries(const struct query *query, float (*ret_queries)[VECTOR_SIZE])
 {
     const struct kernels *kernels = kernels_best();
@@ -392,10 +182,10 @@ static void fill_vectors(const struct filling *to, struct candidates *candidates
     memcpy(column(to, VECTOR_MEAN), all + n, n * sizeof *scores);
     memcpy(column(to, VECTOR_LAST), all + 2 * n, n * sizeof *scores);
     memcpy(column(to, VECTOR_PREVIOUS), all + 3 * n, n * sizeof *scores);
-    for (uint32_t q = 2; q < query_count; q++) /* from 0: what is far from all is just far */
+    for (uint32_t q = 2; q < query_count; q++) /* from 0: an item far from all is just far */
         kernels->larger(column(to, VECTOR_MOST), all + q * n, n);
     for (uint32_t i = count; i < n; i++)
-        scores[i] = -2; /* below all that is there */
+        scores[i] = -2; /* below all candidates */
     kernels->ranks(scores, column(to, VECTOR_RANK), n);
     for (uint32_t i = 0; i < count; i++) {
         candidates->at[i].vector = scores[i];
@@ -467,7 +257,7 @@ static void fill_context(const struct query *query, float *at)
     at[LAST_PURCHASE] = query->kinds[0] == KIND_PURCHASE;
 }
 
-/* ---- all of it ---- */
+/* ---- the matrix ---- */
 
 static void bend(const struct kernels *kernels, const struct feature *feature, float *x,
                  uint32_t count)
@@ -488,7 +278,7 @@ void features_fill(const struct query *query, struct candidates *candidates, flo
     ret_matrix->stride = stride;
     memset(ret_matrix->columns, 0, VARYING * stride * sizeof(float));
     memset(ret_matrix->common, 0, sizeof ret_matrix->common);
-    for (uint32_t i = 0; i < candidates->count; i++) /* for later: they are all over memory */
+    for (uint32_t i = 0; i < candidates->count; i++) /* they are spread over memory */
         if (!item_is_product(candidates->at[i].item))
             __builtin_prefetch(&query->model->items[candidates->at[i].item].counts);
     fill_vectors(&filling, candidates);

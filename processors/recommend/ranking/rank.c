@@ -3,7 +3,6 @@
 #include "processors/math/kernels.h"
 #include "processors/recommend/candidates/category_popularity.h"
 #include "processors/recommend/candidates/content_similarity.h"
-#include "processors/recommend/candidates/generators.h"
 
 #include <float.h>
 

@@ -11,6 +11,7 @@
 #ifndef WEFT_RANKING_RANK_H
 #define WEFT_RANKING_RANK_H
 
+#include "processors/recommend/candidates/generators.h"
 #include "processors/recommend/ranking/ranker.h"
 
 struct rank_settings {
