@@ -1,19 +1,22 @@
-/* Exposure: what of the lists was shown and clicked on, counted for each placement. An
- * impression counts once, by its event_id. A click counts once for a list, a placement and an
- * item, whether it comes as a click, as a view that carries recommendation_id and placement, or
- * as both, in whatever order: so a shop may send either. Repeats are known as long as they are
- * among the visitor's last MARKS_MAX impressions and clicks (state/visitor.h).
+/* Exposure: counts, for each placement, the items that were shown and the clicks on them.
  *
- * Impressions and clicks end here: they make no activity, nothing is learned from them, and no
- * list is due, but where an item was shown so often that it is no longer to come. A click is a
+ * An impression counts once, by its event_id. A click counts once for a list, a placement and an
+ * item. It may come as a click, as a view that carries recommendation_id and placement, or as both
+ * in any order; so a shop may send either. Repeats are recognised among the visitor's last
+ * MARKS_MAX impressions and clicks (state/visitor.h).
+ *
+ * Impressions and clicks end here: they are no activities and the ranker does not learn from them.
+ * Lists are made again only if an item was shown so often that it must leave them. A click is a
  * view only with clicks.are.views, for shops that send no view after it. */
 #include "processors/processor.h"
+#include "schemas/draw.h"
 
+/* The same for all repeats of a click. */
 static uint32_t click_mark(const struct event *event)
 {
     uint64_t hash = bytes_hash(event->recommendation_id);
-    hash = (hash ^ bytes_hash(event->placement)) * 0x9E3779B97F4A7C15u;
-    hash = (hash ^ hash >> 32 ^ bytes_hash(event->items[0].item_id)) * 0x9E3779B97F4A7C15u;
+    hash = hash_join(hash, bytes_hash(event->placement));
+    hash = hash_join(hash ^ hash >> 32, bytes_hash(event->items[0].item_id));
     return (uint32_t)(hash >> 32);
 }
 
@@ -25,8 +28,8 @@ static void count_click(struct context *context, const struct event *event)
                              event->placement);
 }
 
-/* Each item of it was shown once more. */
-static void tire(struct context *context, const struct event *event)
+/* Counts that each item of the impression was shown once more. */
+static void count_shown(struct context *context, const struct event *event)
 {
     struct visitor *visitor = context->visitor;
     const struct settings *settings = context->settings;
@@ -37,7 +40,7 @@ static void tire(struct context *context, const struct event *event)
         struct bytes item_id = event->items[i].item_id;
         visitor_show(visitor, item_id, event->event_time_ms, settings->shown_ms);
         if (visitor_shown(visitor, shown_tag(item_id)) == most && visitor->accepted > 0)
-            visitor->touched = true; /* the lists are due without it */
+            visitor->touched = true; /* its lists must be made without the item */
     }
 }
 
@@ -49,7 +52,7 @@ static enum verdict take_impression(struct context *context, struct record *reco
         return record_end(record, FATE_DUPLICATE);
     online_metrics_impression(&context->counts->online, &context->settings->recommend.placements,
                               event->placement, event->item_count);
-    tire(context, event);
+    count_shown(context, event);
     return record_end(record, FATE_PROCESSED);
 }
 
@@ -88,7 +91,7 @@ static const char *const outputs[] = {"late", NULL};
 
 WEFT_STEP(exposure) = {
     .name = "exposure",
-    .summary = "counts what of the lists was shown and clicked on",
+    .summary = "counts shown items and clicks of each placement",
     .stage = STAGE_VISITORS,
     .after = "validate",
     .inputs = inputs,

@@ -1,5 +1,6 @@
-/* Ranking: before a click changes anything, what the visitor's last list was worth; the ranker
- * learns from it. It stands before sessions, so that what it learns from is what was served. */
+/* Learn: measures how good the visitor's last lists were for a click, and lets the ranker learn
+ * from it (recommend/ranking/learner.h). It runs before sessions, so that the click has not changed
+ * anything yet: the ranker learns from the lists as they were served. */
 #include "processors/processor.h"
 
 static enum kind kind_of(const struct event *event)
@@ -9,7 +10,8 @@ static enum kind kind_of(const struct event *event)
                                            : KIND_VIEW;
 }
 
-static bool is_answer(const struct event *event)
+/* Whether the event says which items the visitor wanted. */
+static bool is_choice(const struct event *event)
 {
     if (event->item_count == 0 || event->type == EVENT_SEARCH)
         return false;
@@ -17,33 +19,40 @@ static bool is_answer(const struct event *event)
            (event->type != EVENT_PURCHASE || event->status == PURCHASE_COMPLETED);
 }
 
+/* The item, or ITEM_PRODUCT | product; ITEM_NONE: neither the model nor the catalogue knows it. */
+static uint32_t find_item(const struct context *context, struct bytes item_id)
+{
+    uint32_t product = PRODUCT_NONE;
+    model_lock_read(context->model);
+    uint32_t item = model_find(context->model, item_id);
+    if (item == ITEM_NONE) {
+        catalogue_lock_read(context->catalogue);
+        product = catalogue_find(context->catalogue, item_id);
+        catalogue_unlock_read(context->catalogue);
+    }
+    model_unlock_read(context->model);
+    return product == PRODUCT_NONE ? item : ITEM_PRODUCT | product;
+}
+
 static enum verdict learn_event(struct context *context, struct record *record, struct error *error)
 {
     const struct event *event = &record->event;
     struct visitor *visitor = context->visitor;
     (void)error;
-    if (!is_answer(event))
+    if (!is_choice(event))
         return VERDICT_OK;
     for (uint32_t i = 0; i < event->item_count; i++)
         recommend_measure(context->recommender, visitor, event->items[i].item_id, kind_of(event),
                           &context->counts->online);
-    visitor->shown_serial = 0; /* a list is asked once */
+    visitor->shown_serial = 0; /* the lists are measured once */
     if (visitor->training_serial == 0)
         return VERDICT_OK;
-    model_lock_read(context->model);
-    uint32_t item = model_find(context->model, event->items[0].item_id);
-    if (item == ITEM_NONE) {
-        catalogue_lock_read(context->catalogue);
-        uint32_t product = catalogue_find(context->catalogue, event->items[0].item_id);
-        catalogue_unlock_read(context->catalogue);
-        item = product == PRODUCT_NONE ? ITEM_NONE : ITEM_PRODUCT | product;
-    }
-    model_unlock_read(context->model);
+    uint32_t item = find_item(context, event->items[0].item_id);
     struct outcome outcome = recommend_learn(context->recommender, visitor, item, kind_of(event));
     if (!outcome.known)
         return VERDICT_OK;
     uint64_t *counters = context->counts->counters;
-    counters[COUNT_ASKED]++;
+    counters[COUNT_MEASURED]++;
     if (outcome.rank > 0 && outcome.rank <= HIT_LENGTH) {
         counters[COUNT_HITS]++;
         counters[COUNT_RECIPROCAL] += 1000000 / outcome.rank;
@@ -51,8 +60,8 @@ static enum verdict learn_event(struct context *context, struct record *record, 
     return VERDICT_OK;
 }
 
-/* Exchanges weights with the other workers through the log: takes over the merged weights, and
- * writes what was learned here when it is due. */
+/* Exchanges weights with the other workers through the interactions log: takes over the merged
+ * weights, and writes the difference learned here when it is due. */
 static enum verdict learn_batch(struct context *context, struct error *error)
 {
     struct learner *learner = recommender_learner(context->recommender);

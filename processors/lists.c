@@ -1,15 +1,17 @@
-/* Lists: what to show the visitor next, written before anyone asks. Runs once for each visitor
- * that a batch touched, so that a burst of events costs one record. */
+/* Lists: writes what the shop shows the visitor next, before the shop asks. Runs once at the end of
+ * a batch for each visitor that the batch touched, so that a burst of events costs one record.
+ * Lists that did not change are not written again. */
 #include "processors/processor.h"
 #include "processors/recommend/recommend.h"
+#include "schemas/draw.h"
 
 static uint64_t mix(uint64_t hash, uint64_t value)
 {
-    hash = (hash ^ value) * 0x9E3779B97F4A7C15u;
+    hash = hash_join(hash, value);
     return hash ^ hash >> 32;
 }
 
-/* Over what a reader would see change; not over when and by which id it was written. */
+/* Changes with what a reader of the record sees, not with its id and the time it was written. */
 static uint64_t hash_lists(const struct recommendation *recommendation)
 {
     uint64_t hash = mix(1, (uint64_t)recommendation->source_event_time_ms);
@@ -23,7 +25,7 @@ static uint64_t hash_lists(const struct recommendation *recommendation)
     return hash;
 }
 
-/* What is written counts as shown, unless the shop says what was (recommend/lists/filters.h). */
+/* Written items count as shown, unless the shop reports impressions (recommend/lists/filters.h). */
 static void count_shown(const struct context *context, struct visitor *visitor,
                         const struct recommendation *recommendation)
 {
@@ -65,7 +67,7 @@ static enum verdict lists_close(struct context *context, struct visitor *visitor
         !context->settings->shown_from_impressions)
         count_shown(context, visitor, &recommendation);
     catalogue_unlock_read(context->catalogue);
-    model_unlock_read(context->model); /* item ids of the lists point into the model until here */
+    model_unlock_read(context->model); /* item ids of the lists pointed into the model */
     if (same) {
         context->counts->counters[COUNT_LISTS_SAME]++;
         return VERDICT_OK;

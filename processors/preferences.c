@@ -1,6 +1,7 @@
-/* Preferences: what the visitor likes, learned from each product that they look at, put in the cart
- * or buy, as the catalogue has it at that moment; of one that it does not have, the event's price.
- * It stands behind sessions, so that only what was accepted is learned from. */
+/* Preferences: learns the visitor's tastes from each product that they view, put in the cart or
+ * buy, as the catalogue has it at that moment. From an item that the catalogue does not have it
+ * learns the event's price and discount. It runs after sessions, so that it learns only from
+ * accepted events. */
 #include "processors/processor.h"
 
 #include <math.h>
@@ -86,7 +87,7 @@ static const char *const reads[] = {"catalogue", NULL};
 
 WEFT_STEP(preferences) = {
     .name = "preferences",
-    .summary = "keeps what each visitor likes: brands, categories, colours, prices, discounts",
+    .summary = "learns each visitor's brands, categories, colours, prices and discounts",
     .stage = STAGE_VISITORS,
     .after = "sessions",
     .inputs = inputs,

@@ -65,7 +65,7 @@ enum counter {
     COUNT_LISTS,          /* recommendation records written */
     COUNT_LISTS_SAME,     /* not written, since nothing changed */
     COUNT_ACTIVITIES_OUT, /* fell out of a visitor's memory at its bound */
-    COUNT_ASKED,          /* clicks whose visitor's last list is known */
+    COUNT_MEASURED,       /* clicks whose visitor's last list is known */
     COUNT_HITS,           /* whose item was among its first HIT_LENGTH */
     COUNT_RECIPROCAL,     /* sum of 1/rank of those, in millionths */
     COUNT_WEIGHTS,        /* differences of the ranker written to the log */

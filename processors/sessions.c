@@ -1,19 +1,24 @@
-/* Sessions: puts each activity at its place in the visitor's sequence and tells the model, through
- * the interactions log, what it stands next to.
+/* Sessions: puts each activity at its place in the visitor's sequence, and tells the model through
+ * the interactions log which activities stand next to it. Here a view becomes part of a session.
+ *
+ *     activities by time   a  a  b   ---- pause ----   c  a
+ *                          session 1                   session 2
  *
  * A session ends where nothing happened for session.gap.ms of event time. A pair is two activities
  * of one kind in one session; its gap is their distance among the session's activities of that
- * kind. An activity that comes late pushes apart the pairs around it, and may join two sessions
- * into one; the record in the log says what changed, so that the counts are those of the sequence
- * in the order of time, however it arrived. */
+ * kind.
+ *
+ * An activity that comes late pushes apart the pairs around it, and may join two sessions into one.
+ * The record in the log says what changed. So the counts are those of the sequence by time, in
+ * whatever order it arrived. */
 #include "processors/processor.h"
 #include "processors/recommend/candidates/channel_popularity.h"
 #include "processors/recommend/search/text.h"
 
 #include <math.h>
 
-#define SEARCH_AGO_MAX 5     /* activities between a search and what still followed from it */
-#define SEARCH_AGE_MS 600000 /* and the time */
+#define SEARCH_AGO_MAX 5     /* an activity follows a search that is at most so many before it */
+#define SEARCH_AGE_MS 600000 /* and at most so old */
 
 /* The search that the activity at `position` followed, normalised into `to`; absent: none. */
 static struct bytes searched_before(const struct visitor *visitor, uint32_t position, char *to)
@@ -34,8 +39,8 @@ static enum verdict write_interaction(struct context *context,
                                  buffer_bytes(context->scratch), error);
 }
 
-/* The activity at `position` made one session of two: the pairs of other kinds that are now in one
- * session are told by records without an activity of their own. */
+/* The activity at `position` made one session of two. Records without an activity of their own tell
+ * the pairs of other kinds that are in one session now. */
 static enum verdict write_joints(struct context *context, uint32_t position, enum kind kind,
                                  struct error *error)
 {
@@ -43,8 +48,8 @@ static enum verdict write_joints(struct context *context, uint32_t position, enu
     const struct activity *activity = &visitor->activities[position];
     int64_t gap_ms = context->settings->session_gap_ms;
     for (int other = 0; other < KINDS; other++) {
-        enum pair_kind rules;
-        if (other == (int)kind || !pair_kind_of((enum kind)other, &rules))
+        enum pair_kind pair_kind;
+        if (other == (int)kind || !pair_kind_of((enum kind)other, &pair_kind))
             continue;
         struct interaction joint = {
             .event_id = bytes_of("", 0),
@@ -67,6 +72,8 @@ static enum verdict write_joints(struct context *context, uint32_t position, enu
     return VERDICT_OK;
 }
 
+/* Puts one activity into the visitor's sequence and writes its interaction. `subject` is an item or
+ * a search term, `index` its place among the event's items. */
 static enum verdict remember(struct context *context, const struct record *record,
                              struct bytes channel, enum kind kind, struct bytes subject,
                              float price, uint32_t index, struct error *error)
@@ -76,11 +83,10 @@ static enum verdict remember(struct context *context, const struct record *recor
     int64_t gap_ms = context->settings->session_gap_ms, time_ms = event->event_time_ms;
     uint32_t position = visitor_position(visitor, time_ms, kind);
     bool late = position < visitor->count;
-    bool joined = false;
-    if (late && position > 0)
-        joined =
-            visitor->activities[position].time_ms - visitor->activities[position - 1].time_ms <=
-            gap_ms;
+    /* the activities around a late one were in one session before */
+    bool joined =
+        late && position > 0 &&
+        visitor->activities[position].time_ms - visitor->activities[position - 1].time_ms <= gap_ms;
     struct activity activity = {
         .time_ms = time_ms,
         .event_hash = bytes_hash(event->event_id),
@@ -90,7 +96,7 @@ static enum verdict remember(struct context *context, const struct record *recor
     uint32_t out =
         visitor_insert(visitor, position, activity, subject, context->settings->activities_max);
     context->counts->counters[COUNT_ACTIVITIES_OUT] += out;
-    if (out > 0 && position == 0) /* the bound is shorter than the event: it fell out at once */
+    if (out > 0 && position == 0) /* the bound is smaller than the event: it fell out at once */
         return VERDICT_OK;
     position -= out;
     struct interaction interaction = {
@@ -112,13 +118,13 @@ static enum verdict remember(struct context *context, const struct record *recor
             visitor_history_neighbours(visitor, position, 1, kind, gap_ms, interaction.after);
     }
     char term[TEXT_QUERY_BYTES_MAX];
-    enum pair_kind rules;
-    if (pair_kind_of(kind, &rules))
+    enum pair_kind pair_kind;
+    if (pair_kind_of(kind, &pair_kind))
         interaction.search_term = searched_before(visitor, position, term);
     enum verdict verdict = write_interaction(context, &interaction, error);
-    if (verdict == VERDICT_OK && late && !joined)
-        verdict = write_joints(context, position, kind, error);
-    return verdict;
+    if (verdict != VERDICT_OK || !late || joined)
+        return verdict;
+    return write_joints(context, position, kind, error);
 }
 
 static enum kind kind_of(const struct event *event)
@@ -167,7 +173,7 @@ static const char *const outputs[] = {"interactions", "late", NULL};
 
 WEFT_STEP(sessions) = {
     .name = "sessions",
-    .summary = "keeps each visitor's activities in the order of time, tells the model the pairs",
+    .summary = "puts each activity into the visitor's sequence, tells the model the pairs",
     .stage = STAGE_VISITORS,
     .after = "learn",
     .inputs = inputs,

@@ -1,14 +1,16 @@
-/* Users: what the shop says of its users, who are visitors by their user_id. Gender and age
- * group as declared take the place of what was learned (recommend/lists/filters.h). A record
- * without a value, or with consent=false, erases the visitor: row, changelog and lists go with the
- * transaction. After consent=false one thing is kept, the refusal, and what comes of the visitor
- * is dropped until a record with consent comes, or one without a value, which forgets the
- * refusal too. So the newest record alone counts, and one that comes again changes nothing.
+/* Users: reads the shop's declarations about its users. A user is the visitor whose key is the
+ * user_id.
  *
- * An event that itself says consent=false is dropped, whosoever it is. */
+ * A declared gender or age group replaces the learned one (recommend/lists/audience.h). A record
+ * without a value, or with consent=false, erases the visitor: its row, changelog and lists go with
+ * the transaction. After consent=false the refusal alone is stored, and all events of the visitor
+ * are dropped until a record with consent comes. A record without a value forgets the refusal too.
+ * So the newest record alone counts, and a repeated one changes nothing.
+ *
+ * An event with consent=false is dropped for every visitor. */
 #include "processors/processor.h"
 
-/* The visitor's lists are taken back. */
+/* Erases the visitor and deletes their written lists. */
 static enum verdict erase(struct context *context, bool refused, struct error *error)
 {
     struct visitor *visitor = context->visitor;
@@ -55,7 +57,7 @@ static const char *const outputs[] = {"consented", "recommendations", NULL};
 
 WEFT_STEP(users) = {
     .name = "users",
-    .summary = "keeps what users declare, erases them, drops what comes without consent",
+    .summary = "stores declared genders and age groups, erases users, drops events without consent",
     .stage = STAGE_VISITORS,
     .inputs = inputs,
     .outputs = outputs,

@@ -1,7 +1,7 @@
-/* Hygiene: keeps out what would count twice. A retried send has the event_id of the first one; a
- * double click shows the same page twice within a moment. Both are known by the visitor's
- * remembered activities. Which of several quick views of one item is kept depends on the order of
- * their topic's partition, which is the same in every run. */
+/* Validate: drops events that would count twice, and refuses impossible times. A retried send has
+ * the event_id of the first one. A double click shows the same page twice within
+ * double.click.ms. Both are found among the visitor's remembered activities. The first one of
+ * several quick views in the topic's partition counts, so that every run gives the same. */
 #include "processors/processor.h"
 
 static enum verdict validate_event(struct context *context, struct record *record,

@@ -293,7 +293,7 @@ static void test_placements(void)
     CHECK(config.settings.recommend.rank.candidates_max > 90); /* enough to fill it */
     CHECK(config_set(&config, "placements.off", "carts", NULL) == VERDICT_OK);
     CHECK(config_finish(&config, &error) == VERDICT_SKIP);
-    CHECK_CONTAINS(error.message, "there is no placement 'carts': home, email");
+    CHECK_CONTAINS(error.message, "there is no placement 'carts'; there are home, email");
     error_clear(&error);
     CHECK(read_text(&config, "threads=1\nplacements.checkout.contxt=cart\n", &error) ==
           VERDICT_SKIP);

@@ -38,7 +38,7 @@ static void ask_list(const char *list, const char *item, struct online_metrics_c
         at = strstr(at, "{\"item_id\":");
         if (at == NULL || at > end)
             break;
-        cell->asked += rank == 1;
+        cell->clicks += rank == 1;
         if (strncmp(at, wanted, strlen(wanted)) == 0) {
             cell->hits++;
             cell->reciprocal_millionths += 1000000 / rank;
@@ -126,13 +126,13 @@ static void test_against_naive(void)
         for (int kind = 0; kind < KINDS; kind++) {
             const struct online_metrics_cell *a = &quality->cells[p][kind];
             const struct online_metrics_cell *b = &naive.online.cells[p][kind];
-            CHECK_INT(a->asked, b->asked);
+            CHECK_INT(a->clicks, b->clicks);
             CHECK_INT(a->hits, b->hits);
             CHECK_INT(a->reciprocal_millionths, b->reciprocal_millionths);
             bool asked = !placement->off && placement->source != SOURCE_SEARCH &&
                          (kind == KIND_VIEW || kind == KIND_CART || kind == KIND_PURCHASE);
-            CHECK_SAY((a->asked > 50) == asked, "%s %s: %d", placement->name, kind_names[kind],
-                      (int)a->asked);
+            CHECK_SAY((a->clicks > 50) == asked, "%s %s: %d", placement->name, kind_names[kind],
+                      (int)a->clicks);
             hits += a->hits;
         }
     }
@@ -166,17 +166,17 @@ static void test_ring(void)
     CHECK_INT(first, 1);
     size_t one = shown_log_bytes(ring);
     CHECK(one >= 2 * 20 * 4 && one < 300);
-    online_metrics_answer(&quality, ring, first, bytes_text("3"), KIND_VIEW);
-    online_metrics_answer(&quality, ring, first, bytes_text("19"), KIND_VIEW);
-    online_metrics_answer(&quality, ring, first, bytes_text("20"),
-                          KIND_VIEW); /* beyond the ranks kept */
-    online_metrics_answer(&quality, ring, first, bytes_text("0"), KIND_CART);
-    online_metrics_answer(&quality, ring, 0, bytes_text("3"), KIND_VIEW);
-    online_metrics_answer(&quality, ring, 2, bytes_text("3"), KIND_VIEW);
+    online_metrics_outcome(&quality, ring, first, bytes_text("3"), KIND_VIEW);
+    online_metrics_outcome(&quality, ring, first, bytes_text("19"), KIND_VIEW);
+    online_metrics_outcome(&quality, ring, first, bytes_text("20"),
+                           KIND_VIEW); /* beyond the ranks kept */
+    online_metrics_outcome(&quality, ring, first, bytes_text("0"), KIND_CART);
+    online_metrics_outcome(&quality, ring, 0, bytes_text("3"), KIND_VIEW);
+    online_metrics_outcome(&quality, ring, 2, bytes_text("3"), KIND_VIEW);
     const struct online_metrics_cell *cell = &quality.cells[1][KIND_VIEW];
-    CHECK(cell->asked == 3 && cell->hits == 2 && cell->reciprocal_millionths == 250000 + 50000);
+    CHECK(cell->clicks == 3 && cell->hits == 2 && cell->reciprocal_millionths == 250000 + 50000);
     CHECK_INT(quality.cells[1][KIND_CART].reciprocal_millionths, 1000000);
-    CHECK_INT(quality.cells[0][KIND_VIEW].asked, 0); /* it was empty */
+    CHECK_INT(quality.cells[0][KIND_VIEW].clicks, 0); /* it was empty */
 
     uint64_t places = 1000 / one, stored = 1;
     while (stored < 100 && shown_log_add(ring, 60, lists, 3) != 0)
@@ -185,8 +185,8 @@ static void test_ring(void)
     CHECK_INT(shown_log_add(ring, 149, lists, 3), 0);
     CHECK_INT(shown_log_add(ring, 150, lists, 3), places + 1);
     CHECK_INT(shown_log_bytes(ring), places * one);
-    online_metrics_answer(&quality, ring, first, bytes_text("3"), KIND_VIEW);
-    CHECK_INT(cell->asked, 3); /* overwritten */
+    online_metrics_outcome(&quality, ring, first, bytes_text("3"), KIND_VIEW);
+    CHECK_INT(cell->clicks, 3); /* overwritten */
 
     struct buffer text = {0};
     struct online_metrics sum = {0};
@@ -202,8 +202,8 @@ static void test_ring(void)
     shown_log_free(ring);
     ring = shown_log_new(0, &two, 0);
     CHECK_INT(shown_log_add(ring, 1, lists, 3), 0);
-    online_metrics_answer(&quality, ring, 1, bytes_text("3"), KIND_VIEW);
-    CHECK_INT(cell->asked, 3);
+    online_metrics_outcome(&quality, ring, 1, bytes_text("3"), KIND_VIEW);
+    CHECK_INT(cell->clicks, 3);
     shown_log_free(ring);
     shown_log_free(NULL);
 }

@@ -26,7 +26,7 @@ static void test_mistakes(void)
     check_wrong("home", "x", "there is no key placements.home: placements.off, or");
     check_wrong("home.", "x", "placements.home. is no key: context, when");
     check_wrong("home.colour", "x", "placements.home.colour is no key: context, when");
-    check_wrong("Home.context", "item", "'Home' is no name of a placement: up to 31 small");
+    check_wrong("Home.context", "item", "'Home' is no name for a placement: up to 31 small");
     check_wrong(".context", "item", "'' is no name");
     check_wrong("a2345678901234567890123456789012.context", "item", "is no name");
     check_wrong("home.context", "basket",
@@ -34,8 +34,9 @@ static void test_mistakes(void)
     check_wrong("home.when", "view,click", "'click' is none of view, search, cart, purchase");
     check_wrong("home.filters", "seen,stock",
                 "'stock' is none of seen, viewed, in_cart, same_category, other_category");
-    check_wrong("home.generators", "forward,nothing", "there is no generator 'nothing': walk");
-    check_wrong("home.generators", "forward,walk", "'walk' goes alone");
+    check_wrong("home.generators", "forward,nothing",
+                "there is no generator 'nothing'; there are walk");
+    check_wrong("home.generators", "forward,walk", "'walk' stands alone");
     check_wrong("home.generators", "forward:0",
                 "the weight in 'forward:0' is not a number above 0");
     check_wrong("home.generators", "forward:1x", "the weight in 'forward:1x'");
@@ -82,7 +83,7 @@ static void test_rows(void)
         CHECK(placements_set(&placements, key, i % 2 ? "visitor" : "item", &error) == VERDICT_OK);
     }
     CHECK(placements_set(&placements, "y.context", "item", &error) == VERDICT_SKIP);
-    CHECK_CONTAINS(error.message, "'y' would be placement 17; there can be 16");
+    CHECK_CONTAINS(error.message, "'y' would be placement 17 of at most 16");
     CHECK(placements_set(&placements, "x9.generators", " forward , popular:2.5", NULL) ==
           VERDICT_OK);
     CHECK(placements_set(&placements, "x9.when", "view,purchase", NULL) == VERDICT_OK);

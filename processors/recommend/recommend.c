@@ -235,7 +235,7 @@ uint32_t recommend_next(struct recommender *recommender, struct model *model,
 void recommend_measure(const struct recommender *recommender, const struct visitor *visitor,
                        struct bytes item_id, enum kind kind, struct online_metrics *metrics)
 {
-    online_metrics_answer(metrics, recommender->shown_log, visitor->shown_serial, item_id, kind);
+    online_metrics_outcome(metrics, recommender->shown_log, visitor->shown_serial, item_id, kind);
 }
 
 size_t recommend_shown_bytes(const struct recommender *recommender)

@@ -2,7 +2,7 @@
 
 #include "state/visitor_history.h"
 
-/* What a basket walk starts from: the cart, one item, or earlier purchases. */
+/* The items that a basket walk starts from: the cart, one item, or earlier purchases. */
 static void find_basket(const struct placement *placement, const struct visitor *visitor,
                         const struct model *model, struct basket *ret_basket)
 {

@@ -1,4 +1,4 @@
-/* Contexts: what a list of a placement is about for this visitor right now (placements.h): all that
+/* Contexts: the subject of a placement's list for this visitor right now (placements.h): all that
  * they did, an item, a search, the cart or a category. Reads the visitor, the model and the
  * catalogue; changes nothing. */
 #ifndef WEFT_LISTS_CONTEXTS_H
@@ -17,8 +17,8 @@ struct list_context {
 };
 
 /* Finds the placement's context. False: the visitor has none, so there is no such list. `gap_ms`
- * ends a session; `catalogue` may be NULL. What `ret_context` points to belongs to the visitor, the
- * model and the catalogue and holds while these are locked. Thread: holds the read locks of the
+ * ends a session; `catalogue` may be NULL. `ret_context` points into the visitor, the model and
+ * the catalogue, and holds while these are locked. Thread: holds the read locks of the
  * model and the catalogue. */
 bool context_find(const struct placement *placement, const struct visitor *visitor,
                   const struct model *model, const struct catalogue *catalogue, int64_t gap_ms,

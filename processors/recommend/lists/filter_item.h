@@ -4,7 +4,7 @@
 
 #include "schemas/bytes.h"
 
-/* What keeps an item out of the list. */
+/* Why an item is not in the list. */
 enum removal {
     REMOVED_NOT,     /* it is shown */
     REMOVED_CONTEXT, /* the page's own item */

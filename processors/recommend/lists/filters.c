@@ -91,7 +91,7 @@ struct choice {
     struct diversity_range range;
 };
 
-/* What removes the item by itself, found out once. */
+/* The removal of the item by itself, found out once. */
 static enum removal removal_of(const struct choice *choice, struct filter_item *item)
 {
     if (!item->judged)
@@ -126,7 +126,7 @@ static bool brand_full(const struct choice *choice, const struct filter_item *it
     return count >= most;
 }
 
-/* What the list so far says against the item. */
+/* Whether the list so far speaks against the item. */
 static enum removal judge_in_list(const struct choice *choice, struct filter_item *item)
 {
     if (variant_chosen(choice, item))

@@ -20,7 +20,7 @@ static void add_rule(struct item_filters *filters, const struct merchandising_ru
                        rule->action == RULE_BURY || rule->action == RULE_PIN;
 }
 
-/* Of several limits, and of several diversities, the last one counts. */
+/* The last one of several limits counts, and so of several diversities. */
 static void find_rules(struct item_filters *filters)
 {
     const struct filter_query *query = filters->query;

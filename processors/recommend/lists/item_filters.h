@@ -57,7 +57,7 @@ struct item_filters {
 /* Finds the rules and words that count for the list. `query` outlives the calls below. */
 void item_filters_begin(struct item_filters *filters, const struct filter_query *query);
 
-/* What removes the item; REMOVED_NOT: nothing. Sets item->line where a rule does. */
+/* Why the item is out; REMOVED_NOT: it may stay. Sets item->line where a rule excludes it. */
 enum removal item_filters_judge(const struct item_filters *filters, struct filter_item *item);
 
 /* Boosts and buries: ln(by) is added to the score or taken from it. */

@@ -1,5 +1,7 @@
 #include "processors/recommend/lists/merchandising.h"
 
+#include "schemas/array.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -9,7 +11,7 @@
 #define WORD_MAX 300 /* bytes of a word of a line */
 #define WORDS_MAX 40 /* of a line */
 
-const char *const shop_action_names[RULE_ACTIONS] = {"exclude", "pin",       "boost",     "bury",
+const char *const rule_action_names[RULE_ACTIONS] = {"exclude", "pin",       "boost",     "bury",
                                                      "limit",   "diversity", "repurchase"};
 
 /* ---- words ---- */
@@ -64,13 +66,13 @@ static enum verdict cut_words(struct line *line, struct bytes text)
     }
 }
 
-/* NULL: there is none. */
+/* NULL: the line ends. */
 static const char *next_word(struct line *line)
 {
     return line->at < line->count ? line->words[line->at++].text : NULL;
 }
 
-/* ---- what stands in them ---- */
+/* ---- parts of a rule ---- */
 
 static enum verdict read_number(struct line *line, const char *after, double least, double most,
                                 double *ret_number)
@@ -175,7 +177,8 @@ static enum verdict read_placement(struct line *line, struct merchandising_rule 
     return VERDICT_OK;
 }
 
-/* by, at, after, placement, from, to: in any order. `ret_has`: that the action's own came. */
+/* by, at, after, placement, from, to: in any order. `ret_has`: the word that the action needs came.
+ */
 static enum verdict read_rest(struct line *line, struct merchandising_rule *rule, bool *ret_has)
 {
     enum verdict verdict = VERDICT_OK;
@@ -217,7 +220,7 @@ static enum verdict read_rule(struct line *line, struct merchandising_rule *rule
     };
     const char *action = next_word(line);
     int found = 0;
-    while (found < RULE_ACTIONS && strcmp(action, shop_action_names[found]) != 0)
+    while (found < RULE_ACTIONS && strcmp(action, rule_action_names[found]) != 0)
         found++;
     if (found == RULE_ACTIONS)
         return wrong(line,
@@ -276,10 +279,7 @@ enum verdict merchandising_rules_parse(struct bytes text, struct merchandising_r
                             "");
             continue;
         }
-        if (rules.count == capacity) {
-            capacity = capacity ? 2 * capacity : 16;
-            rules.at = memory_resize(rules.at, capacity * sizeof *rules.at);
-        }
+        ARRAY_RESERVE(rules.at, capacity, rules.count + 1);
         memset(&rules.at[rules.count], 0, sizeof *rules.at);
         verdict = read_rule(line, &rules.at[rules.count++]);
     }
@@ -298,7 +298,7 @@ enum verdict merchandising_rules_read(const char *path, struct merchandising_rul
     struct error inner = {0};
     FILE *file = fopen(path, "r");
     if (file == NULL)
-        return error_set(error, VERDICT_SKIP, "can't open the shop's rules %s: %s", path,
+        return error_set(error, VERDICT_SKIP, "can't open the merchandising rules %s: %s", path,
                          strerror(errno));
     buffer_reserve(&text, MERCHANDISING_RULES_BYTES_MAX + 1);
     text.size = fread(text.at, 1, MERCHANDISING_RULES_BYTES_MAX + 1, file);
@@ -306,7 +306,7 @@ enum verdict merchandising_rules_read(const char *path, struct merchandising_rul
     fclose(file);
     enum verdict verdict = VERDICT_SKIP;
     if (failed)
-        error_set(error, verdict, "can't read the shop's rules %s", path);
+        error_set(error, verdict, "can't read the merchandising rules %s", path);
     else if (text.size > MERCHANDISING_RULES_BYTES_MAX)
         error_set(error, verdict, "%s has more than %u bytes", path, MERCHANDISING_RULES_BYTES_MAX);
     else if ((verdict = merchandising_rules_parse(buffer_bytes(&text), ret_rules, &inner)) !=

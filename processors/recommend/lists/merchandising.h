@@ -1,18 +1,19 @@
-/* The shop's own rules, from a file: one a line, '#' begins a comment.
+/* Merchandising rules: the shop's own rules for its lists, from a file. A line is a rule; '#'
+ * begins a comment.
  *
  *     exclude brand "Maison Lise" placement home placement email
  *     exclude tag adult
  *     pin item M00012 at 1 placement home from 2026-12-01 to 2026-12-24T18:00
  *     boost category "Women > Dresses" by 1.5
  *     bury attribute material=Leather by 3
- *     limit brand 4 placement home          at most so many of a brand in a list
- *     diversity 0.3 placement home          0: none, 1: nothing else counts
- *     repurchase category "Food" after 3d   bought items of it come again then (m, h, d)
+ *     limit brand 4 placement home          at most so many items of a brand in a list
+ *     diversity 0.3 placement home          0: none, 1: diversity alone
+ *     repurchase category "Food" after 3d   its bought items come again after this time (m, h, d)
  *
- * What: brand, category (and what lies in it), colour, tag, gender, age_group, attribute
- * (name=value), item (its item_id). A text with spaces stands in double quotes, in which \" is a
- * quote. Without `placement` a rule is for all; `from` and `to` (UTC, the latter not included)
- * bound the time. A mistake is told with its line and what to do. */
+ * A rule is about a brand, a category with all below it, a colour, tag, gender, age_group,
+ * attribute (name=value) or item (its item_id). A text with spaces stands in double quotes; \" is a
+ * quote in it. Without `placement` a rule is for all placements. `from` and `to` (UTC, `to` not
+ * included) bound the time. The error for a mistake tells its line and what to do. */
 #ifndef WEFT_LISTS_MERCHANDISING_H
 #define WEFT_LISTS_MERCHANDISING_H
 
@@ -24,7 +25,7 @@
 #define RULE_PLACEMENTS_MAX 8
 #define MERCHANDISING_RULES_BYTES_MAX (1u << 20) /* of the file */
 #define PLACEMENT_NAME_BYTES_MAX 32
-#define RULE_PIN_MAX 100 /* the last place that something can be pinned at */
+#define RULE_PIN_MAX 100 /* the last place at which an item can be pinned */
 
 enum rule_action {
     RULE_EXCLUDE,
@@ -36,16 +37,16 @@ enum rule_action {
     RULE_REPURCHASE,
     RULE_ACTIONS,
 };
-extern const char *const shop_action_names[RULE_ACTIONS];
+extern const char *const rule_action_names[RULE_ACTIONS];
 
 #define RULE_ON_ITEM WORD_KINDS /* in place of a kind of word: an item_id */
 
 struct merchandising_rule {
     enum rule_action action;
-    int what; /* enum word_kind, or RULE_ON_ITEM; of limit and diversity -1 */
-    char *text;
+    int what;   /* enum word_kind, or RULE_ON_ITEM; limit, diversity: -1 */
+    char *text; /* owned; NULL: limit, diversity */
     size_t text_size;
-    double number;          /* by; of limit and diversity their number; of pin the place, from 1 */
+    double number;          /* boost, bury: by; limit, diversity: their number; pin: place from 1 */
     int64_t after_ms;       /* repurchase */
     int64_t from_ms, to_ms; /* INT64_MIN, INT64_MAX: always */
     char placements[RULE_PLACEMENTS_MAX][PLACEMENT_NAME_BYTES_MAX];
@@ -53,20 +54,22 @@ struct merchandising_rule {
     uint32_t line;
 };
 
+/* Owns its rules. */
 struct merchandising_rules {
     struct merchandising_rule *at;
     uint32_t count;
 };
 
-/* Reads rules from text. SKIP with "line 7: ..." and what to do; `ret_rules` is untouched then. */
+/* Reads rules from text. SKIP with "line 7: ..." and what to do; `ret_rules` is untouched then. The
+ * caller releases the rules. */
 enum verdict merchandising_rules_parse(struct bytes text, struct merchandising_rules *ret_rules,
                                        struct error *error);
-/* The same from a file, whose name the error has too. */
+/* The same from a file; the error has its name, too. */
 enum verdict merchandising_rules_read(const char *path, struct merchandising_rules *ret_rules,
                                       struct error *error);
 void merchandising_rules_release(struct merchandising_rules *rules);
 
-/* Is the rule for this placement, at this time? */
+/* Whether the rule is for this placement at this time. */
 bool merchandising_rule_applies(const struct merchandising_rule *rule, const char *placement,
                                 int64_t time_ms);
 

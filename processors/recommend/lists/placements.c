@@ -32,9 +32,9 @@ static const struct named event_names[] = {
 };
 #define EVENT_NAMES (sizeof event_names / sizeof event_names[0])
 
-/* ---- the ready ones ---- */
+/* ---- built-in placements ---- */
 
-static const char *const ready[][3] = {
+static const char *const built_in[][3] = {
     {"home", "filters", ""},
     {"email", "when", "cart,purchase"},
     {"email", "while", "20"},
@@ -56,16 +56,16 @@ static const char *const ready[][3] = {
 void placements_init(struct placements *placements)
 {
     placements->count = 0;
-    for (size_t i = 0; i < sizeof ready / sizeof ready[0]; i++) {
+    for (size_t i = 0; i < sizeof built_in / sizeof built_in[0]; i++) {
         char key[3 * PLACEMENT_NAME_BYTES_MAX];
-        snprintf(key, sizeof key, "%s.%s", ready[i][0], ready[i][1]);
-        placements_set(placements, key, ready[i][2], NULL);
+        snprintf(key, sizeof key, "%s.%s", built_in[i][0], built_in[i][1]);
+        placements_set(placements, key, built_in[i][2], NULL);
     }
 }
 
 /* ---- one key ---- */
 
-/* A list of such names as bits. */
+/* Reads a list of names as bits. */
 static enum verdict read_names(const char *key, const char *list, const struct named *names,
                                size_t count, uint32_t *ret_bits, struct error *error)
 {
@@ -112,7 +112,7 @@ static enum verdict read_generator(struct placement *placement, const char *key,
         char all[300] = "walk, search";
         for (int i = 0; i < generator_count; i++)
             snprintf(all + strlen(all), sizeof all - strlen(all), ", %s", generators[i].name);
-        return error_set(error, VERDICT_SKIP, "%s: there is no generator '%.*s': %s", key,
+        return error_set(error, VERDICT_SKIP, "%s: there is no generator '%.*s'; there are %s", key,
                          (int)name.size, name.at, all);
     }
     float weight = 1;
@@ -150,8 +150,9 @@ static enum verdict read_generators(struct placement *placement, const char *key
         new.weights[i] = 1;
     while (new.source == SOURCE_RANKED && verdict == VERDICT_OK &&list_next(&list, &name)) {
         if (bytes_equal(name, bytes_text("walk")) || bytes_equal(name, bytes_text("search")))
-            verdict = error_set(error, VERDICT_SKIP, "%s: '%.*s' goes alone, without others", key,
-                                (int)name.size, name.at);
+            verdict =
+                error_set(error, VERDICT_SKIP, "%s: '%.*s' stands alone, without other generators",
+                          key, (int)name.size, name.at);
         else
             verdict = read_generator(&new, key, name, error);
     }
@@ -231,12 +232,12 @@ enum verdict placements_set(struct placements *placements, const char *key, cons
     if (name.size == 0 || name.size >= PLACEMENT_NAME_BYTES_MAX ||
         strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789_-") != name.size)
         return error_set(error, VERDICT_SKIP,
-                         "'%.*s' is no name of a placement: up to %d small letters, digits, _, -",
+                         "'%.*s' is no name for a placement: up to %d small letters, digits, _, -",
                          (int)name.size, name.at, PLACEMENT_NAME_BYTES_MAX - 1);
     if (old == NULL && placements->count == PLACEMENTS_MAX)
         return error_set(error, VERDICT_SKIP,
-                         "'%.*s' would be placement %d; there can be %d. One that is not used can "
-                         "be given another context",
+                         "'%.*s' would be placement %d of at most %d. Give a placement that is not "
+                         "used another context instead",
                          (int)name.size, name.at, PLACEMENTS_MAX + 1, PLACEMENTS_MAX);
     if (old) {
         new = *old;
@@ -268,8 +269,8 @@ static enum verdict mark_off(struct placements *placements, const char *off, str
                 snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", i ? ", " : "",
                          placements->at[i].name);
             return error_set(error, VERDICT_SKIP,
-                             "placements.off: there is no placement '%.*s': %s", (int)name.size,
-                             name.at, all);
+                             "placements.off: there is no placement '%.*s'; there are %s",
+                             (int)name.size, name.at, all);
         }
         placement->off = true;
     }

@@ -1,5 +1,5 @@
 /* The columns of the ranker's features, in the order of the table (feature_table.c). A weight
- * stands at its column's number, so the order is part of what is stored. Only for the two files
+ * stands at its column's number, so the order is stored with them. Only for the two files
  * that fill the table and the columns. */
 #ifndef WEFT_RANKING_FEATURE_COLUMNS_H
 #define WEFT_RANKING_FEATURE_COLUMNS_H

@@ -8,8 +8,8 @@
  * Shares p are bent by .14474 ln(1 + 1000 p), which maps 0..1 to 0..1.
  *
  * To add a feature: a column in feature_columns.h, a row in feature_table.c and a number in
- * features.c. Names, order and bends are part of what is stored: another table starts with new
- * weights. */
+ * features.c. A hash of names, order and bends is stored with the weights: another table starts
+ * with new ones. */
 #ifndef WEFT_RANKING_FEATURE_TABLE_H
 #define WEFT_RANKING_FEATURE_TABLE_H
 

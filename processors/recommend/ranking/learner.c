@@ -20,7 +20,7 @@ void learner_init(struct learner *learner, const struct model *model,
     learner->scratch = weights_new(hash);
     learner->written_ms = INT64_MIN;
     if (getrandom(&learner->source, sizeof learner->source, 0) != sizeof learner->source)
-        learner->source = (uint64_t)(uintptr_t)learner; /* only has to differ from others' */
+        learner->source = (uint64_t)(uintptr_t)learner; /* it only must differ from the others' */
     ranker_init(&learner->ranker, learner->own, off);
 }
 
@@ -38,7 +38,7 @@ void learner_never_aborts(struct learner *learner)
     free(learner->own_committed);
     free(learner->known_committed);
     learner->own_committed = learner->known_committed = NULL;
-    learner->source = 1; /* the same every time */
+    learner->source = 1; /* the same in every run */
 }
 
 void learner_take_over(struct learner *learner, const struct model *model)
@@ -72,8 +72,8 @@ bool learner_write(struct learner *learner, int64_t now_ms, int64_t merge_ms, ui
     learner->scratch->source = learner->source;
     learner->scratch->number = ++learner->number;
     weights_write(learner->scratch, fingerprint, buffer);
-    /* What comes back through the log is merged + difference, rounded: that is what is known from
-     * now on, and what is gone on from, so that workers that have nothing new to say are equal. */
+    /* The log brings back merged + difference, rounded. The copy goes on from the same number, so
+     * that workers without news are equal. */
     weights_add(learner->known, learner->scratch);
     copy(learner->own, learner->known);
     learner->on_its_way = true;
@@ -81,7 +81,7 @@ bool learner_write(struct learner *learner, int64_t now_ms, int64_t merge_ms, ui
     return true;
 }
 
-/* Weights, or the statistics that they stand on. */
+/* The weights changed, or the statistics of the features. */
 static bool has_changed(const struct learner *learner)
 {
     return learner->changed || learner->ranker.sampled;

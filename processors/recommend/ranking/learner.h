@@ -1,11 +1,17 @@
-/* The learner: a worker's own copy of the ranker, and how what it learns becomes everybody's.
+/* The learner: a worker's own copy of the ranker, and how its learning reaches the other workers.
  *
- * The copy is  own = known + learned since,  where `known` is the model's merged weights as last
- * taken over. Every merge_ms the difference own - known is written to the interactions log inside
- * the worker's transaction and counted as known; once the model has folded it, the merged weights,
- * with what other workers wrote meanwhile, are taken over again. At most one difference is on its
- * way. An abort takes back what was learned, written or taken over since the last commit. What was
- * learned and not yet written is lost with the process: a few seconds' clicks.
+ *     own = known + learned since
+ *
+ *     worker:  own - known --(every merge_ms, in its transaction)--> interactions log
+ *     model:   folds the differences of all workers --> merged weights
+ *     worker:  known, own <-- merged weights
+ *
+ * `known` holds the model's merged weights as last taken over. A written difference counts as
+ * known. Once the model has folded it, the merged weights are taken over again, with what other
+ * workers wrote meanwhile. At most one difference is on its way.
+ *
+ * An abort takes back all that was learned, written or taken over since the last commit. Learning
+ * that is not written yet is lost with the process: a few seconds' clicks.
  *
  * Thread: the worker; learner_take_over() holds the model's read lock. */
 #ifndef WEFT_RANKING_LEARNER_H
@@ -14,7 +20,7 @@
 #include "processors/recommend/ranking/ranker.h"
 #include "processors/recommend/ranking/training_log.h"
 
-#define LEARNER_WRITE_STEPS 64 /* fewer learned clicks are not worth a record */
+#define LEARNER_WRITE_STEPS 64 /* learned clicks that make a record worth writing */
 
 struct learner {
     struct ranker ranker; /* over `own` */
@@ -23,24 +29,28 @@ struct learner {
     uint64_t source, number; /* of the last difference written */
     bool on_its_way;
     int64_t written_ms;
-    /* as of the last commit; own_committed NULL: nothing is ever aborted */
+    /* as of the last commit; own_committed NULL: there are no aborts */
     struct weights *own_committed, *known_committed;
     uint64_t committed_merges, committed_number;
     bool committed_on_its_way, changed;
     struct weights *scratch;
 };
 
+/* Starts with the initial weights. The caller owns the learner and releases it. */
 void learner_init(struct learner *learner, const struct model *model,
                   const struct feature_mask *off);
 void learner_release(struct learner *learner);
-/* For a driver that never aborts: no copies are kept. */
+/* For a driver that never aborts: drops the copies, and makes the differences' source the same in
+ * every run. */
 void learner_never_aborts(struct learner *learner);
 
-/* Takes over the model's merged weights if there are new ones and nothing is on its way. */
+/* Takes over the model's merged weights if there are new ones and no difference is on its way. */
 void learner_take_over(struct learner *learner, const struct model *model);
-/* Appends the record that is due by now to `buffer`. False: none is. */
+/* Appends the record with the difference to `buffer` if one is due. False: none is. A difference
+ * with a NaN or an infinity is not written. */
 bool learner_write(struct learner *learner, int64_t now_ms, int64_t merge_ms, uint64_t fingerprint,
                    struct buffer *buffer);
+/* With the worker's transaction. */
 void learner_commit(struct learner *learner);
 void learner_abort(struct learner *learner);
 

@@ -11,7 +11,7 @@ void pending_ring_init(struct pending_ring *ring, size_t bytes, size_t place_byt
     place_bytes = (place_bytes + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES;
     *ring = (struct pending_ring){
         .place_bytes = place_bytes, .place_count = bytes / place_bytes, .age_ms = age_ms};
-    if (ring->place_count > 0) /* untouched memory is not there: pages come as they are used */
+    if (ring->place_count > 0) /* zeroed pages take memory only once they are used */
         ring->places = memory_zero(ring->place_count, place_bytes);
 }
 

@@ -3,9 +3,9 @@
 #include <math.h>
 
 #define FADING .8f
-#define DISCOUNT_PRIOR 8  /* views with the mean discount, before anything is known */
-#define DISCOUNT_SCALE 40 /* a few hundredths are much for both */
-#define APART_MAX 3       /* of ln(price / mean): twenty times as much, or as little */
+#define DISCOUNT_PRIOR 8  /* views with the mean discount, assumed before the first activity */
+#define DISCOUNT_SCALE 40 /* both numbers are a few hundredths */
+#define APART_MAX 3       /* of ln(price / mean): twenty times the mean, or a twentieth */
 
 static void add_activity(struct product_taste *taste, uint32_t product, float weight,
                          float *ret_weight, float *ret_price_weight)
@@ -25,7 +25,7 @@ static void add_activity(struct product_taste *taste, uint32_t product, float we
         taste->last_price = of->price;
 }
 
-/* ---- what they like ---- */
+/* ---- preferences ---- */
 
 static struct price_level level_of(const struct taste_prices *prices)
 {

@@ -7,7 +7,7 @@
  * one first, so that the same model always gives the same list.
  *
  * Thread: the owner's; each call that makes a ranking holds the model's read lock, then the
- * catalogue's. What a ranking refers to holds until these are released. */
+ * catalogue's. A ranking points into both and holds until these are released. */
 #ifndef WEFT_RANKING_RANK_H
 #define WEFT_RANKING_RANK_H
 

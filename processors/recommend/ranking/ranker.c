@@ -11,7 +11,7 @@
 #define AVERAGE_LEAST .0016f
 #define AVERAGE_SPAN 80.0f
 
-/* Where things stand in a run. */
+/* Where the parts of a run begin. */
 #define AT_BIAS (FEATURES_MAX * HIDDEN)
 #define AT_OUTPUT (AT_BIAS + HIDDEN)
 #define AT_LINEAR (AT_OUTPUT + HIDDEN)
@@ -68,8 +68,7 @@ void ranker_standardise(struct ranker *ranker, struct feature_matrix *matrix)
         sample(ranker, matrix);
         ranker->sampled = true;
     }
-    /* While there are few, each counts; later now and then. Fewer than before: some were taken
-     * back. */
+    /* Few samples: each one counts. Later: every 64. Fewer than before: an abort took some back. */
     if (samples < 64 || samples - scaling->samples >= 64 || samples < scaling->samples ||
         (ranker->frozen && samples > scaling->samples) ||
         (samples >= RANKER_SAMPLES && scaling->samples < RANKER_SAMPLES))
@@ -85,8 +84,7 @@ void ranker_standardise(struct ranker *ranker, struct feature_matrix *matrix)
 
 /* ---- forward ---- */
 
-/* `run` is what was learned; what counts is start + run. Leaves the hidden units' outputs in
- * ranker->hidden and the scores in `ret_scores`. */
+/* The weights are start + run. Leaves the hidden units' outputs in ranker->hidden. */
 static void forward(struct ranker *ranker, const float *run, const struct feature_matrix *matrix,
                     float *ret_scores)
 {
@@ -122,9 +120,9 @@ bool ranker_score(struct ranker *ranker, const struct feature_matrix *matrix, fl
 
 _Static_assert(FEATURES_MAX <= LAYER_ROWS_MAX, "the kernel's bound");
 
-#define DELTAS (HIDDEN + LANES) /* a row: of the hidden units' inputs, of the score, zeros */
+#define DELTAS (HIDDEN + LANES) /* a row: for the hidden units' inputs, for the score, zeros */
 
-/* The gradients of what each of `count` candidates brings in, by rows. */
+/* Each of `count` candidates' gradients, a row a candidate. */
 static void make_deltas(const struct ranker *ranker, const float *g, const uint32_t *places,
                         uint32_t count, float *ret_deltas)
 {
@@ -137,7 +135,8 @@ static void make_deltas(const struct ranker *ranker, const float *g, const uint3
     }
 }
 
-/* p - y of each candidate times the weight, 0 where it is skipped; returns the loss. */
+/* Replaces the scores by (p - y) times the weight, 0 where it is skipped. `ret_places` are the
+ * candidates that are not. Returns the loss. */
 static float make_g(const struct feature_matrix *matrix, uint32_t clicked, float weight,
                     float *scores, uint32_t *ret_places, uint32_t *ret_count)
 {
@@ -147,7 +146,7 @@ static float make_g(const struct feature_matrix *matrix, uint32_t clicked, float
         most = scores[i] > most ? scores[i] : most;
     for (uint32_t i = matrix->count; i < matrix->stride; i++)
         scores[i] = most - 100;
-    float of_clicked = scores[clicked];
+    float clicked_score = scores[clicked];
     float sum = kernels_best()->exponential(scores, most, matrix->stride);
     for (uint32_t i = 0; i < matrix->stride; i++) {
         float g = i < matrix->count ? scores[i] / sum - (i == clicked ? 1 : 0) : 0;
@@ -158,7 +157,7 @@ static float make_g(const struct feature_matrix *matrix, uint32_t clicked, float
         ret_places[count++] = i;
     }
     *ret_count = count;
-    return most + logf(sum) - of_clicked;
+    return most + logf(sum) - clicked_score;
 }
 
 /* The first of the `count` ascending places in each group of candidates. */
@@ -212,7 +211,7 @@ void ranker_learn(struct ranker *ranker, const struct feature_matrix *matrix, ui
     ranker_gradient(ranker, matrix, clicked, weight, ranker->gradient);
     const struct kernels *kernels = kernels_best();
     if (!isfinite(kernels->dot(ranker->gradient, ranker->gradient, WEIGHTS_COUNT)))
-        return; /* nothing that is not a number enters */
+        return;
     kernels->adagrad(now, weights->runs[WEIGHTS_SUMS], ranker->gradient, RATE, EPSILON,
                      WEIGHTS_COUNT);
     weights->steps++;

@@ -6,13 +6,13 @@
 #include <stdlib.h>
 
 struct training_list {
-    struct pending waiting;
+    struct pending pending;
     uint32_t count, stride;
     float common[FEATURES_MAX];
     uint16_t filled[FEATURES_MAX];
     uint32_t items[RANKED_MAX];
     uint16_t ranks[RANKED_MAX];
-    uint16_t columns[]; /* of those that are filled: [stride] */
+    uint16_t columns[]; /* the filled ones alone: [stride] each */
 };
 
 struct training_log {
@@ -21,28 +21,28 @@ struct training_log {
 
 struct training_log *training_log_new(size_t bytes, uint32_t candidates_max, int64_t age_ms)
 {
-    struct training_log *ring = memory_zero(1, sizeof *ring);
+    struct training_log *log = memory_zero(1, sizeof *log);
     uint32_t stride_max = (candidates_max + LANES - 1) / LANES * LANES;
-    pending_ring_init(&ring->lists, bytes,
+    pending_ring_init(&log->lists, bytes,
                       sizeof(struct training_list) +
                           sizeof(uint16_t) * feature_varying_count * stride_max,
                       age_ms);
-    return ring;
+    return log;
 }
 
-void training_log_free(struct training_log *ring)
+void training_log_free(struct training_log *log)
 {
-    if (ring == NULL)
+    if (log == NULL)
         return;
-    pending_ring_release(&ring->lists);
-    free(ring);
+    pending_ring_release(&log->lists);
+    free(log);
 }
 
-uint64_t training_log_add(struct training_log *ring, int64_t time_ms,
+uint64_t training_log_add(struct training_log *log, int64_t time_ms,
                           const struct candidates *candidates, const struct feature_matrix *matrix,
                           const uint16_t *ranks)
 {
-    struct training_list *list = matrix->count ? pending_ring_take(&ring->lists, time_ms) : NULL;
+    struct training_list *list = matrix->count ? pending_ring_take(&log->lists, time_ms) : NULL;
     if (list == NULL)
         return 0;
     list->count = matrix->count;
@@ -60,12 +60,12 @@ uint64_t training_log_add(struct training_log *ring, int64_t time_ms,
         kernels->narrow(to, matrix->columns + (size_t)f * matrix->stride, matrix->stride);
         to += matrix->stride;
     }
-    return list->waiting.serial;
+    return list->pending.serial;
 }
 
-const struct training_list *training_log_find(const struct training_log *ring, uint64_t serial)
+const struct training_list *training_log_find(const struct training_log *log, uint64_t serial)
 {
-    return pending_ring_find(&ring->lists, serial);
+    return pending_ring_find(&log->lists, serial);
 }
 
 uint32_t training_log_place(const struct training_list *list, uint32_t item, uint32_t *ret_rank)

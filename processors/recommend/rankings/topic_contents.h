@@ -1,7 +1,6 @@
-/* The contents of a compacted topic, as a number for each key: the version of
- * what was written last. So a record that has not changed is not written again,
- * and a key that is gone is deleted. Knows no Kafka. Keys are copied. Thread:
- * one. */
+/* The contents of a compacted topic, as a number for each key: the version that was written last.
+ * So a record that has not changed is not written again, and a key that is gone is deleted. Knows
+ * no Kafka. Keys are copied. Thread: one. */
 #ifndef WEFT_RANKINGS_TOPIC_CONTENTS_H
 #define WEFT_RANKINGS_TOPIC_CONTENTS_H
 

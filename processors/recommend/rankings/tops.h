@@ -1,5 +1,5 @@
-/* The best items of one ranking, gathered one by one. Of the variants of a
- * product the best one stays. Thread: the owner's. */
+/* The best items of one ranking, gathered one by one. Only the best variant of a product stays.
+ * Thread: the owner's. */
 #ifndef WEFT_RANKINGS_TOPS_H
 #define WEFT_RANKINGS_TOPS_H
 
