@@ -137,14 +137,14 @@ static void mark_product(struct catalogue *catalogue, uint32_t index, uint8_t ro
     catalogue->products[index].dirty |= rows;
 }
 
-static void tell_before(const struct catalogue *catalogue, uint32_t product)
+static void notify_changing(const struct catalogue *catalogue, uint32_t product)
 {
     for (int i = 0; i < catalogue->watcher_count; i++)
         if (catalogue->watchers[i]->changing)
             catalogue->watchers[i]->changing(catalogue->watchers[i], catalogue, product);
 }
 
-static void tell(struct catalogue *catalogue, uint32_t product)
+static void notify_changed(struct catalogue *catalogue, uint32_t product)
 {
     catalogue->changes++;
     words_set_rarities(&catalogue->words, catalogue->present);
@@ -230,7 +230,7 @@ enum catalogue_change catalogue_put(struct catalogue *catalogue, const struct ev
     struct words old = {.count = 0};
     if (known) {
         if (!known->gone) {
-            tell_before(catalogue, index);
+            notify_changing(catalogue, index);
             catalogue->discount_steps -= discount_steps(known);
         }
         old = product_all_words(known);
@@ -245,7 +245,7 @@ enum catalogue_change catalogue_put(struct catalogue *catalogue, const struct ev
     drop_words(catalogue, old);
     free(old_data);
     mark_product(catalogue, index, PRODUCT_DIRTY_NUMBERS | PRODUCT_DIRTY_CONTENT);
-    tell(catalogue, index);
+    notify_changed(catalogue, index);
     return was_gone ? CATALOGUE_NEW : CATALOGUE_CONTENT;
 }
 
@@ -254,7 +254,7 @@ enum catalogue_change catalogue_delete(struct catalogue *catalogue, struct bytes
     uint32_t index = catalogue_find(catalogue, item_id);
     if (index == PRODUCT_NONE || catalogue->products[index].gone)
         return CATALOGUE_SAME;
-    tell_before(catalogue, index);
+    notify_changing(catalogue, index);
     struct product *product = &catalogue->products[index];
     struct words old = product_all_words(product);
     char *old_data = product->data;
@@ -276,7 +276,7 @@ enum catalogue_change catalogue_delete(struct catalogue *catalogue, struct bytes
     drop_words(catalogue, old);
     free(old_data);
     mark_product(catalogue, index, PRODUCT_DIRTY_CONTENT);
-    tell(catalogue, index);
+    notify_changed(catalogue, index);
     return CATALOGUE_GONE;
 }
 
@@ -289,7 +289,7 @@ uint32_t catalogue_add_stored(struct catalogue *catalogue, const struct product 
     product_set_main_words(&catalogue->products[index]);
     catalogue->present++;
     take_words(catalogue, index);
-    tell(catalogue, index);
+    notify_changed(catalogue, index);
     return index;
 }
 

@@ -108,7 +108,7 @@ uint64_t product_hash_content(const struct event *event)
 
 /* A product that is being built. */
 struct draft {
-    struct catalogue_words *all;
+    struct catalogue_words *vocabulary;
     struct catalogue_counts *counts;
     uint32_t attributes_max;
     uint32_t words[PRODUCT_WORDS_MAX];
@@ -118,7 +118,7 @@ struct draft {
 
 static uint32_t intern(struct draft *draft, enum word_kind kind, uint32_t parent, struct bytes text)
 {
-    uint32_t word = words_intern(draft->all, kind, parent, text);
+    uint32_t word = words_intern(draft->vocabulary, kind, parent, text);
     draft->counts->words_refused += word == WORD_NONE;
     return word;
 }
@@ -231,10 +231,11 @@ static void prefetch_attributes(const struct catalogue_words *words,
 /* The word of "name=value"; WORD_NONE: there are too many words. */
 static uint32_t intern_attribute(struct draft *draft, struct bytes name, struct bytes pair)
 {
-    uint32_t word = words_find(draft->all, WORD_ATTRIBUTE, pair);
+    uint32_t word = words_find(draft->vocabulary, WORD_ATTRIBUTE, pair);
     if (word != WORD_NONE)
         return word;
-    if (words_full(draft->all, WORD_ATTRIBUTE)) { /* before its name is interned for nothing */
+    if (words_full(draft->vocabulary,
+                   WORD_ATTRIBUTE)) { /* before its name is interned for nothing */
         draft->counts->words_refused++;
         return WORD_NONE;
     }
@@ -247,7 +248,7 @@ static void draft_attributes(struct draft *draft, const struct event_pairs *pair
     uint32_t from = draft->count;
     draft->product->starts[WORD_ATTRIBUTE] = (uint16_t)from;
     draft->counts->attributes_out += pairs->left_out;
-    prefetch_attributes(draft->all, pairs);
+    prefetch_attributes(draft->vocabulary, pairs);
     for (uint32_t i = 0; i < pairs->count; i++) {
         char text[WORD_BYTES_MAX];
         struct bytes name = bytes_trim(pairs->at[2 * i]), value = bytes_trim(pairs->at[2 * i + 1]);
@@ -303,7 +304,7 @@ void product_build(const struct event *event, uint32_t attributes_max,
                    struct product *ret_product)
 {
     struct draft draft;
-    draft.all = words;
+    draft.vocabulary = words;
     draft.counts = counts;
     draft.attributes_max = attributes_max;
     draft.count = 0;
