@@ -1,19 +1,21 @@
 /* The contract of a step.
  *
- * A step is one file in processors/: a declaration row at its end, made with WEFT_STEP, and the
- * functions that it names. The row joins the topology by itself; the topology is checked before
- * anything runs. A step includes this file, schemas/, recommend/ and math/, never another step,
- * and knows nothing of Kafka or threads: the same row runs in the worker and in the in-process
- * driver.
+ * A step is one file in processors/. At its end stands its row, made with WEFT_STEP, which names
+ * the step's functions, inputs, outputs and tables. The linker adds the row to the topology, which
+ * is checked before anything runs. A step includes this file, schemas/, recommend/ and math/, and
+ * never another step. It calls no Kafka and starts no threads, so the same row runs in the worker
+ * and in the in-process driver.
  *
- * Two stages:
+ * There are two stages:
  *   visitors   partitioned by visitor. event() sees each record once, in the order of time within
- *              a partition; close() is called at the end of a batch for each visitor that the
- *              batch touched.
+ *              a partition. At the end of a batch batch() runs once, then close() runs for each
+ *              visitor that the batch touched. Thread: the worker that has the visitor.
  *   model      replicated. interaction() sees each record of the interactions log once, in the
- *              order of the log, the same in every process.
+ *              order of the log, the same in every process. Thread: the fold, which is the model's
+ *              only writer, under its write lock.
  *
- * What a step allocates from the arena holds until the batch ends; it keeps nothing else. */
+ * A step keeps no memory of its own: state is in tables, and memory from the arena holds until the
+ * batch ends. */
 #ifndef WEFT_PROCESSORS_PROCESSOR_H
 #define WEFT_PROCESSORS_PROCESSOR_H
 
@@ -27,49 +29,49 @@
 #include "state/visitor_history.h"
 #include "state/visitor_table.h"
 
-/* What the steps are told by the configuration; the keys stand in runtime/config.c. */
+/* The part of the configuration that steps see. The keys stand in runtime/config_keys.c. */
 struct settings {
     int64_t session_gap_ms;      /* a longer pause starts a new session */
-    int64_t double_click_ms;     /* the same item viewed again within this is dropped */
+    int64_t double_click_ms;     /* a second view of an item within this time is dropped */
     uint32_t activities_max;     /* remembered of a visitor */
-    int64_t tastes_half_life_ms; /* 0: none are kept */
-    int64_t shown_ms;            /* for so long lists are counted that an item was in */
-    bool shown_from_impressions; /* only what the shop says was shown counts as such */
+    int64_t tastes_half_life_ms; /* of preferences; 0: no preferences are learned */
+    int64_t shown_ms;            /* how long the lists that showed an item are counted */
+    bool shown_from_impressions; /* items count as shown by impressions; else by written lists */
     bool clicks_are_views;       /* the shop sends no view after a click */
     int64_t event_time_min_ms;   /* older events are refused: their clock was wrong */
     int64_t event_future_max_ms; /* how far ahead of now an event may be */
-    uint32_t list_items;         /* length of a list */
-    bool output_avro;
+    uint32_t list_items;         /* in a list */
+    bool output_avro;            /* else JSON */
     struct model_limits model;
     struct catalogue_limits catalogue;
     struct recommend_settings recommend;
     struct rankings_settings rankings;
 };
 
-/* What became of a record. Each record that is read has exactly one fate. */
+/* The outcome of a record. Each record that is read has exactly one. */
 enum fate {
     FATE_PROCESSED,
     FATE_DUPLICATE,    /* an event_id that the visitor already has */
     FATE_DOUBLE_CLICK, /* the same item again within double.click.ms */
-    FATE_LATE,         /* older than all that is remembered: written to the late topic */
-    FATE_NO_CONSENT,   /* its visitor does not want it to be used: dropped */
+    FATE_LATE,         /* older than all remembered activities: written to the late topic */
+    FATE_NO_CONSENT,   /* its visitor refuses that it is used: dropped */
     FATE_DEAD_LETTER,  /* written to the dead-letter topic */
     FATES,
 };
 
-extern const char *const fate_names[FATES];
+extern const char *const fate_names[FATES]; /* keys of the metrics, as are counter_names */
 
 enum counter {
     COUNT_INTERACTIONS,   /* records written to the log */
-    COUNT_REORDERED,      /* activities put at their place before later ones */
+    COUNT_REORDERED,      /* activities that came late and went before later ones */
     COUNT_LISTS,          /* recommendation records written */
-    COUNT_LISTS_SAME,     /* not written, since nothing changed */
-    COUNT_ACTIVITIES_OUT, /* fell out of a visitor's memory at its bound */
-    COUNT_MEASURED,       /* clicks whose visitor's last list is known */
-    COUNT_HITS,           /* whose item was among its first HIT_LENGTH */
-    COUNT_RECIPROCAL,     /* sum of 1/rank of those, in millionths */
-    COUNT_WEIGHTS,        /* differences of the ranker written to the log */
-    COUNT_ERASED,         /* visitors of whom something was known until they were erased */
+    COUNT_LISTS_SAME,     /* recommendation records not written, since nothing changed */
+    COUNT_ACTIVITIES_OUT, /* activities that fell out of a visitor's memory at its bound */
+    COUNT_MEASURED,       /* clicks that were compared with the visitor's last list */
+    COUNT_HITS,           /* of these, clicks on one of the list's first HIT_LENGTH items */
+    COUNT_RECIPROCAL,     /* the sum of 1/rank of these hits, in millionths */
+    COUNT_WEIGHTS,        /* differences of the ranker's weights written to the log */
+    COUNT_ERASED,         /* visitors that were erased with some state */
     COUNTERS,
 };
 
@@ -85,7 +87,8 @@ struct counts {
 
 void counts_add(struct counts *to, const struct counts *from);
 
-/* One record of an event topic. */
+/* One record of an event topic. Bytes and strings are borrowed from whoever runs the pipeline, and
+ * hold until the record has gone through the steps. */
 struct record {
     enum event_type type;
     int32_t partition;
@@ -96,34 +99,37 @@ struct record {
     enum fate fate;
 };
 
-/* Where the steps' outputs go; the worker and the driver each have one. */
+/* The topics that steps emit to. */
 enum output {
     OUTPUT_INTERACTIONS,
     OUTPUT_RECOMMENDATIONS,
     OUTPUTS,
 };
 
+/* Takes the steps' outputs; the worker and the driver each have one. Key and value are borrowed
+ * during the call. An absent value deletes the key. RETRY: the batch has to be aborted. */
 struct outlet {
     enum verdict (*emit)(struct outlet *outlet, enum output output, int32_t partition,
                          struct bytes key, struct bytes value, struct error *error);
 };
 
-/* What a step of the visitors stage works with. Thread: the worker whose context it is. */
+/* The things that a step of the visitors stage works with; all are borrowed. Thread: the worker
+ * that owns the context. */
 struct context {
     const struct settings *settings;
     struct counts *counts;
     struct arena *arena; /* until the batch ends */
     struct outlet *outlet;
     struct visitor_table *visitors;
-    struct visitor *visitor;           /* whom the record is about */
-    struct model *model;               /* read under its lock */
+    struct visitor *visitor;           /* the record's visitor, in event() */
+    struct model *model;               /* read under its read lock */
     const struct catalogue *catalogue; /* the same; locked after the model (state/catalogue.h) */
     struct recommender *recommender;
-    struct buffer *scratch; /* for one record; cleared by whoever uses it */
+    struct buffer *scratch; /* for one record; each user clears it first */
     uint64_t interaction_fingerprint;
     uint64_t recommendation_fingerprint;
     uint64_t weights_fingerprint;
-    int64_t now_ms;       /* the wall clock, which events must not be far ahead of */
+    int64_t now_ms;       /* the wall clock, to refuse events far ahead of it */
     int64_t generated_ms; /* the time that lists carry: the wall clock; in the driver the event's */
 };
 
@@ -138,7 +144,7 @@ struct step {
     const char *summary; /* one line for `weft describe` */
     enum stage stage;
     const char *after;         /* the step of the same stage that runs before; NULL: the first */
-    const char *const *inputs; /* topics or streams, NULL at the end; names as in topology.c */
+    const char *const *inputs; /* topics (topology.c) or streams of other steps, NULL at the end */
     const char *const
         *outputs;             /* the same. Only these may be emitted: another one is FATAL. A step
                                * that ends records as late or as dead letters has the topic here */
@@ -153,18 +159,18 @@ struct step {
     enum verdict (*batch)(struct context *context, struct error *error);
     /* OK or FATAL. */
     enum verdict (*close)(struct context *context, struct visitor *visitor, struct error *error);
-    /* Never fails: what was written to the log can be folded. */
+    /* Never fails: each record in the log can be folded. */
     void (*interaction)(struct model *model, const struct interaction *interaction);
 };
 
-/* A step's row, found by the linker: `ls processors/X.c` is the whole list. */
+/* A step's row. The linker collects the rows: the files of processors/ are the steps. */
 #define WEFT_STEP(name)                                                                            \
     extern const struct step weft_step_##name;                                                     \
     static const struct step *const weft_step_at_##name                                            \
         __attribute__((section("weft_steps"), used)) = &weft_step_##name;                          \
     const struct step weft_step_##name
 
-/* Gives the record its fate and ends its way. */
+/* Ends a record with this fate: a step returns the result. */
 static inline enum verdict record_end(struct record *record, enum fate fate)
 {
     record->fate = fate;

@@ -4,7 +4,7 @@
 const char *const guarantee_names[] = {"exactly_once", "at_least_once", NULL};
 static const char *const quality_names[] = {"full", "lean", "counts", NULL};
 
-/* Of bool fields: the name of false, then the name of true. */
+/* For bool fields: the name of false, then the name of true. */
 static const char *const switch_names[] = {"off", "on", NULL};
 static const char *const input_key_names[] = {"check", "trust", NULL};
 static const char *const format_names[] = {"json", "avro", NULL};

@@ -8,13 +8,13 @@
 #include <stdlib.h>
 
 struct driver {
-    struct outlet outlet; /* first: the pipeline hands it back */
+    struct outlet outlet; /* first: the pipeline gives it back */
     struct config config;
     struct topology topology;
     struct store *store;
     struct model *model;
     struct catalogue *catalogue;
-    struct search_index *search; /* NULL: no lists are made */
+    struct search_index *search; /* NULL: no lists */
     struct pipeline *pipeline;
     struct driver_sink *sink;
     struct store_batch batch;
@@ -59,7 +59,7 @@ enum verdict driver_new(const struct config *config, bool lists, struct driver_s
     driver->search = lists ? search_index_new(driver->catalogue) : NULL;
     driver->config.visitor_cache_bytes = INT64_MAX;
     enum verdict verdict = topology_build(&driver->config, &driver->topology, error);
-    if (verdict == VERDICT_OK && !lists) /* steps that only close have nothing to do */
+    if (verdict == VERDICT_OK && !lists) /* steps that only close are left out */
         while (driver->topology.visitors_count > 0 &&
                !driver->topology.visitors[driver->topology.visitors_count - 1]->event)
             driver->topology.visitors_count--;

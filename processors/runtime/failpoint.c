@@ -11,11 +11,10 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-/* How often the chosen point was come to: the one place where a count has to outlive its caller,
- * and only in test builds. */
+/* How often the process came to the chosen point. Only test builds have this global. */
 static atomic_long hits;
 
-/* The signal that is due here; 0: none. */
+/* The signal to send here; 0: none. */
 static int due_signal(const char *point)
 {
     const char *chosen = getenv("WEFT_FAIL_AT");

@@ -1,5 +1,5 @@
-/* Log lines to standard error: "2026-11-23T19:00:00.123Z INFO worker 0: text". Only the runtime and
- * the tools log. Thread: any; a line is written whole. */
+/* Log lines on standard error, such as "2026-11-23T19:00:00.123Z INFO worker 0: text", and clocks.
+ * Only the runtime and the tools log. Thread: any; each line is written whole. */
 #ifndef WEFT_RUNTIME_LOG_H
 #define WEFT_RUNTIME_LOG_H
 
@@ -7,14 +7,15 @@
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
+/* `who` is the part of weft that speaks. A line longer than 2 KB is cut. */
 void log_line(enum log_level level, const char *who, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Lines above this level are not written; from the environment variable WEFT_LOG (error, warn,
- * info, debug), info if it is not set. */
+/* The last level that is written. The environment variable WEFT_LOG sets it to error, warn, info or
+ * debug; the default is info. */
 enum log_level log_level_wanted(void);
 
-int64_t clock_now_ms(void);       /* since 1970 */
-int64_t clock_monotonic_us(void); /* since some start */
+int64_t clock_now_ms(void);       /* the wall clock, since 1970 */
+int64_t clock_monotonic_us(void); /* for intervals; it never goes back */
 
 #endif

@@ -30,7 +30,7 @@ struct pipeline {
     struct rules_file rules;
 };
 
-/* ---- what a step declares ---- */
+/* ---- declared outputs ---- */
 
 static enum verdict refuse(const struct pipeline *pipeline, enum topic topic, struct error *error)
 {

@@ -1,6 +1,13 @@
-/* What the threads of one process share: the configuration, the stores, the model, the catalogue,
- * and the flags and figures by which the threads tell each other how far they are. `weft run`
- * (run.c) fills it and starts the threads; the threads include this file, never run.c. */
+/* The state that the threads of one process share: the configuration, the stores, the model, the
+ * catalogue, and flags and figures that tell how far each thread is. `weft run` (run.c) fills it
+ * and starts the threads. The threads include this file, and run.c includes them.
+ *
+ *     run (main thread)   starts the others, writes metrics
+ *     worker, 1 to 64     visitors/worker.c
+ *     standby             visitors/standby.c, with num.standby above 0
+ *     fold                model/fold.c, the model's only writer
+ *     catalogue fold      model/catalogue_fold.c, the catalogue's only writer
+ *     publisher           model/publish.c */
 #ifndef WEFT_RUNTIME_PROCESS_H
 #define WEFT_RUNTIME_PROCESS_H
 
@@ -9,6 +16,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+/* Figures of the workers, as of their last commits. */
 struct totals {
     struct counts counts;
     uint64_t commits;
@@ -16,51 +24,52 @@ struct totals {
     uint64_t restored; /* rows read from changelogs */
     uint64_t visitors_cached;
     uint64_t visitors_bytes;
-    uint64_t shown_bytes;   /* of shown lists that wait for their click */
-    uint64_t ready_workers; /* that have an assignment and have restored it */
+    uint64_t shown_bytes;   /* memory of shown lists that wait for their click */
+    uint64_t ready_workers; /* workers that have restored their assignment */
 };
 
-/* What this process's publisher has done, if it is the one. */
+/* The rankings that this process has published, while it held the lease. */
 struct rankings_totals {
-    atomic_llong offset;                  /* of the log: of the last publication */
+    atomic_llong offset;                  /* the log's offset of the last publication */
     atomic_ullong written, same, deleted; /* records since the start */
-    atomic_ullong scopes_out, terms_out;  /* beyond the bounds, at the last one */
+    atomic_ullong scopes_out, terms_out;  /* left out at the bounds, in the last publication */
 };
 
-/* What the threads of a process share; all of it is read only but for what says otherwise. */
+/* Fields without a lock or an atomic type are set before the threads start, and only read then. */
 struct run {
     const struct config *config;
     struct topology topology;
     int32_t partitions;
     char instance[CONFIG_TEXT_MAX]; /* static member's name, start of the transactional ids */
-    struct store *store;            /* of visitors and offsets; thread-safe */
-    struct store *model_store;      /* of the model, apart, so that large writes hold nobody up */
+    struct store *store;            /* visitors and input offsets; thread-safe */
+    struct store *model_store;      /* the model; apart, so that its large writes delay no worker */
     struct standby *standby;        /* NULL: none */
     struct model *model;            /* under its locks; written by the fold only */
-    const char *seed_model;         /* a file to begin from (seed_model.h); NULL: none */
-    struct search_index *search;    /* of the catalogue, under its lock too */
+    const char *seed_model;         /* model file to start from (seed_model.h); NULL: none */
+    struct search_index *search;    /* under the catalogue's lock; written by its fold only */
     struct catalogue *catalogue;    /* under its lock; written by the catalogue's fold only */
-    atomic_bool stop;               /* somebody asked for it */
+    atomic_bool stop;               /* all threads end */
     atomic_bool failed;             /* a thread met a fatal error and has logged it */
-    atomic_llong folded_offset;     /* next offset of the log */
-    atomic_llong snapshot_offset;   /* of the log: of the last snapshot that this process wrote */
-    atomic_llong saved_offset;      /* the same of the model in the store, as last written */
-    atomic_bool catalogue_ready; /* folded up to the end that it had at the start, or so late that
-                                  * nobody should wait */
+    atomic_llong folded_offset;     /* of the log: the next record to fold */
+    atomic_llong snapshot_offset;   /* of the log: the last snapshot that this process wrote */
+    atomic_llong saved_offset;      /* of the log: the model as last written to the store */
+    atomic_bool catalogue_ready;    /* folded up to the end that it had at the start, or it takes so
+                                     * long that workers start without it */
     atomic_bool has_first_partition;  /* a worker of this process has the visitors' partition 0 */
-    atomic_ullong catalogue_rejected; /* rows that can't be used */
+    atomic_ullong catalogue_rejected; /* records that can't be used */
     pthread_mutex_t view_lock;
     struct rankings_view
-        *view_wanted; /* under view_lock: filled by the fold, which then sets NULL */
+        *view_wanted; /* under view_lock: the publisher sets it; the fold fills it, sets NULL */
     struct rankings_totals rankings;
     atomic_bool catalogue_whole;  /* folded up to the end that it had at the start */
-    atomic_ullong catalogue_rows; /* folded since the start of the process */
+    atomic_ullong catalogue_rows; /* records folded since the start of the process */
     atomic_bool fold_ready;       /* the log was folded up to the end that it had at the start */
 };
 
-/* A thread's fatal error: logged, and the process stops. */
+/* Logs a thread's fatal error and stops the process. `who` is the thread's name. Thread: any. */
 void run_fail(struct run *run, const char *who, const struct error *error);
 
+/* Thread: any. */
 static inline bool run_stops(struct run *run)
 {
     return atomic_load_explicit(&run->stop, memory_order_relaxed);

@@ -1,4 +1,4 @@
-/* `weft run`: the process. */
+/* `weft run`: opens the state, starts the threads (process.h), writes metrics, and stops it all. */
 #include "processors/runtime/command.h"
 #include "processors/runtime/kafka/client.h"
 #include "processors/runtime/kafka/edge.h"
@@ -44,7 +44,7 @@ static struct totals sum_totals(struct runner *runner)
     return totals;
 }
 
-/* Whole or not at all: readers never see half of it. */
+/* Writes the file whole or not at all: readers never see half of it. */
 static void write_file(const char *path, const struct buffer *text)
 {
     char part[PATH_MAX];
@@ -208,7 +208,7 @@ static int run_command(const struct command *command, int argc, char **argv)
         command_catch_signals();
         code = run_once(runner, create);
         if (code == EXIT_FAILED && statedir_condemned(&runner->config)) {
-            log_line(LOG_LEVEL_WARN, "run", "starting anew, to rebuild what is damaged");
+            log_line(LOG_LEVEL_WARN, "run", "starting again, to rebuild the damaged state");
             code = run_once(runner, create);
         }
     }
@@ -218,14 +218,13 @@ static int run_command(const struct command *command, int argc, char **argv)
 
 WEFT_COMMAND(run) = {
     .name = "run",
-    .summary = "reads events, keeps state, writes lists, until it is stopped",
-    .usage =
-        "[OPTION]...\n\n" COMMAND_OPTIONS_HELP
-        "  --no-create        don't create topics that are missing\n"
-        "  --metrics-file F   write the newest metrics there too, as JSON\n"
-        "  --model FILE       begin from this model ('weft get model'); refused where there is\n"
-        "                     one already\n\n"
-        "Ctrl-C stops it cleanly: what was begun is committed.\n",
+    .summary = "reads events and writes lists, until it is stopped",
+    .usage = "[OPTION]...\n\n" COMMAND_OPTIONS_HELP
+             "  --no-create        don't create topics that are missing\n"
+             "  --metrics-file F   also write the newest metrics to this file, as JSON\n"
+             "  --model FILE       start from this model file ('weft get model'); refused if the\n"
+             "                     application has a model already\n\n"
+             "Ctrl-C stops it cleanly: open batches are committed.\n",
     .order = 1,
     .run = run_command,
 };

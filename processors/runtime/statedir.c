@@ -56,7 +56,7 @@ enum verdict statedir_lock(const struct config *config, int *ret_lock, struct er
     return VERDICT_OK;
 }
 
-/* The static member's name: configured, or drawn once and kept beside the state. */
+/* The static member's name: configured, or drawn once and stored beside the state. */
 static enum verdict name_instance(const struct config *config, char *ret_name, struct error *error)
 {
     char path[PATH_BYTES_MAX];
@@ -75,7 +75,7 @@ static enum verdict name_instance(const struct config *config, char *ret_name, s
         return VERDICT_OK;
     uint64_t drawn;
     if (getrandom(&drawn, sizeof drawn, 0) != sizeof drawn)
-        return error_set(error, VERDICT_FATAL, "no random number can be had");
+        return error_set(error, VERDICT_FATAL, "the system gives no random number");
     snprintf(ret_name, CONFIG_TEXT_MAX, "%016llx", (unsigned long long)drawn);
     file = fopen(path, "w");
     bool good = file && fprintf(file, "%s\n", ret_name) > 0;
@@ -103,17 +103,26 @@ static enum verdict open_part(const struct config *config, const char *part,
     return verdict == VERDICT_OK ? verdict : error_set(error, VERDICT_FATAL, "%s", why.message);
 }
 
+static enum verdict open_all(const struct config *config, struct statedir *state,
+                             struct error *error)
+{
+    enum verdict verdict = statedir_lock(config, &state->lock, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    verdict = name_instance(config, state->instance, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    verdict = open_part(config, parts[0], &state->visitors, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    return open_part(config, parts[1], &state->model, error);
+}
+
 enum verdict statedir_open(const struct config *config, struct statedir *ret_state,
                            struct error *error)
 {
     *ret_state = (struct statedir){.lock = -1};
-    enum verdict verdict = statedir_lock(config, &ret_state->lock, error);
-    if (verdict == VERDICT_OK)
-        verdict = name_instance(config, ret_state->instance, error);
-    if (verdict == VERDICT_OK)
-        verdict = open_part(config, parts[0], &ret_state->visitors, error);
-    if (verdict == VERDICT_OK)
-        verdict = open_part(config, parts[1], &ret_state->model, error);
+    enum verdict verdict = open_all(config, ret_state, error);
     if (verdict != VERDICT_OK)
         statedir_close(ret_state);
     return verdict;

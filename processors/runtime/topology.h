@@ -7,7 +7,7 @@
 #include "processors/runtime/config.h"
 
 #define STEPS_MAX 32
-#define INPUT_TOPICS 7 /* that the visitors stage reads */
+#define INPUT_TOPICS 7 /* topics that the visitors stage reads */
 
 enum topic {
     TOPIC_VIEW, /* the inputs come first: their index is the event type's */
@@ -32,9 +32,9 @@ enum topic {
 enum cleanup { CLEANUP_DELETE, CLEANUP_COMPACT };
 
 struct topic_row {
-    const char *name;   /* what steps call it */
-    const char *schema; /* .avsc; NULL: as it came, or JSON */
-    bool partitioned;   /* as many partitions as the inputs; else one */
+    const char *name;   /* in the rows of steps; the broker's name may be another */
+    const char *schema; /* schemas/NAME.avsc; NULL: bytes as they came, or JSON */
+    bool partitioned;   /* as many partitions as the event topics; else one */
     bool input;
     enum cleanup cleanup;
     int64_t retention_ms; /* -1: for ever; 0: the broker's default */
@@ -51,6 +51,7 @@ enum topic fate_topic(enum fate fate);
 /* The topics that a step's row names as outputs, as bits `1 << topic`. */
 uint32_t step_topics(const struct step *step);
 
+/* Built once, then only read, by any thread. It owns nothing. */
 struct topology {
     const struct step *visitors[STEPS_MAX];
     size_t visitors_count;
