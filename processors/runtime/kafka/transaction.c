@@ -167,6 +167,8 @@ static enum verdict end_transaction(struct transactions *transactions, int64_t u
     }
     if (verdict == VERDICT_SKIP)
         return error_set(error, VERDICT_RETRY, "the commit's outcome is unknown");
+    if (verdict == VERDICT_OK)
+        transactions->open = false;
     return verdict;
 }
 
