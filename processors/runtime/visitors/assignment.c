@@ -76,7 +76,7 @@ static void fence(const struct assignment *assignment, const char *owner, char l
         error_clear(&error);
         outcome = edge->init(edge, EDGE_FENCER, &error);
     }
-    if (outcome != EDGE_OK)
+    if (outcome != EDGE_OK && error.message[0])
         log_line(LOG_LEVEL_WARN, assignment->name, "%s can't be fenced: %s", id, error.message);
     edge->close_producer(edge, EDGE_FENCER);
 }
