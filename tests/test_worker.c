@@ -1,0 +1,483 @@
+/* The worker's recipe of exactly-once against a Kafka in memory: every class of error at every call
+ * of the transactional API, answers that are lost, kills at every call, zombies, revocations. After
+ * each case the judge of fake_world.h counts the effects of every event, and compares the stores
+ * with what Kafka shows. During each case every write into a store is judged. */
+#include "tests/fake_world.h"
+
+#include <malloc.h>
+
+static const char *const small[] = {"commit.interval.ms=40", NULL};
+
+/* ---- one fault ---- */
+
+struct fault_script {
+    struct script script; /* first */
+    enum fake_call call;
+    long nth, count; /* from the nth call on, so many */
+    struct fake_fault fault;
+    bool happened;
+};
+
+static struct fake_fault inject(struct script *script, struct life *life, enum fake_call call)
+{
+    struct fault_script *self = (struct fault_script *)(void *)script;
+    long n = life->edge->calls[call];
+    if (call != self->call || n < self->nth || n >= self->nth + self->count)
+        return (struct fake_fault){0};
+    self->happened = true;
+    return self->fault;
+}
+
+static struct fault_script fault_at(enum fake_call call, long nth, long count,
+                                    enum edge_outcome outcome)
+{
+    return (struct fault_script){.script.before = inject,
+                                 .call = call,
+                                 .nth = nth,
+                                 .count = count,
+                                 .fault.outcome = outcome};
+}
+
+static void run_fault(struct fault_script script, int events)
+{
+    struct world *world = world_new(small);
+    world_fill(world, events);
+    world->arrives_us += 6000000; /* there is more to do after calls without an answer */
+    world_fill(world, 12);
+    fake_assign_all(world->broker, "a");
+    world_live(world, 0, &script.script);
+    unsigned long failed = test_failed;
+    world_finish(world, 0);
+    CHECK_SAY(test_failed == failed,
+              "after %s, call %ld for %ld, outcome %d, applied %d, decided %d",
+              fake_call_names[script.call], script.nth, script.count, (int)script.fault.outcome,
+              script.fault.applied, script.fault.decided);
+    world_free(world);
+}
+
+static void test_no_fault(void)
+{
+    struct world *world = world_new(small);
+    world_fill(world, 30);
+    fake_assign_all(world->broker, "a");
+    world_live(world, 0, NULL);
+    CHECK(!world->failed);
+    CHECK(world->totals.commits >= 8);
+    CHECK_INT(world->totals.aborts, 0);
+    CHECK_INT(world->totals.counts.fates[FATE_DUPLICATE], 0);
+    judge(world, 0);
+    world_free(world);
+}
+
+static const enum fake_call transactional[] = {FAKE_INIT,  FAKE_BEGIN,        FAKE_PRODUCE,
+                                               FAKE_FLUSH, FAKE_SEND_OFFSETS, FAKE_COMMIT};
+
+/* Every class at every call, the first calls of each kind: those at the start, whose transactions
+ * are the warm-up's, and those of batches. With the effect and without. */
+static void test_every_class_at_every_call(void)
+{
+    for (size_t i = 0; i < sizeof transactional / sizeof *transactional; i++) {
+        enum fake_call call = transactional[i];
+        for (long nth = 1; nth <= 8; nth++) {
+            for (int outcome = EDGE_RETRIABLE; outcome <= EDGE_FATAL; outcome++) {
+                struct fault_script script = fault_at(call, nth, 1, (enum edge_outcome)outcome);
+                run_fault(script, 20);
+                script.fault.applied = call != FAKE_BEGIN && call != FAKE_PRODUCE &&
+                                       !(call == FAKE_COMMIT && outcome == EDGE_ABORTABLE);
+                if (script.fault.applied)
+                    run_fault(script, 20);
+            }
+        }
+    }
+}
+
+/* No answer for longer than the worker's patience of a minute. */
+static void test_no_answer(void)
+{
+    for (size_t i = 0; i < sizeof transactional / sizeof *transactional; i++) {
+        enum fake_call call = transactional[i];
+        long count = call == FAKE_PRODUCE ? 500 : 90;
+        for (long nth = 1; nth <= 6; nth++)
+            run_fault(fault_at(call, nth, count, EDGE_RETRIABLE), 20);
+    }
+}
+
+/* The outcome of a commit is unknown: the broker committed at once, has decided to, or did not. It
+ * tells after some calls, or not within the worker's patience. */
+static void test_unknown_commit(void)
+{
+    for (int kind = 0; kind < 3; kind++) {
+        for (long nth = 3; nth <= 6; nth++) {
+            for (long count = 1; count <= 81; count += count < 5 ? 1 : 76) {
+                struct fault_script script = fault_at(FAKE_COMMIT, nth, count, EDGE_RETRIABLE);
+                script.fault.applied = kind == 1;
+                script.fault.decided = kind == 2;
+                run_fault(script, 20);
+            }
+        }
+    }
+}
+
+/* The store says exactly what was known when the outcome of a commit stayed unknown. */
+static void test_unknown_commit_writes_nothing(void)
+{
+    struct world *world = world_new(small);
+    struct fault_script script = fault_at(FAKE_COMMIT, 4, 1000000, EDGE_RETRIABLE);
+    script.fault.applied = true; /* from then on no commit ever gets an answer */
+    world_fill(world, 20);
+    fake_assign_all(world->broker, "a");
+    world_live(world, 0, &script.script);
+    CHECK(world->failed);
+    int64_t stored = 0, committed = 0;
+    for (int32_t p = 0; p < WORLD_PARTITIONS; p++) {
+        stored += stored_offset(&world->guards[0], OFFSETS_INPUT, TOPIC_VIEW, p);
+        committed += world->broker->offsets[EVENT_VIEW][p].next;
+    }
+    CHECK_SAY(stored < committed, "the store is at %d, the group at %d", (int)stored,
+              (int)committed);
+    world_finish(world, 0);
+    world_free(world);
+}
+
+/* An abort that fails is made up for by the next initialisation. */
+static void test_abort_fails(void)
+{
+    for (int outcome = EDGE_RETRIABLE; outcome <= EDGE_FATAL; outcome++) {
+        struct world *world = world_new(small);
+        struct fault_script first = fault_at(FAKE_SEND_OFFSETS, 2, 1, EDGE_ABORTABLE);
+        world_fill(world, 20);
+        fake_assign_all(world->broker, "a");
+        struct fault_script script = fault_at(FAKE_ABORT, 1, 1, (enum edge_outcome)outcome);
+        world_live(world, 0, &first.script);
+        CHECK(first.happened);
+        CHECK_INT(world->totals.aborts, 1);
+        world_live(world, 0, &script.script);
+        world_finish(world, 0);
+        world_free(world);
+    }
+}
+
+/* ---- kills ---- */
+
+struct kill_script {
+    struct script script; /* first */
+    long left;
+};
+
+static struct fake_fault kill_after(struct script *script, struct life *life, enum fake_call call)
+{
+    struct kill_script *self = (struct kill_script *)(void *)script;
+    if (call != FAKE_NEXT && self->left-- == 0)
+        fake_kill(life->edge);
+    return (struct fake_fault){0};
+}
+
+/* The process dies at each of its calls in turn; then it comes back with its store, with an empty
+ * one, or another process takes over. */
+static void test_kill_at_every_call(void)
+{
+    bool ended = false;
+    for (long calls = 0; !ended; calls++) {
+        struct world *world = world_new(small);
+        struct kill_script script = {.script.before = kill_after, .left = calls};
+        world_fill(world, 20);
+        fake_assign_all(world->broker, "a");
+        world_live(world, 0, &script.script);
+        ended = script.left >= 0;
+        if (calls % 3 == 1)
+            wipe_store(world, 0);
+        world_finish(world, calls % 3 == 2);
+        world_free(world);
+    }
+}
+
+/* The disk is full at each write in turn: fatal, and nothing is lost. */
+static void test_store_fails(void)
+{
+    for (int writes = 0; writes < 6; writes++) {
+        struct world *world = world_new(small);
+        world_fill(world, 20);
+        fake_assign_all(world->broker, "a");
+        world->guards[0].writes_left = writes;
+        world_live(world, 0, NULL);
+        CHECK(world->failed);
+        world->guards[0].writes_left = -1;
+        world_finish(world, 0);
+        world_free(world);
+    }
+}
+
+/* ---- rebalances ---- */
+
+struct rebalance_script {
+    struct script script; /* first */
+    enum fake_call call;
+    long nth;
+    bool lost;     /* the process stands still while the other takes everything over */
+    bool split;    /* one partition goes, the other stays */
+    bool in_batch; /* only with a transaction open */
+    bool happened;
+    int64_t committed; /* sum of the group's offsets when it happened */
+};
+
+static bool in_batch(const struct fake_edge *edge)
+{
+    return edge->slots[0].state == SLOT_IN || edge->slots[1].state == SLOT_IN;
+}
+
+static int64_t committed_sum(const struct world *world)
+{
+    int64_t sum = 0;
+    for (int32_t p = 0; p < WORLD_PARTITIONS; p++)
+        sum += world->broker->offsets[EVENT_VIEW][p].next;
+    return sum;
+}
+
+static struct fake_fault take_away(struct script *script, struct life *life, enum fake_call call)
+{
+    struct rebalance_script *self = (struct rebalance_script *)(void *)script;
+    struct world *world = life->world;
+    if (self->happened || call != self->call || life->edge->calls[call] < self->nth ||
+        (self->in_batch && !in_batch(life->edge)))
+        return (struct fake_fault){0};
+    self->happened = true;
+    self->committed = committed_sum(world);
+    if (self->split)
+        fake_assign(world->broker, 1, "b");
+    else
+        fake_assign_all(world->broker, "b");
+    if (self->lost) {
+        fake_kick(life->edge);
+        world_live(world, 1, NULL);
+    }
+    return (struct fake_fault){0};
+}
+
+/* It goes on as if nothing had happened, a zombie, and must not be heard. */
+static void test_lost_at_every_call(void)
+{
+    static const enum fake_call calls[] = {FAKE_BEGIN,  FAKE_PRODUCE, FAKE_FLUSH, FAKE_SEND_OFFSETS,
+                                           FAKE_COMMIT, FAKE_POLL,    FAKE_NEXT,  FAKE_WAIT};
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        for (long nth = 2; nth < 12; nth++) {
+            struct world *world = world_new(small);
+            struct rebalance_script script = {
+                .script.before = take_away, .call = calls[i], .nth = nth, .lost = true};
+            world_fill(world, 20);
+            fake_assign_all(world->broker, "a");
+            world_live(world, 0, &script.script);
+            unsigned long failed = test_failed;
+            world_finish(world, nth % 2 == 0);
+            CHECK_SAY(test_failed == failed, "lost at %s %ld", fake_call_names[calls[i]], nth);
+            world_free(world);
+        }
+    }
+}
+
+/* Revoked in mid-batch, but not lost: the batch is committed before the partitions go. */
+static void test_revoked_in_mid_batch(void)
+{
+    for (int split = 0; split < 2; split++) {
+        static const char *const slow[] = {"commit.interval.ms=1000", "commit.min.ms=100", NULL};
+        struct world *world = world_new(slow);
+        struct rebalance_script script = {.script.before = take_away,
+                                          .call = FAKE_WAIT,
+                                          .nth = 2,
+                                          .split = split,
+                                          .in_batch = true};
+        world_fill(world, 20);
+        fake_assign_all(world->broker, "a");
+        world_live(world, 0, &script.script);
+        CHECK(script.happened);
+        CHECK_SAY(committed_sum(world) > script.committed, "the batch was not committed");
+        CHECK_INT(world->totals.aborts, 0);
+        world_finish(world, 1);
+        CHECK_INT(world->totals.counts.fates[FATE_DUPLICATE], 0);
+        world_free(world);
+    }
+}
+
+/* Revoked, and the commit inside the revocation fails: the input is read again. */
+static struct fake_fault revoke_and_fail(struct script *script, struct life *life,
+                                         enum fake_call call)
+{
+    struct rebalance_script *self = (struct rebalance_script *)(void *)script;
+    if (self->happened && call == FAKE_SEND_OFFSETS && self->committed != INT64_MAX) {
+        self->committed = INT64_MAX;
+        return (struct fake_fault){.outcome = EDGE_ABORTABLE};
+    }
+    return take_away(script, life, call);
+}
+
+static void test_revoked_and_commit_fails(void)
+{
+    static const char *const slow[] = {"commit.interval.ms=1000", "commit.min.ms=100", NULL};
+    struct world *world = world_new(slow);
+    struct rebalance_script script = {
+        .script.before = revoke_and_fail, .call = FAKE_WAIT, .nth = 2, .in_batch = true};
+    world_fill(world, 20);
+    fake_assign_all(world->broker, "a");
+    world_live(world, 0, &script.script);
+    CHECK(script.committed == INT64_MAX);
+    world_finish(world, 1);
+    world_free(world);
+}
+
+/* ---- assignments that can't be right ---- */
+
+static void test_partitions_added(void)
+{
+    struct world *world = world_new(small);
+    world_fill(world, 10);
+    fake_assign_all(world->broker, "a");
+    world->broker->lacking_assignments = 1;
+    world->broker->answered_partitions[EVENT_CART] = 5;
+    world_live(world, 0, NULL);
+    CHECK(world->failed);
+    CHECK_INT(world->totals.commits, 0);
+    world->broker->answered_partitions[EVENT_CART] = 0;
+    world_finish(world, 0);
+    world_free(world);
+}
+
+/* The group's leader does not know all inputs yet: the worker joins again, and in the end stays
+ * away until the group has forgotten it. */
+static void test_stale_assignment(void)
+{
+    struct world *world = world_new(small);
+    world_fill(world, 10);
+    fake_assign_all(world->broker, "a");
+    world->broker->lacking_assignments = 4;
+    int64_t began_us = world->broker->now_us;
+    world_live(world, 0, NULL);
+    CHECK(!world->failed);
+    CHECK(world->broker->now_us - began_us > world->config.session_timeout_ms * 1000);
+    judge(world, 0);
+    world_free(world);
+}
+
+static void test_group_moved_back(void)
+{
+    struct world *world = world_new(small);
+    world_fill(world, 10);
+    fake_assign_all(world->broker, "a");
+    world_live(world, 0, NULL);
+    judge(world, 0);
+    world->broker->offsets[EVENT_VIEW][0].next--;
+    world_live(world, 0, NULL);
+    CHECK(world->failed);
+    CHECK_INT(world->totals.commits, 0);
+    world_free(world);
+}
+
+/* ---- the end ---- */
+
+struct stop_script {
+    struct script script; /* first */
+    long waits;
+    int64_t committed; /* sum of the group's offsets at the stop */
+};
+
+static struct fake_fault stop_at(struct script *script, struct life *life, enum fake_call call)
+{
+    struct stop_script *self = (struct stop_script *)(void *)script;
+    if (call == FAKE_WAIT && life->edge->calls[FAKE_WAIT] >= self->waits && in_batch(life->edge) &&
+        !atomic_load(&life->run.stop)) {
+        self->committed = committed_sum(life->world);
+        atomic_store(&life->run.stop, true);
+    }
+    return (struct fake_fault){0};
+}
+
+/* A clean stop commits the batch that is open. */
+static void test_clean_stop(void)
+{
+    static const char *const slow[] = {"commit.interval.ms=1000", "commit.min.ms=100", NULL};
+    struct world *world = world_new(slow);
+    struct stop_script script = {.script.before = stop_at, .waits = 2};
+    world_fill(world, 20);
+    fake_assign_all(world->broker, "a");
+    world_live(world, 0, &script.script);
+    CHECK(!world->failed);
+    CHECK_SAY(committed_sum(world) > script.committed, "the open batch was not committed");
+    CHECK(!fake_is_done(world->broker, NULL));
+    CHECK_INT(world->totals.aborts, 0);
+    judge_store(&world->guards[0]);
+    world_finish(world, 0);
+    world_free(world);
+}
+
+/* ---- without transactions ---- */
+
+static const char *const plain[] = {"commit.interval.ms=40", "processing.guarantee=at_least_once",
+                                    NULL};
+
+static void judge_store_behind(struct world *world)
+{
+    for (int i = 0; i < PROCESSES; i++)
+        for (int32_t p = 0; p < WORLD_PARTITIONS; p++)
+            CHECK(stored_offset(&world->guards[i], OFFSETS_INPUT, TOPIC_VIEW, p) <=
+                  world->broker->offsets[EVENT_VIEW][p].next);
+}
+
+static void test_at_least_once(void)
+{
+    bool ended = false;
+    for (long calls = 0; !ended; calls++) {
+        struct world *world = world_new(plain);
+        struct kill_script script = {.script.before = kill_after, .left = calls};
+        world_fill(world, 20);
+        fake_assign_all(world->broker, "a");
+        world_live(world, 0, &script.script);
+        ended = script.left >= 0;
+        judge_store_behind(world);
+        fake_assign_all(world->broker, process_names[calls % 2]);
+        world_live(world, (int)(calls % 2), NULL);
+        CHECK(!world->failed);
+        CHECK_SAY(world->broker->broken[0] == '\0', "%s", world->broker->broken);
+        CHECK(fake_is_done(world->broker, NULL));
+        judge_effects(world);
+        judge_store_behind(world);
+        world_free(world);
+    }
+}
+
+/* Without a transaction nothing fences a process that stood still: it must see so by itself. */
+static void test_presence(void)
+{
+    struct world *world = world_new(plain);
+    struct rebalance_script script = {
+        .script.before = take_away, .call = FAKE_NEXT, .nth = 30, .lost = true};
+    world_fill(world, 20);
+    fake_assign_all(world->broker, "a");
+    world_live(world, 0, &script.script);
+    CHECK(script.happened);
+    CHECK(!world->failed);
+    judge_effects(world);
+    judge_store_behind(world);
+    world_free(world);
+}
+
+int main(void)
+{
+    setenv("WEFT_LOG", "error", 0);     /* expected troubles are many */
+    mallopt(M_MMAP_THRESHOLD, 1 << 20); /* large tables come as zero pages, not by memset */
+    TEST_RUN(test_no_fault);
+    TEST_RUN(test_every_class_at_every_call);
+    TEST_RUN(test_no_answer);
+    TEST_RUN(test_unknown_commit);
+    TEST_RUN(test_unknown_commit_writes_nothing);
+    TEST_RUN(test_abort_fails);
+    TEST_RUN(test_kill_at_every_call);
+    TEST_RUN(test_store_fails);
+    TEST_RUN(test_lost_at_every_call);
+    TEST_RUN(test_revoked_in_mid_batch);
+    TEST_RUN(test_revoked_and_commit_fails);
+    TEST_RUN(test_partitions_added);
+    TEST_RUN(test_stale_assignment);
+    TEST_RUN(test_group_moved_back);
+    TEST_RUN(test_clean_stop);
+    TEST_RUN(test_at_least_once);
+    TEST_RUN(test_presence);
+    return test_done();
+}
