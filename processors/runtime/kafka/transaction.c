@@ -17,10 +17,8 @@ struct producer {
 };
 
 struct transactions {
-    struct run *run;
+    struct transactions_options options;
     struct kafka_edge *edge;
-    const char *name;
-    int index;
     struct producer producers[EDGE_PRODUCERS];
     int turn; /* the slot of the producer that sends now */
     bool open;
@@ -34,7 +32,7 @@ static struct producer *current(struct transactions *transactions)
 
 static bool exactly_once(const struct transactions *transactions)
 {
-    return config_exactly_once(transactions->run->config);
+    return config_exactly_once(transactions->options.config);
 }
 
 static int64_t patience_ends_us(const struct transactions *transactions)
@@ -55,7 +53,7 @@ static enum verdict next_move(const struct transactions *transactions, enum edge
     if (outcome == EDGE_OK)
         return VERDICT_OK;
     bool again = outcome == EDGE_RETRIABLE;
-    log_line(again ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, transactions->name, "%s: %s", call,
+    log_line(again ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, transactions->options.name, "%s: %s", call,
              why->message);
     return again ? VERDICT_SKIP : error_set(error, VERDICT_RETRY, "%s: %s", call, why->message);
 }
@@ -114,7 +112,7 @@ enum verdict transaction_send(struct transactions *transactions, const struct ed
     if (outcome == EDGE_OK)
         return VERDICT_OK;
     return error_set(error, VERDICT_RETRY, "can't write to %s [%d]: %s",
-                     transactions->run->topology.topics[record->topic], (int)record->partition,
+                     transactions->options.topology->topics[record->topic], (int)record->partition,
                      why.message);
 }
 
@@ -192,17 +190,17 @@ int64_t transaction_changelog(const struct transactions *transactions, int32_t p
 
 static enum verdict open_producer(struct transactions *transactions, int slot, struct error *error)
 {
-    struct run *run = transactions->run;
+    const struct transactions_options *options = &transactions->options;
     struct kafka_edge *edge = transactions->edge;
     struct producer *producer = &transactions->producers[slot];
     bool transactional = exactly_once(transactions);
     char id[3 * CONFIG_TEXT_MAX];
-    snprintf(id, sizeof id, "%s-%s-%d-%c", run->config->application_id, run->instance,
-             transactions->index, 'a' + slot);
+    snprintf(id, sizeof id, "%s-%s-%d-%c", options->config->application_id, options->instance,
+             options->index, 'a' + slot);
     producer->deliveries = (struct edge_deliveries){.written = written, .failed = failed};
     producer->failures = 0;
-    producer->changelog = memory_get((size_t)run->partitions * sizeof *producer->changelog);
-    for (int32_t i = 0; i < run->partitions; i++)
+    producer->changelog = memory_get((size_t)options->partitions * sizeof *producer->changelog);
+    for (int32_t i = 0; i < options->partitions; i++)
         producer->changelog[i] = -1;
     producer->is_open = true;
     if (edge->open_producer(edge, slot, transactional ? id : NULL, &producer->deliveries, error) !=
@@ -210,7 +208,8 @@ static enum verdict open_producer(struct transactions *transactions, int slot, s
         return VERDICT_FATAL;
     enum verdict verdict = transactional ? VERDICT_SKIP : VERDICT_OK;
     int64_t until_us = patience_ends_us(transactions);
-    while (verdict == VERDICT_SKIP && !run_stops(run) && !is_past(transactions, until_us)) {
+    while (verdict == VERDICT_SKIP && !atomic_load(options->stop) &&
+           !is_past(transactions, until_us)) {
         struct error why = {0};
         verdict = next_move(transactions, edge->init(edge, slot, &why), "initialising transactions",
                             &why, error);
@@ -237,7 +236,7 @@ static void close_producer(struct transactions *transactions, int slot)
 static enum verdict renew(struct transactions *transactions, struct error *error)
 {
     transactions->repeated = false;
-    log_line(LOG_LEVEL_WARN, transactions->name,
+    log_line(LOG_LEVEL_WARN, transactions->options.name,
              "a commit was late: its producer is closed and opened again");
     close_producer(transactions, transactions->turn);
     return open_producer(transactions, transactions->turn, error);
@@ -249,7 +248,7 @@ enum verdict transactions_turn(struct transactions *transactions, struct error *
     if (transactions->repeated)
         verdict = renew(transactions, error);
     struct producer *producer = current(transactions);
-    for (int32_t i = 0; i < transactions->run->partitions; i++)
+    for (int32_t i = 0; i < transactions->options.partitions; i++)
         producer->changelog[i] = -1;
     transactions->open = false;
     transactions->turn = (transactions->turn + 1) % EDGE_PRODUCERS;
@@ -263,7 +262,8 @@ static enum verdict send_first(struct transactions *transactions, struct error *
     char text[2 * CONFIG_TEXT_MAX];
     struct error why = {0};
     snprintf(text, sizeof text, "{\"time\":%lld,\"instance_id\":\"%s-%d\",\"event\":\"start\"}",
-             (long long)clock_now_ms(), transactions->run->instance, transactions->index);
+             (long long)clock_now_ms(), transactions->options.instance,
+             transactions->options.index);
     const struct edge_record record = {.topic = TOPIC_METRICS, .value = bytes_text(text)};
     enum verdict verdict = transaction_send(transactions, &record, error);
     if (verdict == VERDICT_OK)
@@ -306,14 +306,11 @@ void transactions_close(struct transactions *transactions)
         close_producer(transactions, i);
 }
 
-struct transactions *transactions_new(struct run *run, struct kafka_edge *edge, const char *name,
-                                      int index)
+struct transactions *transactions_new(const struct transactions_options *options)
 {
     struct transactions *transactions = memory_zero(1, sizeof *transactions);
-    transactions->run = run;
-    transactions->edge = edge;
-    transactions->name = name;
-    transactions->index = index;
+    transactions->options = *options;
+    transactions->edge = options->edge;
     return transactions;
 }
 

@@ -11,14 +11,26 @@
 #define WEFT_KAFKA_TRANSACTION_H
 
 #include "processors/runtime/kafka/edge.h"
-#include "processors/runtime/process.h"
+
+#include <stdatomic.h>
+
+/* What the outputs of a worker depend on. All borrowed until transactions_free(). */
+struct transactions_options {
+    const struct config *config;
+    const struct topology *topology;
+    struct kafka_edge *edge;
+    const atomic_bool *stop; /* set: the process stops */
+    const char *instance;
+    const char *name; /* for the log */
+    int index;        /* the worker's */
+    int32_t partitions;
+};
 
 struct transactions;
 
-/* `name` is for the log. `index` is the worker's: the producers' transactional ids are made of the
- * application, the instance, the index and a letter. Opens nothing. All pointers are borrowed. */
-struct transactions *transactions_new(struct run *run, struct kafka_edge *edge, const char *name,
-                                      int index);
+/* Opens nothing. The producers' transactional ids are made of the application, the instance, the
+ * worker's index and a letter. */
+struct transactions *transactions_new(const struct transactions_options *options);
 void transactions_free(struct transactions *transactions); /* NULL is fine */
 
 /* Opens and initialises both producers: predecessors with the same ids are fenced, and what they

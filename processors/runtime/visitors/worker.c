@@ -315,7 +315,17 @@ struct worker *worker_new(struct run *run, int index, struct kafka_edge *edge)
     worker->edge = edge;
     snprintf(worker->name, sizeof worker->name, "worker %d", index);
     snprintf(worker->member, sizeof worker->member, "%s-%d", run->instance, index);
-    worker->transactions = transactions_new(run, edge, worker->name, index);
+    const struct transactions_options options = {
+        .config = run->config,
+        .topology = &run->topology,
+        .edge = edge,
+        .stop = &run->stop,
+        .instance = run->instance,
+        .name = worker->name,
+        .index = index,
+        .partitions = run->partitions,
+    };
+    worker->transactions = transactions_new(&options);
     pthread_mutex_init(&worker->totals_lock, NULL);
     if (run->config->schema_registry_url[0])
         worker->registry = registry_new(run->config->schema_registry_url);
