@@ -7,17 +7,17 @@
 #endif
 
 typedef float lanes __attribute__((vector_size(4 * LANES)));
-typedef int32_t whole __attribute__((vector_size(4 * LANES)));
-typedef uint32_t naturals __attribute__((vector_size(4 * LANES))); /* wraps around */
+typedef int32_t int_lanes __attribute__((vector_size(4 * LANES)));
+typedef uint32_t uint_lanes __attribute__((vector_size(4 * LANES))); /* wraps around */
 
-typedef uint16_t halves __attribute__((vector_size(2 * LANES)));
-typedef int64_t quarters __attribute__((vector_size(4 * LANES)));
+typedef uint16_t short_lanes __attribute__((vector_size(2 * LANES)));
+typedef int64_t long_lanes __attribute__((vector_size(4 * LANES)));
 
-#define USUAL 64 /* a length for which some loops are unrolled */
+#define UNROLLED_LENGTH 64 /* some loops are unrolled for rows of this length */
 
 #define KERNEL(name) name##_plain
 #define KERNEL_TARGET
-#define KERNEL_ANY(x) (((x)[0] | (x)[1] | (x)[2] | (x)[3]) != 0)
+#define KERNEL_ANY_BIT(x) (((x)[0] | (x)[1] | (x)[2] | (x)[3]) != 0)
 #include "processors/math/kernels_body.h"
 
 float kernels_log(float x)
@@ -35,10 +35,10 @@ const struct kernels *kernels_plain(void)
 
 #undef KERNEL
 #undef KERNEL_TARGET
-#undef KERNEL_ANY
+#undef KERNEL_ANY_BIT
 #define KERNEL(name) name##_avx2
 #define KERNEL_TARGET __attribute__((target("avx2")))
-#define KERNEL_ANY(x) (!__builtin_ia32_ptestz256((__v4di)(x), (__v4di)(x)))
+#define KERNEL_ANY_BIT(x) (!__builtin_ia32_ptestz256((__v4di)(x), (__v4di)(x)))
 #include "processors/math/kernels_body.h"
 
 const struct kernels *kernels_best(void)
