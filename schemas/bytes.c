@@ -160,17 +160,17 @@ struct bytes arena_copy(struct arena *arena, struct bytes bytes)
 /* Keeps one ordinary block, so that steady use allocates nothing. */
 void arena_clear(struct arena *arena)
 {
-    struct arena_block *kept = NULL;
+    struct arena_block *spare = NULL;
     for (struct arena_block *block = arena->block, *older; block; block = older) {
         older = block->older;
-        if (kept == NULL && block->size == ARENA_BLOCK_BYTES)
-            kept = block;
+        if (spare == NULL && block->size == ARENA_BLOCK_BYTES)
+            spare = block;
         else
             free(block);
     }
-    if (kept)
-        kept->older = NULL;
-    arena->block = kept;
+    if (spare)
+        spare->older = NULL;
+    arena->block = spare;
     arena->used = 0;
 }
 

@@ -59,7 +59,7 @@ char *memory_text(struct bytes bytes); /* a NUL-terminated copy */
  * frees them all together. Zero-initialised is empty and valid. */
 struct arena {
     struct arena_block *block;
-    size_t used; /* of the newest block */
+    size_t used; /* bytes of the newest block */
 };
 
 void *arena_get(struct arena *arena, size_t size);

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 struct embedded_schema {
-    const char *name; /* of the file, without .avsc; NULL ends the list */
+    const char *name; /* the file's, without .avsc; NULL ends the list */
     const char *text;
     size_t size;
 };

@@ -7,11 +7,11 @@
 #include "schemas/bytes.h"
 #include "schemas/error.h"
 
-#define EVENT_ID_BYTES_MAX 256     /* of any identifier */
-#define EVENT_TEXT_BYTES_MAX 4096  /* of a search term */
-#define EVENT_ITEMS_MAX 500        /* in one event */
-#define EVENT_PAIRS_MAX 512        /* of a record's attributes; the rest is only counted */
-#define EVENT_BYTES_MAX (1u << 20) /* of one record on the wire */
+#define EVENT_ID_BYTES_MAX 256     /* any identifier */
+#define EVENT_TEXT_BYTES_MAX 4096  /* a search term */
+#define EVENT_ITEMS_MAX 500        /* items of one event */
+#define EVENT_PAIRS_MAX 512        /* a record's attributes; the rest is only counted */
+#define EVENT_BYTES_MAX (1u << 20) /* one record on the wire */
 
 enum event_type {
     EVENT_VIEW,
@@ -51,7 +51,7 @@ struct event_strings {
 /* A map of texts: name i is at[2i], its value at[2i + 1]. */
 struct event_pairs {
     struct bytes *at;
-    uint32_t count;    /* of pairs, at most EVENT_PAIRS_MAX */
+    uint32_t count;    /* number of pairs, at most EVENT_PAIRS_MAX */
     uint32_t left_out; /* further pairs of the record */
 };
 

@@ -21,7 +21,7 @@ enum kind {
 
 extern const char *const kind_names[KINDS];
 
-#define CHANNEL_BYTES_MAX 32 /* of a channel's name; a longer one counts as unknown */
+#define CHANNEL_BYTES_MAX 32 /* a channel's name; a longer one counts as unknown */
 #define NEIGHBOURS_MAX 8     /* items up to 8 activities apart make a pair */
 
 struct neighbour {
@@ -31,14 +31,14 @@ struct neighbour {
 
 struct interaction {
     struct bytes event_id; /* empty: no activity, only a late event that joined two sessions */
-    uint32_t position;     /* of the item in its event */
+    uint32_t position;     /* the item's place in its event */
     enum kind kind;
     struct bytes subject; /* item_id or search term; empty: none */
     int64_t event_time_ms;
     float price;              /* NaN: not known */
     uint64_t visitor;         /* hash of the visitor's key; 0: not known */
-    struct bytes search_term; /* of the search before it, normalised; absent: none */
-    struct bytes channel;     /* of the event, normalised; absent: not known */
+    struct bytes search_term; /* the search before it, normalised; absent: none */
+    struct bytes channel;     /* the event's, normalised; absent: not known */
     bool joined;              /* before[0] and after[0] were in one session already */
     uint32_t before_count;
     uint32_t after_count;

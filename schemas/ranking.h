@@ -37,8 +37,8 @@ struct ranking_item {
 struct ranking {
     enum ranking_kind kind;
     enum ranking_scope scope;
-    struct bytes name; /* of the scope; absent for the whole shop */
-    int64_t offset;    /* of the interactions log */
+    struct bytes name; /* the scope's; absent for the whole shop */
+    int64_t offset;    /* in the interactions log: the ranking stands for the records before it */
     int64_t event_time_ms;
     const struct ranking_item *items; /* best first, distinct; borrowed */
     uint32_t item_count;

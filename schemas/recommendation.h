@@ -28,7 +28,7 @@ struct recommendation {
     struct bytes visitor;
     uint64_t id;                  /* written as 16 hexadecimal digits */
     int64_t generated_time_ms;    /* when the lists were made */
-    int64_t source_event_time_ms; /* of the newest activity that the lists know */
+    int64_t source_event_time_ms; /* the newest activity that the lists know */
     struct bytes experiment_variant;
     const struct list *lists;
     uint32_t list_count;

@@ -2,7 +2,7 @@
  * variants, or without each part in turn.
  *
  * The files call each other in one direction: backtest_read <- backtest_measure <- backtest_compare
- * <- backtest_report <- backtest.c. The tasks basket and search stand beside them. */
+ * <- backtest_report <- backtest.c. The tasks basket and search are files of their own. */
 #include "processors/runtime/command.h"
 #include "tools/backtest_basket.h"
 #include "tools/backtest_report.h"

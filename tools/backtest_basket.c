@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #define LENGTH 20
-#define BASKET_ITEMS_MAX 1000 /* of one basket; further items are only learned */
+#define BASKET_ITEMS_MAX 1000 /* tested items of a basket; further ones are only learned */
 
 enum method { METHOD_WALK, METHOD_CART_ALONE, METHOD_COUNTS, METHOD_POPULAR, METHODS };
 static const char *const method_names[METHODS] = {
@@ -34,7 +34,7 @@ struct test {
     struct model *ids; /* numbers the items of the baselines */
     struct bought_item *items;
     uint32_t item_capacity; /* all are zero beyond ids->item_count */
-    struct arena memory;    /* of all lines */
+    struct arena memory;    /* owns all that the lines point to */
     struct event *lines;    /* completed purchases */
     size_t line_count, line_capacity;
     uint64_t baskets;
@@ -100,7 +100,7 @@ static void count_partner(struct bought_item *item, uint32_t partner)
     }
 }
 
-/* Whether the target is among the LENGTH heaviest items. Of equal weights the lower number is
+/* Whether the target is among the LENGTH heaviest items. If two weigh the same, the lower number is
  * first. Items of the cart weigh 0. */
 static bool among_first(const struct test *test, const double *weights, uint32_t target)
 {

@@ -161,7 +161,7 @@ struct stream {
     size_t from_index; /* cases count from here on */
     int64_t from_ms;
     bool evaluating;
-    struct bytes visitor; /* of the last event */
+    struct bytes visitor; /* the last event's */
 };
 
 static enum verdict take_line(struct run *run, struct stream *stream, size_t index,

@@ -26,7 +26,7 @@ struct measure_settings {
 
 struct test_case {
     uint32_t line, session;
-    uint32_t rank; /* of the target, from 1; 0: not among the first k */
+    uint32_t rank; /* the target's, from 1; 0: not among the first k */
     float list_us; /* time that the list took */
 };
 
@@ -40,7 +40,7 @@ struct quality {
 struct measured {
     struct test_case *cases; /* in the order of the events */
     size_t count, capacity;
-    struct quality all, deciles[DECILES]; /* of the stream of events */
+    struct quality all, deciles[DECILES]; /* deciles of the stream of events */
     double coverage, seconds, item_bytes, visitor_bytes;
     uint32_t items;
 };

@@ -7,7 +7,7 @@
 
 /* One line of a file. */
 struct line {
-    struct event event;    /* of type EVENT_PRODUCT: the line is about a product only */
+    struct event event;    /* its type is EVENT_PRODUCT if the line is about a product only */
     struct event *product; /* news about the line's item; NULL: none */
     uint32_t session;      /* from 0; a visitor's sessions end by session.gap.ms */
 };

@@ -20,7 +20,7 @@ static const char *const method_names[METHODS] = {"the visitor's list", "the tex
                                                   "the query history"};
 
 struct sums {
-    double hits, reciprocal, squares; /* of the reciprocal ranks */
+    double hits, reciprocal, squares; /* squares: of the reciprocal ranks */
 };
 
 struct test {

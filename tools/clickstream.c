@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SLOTS (1u << 15) /* of visitors, by hash; if two have one slot, the newer one has it */
+#define SLOTS                                                                                      \
+    (1u << 15) /* slots by the visitor's hash; if two visitors share one, the newer one has it */
 #define ID_BYTES 40
 
 /* The pages, each after another kind of last event, and their placements. */

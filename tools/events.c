@@ -29,14 +29,14 @@ struct event_file {
     bool cut_off; /* the file ended without an end of line */
     uint64_t line_number, lines;
     char id[64];
-    struct bytes rest; /* of a line of sessions */
+    struct bytes rest; /* format sessions: the line's items to come */
     uint64_t session, click;
     struct event_item item;
     bool peeked;
     bool has_product;
     struct event product; /* that the last line describes */
     struct bytes category;
-    struct buffer levels; /* of a category_code */
+    struct buffer levels; /* the path made of a category_code */
 };
 
 bool event_format_known(const char *format)

@@ -44,7 +44,7 @@ uint64_t event_file_lines(const struct event_file *file); /* lines read that are
 struct bytes
 event_file_text(const struct event_file *file); /* the last line; until the next call */
 const char *event_file_format(const struct event_file *file);
-double event_file_share(const struct event_file *file); /* of the file's bytes read, 0 to 1 */
+double event_file_share(const struct event_file *file); /* share of the bytes read, 0 to 1 */
 bool event_format_known(const char *format);
 
 #endif

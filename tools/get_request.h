@@ -1,4 +1,4 @@
-/* What the command line of `weft get` says, once it is read and checked. */
+/* The command line of `weft get`, read and checked. */
 #ifndef WEFT_TOOLS_GET_REQUEST_H
 #define WEFT_TOOLS_GET_REQUEST_H
 
@@ -19,7 +19,7 @@ struct get_request {
     struct config config;
     struct topology topology;
     enum get_source source;
-    const char *format, *wire; /* of event files; format NULL: guessed */
+    const char *format, *wire; /* how event files are read; format NULL: guessed */
     bool json;                 /* the record as it is in the topic */
     bool explain;
     size_t shown_max; /* items of a list or ranking that are printed */

@@ -25,7 +25,7 @@ struct latency {
     struct sent *slots;
     double *ms;
     size_t count, capacity;
-    pthread_mutex_t lock; /* of slots, ms, count and capacity */
+    pthread_mutex_t lock; /* guards slots, ms, count and capacity */
 };
 
 static uint64_t event_hash(struct bytes visitor, int64_t time_ms)

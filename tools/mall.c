@@ -45,7 +45,7 @@ struct mall {
     uint64_t random;
     struct mall_stock stock;
     struct visitor_state *visitors;
-    uint32_t *heap; /* of visitors, by next_ms */
+    uint32_t *heap; /* visitors, the one with the earliest next_ms first */
     double pause_s; /* between two sessions of a visitor, on average */
     uint64_t event_number;
     struct event event; /* the last one that mall_next() returned */

@@ -13,7 +13,7 @@ struct mall_settings {
     uint32_t products;
     uint32_t visitors;
     double events_per_s;  /* by the mall's clock */
-    int64_t start_ms;     /* of the mall's clock */
+    int64_t start_ms;     /* when the mall's clock starts */
     double duplicates;    /* share of events that are sent twice, with the same event_id */
     double double_clicks; /* share of views that another view of the same item follows at once */
     double bots;          /* share of visitors that view a product every second without end */
@@ -36,7 +36,7 @@ bool mall_user(struct mall *mall, uint32_t visitor, struct event *ret_user);
 struct mall_taste {
     bool brand, colour; /* is it one of the visitor's three brands, is it their colour? */
     double price_off;   /* |ln(price / the visitor's usual price in its category)| */
-    double discount;    /* of the product, 0 to 1 */
+    double discount;    /* the product's, 0 to 1 */
     double bargains;    /* how much discounts attract the visitor, 0 to 1 */
 };
 struct mall_taste mall_taste(const struct mall *mall, uint32_t visitor, uint32_t product);

@@ -37,7 +37,7 @@ struct mall_product {
     uint32_t category, brand, colour, material, cut;
     double price, original_price, rating;
     uint32_t rating_count, like_count;
-    struct bytes paths[1]; /* what the product's event points to */
+    struct bytes paths[1]; /* these four: the product's event points to them */
     struct bytes colours[1];
     struct bytes genders[1];
     struct bytes attributes[6]; /* names and values */

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#define OWN_ID 1 /* of the first event type, in wire_own_schemas() */
+#define OWN_ID 1 /* the first event type's id in wire_own_schemas() */
 
 static enum verdict set_wire(struct wire_format *format, const char *name, struct error *error)
 {

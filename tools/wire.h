@@ -10,7 +10,7 @@ enum wire { WIRE_JSON, WIRE_AVRO, WIRE_CONFLUENT };
 struct wire_format {
     enum wire wire;
     uint64_t fingerprints[EVENT_TYPES];
-    uint32_t ids[EVENT_TYPES]; /* of Confluent framing */
+    uint32_t ids[EVENT_TYPES]; /* schema ids for Confluent framing */
 };
 
 /* `name` is "json", "avro" or "confluent"; for "confluent" the schemas are registered with the
