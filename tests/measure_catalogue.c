@@ -143,7 +143,7 @@ static void measure_similar(const struct catalogue *catalogue)
         for (uint32_t k = 0; k < count; k++)
             sum += (double)similar[k].similarity;
         for (uint32_t k = 0; k < catalogue->product_count; k++)
-            all[k] = k == product ? 0 : similarity(catalogue, product, k);
+            all[k] = k == product ? 0 : content_similarity(catalogue, product, k);
         qsort(all, catalogue->product_count, sizeof *all, measure_order);
         for (uint32_t k = 1; k <= SIMILAR_MAX && k <= catalogue->product_count; k++)
             wanted += (double)all[catalogue->product_count - k];

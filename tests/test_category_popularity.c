@@ -93,13 +93,13 @@ static int worth_order(const void *a, const void *b)
 /* Each proposed product is of the category and available; `exact`: they are the first of it. */
 static void check(const struct shop *shop, int category, bool exact)
 {
-    double best[PRODUCTS], found[SHELF_TOP];
+    double best[PRODUCTS], found[CATEGORY_PROPOSED];
     uint32_t count = 0;
     for (uint32_t i = 0; i < PRODUCTS; i++)
         if (shop->category[i] == category && shop->in_stock[i] && shop->worth[i] > 0)
             best[count++] = shop->worth[i];
     qsort(best, count, sizeof *best, worth_order);
-    CHECK(shop->candidates.count <= SHELF_TOP);
+    CHECK(shop->candidates.count <= CATEGORY_PROPOSED);
     for (uint32_t i = 0; i < shop->candidates.count; i++) {
         const struct candidate *candidate = &shop->candidates.at[i];
         int number = atoi(shop->model->items[candidate->item].id.at + 1);
@@ -111,7 +111,7 @@ static void check(const struct shop *shop, int category, bool exact)
     }
     if (!exact)
         return;
-    CHECK_INT(shop->candidates.count, count < SHELF_TOP ? count : SHELF_TOP);
+    CHECK_INT(shop->candidates.count, count < CATEGORY_PROPOSED ? count : CATEGORY_PROPOSED);
     for (uint32_t i = 0; i < shop->candidates.count && i < count; i++)
         CHECK_REAL(found[i], best[i]);
 }
@@ -155,7 +155,7 @@ static void test_changes(void)
     }
     for (uint32_t number = 0; number < 20; number++) {
         uint32_t item = click(&shop, number, START_MS + 200000000);
-        for (int i = 0; i < 10 * PRODUCTS / SHELF_SCAN; i++)
+        for (int i = 0; i < 10 * PRODUCTS / CATEGORY_SCAN; i++)
             ask(&shop, item, START_MS + 200000000);
         check(&shop, shop.category[number], true); /* all was looked through by then */
     }

@@ -49,7 +49,7 @@ static uint32_t naive_top(const struct catalogue *catalogue, uint32_t product,
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < catalogue->product_count; i++) {
-        float score = similarity(catalogue, product, i);
+        float score = content_similarity(catalogue, product, i);
         uint32_t at = count;
         if (i == product || !product_available(&catalogue->products[i]) || !(score > 0))
             continue;
@@ -142,11 +142,11 @@ static void test_formula(void)
     double all = log(2.5), one = log(4); /* ln(1 + 3/2), ln(1 + 3/1) */
     double expected =
         2 * all * all / (2 * all * all + 2 * one * one) * (.3 + .7 / 2) * (.6 + .4 / (1 + log(2)));
-    CHECK_SAY(fabs((double)similarity(catalogue, 0, 1) - expected) < 1e-5, "%f, not %f",
-              (double)similarity(catalogue, 0, 1), expected);
-    CHECK_REAL(similarity(catalogue, 0, 2), 0);
+    CHECK_SAY(fabs((double)content_similarity(catalogue, 0, 1) - expected) < 1e-5, "%f, not %f",
+              (double)content_similarity(catalogue, 0, 1), expected);
+    CHECK_REAL(content_similarity(catalogue, 0, 2), 0);
     catalogue_delete(catalogue, bytes_text("b"));
-    CHECK_REAL(similarity(catalogue, 0, 1), 0);
+    CHECK_REAL(content_similarity(catalogue, 0, 1), 0);
     catalogue_free(catalogue);
 }
 

@@ -1,169 +1,146 @@
 #include "processors/recommend/candidates/category_popularity.h"
 
+#include "schemas/array.h"
+#include "schemas/hash_index.h"
+
 #include <stdlib.h>
 
-struct shelf {
+struct category_list {
     uint64_t hash; /* of the category's word */
-    uint32_t items[SHELF_KEPT];
+    uint32_t items[CATEGORY_ITEMS];
     uint32_t count;
-    uint32_t cursor; /* into the category's products */
-    bool begun;
+    uint32_t cursor; /* of the scan, into the category's products */
+    bool scanned;    /* the first scan is done */
 };
 
 struct category_popularity {
-    struct shelf *at;
+    struct category_list *lists;
     uint32_t count, capacity;
-    uint32_t *slots; /* hash -> shelf + 1 */
-    uint32_t slot_capacity;
+    struct hash_index by_word;
 };
 
 struct category_popularity *category_popularity_new(void)
 {
-    struct category_popularity *category_popularity = memory_zero(1, sizeof *category_popularity);
-    category_popularity->slot_capacity = 256;
-    category_popularity->slots =
-        memory_zero(category_popularity->slot_capacity, sizeof *category_popularity->slots);
-    return category_popularity;
+    return memory_zero(1, sizeof(struct category_popularity));
 }
 
-void category_popularity_free(struct category_popularity *category_popularity)
+void category_popularity_free(struct category_popularity *popularity)
 {
-    if (category_popularity == NULL)
+    if (popularity == NULL)
         return;
-    free(category_popularity->at);
-    free(category_popularity->slots);
-    free(category_popularity);
+    hash_index_release(&popularity->by_word);
+    free(popularity->lists);
+    free(popularity);
 }
 
-static uint32_t *find_slot(const struct category_popularity *category_popularity, uint64_t hash)
+/* The category's list, made if it is new; NULL: there are too many. */
+static struct category_list *list_of(struct category_popularity *popularity, uint64_t hash)
 {
-    uint32_t mask = category_popularity->slot_capacity - 1, at = (uint32_t)hash & mask;
-    while (category_popularity->slots[at] != 0 &&
-           category_popularity->at[category_popularity->slots[at] - 1].hash != hash)
-        at = (at + 1) & mask;
-    return &category_popularity->slots[at];
-}
-
-/* NULL: there are too many. */
-static struct shelf *shelf_of(struct category_popularity *category_popularity, uint64_t hash)
-{
-    uint32_t *slot = find_slot(category_popularity, hash);
-    if (*slot != 0)
-        return &category_popularity->at[*slot - 1];
-    if (category_popularity->count == SHELVES_MAX)
+    struct hash_probe probe = hash_index_probe(&popularity->by_word, hash);
+    while (hash_index_next(&popularity->by_word, &probe))
+        if (popularity->lists[probe.entry].hash == hash)
+            return &popularity->lists[probe.entry];
+    if (popularity->count == CATEGORIES_MAX)
         return NULL;
-    if (category_popularity->count == category_popularity->capacity) {
-        category_popularity->capacity =
-            category_popularity->capacity ? 2 * category_popularity->capacity : 64;
-        category_popularity->at =
-            memory_resize(category_popularity->at,
-                          category_popularity->capacity * sizeof *category_popularity->at);
-    }
-    category_popularity->at[category_popularity->count++] = (struct shelf){.hash = hash};
-    *slot = category_popularity->count;
-    if (2 * category_popularity->count >= category_popularity->slot_capacity) {
-        free(category_popularity->slots);
-        category_popularity->slot_capacity *= 2;
-        category_popularity->slots =
-            memory_zero(category_popularity->slot_capacity, sizeof *category_popularity->slots);
-        for (uint32_t i = 0; i < category_popularity->count; i++)
-            *find_slot(category_popularity, category_popularity->at[i].hash) = i + 1;
-    }
-    return &category_popularity->at[category_popularity->count - 1];
+    ARRAY_RESERVE(popularity->lists, popularity->capacity, popularity->count + 1);
+    hash_index_add(&popularity->by_word, hash, popularity->count);
+    popularity->lists[popularity->count] = (struct category_list){.hash = hash};
+    return &popularity->lists[popularity->count++];
 }
 
-/* What is done with the item very lately, as of half-life `k`. */
-static double worth(const struct query *query, uint32_t item, int32_t k)
+/* The item's quick sum, as of half-life `k`. */
+static double quick_sum(const struct query *query, uint32_t item, int32_t k)
 {
     const struct trend *row = trends_row(query->model->trends, item);
     return row ? ldexp(row->quick, row->quick_base - k) : 0;
 }
 
-struct ranked_shelf {
-    uint32_t items[SHELF_KEPT];
-    double worth[SHELF_KEPT];
+struct sorted_items {
+    uint32_t items[CATEGORY_ITEMS];
+    double sums[CATEGORY_ITEMS]; /* doubles: as floats, different sums would be
+                                    equal */
     uint32_t count;
 };
 
-/* Equal ones stay as they came. */
-static void place(struct ranked_shelf *ranked, uint32_t item, double value)
+/* Of equal sums the item that came first stays first. */
+static void insert(struct sorted_items *sorted, uint32_t item, double sum)
 {
-    uint32_t at = ranked->count;
-    if (!(value > 0) || (at == SHELF_KEPT && !(value > ranked->worth[at - 1])))
+    uint32_t at = sorted->count;
+    if (!(sum > 0) || (at == CATEGORY_ITEMS && !(sum > sorted->sums[at - 1])))
         return;
-    for (uint32_t i = 0; i < ranked->count; i++)
-        if (ranked->items[i] == item)
+    for (uint32_t i = 0; i < sorted->count; i++)
+        if (sorted->items[i] == item)
             return;
-    ranked->count += at < SHELF_KEPT;
-    at = ranked->count - 1;
-    for (; at > 0 && ranked->worth[at - 1] < value; at--) {
-        ranked->items[at] = ranked->items[at - 1];
-        ranked->worth[at] = ranked->worth[at - 1];
+    sorted->count += at < CATEGORY_ITEMS;
+    at = sorted->count - 1;
+    for (; at > 0 && sorted->sums[at - 1] < sum; at--) {
+        sorted->items[at] = sorted->items[at - 1];
+        sorted->sums[at] = sorted->sums[at - 1];
     }
-    ranked->items[at] = item;
-    ranked->worth[at] = value;
+    sorted->items[at] = item;
+    sorted->sums[at] = sum;
 }
 
-static bool stands_there(const struct query *query, uint32_t item, uint32_t word)
+static bool is_in_category(const struct query *query, uint32_t item, uint32_t word)
 {
     uint32_t product = query_product(query, item);
     return product != PRODUCT_NONE && product_available(&query->catalogue->products[product]) &&
            catalogue_has(query->catalogue, product, word);
 }
 
-/* Some more products of the category, in turn. */
-static void scan(const struct query *query, struct shelf *shelf, uint32_t word, int32_t k,
-                 struct ranked_shelf *ranked)
+/* Inserts some more products of the category, in turn. */
+static void scan(const struct query *query, struct category_list *list, uint32_t word, int32_t k,
+                 struct sorted_items *sorted)
 {
     const struct catalogue *catalogue = query->catalogue;
     const struct postings *postings = &catalogue->words.at[word].postings;
-    uint32_t most = shelf->begun ? SHELF_SCAN : SHELF_FIRST;
+    uint32_t most = list->scanned ? CATEGORY_SCAN : CATEGORY_SCAN_FIRST;
     for (uint32_t i = 0; i < most && i < postings->count; i++) {
-        if (shelf->cursor >= postings->count)
-            shelf->cursor = 0;
-        uint32_t product = postings->at[shelf->cursor++];
+        if (list->cursor >= postings->count)
+            list->cursor = 0;
+        uint32_t product = postings->at[list->cursor++];
         uint32_t item = query_item(query, product);
         if (!item_is_product(item) && product_available(&catalogue->products[product]) &&
-            catalogue_has(catalogue, product, word)) /* postings may be old */
-            place(ranked, item, worth(query, item, k));
+            catalogue_has(catalogue, product, word)) /* postings may be outdated */
+            insert(sorted, item, quick_sum(query, item, k));
     }
-    shelf->begun = true;
+    list->scanned = true;
 }
 
-/* Puts the shelf into its order as of now. */
-static void tidy(const struct query *query, struct shelf *shelf, uint32_t word,
-                 struct ranked_shelf *ranked)
+/* Brings the list up to date, as of now. */
+static void update(const struct query *query, struct category_list *list, uint32_t word,
+                   struct sorted_items *sorted)
 {
     int32_t k = decay_at(query->time_ms, query->model->limits.quick_half_life_ms).k;
-    ranked->count = 0;
-    for (uint32_t i = 0; i < SHELF_LAST && i < query->length; i++)
-        if (stands_there(query, query->sequence[i], word))
-            place(ranked, query->sequence[i], worth(query, query->sequence[i], k));
-    for (uint32_t i = 0; i < shelf->count; i++)
-        if (stands_there(query, shelf->items[i], word))
-            place(ranked, shelf->items[i], worth(query, shelf->items[i], k));
-    scan(query, shelf, word, k, ranked);
-    memcpy(shelf->items, ranked->items, ranked->count * sizeof *shelf->items);
-    shelf->count = ranked->count;
+    sorted->count = 0;
+    for (uint32_t i = 0; i < CATEGORY_LAST && i < query->length; i++)
+        if (is_in_category(query, query->sequence[i], word))
+            insert(sorted, query->sequence[i], quick_sum(query, query->sequence[i], k));
+    for (uint32_t i = 0; i < list->count; i++)
+        if (is_in_category(query, list->items[i], word))
+            insert(sorted, list->items[i], quick_sum(query, list->items[i], k));
+    scan(query, list, word, k, sorted);
+    memcpy(list->items, sorted->items, sorted->count * sizeof *list->items);
+    list->count = sorted->count;
 }
 
 void category_popularity_generate(const struct query *query, struct candidates *candidates,
                                   int generator)
 {
-    struct ranked_shelf ranked;
+    struct sorted_items sorted;
     uint32_t product = query->category_popularity && query->length > 0
                            ? query_product(query, query->sequence[0])
                            : PRODUCT_NONE;
     if (product == PRODUCT_NONE || query->catalogue->products[product].category == WORD_NONE)
         return;
     uint32_t word = query->catalogue->products[product].category;
-    struct shelf *shelf =
-        shelf_of(query->category_popularity, query->catalogue->words.at[word].hash);
-    if (shelf == NULL)
+    struct category_list *list =
+        list_of(query->category_popularity, query->catalogue->words.at[word].hash);
+    if (list == NULL)
         return;
-    tidy(query, shelf, word, &ranked);
-    for (uint32_t i = 0; i < ranked.count && i < SHELF_TOP; i++) {
-        struct candidate *candidate = candidates_propose(candidates, ranked.items[i], generator);
+    update(query, list, word, &sorted);
+    for (uint32_t i = 0; i < sorted.count && i < CATEGORY_PROPOSED; i++) {
+        struct candidate *candidate = candidates_propose(candidates, sorted.items[i], generator);
         if (candidate)
             candidate->category_rank = (uint16_t)(i + 1);
     }

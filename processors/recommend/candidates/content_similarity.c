@@ -1,12 +1,16 @@
 #include "processors/recommend/candidates/content_similarity.h"
 
+#include "processors/recommend/candidates/key_select.h"
+#include "schemas/hash_index.h"
+#include "schemas/top_k.h"
+
 #include <math.h>
 #include <stdlib.h>
 
 #define SLOTS (2 * SIMILAR_POSTINGS_MAX)
 #define FILTER_BITS 4096
 #define AHEAD 4   /* products whose words are fetched from memory before their turn */
-#define HISTORY 3 /* items of the visitor that are asked for what is similar */
+#define HISTORY 3 /* items of the visitor that similar products are looked up for */
 
 static const float kind_weights[PRODUCT_KINDS] = {
     [WORD_BRAND] = 1,  [WORD_CATEGORY] = 1,    [WORD_COLOUR] = .6f,  [WORD_TAG] = 1,
@@ -15,15 +19,15 @@ static const float kind_weights[PRODUCT_KINDS] = {
 
 /* ---- the formula ---- */
 
-/* Squares of the values of one kind's words. */
+/* v(w)^2 of a word whose kind has this weight. */
 static float square(const struct catalogue *catalogue, uint32_t word, float weight)
 {
     float value = weight * catalogue_rarity(catalogue, word);
     return value * value;
 }
 
-/* One product, ready to be compared with many: its words in a small table, so that another's are
- * looked up one by one without a merge, whose branches nobody can foresee. */
+/* One product, ready to be compared with many. The filter tells most foreign words apart without a
+ * search: a merge of both products' words has branches that no processor can predict. */
 struct compared {
     uint32_t product;
     float norm;                       /* sum of the squares of its words */
@@ -39,7 +43,7 @@ static bool has_word(const struct product *product, enum word_kind kind, uint32_
 {
     struct words words = product_words(product, kind);
     uint32_t from = 0, to = words.count;
-    while (kind != WORD_CATEGORY && to - from > 8) { /* the others are in order */
+    while (kind != WORD_CATEGORY && to - from > 8) { /* the words of other kinds are in order */
         uint32_t middle = (from + to) / 2;
         if (words.at[middle] <= word)
             from = middle;
@@ -52,7 +56,7 @@ static bool has_word(const struct product *product, enum word_kind kind, uint32_
     return false;
 }
 
-/* Norm of the product, and the part of it that is of the compared one's words. */
+/* The sum of v^2 over the product's words, and the part of it from words of the compared one. */
 static float norm(const struct catalogue *catalogue, uint32_t product,
                   const struct compared *compared, float *ret_shared)
 {
@@ -110,7 +114,7 @@ static float similarity_to(const struct catalogue *catalogue, const struct compa
            price_factor(&catalogue->products[a->product], &catalogue->products[b]);
 }
 
-float similarity(const struct catalogue *catalogue, uint32_t a, uint32_t b)
+float content_similarity(const struct catalogue *catalogue, uint32_t a, uint32_t b)
 {
     struct compared compared;
     if (catalogue->products[a].gone || catalogue->products[b].gone)
@@ -121,23 +125,25 @@ float similarity(const struct catalogue *catalogue, uint32_t a, uint32_t b)
 
 /* ---- finding ---- */
 
-/* Products met in postings, with what they share as far as it was seen. */
+/* Products found in postings, each with the sum of v^2 over the shared words that were read. */
 struct found {
-    uint16_t slots[SLOTS]; /* by product; place in `at` + 1; 0: free */
+    struct {
+        uint32_t key; /* product + 1; 0: free (number_slot()) */
+        float shared;
+    } slots[SLOTS];
+    uint16_t used[SIMILAR_POSTINGS_MAX]; /* slots, in the order of their first use */
     uint32_t count;
-    struct similar_product at[SIMILAR_POSTINGS_MAX];
 };
 
-static void add_found(struct found *found, uint32_t product, float score)
+static void add_found(struct found *found, uint32_t product, float value)
 {
-    uint32_t i = (product * 0x9E3779B1u) >> 7 & (SLOTS - 1);
-    while (found->slots[i] != 0 && found->at[found->slots[i] - 1].product != product)
-        i = (i + 1) & (SLOTS - 1);
-    if (found->slots[i] == 0) {
-        found->at[found->count] = (struct similar_product){product, 0};
-        found->slots[i] = (uint16_t)++found->count;
+    uint32_t at = number_slot(found->slots, sizeof *found->slots, SLOTS, product);
+    if (found->slots[at].key == 0) {
+        found->slots[at].key = product + 1;
+        found->slots[at].shared = 0;
+        found->used[found->count++] = (uint16_t)at;
     }
-    found->at[found->slots[i] - 1].similarity += score;
+    found->slots[at].shared += value;
 }
 
 struct ordered_word {
@@ -165,7 +171,7 @@ static void read_postings(const struct catalogue *catalogue, uint32_t product, s
         const struct postings *postings = &catalogue->words.at[order[i].word].postings;
         float value =
             square(catalogue, order[i].word, kind_weights[catalogue->words.at[order[i].word].kind]);
-        uint32_t share = left / 2 + 1; /* so that the next word has something left */
+        uint32_t share = left / 2 + 1; /* the next word gets a part too */
         uint32_t take = postings->count < share ? postings->count : share;
         for (uint32_t k = 0; k < take; k++) {
             uint32_t at = (uint32_t)((uint64_t)k * postings->count / take);
@@ -175,28 +181,21 @@ static void read_postings(const struct catalogue *catalogue, uint32_t product, s
     }
 }
 
-/* Keeps the `most` best in order: the best first, ties by the number. */
-static bool better(const struct similar_product *a, float score, uint32_t product)
+/* The SIMILAR_EXACT_MAX products that share most, in no order. */
+static uint32_t find_likely(const struct found *found, uint32_t product, uint32_t *ret_products)
 {
-    return a->similarity > score || (!(a->similarity < score) && a->product < product);
-}
-
-static uint32_t keep(struct similar_product *best, uint32_t count, uint32_t most, uint32_t product,
-                     float score)
-{
-    if (count == most && better(&best[most - 1], score, product))
-        return count;
-    uint32_t at = count < most ? count++ : most - 1;
-    uint32_t from = 0, to = at;
-    while (from < to) {
-        uint32_t middle = (from + to) / 2;
-        if (better(&best[middle], score, product))
-            from = middle + 1;
-        else
-            to = middle;
+    uint64_t keys[SIMILAR_POSTINGS_MAX], least = 0;
+    uint32_t key_count = 0, count = 0;
+    for (uint32_t i = 0; i < found->count; i++) {
+        uint32_t at = found->used[i], other = found->slots[at].key - 1;
+        if (other != product)
+            keys[key_count++] = key_make(found->slots[at].shared, other);
     }
-    memmove(best + from + 1, best + from, (at - from) * sizeof *best);
-    best[from] = (struct similar_product){.product = product, .similarity = score};
+    if (key_count > SIMILAR_EXACT_MAX)
+        least = key_select(keys, key_count, SIMILAR_EXACT_MAX);
+    for (uint32_t i = 0; i < key_count; i++)
+        if (keys[i] >= least)
+            ret_products[count++] = key_number(keys[i]);
     return count;
 }
 
@@ -211,38 +210,37 @@ uint32_t content_similarity_top(const struct catalogue *catalogue, uint32_t prod
                                 uint32_t length, struct similar_product *ret_products)
 {
     struct found found;
-    struct similar_product likely[SIMILAR_EXACT_MAX];
-    uint32_t likely_count = 0, count = 0;
+    uint32_t likely[SIMILAR_EXACT_MAX], count = 0;
+    struct top_item best[SIMILAR_MAX];
     memset(found.slots, 0, sizeof found.slots);
     found.count = 0;
     read_postings(catalogue, product, &found);
-    for (uint32_t i = 0; i < found.count; i++)
-        if (found.at[i].product != product)
-            likely_count = keep(likely, likely_count, SIMILAR_EXACT_MAX, found.at[i].product,
-                                found.at[i].similarity);
+    uint32_t likely_count = find_likely(&found, product, likely);
     struct compared compared;
     compare_with(catalogue, product, &compared);
     for (uint32_t i = 0; i < likely_count; i++) {
-        const struct product *row = &catalogue->products[likely[i].product];
+        const struct product *row = &catalogue->products[likely[i]];
         __builtin_prefetch(row);
         __builtin_prefetch(row + 1); /* it may lie across two lines */
     }
     for (uint32_t i = 0; i < likely_count + AHEAD; i++) {
         if (i < likely_count)
-            fetch_words(&catalogue->products[likely[i].product]);
-        if (i < AHEAD || !product_available(&catalogue->products[likely[i - AHEAD].product]))
+            fetch_words(&catalogue->products[likely[i]]);
+        if (i < AHEAD || !product_available(&catalogue->products[likely[i - AHEAD]]))
             continue;
-        uint32_t other = likely[i - AHEAD].product;
-        float score = similarity_to(catalogue, &compared, other);
-        if (score > 0)
-            count = keep(ret_products, count, length, other, score);
+        struct top_item other = {.item = likely[i - AHEAD]};
+        other.score = similarity_to(catalogue, &compared, other.item);
+        if (other.score > 0)
+            count = top_keep(best, count, length, other);
     }
+    for (uint32_t i = 0; i < count; i++)
+        ret_products[i] = (struct similar_product){best[i].item, best[i].score};
     return count;
 }
 
-/* ---- rows that are kept ---- */
+/* ---- remembered rows ---- */
 
-struct similar_kept {
+struct similar_row {
     uint32_t product; /* + 1; 0: none */
     uint32_t count;
     uint64_t content, changes;
@@ -250,39 +248,39 @@ struct similar_kept {
 };
 
 struct content_similarity {
-    struct similar_kept *rows; /* by product, modulo */
+    struct similar_row *rows; /* by product, modulo */
 };
 
 struct content_similarity *content_similarity_new(void)
 {
-    struct content_similarity *similar = memory_get(sizeof *similar);
-    similar->rows = memory_zero(SIMILAR_ROWS_MAX, sizeof *similar->rows);
-    return similar;
+    struct content_similarity *cache = memory_get(sizeof *cache);
+    cache->rows = memory_zero(SIMILAR_ROWS_MAX, sizeof *cache->rows);
+    return cache;
 }
 
-void content_similarity_free(struct content_similarity *similar)
+void content_similarity_free(struct content_similarity *cache)
 {
-    if (similar == NULL)
+    if (cache == NULL)
         return;
-    free(similar->rows);
-    free(similar);
+    free(cache->rows);
+    free(cache);
 }
 
-const struct similar_product *content_similarity_row(struct content_similarity *similar,
+const struct similar_product *content_similarity_row(struct content_similarity *cache,
                                                      const struct catalogue *catalogue,
                                                      uint32_t product, uint32_t *ret_count)
 {
-    struct similar_kept *kept = &similar->rows[product % SIMILAR_ROWS_MAX];
-    uint64_t many = SIMILAR_CHANGES_MIN + catalogue->present / 64;
-    if (kept->product != product + 1 || kept->content != catalogue->products[product].content ||
-        catalogue->changes - kept->changes > many) {
-        kept->product = product + 1;
-        kept->content = catalogue->products[product].content;
-        kept->changes = catalogue->changes;
-        kept->count = content_similarity_top(catalogue, product, SIMILAR_MAX, kept->products);
+    struct similar_row *row = &cache->rows[product % SIMILAR_ROWS_MAX];
+    uint64_t changes_max = SIMILAR_CHANGES_MIN + catalogue->present / 64;
+    if (row->product != product + 1 || row->content != catalogue->products[product].content ||
+        catalogue->changes - row->changes > changes_max) {
+        row->product = product + 1;
+        row->content = catalogue->products[product].content;
+        row->changes = catalogue->changes;
+        row->count = content_similarity_top(catalogue, product, SIMILAR_MAX, row->products);
     }
-    *ret_count = kept->count;
-    return kept->products;
+    *ret_count = row->count;
+    return row->products;
 }
 
 void content_similarity_generate(const struct query *query, struct candidates *candidates,

@@ -1,18 +1,18 @@
-/* Similar products: by the words that they share (attributes, brand, categories, colours, tags),
- * the rare ones counting more, the closer the category and the price the more. For products that
- * nobody has looked at yet it is all there is.
+/* Content similarity: proposes products that share words (attributes, brand, categories, colours,
+ * tags) with the visitor's last items. For products that nobody has viewed yet it is the only
+ * evidence.
  *
  *   similarity(a, b) = sum over shared words of v(w)^2 / sqrt(sum over a's v^2 * sum over b's v^2)
  *                      * (.3 + .7 * depth of the deepest common category / depth of a's)
  *                      * (.6 + .4 / (1 + |ln(price a / price b)|))
  *   v(w) = weight of w's kind * ln(1 + products / products with w)
  *
- * (cosine over tf-idf weights, as in Salton, Buckley 1988.) Where a price or a's category is not
- * known, its factor is 1. Between 0 and 1.
+ * This is the cosine over tf-idf weights (Salton, Buckley 1988), between 0 and 1. A factor whose
+ * price or category of a is not known is 1.
  *
- * Candidates are found through the words' postings, the rarest words first, at most
- * SIMILAR_POSTINGS_MAX of them: of longer lists evenly spread samples are taken. The exact
- * similarity is computed for the SIMILAR_EXACT_MAX best of these. */
+ * The words' postings find the products to compare, the rarest words first. At most
+ * SIMILAR_POSTINGS_MAX postings are read: evenly spread samples of longer lists. The exact
+ * similarity is computed for the SIMILAR_EXACT_MAX products that share most there. */
 #ifndef WEFT_CANDIDATES_CONTENT_SIMILARITY_H
 #define WEFT_CANDIDATES_CONTENT_SIMILARITY_H
 
@@ -21,38 +21,38 @@
 
 #define SIMILAR_POSTINGS_MAX 2048
 #define SIMILAR_EXACT_MAX 96
-#define SIMILAR_MAX 20 /* of one product */
+#define SIMILAR_MAX 20 /* products of a row */
 
 struct similar_product {
     uint32_t product;
     float similarity;
 };
 
-/* The formula above; 0 when one of them is gone. Thread: holds the catalogue's read lock, as below.
- */
-float similarity(const struct catalogue *catalogue, uint32_t a, uint32_t b);
+/* The formula above; 0 if one of the products is gone. Thread: holds the catalogue's read lock, as
+ * for all functions here. */
+float content_similarity(const struct catalogue *catalogue, uint32_t a, uint32_t b);
 
-/* At most `length` (<= SIMILAR_MAX) available products, the most similar first, ties by their
- * number. Returns how many. */
+/* At most `length` (<= SIMILAR_MAX) available products, the most similar first, of equal ones the
+ * lower number. Returns how many. */
 uint32_t content_similarity_top(const struct catalogue *catalogue, uint32_t product,
                                 uint32_t length, struct similar_product *ret_products);
 
-/* Rows of content_similarity_top() kept, for one thread. A row is made anew when its product has
- * changed, or many others have since (SIMILAR_CHANGES_MIN, or a 64th of the catalogue); products
- * that have gone or are sold out since are still in it: who reads checks by product_available(). */
+/* Remembers rows of content_similarity_top() for one thread. It makes a row again when the row's
+ * product has changed, or SIMILAR_CHANGES_MIN others plus a 64th of the catalogue. In between a row
+ * may hold products that are gone or sold out: the reader checks product_available(). */
 struct content_similarity;
-#define SIMILAR_ROWS_MAX 65536 /* that are kept */
+#define SIMILAR_ROWS_MAX 65536
 #define SIMILAR_CHANGES_MIN 64
 struct content_similarity *content_similarity_new(void);
-void content_similarity_free(struct content_similarity *similar);
-/* At most SIMILAR_MAX; hold until the next call. */
-const struct similar_product *content_similarity_row(struct content_similarity *similar,
+void content_similarity_free(struct content_similarity *cache);
+/* At most SIMILAR_MAX products, which hold until the next call. */
+const struct similar_product *content_similarity_row(struct content_similarity *cache,
                                                      const struct catalogue *catalogue,
                                                      uint32_t product, uint32_t *ret_count);
 
-/* Candidates: what is similar to the last three items: similar = sum of similarity / distance; also
- * products that the model does not know (ITEM_PRODUCT); weighs .04 of it. Nothing without
- * query->catalogue and query->content_similarity. */
+/* The generator: products that are similar to the last three items, also ones that the model does
+ * not know (ITEM_PRODUCT). similar = sum of similarity / distance; weighs .04 of it. Proposes
+ * nothing without query->catalogue and query->content_similarity, which it changes. */
 void content_similarity_generate(const struct query *query, struct candidates *candidates,
                                  int generator);
 float content_similarity_weight(const struct candidate *candidate);

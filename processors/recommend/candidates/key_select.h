@@ -16,6 +16,12 @@ static inline uint64_t key_make(float score, uint32_t number)
     return (uint64_t)bits << 32 | (uint32_t)~number;
 }
 
+/* The number that a key was made from. */
+static inline uint32_t key_number(uint64_t key)
+{
+    return ~(uint32_t)key;
+}
+
 /* The k-th largest (k from 1) of n different keys, by Hoare's selection (1961). Reorders them. */
 uint64_t key_select(uint64_t *keys, uint32_t n, uint32_t k);
 

@@ -63,8 +63,8 @@ static void make_list(struct product_set *set)
     set->dense = 0;
 }
 
-/* Would bits up to `last` take twice the room of a list? The other way they are taken at once, so
- * that nothing goes to and fro. */
+/* Bits up to `last` would take twice the memory of a list. A list becomes bits already at the same
+ * memory, so a set does not change its form back and forth. */
 static bool too_thin(const struct product_set *set, uint32_t last)
 {
     return (uint64_t)set->count * 2 * BITS_OF_A_NUMBER < last ||
@@ -117,7 +117,7 @@ void product_set_take(struct product_set *set, uint32_t product)
     set->count--;
     if (set->dense) {
         set->bits[product / 64] &= ~(1ull << product % 64);
-        if (too_thin(set, (uint32_t)set->capacity * 32)) /* half of them may lie behind the last */
+        if (too_thin(set, (uint32_t)set->capacity * 32)) /* half of the words may be empty */
             make_list(set);
         return;
     }
@@ -136,7 +136,7 @@ size_t product_set_bytes(const struct product_set *set)
     return set->capacity * (set->dense ? sizeof *set->bits : sizeof *set->list);
 }
 
-/* Merges a list into the set, which is one too. */
+/* Merges a list into a list. */
 static void merge(struct product_set *set, const struct product_set *other)
 {
     uint32_t capacity = set->count + other->count, count = 0, i = 0, k = 0;

@@ -1,8 +1,13 @@
-/* A set of products by their numbers: a list in order while it is small, a bit for each product
- * once the list would take as much room (Chambi, Lemire, Kaser, Godin 2016, "Better bitmap
- * performance with Roaring bitmaps", whose two sorts of containers these are, one of them a set).
+/* A set of products by their numbers, in one of two forms:
  *
- * Zeroed it is empty. Threads: none of its own. */
+ *     list    3  17  64  900                        ascending, while the set is small
+ *     bits    word 0: 1000000000000000010010...     a bit for each product, once that takes no more
+ *             word 1: 100000...                     memory than the list
+ *
+ * These are the containers of Roaring bitmaps (Chambi, Lemire, Kaser, Godin 2016, "Better bitmap
+ * performance with Roaring bitmaps"); here a set is a single one. Zero-initialised it is empty.
+ *
+ * Thread: a reader may run beside other readers; a writer runs alone. */
 #ifndef WEFT_SEARCH_PRODUCT_SET_H
 #define WEFT_SEARCH_PRODUCT_SET_H
 
@@ -14,30 +19,30 @@ struct product_set {
         uint64_t *bits; /* 64 products a word */
     };
     uint32_t count;
-    uint32_t capacity : 31; /* of the list; words of bits, of which all behind the last are zero */
-    uint32_t dense : 1;     /* bits */
+    uint32_t capacity : 31; /* of the list, or words of bits */
+    uint32_t dense : 1;     /* the form is bits */
 };
 
-#define PRODUCT_SET_LIST_MIN 256 /* up to so many are a list anyhow */
+#define PRODUCT_SET_LIST_MIN 256 /* a set of so many is a list in any case */
 
-/* What is there already, or is not there, is not put or taken again. */
+/* Puts a product in, or takes it out; does nothing if it is there already, or not there. */
 void product_set_put(struct product_set *set, uint32_t product);
 void product_set_take(struct product_set *set, uint32_t product);
 void product_set_release(struct product_set *set);
 size_t product_set_bytes(const struct product_set *set);
 
-/* What is in any of them, in a new set. */
+/* The union, in a new set, which the caller releases. `count` is at least 1. */
 void product_set_unite(const struct product_set *const *sets, uint32_t count,
                        struct product_set *ret_set);
 
-/* 64 products from 64 * word on. Dense sets only. */
+/* Dense sets only: the bits of 64 products from 64 * word on. */
 static inline uint64_t product_set_word(const struct product_set *set, uint32_t word)
 {
     return word < set->capacity ? set->bits[word] : 0;
 }
 
-/* Where in the list the first is that is not below `product`, from `from` on, all before which are
- * below: in steps that double, since who asks goes upwards. */
+/* Lists only: the place of the first number that is not below `product`. All before `from` are
+ * below it. Searches from there in steps that double, since callers go upwards. */
 uint32_t product_set_seek(const struct product_set *set, uint32_t from, uint32_t product);
 
 bool product_set_has(const struct product_set *set, uint32_t product);

@@ -15,7 +15,7 @@ static struct bytes whole_characters(struct bytes text, size_t most)
     return bytes_of(text.at, most);
 }
 
-/* Most queries and titles are: nothing but case has to be folded. */
+/* Most queries and titles are ASCII: only the case has to be folded. */
 static bool fold_ascii(struct bytes text, struct buffer *buffer)
 {
     size_t from = buffer->size;
@@ -66,7 +66,7 @@ static bool ends_with(struct bytes text, const char *end)
     return text.size >= size && memcmp(text.at + text.size - size, end, size) == 0;
 }
 
-/* Of words of ASCII letters alone. */
+/* Only words of ASCII letters have their plural dropped. */
 static struct bytes drop_plural(struct bytes word, char *scratch)
 {
     if (word.size < 4 || word.size > TERM_BYTES_MAX || !ends_with(word, "s") ||
@@ -114,7 +114,7 @@ static size_t next_letter(struct bytes text, size_t at, utf8proc_int32_t *ret_le
     return 1;
 }
 
-/* A run of letters of one sort: a term, and its parts. */
+/* Adds a run of letters of one sort: a term, and its parts. */
 static void add_run(struct terms *terms, struct bytes run, bool together)
 {
     char scratch[TERM_BYTES_MAX];
