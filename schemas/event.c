@@ -241,70 +241,86 @@ static enum verdict check_amount(double amount, const char *name, struct error *
 
 static enum verdict check_item(const struct event_item *item, struct error *error)
 {
-    enum verdict verdict = check_id(item->item_id, "item_id", true, error);
-    if (verdict == VERDICT_OK)
-        verdict = check_amount(item->price, "price", error);
-    if (verdict == VERDICT_OK)
-        verdict = check_amount(item->discount, "discount", error);
-    if (verdict == VERDICT_OK && (item->quantity < 0 || item->quantity > 1000000))
-        verdict = error_set(error, VERDICT_SKIP, "quantity is %lld", (long long)item->quantity);
-    return verdict;
+    if (check_id(item->item_id, "item_id", true, error) != VERDICT_OK ||
+        check_amount(item->price, "price", error) != VERDICT_OK ||
+        check_amount(item->discount, "discount", error) != VERDICT_OK)
+        return VERDICT_SKIP;
+    if (item->quantity < 0 || item->quantity > 1000000)
+        return error_set(error, VERDICT_SKIP, "quantity is %lld", (long long)item->quantity);
+    return VERDICT_OK;
+}
+
+static enum verdict check_term(struct bytes term, struct error *error)
+{
+    if (term.size == 0)
+        return error_set(error, VERDICT_SKIP, "search_term is empty");
+    if (term.size > EVENT_TEXT_BYTES_MAX)
+        return error_set(error, VERDICT_SKIP, "search_term has %zu bytes, at most %d are taken",
+                         term.size, EVENT_TEXT_BYTES_MAX);
+    return VERDICT_OK;
+}
+
+static enum verdict check_items(const struct event *event, struct error *error)
+{
+    bool needs_items =
+        event->type != EVENT_SEARCH && !(event->type == EVENT_CART && event->action == CART_CLEAR);
+    if (needs_items && event->item_count == 0)
+        return error_set(error, VERDICT_SKIP, "items is empty");
+    for (uint32_t i = 0; i < event->item_count; i++) {
+        if (check_item(&event->items[i], error) != VERDICT_OK)
+            return VERDICT_SKIP;
+        if (event->type == EVENT_IMPRESSION && event->items[i].index < 0)
+            return error_set(error, VERDICT_SKIP, "items[%u] of an impression has no index", i);
+    }
+    return VERDICT_OK;
 }
 
 static enum verdict check_activity(const struct event *event, struct error *error)
 {
-    enum verdict verdict = check_id(event->event_id, "event_id", true, error);
-    if (verdict == VERDICT_OK)
-        verdict = check_id(event->visitor_id, "visitor_id", true, error);
-    if (verdict == VERDICT_OK && event->user_id.size > 0)
-        verdict = check_id(event->user_id, "user_id", true, error);
-    if (verdict == VERDICT_OK && event->type == EVENT_SEARCH) {
-        if (event->search_term.size == 0)
-            return error_set(error, VERDICT_SKIP, "search_term is empty");
-        if (event->search_term.size > EVENT_TEXT_BYTES_MAX)
-            return error_set(error, VERDICT_SKIP, "search_term has %zu bytes, at most %d are taken",
-                             event->search_term.size, EVENT_TEXT_BYTES_MAX);
-    }
-    bool needs_items =
-        event->type != EVENT_SEARCH && !(event->type == EVENT_CART && event->action == CART_CLEAR);
-    if (verdict == VERDICT_OK && needs_items && event->item_count == 0)
-        verdict = error_set(error, VERDICT_SKIP, "items is empty");
-    for (uint32_t i = 0; verdict == VERDICT_OK && i < event->item_count; i++) {
-        verdict = check_item(&event->items[i], error);
-        if (verdict == VERDICT_OK && event->type == EVENT_IMPRESSION && event->items[i].index < 0)
-            verdict = error_set(error, VERDICT_SKIP, "items[%u] of an impression has no index", i);
-    }
-    if (verdict == VERDICT_OK)
-        verdict = check_amount(event->value, "value", error);
-    return verdict;
+    if (check_id(event->event_id, "event_id", true, error) != VERDICT_OK ||
+        check_id(event->visitor_id, "visitor_id", true, error) != VERDICT_OK)
+        return VERDICT_SKIP;
+    if (event->user_id.size > 0 && check_id(event->user_id, "user_id", true, error) != VERDICT_OK)
+        return VERDICT_SKIP;
+    if (event->type == EVENT_SEARCH && check_term(event->search_term, error) != VERDICT_OK)
+        return VERDICT_SKIP;
+    if (check_items(event, error) != VERDICT_OK)
+        return VERDICT_SKIP;
+    return check_amount(event->value, "value", error);
 }
 
 static enum verdict check_user(const struct event *event, struct error *error)
 {
-    enum verdict verdict = check_id(event->user_id, "user_id", true, error);
-    if (verdict == VERDICT_OK &&
-        (event->gender.size > EVENT_ID_BYTES_MAX || event->age_group.size > EVENT_ID_BYTES_MAX ||
-         event->segment.size > EVENT_ID_BYTES_MAX))
-        verdict =
-            error_set(error, VERDICT_SKIP, "gender, age_group or segment is longer than %d bytes",
-                      EVENT_ID_BYTES_MAX);
-    return verdict;
+    if (check_id(event->user_id, "user_id", true, error) != VERDICT_OK)
+        return VERDICT_SKIP;
+    if (event->gender.size > EVENT_ID_BYTES_MAX || event->age_group.size > EVENT_ID_BYTES_MAX ||
+        event->segment.size > EVENT_ID_BYTES_MAX)
+        return error_set(error, VERDICT_SKIP,
+                         "gender, age_group or segment is longer than %d bytes",
+                         EVENT_ID_BYTES_MAX);
+    return VERDICT_OK;
+}
+
+static enum verdict check_product(const struct event *event, struct error *error)
+{
+    if (check_id(event->item_id, "item_id", true, error) != VERDICT_OK ||
+        check_amount(event->price, "price", error) != VERDICT_OK ||
+        check_amount(event->original_price, "original_price", error) != VERDICT_OK ||
+        check_amount(event->rating, "rating", error) != VERDICT_OK)
+        return VERDICT_SKIP;
+    if (event->rating_count < 0 || event->like_count < 0)
+        return error_set(error, VERDICT_SKIP, "rating_count or like_count is negative");
+    return VERDICT_OK;
 }
 
 enum verdict event_check(const struct event *event, struct error *error)
 {
-    if (event->type == EVENT_USER)
+    switch (event->type) {
+    case EVENT_USER:
         return check_user(event, error);
-    if (event->type != EVENT_PRODUCT)
+    case EVENT_PRODUCT:
+        return check_product(event, error);
+    default:
         return check_activity(event, error);
-    enum verdict verdict = check_id(event->item_id, "item_id", true, error);
-    if (verdict == VERDICT_OK)
-        verdict = check_amount(event->price, "price", error);
-    if (verdict == VERDICT_OK)
-        verdict = check_amount(event->original_price, "original_price", error);
-    if (verdict == VERDICT_OK)
-        verdict = check_amount(event->rating, "rating", error);
-    if (verdict == VERDICT_OK && (event->rating_count < 0 || event->like_count < 0))
-        verdict = error_set(error, VERDICT_SKIP, "rating_count or like_count is negative");
-    return verdict;
+    }
 }

@@ -22,32 +22,45 @@ struct backtest {
     struct recorded recorded;
 };
 
+static enum verdict add_variants(struct backtest *test, struct variants *variants,
+                                 struct error *error)
+{
+    if (test->ablate)
+        return variants_add_ablations(variants, &test->config, error);
+    if (test->alone)
+        return variants_add_alone(variants, &test->config, error);
+    enum verdict verdict = variants_add(variants, &test->config, test->a, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    return variants_add(variants, &test->config, test->b, error);
+}
+
+/* Measures and reports a variant. `first` NULL: it is the first one. The caller releases
+ * `ret_measured`. */
+static enum verdict measure_variant(struct backtest *test, const struct variant *variant,
+                                    const struct measured *first, struct measured *ret_measured,
+                                    struct error *error)
+{
+    struct difference difference;
+    enum verdict verdict =
+        measure(&test->recorded, &variant->config, &test->settings, ret_measured, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    if (first)
+        compare(first, ret_measured, test->seed, &difference);
+    report_variant(variant, first ? first : ret_measured, ret_measured, first ? &difference : NULL,
+                   &test->settings, test->json);
+    return VERDICT_OK;
+}
+
 static enum verdict measure_variants(struct backtest *test, struct error *error)
 {
     struct variants variants = {0};
     struct measured first = {0};
-    enum verdict verdict = VERDICT_OK;
-    if (test->ablate) {
-        verdict = variants_add_ablations(&variants, &test->config, error);
-    } else if (test->alone) {
-        verdict = variants_add_alone(&variants, &test->config, error);
-    } else {
-        verdict = variants_add(&variants, &test->config, test->a, error);
-        if (verdict == VERDICT_OK)
-            verdict = variants_add(&variants, &test->config, test->b, error);
-    }
-    for (uint32_t i = 0; i < variants.count; i++)
-        command_warn(&variants.at[i].config);
+    enum verdict verdict = add_variants(test, &variants, error);
     for (uint32_t i = 0; i < variants.count && verdict == VERDICT_OK; i++) {
         struct measured measured;
-        struct difference difference;
-        verdict =
-            measure(&test->recorded, &variants.at[i].config, &test->settings, &measured, error);
-        if (verdict == VERDICT_OK && i > 0)
-            compare(&first, &measured, test->seed, &difference);
-        if (verdict == VERDICT_OK)
-            report_variant(&variants.at[i], i > 0 ? &first : &measured, &measured,
-                           i > 0 ? &difference : NULL, &test->settings, test->json);
+        verdict = measure_variant(test, &variants.at[i], i > 0 ? &first : NULL, &measured, error);
         if (i == 0)
             first = measured;
         else

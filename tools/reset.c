@@ -7,41 +7,50 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static void say(const char *path, bool dry_run)
+static void print_path(const char *path, bool dry_run)
 {
     printf("%s %s\n", dry_run ? "would delete" : "deleting", path);
 }
 
-static int reset(const struct command *command, const struct config *config, bool dry_run)
+/* Deletes the group's offsets and weft's own topics. The group is not active, state.dir is locked.
+ */
+static enum verdict delete_in_kafka(const struct config *config, const struct topology *topology,
+                                    bool dry_run, struct error *error)
+{
+    const char *const internal[] = {topology->topics[TOPIC_INTERACTIONS],
+                                    topology->topics[TOPIC_VISITOR_CHANGELOG],
+                                    topology->topics[TOPIC_MODEL]};
+    const size_t count = sizeof internal / sizeof internal[0];
+    if (!dry_run) {
+        enum verdict verdict = client_delete_group(config, false, error);
+        if (verdict != VERDICT_OK)
+            return verdict;
+    }
+    printf("%s the offsets of group %s\n", dry_run ? "would delete" : "deleted",
+           config->application_id);
+    for (size_t i = 0; i < count; i++)
+        printf("%s topic %s\n", dry_run ? "would delete" : "deleting", internal[i]);
+    return dry_run ? VERDICT_OK : topics_delete(config, internal, count, error);
+}
+
+static enum verdict reset(const struct config *config, bool dry_run, struct error *error)
 {
     struct topology topology;
-    struct error error = {0};
-    if (topology_build(config, &topology, &error) != VERDICT_OK)
-        return command_fail(command, EXIT_FAILED, "%s", error.message);
-    const char *const internal[] = {topology.topics[TOPIC_INTERACTIONS],
-                                    topology.topics[TOPIC_VISITOR_CHANGELOG],
-                                    topology.topics[TOPIC_MODEL]};
-    const size_t count = sizeof internal / sizeof internal[0];
     int lock = -1;
-    enum verdict verdict = client_delete_group(config, true, &error); /* is it active? */
+    enum verdict verdict = topology_build(config, &topology, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    verdict = client_delete_group(config, true, error); /* refuses if the group is active */
+    if (verdict != VERDICT_OK)
+        return verdict;
+    verdict = statedir_lock(config, &lock, error);
     if (verdict == VERDICT_OK)
-        verdict = statedir_lock(config, &lock, &error);
-    if (verdict == VERDICT_OK && !dry_run)
-        verdict = client_delete_group(config, false, &error);
-    if (verdict == VERDICT_OK) {
-        printf("%s the offsets of group %s\n", dry_run ? "would delete" : "deleted",
-               config->application_id);
-        for (size_t i = 0; i < count; i++)
-            printf("%s topic %s\n", dry_run ? "would delete" : "deleting", internal[i]);
-        if (!dry_run)
-            verdict = topics_delete(config, internal, count, &error);
-    }
+        verdict = delete_in_kafka(config, &topology, dry_run, error);
     if (verdict == VERDICT_OK)
-        verdict = statedir_clear(config, dry_run, say, &error);
+        verdict = statedir_clear(config, dry_run, print_path, error);
     if (lock >= 0)
         close(lock);
-    return verdict == VERDICT_OK ? EXIT_DONE
-                                 : command_fail(command, EXIT_FAILED, "%s", error.message);
+    return verdict;
 }
 
 static int reset_command(const struct command *command, int argc, char **argv)
@@ -65,7 +74,10 @@ static int reset_command(const struct command *command, int argc, char **argv)
         return command_fail(command, EXIT_USAGE, "'%s' is not an option", argv[optind]);
     if ((code = command_config(&config)) != EXIT_DONE)
         return code;
-    return reset(command, &config, dry_run);
+    struct error error = {0};
+    if (reset(&config, dry_run, &error) != VERDICT_OK)
+        return command_fail(command, EXIT_FAILED, "%s", error.message);
+    return EXIT_DONE;
 }
 
 WEFT_COMMAND(reset) = {
