@@ -161,11 +161,13 @@ static enum verdict sessions_event(struct context *context, struct record *recor
         return remember(context, record, channel, kind, event->search_term, NAN, 0, error);
     if (event->item_count == 0)
         return remember(context, record, channel, kind, bytes_of("", 0), NAN, 0, error);
-    enum verdict verdict = VERDICT_OK;
-    for (uint32_t i = 0; verdict == VERDICT_OK && i < event->item_count; i++)
-        verdict = remember(context, record, channel, kind, event->items[i].item_id,
-                           (float)event->items[i].price, i, error);
-    return verdict;
+    for (uint32_t i = 0; i < event->item_count; i++) {
+        enum verdict verdict = remember(context, record, channel, kind, event->items[i].item_id,
+                                        (float)event->items[i].price, i, error);
+        if (verdict != VERDICT_OK)
+            return verdict;
+    }
+    return VERDICT_OK;
 }
 
 static const char *const inputs[] = {"clean", NULL};

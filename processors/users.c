@@ -40,16 +40,18 @@ static enum verdict users_event(struct context *context, struct record *record, 
 {
     const struct event *event = &record->event;
     struct visitor *visitor = context->visitor;
-    enum verdict verdict = VERDICT_OK;
     if (event->type != EVENT_USER)
         return visitor->refused || !event->consent ? record_end(record, FATE_NO_CONSENT)
                                                    : VERDICT_OK;
     bool refused = !event->erased && !event->consent;
-    if (!refused && !event->erased)
+    if (!refused && !event->erased) {
         declare(context, event);
-    else if (refused ? !visitor->refused : !visitor_is_blank(visitor))
-        verdict = erase(context, refused, error);
-    return verdict == VERDICT_OK ? record_end(record, FATE_PROCESSED) : verdict;
+    } else if (refused ? !visitor->refused : !visitor_is_blank(visitor)) {
+        enum verdict verdict = erase(context, refused, error);
+        if (verdict != VERDICT_OK)
+            return verdict;
+    }
+    return record_end(record, FATE_PROCESSED);
 }
 
 static const char *const inputs[] = {"events", NULL};

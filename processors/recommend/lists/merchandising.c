@@ -177,37 +177,43 @@ static enum verdict read_placement(struct line *line, struct merchandising_rule 
     return VERDICT_OK;
 }
 
-/* by, at, after, placement, from, to: in any order. `ret_has`: the word that the action needs came.
- */
-static enum verdict read_rest(struct line *line, struct merchandising_rule *rule, bool *ret_has)
+/* One of placement, from, to, by, at and after, with its value. `ret_has`: it was the word that the
+ * action needs. */
+static enum verdict read_condition(struct line *line, struct merchandising_rule *rule,
+                                   bool *ret_has)
 {
-    enum verdict verdict = VERDICT_OK;
+    const char *word = next_word(line);
     bool by = rule->action == RULE_BOOST || rule->action == RULE_BURY;
-    while (verdict == VERDICT_OK && line->at < line->count) {
-        const char *word = next_word(line);
-        if (strcmp(word, "placement") == 0) {
-            verdict = read_placement(line, rule);
-        } else if (strcmp(word, "from") == 0) {
-            verdict = read_time(line, word, &rule->from_ms);
-        } else if (strcmp(word, "to") == 0) {
-            verdict = read_time(line, word, &rule->to_ms);
-        } else if (by && strcmp(word, "by") == 0) {
-            verdict = read_number(line, word, 1, 1000, &rule->number);
-            *ret_has = true;
-        } else if (rule->action == RULE_PIN && strcmp(word, "at") == 0) {
-            verdict = read_number(line, word, 1, RULE_PIN_MAX, &rule->number);
-            *ret_has = true;
-        } else if (rule->action == RULE_REPURCHASE && strcmp(word, "after") == 0) {
-            verdict = read_duration(line, &rule->after_ms);
-            *ret_has = true;
-        } else {
-            verdict = wrong(line,
-                            "only placement, from, to, by (boost, bury), at (pin) and after "
-                            "(repurchase) can follow; a name with spaces needs quotes; not",
-                            word);
-        }
-    }
-    return verdict;
+    if (strcmp(word, "placement") == 0)
+        return read_placement(line, rule);
+    if (strcmp(word, "from") == 0)
+        return read_time(line, word, &rule->from_ms);
+    if (strcmp(word, "to") == 0)
+        return read_time(line, word, &rule->to_ms);
+    *ret_has = true;
+    if (by && strcmp(word, "by") == 0)
+        return read_number(line, word, 1, 1000, &rule->number);
+    if (rule->action == RULE_PIN && strcmp(word, "at") == 0)
+        return read_number(line, word, 1, RULE_PIN_MAX, &rule->number);
+    if (rule->action == RULE_REPURCHASE && strcmp(word, "after") == 0)
+        return read_duration(line, &rule->after_ms);
+    return wrong(line,
+                 "only placement, from, to, by (boost, bury), at (pin) and after (repurchase) can "
+                 "follow; a name with spaces needs quotes; not",
+                 word);
+}
+
+/* The part behind the action: what the rule is about, or its number. */
+static enum verdict read_subject(struct line *line, struct merchandising_rule *rule)
+{
+    if (rule->action == RULE_DIVERSITY)
+        return read_number(line, "diversity", 0, 1, &rule->number);
+    if (rule->action != RULE_LIMIT)
+        return read_what(line, rule);
+    const char *what = next_word(line);
+    if (what == NULL || strcmp(what, "brand") != 0)
+        return wrong(line, "only brands are limited: limit brand 4, not", what ? what : "");
+    return read_number(line, what, 1, 1000, &rule->number);
 }
 
 static enum verdict read_rule(struct line *line, struct merchandising_rule *rule)
@@ -232,28 +238,51 @@ static enum verdict read_rule(struct line *line, struct merchandising_rule *rule
                                         .from_ms = INT64_MIN,
                                         .to_ms = INT64_MAX,
                                         .line = line->number};
-    enum verdict verdict = VERDICT_OK;
     bool has = missing[found] == NULL;
-    if (found == RULE_LIMIT) {
-        const char *what = next_word(line);
-        if (what == NULL || strcmp(what, "brand") != 0)
-            return wrong(line, "only brands are limited: limit brand 4, not", what ? what : "");
-        verdict = read_number(line, what, 1, 1000, &rule->number);
-    } else if (found == RULE_DIVERSITY) {
-        verdict = read_number(line, action, 0, 1, &rule->number);
-    } else {
-        verdict = read_what(line, rule);
+    enum verdict verdict = read_subject(line, rule);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    while (line->at < line->count) {
+        verdict = read_condition(line, rule, &has);
+        if (verdict != VERDICT_OK)
+            return verdict;
     }
-    if (verdict == VERDICT_OK)
-        verdict = read_rest(line, rule, &has);
-    if (verdict == VERDICT_OK && !has)
-        verdict = wrong(line, missing[found], "");
-    if (verdict == VERDICT_OK && rule->from_ms >= rule->to_ms)
-        verdict = wrong(line, "'to' is not after 'from'", "");
-    if (verdict == VERDICT_OK && (rule->action == RULE_LIMIT || rule->action == RULE_PIN) &&
+    if (!has)
+        return wrong(line, missing[found], "");
+    if (rule->from_ms >= rule->to_ms)
+        return wrong(line, "'to' is not after 'from'", "");
+    if ((rule->action == RULE_LIMIT || rule->action == RULE_PIN) &&
         floor(rule->number) != rule->number)
-        verdict = wrong(line, "a whole number belongs there", "");
-    return verdict;
+        return wrong(line, "a whole number belongs there", "");
+    return VERDICT_OK;
+}
+
+static enum verdict parse_lines(struct line *line, struct bytes text,
+                                struct merchandising_rules *rules)
+{
+    uint32_t capacity = 0;
+    for (size_t at = 0; at < text.size;) {
+        const char *end = memchr(text.at + at, '\n', text.size - at);
+        size_t size = end ? (size_t)(end - text.at) - at : text.size - at;
+        line->number++;
+        enum verdict verdict = cut_words(line, bytes_of(text.at + at, size));
+        if (verdict != VERDICT_OK)
+            return verdict;
+        at += size + 1;
+        if (line->count == 0)
+            continue;
+        if (rules->count == MERCHANDISING_RULES_MAX)
+            return wrong(line,
+                         "more than 2000 rules; exclude a category or a tag instead of single "
+                         "items",
+                         "");
+        ARRAY_RESERVE(rules->at, capacity, rules->count + 1);
+        memset(&rules->at[rules->count], 0, sizeof *rules->at);
+        verdict = read_rule(line, &rules->at[rules->count++]);
+        if (verdict != VERDICT_OK)
+            return verdict;
+    }
+    return VERDICT_OK;
 }
 
 enum verdict merchandising_rules_parse(struct bytes text, struct merchandising_rules *ret_rules,
@@ -261,28 +290,8 @@ enum verdict merchandising_rules_parse(struct bytes text, struct merchandising_r
 {
     struct merchandising_rules rules = {0};
     struct line *line = memory_zero(1, sizeof *line);
-    enum verdict verdict = VERDICT_OK;
-    uint32_t capacity = 0;
     line->error = error;
-    for (size_t at = 0; at < text.size && verdict == VERDICT_OK;) {
-        const char *end = memchr(text.at + at, '\n', text.size - at);
-        size_t size = end ? (size_t)(end - text.at) - at : text.size - at;
-        line->number++;
-        verdict = cut_words(line, bytes_of(text.at + at, size));
-        at += size + 1;
-        if (verdict != VERDICT_OK || line->count == 0)
-            continue;
-        if (rules.count == MERCHANDISING_RULES_MAX) {
-            verdict = wrong(line,
-                            "more than 2000 rules; exclude a category or a tag instead of "
-                            "single items",
-                            "");
-            continue;
-        }
-        ARRAY_RESERVE(rules.at, capacity, rules.count + 1);
-        memset(&rules.at[rules.count], 0, sizeof *rules.at);
-        verdict = read_rule(line, &rules.at[rules.count++]);
-    }
+    enum verdict verdict = parse_lines(line, text, &rules);
     free(line);
     if (verdict == VERDICT_OK)
         *ret_rules = rules;

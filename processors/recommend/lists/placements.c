@@ -133,13 +133,17 @@ static enum verdict read_generator(struct placement *placement, const char *key,
     return VERDICT_OK;
 }
 
+static bool names_source(struct bytes name)
+{
+    return bytes_equal(name, bytes_text("walk")) || bytes_equal(name, bytes_text("search"));
+}
+
 static enum verdict read_generators(struct placement *placement, const char *key, const char *value,
                                     struct error *error)
 {
     struct placement new = *placement;
     const char *list = value;
     struct bytes name;
-    enum verdict verdict = VERDICT_OK;
     new.source = strcmp(value, "walk") == 0     ? SOURCE_WALK
                  : strcmp(value, "search") == 0 ? SOURCE_SEARCH
                                                 : SOURCE_RANKED;
@@ -148,17 +152,17 @@ static enum verdict read_generators(struct placement *placement, const char *key
     new.generators_off = new.own ? ~0ull : 0;
     for (int i = 0; i < PLACEMENT_GENERATORS_MAX; i++)
         new.weights[i] = 1;
-    while (new.source == SOURCE_RANKED && verdict == VERDICT_OK &&list_next(&list, &name)) {
-        if (bytes_equal(name, bytes_text("walk")) || bytes_equal(name, bytes_text("search")))
-            verdict =
-                error_set(error, VERDICT_SKIP, "%s: '%.*s' stands alone, without other generators",
-                          key, (int)name.size, name.at);
-        else
-            verdict = read_generator(&new, key, name, error);
+    while (new.source == SOURCE_RANKED && list_next(&list, &name)) {
+        if (names_source(name))
+            return error_set(error, VERDICT_SKIP,
+                             "%s: '%.*s' stands alone, without other generators", key,
+                             (int)name.size, name.at);
+        enum verdict verdict = read_generator(&new, key, name, error);
+        if (verdict != VERDICT_OK)
+            return verdict;
     }
-    if (verdict == VERDICT_OK)
-        *placement = new;
-    return verdict;
+    *placement = new;
+    return VERDICT_OK;
 }
 
 static enum verdict read_context(struct placement *placement, const char *key, const char *value,
@@ -173,11 +177,12 @@ static enum verdict read_context(struct placement *placement, const char *key, c
                      "%s: '%.40s' is none of visitor, item, term, cart, category", key, value);
 }
 
+/* Sets one key of a copy, which the caller drops unless this is OK. */
 static enum verdict set_one(struct placement *placement, const char *key, const char *value,
                             struct error *error)
 {
     long number = 0;
-    enum verdict verdict;
+    enum verdict verdict = VERDICT_OK;
     if (strcmp(key, "context") == 0)
         return read_context(placement, key, value, error);
     if (strcmp(key, "when") == 0)
@@ -188,26 +193,20 @@ static enum verdict set_one(struct placement *placement, const char *key, const 
         return read_generators(placement, key, value, error);
     if (strcmp(key, "while") == 0) {
         verdict = read_number(key, value, 0, PLACEMENT_WHILE_MAX, &number, error);
-        if (verdict == VERDICT_OK)
-            placement->within = (uint32_t)number;
-        return verdict;
-    }
-    if (strcmp(key, "length") == 0) {
+        placement->within = (uint32_t)number;
+    } else if (strcmp(key, "length") == 0) {
         verdict = read_number(key, value, 0, LIST_ITEMS_MAX, &number, error);
-        if (verdict == VERDICT_OK)
-            placement->length = (uint32_t)number;
-        return verdict;
-    }
-    if (strcmp(key, "diversity.percent") == 0) {
+        placement->length = (uint32_t)number;
+    } else if (strcmp(key, "diversity.percent") == 0) {
         verdict = read_number(key, value, -1, 100, &number, error);
-        if (verdict == VERDICT_OK)
-            placement->diversity = (float)number / 100;
-        return verdict;
+        placement->diversity = (float)number / 100;
+    } else {
+        return error_set(error, VERDICT_SKIP,
+                         "%.40s is no key: context, when, while, generators, filters, length, "
+                         "diversity.percent are",
+                         key);
     }
-    return error_set(error, VERDICT_SKIP,
-                     "%.40s is no key: context, when, while, generators, filters, length, "
-                     "diversity.percent are",
-                     key);
+    return verdict;
 }
 
 static struct placement *find(struct placements *placements, struct bytes name)
@@ -306,17 +305,21 @@ static enum verdict check(struct placement *placement, struct error *error)
 
 enum verdict placements_finish(struct placements *placements, const char *off, struct error *error)
 {
-    enum verdict verdict = mark_off(placements, off, error);
     struct placements ordered = {.count = 0};
+    enum verdict verdict = mark_off(placements, off, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
     for (int context = 0; context < CONTEXTS; context++)
         for (uint32_t i = 0; i < placements->count; i++)
             if (placements->at[i].context == (enum placement_context)context)
                 ordered.at[ordered.count++] = placements->at[i];
-    for (uint32_t i = 0; i < ordered.count && verdict == VERDICT_OK; i++)
+    for (uint32_t i = 0; i < ordered.count; i++) {
         verdict = check(&ordered.at[i], error);
-    if (verdict == VERDICT_OK)
-        *placements = ordered;
-    return verdict;
+        if (verdict != VERDICT_OK)
+            return verdict;
+    }
+    *placements = ordered;
+    return VERDICT_OK;
 }
 
 const struct placement *placements_find(const struct placements *placements, const char *name)
