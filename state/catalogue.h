@@ -12,12 +12,12 @@
  * ("gone") and comes back. Numbers hold within one process only; what is stored or sent elsewhere
  * uses the item_id.
  *
- * Bounds: struct catalogue_limits and the constants of product.h and catalogue_words.h. What is
- * beyond a bound is left out and counted. Out of memory ends the process.
+ * Bounds: struct catalogue_limits and the constants of product.h and catalogue_words.h. The
+ * catalogue leaves out and counts everything beyond a bound. Out of memory ends the process.
  *
  * Threads: one writer, many readers, kept apart by catalogue_lock_*(). The locks nest in one order:
- * the model's first, then the catalogue's; writers hold one of the two at a time. What a function
- * returns points into the catalogue and holds while the lock is held. */
+ * the model's first, then the catalogue's; writers hold one of the two at a time. A
+ * result of a function points into the catalogue and holds while the lock is held. */
 #ifndef WEFT_STATE_CATALOGUE_H
 #define WEFT_STATE_CATALOGUE_H
 

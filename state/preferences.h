@@ -32,7 +32,7 @@ enum taste_word_kind { TASTE_COLOUR, TASTE_GENDER, TASTE_AGE_GROUP, TASTE_WORD_K
 #define TASTE_BRANDS_MAX 8
 #define TASTE_CATEGORIES_MAX 6
 #define TASTE_WORDS_MAX 4 /* of each kind */
-/* The bound of a sum: at least 50,000 fresh purchases. What would go beyond is not learned. */
+/* The bound of a sum: at least 50,000 fresh purchases. Nothing beyond it is learned. */
 #define TASTE_WEIGHT_MAX (1u << 24)
 
 /* ln of prices in steps of 1 / TASTE_LOG, weighed. */

@@ -58,7 +58,7 @@ bool product_available(const struct product *product);
 
 /* ---- writing ---- */
 
-/* What the catalogue left out at a bound. */
+/* Counts of the things that the catalogue left out at a bound. */
 struct catalogue_counts {
     uint64_t products_refused;
     uint64_t attributes_out; /* the product has too many, or their text is too long */

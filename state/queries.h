@@ -1,6 +1,6 @@
 /* Queries: what visitors viewed, put in the cart and bought after they searched, by the normalised
- * term of the search (interaction.avsc). A part of the model: a fold of the interactions log. What
- * searches are answered by (recommend/search/query_history.h). Calls schemas/ and state/store.
+ * term of the search (interaction.avsc). A part of the model: a fold of the interactions log. The
+ * query history reads it (recommend/search/query_history.h). Calls schemas/ and state/store.
  *
  * The same structure, with rows of its own, holds what those take who come by a channel
  * (recommend/candidates/channel_popularity.h): its "queries" are the channels' names.

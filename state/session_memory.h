@@ -1,6 +1,6 @@
 /* Session memory: the last sessions of all visitors, and for each item the sessions that have it. A
- * part of the model: a fold of the interactions log. What neighbours are found among
- * (recommend/candidates/session_knn.h). Calls schemas/ and state/store.
+ * part of the model: a fold of the interactions log. Session kNN
+ * finds its neighbours here (recommend/candidates/session_knn.h). Calls schemas/ and state/store.
  *
  * A session has a serial number, in the order of the first clicks in the log. It holds its last
  * REMEMBERED_ITEMS distinct items; an item's postings are the serial numbers of the newest

@@ -1,6 +1,6 @@
-/* Trends: how much is done of late with each item, by kind, and how much of that very lately: what
- * rankings are made from (recommend/rankings/rankings.h). A part of the model: a fold of the
- * interactions log. Calls schemas/ and state/store.
+/* Trends: counts of the recent activities of each item, by kind, and a second count that decays
+ * faster. Rankings are made from them (recommend/rankings/rankings.h). A part of the model: a fold
+ * of the interactions log. Calls schemas/ and state/store.
  *
  * Sums are of forward decay, as the model's (state/model.h), with two half-lives: `slow`, each kind
  * of activity apart, and `quick`, all kinds together. The clock is the median time of the last

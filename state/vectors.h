@@ -25,7 +25,7 @@
 #define VECTOR_SIZE 64
 #define ENCODER_ITEMS 8 /* of a session that the encoder looks back at */
 #define ENCODER_PENDING_MAX 8
-#define VECTOR_SQUARED_MAX 1e12f /* a row whose squared norm reaches this is drawn anew */
+#define VECTOR_SQUARED_MAX 1e12f /* a row whose squared norm reaches this is drawn again */
 #define PLACE_NONE UINT32_MAX
 
 struct vectors_limits {
@@ -97,7 +97,7 @@ static inline float *vectors_row(const struct vectors *vectors, uint32_t place)
 /* The row changed. `inverse_norm`: 1 / |row|, summed in an order that is always the same. */
 void vectors_changed(struct vectors *vectors, uint32_t place, float inverse_norm);
 
-/* Draws the row anew, as vectors_place() does for a new item: what it held is of no use. */
+/* Draws the row again, as vectors_place() does for a new item, and forgets what it held. */
 void vectors_reset(struct vectors *vectors, uint32_t place, uint64_t seed);
 
 /* Puts a click into the ring; the oldest falls out when it is full. Thread: writer. */

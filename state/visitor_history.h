@@ -4,7 +4,7 @@
  *     session      two neighbours that are more than gap_ms apart belong to two sessions
  *
  * `kinds` is a set of bits, 1u << enum kind. All functions take NULL for a visitor that nobody
- * knows: it has no activities. What they return points into the visitor and holds until the
+ * knows: it has no activities. Their results point into the visitor and hold until the
  * visitor changes. They allocate nothing. Thread: the worker that owns the visitor. */
 #ifndef WEFT_STATE_VISITOR_HISTORY_H
 #define WEFT_STATE_VISITOR_HISTORY_H

@@ -132,7 +132,7 @@ static void test_idle_waiting(void)
     bench_free(bench);
 }
 
-/* What can't be decoded has no time: it goes first, and holds nothing up. */
+/* A record that can't be decoded has no time: it goes first, and holds nothing up. */
 static void test_garbage_first(void)
 {
     struct bench *bench = bench_new();

@@ -1,4 +1,4 @@
-/* What the tests of visitors share: a visitor of a table with activities and preferences, and the
+/* Shared by the tests of visitors: a visitor of a table with activities and preferences, and the
  * check that its bytes are read back as they were written. */
 #ifndef WEFT_TESTS_VISITORS_H
 #define WEFT_TESTS_VISITORS_H

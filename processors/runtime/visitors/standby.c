@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define LOOK_US 2000000 /* between looks at who is in the group */
-#define WRITE_US 500000 /* between writes of what was read */
+#define WRITE_US 500000 /* between writes of the rows that were read */
 #define POLL_MS 20
 #define BATCH_BYTES_MAX ((size_t)4 << 20)
 
@@ -17,7 +17,7 @@ struct standby {
     struct run *run;
     const char *topic;
     int32_t partitions;
-    pthread_mutex_t lock; /* of what follows, up to the blank line */
+    pthread_mutex_t lock; /* guards the fields below, up to the blank line */
     pthread_cond_t let_go;
     bool *owned; /* by a worker of this process */
     bool *followed;
@@ -99,7 +99,7 @@ static enum verdict write_rows(struct standby *standby, struct error *error)
     return verdict;
 }
 
-/* What can be followed and what cannot any longer. Returns whether that is other than before. */
+/* Chooses the partitions to follow. Returns whether the choice differs from the one before. */
 static bool choose(struct standby *standby)
 {
     bool changed = false;
