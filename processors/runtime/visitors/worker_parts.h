@@ -1,4 +1,4 @@
-/* What the files of the worker share: worker.c (sessions and batches), commit.c (the end of a
+/* Shared by the files of the worker: worker.c (sessions and batches), commit.c (the end of a
  * batch) and rebalance.c (partitions that come and go). Nobody else includes this.
  * Thread: the worker's, unless it says otherwise. */
 #ifndef WEFT_VISITORS_WORKER_PARTS_H
@@ -7,7 +7,6 @@
 #include "processors/runtime/kafka/transaction.h"
 #include "processors/runtime/visitors/restore.h"
 #include "processors/runtime/visitors/task.h"
-#include "processors/runtime/visitors/worker.h"
 
 struct registry;
 
