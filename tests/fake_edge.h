@@ -137,7 +137,7 @@ enum fake_call {
 };
 extern const char *const fake_call_names[FAKE_CALLS];
 
-/* What a call answers instead of the truth. */
+/* The false outcome of a call. */
 struct fake_fault {
     enum edge_outcome outcome; /* EDGE_OK: no fault */
     bool applied; /* the broker did it all the same, a flush by half; only the answer is lost */

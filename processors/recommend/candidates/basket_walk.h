@@ -1,6 +1,6 @@
-/* What goes into the cart next: a personalised random walk over what was bought and put in carts
- * together, from all items of the cart at once, in its push form (Andersen, Chung, Lang 2006,
- * "Local graph partitioning using PageRank vectors"), two steps far.
+/* Basket walk: the items that go into the cart next. A personalised random walk over the pairs of
+ * carts and purchases, from all items of the cart at once, two steps far, in its push form
+ * (Andersen, Chung, Lang 2006, "Local graph partitioning using PageRank vectors").
  *
  *   step(i, j) = sum over carts and purchases, both directions, of share * w(i, j) / total(i)
  *   trust(i) = n / (n + BASKET_TRUST), n purchases of i
@@ -9,10 +9,10 @@
  *   score(j) = one(j) + BASKET_HOP two(j) + BASKET_OWN own(j)
  *              + (BASKET_POPULAR + sum over the cart's r(i) (1 - trust(i))) popular(j)
  *
- * Seeds are the cart's items, r together 1, and what the visitor bought before, r together
- * BASKET_HISTORY, the k-th newest as 1 / k. own(j) is j's part of that 1 / k. popular(j) is j's
- * share of the popular items' recent counts: what the rows are too young to tell is left to it.
- * What is in the cart is not proposed. */
+ * Seeds are the cart's items, whose r add up to 1, and the visitor's earlier purchases, whose r add
+ * up to BASKET_HISTORY, the k-th newest in proportion to 1 / k. own(j) is j's part of these 1 / k.
+ * popular(j) is j's share of the popular items' recent counts: it decides where rows have seen few
+ * purchases. Items of the cart are not proposed. */
 #ifndef WEFT_CANDIDATES_BASKET_WALK_H
 #define WEFT_CANDIDATES_BASKET_WALK_H
 
@@ -37,11 +37,11 @@ struct basket {
     uint32_t history_count;
 };
 
-/* The visitor's cart as it is: what was put in and not taken out, bought or cleared since; and what
- * was bought before. */
+/* The visitor's cart: items put in, and not taken out, bought or cleared since. The history: items
+ * bought before. Thread: holds the model's read lock. */
 void basket_of(const struct model *model, const struct visitor *visitor, struct basket *ret_basket);
 
-/* What walks need, kept between them: at most some MB. Thread: one caller's at a time. */
+/* Working memory that walks share: some MB at most. The caller owns it. Thread: one at a time. */
 struct basket_walk_memory *basket_walk_memory_new(void);
 void basket_walk_memory_free(struct basket_walk_memory *room);
 

@@ -1,10 +1,10 @@
-/* What those take who come by a channel (web, app, ...: state/queries.h, with rows of its own), for
- * newcomers who come by it: views, and what is put in the cart and bought weighed as after searches
- * (query_history.h), decayed as what is popular.
+/* Items popular in a channel (web, app, ...), for the channel's visitors without known items. A
+ * channel has a row of its own (state/queries.h). Views, carts and purchases are weighed as after
+ * searches (query_history.h) and decay with the half-life of popularity.
  *
- * A row that is full takes new items in by chance (state/queries.h), so that it has to be some
- * times longer than a list: of 500,000 events of a simulated mall with 3,000 products the first 20
- * of 300 are those of the whole but for one, of 100 but for eight. */
+ * A full row takes new items in by chance (state/queries.h), so it must be some times longer than a
+ * list. After 500,000 events of a mall with 3,000 products, the first 20 of a row of 300 entries
+ * lack one of the true first 20; those of a row of 100 lack eight. */
 #ifndef WEFT_CANDIDATES_CHANNEL_POPULARITY_H
 #define WEFT_CANDIDATES_CHANNEL_POPULARITY_H
 

@@ -41,7 +41,7 @@ static inline void cooccurrence_fetch_entries(const struct row *row, uint32_t mo
         __builtin_prefetch(from + at);
 }
 
-/* What makes shares of an entry's weight: 1/total; 0 for an empty row. */
+/* The factor from an entry's weight to its share of the row: 1/total; 0 for an empty row. */
 static inline float cooccurrence_scale(const struct row *row)
 {
     return row->total > 0 ? (float)(1 / row->total) : 0;

@@ -5,8 +5,9 @@
 #include "processors/recommend/candidates/candidates.h"
 #include "processors/recommend/candidates/query.h"
 
-/* Candidates: the items most popular of late, as many as fill a list where little else is known;
- * they weigh .02/(1 + decayed rank), below all that the visitor did and above nothing. */
+/* Candidates: the items with the largest decayed counts, as many as fill a list where little else
+ * is known. They weigh .02/(1 + rank), less than any item that follows from the visitor's
+ * activities. */
 void popular_items_generate(const struct query *query, struct candidates *candidates,
                             int generator);
 float popular_items_weight(const struct candidate *candidate);

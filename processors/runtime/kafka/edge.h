@@ -107,7 +107,7 @@ struct kafka_edge {
     enum edge_outcome (*commit)(struct kafka_edge *edge, int slot, struct error *error);
     /* Drops records that are not sent yet, then aborts. */
     enum edge_outcome (*abort)(struct kafka_edge *edge, int slot, struct error *error);
-    /* Drops what is not delivered. A closed slot is fine. */
+    /* Drops undelivered records. A closed slot is fine. */
     void (*close_producer)(struct kafka_edge *edge, int slot);
 
     /* ---- the group ---- */

@@ -45,7 +45,7 @@ static bool is_past(const struct transactions *transactions, int64_t until_us)
     return transactions->edge->now_us(transactions->edge) >= until_us;
 }
 
-/* What the caller does after a call of the transactional API. OK: go on. SKIP: make the same call
+/* The caller's next move after a call of the transactional API. OK: go on. SKIP: make the same call
  * again. RETRY: abort and start again. */
 static enum verdict next_move(const struct transactions *transactions, enum edge_outcome outcome,
                               const char *call, const struct error *why, struct error *error)

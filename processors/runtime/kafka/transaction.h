@@ -14,7 +14,7 @@
 
 #include <stdatomic.h>
 
-/* What the outputs of a worker depend on. All borrowed until transactions_free(). */
+/* The surroundings of a worker's outputs. All borrowed until transactions_free(). */
 struct transactions_options {
     const struct config *config;
     const struct topology *topology;
