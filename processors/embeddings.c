@@ -4,8 +4,7 @@
  * recommend/candidates/session_encoder.h has the model: h, the session's vector, and u, the items'
  * vectors. The next item is c with probability proportional to
  *
- *     exp(12 h . n(u_c) - ln max(1, q_c))        q_c: the clicks on c in the ring of the last
- * clicks
+ *     exp(12 h . n(u_c) - ln max(1, q_c))      q_c: the clicks on c in the ring of last clicks
  *
  * The loss is the softmax cross-entropy over the target and negatives that are drawn from the ring.
  * The second term corrects for the draw (Bengio, Senecal 2008, "Adaptive importance sampling").

@@ -1,13 +1,15 @@
 /* A visitor: the activities in the order of their time, and what else is remembered of them.
  *
  *     struct visitor
- *       activities --> [ oldest ][ ... ][ newest ]     by time, then kind, then arrival; 32 bytes
- * each |  text_at, text_size text       --> [ "sku-1" "red shoes" ... ]     item ids and search
- * terms, without a NUL tastes     --> [ packed struct preferences ]   NULL: none yet displays   -->
- * [ tag, times ][ ... ]           how often an item was in a list; NULL: none exposure   --> [
- * counts, newest marks ]        impressions and clicks; NULL: none declared   --> [ gender | age
- * group ]          as the shop says; NULL: it said nothing channel    --> [ "newsletter" ] NULL:
- * not known key[]          the visitor's key, behind the struct
+ *       activities --> [ oldest ][ ... ][ newest ]    by time, then kind, then arrival
+ *                          |  text_at, text_size      32 bytes each
+ *       text       --> [ "sku-1" "red shoes" ... ]    item ids and search terms, without a NUL
+ *       tastes     --> [ packed struct preferences ]  NULL: none yet
+ *       displays   --> [ tag, times ][ ... ]          how often an item was in a list; NULL: none
+ *       exposure   --> [ counts, newest marks ]       impressions and clicks; NULL: none
+ *       declared   --> [ gender | age group ]         as the shop says; NULL: it said nothing
+ *       channel    --> [ "newsletter" ]               NULL: not known
+ *       key[]                                         the visitor's key, behind the struct
  *
  * The object owns all of these. Questions about the sequence: state/visitor_history.h. Bytes of an
  * object: state/visitor_codec.h. Objects by key: state/visitor_table.h; an object of a table must

@@ -1,7 +1,8 @@
 /* Visitors as bytes: the value of a row in the store and of a record in the changelog.
  *
  *     value = Avro single-object encoding of visitor.avsc: header with a fingerprint, fields,
- * checksum key   = partition (2, big endian) | the visitor's key          of FAMILY_VISITOR
+ *             checksum
+ *     key   = partition (2, big endian) | the visitor's key          of FAMILY_VISITOR
  *
  * The checksum covers value and key, so that one visitor's row never passes for another's. Rows of
  * older versions of weft are read as well, also from a changelog; rows are written in the newest

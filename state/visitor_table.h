@@ -1,19 +1,19 @@
 /* The visitor table: visitors by partition and key. Decoded objects are cached in memory; the store
  * behind them is written once a commit.
  *
- *     entries   [ visitor * ][ visitor * ] ...       dense: removal moves the last one into the gap
+ *     entries   [ visitor * ][ visitor * ] ...    dense: removal moves the last one into the gap
  *                  ^                     \
  *     index        hash of partition and key -> entry          schemas/hash_index.h
  *
- *     newest <-> ... <-> oldest                       list by last use; eviction begins at the
- * oldest dirty     [ visitor * ] ...                     changed in this batch, in order of first
- * change encoded   arena with the dirty ones' new values, until the batch ends
+ *     newest <-> ... <-> oldest                   by last use; eviction begins at the oldest
+ *     dirty     [ visitor * ] ...                 changed in this batch, in order of first change
+ *     encoded   arena with the dirty ones' new values, until the batch ends
  *
  * A changed object is dirty until it is committed. Dirty objects are never evicted; they do not
  * count for the bound. An abort drops them, so that the next look reads the committed state.
  *
- * One batch:  get -> mark_dirty -> change it ... encode -> batch -> (transaction) -> commit or
- * abort
+ * One batch:
+ *     get -> mark_dirty -> change it ... encode -> batch -> (transaction) -> commit or abort
  *
  * The table owns its objects. Thread: one table belongs to one worker; nothing here is shared. */
 #ifndef WEFT_STATE_VISITOR_TABLE_H

@@ -1,23 +1,19 @@
-/* Category popularity: proposes the items that are popular right now (the quick
- * sums of state/trends.h) in the category of the item that the visitor viewed
- * last.
+/* Category popularity: proposes the items that are popular right now (the quick sums of
+ * state/trends.h) in the category of the item that the visitor viewed last.
  *
- * No list has the time to read a whole category. So each thread keeps the first
- * CATEGORY_ITEMS items of each category, in order. Each query brings the list
- * of its category up to date:
+ * No list has the time to read a whole category. So each thread keeps the first CATEGORY_ITEMS items
+ * of each category, in order. Each query brings the list of its category up to date:
  *
- *     the visitor's last items of the category ----+
- *     the items in the list -----------------------+--> sort by the quick sums
- * --> the list CATEGORY_SCAN more products of the category -+
+ *     the visitor's last items of the category --+
+ *     the items in the list ---------------------+--> sort by the quick sums --> the list
+ *     CATEGORY_SCAN more of the category --------+
  *
- * An item moves up only when visitors do something with it, and a visitor's
- * lists follow their events. Where one thread sees all events, the order is
- * exact, for as many items as the list has room for. The scan goes through the
- * category in turn, and brings in the items of visitors whom other processes
- * serve. The first scan of a category reads CATEGORY_SCAN_FIRST products.
+ * An item moves up only when visitors do something with it, and a visitor's lists follow their
+ * events. Where one thread sees all events, the order is exact, for as many items as the list has
+ * room for. The scan goes through the category in turn, and brings in the items of visitors whom
+ * other processes serve. The first scan of a category reads CATEGORY_SCAN_FIRST products.
  *
- * The lists are a function of the queries of the thread, the model and the
- * catalogue. */
+ * The lists are a function of the queries of the thread, the model and the catalogue. */
 #ifndef WEFT_CANDIDATES_CATEGORY_POPULARITY_H
 #define WEFT_CANDIDATES_CATEGORY_POPULARITY_H
 

@@ -1,40 +1,36 @@
-/* Rankings for everybody: the items most viewed, put in the cart, bought and
- * trending in the whole shop and in each category, brand, gender and age group
- * of the catalogue; and the items most taken after each search.
+/* Rankings for everybody: the items most viewed, put in the cart, bought and trending in the whole
+ * shop and in each category, brand, gender and age group of the catalogue; and the items most taken
+ * after each search.
  *
- *   viewed, carted, bought   recent activities: the sum over them of 2^(-age /
- * popular half-life), as of the clock of state/trends.h trending   how many
- * times as often as usual, at the least. S is the same sum over all kinds by
- *       the quick half-life, L by the popular one. E = L * (sum of all S) /
- * (sum of all L) is what S would be if the item did as the whole shop does. The
- * rate S / E has the posterior Gamma(TREND_PRIOR + S, TREND_PRIOR + E)
- * (Gamma-Poisson shrinkage: DuMouchel 1999, "Bayesian data mining in large
- * frequency tables"; this is its EB05 with a prior of mean 1). The score is its
- * 5 % quantile (Wilson, Hilferty 1931):
+ *   viewed, carted, bought   recent activities: the sum over them of 2^(-age / popular half-life),
+ *                            as of the clock of state/trends.h
+ *   trending   how many times as often as usual, at the least. S is the same sum over all kinds by
+ *              the quick half-life, L by the popular one. E = L * (sum of all S) / (sum of all L)
+ *              is what S would be if the item did as the whole shop does. The rate S / E has the
+ *              posterior Gamma(TREND_PRIOR + S, TREND_PRIOR + E) (Gamma-Poisson shrinkage:
+ *              DuMouchel 1999, "Bayesian data mining in large frequency tables"; this is its EB05
+ *              with a prior of mean 1). The score is its 5 % quantile (Wilson, Hilferty 1931):
  *
- *           k / (TREND_PRIOR + E) * (1 - 1 / 9k - 1.645 / (3 sqrt(k)))^3,   k =
- * TREND_PRIOR + S
+ *                  k / (TREND_PRIOR + E) * (1 - 1 / 9k - 1.645 / (3 sqrt(k)))^3
+ *                  k = TREND_PRIOR + S
  *
- *       An item is trending if this exceeds 1: three clicks on a new item give
- * .86, a hundred where 30 were usual give 1.97. S varies less than a Poisson
- * count, so rather too few items trend. taken   the row of a search
- * (state/queries.h), in views: a cart counts QUERY_HISTORY_CART, a purchase
- * QUERY_HISTORY_PURCHASE. If the row is shorter than the list, the items that
- * the search index finds for the term (search.h) come behind.
+ *              An item is trending if this exceeds 1: three clicks on a new item give .86, a
+ *              hundred where 30 were usual give 1.97. S varies less than a Poisson count, so
+ *              rather too few items trend.
+ *   taken      the row of a search (state/queries.h), in views: a cart counts TAKEN_CART, a
+ *              purchase TAKEN_PURCHASE. If the row is shorter than the list, the items that the
+ *              search index finds for the term (search.h) come behind.
  *
- * An item is ranked if its number exceeds RANKING_LEAST. Out are products that
- * are deleted, out of stock, hidden (list.adult), below list.price.min, or
- * excluded by a merchandising rule. Rules `boost` and `bury` multiply and
- * divide the score. Rules for the placement RANKINGS_PLACEMENT, and those for
- * all, count; pins, limits of brands and diversity do not. The best variant of
- * a product stands for all. Ties go to the lesser item_id.
+ * An item is ranked if its number exceeds RANKING_LEAST. Out are products that are deleted, out of
+ * stock, hidden (list.adult), below list.price.min, or excluded by a merchandising rule. Rules
+ * `boost` and `bury` multiply and divide the score. Rules for the placement RANKINGS_PLACEMENT, and
+ * those for all, count; pins, limits of brands and diversity do not. The best variant of a product
+ * stands for all. Ties go to the lesser item_id.
  *
- * The numbers are copied from the model at once, as of one offset of the log.
- * So a ranking is a function of the log up to that offset, and of the
- * catalogue.
+ * The numbers are copied from the model at once, as of one offset of the log. So a ranking is a
+ * function of the log up to that offset, and of the catalogue.
  *
- * To use it: rankings_collect() in the model's thread, rankings_build() in any
- * other. */
+ * To use it: rankings_collect() in the model's thread, rankings_build() in any other. */
 #ifndef WEFT_RANKINGS_RANKINGS_H
 #define WEFT_RANKINGS_RANKINGS_H
 

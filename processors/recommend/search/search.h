@@ -19,7 +19,7 @@
  *
  * The work is bounded:
  *   - When 256 products of a pattern are scored and the bound still says nothing, the search
- * samples the rest of the pattern evenly.
+ *     samples the rest of the pattern evenly.
  *   - It looks at no more than SEARCH_SCAN_MAX places of lists and words of 64 products.
  *   - It scores no more than SEARCH_EXACT_MAX products.
  * At a bound the result may lack better products. (tests/measure_catalogue 500000 50 1000, where
