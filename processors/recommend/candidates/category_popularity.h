@@ -1,8 +1,8 @@
 /* Category popularity: proposes the items that are popular right now (the quick sums of
  * state/trends.h) in the category of the item that the visitor viewed last.
  *
- * No list has the time to read a whole category. So each thread keeps the first CATEGORY_ITEMS items
- * of each category, in order. Each query brings the list of its category up to date:
+ * No list has the time to read a whole category. So each thread keeps the first CATEGORY_ITEMS
+ * items of each category, in order. Each query brings the list of its category up to date:
  *
  *     the visitor's last items of the category --+
  *     the items in the list ---------------------+--> sort by the quick sums --> the list
