@@ -15,8 +15,7 @@
 
 #include <stdint.h>
 
-#define LANES 8 /* floats of a vector: every `n` is a multiple of it, every row is aligned to it   \
-                 */
+#define LANES 8 /* floats of a vector; every `n` is a multiple, every row is aligned to it */
 
 struct kernels {
     /* x . y */

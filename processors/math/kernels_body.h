@@ -39,6 +39,7 @@ static inline KERNEL_TARGET lanes KERNEL(choose)(int_lanes which, lanes x, lanes
     return (lanes)(((int_lanes)x & which) | ((int_lanes)y & ~which));
 }
 
+#include "processors/math/kernels_layers.h"
 #include "processors/math/kernels_linear.h"
 #include "processors/math/kernels_pointwise.h"
 
