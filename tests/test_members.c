@@ -4,7 +4,7 @@
 
 #define COUNT_MAX 12
 
-/* By ranges over the members that are left: partition p's owner. */
+/* The owner of a partition, by ranges over the members that are left. */
 static size_t owner_of(const bool *left, size_t count, int32_t partitions, int32_t partition)
 {
     int32_t alive = 0, at = 0;

@@ -5,8 +5,9 @@
 #include <stdlib.h>
 
 #define ANSWER_MS 5000
-#define UUID_SIZE 37     /* with the dash before it */
-#define INSTANCES_MAX 64 /* beyond that every partition is followed */
+#define UUID_SIZE 37 /* with the dash before it */
+#define GONE_MAX 2   /* beyond these two bounds every partition is wanted */
+#define INSTANCES_MAX 64
 
 struct member_watch {
     rd_kafka_t *rk;
@@ -77,7 +78,7 @@ bool members_have(const struct members *members, const char *name)
     return false;
 }
 
-/* ---- who would get what ---- */
+/* ---- the partitions that an instance would inherit ---- */
 
 static size_t instance_size(const char *name)
 {
@@ -85,73 +86,82 @@ static size_t instance_size(const char *name)
     return dash ? (size_t)(dash - name) : strlen(name);
 }
 
-static bool of_instance(const char *name, const char *instance, size_t size)
+static bool belongs_to(const char *name, const char *instance, size_t size)
 {
     return instance_size(name) == size && memcmp(name, instance, size) == 0;
 }
 
-/* Marks the ranges of the instance among the members that are left. */
-static void mark_ranges(const struct members *members, const bool *left, const char *instance,
-                        int32_t partitions, bool value, bool *wanted)
+struct inheritance {
+    const struct members *members;
+    const char *instance;
+    int32_t partitions;
+    bool *present; /* by member: still in the group */
+    bool *wanted;  /* the result, by partition */
+};
+
+/* Sets the instance's ranges to `value`, as the group would assign them to the members that are
+ * present. */
+static void mark_ranges(const struct inheritance *inheritance, bool value)
 {
+    const struct members *members = inheritance->members;
+    const char *instance = inheritance->instance;
     int32_t count = 0, place = 0;
     for (size_t i = 0; i < members->count; i++)
-        count += left[i];
+        count += inheritance->present[i];
     for (size_t i = 0; i < members->count; i++) {
-        if (!left[i])
+        if (!inheritance->present[i])
             continue;
-        int32_t each = partitions / count, more = partitions % count;
+        int32_t each = inheritance->partitions / count, more = inheritance->partitions % count;
         int32_t start = each * place + (place < more ? place : more);
         int32_t end = start + each + (place < more ? 1 : 0);
         for (int32_t p = start;
-             p < end && of_instance(members->names[i], instance, strlen(instance)); p++)
-            wanted[p] = value;
+             p < end && belongs_to(members->names[i], instance, strlen(instance)); p++)
+            inheritance->wanted[p] = value;
         place++;
     }
 }
 
-struct heirs {
-    const struct members *members;
-    const char *instance;
-    int32_t partitions;
-    bool *left;
-    bool *wanted;
-};
-
-/* Lets every other instance from member `from` on go in turn, and `gone - 1` more after it. */
-static void let_go(const struct heirs *heirs, size_t from, int gone)
+static void set_present(const struct inheritance *inheritance, const char *instance, size_t size,
+                        bool present)
 {
-    const struct members *members = heirs->members;
+    const struct members *members = inheritance->members;
+    for (size_t i = 0; i < members->count; i++)
+        if (belongs_to(members->names[i], instance, size))
+            inheritance->present[i] = present;
+}
+
+/* Removes each other instance from member `from` on in turn, and `gone - 1` more behind it. */
+static void remove_instances(const struct inheritance *inheritance, size_t from, int gone)
+{
+    const struct members *members = inheritance->members;
+    const char *instance = inheritance->instance;
     for (size_t i = from; i < members->count && gone > 0; i++) {
         const char *name = members->names[i];
         size_t size = instance_size(name);
-        bool first = i == 0 || !of_instance(members->names[i - 1], name, size);
-        if (!first || !heirs->left[i] ||
-            of_instance(name, heirs->instance, strlen(heirs->instance)))
+        bool first = i == 0 || !belongs_to(members->names[i - 1], name, size);
+        if (!first || !inheritance->present[i] || belongs_to(name, instance, strlen(instance)))
             continue;
-        for (size_t k = 0; k < members->count; k++)
-            if (of_instance(members->names[k], name, size))
-                heirs->left[k] = false;
-        mark_ranges(members, heirs->left, heirs->instance, heirs->partitions, true, heirs->wanted);
-        let_go(heirs, i + 1, gone - 1);
-        for (size_t k = 0; k < members->count; k++)
-            if (of_instance(members->names[k], name, size))
-                heirs->left[k] = true;
+        set_present(inheritance, name, size, false);
+        mark_ranges(inheritance, true);
+        remove_instances(inheritance, i + 1, gone - 1);
+        set_present(inheritance, name, size, true);
     }
 }
 
 void members_inherit(const struct members *members, const char *instance, int32_t partitions,
                      int gone, bool *ret_wanted)
 {
-    bool *left = memory_get(members->count * sizeof *left);
-    memset(left, 1, members->count);
-    memset(ret_wanted, 0, (size_t)partitions);
-    if (gone > 2 || (gone > 0 && members->count > INSTANCES_MAX)) {
-        memset(ret_wanted, 1, (size_t)partitions);
-    } else {
-        struct heirs heirs = {members, instance, partitions, left, ret_wanted};
-        let_go(&heirs, 0, gone);
-    }
-    mark_ranges(members, left, instance, partitions, false, ret_wanted);
-    free(left);
+    bool *present = memory_get(members->count * sizeof *present);
+    memset(present, 1, members->count);
+    const struct inheritance inheritance = {.members = members,
+                                            .instance = instance,
+                                            .partitions = partitions,
+                                            .present = present,
+                                            .wanted = ret_wanted};
+    bool everything = gone > GONE_MAX || (gone > 0 && members->count > INSTANCES_MAX);
+    memset(ret_wanted, everything, (size_t)partitions);
+    if (!everything)
+        remove_instances(&inheritance, 0, gone);
+    mark_ranges(&inheritance, false);
+    free(present);
 }

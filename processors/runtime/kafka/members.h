@@ -19,7 +19,8 @@ void members_release(struct members *members);
 bool members_have(const struct members *members, const char *name);
 
 /* Sets ret_wanted[p] where this instance's workers would have partition p once at most `gone` of
- * the other instances have left, and do not have it now. `ret_wanted` has `partitions` entries.
+ * the other instances have left, and do not have it now. With more than 2 gone, or more than 64
+ * members, that is every partition that it does not have. `ret_wanted` has `partitions` entries.
  * Thread: any. */
 void members_inherit(const struct members *members, const char *instance, int32_t partitions,
                      int gone, bool *ret_wanted);
