@@ -1,4 +1,4 @@
-/* The broker of fake_edge.h: logs, transactions, the group's offsets. */
+/* The broker of fake_broker.h: logs, transactions, the group's offsets. */
 #include "schemas/array.h"
 #include "tests/fake_edge.h"
 

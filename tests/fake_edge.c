@@ -144,7 +144,9 @@ static enum edge_outcome produce(struct kafka_edge *self, int number,
         return error_set(error, VERDICT_RETRY, "fake produce"), fault.outcome;
     ARRAY_RESERVE(slot->sent, slot->sent_capacity, slot->sent_count + 1);
     struct fake_sent *sent = &slot->sent[slot->sent_count++];
-    *sent = (struct fake_sent){.record = *record, .source_offset = source_offset_of(record)};
+    *sent = (struct fake_sent){.record = *record,
+                               .number = edge->calls[FAKE_PRODUCE],
+                               .source_offset = source_offset_of(record)};
     sent->record.key = fake_copy(record->key);
     sent->record.value = fake_copy(record->value);
     sent->record.headers = NULL;
@@ -191,6 +193,22 @@ static void deliver(struct fake_edge *edge, struct fake_slot *slot, size_t count
     drop_sent(slot, count);
 }
 
+/* Kafka keeps the order within a partition only: the topics of the highest numbers go first. */
+static int by_topic(const void *a, const void *b)
+{
+    const struct fake_sent *x = a, *y = b;
+    if (x->record.topic != y->record.topic)
+        return x->record.topic > y->record.topic ? -1 : 1;
+    return x->number < y->number ? -1 : 1;
+}
+
+static void deliver_half(struct fake_edge *edge, struct fake_slot *slot)
+{
+    if (slot->sent_count > 1)
+        qsort(slot->sent, slot->sent_count, sizeof *slot->sent, by_topic);
+    deliver(edge, slot, (slot->sent_count + 1) / 2);
+}
+
 /* A record that can't be delivered shows in its report; the flush itself is done. */
 static enum edge_outcome flush(struct kafka_edge *self, int number, struct error *error)
 {
@@ -198,7 +216,8 @@ static enum edge_outcome flush(struct kafka_edge *self, int number, struct error
     struct fake_slot *slot = &edge->slots[number];
     struct fake_fault fault = enter(edge, FAKE_FLUSH);
     if (fault.outcome == EDGE_RETRIABLE) {
-        deliver(edge, slot, fault.applied ? slot->sent_count / 2 : 0);
+        if (fault.applied)
+            deliver_half(edge, slot);
         return answer(edge, EDGE_RETRIABLE, "flush", error);
     }
     if (fault.outcome != EDGE_OK && slot->sent_count > 0) {
@@ -355,8 +374,10 @@ static enum verdict join(struct kafka_edge *self, const char *member, struct edg
 
 static void revoke(struct fake_edge *edge, bool lost)
 {
+    edge->revoking = true;
     if (edge->assigned)
         edge->group->revoked(edge->group, lost);
+    edge->revoking = false;
     if (edge->assigned)
         fake_break(edge->broker, "a revocation was not confirmed");
 }

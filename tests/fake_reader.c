@@ -1,7 +1,7 @@
-/* The partition reader over the broker of fake_edge.h, in place of the one over librdkafka: the
+/* The partition reader over the broker of fake_broker.h, in place of the one over librdkafka: the
  * restore runs on it unchanged. The configuration names the broker (fake_config()). */
 #include "processors/runtime/kafka/partition_reader.h"
-#include "tests/fake_edge.h"
+#include "tests/fake_broker.h"
 
 #include <stdlib.h>
 

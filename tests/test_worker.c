@@ -217,7 +217,8 @@ struct rebalance_script {
     bool split;    /* one partition goes, the other stays */
     bool in_batch; /* only with a transaction open */
     bool happened;
-    int64_t committed; /* sum of the group's offsets when it happened */
+    int64_t
+        committed; /* sum of the group's offsets, or of the changelogs' ends, when it happened */
 };
 
 static bool in_batch(const struct fake_edge *edge)
@@ -278,7 +279,7 @@ static void test_lost_at_every_call(void)
 static void test_revoked_in_mid_batch(void)
 {
     for (int split = 0; split < 2; split++) {
-        static const char *const slow[] = {"commit.interval.ms=1000", "commit.min.ms=100", NULL};
+        static const char *const slow[] = {"commit.interval.ms=1000", "commit.min.ms=400", NULL};
         struct world *world = world_new(slow);
         struct rebalance_script script = {.script.before = take_away,
                                           .call = FAKE_WAIT,
@@ -302,7 +303,7 @@ static struct fake_fault revoke_and_fail(struct script *script, struct life *lif
                                          enum fake_call call)
 {
     struct rebalance_script *self = (struct rebalance_script *)(void *)script;
-    if (self->happened && call == FAKE_SEND_OFFSETS && self->committed != INT64_MAX) {
+    if (life->edge->revoking && call == FAKE_SEND_OFFSETS) {
         self->committed = INT64_MAX;
         return (struct fake_fault){.outcome = EDGE_ABORTABLE};
     }
@@ -311,14 +312,20 @@ static struct fake_fault revoke_and_fail(struct script *script, struct life *lif
 
 static void test_revoked_and_commit_fails(void)
 {
-    static const char *const slow[] = {"commit.interval.ms=1000", "commit.min.ms=100", NULL};
+    static const char *const slow[] = {"commit.interval.ms=1000", "commit.min.ms=400", NULL};
     struct world *world = world_new(slow);
-    struct rebalance_script script = {
-        .script.before = revoke_and_fail, .call = FAKE_WAIT, .nth = 2, .in_batch = true};
+    struct rebalance_script script = {.script.before = revoke_and_fail,
+                                      .call = FAKE_WAIT,
+                                      .nth = 2,
+                                      .split = true,
+                                      .in_batch = true};
     world_fill(world, 20);
     fake_assign_all(world->broker, "a");
     world_live(world, 0, &script.script);
     CHECK(script.committed == INT64_MAX);
+    CHECK(!world->failed);
+    CHECK_INT(world->totals.aborts, 1);
+    CHECK(fake_is_done(world->broker, "a")); /* it went on with the partition that stayed */
     world_finish(world, 1);
     world_free(world);
 }
@@ -392,7 +399,7 @@ static struct fake_fault stop_at(struct script *script, struct life *life, enum 
 /* A clean stop commits the batch that is open. */
 static void test_clean_stop(void)
 {
-    static const char *const slow[] = {"commit.interval.ms=1000", "commit.min.ms=100", NULL};
+    static const char *const slow[] = {"commit.interval.ms=1000", "commit.min.ms=400", NULL};
     struct world *world = world_new(slow);
     struct stop_script script = {.script.before = stop_at, .waits = 2};
     world_fill(world, 20);
@@ -442,20 +449,70 @@ static void test_at_least_once(void)
     }
 }
 
-/* Without a transaction nothing fences a process that stood still: it must see so by itself. */
+/* The process dies while its outputs are delivered in any order. The changelog must not be there
+ * before them: its events would count as known, and nothing written of them. */
+static struct fake_fault die_in_flush(struct script *script, struct life *life, enum fake_call call)
+{
+    struct fault_script *self = (struct fault_script *)(void *)script;
+    if (self->happened)
+        fake_kill(life->edge);
+    return inject(script, life, call);
+}
+
+static void test_plain_death_in_flush(void)
+{
+    for (long nth = 3; nth < 12; nth++) {
+        struct world *world = world_new(plain);
+        struct fault_script script = fault_at(FAKE_FLUSH, nth, 1, EDGE_RETRIABLE);
+        script.script.before = die_in_flush;
+        script.fault.applied = true;
+        world_fill(world, 20);
+        fake_assign_all(world->broker, "a");
+        world_live(world, 0, &script.script);
+        CHECK(script.happened);
+        world_live(world, 0, NULL);
+        CHECK(fake_is_done(world->broker, NULL));
+        judge_effects(world);
+        judge_store_behind(world);
+        world_free(world);
+    }
+}
+
+/* Without a transaction nothing fences a process that stood still: it must see so by itself, and
+ * write no changelog over the newer one. */
+static struct fake_fault stand_still(struct script *script, struct life *life, enum fake_call call)
+{
+    struct rebalance_script *self = (struct rebalance_script *)(void *)script;
+    bool happened = self->happened;
+    struct fake_broker *broker = life->world->broker;
+    take_away(script, life, call);
+    if (self->happened && !happened) {
+        fake_pass_time(broker, (life->world->config.session_timeout_ms + 1000) * 1000);
+        self->committed = 0;
+        for (int32_t p = 0; p < WORLD_PARTITIONS; p++)
+            self->committed += (int64_t)broker->logs[TOPIC_VISITOR_CHANGELOG][p].count;
+    }
+    return (struct fake_fault){0};
+}
+
 static void test_presence(void)
 {
-    struct world *world = world_new(plain);
-    struct rebalance_script script = {
-        .script.before = take_away, .call = FAKE_NEXT, .nth = 30, .lost = true};
-    world_fill(world, 20);
-    fake_assign_all(world->broker, "a");
-    world_live(world, 0, &script.script);
-    CHECK(script.happened);
-    CHECK(!world->failed);
-    judge_effects(world);
-    judge_store_behind(world);
-    world_free(world);
+    for (long nth = 20; nth < 60; nth += 4) {
+        struct world *world = world_new(plain);
+        struct rebalance_script script = {
+            .script.before = stand_still, .call = FAKE_NEXT, .nth = nth, .lost = true};
+        world_fill(world, 20);
+        fake_assign_all(world->broker, "a");
+        world_live(world, 0, &script.script);
+        CHECK(script.happened);
+        CHECK(!world->failed);
+        for (int32_t p = 0; p < WORLD_PARTITIONS; p++)
+            script.committed -= (int64_t)world->broker->logs[TOPIC_VISITOR_CHANGELOG][p].count;
+        CHECK_SAY(script.committed == 0, "it wrote the changelog after it stood still");
+        judge_effects(world);
+        judge_store_behind(world);
+        world_free(world);
+    }
 }
 
 int main(void)
@@ -478,6 +535,7 @@ int main(void)
     TEST_RUN(test_group_moved_back);
     TEST_RUN(test_clean_stop);
     TEST_RUN(test_at_least_once);
+    TEST_RUN(test_plain_death_in_flush);
     TEST_RUN(test_presence);
     return test_done();
 }
