@@ -37,7 +37,7 @@
 #define GRADIENT_MIN 2e-2f
 #define RING_MIN 200 /* clicks before anything is learned */
 #define REPLAY_TRIES 4
-#define OUT_OF_REACH -1e9f
+#define OUT_OF_REACH (-1e9f)
 
 /* One sample on its way through the batch. */
 struct pass {

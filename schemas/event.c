@@ -113,7 +113,7 @@ static const struct field item_fields[] = {
     {"item_list_id", FIELD_STRING, ITEM_AT(item_list_id), false, NULL},
 };
 
-#define TABLE(array) {array, sizeof array / sizeof array[0]}
+#define TABLE(array) {(array), sizeof(array) / sizeof((array)[0])}
 
 static const struct field_table tables[EVENT_TYPES] = {
     TABLE(view_fields),       TABLE(search_fields), TABLE(cart_fields), TABLE(purchase_fields),

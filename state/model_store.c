@@ -172,8 +172,8 @@ static enum verdict load_pairs(struct model *model, struct bytes key, struct byt
     (void)error;
     if (key.size != 6 || model_key_number(key) >= model->item_count)
         return VERDICT_SKIP;
-    int row = key.at[1];
-    if (row < 0 || row >= PAIR_ROWS)
+    unsigned row = (unsigned char)key.at[1];
+    if (row >= PAIR_ROWS)
         return VERDICT_SKIP;
     struct model_item *item = &model->items[model_key_number(key)];
     return read_row(value, model->item_count,

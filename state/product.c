@@ -69,13 +69,20 @@ void product_set_numbers(struct product *product, const struct event *event)
     product->availability = (uint8_t)event->availability;
 }
 
+/* NaN equals NaN. */
+static bool same_bits(float a, float b)
+{
+    uint32_t x, y;
+    memcpy(&x, &a, sizeof x);
+    memcpy(&y, &b, sizeof y);
+    return x == y;
+}
+
 bool product_same_numbers(const struct product *a, const struct product *b)
 {
-    return memcmp(&a->price, &b->price, sizeof a->price) == 0 &&
-           memcmp(&a->original_price, &b->original_price, sizeof a->price) == 0 &&
-           memcmp(&a->rating, &b->rating, sizeof a->price) == 0 &&
-           a->rating_count == b->rating_count && a->like_count == b->like_count &&
-           a->availability == b->availability;
+    return same_bits(a->price, b->price) && same_bits(a->original_price, b->original_price) &&
+           same_bits(a->rating, b->rating) && a->rating_count == b->rating_count &&
+           a->like_count == b->like_count && a->availability == b->availability;
 }
 
 static uint64_t join_text(uint64_t hash, struct bytes text)

@@ -67,7 +67,7 @@ static void reserve_places(struct vectors *vectors, uint32_t count)
     uint32_t old = vectors->place_capacity, capacity = (uint32_t)array_capacity(old, count);
     if (capacity > vectors->limits.items_max)
         capacity = vectors->limits.items_max;
-    float *rows = memory_aligned(capacity * VECTOR_SIZE * sizeof *rows);
+    float *rows = memory_aligned((size_t)capacity * VECTOR_SIZE * sizeof *rows);
     if (old > 0)
         memcpy(rows, vectors->rows, (size_t)old * VECTOR_SIZE * sizeof *rows);
     free(vectors->rows);

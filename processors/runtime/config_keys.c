@@ -13,15 +13,15 @@ static const char *const adult_names[] = {"shown", "hidden", NULL};
 static const char *const newcomers_names[] = {"popular", "search", NULL};
 
 const struct config_group config_groups[CONFIG_GROUPS] = {
-    [CONFIG_PROCESS] = {"process", "the process, its threads, its disk and its commits"},
-    [CONFIG_TOPICS] = {"topics", "names of topics, and how weft creates them"},
-    [CONFIG_INPUT] = {"input", "how records are read and checked"},
-    [CONFIG_VISITORS] = {"visitors", "what is remembered of each visitor"},
-    [CONFIG_LISTS] = {"lists", "the items of the visitors' lists"},
-    [CONFIG_RANKER] = {"ranker", "candidates and the ranker"},
-    [CONFIG_MODEL] = {"model", "the bounds of the model, and how fast its counts fade"},
-    [CONFIG_CATALOGUE] = {"catalogue", "the bounds of the catalogue"},
-    [CONFIG_RANKINGS] = {"rankings", "lists for everybody"},
+    [CONFIG_PROCESS] = {"process", "the process, its threads, its disk and its commits", NULL},
+    [CONFIG_TOPICS] = {"topics", "names of topics, and how weft creates them", NULL},
+    [CONFIG_INPUT] = {"input", "how records are read and checked", NULL},
+    [CONFIG_VISITORS] = {"visitors", "what is remembered of each visitor", NULL},
+    [CONFIG_LISTS] = {"lists", "the items of the visitors' lists", NULL},
+    [CONFIG_RANKER] = {"ranker", "candidates and the ranker", NULL},
+    [CONFIG_MODEL] = {"model", "the bounds of the model, and how fast its counts fade", NULL},
+    [CONFIG_CATALOGUE] = {"catalogue", "the bounds of the catalogue", NULL},
+    [CONFIG_RANKINGS] = {"rankings", "lists for everybody", NULL},
     [CONFIG_PLACEMENTS] = {"placements", "where the shop shows lists",
                            "placements.NAME.KEY=VALUE\n"
                            "    changes or adds a placement. KEY is context, when, while, "

@@ -119,8 +119,8 @@ static void fence_gone(const struct assignment *assignment, const struct edge_pl
             continue;
         log_line(LOG_LEVEL_INFO, assignment->name, "%s is gone; ending what it left open",
                  owners[i]);
-        for (char letter = 'a'; letter < 'a' + EDGE_PRODUCERS; letter++)
-            fence(assignment, owners[i], letter);
+        for (int slot = 0; slot < EDGE_PRODUCERS; slot++)
+            fence(assignment, owners[i], (char)('a' + slot));
     }
     members_release(&members);
 }
