@@ -14,6 +14,7 @@
 #define FAKE_IDS_MAX 16
 #define FAKE_MEMBERS_MAX 4
 #define FAKE_TRANSACTION_TIMEOUT_US 10000000
+#define FAKE_RECORD_OVERHEAD 120 /* of a batch with one record */
 
 struct fake_record {
     bool is_control; /* the mark at the end of a transaction, which takes an offset */
@@ -67,7 +68,10 @@ struct fake_broker {
     int32_t answered_partitions[INPUT_TOPICS]; /* 0: the true number */
     int lacking_assignments;                   /* so many more lack an input */
     bool silent_ends;                          /* nobody hears of the end of a partition */
-    char broken[300];                          /* the first broken promise; empty: none */
+    int64_t taken_bytes[TOPICS];               /* of a record at most; 0: any */
+    int64_t told_bytes[TOPICS]; /* what topic_bytes() says of it; 0: the broker does not tell */
+    bool refuses_early;         /* a record that is too large fails at produce() already */
+    char broken[300];           /* the first broken promise; empty: none */
 };
 
 /* `topology` is borrowed. */

@@ -129,6 +129,20 @@ static int64_t source_offset_of(const struct edge_record *record)
     return -1;
 }
 
+static size_t bytes_of_record(const struct edge_record *record)
+{
+    size_t bytes = FAKE_RECORD_OVERHEAD + record->key.size + record->value.size;
+    for (size_t i = 0; i < record->header_count; i++)
+        bytes += strlen(record->headers[i].name) + strlen(record->headers[i].value) + 4;
+    return bytes;
+}
+
+/* The largest record that the topic takes. */
+static size_t fake_takes(const struct fake_broker *broker, enum topic topic)
+{
+    return broker->taken_bytes[topic] > 0 ? (size_t)broker->taken_bytes[topic] : SIZE_MAX;
+}
+
 static enum edge_outcome produce(struct kafka_edge *self, int number,
                                  const struct edge_record *record, struct error *error)
 {
@@ -142,9 +156,13 @@ static enum edge_outcome produce(struct kafka_edge *self, int number,
     enter_state(slot, fault.outcome);
     if (fault.outcome != EDGE_OK)
         return error_set(error, VERDICT_RETRY, "fake produce"), fault.outcome;
+    size_t bytes = bytes_of_record(record);
+    if (edge->broker->refuses_early && bytes > fake_takes(edge->broker, record->topic))
+        return error_set(error, VERDICT_RETRY, "fake produce: too large"), EDGE_TOO_LARGE;
     ARRAY_RESERVE(slot->sent, slot->sent_capacity, slot->sent_count + 1);
     struct fake_sent *sent = &slot->sent[slot->sent_count++];
     *sent = (struct fake_sent){.record = *record,
+                               .bytes = bytes,
                                .number = edge->calls[FAKE_PRODUCE],
                                .source_offset = source_offset_of(record)};
     sent->record.key = fake_copy(record->key);
@@ -164,23 +182,26 @@ static void drop_sent(struct fake_slot *slot, size_t count)
         memmove(slot->sent, slot->sent + count, slot->sent_count * sizeof *slot->sent);
 }
 
-static void report_failure(struct fake_edge *edge, struct fake_slot *slot, size_t i)
+static void report_failure(struct fake_slot *slot, size_t i, enum fault fault)
 {
     const struct edge_record *record = &slot->sent[i].record;
     if (slot->deliveries)
-        slot->deliveries->failed(slot->deliveries, edge->broker->topology->topics[record->topic],
-                                 record->partition, "fake: not delivered");
+        slot->deliveries->failed(slot->deliveries, record->topic, record->partition, fault,
+                                 fault == FAULT_TOO_LARGE ? "fake: too large"
+                                                          : "fake: not delivered");
 }
 
 static void deliver(struct fake_edge *edge, struct fake_slot *slot, size_t count)
 {
     if (edge->dead)
         return;
-    bool fenced = is_fenced(edge, slot);
+    bool fenced = is_fenced(edge, slot), refused = false;
     for (size_t i = 0; i < count; i++) {
         const struct edge_record *record = &slot->sent[i].record;
-        if (fenced) {
-            report_failure(edge, slot, i);
+        bool too_large = !fenced && slot->sent[i].bytes > fake_takes(edge->broker, record->topic);
+        if (fenced || refused || too_large) {
+            report_failure(slot, i, too_large ? FAULT_TOO_LARGE : FAULT_PASSING);
+            refused = refused || too_large;
             continue;
         }
         int64_t offset =
@@ -190,6 +211,8 @@ static void deliver(struct fake_edge *edge, struct fake_slot *slot, size_t count
     }
     if (fenced && count > 0)
         slot->state = SLOT_FATAL;
+    else if (refused && slot->transactional)
+        slot->state = SLOT_MUST_ABORT;
     drop_sent(slot, count);
 }
 
@@ -223,7 +246,7 @@ static enum edge_outcome flush(struct kafka_edge *self, int number, struct error
     if (fault.outcome != EDGE_OK && slot->sent_count > 0) {
         deliver(edge, slot, slot->sent_count - 1);
         if (slot->sent_count > 0)
-            report_failure(edge, slot, 0);
+            report_failure(slot, 0, FAULT_PASSING);
         drop_sent(slot, slot->sent_count);
         enter_state(slot, fault.outcome);
     }

@@ -53,6 +53,7 @@ enum fake_slot_state {
 struct fake_sent {
     struct edge_record record; /* key and value are copies */
     long number;               /* in the order of sending */
+    size_t bytes;
     int64_t source_offset;
 };
 

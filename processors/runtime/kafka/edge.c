@@ -53,44 +53,69 @@ static rd_kafka_t *producer_of(struct kafka_edge *edge, int slot)
     return rdkafka_edge(edge)->producers[slot].rk;
 }
 
-/* The class of an error, in the order that librdkafka's manual asks for. Destroys the error. */
+/* The class of an error, in the order that librdkafka's manual asks for; errors of rights and
+ * settings first. Destroys the error. */
 static enum edge_outcome classify(rd_kafka_error_t *failed, struct error *error)
 {
     if (failed == NULL)
         return EDGE_OK;
+    char advice[FAULT_ADVICE_BYTES_MAX];
+    const struct fault_row *row = fault_find(FAULT_OF_KAFKA, rd_kafka_error_code(failed));
     enum edge_outcome outcome = EDGE_FATAL;
-    if (rd_kafka_error_is_fatal(failed))
+    if (row->fault == FAULT_SETUP)
+        outcome = EDGE_SETUP;
+    else if (rd_kafka_error_is_fatal(failed))
         outcome = EDGE_FATAL;
     else if (rd_kafka_error_txn_requires_abort(failed))
         outcome = EDGE_ABORTABLE;
     else if (rd_kafka_error_is_retriable(failed))
         outcome = EDGE_RETRIABLE;
-    error_set(error, VERDICT_RETRY, "%s: %s", rd_kafka_error_name(failed),
-              rd_kafka_error_string(failed));
+    error_set(error, VERDICT_RETRY, "%s: %s%s", rd_kafka_error_name(failed),
+              rd_kafka_error_string(failed), fault_advice(row, advice));
     rd_kafka_error_destroy(failed);
     return outcome;
 }
 
+/* `outcome`: of an error that passes. */
 static enum edge_outcome refused(enum edge_outcome outcome, rd_kafka_resp_err_t err,
                                  struct error *error)
 {
-    error_set(error, VERDICT_RETRY, "%s", rd_kafka_err2str(err));
-    return outcome;
+    char advice[FAULT_ADVICE_BYTES_MAX];
+    const struct fault_row *row = fault_find(FAULT_OF_KAFKA, err);
+    error_set(error, VERDICT_RETRY, "%s%s", rd_kafka_err2str(err), fault_advice(row, advice));
+    return row->fault == FAULT_SETUP ? EDGE_SETUP : outcome;
 }
 
 /* ---- producers ---- */
 
+static enum topic topic_of(const struct edge_producer *producer, const rd_kafka_topic_t *rkt)
+{
+    const char *name = rkt ? rd_kafka_topic_name(rkt) : "";
+    for (int i = 0; i < TOPICS; i++)
+        if (producer->topics[i] && strcmp(rd_kafka_topic_name(producer->topics[i]), name) == 0)
+            return (enum topic)i;
+    return TOPICS;
+}
+
+static void report_failure(const struct edge_producer *producer, const rd_kafka_message_t *message)
+{
+    char why[300], advice[FAULT_ADVICE_BYTES_MAX];
+    const struct fault_row *row = fault_find(FAULT_OF_KAFKA, message->err);
+    snprintf(why, sizeof why, "%s%s", rd_kafka_err2str(message->err), fault_advice(row, advice));
+    producer->deliveries->failed(producer->deliveries, topic_of(producer, message->rkt),
+                                 message->partition, row->fault, why);
+}
+
 static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
 {
-    struct edge_deliveries *deliveries = ((struct edge_producer *)opaque)->deliveries;
+    const struct edge_producer *producer = opaque;
     (void)rk;
-    if (deliveries == NULL)
+    if (producer->deliveries == NULL)
         return;
     if (message->err)
-        deliveries->failed(deliveries, message->rkt ? rd_kafka_topic_name(message->rkt) : "?",
-                           message->partition, rd_kafka_err2str(message->err));
+        report_failure(producer, message);
     else if (message->_private)
-        deliveries->written(deliveries, message->partition, message->offset);
+        producer->deliveries->written(producer->deliveries, message->partition, message->offset);
 }
 
 static enum verdict open_producer(struct kafka_edge *self, int slot, const char *id,
@@ -178,8 +203,10 @@ static enum edge_outcome produce(struct kafka_edge *edge, int slot,
         err = rd_kafka_last_error();
     if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
         return EDGE_OK;
-    if (err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
-        return refused(EDGE_ABORTABLE, err, error);
+    if (err != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+        bool too_large = fault_find(FAULT_OF_KAFKA, err)->fault == FAULT_TOO_LARGE;
+        return refused(too_large ? EDGE_TOO_LARGE : EDGE_ABORTABLE, err, error);
+    }
     rd_kafka_poll(producer->rk, FULL_QUEUE_MS);
     return refused(EDGE_RETRIABLE, err, error);
 }

@@ -12,6 +12,7 @@
 #ifndef WEFT_KAFKA_EDGE_H
 #define WEFT_KAFKA_EDGE_H
 
+#include "processors/runtime/kafka/faults.h"
 #include "processors/runtime/topology.h"
 
 #define MEMBER_NAME_MAX (2 * CONFIG_TEXT_MAX)
@@ -26,6 +27,8 @@ enum edge_outcome {
                      * outcome is unknown until a repeated call tells it */
     EDGE_ABORTABLE, /* the transaction can only be aborted */
     EDGE_FATAL,     /* the producer is fenced or broken: it can only be closed */
+    EDGE_TOO_LARGE, /* of produce: the record does not fit its topic; like ABORTABLE else */
+    EDGE_SETUP,     /* rights or settings are wrong: the process ends with the error's advice */
 };
 
 /* A place in a partition of an input: an offset of the group, or one to read from. */
@@ -70,8 +73,9 @@ struct edge_record {
 /* Receives delivery reports. They arrive during produce, flush, poll and close_producer. */
 struct edge_deliveries {
     void (*written)(struct edge_deliveries *self, int32_t partition, int64_t offset);
-    void (*failed)(struct edge_deliveries *self, const char *topic, int32_t partition,
-                   const char *why);
+    /* `topic` is TOPICS if it is not known; `why` tells the reason and advice. */
+    void (*failed)(struct edge_deliveries *self, enum topic topic, int32_t partition,
+                   enum fault fault, const char *why);
 };
 
 /* Receives rebalances. They arrive during poll and leave. Each call must end in edge->assign(). */

@@ -13,6 +13,9 @@ struct producer {
     bool is_open;
     int64_t *changelog; /* by partition: highest offset written in this batch; -1: none */
     uint64_t failures;
+    bool setup_is_wrong;             /* one of them says so */
+    enum topic refused;              /* refused a record as too large; TOPICS: none did */
+    const struct topology *topology; /* for names */
     char failure[ERROR_MESSAGE_MAX]; /* the first one's reason */
 };
 
@@ -23,6 +26,7 @@ struct transactions {
     int turn; /* the slot of the producer that sends now */
     bool open;
     bool repeated; /* the last commit took more than one call */
+    enum topic refused;
 };
 
 static struct producer *current(struct transactions *transactions)
@@ -46,7 +50,7 @@ static bool is_past(const struct transactions *transactions, int64_t until_us)
 }
 
 /* The caller's next move after a call of the transactional API. OK: go on. SKIP: make the same call
- * again. RETRY: abort and start again. */
+ * again. RETRY: abort and start again. FATAL: end the process. */
 static enum verdict next_move(const struct transactions *transactions, enum edge_outcome outcome,
                               const char *call, const struct error *why, struct error *error)
 {
@@ -55,7 +59,10 @@ static enum verdict next_move(const struct transactions *transactions, enum edge
     bool again = outcome == EDGE_RETRIABLE;
     log_line(again ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, transactions->options.name, "%s: %s", call,
              why->message);
-    return again ? VERDICT_SKIP : error_set(error, VERDICT_RETRY, "%s: %s", call, why->message);
+    if (again)
+        return VERDICT_SKIP;
+    return error_set(error, outcome == EDGE_SETUP ? VERDICT_FATAL : VERDICT_RETRY, "%s: %s", call,
+                     why->message);
 }
 
 /* ---- sending ---- */
@@ -72,22 +79,34 @@ static void written(struct edge_deliveries *deliveries, int32_t partition, int64
         producer->changelog[partition] = offset;
 }
 
-static void failed(struct edge_deliveries *deliveries, const char *topic, int32_t partition,
-                   const char *why)
+/* Of several failures the one that a person or a smaller record can mend is told: the others follow
+ * from it. */
+static void failed(struct edge_deliveries *deliveries, enum topic topic, int32_t partition,
+                   enum fault fault, const char *why)
 {
     struct producer *producer = producer_of(deliveries);
-    if (producer->failures++ == 0)
-        snprintf(producer->failure, sizeof producer->failure, "%s [%d]: %s", topic, (int)partition,
-                 why);
+    bool tells = producer->failures++ == 0;
+    if (fault == FAULT_SETUP && !producer->setup_is_wrong)
+        tells = producer->setup_is_wrong = true;
+    if (fault == FAULT_TOO_LARGE && producer->refused == TOPICS) {
+        producer->refused = topic;
+        tells = !producer->setup_is_wrong;
+    }
+    if (tells)
+        snprintf(producer->failure, sizeof producer->failure, "%s [%d]: %s",
+                 topic < TOPICS ? producer->topology->topics[topic] : "?", (int)partition, why);
 }
 
 enum verdict transaction_begin(struct transactions *transactions, struct error *error)
 {
     struct kafka_edge *edge = transactions->edge;
     struct error why = {0};
-    if (!transactions->open && exactly_once(transactions) &&
-        edge->begin(edge, transactions->turn, &why) != EDGE_OK)
-        return error_set(error, VERDICT_RETRY, "a transaction can't begin: %s", why.message);
+    enum edge_outcome outcome = EDGE_OK;
+    if (!transactions->open && exactly_once(transactions))
+        outcome = edge->begin(edge, transactions->turn, &why);
+    if (outcome != EDGE_OK)
+        return error_set(error, outcome == EDGE_SETUP ? VERDICT_FATAL : VERDICT_RETRY,
+                         "a transaction can't begin: %s", why.message);
     transactions->open = true;
     return VERDICT_OK;
 }
@@ -111,9 +130,11 @@ enum verdict transaction_send(struct transactions *transactions, const struct ed
     while (outcome == EDGE_RETRIABLE);
     if (outcome == EDGE_OK)
         return VERDICT_OK;
-    return error_set(error, VERDICT_RETRY, "can't write to %s [%d]: %s",
-                     transactions->options.topology->topics[record->topic], (int)record->partition,
-                     why.message);
+    if (outcome == EDGE_TOO_LARGE)
+        transactions->refused = record->topic;
+    return error_set(
+        error, outcome == EDGE_SETUP ? VERDICT_FATAL : VERDICT_RETRY, "can't write to %s [%d]: %s",
+        transactions->options.topology->topics[record->topic], (int)record->partition, why.message);
 }
 
 enum verdict transaction_flush(struct transactions *transactions, struct error *error)
@@ -125,10 +146,18 @@ enum verdict transaction_flush(struct transactions *transactions, struct error *
         if (is_past(transactions, until_us))
             return error_set(error, VERDICT_RETRY, "outputs were not delivered for %d s",
                              PATIENCE_US / 1000000);
-    if (producer->failures > 0)
-        return error_set(error, VERDICT_RETRY, "%llu outputs were not delivered: %s",
-                         (unsigned long long)producer->failures, producer->failure);
-    return VERDICT_OK;
+    if (producer->failures == 0)
+        return VERDICT_OK;
+    if (producer->refused != TOPICS)
+        transactions->refused = producer->refused;
+    return error_set(error, producer->setup_is_wrong ? VERDICT_FATAL : VERDICT_RETRY,
+                     "%llu outputs were not delivered: %s", (unsigned long long)producer->failures,
+                     producer->failure);
+}
+
+enum topic transactions_refused(const struct transactions *transactions)
+{
+    return transactions->refused;
 }
 
 /* ---- committing ---- */
@@ -198,7 +227,8 @@ static enum verdict open_producer(struct transactions *transactions, int slot, s
     snprintf(id, sizeof id, "%s-%s-%d-%c", options->config->application_id, options->instance,
              options->index, 'a' + slot);
     producer->deliveries = (struct edge_deliveries){.written = written, .failed = failed};
-    producer->failures = 0;
+    producer->topology = options->topology;
+    producer->refused = TOPICS;
     producer->changelog = memory_get((size_t)options->partitions * sizeof *producer->changelog);
     for (int32_t i = 0; i < options->partitions; i++)
         producer->changelog[i] = -1;
@@ -217,7 +247,7 @@ static enum verdict open_producer(struct transactions *transactions, int slot, s
     if (verdict == VERDICT_SKIP)
         error_set(error, VERDICT_RETRY, "transactions could not be initialised for %d s",
                   PATIENCE_US / 1000000);
-    return verdict == VERDICT_OK ? VERDICT_OK : VERDICT_RETRY;
+    return verdict == VERDICT_SKIP ? VERDICT_RETRY : verdict;
 }
 
 static void close_producer(struct transactions *transactions, int slot)
@@ -281,6 +311,7 @@ enum verdict transactions_open(struct transactions *transactions, struct error *
     enum verdict verdict = VERDICT_OK;
     transactions->turn = 0;
     transactions->open = transactions->repeated = false;
+    transactions->refused = TOPICS;
     for (int i = 0; i < EDGE_PRODUCERS && verdict == VERDICT_OK; i++)
         verdict = open_producer(transactions, i, error);
     for (int i = 0; i < EDGE_PRODUCERS && verdict == VERDICT_OK; i++)

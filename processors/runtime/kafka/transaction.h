@@ -4,8 +4,8 @@
  * Two producers, strictly one after the other, because a broker delays a producer by 20 ms when its
  * next transaction follows at once.
  *
- * Verdicts of all calls: OK; RETRY: abort, and start again from the last commit; FATAL: the
- * configuration is wrong. With at_least_once the same calls send without transactions.
+ * Verdicts of all calls: OK; RETRY: abort, and start again from the last commit; FATAL: rights or
+ * settings are wrong. With at_least_once the same calls send without transactions.
  * Thread: the worker. */
 #ifndef WEFT_KAFKA_TRANSACTION_H
 #define WEFT_KAFKA_TRANSACTION_H
@@ -59,6 +59,10 @@ enum verdict transaction_flush(struct transactions *transactions, struct error *
  * committed. */
 enum verdict transaction_commit(struct transactions *transactions, const struct edge_place *places,
                                 size_t count, struct error *error);
+
+/* The topic that refused a record as too large, since the producers were opened; TOPICS: none did.
+ * Such a record never fits: the caller must learn the topic's limit before it starts again. */
+enum topic transactions_refused(const struct transactions *transactions);
 
 /* Highest offset that the transaction's flushed records have in a partition of the visitors'
  * changelog; -1: none. */
