@@ -1,16 +1,25 @@
-/* Queries: what visitors viewed, put in the cart and bought after they searched, by the normalised
- * term of the search (interaction.avsc). A part of the model: a fold of the interactions log. The
- * query history reads it (recommend/search/query_history.h). Calls schemas/ and state/store.
+/* Queries: what visitors viewed, put in the cart and bought after a search, by the normalised term
+ * of the search. A part of the model: processors/queries.c folds it,
+ * recommend/search/query_history.h reads it. Calls schemas/ and state/store.
  *
- * The same structure, with rows of its own, holds what those take who come by a channel
- * (recommend/candidates/channel_popularity.h): its "queries" are the channels' names.
+ * A second table of this form holds what visitors of a channel took. Its "queries" are the names of
+ * channels (processors/channels.c, recommend/candidates/channel_popularity.h).
  *
- * Sums are of forward decay, as the model's (state/model.h). A query keeps its `entries_max`
- * heaviest items: one that is full replaces the lightest with probability w / (w + w_min). When
- * there are `queries_max`, a new query takes the place of the lightest of QUERY_SAMPLE that are
- * drawn; both draws are by a number that follows from the log's record, so that the same log gives
- * the same table. A query keeps its number while it lives. The words' lists follow from the
- * queries, and only these are stored.
+ *     by_text   "wool coat" --------------+           hash_index: text -> number of the row
+ *                                         v
+ *     rows[]    { text, total, base, entries }
+ *                                       |
+ *                                       +--> { item, weight } { item, weight } ...  heaviest first
+ *
+ *     by_word   "coat" -------------------+           hash_index: word -> number in words[]
+ *                                         v
+ *     words[]   { hash, numbers of rows with the word, ascending }
+ *
+ * Sums have forward decay (state/model.h), relative to the row's `base`. A row has room for
+ * `entries_max` items. A new item replaces the lightest one of a full row with probability
+ * w / (w + w_min). A new query replaces the lightest of QUERY_SAMPLE drawn rows when there are
+ * `queries_max`. Both draws follow from the log's record, so the same log gives the same table. A
+ * query has one number as long as it lives. The words follow from the rows and are not stored.
  *
  * Rows of FAMILY_MODEL, little endian in values, big endian in keys:
  *
@@ -31,8 +40,8 @@
 #define QUERY_BASE_RANGE 30 /* half-lives that a row's numbers go past its base */
 
 struct queries_limits {
-    uint32_t queries_max; /* 0: none are kept */
-    uint32_t entries_max; /* of a query */
+    uint32_t queries_max; /* rows; 0: the table stays empty */
+    uint32_t entries_max; /* items of a row */
 };
 
 struct query_entry {
@@ -45,15 +54,15 @@ struct query_row {
     uint8_t size;
     bool dirty;
     int32_t base;
-    double total; /* of all that came, also of entries that fell out */
+    double total; /* of all weights that came, also of entries that fell out */
     uint32_t count, capacity;
-    struct query_entry *entries; /* heaviest first: an entry moves up as it grows */
+    struct query_entry *entries; /* heaviest first */
 };
 
-/* The queries that have a word. */
+/* The rows whose text has a word. */
 struct query_word {
     uint64_t hash;
-    uint32_t *at; /* ascending */
+    uint32_t *at; /* numbers of rows, ascending */
     uint32_t count, capacity;
 };
 
@@ -68,34 +77,36 @@ struct queries {
     struct hash_index by_word; /* -> words */
     uint32_t *dirty;
     uint32_t dirty_count, dirty_capacity;
-    uint64_t evicted, entries_evicted; /* what fell out at the bounds */
+    uint64_t evicted, entries_evicted; /* at the bounds, since the start of the process */
 };
 
 struct queries *queries_new(const struct queries_limits *limits, enum model_table table);
 void queries_free(struct queries *queries);
 
-/* Adds units * m * 2^k to the query's item. Texts that are empty or longer than QUERY_TEXT_MAX are
- * left out, and so is what is too old to weigh anything beside the rest. Thread: writer. */
+/* Adds units * m * 2^k to the item's entry in the row of `text`, which is made if it is new. Leaves
+ * out texts that are empty or longer than QUERY_TEXT_MAX, and weights that are too old to count.
+ * `chance`: 64 bits that look random, for the draws. Thread: writer. */
 void queries_add(struct queries *queries, struct bytes text, uint32_t item, double units, double m,
                  int32_t k, uint64_t chance);
 
-/* QUERY_NONE: not known. */
+/* The number of the row; QUERY_NONE: there is none. */
 uint32_t queries_find(const struct queries *queries, struct bytes text);
 static inline struct bytes query_text(const struct query_row *row)
 {
     return bytes_of(row->text, row->size);
 }
-/* The queries that have the word; NULL: none. */
+/* The rows that have the word; NULL: none. */
 const struct query_word *queries_word(const struct queries *queries, struct bytes word);
-/* Cuts the next word off a text whose words have a space between. False: there is none. */
+/* Cuts the next word off a text whose words are separated by spaces. False: there is none. */
 bool query_next_word(struct bytes *text, struct bytes *ret_word);
 
-/* Puts what changed since the last time into the batch. Thread: writer. */
+/* Puts the rows that changed since the last call into the batch. Thread: writer. */
 void queries_save(struct queries *queries, struct store_batch *batch);
-/* One row of the store whose table is this one's; they come in order. SKIP: damaged. */
+/* Loads one stored row of the table; rows come in the order of their numbers. SKIP: damaged. */
 enum verdict queries_load_row(struct queries *queries, uint32_t item_count, struct bytes key,
                               struct bytes value);
 
+/* Bytes of memory. */
 size_t queries_bytes(const struct queries *queries);
 
 #endif

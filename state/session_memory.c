@@ -212,7 +212,7 @@ enum verdict session_memory_load_row(struct session_memory *memory, uint32_t ite
     return load_chunk(memory, item_count, model_key_number(key), value);
 }
 
-/* In the order of serial numbers, so that a visitor's newest session is the one that is found. */
+/* In the order of serial numbers, so that a visitor's newest session comes last. */
 void session_memory_loaded(struct session_memory *memory)
 {
     uint64_t max = memory->limits.sessions_max, next = memory->next_serial;

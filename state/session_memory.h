@@ -1,16 +1,24 @@
-/* Session memory: the last sessions of all visitors, and for each item the sessions that have it. A
- * part of the model: a fold of the interactions log. Session kNN
- * finds its neighbours here (recommend/candidates/session_knn.h). Calls schemas/ and state/store.
+/* Session memory: the newest sessions of all visitors, and for each item the sessions that hold it.
+ * A part of the model: processors/session_memory.c folds it, session kNN
+ * (recommend/candidates/session_knn.h) looks for sessions like the visitor's in it. Calls schemas/
+ * and state/store.
  *
- * A session has a serial number, in the order of the first clicks in the log. It holds its last
- * REMEMBERED_ITEMS distinct items; an item's postings are the serial numbers of the newest
- * limits.postings_max sessions that hold it, ascending. So the postings follow from the sessions,
- * and only these are stored.
+ *     newest      visitor ----------------------+        hash_index: place of the newest session
+ *                                               v
+ *     sessions[]  { visitor, serial, last_ms, items }    a ring: place = serial % sessions_max
+ *                              ^           |
+ *                              |           +--> the last REMEMBERED_ITEMS distinct items
+ *                              |
+ *     postings[item]  { serial, serial, ... }            ascending, at most postings_max
+ *
+ * A serial number counts sessions in the order of their first activities in the log. A new session
+ * overwrites the oldest one; postings may still name it, then the serial in the ring differs. The
+ * postings and `newest` follow from the sessions and are not stored.
  *
  * Rows of FAMILY_MODEL, little endian in values, big endian in keys:
  *
  *     't'            next serial number(8)
- *     'u' chunk(4)   REMEMBERED_CHUNK sessions: visitor(8) last_ms(8) count(4) item(4) x count
+ *     'u' chunk(4)   64 sessions: serial(8) visitor(8) last_ms(8) count(4), then item(4) x count
  *
  * Threads: as the model's. */
 #ifndef WEFT_STATE_SESSION_MEMORY_H
@@ -22,13 +30,13 @@
 #define REMEMBERED_ITEMS 20
 
 struct session_memory_limits {
-    uint32_t sessions_max; /* remembered; 0: none are */
+    uint32_t sessions_max; /* of the ring; 0: none are remembered */
     uint32_t postings_max; /* of an item */
-    int64_t gap_ms;        /* a longer pause of the visitor starts another */
+    int64_t gap_ms;        /* a longer pause of the visitor starts a new session */
 };
 
 struct remembered_session {
-    uint64_t visitor; /* hash of the key */
+    uint64_t visitor; /* hash of the visitor's key */
     uint64_t serial;  /* from 1; 0: never used */
     int64_t last_ms;
     uint32_t count;
@@ -42,7 +50,7 @@ struct session_postings {
 
 struct session_memory {
     struct session_memory_limits limits;
-    struct remembered_session *sessions; /* a ring: serial modulo sessions_max */
+    struct remembered_session *sessions; /* the ring; serial modulo sessions_max */
     uint64_t next_serial;
     struct hash_index newest;          /* visitor -> place in the ring of the newest session */
     struct session_postings *postings; /* by item */
@@ -54,20 +62,20 @@ struct session_memory {
 struct session_memory *session_memory_new(const struct session_memory_limits *limits);
 void session_memory_free(struct session_memory *memory);
 
-/* The visitor's activity with an item. Thread: writer. */
+/* Puts the item into the visitor's session, or into a new one after a pause. Thread: writer. */
 void session_memory_remember(struct session_memory *memory, uint64_t visitor, uint32_t item,
                              int64_t time_ms);
 
-/* Where the session is, or was until another took its place: then ->serial differs. */
+/* The place of the session in the ring. If another session took it, ->serial differs. */
 static inline const struct remembered_session *sessions_at(const struct session_memory *memory,
                                                            uint64_t serial)
 {
     uint32_t most = memory->limits.sessions_max;
-    /* the division of 32 bits is several times faster */
+    /* a division of 32 bits is several times faster */
     return &memory->sessions[serial > UINT32_MAX ? serial % most : (uint32_t)serial % most];
 }
 
-/* NULL: it was overwritten since. */
+/* The session; NULL: another one has overwritten it. */
 static inline const struct remembered_session *sessions_find(const struct session_memory *memory,
                                                              uint64_t serial)
 {
@@ -75,20 +83,22 @@ static inline const struct remembered_session *sessions_find(const struct sessio
     return session->serial == serial ? session : NULL;
 }
 
+/* The sessions that hold the item; NULL: none. */
 static inline const struct session_postings *sessions_of(const struct session_memory *memory,
                                                          uint32_t item)
 {
     return item < memory->item_capacity ? &memory->postings[item] : NULL;
 }
 
-/* Puts what changed since the last time into the batch. Thread: writer. */
+/* Puts the chunks that changed since the last call into the batch. Thread: writer. */
 void session_memory_save(struct session_memory *memory, struct store_batch *batch);
-/* One row of the store whose table is 't' or 'u'. SKIP: damaged. */
+/* Loads one stored row of 't' or 'u'. `item_count`: of the model. SKIP: damaged. */
 enum verdict session_memory_load_row(struct session_memory *memory, uint32_t item_count,
                                      struct bytes key, struct bytes value);
-/* After the last row: makes the postings. */
+/* After the last row: makes the postings and `newest`. */
 void session_memory_loaded(struct session_memory *memory);
 
+/* Bytes of memory. */
 size_t session_memory_bytes(const struct session_memory *memory);
 
 #endif

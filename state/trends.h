@@ -1,17 +1,18 @@
-/* Trends: counts of the recent activities of each item, by kind, and a second count that decays
- * faster. Rankings are made from them (recommend/rankings/rankings.h). A part of the model: a fold
- * of the interactions log. Calls schemas/ and state/store.
+/* Trends: how much visitors do with each item, decayed by two half-lives. A part of the
+ * model: processors/trends.c folds it, recommend/rankings/rankings.h makes the rankings from it.
+ * Calls schemas/ and state/store.
  *
- * Sums are of forward decay, as the model's (state/model.h), with two half-lives: `slow`, each kind
- * of activity apart, and `quick`, all kinds together. The clock is the median time of the last
- * TRENDS_CLOCK activities in the order of the log: one event whose time is wrong does not move it.
+ * Sums have forward decay (state/model.h). `slow` has the longer half-life and one sum for each
+ * kind of activity; `quick` has the shorter one and one sum for all kinds. The clock is the median
+ * time of the last TRENDS_CLOCK activities in the order of the log. So one event with a wrong time
+ * does not move it.
  *
- * A model that was stored before there were trends begins with empty ones, which are as those of a
- * whole log once what was before has faded.
+ * A model that was stored before trends existed starts with empty sums. They equal those of a whole
+ * log once the older activities have faded.
  *
  * Rows of FAMILY_MODEL, little endian in values, big endian in keys:
  *
- *     'h' item(4)   slow(8) x 3, base(4), quick(8), base(4)
+ *     'h' item(4)   slow(8) x 3, base(4), quick(8), quick_base(4)
  *     'h'           count(4) next(4), then time(8) x count: the clock
  *
  * Threads: as the model's. */
@@ -33,7 +34,7 @@ struct trend {
 };
 
 struct trends {
-    struct trend *rows; /* by the model's number of the item */
+    struct trend *rows; /* by item */
     uint32_t capacity;
     int64_t times[TRENDS_CLOCK]; /* a ring */
     uint32_t time_count, time_next;
@@ -45,21 +46,23 @@ struct trends {
 struct trends *trends_new(void);
 void trends_free(struct trends *trends);
 
-/* Counts one activity with the item; `slow` and `quick` are g of its time. Thread: writer. */
+/* Counts one activity with the item. `slow` and `quick` are g of its time (state/decay.h) by the
+ * two half-lives. Thread: writer. */
 void trends_add(struct trends *trends, uint32_t item, int kind, struct decay slow,
                 struct decay quick, int64_t time_ms);
 
-/* NULL: nothing was done with it. */
+/* The sums of an item; NULL: no activity yet. Hold while the model is locked. */
 const struct trend *trends_row(const struct trends *trends, uint32_t item);
-/* INT64_MIN: there was no activity yet. */
+/* The median time, ms since 1970; INT64_MIN: no activity yet. */
 int64_t trends_clock(const struct trends *trends);
 
-/* Puts what changed since the last time into the batch. Thread: writer. */
+/* Puts the rows that changed since the last call into the batch. Thread: writer. */
 void trends_save(struct trends *trends, struct store_batch *batch);
-/* One row of the store whose table is 'h'. SKIP: damaged. */
+/* Loads one stored row of 'h'. `item_count`: of the model. SKIP: damaged. */
 enum verdict trends_load_row(struct trends *trends, uint32_t item_count, struct bytes key,
                              struct bytes value);
 
+/* Bytes of memory. */
 size_t trends_bytes(const struct trends *trends);
 
 #endif

@@ -271,7 +271,7 @@ static bool all_finite(const float *x, size_t n)
     return true;
 }
 
-/* Sums of squares: what steps are divided by. */
+/* Sums of squares, whose roots divide the steps. */
 static bool all_positive(const float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -300,7 +300,7 @@ static enum verdict load_header(struct vectors *vectors, uint32_t item_count, st
             return VERDICT_SKIP;
         take_sample(cursor, item_count, &vectors->pending[vectors->pending_count++]);
     }
-    /* A ring of another size, or fewer places than are taken: what was learned can't go on. */
+    /* With a ring of another size, or fewer places than are taken, learning can't go on. */
     if (cursor->failed || ring_max != vectors->limits.ring_max || vectors->ring_count > ring_max ||
         vectors->ring_next >= ring_max ||
         (vectors->ring_count < ring_max && vectors->ring_next != vectors->ring_count) ||

@@ -1,5 +1,6 @@
 #include "processors/recommend/candidates/basket_walk.h"
 
+#include "schemas/hash_index.h"
 #include "state/visitor_history.h"
 
 #include <math.h>
@@ -10,23 +11,23 @@
 static const float kind_shares[PAIR_KINDS] = {[PAIR_CART] = .3f, [PAIR_PURCHASE] = .7f};
 
 struct reached {
-    uint32_t item; /* + 1; 0: free */
+    uint32_t key; /* item + 1; 0: free (number_slot()) */
     float one, two, own, popular;
-    float most; /* of a single seed */
+    float most; /* the largest part of a single seed */
     uint32_t cause;
 };
 
 struct basket_walk_memory {
     struct reached *slots;
-    uint32_t *taken;     /* slots, in the order of their coming */
+    uint32_t *taken;     /* slots, in the order of their first use */
     uint32_t slot_count; /* a power of two */
 };
 
 struct walk {
     const struct model *model;
-    struct reached *slots; /* of the room, all free at first */
+    struct reached *slots; /* of the memory, all free at first */
     uint32_t *taken;
-    uint32_t slot_count; /* twice what can be reached or more */
+    uint32_t slot_count; /* at least twice the items that can be reached */
     uint32_t count;
 };
 
@@ -35,26 +36,26 @@ struct basket_walk_memory *basket_walk_memory_new(void)
     return memory_zero(1, sizeof(struct basket_walk_memory));
 }
 
-void basket_walk_memory_free(struct basket_walk_memory *room)
+void basket_walk_memory_free(struct basket_walk_memory *memory)
 {
-    if (room == NULL)
+    if (memory == NULL)
         return;
-    free(room->slots);
-    free(room->taken);
-    free(room);
+    free(memory->slots);
+    free(memory->taken);
+    free(memory);
 }
 
-static void grow(struct basket_walk_memory *room, uint32_t slots)
+static void grow(struct basket_walk_memory *memory, uint32_t slots)
 {
-    if (slots <= room->slot_count)
+    if (slots <= memory->slot_count)
         return;
-    free(room->slots);
-    room->slots = memory_zero(slots, sizeof *room->slots);
-    room->taken = memory_resize(room->taken, slots / 2 * sizeof *room->taken);
-    room->slot_count = slots;
+    free(memory->slots);
+    memory->slots = memory_zero(slots, sizeof *memory->slots);
+    memory->taken = memory_resize(memory->taken, slots / 2 * sizeof *memory->taken);
+    memory->slot_count = slots;
 }
 
-/* How much of a seed's weight its rows can speak for: the rest is left to what is popular. */
+/* The part of a seed's weight that its rows get; popular items get the rest. */
 static float trust(const struct model *model, uint32_t item)
 {
     float bought = (float)model->items[item].counts.count[PAIR_PURCHASE];
@@ -63,21 +64,18 @@ static float trust(const struct model *model, uint32_t item)
 
 static struct reached *slot_of(struct walk *walk, uint32_t item)
 {
-    uint32_t at = (item * 0x9E3779B1u) >> 8 & (walk->slot_count - 1);
-    while (walk->slots[at].item != 0 && walk->slots[at].item != item + 1)
-        at = (at + 1) & (walk->slot_count - 1);
-    return &walk->slots[at];
+    return &walk->slots[number_slot(walk->slots, sizeof *walk->slots, walk->slot_count, item)];
 }
 
-/* NULL: there is no room. */
+/* NULL: too many items are reached. */
 static struct reached *reach(struct walk *walk, uint32_t item)
 {
     struct reached *reached = slot_of(walk, item);
-    if (reached->item == 0) {
+    if (reached->key == 0) {
         if (2 * walk->count >= walk->slot_count)
             return NULL;
         walk->taken[walk->count++] = (uint32_t)(reached - walk->slots);
-        *reached = (struct reached){.item = item + 1, .cause = ITEM_NONE};
+        *reached = (struct reached){.key = item + 1, .cause = ITEM_NONE};
     }
     return reached;
 }
@@ -88,7 +86,7 @@ static void step(struct walk *walk, uint32_t item, float weight, bool second)
     uint32_t most = second ? SECOND_ENTRIES_MAX : BASKET_ENTRIES_MAX;
     for (int kind = PAIR_CART; kind < PAIR_KINDS; kind++) {
         const struct row *rows = walk->model->items[item].rows[kind];
-        double total = 0; /* both directions count in the half-life of the newer one */
+        double total = 0; /* both directions, relative to the base of the newer one */
         int32_t base = rows[0].base > rows[1].base ? rows[0].base : rows[1].base;
         for (int i = 0; i < PAIR_DIRECTIONS; i++)
             if (rows[i].count > 0)
@@ -137,23 +135,18 @@ static void first_steps(struct walk *walk, const struct basket *basket)
 
 static void second_steps(struct walk *walk)
 {
-    uint32_t frontier[BASKET_FRONTIER_MAX], count = 0;
-    float weights[BASKET_FRONTIER_MAX];
+    struct top_item frontier[BASKET_FRONTIER_MAX]; /* numbers in `taken` */
+    uint32_t count = 0;
     for (uint32_t i = 0; i < walk->count; i++) {
-        const struct reached *reached = &walk->slots[walk->taken[i]];
-        if (reached->one <= 0 ||
-            (count == BASKET_FRONTIER_MAX && reached->one <= weights[count - 1]))
-            continue;
-        uint32_t at = count < BASKET_FRONTIER_MAX ? count++ : count - 1;
-        for (; at > 0 && weights[at - 1] < reached->one; at--) {
-            weights[at] = weights[at - 1];
-            frontier[at] = frontier[at - 1];
-        }
-        weights[at] = reached->one;
-        frontier[at] = reached->item - 1;
+        float one = walk->slots[walk->taken[i]].one;
+        if (one > 0)
+            count = top_keep(frontier, count, BASKET_FRONTIER_MAX,
+                             (struct top_item){.item = i, .score = one});
     }
-    for (uint32_t i = 0; i < count; i++)
-        step(walk, frontier[i], weights[i], true);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t item = walk->slots[walk->taken[frontier[i].item]].key - 1;
+        step(walk, item, frontier[i].score, true);
+    }
 }
 
 static bool in_cart(const struct basket *basket, uint32_t item)
@@ -191,7 +184,7 @@ static float score_of(const struct reached *reached)
     return reached->one + BASKET_HOP * reached->two + BASKET_OWN * reached->own + reached->popular;
 }
 
-/* Room for all that the walk can reach. */
+/* Slots for all items that the walk can reach. */
 static uint32_t slots_for(const struct model *model, const struct basket *basket)
 {
     uint32_t entries = POPULAR_MAX + BASKET_FRONTIER_MAX * 2 * PAIR_DIRECTIONS * SECOND_ENTRIES_MAX;
@@ -209,20 +202,20 @@ static uint32_t slots_for(const struct model *model, const struct basket *basket
     return slots;
 }
 
-uint32_t basket_top(struct basket_walk_memory *room, const struct model *model,
+uint32_t basket_top(struct basket_walk_memory *memory, const struct model *model,
                     const struct basket *basket, uint32_t length, struct top_item *ret_items)
 {
     uint32_t slots = slots_for(model, basket), count = 0;
-    grow(room, slots);
+    grow(memory, slots);
     struct walk walk = {
-        .model = model, .slots = room->slots, .taken = room->taken, .slot_count = slots};
+        .model = model, .slots = memory->slots, .taken = memory->taken, .slot_count = slots};
     first_steps(&walk, basket);
     second_steps(&walk);
     add_popular(&walk, basket);
     for (uint32_t i = 0; i < walk.count; i++) {
         struct reached *reached = &walk.slots[walk.taken[i]];
-        struct top_item item = {reached->item - 1, score_of(reached), reached->cause};
-        reached->item = 0; /* free for the next walk */
+        struct top_item item = {reached->key - 1, score_of(reached), reached->cause};
+        reached->key = 0; /* free for the next walk */
         if (item.score > 0 && !in_cart(basket, item.item))
             count = top_keep(ret_items, count, length, item);
     }

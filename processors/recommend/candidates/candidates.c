@@ -1,6 +1,7 @@
 #include "processors/recommend/candidates/candidates.h"
 
 #include "processors/recommend/candidates/key_select.h"
+#include "schemas/array.h"
 
 #include <stdlib.h>
 
@@ -21,18 +22,6 @@ void candidates_release(struct candidates *candidates)
     *candidates = (struct candidates){0};
 }
 
-/* Room for `count` numbers; the new ones were never proposed. */
-static void reserve(struct proposed *proposed, uint32_t count)
-{
-    if (count <= proposed->capacity)
-        return;
-    uint32_t capacity = count + count / 2;
-    proposed->at = memory_resize(proposed->at, capacity * sizeof *proposed->at);
-    memset(proposed->at + proposed->capacity, 0,
-           (capacity - proposed->capacity) * sizeof *proposed->at);
-    proposed->capacity = capacity;
-}
-
 static void forget_rounds(struct proposed *proposed)
 {
     if (proposed->capacity > 0)
@@ -41,8 +30,9 @@ static void forget_rounds(struct proposed *proposed)
 
 void candidates_clear(struct candidates *candidates, uint32_t item_count, uint32_t product_count)
 {
-    reserve(&candidates->items, item_count);
-    reserve(&candidates->products, product_count);
+    struct proposed *items = &candidates->items, *products = &candidates->products;
+    ARRAY_RESERVE_ZERO(items->at, items->capacity, item_count);
+    ARRAY_RESERVE_ZERO(products->at, products->capacity, product_count);
     if (++candidates->round == 0) { /* proposals of 2^32 rounds ago would look new */
         forget_rounds(&candidates->items);
         forget_rounds(&candidates->products);

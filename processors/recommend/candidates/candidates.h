@@ -73,8 +73,8 @@ struct candidate *candidates_propose(struct candidates *candidates, uint32_t ite
 /* The item's candidate if a generator proposed it before, else NULL. */
 struct candidate *candidates_find(const struct candidates *candidates, uint32_t item);
 
-/* Keeps the `length` candidates with the largest weights, in no order. Ties go to the smaller
- * number: the item that the log named first. */
+/* Keeps the `length` candidates with the largest weights, in no order. The smaller number wins
+ * among equal weights: the item that the log named first. */
 void candidates_prune(struct candidates *candidates, uint32_t length);
 
 #endif

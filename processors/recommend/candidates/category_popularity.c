@@ -62,7 +62,7 @@ struct sorted_items {
     uint32_t count;
 };
 
-/* Among equal sums the item that came first stays first. */
+/* An item with an equal sum goes behind the ones that are there. */
 static void insert(struct sorted_items *sorted, uint32_t item, double sum)
 {
     uint32_t at = sorted->count;

@@ -2,7 +2,7 @@
 
 #include "processors/recommend/search/text.h"
 
-#define WRITTEN_BYTES_MAX 256 /* more is no name: not looked at */
+#define WRITTEN_BYTES_MAX 256 /* a longer one is no name */
 
 struct bytes channel_name(struct bytes written, struct buffer *scratch, char *to)
 {

@@ -131,13 +131,24 @@ struct found {
         uint32_t key; /* product + 1; 0: free (number_slot()) */
         float shared;
     } slots[SLOTS];
+    uint32_t capacity;                   /* slots that are in use: a power of two */
     uint16_t used[SIMILAR_POSTINGS_MAX]; /* slots, in the order of their first use */
     uint32_t count;
 };
 
+/* Empty, with room for `count` products, which are few as a rule: it clears no more slots. */
+static void init_found(struct found *found, uint64_t count)
+{
+    found->capacity = 16;
+    while (found->capacity < 2 * count && found->capacity < SLOTS)
+        found->capacity *= 2;
+    memset(found->slots, 0, found->capacity * sizeof *found->slots);
+    found->count = 0;
+}
+
 static void add_found(struct found *found, uint32_t product, float value)
 {
-    uint32_t at = number_slot(found->slots, sizeof *found->slots, SLOTS, product);
+    uint32_t at = number_slot(found->slots, sizeof *found->slots, found->capacity, product);
     if (found->slots[at].key == 0) {
         found->slots[at].key = product + 1;
         found->slots[at].shared = 0;
@@ -158,14 +169,19 @@ static int rarest_first(const void *a, const void *b)
     return (x->word > y->word) - (x->word < y->word);
 }
 
+/* Finds products through the postings of the product's words. */
 static void read_postings(const struct catalogue *catalogue, uint32_t product, struct found *found)
 {
     struct ordered_word order[PRODUCT_WORDS_MAX];
     struct words words = product_all_words(&catalogue->products[product]);
     uint32_t left = SIMILAR_POSTINGS_MAX;
-    for (uint32_t i = 0; i < words.count; i++)
-        order[i] =
-            (struct ordered_word){words.at[i], catalogue->words.at[words.at[i]].postings.count};
+    uint64_t postings_count = 0;
+    for (uint32_t i = 0; i < words.count; i++) {
+        uint32_t count = catalogue->words.at[words.at[i]].postings.count;
+        order[i] = (struct ordered_word){words.at[i], count};
+        postings_count += count;
+    }
+    init_found(found, postings_count);
     qsort(order, words.count, sizeof *order, rarest_first);
     for (uint32_t i = 0; i < words.count && left > 0; i++) {
         const struct postings *postings = &catalogue->words.at[order[i].word].postings;
@@ -212,8 +228,6 @@ uint32_t content_similarity_top(const struct catalogue *catalogue, uint32_t prod
     struct found found;
     uint32_t likely[SIMILAR_EXACT_MAX], count = 0;
     struct top_item best[SIMILAR_MAX];
-    memset(found.slots, 0, sizeof found.slots);
-    found.count = 0;
     read_postings(catalogue, product, &found);
     uint32_t likely_count = find_likely(&found, product, likely);
     struct compared compared;

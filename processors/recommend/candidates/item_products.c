@@ -1,5 +1,7 @@
 #include "processors/recommend/candidates/item_products.h"
 
+#include "schemas/array.h"
+
 #include <stdlib.h>
 
 #define CATCH_UP_MAX 256 /* products, and items, at a call */
@@ -10,21 +12,10 @@ void item_products_release(struct item_products *known)
     free(known->items);
 }
 
-/* Room for numbers below `count`; new entries are 0. */
-static void reserve(uint32_t **numbers, uint32_t *capacity, uint32_t count)
-{
-    if (count <= *capacity)
-        return;
-    uint32_t wanted = count + count / 2 + 64;
-    *numbers = memory_resize(*numbers, wanted * sizeof **numbers);
-    memset(*numbers + *capacity, 0, (wanted - *capacity) * sizeof **numbers);
-    *capacity = wanted;
-}
-
 void item_products_catch_up(struct item_products *known, const struct model *model,
                             const struct catalogue *catalogue)
 {
-    reserve(&known->items, &known->item_capacity, catalogue->product_count);
+    ARRAY_RESERVE_ZERO(known->items, known->item_capacity, catalogue->product_count);
     for (int i = 0; i < CATCH_UP_MAX && known->products_seen < catalogue->product_count; i++) {
         uint32_t product = known->products_seen++;
         known->items[product] = model_find(model, product_id(&catalogue->products[product])) + 1;
@@ -46,7 +37,7 @@ uint32_t item_products_product(struct item_products *known, const struct model *
         return item & ~ITEM_PRODUCT;
     if (known == NULL)
         return catalogue_find(catalogue, model->items[item].id);
-    reserve(&known->products, &known->product_capacity, item + 1);
+    ARRAY_RESERVE_ZERO(known->products, known->product_capacity, item + 1);
     if (known->products[item] == 0) /* the catalogue may have got the product since */
         known->products[item] = catalogue_find(catalogue, model->items[item].id) + 1u;
     return known->products[item] - 1u;

@@ -1,7 +1,7 @@
 #include "processors/recommend/candidates/popular_items.h"
 
-#define POPULAR_TOP 40 /* enough to fill a list from which a context was taken out */
-#define POPULAR_FEW 10 /* where there are others */
+#define POPULAR_TOP 40 /* enough to fill a list after its filters */
+#define POPULAR_FEW 10 /* if there are enough other candidates */
 
 void popular_items_generate(const struct query *query, struct candidates *candidates, int generator)
 {
