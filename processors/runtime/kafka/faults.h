@@ -1,4 +1,4 @@
-/* What an error from outside means: the one table that tells a passing fault from a bad record. The
+/* The meaning of errors from outside: one table tells a passing fault from a bad record. The
  * callers do what the table says and decide nothing themselves.
  *
  *     passing   the broker, the network or the registry fails: wait, then try again, for ever

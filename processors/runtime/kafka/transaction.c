@@ -79,8 +79,8 @@ static void written(struct edge_deliveries *deliveries, int32_t partition, int64
         producer->changelog[partition] = offset;
 }
 
-/* Of several failures the one that a person or a smaller record can mend is told: the others follow
- * from it. */
+/* Tells the failure that a person or a smaller record can mend, if there are several: the others
+ * follow from it. */
 static void failed(struct edge_deliveries *deliveries, enum topic topic, int32_t partition,
                    enum fault fault, const char *why)
 {

@@ -1,6 +1,6 @@
-/* Standby: follows the changelog of visitors that other processes have, so that taking them over
- * means reading a second's worth of it, not all. Which: those that this process would get if
- * num.standby of the others ended. */
+/* Standby: follows the changelog of partitions that other processes own. When one of them ends,
+ * this process reads the last second of the changelog, not all of it. It follows the partitions
+ * that it would get if num.standby of the other processes ended. */
 #ifndef WEFT_VISITORS_STANDBY_H
 #define WEFT_VISITORS_STANDBY_H
 
@@ -8,16 +8,19 @@
 
 struct standby;
 
-/* NULL when num.standby is 0; all calls take it. `run` is borrowed. */
+/* NULL when num.standby is 0; all calls take NULL. `run` is borrowed until standby_free(). Thread:
+ * the main thread, before and after all others. */
 struct standby *standby_new(struct run *run);
 void standby_free(struct standby *standby);
 
-/* Body of its thread; `argument` is the struct standby. Returns NULL when the run stops. */
+/* Body of its thread; `argument` is the struct standby. Returns NULL when the process stops, or
+ * after a fatal error, which it reports with run_fail(). */
 void *standby_thread(void *argument);
 
-/* A worker of this process takes the partition: returns once it is no longer followed and what was
- * read of it is in the store. Thread: any worker. */
+/* A worker of this process takes the partition. Returns once the standby no longer follows it and
+ * has written the rows that it read. Thread: any worker. */
 void standby_own(struct standby *standby, int32_t partition);
+/* The worker has lost the partition: the standby may follow it again. Thread: any worker. */
 void standby_disown(struct standby *standby, int32_t partition);
 
 #endif
