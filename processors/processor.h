@@ -34,6 +34,7 @@ struct settings {
     int64_t session_gap_ms;      /* a longer pause starts a new session */
     int64_t double_click_ms;     /* a second view of an item within this time is dropped */
     uint32_t activities_max;     /* remembered of a visitor */
+    uint32_t order_lines_max;    /* items of orders that are remembered of a visitor */
     int64_t tastes_half_life_ms; /* of preferences; 0: no preferences are learned */
     int64_t shown_ms;            /* how long the lists that showed an item are counted */
     bool shown_from_impressions; /* items count as shown by impressions; else by written lists */
@@ -51,7 +52,7 @@ struct settings {
 /* The outcome of a record. Each record that is read has exactly one. */
 enum fate {
     FATE_PROCESSED,
-    FATE_DUPLICATE,    /* an event_id that the visitor already has */
+    FATE_DUPLICATE,    /* an event_id, or an order, that the visitor already has */
     FATE_DOUBLE_CLICK, /* the same item again within double.click.ms */
     FATE_LATE,         /* older than all remembered activities: written to the late topic */
     FATE_NO_CONSENT,   /* its visitor refuses that it is used: dropped */
@@ -62,16 +63,17 @@ enum fate {
 extern const char *const fate_names[FATES]; /* keys of the metrics, as are counter_names */
 
 enum counter {
-    COUNT_INTERACTIONS,   /* records written to the log */
-    COUNT_REORDERED,      /* activities that came late and went before later ones */
-    COUNT_LISTS,          /* recommendation records written */
-    COUNT_LISTS_SAME,     /* recommendation records not written, since nothing changed */
-    COUNT_ACTIVITIES_OUT, /* activities that fell out of a visitor's memory at its bound */
-    COUNT_MEASURED,       /* clicks that were compared with the visitor's last list */
-    COUNT_HITS,           /* of these, clicks on one of the list's first HIT_LENGTH items */
-    COUNT_RECIPROCAL,     /* the sum of 1/rank of these hits, in millionths */
-    COUNT_WEIGHTS,        /* differences of the ranker's weights written to the log */
-    COUNT_ERASED,         /* visitors that were erased with some state */
+    COUNT_INTERACTIONS,    /* records written to the log */
+    COUNT_REORDERED,       /* activities that came late and went before later ones */
+    COUNT_LISTS,           /* recommendation records written */
+    COUNT_LISTS_SAME,      /* recommendation records not written, since nothing changed */
+    COUNT_ACTIVITIES_OUT,  /* activities that fell out of a visitor's memory at its bound */
+    COUNT_MEASURED,        /* clicks that were compared with the visitor's last list */
+    COUNT_HITS,            /* of these, clicks on one of the list's first HIT_LENGTH items */
+    COUNT_RECIPROCAL,      /* the sum of 1/rank of these hits, in millionths */
+    COUNT_WEIGHTS,         /* differences of the ranker's weights written to the log */
+    COUNT_ERASED,          /* visitors that were erased with some state */
+    COUNT_ORDER_LINES_OUT, /* items of orders that fell out of a visitor's memory at its bound */
     COUNTERS,
 };
 

@@ -127,7 +127,8 @@ static enum verdict remember(struct context *context, const struct record *recor
     return write_joints(context, position, kind, error);
 }
 
-static enum kind kind_of(const struct event *event)
+/* `item`: NULL for an event without items. */
+static enum kind kind_of(const struct event *event, const struct event_item *item)
 {
     static const enum kind cart_kinds[] = {KIND_CART, KIND_CART_REMOVE, KIND_CART_UPDATE,
                                            KIND_CART_CLEAR};
@@ -135,12 +136,35 @@ static enum kind kind_of(const struct event *event)
     case EVENT_SEARCH:
         return KIND_SEARCH;
     case EVENT_CART:
+        if (event->action == CART_UPDATE && item && item->quantity == 0)
+            return KIND_CART_REMOVE;
         return cart_kinds[event->action];
     case EVENT_PURCHASE:
         return event->status == PURCHASE_COMPLETED ? KIND_PURCHASE : KIND_REFUND;
     default:
         return KIND_VIEW;
     }
+}
+
+/* Remembers the item of an order, or that it was sent back. */
+static void note_order(struct context *context, const struct event *event,
+                       const struct event_item *item, enum kind kind)
+{
+    struct visitor *visitor = context->visitor;
+    struct order_line line = {
+        .order = order_tag(event->transaction_id, event->event_id),
+        .item = shown_tag(item->item_id),
+        .time_ms = event->event_time_ms,
+    };
+    uint32_t max = context->settings->order_lines_max;
+    if (kind == KIND_REFUND)
+        visitor_return_item(visitor, line.item, line.time_ms);
+    if (kind != KIND_PURCHASE || visitor_has_ordered(visitor, line.order, line.item, max))
+        return; /* an order may have an item twice */
+    const struct activity *refund =
+        visitor_history_newest_on(visitor, 1u << KIND_REFUND, item->item_id);
+    line.returned = refund && refund->time_ms >= line.time_ms;
+    context->counts->counters[COUNT_ORDER_LINES_OUT] += visitor_add_order_line(visitor, line, max);
 }
 
 static enum verdict sessions_event(struct context *context, struct record *record,
@@ -152,20 +176,23 @@ static enum verdict sessions_event(struct context *context, struct record *recor
         return record_end(record, FATE_LATE);
     visitor_table_mark_dirty(context->visitors, visitor);
     visitor->touched = true;
-    enum kind kind = kind_of(event);
     char name[CHANNEL_BYTES_MAX];
     struct bytes channel = channel_name(event->channel, context->scratch, name);
     if (channel.size > 0)
         visitor_update_channel(visitor, channel, event->event_time_ms);
-    if (kind == KIND_SEARCH)
-        return remember(context, record, channel, kind, event->search_term, NAN, 0, error);
+    if (event->type == EVENT_SEARCH)
+        return remember(context, record, channel, KIND_SEARCH, event->search_term, NAN, 0, error);
     if (event->item_count == 0)
-        return remember(context, record, channel, kind, bytes_of("", 0), NAN, 0, error);
+        return remember(context, record, channel, kind_of(event, NULL), bytes_of("", 0), NAN, 0,
+                        error);
     for (uint32_t i = 0; i < event->item_count; i++) {
-        enum verdict verdict = remember(context, record, channel, kind, event->items[i].item_id,
-                                        (float)event->items[i].price, i, error);
+        const struct event_item *item = &event->items[i];
+        enum kind kind = kind_of(event, item);
+        enum verdict verdict =
+            remember(context, record, channel, kind, item->item_id, (float)item->price, i, error);
         if (verdict != VERDICT_OK)
             return verdict;
+        note_order(context, event, item, kind);
     }
     return VERDICT_OK;
 }

@@ -25,6 +25,7 @@ static void free_parts(struct visitor *visitor)
     free(visitor->exposure);
     free(visitor->declared);
     free(visitor->channel);
+    free(visitor->lines);
 }
 
 void visitor_free(struct visitor *visitor)
@@ -53,7 +54,8 @@ size_t visitor_bytes(const struct visitor *visitor)
            visitor->text_capacity + visitor->tastes_capacity +
            visitor->display_capacity * sizeof *visitor->displays +
            (visitor->exposure ? sizeof *visitor->exposure : 0) + visitor->gender_size +
-           visitor->age_group_size + visitor->channel_size;
+           visitor->age_group_size + visitor->channel_size +
+           visitor->line_capacity * sizeof *visitor->lines;
 }
 
 /* Drops the text of activities that fell out when it is more than half of all text. */
@@ -254,6 +256,57 @@ bool visitor_count_exposure(struct visitor *visitor, uint32_t mark, bool click)
     exposure->impressions += !click;
     exposure->clicks += click;
     return true;
+}
+
+bool visitor_has_ordered(const struct visitor *visitor, uint32_t order, uint32_t item, uint32_t max)
+{
+    bool known = false;
+    for (uint32_t i = visitor->line_count; i > 0; i--) {
+        const struct order_line *line = &visitor->lines[i - 1];
+        if (line->order != order)
+            continue;
+        if (line->item == item)
+            return true;
+        known = true;
+    }
+    return known && visitor->line_count >= max && visitor->lines[0].order == order;
+}
+
+uint32_t visitor_add_order_line(struct visitor *visitor, struct order_line line, uint32_t max)
+{
+    assert(max > 0 && max <= ORDER_LINES_MAX);
+    uint32_t out = visitor->line_count < max ? 0 : visitor->line_count - max + 1;
+    if (out > 0) {
+        visitor->line_count = (uint16_t)(visitor->line_count - out);
+        memmove(visitor->lines, visitor->lines + out, visitor->line_count * sizeof line);
+    }
+    if (visitor->line_count == visitor->line_capacity) {
+        visitor->line_capacity =
+            (uint16_t)(visitor->line_capacity ? 2 * visitor->line_capacity : 4);
+        visitor->lines =
+            memory_resize(visitor->lines, visitor->line_capacity * sizeof *visitor->lines);
+    }
+    visitor->lines[visitor->line_count++] = line;
+    return out;
+}
+
+void visitor_return_item(struct visitor *visitor, uint32_t item, int64_t time_ms)
+{
+    for (uint32_t i = 0; i < visitor->line_count; i++)
+        if (visitor->lines[i].item == item && visitor->lines[i].time_ms <= time_ms)
+            visitor->lines[i].returned = true;
+}
+
+const struct order_line *visitor_order_line_of(const struct visitor *visitor, uint32_t item)
+{
+    const struct order_line *newest = NULL;
+    for (uint32_t i = 0; i < visitor->line_count; i++) {
+        const struct order_line *line = &visitor->lines[i];
+        if (line->item == item && !line->returned &&
+            (newest == NULL || line->time_ms >= newest->time_ms))
+            newest = line;
+    }
+    return newest;
 }
 
 void visitor_set_declared(struct visitor *visitor, struct bytes gender, struct bytes age_group)

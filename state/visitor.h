@@ -8,6 +8,7 @@
  *       displays   --> [ tag, times ][ ... ]          how often an item was in a list; NULL: none
  *       exposure   --> [ counts, newest marks ]       impressions and clicks; NULL: none
  *       declared   --> [ gender | age group ]         as the shop says; NULL: it said nothing
+ *       lines      --> [ order, item, time ][ ... ]   what was ordered; NULL: nothing
  *       channel    --> [ "newsletter" ]               NULL: not known
  *       key[]                                         the visitor's key, behind the struct
  *
@@ -47,6 +48,14 @@ struct exposure {
     uint32_t marks[MARKS_MAX]; /* the oldest first */
 };
 
+/* A line of an order: an item of a purchase. Lines are remembered longer than activities, so that a
+ * repeated order does not count again and a bought item stays out of lists. */
+struct order_line {
+    uint32_t order, item; /* order_tag(), shown_tag() */
+    int64_t time_ms;
+    bool returned; /* the item was sent back, or its order was cancelled */
+};
+
 struct visitor {
     struct visitor *newer, *older; /* of the table, by last use */
     uint64_t hash;                 /* of partition and key */
@@ -69,6 +78,8 @@ struct visitor {
     struct exposure *exposure;
     char *declared;
     uint16_t gender_size, age_group_size;
+    uint16_t line_count, line_capacity;
+    struct order_line *lines; /* in the order of their arrival */
     uint8_t channel_size;
     char *channel;            /* of the newest activity that has one */
     int64_t channel_time_ms;  /* of that activity */
@@ -148,6 +159,27 @@ bool visitor_restore_shown(struct visitor *visitor, uint32_t tag, uint8_t times)
 /* Counts an impression, or a click, unless its mark is among the last MARKS_MAX. Returns whether it
  * was counted. */
 bool visitor_count_exposure(struct visitor *visitor, uint32_t mark, bool click);
+
+/* ---- orders ---- */
+
+/* The tag of an order; without a transaction_id the event is an order of its own. */
+static inline uint32_t order_tag(struct bytes transaction_id, struct bytes event_id)
+{
+    return (uint32_t)bytes_hash(transaction_id.size > 0 ? transaction_id : event_id);
+}
+
+/* Whether the order has this item already. `max` is the bound on lines: when an order fills all of
+ * them, its further items count as known, because its first lines fell out. */
+bool visitor_has_ordered(const struct visitor *visitor, uint32_t order, uint32_t item,
+                         uint32_t max);
+/* Remembers a line that is not known yet. With more than `max` lines, 1 to ORDER_LINES_MAX, the
+ * line that came first falls out. Returns how many fell out. */
+#define ORDER_LINES_MAX 1000
+uint32_t visitor_add_order_line(struct visitor *visitor, struct order_line line, uint32_t max);
+/* The item was sent back at this time: all its lines that are not newer. */
+void visitor_return_item(struct visitor *visitor, uint32_t item, int64_t time_ms);
+/* The newest line of the item that was not sent back; NULL: there is none. */
+const struct order_line *visitor_order_line_of(const struct visitor *visitor, uint32_t item);
 
 /* ---- what the shop says ---- */
 

@@ -12,7 +12,27 @@ static uint64_t checksum(struct bytes key, struct bytes value)
     return bytes_hash(value) ^ hash_join(bytes_hash(key), 0);
 }
 
-/* The fields from "refused" to "channel_age". */
+/* Tags are random, so an order's tag takes 5 bytes. The difference to the line before is 0, one
+ * byte, within an order. */
+static void write_order_lines(const struct visitor *visitor, struct buffer *buffer)
+{
+    uint32_t order = 0;
+    int64_t time_ms = 0;
+    if (visitor->line_count > 0)
+        avro_put_long(buffer, visitor->line_count);
+    for (uint32_t i = 0; i < visitor->line_count; i++) {
+        const struct order_line *line = &visitor->lines[i];
+        avro_put_long(buffer, (int32_t)(line->order - order));
+        avro_put_long(buffer, (int32_t)line->item);
+        avro_put_long(buffer, line->time_ms - time_ms);
+        buffer_byte(buffer, line->returned ? 1 : 0);
+        order = line->order;
+        time_ms = line->time_ms;
+    }
+    avro_put_long(buffer, 0);
+}
+
+/* The fields from "refused" to "order_lines". */
 static void write_rest(const struct visitor *visitor, struct buffer *buffer)
 {
     static const struct exposure none;
@@ -30,6 +50,7 @@ static void write_rest(const struct visitor *visitor, struct buffer *buffer)
     avro_put_string(buffer, visitor_channel(visitor));
     avro_put_long(buffer,
                   visitor->channel ? visitor->latest_time_ms - visitor->channel_time_ms : 0);
+    write_order_lines(visitor, buffer);
 }
 
 void visitor_encode(const struct visitor *visitor, struct buffer *buffer)
@@ -158,18 +179,39 @@ static bool read_channel(struct avro_reader *reader, struct visitor *visitor)
     return true;
 }
 
+static bool read_order_lines(struct avro_reader *reader, struct visitor *visitor)
+{
+    struct order_line line = {0};
+    for (uint64_t block; (block = avro_get_block(reader)) > 0;) {
+        for (; block > 0 && !reader->failed; block--) {
+            int64_t order = avro_get_long(reader), item = avro_get_long(reader);
+            int64_t elapsed_ms = avro_get_long(reader);
+            line.returned = avro_get_bool(reader);
+            if (reader->failed || order < INT32_MIN || order > INT32_MAX || item < INT32_MIN ||
+                item > INT32_MAX || visitor->line_count == ORDER_LINES_MAX ||
+                __builtin_add_overflow(line.time_ms, elapsed_ms, &line.time_ms))
+                return false;
+            line.order += (uint32_t)order;
+            line.item = (uint32_t)item;
+            visitor_add_order_line(visitor, line, ORDER_LINES_MAX);
+        }
+    }
+    return !reader->failed;
+}
+
 /* The formats from which on the part is there. */
 #define FORMAT_CHECKSUM 2
 #define FORMAT_PREFERENCES 3
 #define FORMAT_EXPOSURE 4
 #define FORMAT_CHANNEL 5
+#define FORMAT_ORDER_LINES 6
 
 /* The format of the value, 1 the oldest; 0: none that is known. */
 static int open_value(struct bytes value, struct avro_reader *ret_reader)
 {
     static const uint64_t fingerprints[] = {VISITOR_FINGERPRINT_1, VISITOR_FINGERPRINT_2,
                                             VISITOR_FINGERPRINT_3, VISITOR_FINGERPRINT_4,
-                                            VISITOR_FINGERPRINT};
+                                            VISITOR_FINGERPRINT_5, VISITOR_FINGERPRINT};
     int format = sizeof fingerprints / sizeof fingerprints[0];
     for (; format > 0; format--) {
         *ret_reader = avro_open(value, fingerprints[format - 1]);
@@ -193,7 +235,8 @@ static bool read_visitor(struct bytes value, struct visitor *visitor)
         (format >= FORMAT_PREFERENCES &&
          (!read_preferences(&reader, visitor) || !read_shown(&reader, visitor))) ||
         (format >= FORMAT_EXPOSURE && !read_exposure(&reader, visitor)) ||
-        (format >= FORMAT_CHANNEL && !read_channel(&reader, visitor)))
+        (format >= FORMAT_CHANNEL && !read_channel(&reader, visitor)) ||
+        (format >= FORMAT_ORDER_LINES && !read_order_lines(&reader, visitor)))
         return false;
     if (format >= FORMAT_CHECKSUM) {
         uint64_t sum =

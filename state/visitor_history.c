@@ -123,6 +123,17 @@ struct bytes visitor_history_search_before(const struct visitor *visitor, uint32
 
 /* ---- whether it happened ---- */
 
+/* An update to a quantity above 0; sessions.c makes a removal of one to 0. */
+static bool puts_in(const struct activity *activity)
+{
+    return activity->kind == KIND_CART || activity->kind == KIND_CART_UPDATE;
+}
+
+static bool takes_out(const struct activity *activity)
+{
+    return activity->kind == KIND_CART_REMOVE || activity->kind == KIND_PURCHASE;
+}
+
 bool visitor_history_has_event(const struct visitor *visitor, struct bytes event_id)
 {
     uint64_t hash = bytes_hash(event_id);
@@ -151,27 +162,50 @@ bool visitor_history_viewed_near(const struct visitor *visitor, struct bytes ite
     return false;
 }
 
+bool visitor_history_bought_at(const struct visitor *visitor, struct bytes item_id,
+                               int64_t *ret_time_ms)
+{
+    const struct activity *newest =
+        visitor_history_newest_on(visitor, 1u << KIND_PURCHASE | 1u << KIND_REFUND, item_id);
+    if (newest) {
+        *ret_time_ms = newest->time_ms;
+        return newest->kind == KIND_PURCHASE;
+    }
+    if (visitor == NULL || visitor->line_count == 0)
+        return false;
+    const struct order_line *line = visitor_order_line_of(visitor, shown_tag(item_id));
+    if (line)
+        *ret_time_ms = line->time_ms;
+    return line != NULL;
+}
+
 bool visitor_history_in_cart(const struct visitor *visitor, struct bytes item_id)
 {
     for (uint32_t i = count_of(visitor); i > 0; i--) {
         const struct activity *activity = &visitor->activities[i - 1];
         if (activity->kind == KIND_CART_CLEAR)
             return false;
-        if ((activity->kind == KIND_CART || activity->kind == KIND_CART_REMOVE ||
-             activity->kind == KIND_PURCHASE) &&
+        if ((puts_in(activity) || takes_out(activity)) &&
             bytes_equal(activity_subject(visitor, activity), item_id))
-            return activity->kind == KIND_CART;
+            return puts_in(activity);
     }
     return false;
 }
 
 /* ---- lists of items ---- */
 
-static uint32_t take_out(uint32_t *items, uint32_t count, uint32_t item)
+/* The place of the item; `count`: it is not among them. */
+static uint32_t find_in(const uint32_t *items, uint32_t count, uint32_t item)
 {
     uint32_t at = 0;
     while (at < count && items[at] != item)
         at++;
+    return at;
+}
+
+static uint32_t take_out(uint32_t *items, uint32_t count, uint32_t item)
+{
+    uint32_t at = find_in(items, count, item);
     if (at == count)
         return count;
     memmove(items + at, items + at + 1, (count - at - 1) * sizeof *items);
@@ -193,14 +227,16 @@ uint32_t visitor_history_cart(const struct visitor *visitor, const struct model 
     uint32_t count = 0;
     for (uint32_t i = 0; i < count_of(visitor); i++) {
         const struct activity *activity = &visitor->activities[i];
-        bool put = activity->kind == KIND_CART;
         if (activity->kind == KIND_CART_CLEAR)
             count = 0;
-        if (!put && activity->kind != KIND_CART_REMOVE && activity->kind != KIND_PURCHASE)
+        if (!puts_in(activity) && !takes_out(activity))
             continue;
         uint32_t item = model_find(model, activity_subject(visitor, activity));
-        if (item != ITEM_NONE)
-            count = put ? put_in(ret_items, count, max, item) : take_out(ret_items, count, item);
+        if (item == ITEM_NONE ||
+            (activity->kind == KIND_CART_UPDATE && find_in(ret_items, count, item) < count))
+            continue;
+        count = puts_in(activity) ? put_in(ret_items, count, max, item)
+                                  : take_out(ret_items, count, item);
     }
     return count;
 }

@@ -46,15 +46,21 @@ bool visitor_history_viewed(const struct visitor *visitor, struct bytes item_id)
 bool visitor_history_viewed_near(const struct visitor *visitor, struct bytes item_id,
                                  int64_t time_ms, int64_t window_ms);
 
-/* Whether the item is in the cart: put in, and not taken out, bought or cleared since. */
+/* When the item was bought; false: it was not, or it was sent back since. The order lines answer
+ * for activities that fell out. */
+bool visitor_history_bought_at(const struct visitor *visitor, struct bytes item_id,
+                               int64_t *ret_time_ms);
+
+/* Whether the item is in the cart: put in or updated, and not taken out, bought or cleared since.
+ */
 bool visitor_history_in_cart(const struct visitor *visitor, struct bytes item_id);
 
 /* ---- lists of items ---- */
 
-/* The items of the cart, each once, the one that was put in last at the end. When an item comes
- * into a cart of `max`, the first one falls out. Items that the model does not know are passed
- * over. Returns how many there are, at most `max`, which is above 0. Thread: holds the model's read
- * lock. */
+/* The items of the cart, each once, the one that was put in last at the end; an update leaves its
+ * item where it is. When an item comes into a cart of `max`, the first one falls out. Items that
+ * the model does not know are passed over. Returns how many there are, at most `max`, which is
+ * above 0. Thread: holds the model's read lock. */
 uint32_t visitor_history_cart(const struct visitor *visitor, const struct model *model,
                               uint32_t max, uint32_t *ret_items);
 

@@ -19,10 +19,15 @@ static void check_same(const struct visitor *a, const struct visitor *b)
         bytes_equal(visitor_gender(a), visitor_gender(b)) &&
         bytes_equal(visitor_age_group(a), visitor_age_group(b)) &&
         bytes_equal(visitor_channel(a), visitor_channel(b)) &&
-        a->channel_time_ms == b->channel_time_ms &&
+        a->channel_time_ms == b->channel_time_ms && a->line_count == b->line_count &&
         (a->exposure == NULL) == (b->exposure == NULL) &&
         (a->exposure == NULL || memcmp(a->exposure, b->exposure, sizeof *a->exposure) == 0) &&
         (a->tastes_size == 0 || memcmp(a->tastes, b->tastes, a->tastes_size) == 0));
+    for (uint32_t i = 0; i < a->line_count; i++) {
+        const struct order_line *x = &a->lines[i], *y = &b->lines[i];
+        FUZZ_CHECK(x->order == y->order && x->item == y->item && x->time_ms == y->time_ms &&
+                   x->returned == y->returned);
+    }
     for (uint32_t i = 0; i < a->count; i++) {
         const struct activity *x = &a->activities[i], *y = &b->activities[i];
         FUZZ_CHECK(x->time_ms == y->time_ms && x->event_hash == y->event_hash &&
@@ -84,6 +89,8 @@ void fuzz_seeds(struct fuzz_sink *sink)
             .time_ms = 1700000000000 + i * 1000, .kind = (uint8_t)i, .event_hash = i};
         visitor_count_exposure(visitor, i, i % 2 > 0);
         visitor_set_declared(visitor, bytes_of("female", i), bytes_text("30-39"));
+        visitor_add_order_line(
+            visitor, (struct order_line){i / 2, i * 1000000007, activity.time_ms, i == 4}, 5);
         if (i > 2)
             visitor_update_channel(visitor, bytes_text("web"), activity.time_ms - 1000);
         sink->add(sink, visitor_table_encode(seeds, visitor));

@@ -12,6 +12,8 @@ same visitors with the same activities, the same pairs with exactly the same wei
 differs and 'N passed, N failed'; exits with 1 if anything differs.
 
 The rules, as the README states them: views of one item within double.click.ms (500) count once;
+the items that an order (transaction_id) already has do not count again; a cart update to quantity 0
+removes the item;
 sessions end after 30 minutes; of each kind a session's pairs up to 8 apart count 1/gap, weighted by
 2^(time / half-life) with 11 significant bits. By a channel a view counts 1, a cart 3, a purchase 6.
 """
@@ -57,6 +59,11 @@ def channel_name(text):
     return name if 0 < len(name.encode()) <= CHANNEL_BYTES_MAX else None
 
 
+def item_kind(kind, item):
+    taken_out = kind == "cart_update" and item.get("quantity", 1) == 0
+    return "cart_remove" if taken_out else kind
+
+
 def read_json_line(line):
     """None for a line that is no event."""
     try:
@@ -66,23 +73,24 @@ def read_json_line(line):
     kind = event.get("type")
     if kind not in ("view", "search", "cart", "purchase"):
         return None
-    if kind == "search":
-        subjects = [(event["search_term"], None)]
-    else:
-        items = [event["item"]] if kind == "view" else event.get("items", [])
-        subjects = [(item["item_id"], item.get("price")) for item in items] or [("", None)]
     if kind == "cart":
         kind = CART_KINDS[event["action"]]
     if kind == "purchase" and event.get("status", "completed") != "completed":
         kind = "refund"
+    if kind == "search":
+        subjects = [(kind, event["search_term"], None)]
+    else:
+        items = [event["item"]] if kind == "view" else event.get("items", [])
+        subjects = [(item_kind(kind, item), item["item_id"], item.get("price"))
+                    for item in items] or [(kind, "", None)]
     user = event.get("user_id") or event["visitor_id"]
-    return (event["event_time"], user, event["event_id"], kind, subjects,
-            channel_name(event.get("channel")))
+    return (event["event_time"], user, event["event_id"], subjects,
+            channel_name(event.get("channel")), event.get("transaction_id"))
 
 
 def read_events(path):
-    """(time_ms, user, event_id or None, kind, [(subject, price or None)], channel or None) of every
-    usable line."""
+    """(time_ms, user, event_id or None, [(kind, subject, price or None)], channel or None,
+    transaction_id or None) of every usable line."""
     with open_text(path) as lines:
         header = next(lines).rstrip("\r\n")
         if header.startswith("{"):
@@ -92,12 +100,12 @@ def read_events(path):
                 if len(row) != 9:
                     continue
                 when = calendar.timegm(time.strptime(row[0], "%Y-%m-%d %H:%M:%S UTC")) * 1000
-                yield when, row[7], None, row[1], [(row[2], price_of(row[6]))], None
+                yield when, row[7], None, [(row[1], row[2], price_of(row[6]))], None, None
         else:
             for line in lines:
                 row = line.rstrip("\r\n").split("\t")
                 kind = "refund" if row[3] == "return" else row[3]
-                yield int(row[0]), row[1], None, kind, [(row[4], price_of(row[7]))], None
+                yield int(row[0]), row[1], None, [(kind, row[4], price_of(row[7]))], None, None
 
 
 # The order of activities at the same moment: a page is viewed before it is bought from.
@@ -105,16 +113,36 @@ ORDER = {"view": 0, "search": 1, "cart": 2, "purchase": 3, "cart_remove": 4, "ca
          "cart_clear": 6, "refund": 7}
 
 
+class Orders:
+    """The items of each visitor's orders."""
+
+    def __init__(self):
+        self.lines = defaultdict(set)  # visitor: {(transaction_id, item)}
+
+    def new(self, visitor, transaction, items):
+        """Which of these items the order does not have yet, one flag each; from now on it has them."""
+        flags = [(transaction, item) not in self.lines[visitor] for item in items]
+        self.lines[visitor].update((transaction, item) for item in items)
+        return flags
+
+
 def visitors_of(path):
     """Each visitor's activities in the order of time, then kind, then the file's order."""
     visitors = defaultdict(list)
-    known = set()
-    for when, user, event_id, kind, subjects, channel in read_events(path):
+    known, orders = set(), Orders()
+    for when, user, event_id, subjects, channel, transaction in read_events(path):
         if event_id is not None:
             if (user, event_id) in known:
                 continue
             known.add((user, event_id))
-        visitors[user].append((when, ORDER[kind], kind, subjects, channel))
+        if transaction and subjects[0][0] == "purchase":
+            new = orders.new(user, transaction, [item for _, item, _ in subjects])
+            subjects = [subject for subject, is_new in zip(subjects, new) if is_new]
+        by_kind = defaultdict(list)
+        for kind, item, price in subjects:
+            by_kind[kind].append((item, price))
+        for kind, of_kind in by_kind.items():
+            visitors[user].append((when, ORDER[kind], kind, of_kind, channel))
     return {user: drop_double_clicks(sorted(events, key=lambda e: e[:2]))
             for user, events in visitors.items()}
 

@@ -7,7 +7,7 @@ static const char expected[] =
     "\"metrics\",\"uptime_s\":12.3,\"processed\":1,\"duplicates\":2,\"double_clicks\":3,\"late\":4,"
     "\"no_consent\":5,\"dead_letters\":6,\"read\":21,\"interactions\":10,\"reordered\":11,"
     "\"lists\":12,\"lists_same\":13,\"activities_out\":14,\"asked\":15,\"hits\":16,"
-    "\"reciprocal_millionths\":17,\"weights\":18,\"erased\":19,\"shown_bytes\":20,\"quality\":{},"
+    "\"reciprocal_millionths\":17,\"weights\":18,\"erased\":19,\"order_lines_out\":20,\"shown_bytes\":20,\"quality\":{},"
     "\"products\":30,\"products_rejected\":31,\"products_refused\":32,\"attributes_out\":33,"
     "\"words_refused\":34,\"texts_cut\":35,\"commits\":40,\"aborts\":41,\"restored\":42,"
     "\"visitors_cached\":43,\"visitors_bytes\":44,\"workers_ready\":45,\"items\":50,\"folded\":51,"

@@ -299,11 +299,14 @@ static uint32_t naive_cart(const struct model *model, const struct visitor *visi
     uint32_t count = 0;
     for (uint32_t i = 0; i < visitor->count; i++) {
         struct bytes id = activity_subject(visitor, &visitor->activities[i]);
-        bool in = visitor->activities[i].kind == KIND_CART && model_find(model, id) != ITEM_NONE;
+        enum kind put = (enum kind)visitor->activities[i].kind;
+        bool in =
+            (put == KIND_CART || put == KIND_CART_UPDATE) && model_find(model, id) != ITEM_NONE;
         for (uint32_t k = i + 1; in && k < visitor->count; k++) {
             enum kind kind = (enum kind)visitor->activities[k].kind;
             in = kind != KIND_CART_CLEAR &&
-                 !((kind == KIND_CART || kind == KIND_CART_REMOVE || kind == KIND_PURCHASE) &&
+                 !((kind == KIND_CART || kind == KIND_CART_UPDATE || kind == KIND_CART_REMOVE ||
+                    kind == KIND_PURCHASE) &&
                    bytes_equal(activity_subject(visitor, &visitor->activities[k]), id));
         }
         count += in;

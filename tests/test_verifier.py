@@ -19,7 +19,7 @@ LOST_ONLY = ("one event lost", "one stale row restored", "one list missing",
              "one offset behind", "a transaction that hangs", "one dead letter lost")
 
 
-SIDE = ("refused", "gender", "age_group", "impressions", "clicks", "channel")
+SIDE = ("refused", "gender", "age_group", "impressions", "clicks", "channel", "order_lines")
 
 
 class Guests:
@@ -51,7 +51,7 @@ class Guests:
                     before = event["event_time"]
             yield guest, {"accepted": len(rows), "activities": rows, "refused": guest in self.refused,
                           "gender": "", "age_group": "", "impressions": 0, "clicks": 0,
-                          "channel": channel}
+                          "channel": channel, "order_lines": 0}
 
 
 def made_up(seed, events=1200):

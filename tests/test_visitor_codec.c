@@ -19,8 +19,8 @@ static void test_older(void)
     visitor_free(visitor);
 }
 
-/* A value that was written before there were preferences (2), what was shown and declared (3), or a
- * channel (4): the same without them. */
+/* A value that was written before there were preferences (2), what was shown and declared (3), a
+ * channel (4), or lines of orders (5): the same without them. */
 static void test_without(int version)
 {
     struct store *store = store_memory_new();
@@ -31,15 +31,16 @@ static void test_without(int version)
     insert(visitor, 1000, KIND_VIEW, "item", 10);
     struct bytes value = visitor_table_encode(table, visitor), key = bytes_text("v");
     size_t checksum =
-        10; /* no preferences, nothing shown or declared, ...: zeros before the checksum */
+        11; /* no preferences, nothing shown or declared, ...: zeros before the checksum */
     while (checksum > 1 && (unsigned char)value.at[value.size - checksum - 1] >= 0x80)
         checksum++;
     while (checksum > 1 && (unsigned char)value.at[value.size - checksum] < 0x80)
         checksum--;
     static const uint64_t fingerprints[] = {VISITOR_FINGERPRINT_2, VISITOR_FINGERPRINT_3,
-                                            VISITOR_FINGERPRINT_4};
-    const size_t liked = 13, known = 6, channel = 2;
-    size_t zeros = channel + (version < 4 ? known : 0) + (version < 3 ? liked : 0);
+                                            VISITOR_FINGERPRINT_4, VISITOR_FINGERPRINT_5};
+    const size_t liked = 13, known = 6, channel = 2, lines = 1;
+    size_t zeros =
+        lines + (version < 5 ? channel : 0) + (version < 4 ? known : 0) + (version < 3 ? liked : 0);
     size_t body = value.size - checksum - zeros;
     for (size_t i = body; i < body + zeros; i++)
         CHECK_INT(value.at[i], 0);
@@ -74,6 +75,11 @@ static void test_before_channel(void)
     test_without(4);
 }
 
+static void test_before_order_lines(void)
+{
+    test_without(5);
+}
+
 static void test_damaged(void)
 {
     struct random random = random_from(82);
@@ -86,6 +92,8 @@ static void test_damaged(void)
     for (int i = 0; i < 30; i++)
         prefer(visitor, &random, i * 1000);
     visitor_update_channel(visitor, bytes_text("web"), 5000);
+    for (uint32_t i = 0; i < 9; i++)
+        visitor_add_order_line(visitor, (struct order_line){i / 3, i, 1000, i % 2 > 0}, 8);
     struct bytes value = visitor_table_encode(table, visitor);
     for (size_t size = 0; size < value.size; size++) {
         char *copy = memory_get(size);
@@ -133,6 +141,7 @@ int main(void)
     TEST_RUN(test_before_preferences);
     TEST_RUN(test_before_declared);
     TEST_RUN(test_before_channel);
+    TEST_RUN(test_before_order_lines);
     TEST_RUN(test_damaged);
     return test_done();
 }

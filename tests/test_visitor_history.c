@@ -124,8 +124,9 @@ static void check_item(const struct fixture *fixture, uint32_t item, uint32_t ki
             newest = i;
         viewed |= kind == KIND_VIEW;
         near |= kind == KIND_VIEW && llabs(actions[i].time_ms - time_ms) < window_ms;
-        if (kind == KIND_CART || kind == KIND_CART_REMOVE || kind == KIND_PURCHASE)
-            in_cart = kind == KIND_CART;
+        if (kind == KIND_CART || kind == KIND_CART_UPDATE || kind == KIND_CART_REMOVE ||
+            kind == KIND_PURCHASE)
+            in_cart = kind == KIND_CART || kind == KIND_CART_UPDATE;
     }
     const struct visitor *visitor = fixture->visitor;
     struct bytes id = item_id(item);
@@ -154,18 +155,21 @@ static uint32_t without(uint32_t *items, uint32_t count, uint32_t item)
 /* Item i is number i of the model, as far as the model knows it. */
 static void check_lists(const struct fixture *fixture)
 {
-    uint32_t cart[CART_MAX + 1], cart_count = 0, bought[CART_MAX], bought_count = 0;
-    uint32_t items[CART_MAX];
+    uint32_t cart[CART_MAX + 1] = {0}, cart_count = 0, bought[CART_MAX], bought_count = 0;
+    uint32_t items[CART_MAX], rest[CART_MAX + 1];
     for (uint32_t i = 0; i < fixture->count; i++) {
         const struct action *action = &fixture->actions[i];
         if (action->kind == KIND_CART_CLEAR)
             cart_count = 0;
         if (action->item >= KNOWN_ITEMS)
             continue;
+        uint32_t before = cart_count;
         if (action->kind == KIND_CART || action->kind == KIND_CART_REMOVE ||
             action->kind == KIND_PURCHASE)
             cart_count = without(cart, cart_count, action->item);
-        if (action->kind == KIND_CART)
+        if (action->kind == KIND_CART_UPDATE)
+            before = without(memcpy(rest, cart, sizeof rest), cart_count, action->item);
+        if (action->kind == KIND_CART || (action->kind == KIND_CART_UPDATE && before == cart_count))
             cart[cart_count++] = action->item;
         if (cart_count > CART_MAX)
             cart_count = without(cart, cart_count, cart[0]);

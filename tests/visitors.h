@@ -65,6 +65,12 @@ static inline void check_decoded(struct visitor_table *table, struct visitor *vi
     CHECK_BYTES(visitor_age_group(again), visitor_age_group(visitor));
     CHECK_BYTES(visitor_channel(again), visitor_channel(visitor));
     CHECK_INT(again->channel_time_ms, visitor->channel_time_ms);
+    CHECK_INT(again->line_count, visitor->line_count);
+    for (uint32_t i = 0; i < visitor->line_count; i++) {
+        const struct order_line *a = &visitor->lines[i], *b = &again->lines[i];
+        CHECK(a->order == b->order && a->item == b->item && a->time_ms == b->time_ms &&
+              a->returned == b->returned);
+    }
     CHECK_INT(again->exposure != NULL, visitor->exposure != NULL);
     if (visitor->exposure && again->exposure)
         CHECK(memcmp(again->exposure, visitor->exposure, sizeof *visitor->exposure) == 0);

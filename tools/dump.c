@@ -39,10 +39,10 @@ void dump_visitor(const struct visitor *visitor, FILE *to)
     buffer_text(&line, ",\"channel\":");
     buffer_json(&line, visitor_channel(visitor));
     const struct exposure *exposure = visitor->exposure;
-    buffer_format(&line, ",\"impressions\":%lld,\"clicks\":%lld,\"refused\":%s}",
+    buffer_format(&line, ",\"impressions\":%lld,\"clicks\":%lld,\"refused\":%s,\"order_lines\":%u}",
                   exposure ? (long long)exposure->impressions : 0LL,
-                  exposure ? (long long)exposure->clicks : 0LL,
-                  visitor->refused ? "true" : "false");
+                  exposure ? (long long)exposure->clicks : 0LL, visitor->refused ? "true" : "false",
+                  (unsigned)visitor->line_count);
     put(to, &line);
 }
 

@@ -253,7 +253,7 @@ static void fill_event(struct event_file *file, struct event *event, struct byte
     event->items = &file->item;
     event->item_count = 1;
     if (event->type == EVENT_PURCHASE)
-        event->transaction_id = session.size ? session : event->event_id;
+        event->transaction_id = event->event_id; /* a line is no repeat of the one before it */
 }
 
 /* REES46's "appliances.environment.water_heater" as a path. */

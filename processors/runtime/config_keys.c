@@ -136,6 +136,10 @@ const struct config_key config_keys[] = {
 
     NUMBER(CONFIG_VISITORS, "visitor.activities.max", "64", chosen.activities_max, 1, 1000,
            "activities remembered of a visitor"),
+    NUMBER(CONFIG_VISITORS, "visitor.order.lines.max", "128", chosen.order_lines_max, 1,
+           ORDER_LINES_MAX,
+           "bought items remembered of a visitor, to keep them out of lists and to find repeated "
+           "orders"),
     NUMBER(CONFIG_VISITORS, "visitor.tastes.half.life.ms", "2592000000", chosen.tastes_half_life_ms,
            0, INT64_MAX / 4,
            "how fast a visitor's preferences (brands, categories, prices, ...) fade; 30 days; 0: "

@@ -11,8 +11,9 @@
 const char *const fate_names[FATES] = {"processed", "duplicates", "double_clicks",
                                        "late",      "no_consent", "dead_letters"};
 const char *const counter_names[COUNTERS] = {
-    "interactions",          "reordered", "lists", "lists_same", "activities_out", "asked", "hits",
-    "reciprocal_millionths", "weights",   "erased"};
+    "interactions",   "reordered", "lists",          "lists_same",
+    "activities_out", "asked",     "hits",           "reciprocal_millionths",
+    "weights",        "erased",    "order_lines_out"};
 
 struct pipeline {
     struct outlet checked; /* first: a step emits to it. It checks and passes on to `outlet` */

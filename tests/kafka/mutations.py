@@ -4,6 +4,8 @@ the findings, as the fault in weft would have."""
 import copy
 from fractions import Fraction
 
+from verifier import side
+
 
 def some_visitor(found):
     """One with several activities, whose local row somebody owns."""
@@ -24,8 +26,7 @@ def change(found, visitor, **fields):
     """The visitor's row in the changelog, and so in the local state."""
     partition, record = found.changelog[visitor]
     found.changelog[visitor] = (partition, {**record, **fields})
-    of_them = tuple(found.changelog[visitor][1][name] for name in (
-        "refused", "gender", "age_group", "impressions", "clicks", "channel"))
+    of_them = side(found.changelog[visitor][1])
     for instance, (owned, _) in found.local.items():
         if partition in owned:
             found.local_sides[instance][visitor] = of_them
@@ -186,9 +187,12 @@ def click_not_read_back(found):
     partition, record = found.changelog[visitor]
     for instance, (owned, _) in found.local.items():
         if partition in owned:
-            found.local_sides[instance][visitor] = (
-                record["refused"], record["gender"], record["age_group"], record["impressions"],
-                record["clicks"] + 1, record["channel"])
+            found.local_sides[instance][visitor] = side({**record, "clicks": record["clicks"] + 1})
+
+
+def order_line_lost(found):
+    visitor = max(key for key, (_, record) in found.changelog.items() if record["order_lines"])
+    change(found, visitor, order_lines=side(found.changelog[visitor][1])[-1] - 1)
 
 
 def refusal_lost(found):
@@ -248,6 +252,7 @@ MUTATIONS = [
     ("one impression doubled", impression_doubled),
     ("what was declared of one lost", declaration_lost),
     ("one click not read back", click_not_read_back),
+    ("one line of an order lost", order_line_lost),
     ("one refusal lost", refusal_lost),
     ("of one guest something that they did not do", guest_takes),
     ("the list of one who was erased", list_of_erased),

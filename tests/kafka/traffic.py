@@ -126,6 +126,10 @@ class Traffic:
                 event["transaction_id"] = f"t{self.count}"
                 if self.random.random() < 0.1:
                     event["status"] = "refunded"
+                elif self.count % 4 == 0:  # the page that says thank you is loaded again
+                    again = {**event, "event_id": f"o{self.count}",
+                             "event_time": event["event_time"] + 7000}
+                    self.follows.append((kind, key, json.dumps(again)))
         return kind, key, json.dumps(event)
 
     def __iter__(self):

@@ -22,6 +22,7 @@ INPUTS = ("view", "search", "cart", "purchase", "impression", "click", "user")
 ACTIVITIES = INPUTS[:4]
 SLACK_MS = 30_000  # an erasure may pass by, or be passed by, what was written so much before or after it
 ACTIVITIES_MAX = 1000
+ORDER_LINES_MAX = 128  # visitor.order.lines.max
 recount.ACTIVITIES_MAX = ACTIVITIES_MAX
 MODEL_TABLES = ("cooccurrence", "popularity", "trends", "channels")
 ACTIVITY_KINDS = ("view", "search", "cart", "purchase", "cart_remove", "cart_update", "cart_clear",
@@ -166,13 +167,14 @@ def read(shop, address, owners, states, log_isolation="read_committed"):
     return found
 
 
-NOTHING = (False, "", "", 0, 0, "")
+NOTHING = (False, "", "", 0, 0, "", 0)
 
 
 def side(record):
     """What is kept of a visitor beside the activities; NOTHING of one who has none of it."""
+    lines = record["order_lines"]  # in a dump their number
     return (record["refused"], record["gender"], record["age_group"], record["impressions"],
-            record["clicks"], record["channel"])
+            record["clicks"], record["channel"], lines if isinstance(lines, int) else len(lines))
 
 
 def dump(shop, table, folder):
@@ -218,9 +220,11 @@ class Expected:
         self.guests = {}  # visitors who are erased at times: [(when it was written, event)]
         self.guest_places = set()
         self.declared, self.impressions, self.clicks = {}, {}, {}
-        activities = []
+        activities, orders = [], recount.Orders()
         for partition, event, when in events:
             visitor = event.get("user_id") or event["visitor_id"]
+            if not take_new_items(orders, visitor, event):
+                continue
             self.partitions[visitor] = partition
             if event["type"] in ACTIVITIES:
                 self.channels.update(dict.fromkeys(
@@ -243,7 +247,8 @@ class Expected:
         channel_of = recount.newest_channels(visitors)
         self.sides = {visitor: (False, *self.declared.get(visitor, ("", "")),
                                 len(self.impressions.get(visitor, ())),
-                                len(self.clicks.get(visitor, ())), channel_of.get(visitor, ""))
+                                len(self.clicks.get(visitor, ())), channel_of.get(visitor, ""),
+                                min(len(orders.lines.get(visitor, ())), ORDER_LINES_MAX))
                       for visitor in self.partitions if visitor not in self.guests}
         for visitor, of_them in self.sides.items():
             if of_them != NOTHING:  # who was only shown something has a row, too
@@ -262,6 +267,15 @@ class Expected:
         elif item and "recommendation_id" in event:
             self.clicks.setdefault(visitor, set()).add(
                 (event["recommendation_id"], event["placement"], item))
+
+
+def take_new_items(orders, visitor, event):
+    """Leaves out the items that the order already has. False: it has all of them."""
+    if event["type"] != "purchase" or event.get("status", "completed") != "completed":
+        return True
+    new = orders.new(visitor, event["transaction_id"], [row["item_id"] for row in event["items"]])
+    event["items"] = [row for row, is_new in zip(event["items"], new) if is_new]
+    return bool(event["items"])
 
 
 def places(event):

@@ -137,12 +137,11 @@ static int64_t repurchase_after_ms(const struct item_filters *filters,
 /* Bought not long ago, and not sent back since. */
 static bool bought_lately(const struct item_filters *filters, const struct filter_item *item)
 {
-    const struct activity *newest = visitor_history_newest_on(
-        filters->query->visitor, 1u << KIND_PURCHASE | 1u << KIND_REFUND, item->item_id);
-    if (newest == NULL || newest->kind != KIND_PURCHASE)
+    int64_t bought_ms;
+    if (!visitor_history_bought_at(filters->query->visitor, item->item_id, &bought_ms))
         return false;
     int64_t after_ms = repurchase_after_ms(filters, item);
-    return after_ms > 0 && filters->query->time_ms - newest->time_ms < after_ms;
+    return after_ms > 0 && filters->query->time_ms - bought_ms < after_ms;
 }
 
 /* The placement's own filters. */

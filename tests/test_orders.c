@@ -1,0 +1,321 @@
+/* Orders and carts in the driver: an order that is sent again does not count again, a bought item
+ * stays out of lists, a cart update to quantity 0 takes the item out. */
+#include "processors/runtime/driver.h"
+#include "tests/visitors.h"
+
+#define START_MS 1767225600000
+
+struct last_record {
+    struct driver_sink sink;
+    char text[1 << 16]; /* the newest record of lists */
+};
+
+static void written(struct driver_sink *self, enum output output, struct bytes key,
+                    struct bytes value)
+{
+    struct last_record *last = (struct last_record *)(void *)self;
+    (void)key;
+    if (output == OUTPUT_RECOMMENDATIONS)
+        snprintf(last->text, sizeof last->text, "%.*s", (int)value.size, value.at);
+}
+
+struct shop {
+    struct last_record last;
+    struct driver *driver;
+    int64_t time_ms;
+    int count;
+};
+
+static void open_shop(struct shop *shop, const char *assignment)
+{
+    struct config config;
+    struct error error = {0};
+    *shop = (struct shop){.last.sink.written = written, .time_ms = START_MS};
+    config_init(&config);
+    if (assignment)
+        CHECK(config_assign(&config, assignment, &error) == VERDICT_OK);
+    CHECK(config_finish(&config, &error) == VERDICT_OK);
+    CHECK(driver_new(&config, true, &shop->last.sink, NULL, &shop->driver, &error) == VERDICT_OK);
+}
+
+/* Sends an event with a fresh event_id, a second after the one before. */
+static enum fate send(struct shop *shop, enum event_type type, const char *visitor,
+                      const char *fields)
+{
+    char text[2000];
+    enum fate fate = FATES;
+    struct error error = {0};
+    shop->time_ms += 1000;
+    snprintf(text, sizeof text,
+             "{\"event_id\":\"e%d\",\"visitor_id\":\"%s\",\"event_time\":%lld,%s}", shop->count++,
+             visitor, (long long)shop->time_ms, fields);
+    CHECK_SAY(driver_record(shop->driver, type, bytes_text(visitor), bytes_text(text), &fate,
+                            &error) == VERDICT_OK,
+              "%s", error.message);
+    CHECK_SAY(fate != FATE_DEAD_LETTER, "%s", error.message);
+    return fate;
+}
+
+/* Items as one letter each. */
+static const char *items_of(const char *letters, const char *more, char *to)
+{
+    size_t size = (size_t)sprintf(to, "\"items\":[");
+    for (const char *at = letters; *at; at++)
+        size += (size_t)sprintf(to + size, "%s{\"item_id\":\"%c\"%s}", at == letters ? "" : ",",
+                                *at, more);
+    sprintf(to + size, "]");
+    return to;
+}
+
+static enum fate buy(struct shop *shop, const char *visitor, const char *order, const char *letters,
+                     const char *status)
+{
+    char items[1000], fields[1200];
+    snprintf(fields, sizeof fields, "\"transaction_id\":\"%s\",\"status\":\"%s\",%s", order, status,
+             items_of(letters, "", items));
+    return send(shop, EVENT_PURCHASE, visitor, fields);
+}
+
+static void view(struct shop *shop, const char *visitor, const char *item)
+{
+    char fields[100];
+    snprintf(fields, sizeof fields, "\"item\":{\"item_id\":\"%s\"}", item);
+    CHECK_INT(send(shop, EVENT_VIEW, visitor, fields), FATE_PROCESSED);
+}
+
+static void view_others(struct shop *shop, const char *visitor, int count)
+{
+    for (int i = 0; i < count; i++) {
+        char item[16];
+        snprintf(item, sizeof item, "page%d", i);
+        view(shop, visitor, item);
+    }
+}
+
+static void cart(struct shop *shop, const char *visitor, const char *action, const char *letters,
+                 const char *more)
+{
+    char items[1000], fields[1200];
+    snprintf(fields, sizeof fields, "\"action\":\"%s\",%s", action, items_of(letters, more, items));
+    CHECK_INT(send(shop, EVENT_CART, visitor, fields), FATE_PROCESSED);
+}
+
+static uint64_t purchases(const struct shop *shop, const char *item)
+{
+    struct model *model = driver_model(shop->driver);
+    uint32_t number = model_find(model, bytes_text(item));
+    return number == ITEM_NONE ? 0 : model->items[number].counts.count[PAIR_PURCHASE];
+}
+
+static bool listed(const struct shop *shop, const char *item)
+{
+    char text[64];
+    snprintf(text, sizeof text, "{\"item_id\":\"%s\"", item);
+    return strstr(shop->last.text, text) != NULL;
+}
+
+static void test_repeated(void)
+{
+    struct shop shop;
+    open_shop(&shop, NULL);
+    CHECK_INT(buy(&shop, "v", "o1", "AB", "completed"), FATE_PROCESSED);
+    CHECK_INT(buy(&shop, "v", "o1", "AB", "completed"), FATE_DUPLICATE);
+    CHECK_INT(buy(&shop, "v", "o1", "B", "completed"), FATE_DUPLICATE);
+    CHECK_INT(buy(&shop, "w", "o1", "A", "completed"), FATE_PROCESSED); /* another visitor */
+    CHECK_INT(buy(&shop, "v", "o2", "A", "completed"), FATE_PROCESSED); /* another order */
+    CHECK_INT(purchases(&shop, "A"), 3);
+    CHECK_INT(purchases(&shop, "B"), 1);
+    view_others(&shop, "v", 70); /* the order's activities fall out, the order does not */
+    CHECK_INT(buy(&shop, "v", "o1", "AB", "completed"), FATE_DUPLICATE);
+    CHECK_INT(driver_counts(shop.driver)->fates[FATE_DUPLICATE], 3);
+    driver_free(shop.driver);
+}
+
+/* The items of an order may come one by one; a repeat may have more of them. */
+static void test_in_parts(void)
+{
+    struct shop shop;
+    open_shop(&shop, NULL);
+    CHECK_INT(buy(&shop, "v", "o", "A", "completed"), FATE_PROCESSED);
+    CHECK_INT(buy(&shop, "v", "o", "B", "completed"), FATE_PROCESSED);
+    CHECK_INT(buy(&shop, "v", "o", "BAC", "completed"), FATE_PROCESSED);
+    CHECK_INT(buy(&shop, "v", "o", "C", "completed"), FATE_DUPLICATE);
+    CHECK_INT(purchases(&shop, "A"), 1);
+    CHECK_INT(purchases(&shop, "B"), 1);
+    CHECK_INT(purchases(&shop, "C"), 1);
+    CHECK_INT(driver_visitor(shop.driver, bytes_text("v"))->line_count, 3);
+    CHECK_INT(buy(&shop, "v", "twice", "DD", "completed"), FATE_PROCESSED);
+    CHECK_INT(purchases(&shop, "D"), 2);
+    CHECK_INT(buy(&shop, "v", "twice", "DD", "completed"), FATE_DUPLICATE);
+    driver_free(shop.driver);
+}
+
+/* An order without an id is no repeat of another one. */
+static void test_without_id(void)
+{
+    struct shop shop;
+    open_shop(&shop, NULL);
+    CHECK_INT(buy(&shop, "v", "", "A", "completed"), FATE_PROCESSED);
+    CHECK_INT(buy(&shop, "v", "", "A", "completed"), FATE_PROCESSED);
+    driver_free(shop.driver);
+}
+
+static void test_sent_back(void)
+{
+    struct shop shop;
+    open_shop(&shop, NULL);
+    CHECK_INT(buy(&shop, "v", "o", "AB", "completed"), FATE_PROCESSED);
+    CHECK_INT(buy(&shop, "v", "o", "A", "refunded"), FATE_PROCESSED);
+    CHECK_INT(buy(&shop, "v", "o", "B", "cancelled"), FATE_PROCESSED);
+    CHECK_INT(buy(&shop, "v", "o", "AB", "completed"), FATE_DUPLICATE);
+    const struct visitor *visitor = driver_visitor(shop.driver, bytes_text("v"));
+    CHECK_INT(visitor->line_count, 2);
+    CHECK(visitor->lines[0].returned && visitor->lines[1].returned);
+    driver_free(shop.driver);
+}
+
+/* At the bound the line that came first falls out. An order of more items than that is known as a
+ * whole. */
+static void test_bound(void)
+{
+    struct shop shop;
+    open_shop(&shop, "visitor.order.lines.max=4");
+    CHECK_INT(buy(&shop, "v", "o1", "AB", "completed"), FATE_PROCESSED);
+    CHECK_INT(buy(&shop, "v", "o2", "CDEF", "completed"), FATE_PROCESSED);
+    CHECK_INT(driver_counts(shop.driver)->counters[COUNT_ORDER_LINES_OUT], 2);
+    CHECK_INT(buy(&shop, "v", "o1", "AB", "completed"), FATE_PROCESSED); /* forgotten */
+    CHECK_INT(buy(&shop, "v", "o3", "ABCDEFG", "completed"), FATE_PROCESSED);
+    CHECK_INT(buy(&shop, "v", "o3", "ABCDEFG", "completed"), FATE_DUPLICATE);
+    CHECK_INT(driver_visitor(shop.driver, bytes_text("v"))->line_count, 4);
+    driver_free(shop.driver);
+}
+
+static void teach_pages(struct shop *shop)
+{
+    for (int i = 0; i < 20; i++) {
+        char visitor[16];
+        snprintf(visitor, sizeof visitor, "other%d", i);
+        view(shop, visitor, "T");
+        view_others(shop, visitor, 5);
+    }
+}
+
+static void test_bought_stays_out(void)
+{
+    struct shop shop;
+    open_shop(&shop, NULL);
+    teach_pages(&shop);
+    view(&shop, "w", "page1");
+    CHECK(listed(&shop, "T"));
+    CHECK_INT(buy(&shop, "w", "o", "T", "completed"), FATE_PROCESSED);
+    view_others(&shop, "w", 66);
+    view(&shop, "w", "page1");
+    CHECK(!listed(&shop, "T"));
+    shop.time_ms += 29ll * 86400000;
+    view(&shop, "w", "page1");
+    CHECK(!listed(&shop, "T"));
+    shop.time_ms += 2ll * 86400000; /* list.bought.ms is over */
+    view(&shop, "w", "page1");
+    CHECK(listed(&shop, "T"));
+    CHECK_INT(buy(&shop, "w", "o2", "T", "completed"), FATE_PROCESSED);
+    view_others(&shop, "w", 66);
+    CHECK_INT(buy(&shop, "w", "o2", "T", "refunded"), FATE_PROCESSED);
+    view_others(&shop, "w", 66); /* the refund falls out as well */
+    view(&shop, "w", "page1");
+    CHECK(listed(&shop, "T"));
+    driver_free(shop.driver);
+}
+
+static bool in_cart(const struct shop *shop, const char *item)
+{
+    return visitor_history_in_cart(driver_visitor(shop->driver, bytes_text("v")), bytes_text(item));
+}
+
+static void test_cart_quantities(void)
+{
+    struct shop shop;
+    open_shop(&shop, NULL);
+    cart(&shop, "v", "add", "AB", "");
+    cart(&shop, "v", "update", "A", ",\"quantity\":0");
+    CHECK(!in_cart(&shop, "A") && in_cart(&shop, "B"));
+    cart(&shop, "v", "update", "B", ",\"quantity\":3");
+    CHECK(in_cart(&shop, "B"));
+    cart(&shop, "v", "update", "AC", ",\"quantity\":2");
+    CHECK(in_cart(&shop, "A") && in_cart(&shop, "C"));
+    cart(&shop, "v", "update", "ABC", ",\"quantity\":0");
+    CHECK(!in_cart(&shop, "A") && !in_cart(&shop, "B") && !in_cart(&shop, "C"));
+    CHECK_INT(send(&shop, EVENT_CART, "v",
+                   "\"action\":\"update\",\"items\":[{\"item_id\":\"A\",\"quantity\":0},"
+                   "{\"item_id\":\"D\",\"quantity\":1}]"),
+              FATE_PROCESSED);
+    CHECK(!in_cart(&shop, "A") && in_cart(&shop, "D"));
+    struct model *model = driver_model(shop.driver);
+    uint32_t item = model_find(model, bytes_text("A"));
+    CHECK_INT(model->items[item].counts.count[PAIR_CART], 1); /* only the addition counts */
+    driver_free(shop.driver);
+}
+
+/* Lines in the store's bytes, and against a naive memory. */
+static void test_lines(void)
+{
+    struct random random = random_from(91);
+    for (int round = 0; round < 40; round++) {
+        struct store *store = store_memory_new();
+        struct visitor_table *table = visitor_table_new(store, 0);
+        struct visitor *visitor = visitor_of(table, 0, "v"), *again = NULL;
+        struct order_line naive[200];
+        uint32_t count = 0, max = 1 + random_below(&random, 20);
+        visitor_table_mark_dirty(table, visitor);
+        visitor->accepted = 1;
+        for (uint32_t i = 0; i < 200; i++) {
+            uint32_t order = random_below(&random, 6) * 900000000u;
+            uint32_t item = random_below(&random, 8) * 600000000u;
+            int64_t time_ms = random_below(&random, 1000000000);
+            uint32_t from = count > max ? count - max : 0;
+            bool known = false, of_order = false;
+            for (uint32_t k = from; k < count; k++) {
+                of_order = of_order || naive[k].order == order;
+                known = known || (naive[k].order == order && naive[k].item == item);
+            }
+            known = known || (of_order && count - from == max && naive[from].order == order);
+            CHECK_INT(visitor_has_ordered(visitor, order, item, max), known);
+            if (random_one_in(&random, 5)) {
+                visitor_return_item(visitor, item, time_ms);
+                for (uint32_t k = 0; k < count; k++)
+                    naive[k].returned |= naive[k].item == item && naive[k].time_ms <= time_ms;
+            } else if (!known) {
+                naive[count] = (struct order_line){order, item, time_ms, false};
+                CHECK_INT(visitor_add_order_line(visitor, naive[count++], max), from + max < count);
+            }
+        }
+        uint32_t from = count > max ? count - max : 0;
+        CHECK_INT(visitor->line_count, count - from);
+        CHECK(visitor_decode(0, bytes_text("v"), visitor_table_encode(table, visitor), &again,
+                             NULL) == VERDICT_OK);
+        CHECK_INT(again->line_count, count - from);
+        for (uint32_t k = from; k < count; k++) {
+            const struct order_line *line = &again->lines[k - from];
+            CHECK(line->order == naive[k].order && line->item == naive[k].item);
+            CHECK(line->time_ms == naive[k].time_ms && line->returned == naive[k].returned);
+        }
+        visitor_free(again);
+        visitor_table_mark_dirty(table, visitor);
+        visitor_erase(visitor, false);
+        CHECK_INT(visitor->line_count, 0);
+        visitor_table_free(table);
+        store->free(store);
+    }
+}
+
+int main(void)
+{
+    TEST_RUN(test_repeated);
+    TEST_RUN(test_in_parts);
+    TEST_RUN(test_without_id);
+    TEST_RUN(test_sent_back);
+    TEST_RUN(test_bound);
+    TEST_RUN(test_bought_stays_out);
+    TEST_RUN(test_cart_quantities);
+    TEST_RUN(test_lines);
+    return test_done();
+}
