@@ -40,7 +40,8 @@ struct settings {
     bool shown_from_impressions; /* items count as shown by impressions; else by written lists */
     bool clicks_are_views;       /* the shop sends no view after a click */
     int64_t event_time_min_ms;   /* older events are refused: their clock was wrong */
-    int64_t event_future_max_ms; /* how far ahead of now an event may be */
+    int64_t event_ahead_max_ms;  /* an event further ahead of its record takes the record's time */
+    int64_t event_future_max_ms; /* an event further ahead of its record is a dead letter */
     uint32_t list_items;         /* in a list */
     bool output_avro;            /* else JSON */
     struct model_limits model;
@@ -74,12 +75,14 @@ enum counter {
     COUNT_WEIGHTS,         /* differences of the ranker's weights written to the log */
     COUNT_ERASED,          /* visitors that were erased with some state */
     COUNT_ORDER_LINES_OUT, /* items of orders that fell out of a visitor's memory at its bound */
+    COUNT_TIMES_AHEAD, /* events that took the time of their record, since they lay ahead of it */
     COUNTERS,
 };
 
 extern const char *const counter_names[COUNTERS];
 
 #define HIT_LENGTH 20
+#define EVENT_TIME_MAX_MS 10000000000000 /* year 2286: differences of times never overflow */
 
 struct counts {
     uint64_t fates[FATES];
@@ -97,7 +100,9 @@ struct record {
     int64_t offset;
     struct bytes key;
     struct bytes value;
-    struct event event; /* decoded and checked */
+    int64_t written_ms; /* Kafka's timestamp; 0: there is none, or it can't be true */
+    int64_t ahead_ms;   /* how far the event's time lay ahead of it; 0: within event.ahead.max.ms */
+    struct event event; /* decoded and checked, with its corrected time */
     enum fate fate;
 };
 
@@ -131,7 +136,6 @@ struct context {
     uint64_t interaction_fingerprint;
     uint64_t recommendation_fingerprint;
     uint64_t weights_fingerprint;
-    int64_t now_ms;       /* the wall clock, to refuse events far ahead of it */
     int64_t generated_ms; /* the time that lists carry: the wall clock; in the driver the event's */
 };
 

@@ -36,12 +36,19 @@ static enum verdict validate_event(struct context *context, struct record *recor
                          "event_time %lld ms lies before event.time.min.ms = %lld",
                          (long long)event->event_time_ms, (long long)settings->event_time_min_ms);
     }
-    if (event->event_time_ms > context->now_ms + settings->event_future_max_ms) {
+    if (record->ahead_ms > settings->event_future_max_ms) {
         record->fate = FATE_DEAD_LETTER;
         return error_set(error, VERDICT_SKIP,
-                         "event_time %lld ms lies more than event.future.max.ms = %lld ahead",
+                         "event_time %lld ms lies more than event.future.max.ms = %lld ahead of "
+                         "the record's Kafka timestamp",
                          (long long)event->event_time_ms, (long long)settings->event_future_max_ms);
     }
+    if (event->event_time_ms > EVENT_TIME_MAX_MS) {
+        record->fate = FATE_DEAD_LETTER;
+        return error_set(error, VERDICT_SKIP, "event_time %lld ms lies after the year 2286",
+                         (long long)event->event_time_ms);
+    }
+    context->counts->counters[COUNT_TIMES_AHEAD] += record->ahead_ms > 0;
     if (visitor_history_has_event(context->visitor, event->event_id))
         return record_end(record, FATE_DUPLICATE);
     if (event->type == EVENT_PURCHASE && event->status == PURCHASE_COMPLETED &&

@@ -22,6 +22,7 @@ struct fake_record {
     struct bytes key, value;
     int64_t source_offset; /* of a dead letter: what its header says; -1: none */
     int64_t arrives_us;    /* of an input's record: hidden before */
+    int64_t written_ms;    /* its timestamp; 0: none */
 };
 
 struct fake_log {

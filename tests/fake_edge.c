@@ -572,10 +572,11 @@ static enum edge_arrival next(struct kafka_edge *self, struct edge_input *input,
     const struct fake_record *record = &log->records[input->position];
     input->told_end = false;
     edge->held++;
-    *ret_message = (struct edge_message){.key = record->key,
-                                         .value = record->value,
-                                         .offset = input->position++,
-                                         .written_ms = INT64_MIN};
+    *ret_message =
+        (struct edge_message){.key = record->key,
+                              .value = record->value,
+                              .offset = input->position++,
+                              .written_ms = record->written_ms ? record->written_ms : INT64_MIN};
     return EDGE_RECORD;
 }
 

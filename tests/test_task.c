@@ -6,6 +6,7 @@
 
 #define START_MS 1700000000000
 #define IDLE_US 2000000
+#define HOUR_MS 3600000ll
 
 struct bench {
     struct config config;
@@ -38,7 +39,6 @@ static struct bench *bench_new(void)
     CHECK(pipeline_new(&bench->config, &bench->topology, bench->store, bench->model,
                        bench->catalogue, &bench->outlet, NULL, &bench->pipeline,
                        &error) == VERDICT_OK);
-    pipeline_context(bench->pipeline)->now_ms = START_MS + 1000000000;
     bench->task = task_new(bench->edge, &bench->topology, 0);
     return bench;
 }
@@ -147,6 +147,34 @@ static void test_garbage_first(void)
     bench_free(bench);
 }
 
+/* One device whose clock is ahead, within event.future.max.ms or beyond it, must not hold the views
+ * of a backlog behind everything else. */
+static void test_clock_ahead(void)
+{
+    static const int64_t ahead_ms[] = {HOUR_MS, 20 * HOUR_MS, 50 * HOUR_MS};
+    for (size_t i = 0; i < sizeof ahead_ms / sizeof ahead_ms[0]; i++) {
+        struct bench *bench = bench_new();
+        struct fake_log *views = &bench->broker->logs[TOPIC_VIEW][0];
+        int64_t wait_us;
+        add(bench, EVENT_VIEW, ahead_ms[i]);
+        add(bench, EVENT_VIEW, -2000);
+        views->records[0].written_ms = views->records[1].written_ms = START_MS;
+        add(bench, EVENT_CART, -1000);
+        struct input *input = look(bench, &wait_us);
+        CHECK(input && input->type == EVENT_VIEW && input->record.offset == 0);
+        CHECK_INT(input->record.ahead_ms, ahead_ms[i]);
+        CHECK_INT(input->record.event.event_time_ms,
+                  ahead_ms[i] <= 24 * HOUR_MS ? START_MS : START_MS + ahead_ms[i]);
+        input_advance(input, bench->edge);
+        input = look(bench, &wait_us);
+        CHECK(input && input->type == EVENT_VIEW && input->record.offset == 1);
+        input_advance(input, bench->edge);
+        input = look(bench, &wait_us);
+        CHECK(input && input->type == EVENT_CART);
+        bench_free(bench);
+    }
+}
+
 /* An input without records commits its end, so that the next start finds an offset there. */
 static void test_empty_input_has_an_offset(void)
 {
@@ -165,6 +193,7 @@ int main(void)
     TEST_RUN(test_oldest_first);
     TEST_RUN(test_idle_waiting);
     TEST_RUN(test_garbage_first);
+    TEST_RUN(test_clock_ahead);
     TEST_RUN(test_empty_input_has_an_offset);
     return test_done();
 }

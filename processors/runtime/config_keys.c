@@ -57,7 +57,6 @@ const struct config_group config_groups[CONFIG_GROUPS] = {
     {name, group, CHOICE_TYPE(field), fallback, help, offsetof(struct config, field), 0, 0, names}
 
 #define DAY_MS "86400000"
-#define EVENT_TIME_MAX_MS 10000000000000 /* year 2286: differences of times never overflow */
 
 const struct config_key config_keys[] = {
     TEXT(CONFIG_PROCESS, "application.id", "weft", application_id,
@@ -125,8 +124,13 @@ const struct config_key config_keys[] = {
          "folder with more writer schemas for single-object encoding: view.1.avsc, ..."),
     NUMBER(CONFIG_INPUT, "event.time.min.ms", "946684800000", chosen.event_time_min_ms, 0,
            EVENT_TIME_MAX_MS, "older events go to the dead letters; 2000-01-01"),
+    NUMBER(
+        CONFIG_INPUT, "event.ahead.max.ms", "300000", chosen.event_ahead_max_ms, 0,
+        EVENT_TIME_MAX_MS,
+        "events further ahead of their record's Kafka timestamp take it as their time; 5 minutes"),
     NUMBER(CONFIG_INPUT, "event.future.max.ms", DAY_MS, chosen.event_future_max_ms, 0,
-           EVENT_TIME_MAX_MS, "events further ahead of the clock go to the dead letters; 1 day"),
+           EVENT_TIME_MAX_MS,
+           "events further ahead of their record's Kafka timestamp go to the dead letters; 1 day"),
     NUMBER(CONFIG_INPUT, "session.gap.ms", "1800000", chosen.session_gap_ms, 1000, 604800000,
            "a longer pause starts a new session; 30 minutes"),
     NUMBER(CONFIG_INPUT, "double.click.ms", "500", chosen.double_click_ms, 0, 60000,

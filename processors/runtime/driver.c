@@ -1,7 +1,6 @@
 #include "processors/runtime/driver.h"
 
 #include "processors/runtime/interactions_log.h"
-#include "processors/runtime/log.h"
 #include "state/catalogue_store.h"
 #include "state/model_store.h"
 
@@ -73,7 +72,6 @@ enum verdict driver_new(const struct config *config, bool lists, struct driver_s
     }
     pipeline_search(driver->pipeline, driver->search);
     pipeline_ignore_clock(driver->pipeline);
-    pipeline_context(driver->pipeline)->now_ms = clock_now_ms();
     *ret_driver = driver;
     return VERDICT_OK;
 }

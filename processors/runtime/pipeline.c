@@ -10,10 +10,18 @@
 
 const char *const fate_names[FATES] = {"processed", "duplicates", "double_clicks",
                                        "late",      "no_consent", "dead_letters"};
-const char *const counter_names[COUNTERS] = {
-    "interactions",   "reordered", "lists",          "lists_same",
-    "activities_out", "asked",     "hits",           "reciprocal_millionths",
-    "weights",        "erased",    "order_lines_out"};
+const char *const counter_names[COUNTERS] = {"interactions",
+                                             "reordered",
+                                             "lists",
+                                             "lists_same",
+                                             "activities_out",
+                                             "asked",
+                                             "hits",
+                                             "reciprocal_millionths",
+                                             "weights",
+                                             "erased",
+                                             "order_lines_out",
+                                             "times_ahead"};
 
 struct pipeline {
     struct outlet checked; /* first: a step emits to it. It checks and passes on to `outlet` */
@@ -123,6 +131,23 @@ void pipeline_free(struct pipeline *pipeline)
     free(pipeline);
 }
 
+/* An event can't happen after its record was written: beyond some minutes the clock of its sender
+ * is wrong. Such an event would push present ones off `trending`, and stay the visitor's newest. A
+ * topic's timestamp outside the bounds of event times says nothing. */
+static void correct_time(const struct settings *settings, struct record *record)
+{
+    struct event *event = &record->event;
+    record->ahead_ms = 0;
+    if (record->written_ms < settings->event_time_min_ms || record->written_ms > EVENT_TIME_MAX_MS)
+        record->written_ms = 0;
+    if (record->written_ms == 0 || record->type == EVENT_USER ||
+        event->event_time_ms <= record->written_ms + settings->event_ahead_max_ms)
+        return;
+    record->ahead_ms = event->event_time_ms - record->written_ms;
+    if (record->ahead_ms <= settings->event_future_max_ms)
+        event->event_time_ms = record->written_ms;
+}
+
 enum verdict pipeline_decode(struct pipeline *pipeline, struct record *record, struct arena *arena,
                              struct error *error)
 {
@@ -149,6 +174,7 @@ enum verdict pipeline_decode(struct pipeline *pipeline, struct record *record, s
                          record->key.at ? record->key.at : "",
                          (int)(visitor.size < 60 ? visitor.size : 60), visitor.at);
     }
+    correct_time(&pipeline->config->settings, record);
     return VERDICT_OK;
 }
 

@@ -23,6 +23,9 @@ ACTIVITIES = INPUTS[:4]
 SLACK_MS = 30_000  # an erasure may pass by, or be passed by, what was written so much before or after it
 ACTIVITIES_MAX = 1000
 ORDER_LINES_MAX = 128  # visitor.order.lines.max
+EVENT_TIME_MIN_MS = 946684800000  # event.time.min.ms: an earlier timestamp of Kafka says nothing
+AHEAD_MAX_MS = 300_000        # event.ahead.max.ms: further ahead of its record, an event takes its time
+FUTURE_MAX_MS = 86_400_000    # event.future.max.ms: further ahead, it is a dead letter
 recount.ACTIVITIES_MAX = ACTIVITIES_MAX
 MODEL_TABLES = ("cooccurrence", "popularity", "trends", "channels")
 ACTIVITY_KINDS = ("view", "search", "cart", "purchase", "cart_remove", "cart_update", "cart_clear",
@@ -206,7 +209,14 @@ def accept(found):
             dead.append((kind, partition, offset))
             continue
         event["type"] = kind
-        events.append((partition, event, found.times.get((kind, partition, offset), 0)))
+        written = found.times.get((kind, partition, offset), 0)
+        ahead = event.get("event_time", 0) - written
+        if written >= EVENT_TIME_MIN_MS and ahead > AHEAD_MAX_MS:
+            if ahead > FUTURE_MAX_MS:
+                dead.append((kind, partition, offset))
+                continue
+            event["event_time"] = written
+        events.append((partition, event, written))
     return events, dead
 
 

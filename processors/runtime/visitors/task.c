@@ -42,10 +42,12 @@ static void decode_head(struct input *input, struct pipeline *pipeline)
         .offset = head->offset,
         .key = head->key,
         .value = head->value,
+        .written_ms = head->written_ms,
     };
     input->decoded =
         pipeline_decode(pipeline, &input->record, &input->arena, &input->why) == VERDICT_OK;
-    input->time_ms = input->decoded ? input->record.event.event_time_ms : INT64_MIN;
+    bool has_time = input->decoded && input->record.ahead_ms == 0;
+    input->time_ms = has_time ? input->record.event.event_time_ms : INT64_MIN;
     if (input->decoded && input->type == EVENT_USER) /* a user's record carries no time */
         input->time_ms = head->written_ms;
 }

@@ -24,8 +24,9 @@ struct input {
     int64_t position;       /* behind the last record taken, or the end; -1: neither yet */
     int64_t next;           /* offset for the next commit: behind the last record processed, or an
                              * end with no record before it; -1: none in this batch */
-    int64_t time_ms;        /* of the head's event; of a user's record when it was written;
-                             * INT64_MIN: unknown */
+    int64_t time_ms;        /* of the head's event; of a user's record when it was written.
+                             * INT64_MIN: unknown, or its sender's clock is ahead. Such a head goes
+                             * first: it must not hold its topic behind the others */
 };
 
 enum task_state {

@@ -20,7 +20,8 @@
 #define MODEL_POLL_US 10000
 #define HALVINGS_MAX 12
 #define STALE_ASSIGNMENTS_MAX 3 /* in a row; metadata of topics that were just made comes soon */
-#define FORGOTTEN_US 1000000    /* beyond the session's time-out */
+#define AHEAD_TOLD_US 60000000
+#define FORGOTTEN_US 1000000 /* beyond the session's time-out */
 
 static const char *const state_names[] = {"starting", "waiting", "restoring", "running", "stopped"};
 
@@ -94,11 +95,27 @@ static enum verdict send_head(struct worker *worker, enum topic topic, const str
     return transaction_send(worker->transactions, &record, &worker->error);
 }
 
+/* A wrong clock sends many events, so this is told now and then; `times_ahead` counts them. */
+static void tell_ahead(struct worker *worker, const struct input *input)
+{
+    int64_t at_us = now_us(worker);
+    if (worker->ahead_told_us != 0 && at_us - worker->ahead_told_us < AHEAD_TOLD_US)
+        return;
+    worker->ahead_told_us = at_us;
+    log_line(LOG_LEVEL_WARN, worker->name,
+             "%s [%" PRId32 "] offset %" PRId64 ": event_time lies %" PRId64
+             " s ahead of the record's Kafka timestamp; set the clock of its sender "
+             "(event.ahead.max.ms, event.future.max.ms)",
+             input->topic, input->partition, input->record.offset, input->record.ahead_ms / 1000);
+}
+
 static enum verdict process(struct worker *worker, struct input *input)
 {
     const char *step = "decode";
     struct error why = {0};
     enum verdict verdict = VERDICT_OK;
+    if (input->decoded && input->record.ahead_ms > 0)
+        tell_ahead(worker, input);
     if (input->decoded)
         verdict = pipeline_event(worker->pipeline, &input->record, &step, &why);
     else
@@ -160,7 +177,7 @@ static enum verdict run_batch(struct worker *worker)
     struct context *context = pipeline_context(worker->pipeline);
     int64_t at_us = now_us(worker), wait_us = INT64_MAX;
     size_t taken;
-    context->now_ms = context->generated_ms = clock_now_ms();
+    context->generated_ms = clock_now_ms();
     enum verdict verdict = take_records(worker, at_us, &wait_us, &taken);
     if (verdict != VERDICT_OK)
         return verdict;

@@ -41,6 +41,7 @@ struct worker {
     int64_t committed_us, group_polled_us;
     enum verdict trouble; /* met inside a rebalance: RETRY or FATAL */
     struct error error;
+    int64_t ahead_told_us; /* when the log last told of an event ahead of its record; 0: never */
     int restarts;          /* in a row, without a commit between them */
     int stale_assignments; /* in a row: they lacked inputs */
     uint64_t commits, aborts, restored;
