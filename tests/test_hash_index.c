@@ -106,6 +106,28 @@ static void test_array(void)
     free(numbers);
 }
 
+/* Small arrays grow by half. Cleared arrays have zero in each new item and leave the old ones. */
+static void test_array_kinds(void)
+{
+    uint32_t *small = NULL, small_capacity = 0, *cleared = NULL;
+    size_t cleared_capacity = 0;
+    for (uint32_t i = 0; i < 1000; i++) {
+        uint32_t before = small_capacity;
+        ARRAY_RESERVE_SMALL(small, small_capacity, i + 1);
+        CHECK(small_capacity > i && (before == 0 || small_capacity <= before + before / 2 + 1));
+        small[i] = i;
+        ARRAY_RESERVE_ZERO(cleared, cleared_capacity, i + 1);
+        CHECK(cleared[i] == 0 && cleared[cleared_capacity - 1] == 0);
+        cleared[i] = i + 1;
+    }
+    for (uint32_t i = 0; i < 1000; i++) {
+        CHECK_INT(small[i], i);
+        CHECK_INT(cleared[i], i + 1);
+    }
+    free(small);
+    free(cleared);
+}
+
 static void test_byte_order(void)
 {
     unsigned char bytes[8];
@@ -122,6 +144,7 @@ int main(void)
     TEST_RUN(test_random);
     TEST_RUN(test_numbers);
     TEST_RUN(test_array);
+    TEST_RUN(test_array_kinds);
     TEST_RUN(test_byte_order);
     return test_done();
 }
