@@ -30,12 +30,9 @@ static enum verdict validate_event(struct context *context, struct record *recor
 {
     const struct event *event = &record->event;
     const struct settings *settings = context->settings;
-    if (event->event_time_ms < settings->event_time_min_ms) {
-        record->fate = FATE_DEAD_LETTER;
-        return error_set(error, VERDICT_SKIP,
-                         "event_time %lld ms lies before event.time.min.ms = %lld",
-                         (long long)event->event_time_ms, (long long)settings->event_time_min_ms);
-    }
+    if (event_check_time(event->event_time_ms, settings->event_time_min_ms, INT64_MAX, error) !=
+        VERDICT_OK)
+        return record_end(record, FATE_DEAD_LETTER);
     if (record->ahead_ms > settings->event_future_max_ms) {
         record->fate = FATE_DEAD_LETTER;
         return error_set(error, VERDICT_SKIP,

@@ -157,6 +157,15 @@ void event_item_init(struct event_item *item);
 struct event_item *event_add_item(struct event *event, uint32_t *capacity, struct arena *arena,
                                   struct error *error);
 
+/* Whether every text is UTF-8. JSON and Avro are checked when they are decoded; events from other
+ * sources are checked by this. SKIP with the field's name. */
+enum verdict event_check_text(const struct event *event, struct error *error);
+
+/* Whether the time lies between `min_ms` and `max_ms`, the bounds that event.time.min.ms and
+ * event.future.max.ms give. SKIP with the bound, and with the unit that the number would fit in. */
+enum verdict event_check_time(int64_t event_time_ms, int64_t min_ms, int64_t max_ms,
+                              struct error *error);
+
 /* A deep copy: strings, lists, pairs and items are copied into the arena and hold until it is
  * cleared. */
 struct event event_copy(const struct event *event, struct arena *arena);

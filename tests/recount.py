@@ -100,12 +100,17 @@ def read_events(path):
                 if len(row) != 9:
                     continue
                 when = calendar.timegm(time.strptime(row[0], "%Y-%m-%d %H:%M:%S UTC")) * 1000
-                yield when, row[7], None, [(row[1], row[2], price_of(row[6]))], None, None
+                # Equal records are one event.
+                record = (when, row[1], row[2], price_of(row[6]), row[8])
+                yield when, row[7], record, [(row[1], row[2], price_of(row[6]))], None, None
         else:
             for line in lines:
                 row = line.rstrip("\r\n").split("\t")
                 kind = "refund" if row[3] == "return" else row[3]
-                yield int(row[0]), row[1], None, [(kind, row[4], price_of(row[7]))], None, None
+                if kind == "purchase" and row[8].startswith("-"):
+                    continue
+                record = (*row[:5], price_of(row[7]), float(row[8] or 1))
+                yield int(row[0]), row[1], record, [(kind, row[4], price_of(row[7]))], None, None
 
 
 # The order of activities at the same moment: a page is viewed before it is bought from.

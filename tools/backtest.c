@@ -7,8 +7,10 @@
 #include "tools/backtest_basket.h"
 #include "tools/backtest_report.h"
 #include "tools/backtest_search.h"
+#include "tools/event_formats.h"
 #include "tools/events.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct backtest {
@@ -89,6 +91,12 @@ static int backtest_files(struct backtest *test, int count, char **paths)
     struct error error = {0};
     enum verdict verdict =
         recorded_read(&test->recorded, &test->config, test->format, count, paths, &error);
+    if (verdict == VERDICT_OK && test->recorded.older > 0)
+        fprintf(stderr,
+                "%llu events are older than an event before them, by %.1f s at most; the measures "
+                "take the order of lines for the order of time\n",
+                (unsigned long long)test->recorded.older,
+                (double)test->recorded.older_ms_most / 1e3);
     if (verdict == VERDICT_OK)
         verdict = test->ablate || test->alone || test->a ? measure_variants(test, &error)
                                                          : measure_one(test, &error);
@@ -131,7 +139,7 @@ static int backtest_option(struct backtest *test, int option)
     switch (option) {
     case 'f':
         test->format = optarg;
-        if (!event_format_known(optarg))
+        if (event_format_find(optarg) == FORMAT_UNKNOWN)
             return command_fail(test->command, EXIT_USAGE, "there is no format '%s'", optarg);
         return -1;
     case 'e':

@@ -15,6 +15,7 @@
 struct reading {
     struct recorded *recorded;
     const char *format;
+    int64_t newest_ms;           /* of the lines so far */
     struct catalogue *catalogue; /* the products as the lines so far describe them */
 };
 
@@ -49,15 +50,29 @@ static void add_product_line(struct reading *reading, const struct event_file *f
         add_line(reading->recorded, (struct line){.event.type = EVENT_PRODUCT, .product = product});
 }
 
+/* The measures take the order of lines for the order of time. */
+static void note_order(struct recorded *recorded, int64_t newest_ms, int64_t time_ms)
+{
+    if (time_ms >= newest_ms)
+        return;
+    recorded->older++;
+    if (newest_ms - time_ms > recorded->older_ms_most)
+        recorded->older_ms_most = newest_ms - time_ms;
+}
+
 static void add_event(struct reading *reading, const struct event_file *file,
                       const struct event *event, struct arena *arena)
 {
     if (event->type == EVENT_PRODUCT)
         add_product_line(reading, file);
-    else if (event->type <= EVENT_PURCHASE) /* impressions, clicks and users are not tested */
-        add_line(reading->recorded,
-                 (struct line){.event = event_copy(event, &reading->recorded->memory),
-                               .product = copy_product(reading, file, arena)});
+    if (event->type > EVENT_PURCHASE) /* impressions, clicks and users are not tested */
+        return;
+    note_order(reading->recorded, reading->newest_ms, event->event_time_ms);
+    if (event->event_time_ms > reading->newest_ms)
+        reading->newest_ms = event->event_time_ms;
+    add_line(reading->recorded,
+             (struct line){.event = event_copy(event, &reading->recorded->memory),
+                           .product = copy_product(reading, file, arena)});
 }
 
 static enum verdict read_file(struct reading *reading, const char *path, struct error *error)
@@ -128,6 +143,7 @@ enum verdict recorded_read(struct recorded *recorded, const struct config *confi
 {
     struct reading reading = {.recorded = recorded,
                               .format = format,
+                              .newest_ms = INT64_MIN,
                               .catalogue = catalogue_new(&config->settings.catalogue)};
     enum verdict verdict = VERDICT_OK;
     for (int i = 0; i < count && verdict == VERDICT_OK; i++)

@@ -18,7 +18,9 @@ struct recorded {
     struct line *lines;
     size_t count, capacity;
     uint32_t sessions;
-    uint64_t rejected; /* lines that hold no event that can be used */
+    uint64_t rejected;
+    uint64_t older;                                 /* events that are older than one before them */
+    int64_t older_ms_most; /* by so much at most */ /* lines that hold no event that can be used */
 };
 
 /* Appends the views, searches, carts, purchases and products of the files. `format` NULL: guessed

@@ -91,11 +91,13 @@ void report_measured(const struct recorded *recorded, const struct measured *mea
     }
     printf("{\"k\":%u,", settings->at);
     print_numbers(&measured->all);
-    printf(",\"coverage\":%.6f,\"events\":%zu,\"rejected\":%llu,\"items\":%u,\"events_per_s\":%.0f,"
+    printf(",\"coverage\":%.6f,\"events\":%zu,\"rejected\":%llu,\"older\":%llu,\"items\":%u,"
+           "\"events_per_s\":%.0f,"
            "\"list_us_p50\":%.2f,\"list_us_p99\":%.2f,\"model_bytes_per_item\":%.0f,"
            "\"visitor_bytes\":%.0f,",
            measured->coverage, recorded->count, (unsigned long long)recorded->rejected,
-           measured->items, rate, p50, p99, measured->item_bytes, measured->visitor_bytes);
+           (unsigned long long)recorded->older, measured->items, rate, p50, p99,
+           measured->item_bytes, measured->visitor_bytes);
     print_deciles(measured);
     printf("}\n");
 }

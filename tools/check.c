@@ -1,7 +1,9 @@
 /* `weft check`: checks a configuration or files of events before they are used. */
 #include "processors/runtime/command.h"
+#include "processors/runtime/log.h"
 #include "processors/runtime/topology.h"
 #include "schemas/codec.h"
+#include "tools/event_formats.h"
 #include "tools/events.h"
 
 #include <inttypes.h>
@@ -51,45 +53,101 @@ static void print_time(const char *label, int64_t ms)
     printf("  %s %s UTC\n", label, text);
 }
 
-static int check_file(const struct command *command, const char *path, const char *format)
+/* Lines that are older than one before them: measures and replays take the order of lines for the
+ * order of time. */
+struct order {
+    uint64_t older;
+    int64_t newest_ms, most_ms; /* the newest time so far; how far behind it a line was at most */
+};
+
+static void note_time(struct order *order, int64_t time_ms)
+{
+    int64_t behind_ms = order->newest_ms - time_ms;
+    if (order->newest_ms != INT64_MIN && behind_ms > 0) {
+        order->older++;
+        order->most_ms = behind_ms > order->most_ms ? behind_ms : order->most_ms;
+    }
+    order->newest_ms = time_ms > order->newest_ms ? time_ms : order->newest_ms;
+}
+
+/* The bounds that `weft run` has for times, as of now. */
+static bool fits_run(const struct config *config, const struct event_file *file,
+                     const struct event *event, struct error *error)
+{
+    const struct settings *settings = &config->settings;
+    struct error why = {0};
+    if (event->type >= EVENT_USER || !event_file_has_times(file) ||
+        event_check_time(event->event_time_ms, settings->event_time_min_ms,
+                         clock_now_ms() + settings->event_future_max_ms, &why) == VERDICT_OK)
+        return true;
+    error_set(error, VERDICT_SKIP, "line %" PRIu64 ": %s", event_file_line(file), why.message);
+    return false;
+}
+
+struct summary {
+    uint64_t types[EVENT_TYPES], rejected;
+    int64_t first_ms;
+    struct order order;
+};
+
+static void add_event(struct summary *summary, const struct event *event)
+{
+    summary->types[event->type]++;
+    if (event->type >= EVENT_USER) /* users and products have no time */
+        return;
+    if (event->event_time_ms < summary->first_ms)
+        summary->first_ms = event->event_time_ms;
+    note_time(&summary->order, event->event_time_ms);
+}
+
+static void print_summary(const struct summary *summary, const char *path,
+                          const struct event_file *file)
+{
+    printf("%s: format %s, %" PRIu64 " lines, %" PRIu64 " rejected\n", path,
+           event_file_format(file), event_file_lines(file), summary->rejected);
+    for (int i = 0; i < EVENT_TYPES; i++)
+        if (summary->types[i] > 0)
+            printf("  %-10s %" PRIu64 "\n", event_type_names[i], summary->types[i]);
+    if (!event_file_has_times(file)) {
+        printf(
+            "  the format has no times; 'weft replay' lets the last click of each file be now\n");
+        return;
+    }
+    if (summary->first_ms <= summary->order.newest_ms) {
+        print_time("from", summary->first_ms);
+        print_time("to  ", summary->order.newest_ms);
+    }
+    if (summary->order.older > 0)
+        printf("  %" PRIu64 " lines are older than a line before them, by %.1f s at most; sort the "
+               "file by time\n",
+               summary->order.older, (double)summary->order.most_ms / 1e3);
+}
+
+static int check_file(const struct command *command, const struct config *config, const char *path,
+                      const char *format)
 {
     struct event_file *file;
     struct error error = {0};
     struct arena arena = {0};
     struct event event;
-    uint64_t types[EVENT_TYPES] = {0}, rejected = 0;
-    int64_t first_ms = INT64_MAX, last_ms = INT64_MIN;
+    struct summary summary = {.first_ms = INT64_MAX, .order.newest_ms = INT64_MIN};
     enum read read;
     if (event_file_open(path, format, &file, &error) != VERDICT_OK)
         return command_fail(command, EXIT_FAILED, "%s", error.message);
     while ((read = event_file_next(file, &arena, &event, &error)) == READ_EVENT ||
            read == READ_REJECTED) {
-        if (read == READ_REJECTED) {
-            if (rejected++ < REJECTIONS_SHOWN)
-                printf("%s: %s\n", path, error.message);
-        } else {
-            types[event.type]++;
-            if (event.type < EVENT_USER && event.event_time_ms < first_ms)
-                first_ms = event.event_time_ms;
-            if (event.type < EVENT_USER && event.event_time_ms > last_ms)
-                last_ms = event.event_time_ms;
-        }
+        if (read == READ_EVENT && fits_run(config, file, &event, &error))
+            add_event(&summary, &event);
+        else if (summary.rejected++ < REJECTIONS_SHOWN)
+            printf("%s: %s\n", path, error.message);
         arena_clear(&arena);
     }
-    printf("%s: format %s, %" PRIu64 " lines, %" PRIu64 " rejected\n", path,
-           event_file_format(file), event_file_lines(file), rejected);
-    for (int i = 0; i < EVENT_TYPES; i++)
-        if (types[i] > 0)
-            printf("  %-10s %" PRIu64 "\n", event_type_names[i], types[i]);
-    if (first_ms <= last_ms) {
-        print_time("from", first_ms);
-        print_time("to  ", last_ms);
-    }
+    print_summary(&summary, path, file);
     event_file_close(file);
     arena_release(&arena);
     if (read == READ_FAILED)
         return command_fail(command, EXIT_FAILED, "%s", error.message);
-    return rejected > 0 ? EXIT_FAILED : EXIT_DONE;
+    return summary.rejected > 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
 static int check_command(const struct command *command, int argc, char **argv)
@@ -124,7 +182,7 @@ static int check_command(const struct command *command, int argc, char **argv)
     }
     if (keys)
         return list_keys(command, argc - optind, argv + optind);
-    if (format && !event_format_known(format))
+    if (format && event_format_find(format) == FORMAT_UNKNOWN)
         return command_fail(command, EXIT_USAGE, "there is no format '%s'", format);
     if ((code = command_config(&config)) != EXIT_DONE)
         return code;
@@ -137,7 +195,7 @@ static int check_command(const struct command *command, int argc, char **argv)
         buffer_release(&text);
     }
     for (int i = optind; i < argc; i++) {
-        int one = check_file(command, argv[i], format);
+        int one = check_file(command, &config, argv[i], format);
         code = one == EXIT_DONE ? code : one;
     }
     return code;

@@ -1,6 +1,8 @@
 #include "tools/events.h"
 
+#include "schemas/draw.h"
 #include "schemas/json.h"
+#include "tools/event_formats.h"
 
 #include <errno.h>
 #include <math.h>
@@ -14,14 +16,10 @@
 #define CHUNK_BYTES ((size_t)256 << 10)
 #define COLUMNS_MAX 16
 
-enum format { FORMAT_WEFT, FORMAT_REES46, FORMAT_TSV, FORMAT_SESSIONS, FORMATS };
-
-static const char *const format_names[] = {"weft", "rees46", "tsv", "sessions"};
-
 struct event_file {
     gzFile gz;
     char *path;
-    enum format format;
+    enum event_format format;
     uint64_t size;
     char *chunk;
     size_t chunk_at, chunk_size;
@@ -39,12 +37,22 @@ struct event_file {
     struct buffer levels; /* the path made of a category_code */
 };
 
-bool event_format_known(const char *format)
+/* Fills the chunk again. READ_EVENT: there are bytes. */
+static enum read read_chunk(struct event_file *file, struct error *error)
 {
-    for (int i = 0; i < FORMATS; i++)
-        if (strcmp(format, format_names[i]) == 0)
-            return true;
-    return strcmp(format, "retailrocket") == 0;
+    int code = Z_OK, got = gzread(file->gz, file->chunk, CHUNK_BYTES);
+    const char *why = gzerror(file->gz, &code);
+    file->chunk_at = file->chunk_size = 0;
+    if (got > 0) {
+        file->chunk_size = (size_t)got;
+        return READ_EVENT;
+    }
+    if (got == 0 && code != Z_BUF_ERROR)
+        return READ_END;
+    error_set(error, VERDICT_SKIP, "%s: %s after line %llu", file->path,
+              code == Z_BUF_ERROR ? "unexpected end of the compressed data" : why,
+              (unsigned long long)file->line_number);
+    return READ_FAILED;
 }
 
 /* Reads one line into file->line, without its end. READ_EVENT: there is one. */
@@ -58,18 +66,11 @@ static enum read read_line(struct event_file *file, struct error *error)
     file->cut_off = false;
     for (;;) {
         if (file->chunk_at == file->chunk_size) {
-            int got = gzread(file->gz, file->chunk, CHUNK_BYTES);
-            int code = Z_OK;
-            if (got < 0) {
-                error_set(error, VERDICT_SKIP, "%s: %s", file->path, gzerror(file->gz, &code));
+            enum read read = read_chunk(file, error);
+            if (read == READ_FAILED)
                 return READ_FAILED;
-            }
-            file->chunk_at = 0;
-            file->chunk_size = (size_t)got;
-            if (got == 0) {
-                file->cut_off = file->line.size > 0;
+            if (read == READ_END)
                 break;
-            }
         }
         const char *from = file->chunk + file->chunk_at;
         size_t left = file->chunk_size - file->chunk_at;
@@ -85,28 +86,34 @@ static enum read read_line(struct event_file *file, struct error *error)
             return READ_EVENT;
         }
     }
+    file->cut_off = file->line.size > 0;
     file->line_number += file->cut_off;
     return file->cut_off ? READ_EVENT : READ_END;
 }
 
-static enum format guess_format(const struct event_file *file)
+/* Reads the first bytes, and finds the format if `format` is NULL. */
+static enum verdict begin(struct event_file *file, const char *format, struct error *error)
 {
-    struct bytes line = buffer_bytes(&file->line);
-    char *text = memory_text(line);
-    enum format format = FORMAT_SESSIONS;
-    if (strncmp(text, "event_time,", 11) == 0)
-        format = FORMAT_REES46;
-    else if (strncmp(text, "ts_ms\t", 6) == 0)
-        format = FORMAT_TSV;
-    else if (strspn(text, " \t") < line.size && text[strspn(text, " \t")] == '{')
-        format = FORMAT_WEFT;
-    free(text);
-    return format;
-}
-
-static bool has_header(enum format format)
-{
-    return format == FORMAT_REES46 || format == FORMAT_TSV;
+    enum read read = read_chunk(file, error);
+    if (read == READ_FAILED)
+        return VERDICT_SKIP;
+    struct bytes sample = bytes_of(file->chunk, file->chunk_size);
+    if (read == READ_END || bytes_trim(sample).size == 0)
+        return error_set(error, VERDICT_SKIP, "%s holds no lines", file->path);
+    file->format = format ? event_format_find(format)
+                          : event_format_guess(sample, file->chunk_size < CHUNK_BYTES);
+    if (file->format == FORMAT_UNKNOWN)
+        return error_set(error, VERDICT_SKIP,
+                         "%s: format not recognised; name it with --format: weft, rees46, tsv, "
+                         "retailrocket or sessions",
+                         file->path);
+    file->chunk_at = event_format_mark(sample);
+    read = read_line(file, error);
+    if (read == READ_FAILED)
+        return VERDICT_SKIP;
+    file->peeked =
+        read == READ_EVENT && !event_format_has_header(file->format, buffer_bytes(&file->line));
+    return VERDICT_OK;
 }
 
 enum verdict event_file_open(const char *path, const char *format, struct event_file **ret_file,
@@ -117,27 +124,17 @@ enum verdict event_file_open(const char *path, const char *format, struct event_
     file->path = memory_text(bytes_text(path));
     file->chunk = memory_get(CHUNK_BYTES);
     file->gz = strcmp(path, "-") == 0 ? gzdopen(0, "rb") : gzopen(path, "rb");
-    if (file->gz == NULL) {
-        error_set(error, VERDICT_SKIP, "can't open %s: %s", path, strerror(errno));
-        event_file_close(file);
-        return VERDICT_SKIP;
-    }
-    if (strcmp(path, "-") != 0 && stat(path, &status) == 0)
+    enum verdict verdict = VERDICT_OK;
+    if (file->gz == NULL)
+        verdict = error_set(error, VERDICT_SKIP, "can't open %s: %s", path, strerror(errno));
+    if (verdict == VERDICT_OK && strcmp(path, "-") != 0 && stat(path, &status) == 0)
         file->size = (uint64_t)status.st_size;
-    enum read read = read_line(file, error);
-    if (read == READ_FAILED) {
+    if (verdict == VERDICT_OK)
+        verdict = begin(file, format, error);
+    if (verdict != VERDICT_OK) {
         event_file_close(file);
-        return VERDICT_SKIP;
+        return verdict;
     }
-    file->format = guess_format(file);
-    if (format)
-        for (int i = 0; i < FORMATS; i++)
-            if (strcmp(format, format_names[i]) == 0 ||
-                (i == FORMAT_TSV && strcmp(format, "retailrocket") == 0))
-                file->format = (enum format)i;
-    file->peeked = read == READ_EVENT;
-    if (file->peeked && has_header(file->format) && guess_format(file) == file->format)
-        file->peeked = false;
     *ret_file = file;
     return VERDICT_OK;
 }
@@ -236,24 +233,37 @@ static enum read reject(const struct event_file *file, struct error *error, cons
     return READ_REJECTED;
 }
 
-/* Fills in one item, an event id made of format and line number, and the file's name of the
- * session.
- */
+/* An id for an event whose source has none: a hash of all that the line says of it, so that equal
+ * records are one wherever they stand, and different ones differ in every file. */
+static void make_id(struct event_file *file, struct event *event)
+{
+    const struct event_item *item = &event->items[0];
+    const struct bytes texts[] = {event->visitor_id, event->session_id, item->item_id};
+    const double price = item->price;
+    uint64_t hash = hash_join((uint64_t)event->type, (uint64_t)event->event_time_ms);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        hash = hash_join(hash ^ hash >> 32, bytes_hash(texts[i]));
+    hash = hash_join(hash ^ hash >> 32, bytes_hash(bytes_of(&price, sizeof price)));
+    hash = hash_join(hash ^ hash >> 32, (uint64_t)item->quantity);
+    hash = hash_join(hash ^ hash >> 32, (uint64_t)(event->action * 8 + event->status));
+    int size = snprintf(file->id, sizeof file->id, "%s-%016llx", event_format_names[file->format],
+                        (unsigned long long)draw_mix(hash));
+    event->event_id = bytes_of(file->id, (size_t)size);
+    if (event->type == EVENT_PURCHASE) /* a line is no repeat of the one before it */
+        event->transaction_id = event->event_id;
+}
+
+/* Fills in one item and the session that the file names. */
 static void fill_event(struct event_file *file, struct event *event, struct bytes visitor,
                        struct bytes session, struct bytes item, double price)
 {
-    int size = snprintf(file->id, sizeof file->id, "%s-%llu", format_names[file->format],
-                        (unsigned long long)file->line_number);
     event_item_init(&file->item);
     file->item.item_id = item;
     file->item.price = price;
-    event->event_id = bytes_of(file->id, (size_t)size);
     event->visitor_id = visitor;
     event->session_id = session.size ? session : bytes_of(NULL, 0);
     event->items = &file->item;
     event->item_count = 1;
-    if (event->type == EVENT_PURCHASE)
-        event->transaction_id = event->event_id; /* a line is no repeat of the one before it */
 }
 
 /* REES46's "appliances.environment.water_heater" as a path. */
@@ -299,10 +309,11 @@ bool event_file_product(const struct event_file *file, struct event *ret_product
     return true;
 }
 
-static enum read checked(struct event_file *file, const struct event *event, struct error *error)
+static enum read checked(struct event_file *file, struct event *event, struct error *error)
 {
     struct error inner = {0};
-    if (event_check(event, &inner) == VERDICT_OK)
+    make_id(file, event);
+    if (event_check(event, &inner) == VERDICT_OK && event_check_text(event, &inner) == VERDICT_OK)
         return READ_EVENT;
     return reject(file, error, inner.message);
 }
@@ -349,6 +360,11 @@ static enum read read_tsv(struct event_file *file, struct event *event, struct e
         return reject(file, error, "price is not a number");
     if (columns[8].size > 0 && !read_number(columns[8], &quantity))
         return reject(file, error, "qty is not a number");
+    if (quantity < 0 && event->type == EVENT_PURCHASE && event->status == PURCHASE_COMPLETED) {
+        char what[80];
+        snprintf(what, sizeof what, "qty is %.0f in a purchase (a return?)", quantity);
+        return reject(file, error, what);
+    }
     if (fabs(quantity) > 1e15)
         return reject(file, error, "qty is too large");
     event->event_time_ms = (int64_t)time_ms;
@@ -402,9 +418,7 @@ static enum read read_click(struct event_file *file, struct arena *arena, struct
     event->event_time_ms = (int64_t)(file->session * 60000 + file->click * 1000);
     fill_event(file, event, arena_copy(arena, bytes_of(visitor, (size_t)size)), bytes_of(NULL, 0),
                item, NAN);
-    size = snprintf(file->id, sizeof file->id, "sessions-%llu-%llu",
-                    (unsigned long long)file->session, (unsigned long long)file->click++);
-    event->event_id = bytes_of(file->id, (size_t)size);
+    file->click++;
     return checked(file, event, error);
 }
 
@@ -459,9 +473,14 @@ struct bytes event_file_text(const struct event_file *file)
     return buffer_bytes(&file->line);
 }
 
+bool event_file_has_times(const struct event_file *file)
+{
+    return file->format != FORMAT_SESSIONS;
+}
+
 const char *event_file_format(const struct event_file *file)
 {
-    return format_names[file->format];
+    return event_format_names[file->format];
 }
 
 double event_file_share(const struct event_file *file)

@@ -8,7 +8,9 @@
  *   sessions    one session a line: item ids in the order of the clicks; click p of session n is a
  *               view of visitor n at n * 60000 + p * 1000 ms
  *
- * Thread: one for each file. */
+ * A byte order mark in front is passed over. An event of a format without ids gets one: a hash of
+ * all that the line says, so equal records are one event. A gzip file that is cut off gives its
+ * lines up to there, then READ_FAILED. Thread: one for each file. */
 #ifndef WEFT_TOOLS_EVENTS_H
 #define WEFT_TOOLS_EVENTS_H
 
@@ -23,8 +25,9 @@ enum read {
 
 struct event_file;
 
-/* `path` "-": standard input. `format` NULL: guessed from the first line. The caller closes the
- * file. SKIP, with the reason: it can't be opened or read. */
+/* `path` "-": standard input. `format`: a name that event_format_find() knows; NULL: guessed from
+ * the first lines. The caller closes the file. SKIP, with the reason and what to do: the file can't
+ * be opened or read, it holds no lines, or its format is not recognised. */
 enum verdict event_file_open(const char *path, const char *format, struct event_file **ret_file,
                              struct error *error);
 void event_file_close(struct event_file *file);
@@ -45,6 +48,7 @@ struct bytes
 event_file_text(const struct event_file *file); /* the last line; until the next call */
 const char *event_file_format(const struct event_file *file);
 double event_file_share(const struct event_file *file); /* share of the bytes read, 0 to 1 */
-bool event_format_known(const char *format);
+/* False: the format has no times; those of the events only give their order. */
+bool event_file_has_times(const struct event_file *file);
 
 #endif

@@ -3,6 +3,7 @@
 #include "processors/runtime/kafka/client.h"
 #include "processors/runtime/kafka/topics.h"
 #include "processors/runtime/log.h"
+#include "tools/event_formats.h"
 #include "tools/events.h"
 #include "tools/product_index.h"
 #include "tools/progress.h"
@@ -103,10 +104,29 @@ static void begin_with(struct replay *replay, const struct event *event)
         replay->shift_ms = clock_now_ms() - event->event_time_ms;
 }
 
-static void send_event(struct replay *replay, struct event *event, struct buffer *scratch)
+/* `weft run` would refuse an event beyond these bounds. */
+static bool time_fits(struct replay *replay, const struct event_file *file,
+                      const struct event *event)
+{
+    const struct settings *settings = &replay->config.settings;
+    struct error why = {0}, error = {0};
+    if (!has_time(event) ||
+        event_check_time(event->event_time_ms, settings->event_time_min_ms,
+                         clock_now_ms() + settings->event_future_max_ms, &why) == VERDICT_OK)
+        return true;
+    error_set(&error, VERDICT_SKIP, "line %llu: %s", (unsigned long long)event_file_line(file),
+              why.message);
+    show_rejection(replay, &error);
+    return false;
+}
+
+static void send_event(struct replay *replay, const struct event_file *file, struct event *event,
+                       struct buffer *scratch)
 {
     struct error error = {0};
     event->event_time_ms += replay->shift_ms;
+    if (!time_fits(replay, file, event))
+        return;
     if (wire_send(replay->producer, &replay->topology, &replay->wire, event, scratch, &error) ==
         VERDICT_OK)
         replay->sent++;
@@ -122,12 +142,37 @@ static bool replay_event(struct replay *replay, const struct event_file *file, s
     if ((has_time(event) || replay->rate > 0) && !await_turn(replay, event->event_time_ms))
         return false;
     send_product(replay, file, arena, scratch);
-    send_event(replay, event, scratch);
+    send_event(replay, file, event, scratch);
     if (replay->sent % 256 == 0) {
         client_producer_poll(replay->producer, 0);
         progress_show(&replay->progress, event_file_share(file), replay->sent, "events");
     }
     return true;
+}
+
+/* A file without times gets times whose last one is now. */
+static enum verdict shift_untimed(struct replay *replay, const char *path, struct error *error)
+{
+    struct event_file *file;
+    struct arena arena = {0};
+    struct event event;
+    int64_t last_ms = 0;
+    enum read read = READ_EVENT;
+    if (strcmp(path, "-") == 0)
+        return error_set(error, VERDICT_SKIP,
+                         "standard input has no times; name a file, or give --now");
+    if (event_file_open(path, replay->format, &file, error) != VERDICT_OK)
+        return VERDICT_SKIP;
+    while (read == READ_EVENT || read == READ_REJECTED) {
+        arena_clear(&arena);
+        read = event_file_next(file, &arena, &event, error);
+        if (read == READ_EVENT)
+            last_ms = event.event_time_ms;
+    }
+    event_file_close(file);
+    arena_release(&arena);
+    replay->shift_ms = clock_now_ms() - last_ms;
+    return read == READ_END ? VERDICT_OK : VERDICT_SKIP;
 }
 
 static int replay_file(struct replay *replay, const char *path)
@@ -140,6 +185,9 @@ static int replay_file(struct replay *replay, const char *path)
     int code = EXIT_DONE;
     if (event_file_open(path, replay->format, &file, &error) != VERDICT_OK)
         return command_fail(replay->command, EXIT_FAILED, "%s", error.message);
+    if (!event_file_has_times(file) && !replay->now &&
+        shift_untimed(replay, path, &error) != VERDICT_OK)
+        code = command_fail(replay->command, EXIT_FAILED, "%s", error.message);
     while (code == EXIT_DONE && (replay->limit == 0 || replay->sent < replay->limit)) {
         arena_clear(&arena);
         enum read read = event_file_next(file, &arena, &event, &error);
@@ -204,7 +252,7 @@ static int replay_option(struct replay *replay, int option)
     switch (option) {
     case 'f':
         replay->format = optarg;
-        if (!event_format_known(optarg))
+        if (event_format_find(optarg) == FORMAT_UNKNOWN)
             return command_fail(replay->command, EXIT_USAGE, "there is no format '%s'", optarg);
         return -1;
     case 'w':
@@ -271,7 +319,8 @@ WEFT_COMMAND(replay) = {
         "  --speed X          X times the file's own pace; max (default): as fast as possible\n"
         "  --rate N           N events a second\n"
         "  --limit N          stop after N events\n"
-        "  --now              move all times so that the first event is now\n"
+        "  --now              move all times so that the first event is now; files without times\n"
+        "                     (sessions) otherwise get times whose last one is now\n"
         "  --catalogue        also send the products that the lines describe (category, brand,\n"
         "                     price)\n\n"
         "Files are plain or gzip; '-' is standard input. A line that can't be used is rejected; "

@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+"""Files of events as people have them: each folder of tests/cases/files holds a file `input`, and
+`expected.txt` with parts of what `weft check input` prints, one a line, and its exit code last. Files
+that check refuses are refused by `weft backtest` too, for the same reason. Equal records of two files
+are one event, different records are two.
+
+    test_event_files.py WEFT"""
+
+import os
+import subprocess
+import sys
+import tempfile
+
+CASES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cases", "files")
+
+
+def run(weft, *arguments, folder=None):
+    done = subprocess.run([weft, *arguments], capture_output=True, text=True, cwd=folder, check=False)
+    return done.stdout + done.stderr, done.returncode
+
+
+def cases(weft, check):
+    for name in sorted(os.listdir(CASES)):
+        folder = os.path.join(CASES, name)
+        source = "input.gz" if os.path.exists(os.path.join(folder, "input.gz")) else "input"
+        with open(os.path.join(folder, "expected.txt"), encoding="utf-8") as file:
+            *parts, code = file.read().splitlines()
+        printed, exit_code = run(weft, "check", source, folder=folder)
+        for part in parts:
+            check(f"{name}: says '{part}'", part in printed, printed)
+        check(f"{name}: {code}", code == f"exit {exit_code}", printed)
+        if exit_code != 0 and ("recognised" in parts[0] or "holds no lines" in parts[0] or
+                               source == "input.gz"):
+            printed, exit_code = run(weft, "backtest", source, folder=folder)
+            check(f"{name}: backtest refuses it too", exit_code == 1 and parts[-1] in printed, printed)
+
+
+def made_up_ids(weft, check):
+    head = "ts_ms\tuser\tsession\tkind\titem\tcategory\tbrand\tprice\tqty\ttext\n"
+    line = "{}\tu1\ts1\tview\t{}\t\t\t1.5\t1\t\n"
+    with tempfile.TemporaryDirectory() as folder:
+        for name, first in (("a", 0), ("b", 2)):
+            with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                file.write(head + "".join(line.format(1767225600000 + n * 60000, f"i{n}")
+                                          for n in range(first, first + 3)))
+        printed, _ = run(weft, "get", "table", "popularity", "--from", "files", "a", "b", folder=folder)
+    check("two files of three lines that share one are five events",
+          printed.count('"view":1,') == 5, printed)
+
+
+def main(weft):
+    counts = [0, 0]
+
+    def check(name, good, detail):
+        counts[0 if good else 1] += 1
+        if not good:
+            print(f"FAIL  {name}: {detail}")
+
+    cases(weft, check)
+    made_up_ids(weft, check)
+    print(f"{counts[0]} passed, {counts[1]} failed")
+    return 1 if counts[1] or not counts[0] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(os.path.abspath(sys.argv[1])))

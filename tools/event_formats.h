@@ -1,0 +1,36 @@
+/* The formats of event files, and how a file's first lines tell which one it has. Calls schemas/.
+ * Thread: any. */
+#ifndef WEFT_TOOLS_EVENT_FORMATS_H
+#define WEFT_TOOLS_EVENT_FORMATS_H
+
+#include "schemas/bytes.h"
+
+enum event_format {
+    FORMAT_WEFT,
+    FORMAT_REES46,
+    FORMAT_TSV,
+    FORMAT_SESSIONS,
+    EVENT_FORMATS,
+    FORMAT_UNKNOWN = EVENT_FORMATS,
+};
+
+/* By format: the name for --format. */
+extern const char *const event_format_names[EVENT_FORMATS];
+
+/* The format of this name; "retailrocket" is another name of tsv. FORMAT_UNKNOWN: there is none. */
+enum event_format event_format_find(const char *name);
+
+/* The format of a file that begins with `sample`, which may end in the middle of a line; `whole`:
+ * the sample is the whole file. A byte order mark in front is passed over. FORMAT_UNKNOWN: none
+ * fits. A file has the format `sessions` only if its first lines hold nothing but item ids:
+ * letters, digits,
+ * '-', '_' and '.', with a digit in each. */
+enum event_format event_format_guess(struct bytes sample, bool whole);
+
+/* The bytes of a UTF-8 byte order mark in front; 0 or 3. */
+size_t event_format_mark(struct bytes sample);
+
+/* Whether the first line names the columns. */
+bool event_format_has_header(enum event_format format, struct bytes first_line);
+
+#endif
