@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Files of events as people have them: each folder of tests/cases/files holds a file `input`, and
-`expected.txt` with parts of what `weft check input` prints, one a line, and its exit code last. Files
+`expected.txt` with parts of the output of `weft check input`, one a line, and its exit code last. Files
 that check refuses are refused by `weft backtest` too, for the same reason. Equal records of two files
 are one event, different records are two.
 
