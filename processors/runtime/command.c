@@ -1,5 +1,7 @@
 #include "processors/runtime/command.h"
 
+#include "processors/runtime/kafka/kafka_keys.h"
+
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -74,7 +76,8 @@ int command_config(struct config *config)
 {
     struct error error = {0};
     command_warn(config);
-    if (config_finish(config, &error) == VERDICT_OK)
+    if (config_finish(config, &error) == VERDICT_OK &&
+        kafka_keys_check(config, &error) == VERDICT_OK)
         return EXIT_DONE;
     fprintf(stderr, "weft: %s\n", error.message);
     return EXIT_USAGE;

@@ -12,7 +12,7 @@ static size_t smaller(size_t a, size_t b)
 }
 
 /* Levenshtein 1966, with one row. */
-static size_t edit_distance(const char *a, const char *b)
+size_t config_distance(const char *a, const char *b)
 {
     size_t row[CONFIG_TEXT_MAX + 1], size = smaller(strlen(b), CONFIG_TEXT_MAX);
     for (size_t k = 0; k <= size; k++)
@@ -35,7 +35,7 @@ static const char *nearest_key(const char *name)
     size_t best = SIZE_MAX;
     const char *nearest = "";
     for (size_t i = 0; i < config_key_count; i++) {
-        size_t distance = edit_distance(name, config_keys[i].name);
+        size_t distance = config_distance(name, config_keys[i].name);
         if (distance < best) {
             best = distance;
             nearest = config_keys[i].name;
@@ -276,7 +276,8 @@ enum verdict config_assign(struct config *config, const char *assignment, struct
     strcpy(line, assignment);
     char *equals = strchr(line, '=');
     if (equals == NULL)
-        return error_set(error, VERDICT_SKIP, "'%s' is not key=value", assignment);
+        return error_set(error, VERDICT_SKIP, "'%.*s' is not key=value",
+                         (int)strcspn(assignment, ": \t"), assignment); /* not a secret's value */
     *equals = '\0';
     return config_set(config, trim(line), trim(equals + 1), error);
 }

@@ -144,6 +144,9 @@ void config_keys_text(enum config_group_name group, struct buffer *buffer);
 
 /* ---- using it ---- */
 
+/* How many letters to insert, delete or replace to make `b` of `a`: finds the nearest key. */
+size_t config_distance(const char *a, const char *b);
+
 /* All defaults. `config` needs no release. */
 void config_init(struct config *config);
 /* SKIP, with line number, key and what to do. */
