@@ -1,6 +1,7 @@
 /* Avro: reads records of any writer's schema. The schema is compiled once to a plan; the plan
  * decodes each record (avro.c, the only file that includes avro-c, which parses schemas). Also
- * computes the fingerprints of schemas (avro_fingerprint.c). Thread: any.
+ * computes the fingerprints of schemas (avro_fingerprint.c), and joins schemas that refer to others
+ * (avro_references.c). Thread: any.
  *
  * Resolution (Avro 1.11 specification, "Schema Resolution"): fields are matched by name; a field
  * that only the writer has is skipped; a field that only the reader has takes its default; int goes
@@ -29,5 +30,21 @@ enum verdict avro_decode(const struct avro_plan *plan, struct bytes bytes, struc
 /* CRC-64-AVRO of the schema's Parsing Canonical Form (Avro 1.11 specification), which single-object
  * encoding carries. SKIP: the text is no JSON. */
 enum verdict avro_fingerprint(struct bytes schema, uint64_t *ret_fingerprint, struct error *error);
+
+#define AVRO_REFERENCES_MAX 64
+#define AVRO_DEFINITIONS_MAX 2048 /* named types in a schema and its references */
+#define AVRO_JOINED_BYTES_MAX ((size_t)4 << 20)
+
+/* A schema that another one refers to, with the name that the schema registry has for it. */
+struct avro_reference {
+    struct bytes name, schema;
+};
+
+/* Appends a schema that stands alone, for avro_plan_new(): each type that `schema` names stands in
+ * it. A type is found by its full name in all texts, or else by the reference's name. Named types
+ * get other names and fields lose their defaults, which a writer's schema does not need. SKIP: a
+ * text is no JSON, a type is missing, or a bound above is passed. */
+enum verdict avro_join(struct bytes schema, const struct avro_reference *references, size_t count,
+                       struct buffer *ret_schema, struct error *error);
 
 #endif
