@@ -1,10 +1,12 @@
 #include "processors/runtime/command.h"
 
 #include "processors/runtime/kafka/kafka_keys.h"
+#include "processors/runtime/log.h"
 
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 atomic_bool command_interrupted;
 
@@ -27,12 +29,16 @@ void command_catch_signals(void)
 int command_fail(const struct command *command, int code, const char *format, ...)
 {
     va_list arguments;
-    fflush(stdout);
-    fprintf(stderr, "weft %s: ", command->name);
+    char *text = NULL;
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    if (vasprintf(&text, format, arguments) < 0)
+        text = NULL;
     va_end(arguments);
-    fputc('\n', stderr);
+    if (text)
+        log_redact(text);
+    fflush(stdout);
+    fprintf(stderr, "weft %s: %s\n", command->name, text ? text : "out of memory");
+    free(text);
     if (code == EXIT_USAGE)
         fprintf(stderr, "Try 'weft %s --help'.\n", command->name);
     return code;
@@ -79,6 +85,7 @@ int command_config(struct config *config)
     if (config_finish(config, &error) == VERDICT_OK &&
         kafka_keys_check(config, &error) == VERDICT_OK)
         return EXIT_DONE;
+    log_redact(error.message);
     fprintf(stderr, "weft: %s\n", error.message);
     return EXIT_USAGE;
 }

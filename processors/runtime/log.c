@@ -27,6 +27,22 @@ enum log_level log_level_wanted(void)
     }
 }
 
+/* An @ behind the host counts too: a password may hold a slash that nobody encoded. */
+void log_redact(char *text)
+{
+    for (char *at = text; (at = strstr(at, "://")) != NULL;) {
+        at += 3;
+        size_t size = strcspn(at, " \t\r\n\"'"), secret = size;
+        while (secret > 0 && at[secret - 1] != '@')
+            secret--;
+        if (secret == 0)
+            continue;
+        size_t stars = secret - 1 < 3 ? secret - 1 : 3;
+        memset(at, '*', stars);
+        memmove(at + stars, at + secret - 1, strlen(at + secret - 1) + 1);
+    }
+}
+
 void log_line(enum log_level level, const char *who, const char *format, ...)
 {
     if (level > log_level_wanted())
@@ -41,11 +57,10 @@ void log_line(enum log_level level, const char *who, const char *format, ...)
                              ".%03ldZ %s %s: ", now.tv_nsec / 1000000, level_names[level], who);
     va_list arguments;
     va_start(arguments, format);
-    int more = vsnprintf(line + size, sizeof line - size - 1, format, arguments);
+    vsnprintf(line + size, sizeof line - size - 1, format, arguments);
     va_end(arguments);
-    size += more < 0 ? 0 : (size_t)more;
-    if (size > sizeof line - 2)
-        size = sizeof line - 2;
+    log_redact(line);
+    size = strlen(line);
     line[size++] = '\n';
     fwrite(line, 1, size, stderr);
 }

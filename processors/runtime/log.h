@@ -11,6 +11,10 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBU
 void log_line(enum log_level level, const char *who, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Masks the user and the password of each URL in the text, in its place: of "http://u:p@host" three
+ * stars and "@host" are left. log_line() does it; use it for what goes elsewhere. */
+void log_redact(char *text);
+
 /* The last level that is written. The environment variable WEFT_LOG sets it to error, warn, info or
  * debug; the default is info. */
 enum log_level log_level_wanted(void);
