@@ -127,9 +127,9 @@ enum verdict codec_learn(struct codec *codec, enum event_type type, struct bytes
     return verdict;
 }
 
-/* A schema that can't be fetched or read is remembered too, so that not every record tries again.
- */
-static void fetch_plan(struct codec *codec, struct known_plan *known)
+/* A schema that does not exist or can't be read is remembered too, so that not every record tries
+ * again. */
+static enum verdict fetch_plan(struct codec *codec, struct known_plan *known)
 {
     struct buffer schema = {0};
     error_clear(&known->why);
@@ -137,8 +137,9 @@ static void fetch_plan(struct codec *codec, struct known_plan *known)
         codec->source->fetch(codec->source, (uint32_t)known->id, &schema, &known->why);
     if (verdict == VERDICT_OK)
         verdict = avro_plan_new(buffer_bytes(&schema), known->type, &known->plan, &known->why);
-    known->retry_ms = verdict == VERDICT_OK ? 0 : monotonic_ms() + CODEC_ABSENCE_MS;
+    known->retry_ms = verdict == VERDICT_SKIP ? monotonic_ms() + codec->source->refusal_ms : 0;
     buffer_release(&schema);
+    return verdict == VERDICT_SKIP ? VERDICT_OK : verdict;
 }
 
 static enum verdict confluent_plan(struct codec *codec, struct bytes bytes, enum event_type type,
@@ -154,8 +155,9 @@ static enum verdict confluent_plan(struct codec *codec, struct bytes bytes, enum
     struct known_plan *known = find_plan(codec, id, true, type);
     if (known == NULL)
         known = add_plan(codec, id, true, type);
-    if (known->plan == NULL && monotonic_ms() >= known->retry_ms)
-        fetch_plan(codec, known);
+    if (known->plan == NULL && monotonic_ms() >= known->retry_ms &&
+        fetch_plan(codec, known) == VERDICT_RETRY)
+        return error_set(error, VERDICT_RETRY, "schema id %u: %s", id, known->why.message);
     *ret_known = known;
     return VERDICT_OK;
 }

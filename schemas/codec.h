@@ -4,6 +4,8 @@
  *     0xC3 0x01 fingerprint(8, LE)     Avro, single-object encoding
  *     0x00 id(4, BE)                   Avro, Confluent framing: the schema registry has the id
  *
+ * A schema of the registry that is not here yet is awaited: the record's decoding is RETRY.
+ *
  * A codec caches one decode plan for each writer's schema and record type. Thread: the one that
  * made the codec. */
 #ifndef WEFT_SCHEMAS_CODEC_H
@@ -14,14 +16,13 @@
 #define CODEC_PLANS_MAX 1024
 
 /* Where the schemas of Confluent framing come from; it outlives the codec. `fetch` puts the
- * schema's text into the buffer. SKIP: there is no such id. RETRY: the registry does not answer. In
- * both cases the codec calls again only after CODEC_ABSENCE_MS. */
+ * schema's text, which stands alone, into the buffer, and never blocks for long. SKIP: there is no
+ * such schema, or it is not Avro. RETRY: nobody knows yet; the next call may. */
 struct schema_source {
     enum verdict (*fetch)(struct schema_source *source, uint32_t id, struct buffer *schema,
                           struct error *error);
+    int64_t refusal_ms; /* how long the codec remembers SKIP, and a schema that it can't use */
 };
-
-#define CODEC_ABSENCE_MS 10000
 
 struct codec;
 
@@ -36,7 +37,8 @@ enum verdict codec_learn(struct codec *codec, enum event_type type, struct bytes
                          struct error *error);
 
 /* Decodes and checks one record. Slices of `event` point into `bytes` or `arena`. SKIP, with the
- * reason: the record belongs to the dead-letter topic. */
+ * reason: the record belongs to the dead-letter topic. RETRY: the source does not have its schema
+ * yet; the same call may succeed later. */
 enum verdict codec_decode(struct codec *codec, enum event_type type, struct bytes bytes,
                           struct arena *arena, struct event *event, struct error *error);
 

@@ -24,7 +24,7 @@ static enum verdict fetch(struct schema_source *source, uint32_t id, struct buff
     return VERDICT_OK;
 }
 
-static struct schema_source source = {.fetch = fetch};
+static struct schema_source source = {.fetch = fetch, .refusal_ms = 10000};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -37,7 +37,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     enum verdict verdict = codec_decode(codec, (enum event_type)(data[0] % EVENT_TYPES),
                                         bytes_of(data + 1, size - 1), &arena, &event, &error);
-    FUZZ_CHECK(verdict == VERDICT_OK || (verdict == VERDICT_SKIP && error.message[0]));
+    FUZZ_CHECK(verdict == VERDICT_OK || verdict == VERDICT_RETRY || verdict == VERDICT_SKIP);
+    FUZZ_CHECK(verdict == VERDICT_OK || error.message[0]);
     if (verdict == VERDICT_OK) {
         FUZZ_CHECK(event_check(&event, NULL) == VERDICT_OK);
         for (uint32_t i = 0; i < event.item_count; i++)

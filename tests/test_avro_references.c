@@ -29,8 +29,7 @@ static void release_parts(struct parts *parts)
     parts->count = 0;
 }
 
-/* What is left of a type, with a new reference: the caller owns it. Names have no namespace, or
- * one of their own where the random numbers say so. */
+/* Returns the rest of a type, whose named types may be references now. The caller owns it. */
 static json_t *take_out(struct random *random, struct parts *parts, json_t *type)
 {
     size_t i;

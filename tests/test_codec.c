@@ -13,6 +13,7 @@
 struct source {
     struct schema_source source;
     int calls;
+    bool silent; /* about ID_RETRY */
 };
 
 static enum verdict fetch(struct schema_source *source, uint32_t id, struct buffer *schema,
@@ -22,7 +23,7 @@ static enum verdict fetch(struct schema_source *source, uint32_t id, struct buff
     self->calls++;
     if (id == ID_NONE)
         return error_set(error, VERDICT_SKIP, "there is no such id");
-    if (id == ID_RETRY)
+    if (id == ID_RETRY && self->silent)
         return error_set(error, VERDICT_RETRY, "nobody answers");
     if (id == ID_NONSENSE)
         buffer_text(schema, "nonsense");
@@ -132,7 +133,7 @@ static void test_framing(void)
 
 static void test_source(void)
 {
-    struct source source = {.source.fetch = fetch};
+    struct source source = {.source = {.fetch = fetch, .refusal_ms = 60000}};
     struct codec *codec = codec_new(&source.source);
     struct event event = user_event(), decoded;
     struct arena arena = {0};
@@ -141,7 +142,6 @@ static void test_source(void)
         uint32_t id;
         const char *message;
     } cases[] = {{ID_NONE, "schema id 100: there is no such id"},
-                 {ID_RETRY, "schema id 200: nobody answers"},
                  {ID_NONSENSE, "schema id 300: the writer's schema can't be parsed"},
                  {EVENT_PRODUCT, "schema id 7: the writer's schema can't be read: user_id"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -151,7 +151,7 @@ static void test_source(void)
         event_write_avro(&event, &record);
         for (int times = 0; times < 3; times++) {
             CHECK_REFUSED(codec, EVENT_USER, buffer_bytes(&record), cases[i].message);
-            CHECK_INT(source.calls, 1); /* remembered for CODEC_ABSENCE_MS */
+            CHECK_INT(source.calls, 1); /* remembered for refusal_ms */
         }
     }
     /* nonsense ids push nobody out who is known, and neither do many good ones */
@@ -174,6 +174,43 @@ static void test_source(void)
         CHECK_SAY(codec_decode(codec, own.type, buffer_bytes(&record), &arena, &decoded, &error) ==
                       VERDICT_OK,
                   "%s", error.message);
+    }
+    codec_free(codec);
+    buffer_release(&record);
+    arena_release(&arena);
+}
+
+/* Silence is not remembered, and says nothing about the record; a refusal only for its time. */
+static void test_source_later(void)
+{
+    struct source source = {.source.fetch = fetch, .silent = true};
+    struct codec *codec = codec_new(&source.source);
+    struct event product, decoded;
+    struct arena arena = {0};
+    struct buffer record = {0};
+    event_init(&product, EVENT_PRODUCT);
+    product.item_id = product.title = bytes_text("p");
+    put_id(&record, ID_RETRY);
+    event_write_avro(&product, &record);
+    for (int times = 1; times <= 3; times++) {
+        struct error error = {0};
+        CHECK_INT(
+            codec_decode(codec, EVENT_PRODUCT, buffer_bytes(&record), &arena, &decoded, &error),
+            VERDICT_RETRY);
+        CHECK_TEXT(error.message, "schema id 200: nobody answers");
+        CHECK_INT(source.calls, times);
+    }
+    source.silent = false;
+    CHECK_INT(codec_decode(codec, EVENT_PRODUCT, buffer_bytes(&record), &arena, &decoded, NULL),
+              VERDICT_OK);
+    CHECK_BYTES(decoded.title, bytes_text("p"));
+    source.source.refusal_ms = 0;
+    source.calls = 0;
+    buffer_clear(&record);
+    put_id(&record, ID_NONE);
+    for (int times = 1; times <= 3; times++) {
+        CHECK_REFUSED(codec, EVENT_USER, buffer_bytes(&record), "there is no such id");
+        CHECK_INT(source.calls, times);
     }
     codec_free(codec);
     buffer_release(&record);
@@ -317,6 +354,7 @@ int main(void)
     TEST_RUN(test_wires_are_equal);
     TEST_RUN(test_framing);
     TEST_RUN(test_source);
+    TEST_RUN(test_source_later);
     TEST_RUN(test_learn);
     TEST_RUN(test_contents);
     TEST_RUN(test_nan_price);

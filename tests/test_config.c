@@ -358,6 +358,37 @@ static void test_former_names(void)
     CHECK(email->generators_off >> generator_find(bytes_text("popular")) & 1);
 }
 
+static void test_registry_keys(void)
+{
+    static const struct {
+        const char *const set[4];
+        const char *message; /* NULL: good */
+    } cases[] = {
+        {{"schema.registry.url=http://h", "schema.registry.user=u",
+          "schema.registry.password.file=p"},
+         NULL},
+        {{"schema.registry.url=http://h", "schema.registry.token.file=t"}, NULL},
+        {{"schema.registry.url=http://h", "schema.registry.user=u", "schema.registry.token.file=t"},
+         "schema.registry.user and schema.registry.token.file are both set"},
+        {{"schema.registry.url=http://h", "schema.registry.key.file=k"},
+         "schema.registry.key.file needs schema.registry.certificate.file"},
+        {{"schema.registry.url=http://h", "schema.registry.certificate.file=c"},
+         "schema.registry.certificate.file needs schema.registry.key.file"},
+        {{"schema.registry.ca.file=c"}, "need schema.registry.url"},
+        {{"schema.registry.user=u"}, "need schema.registry.url"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct config config;
+        struct error error = {0};
+        config_init(&config);
+        for (int k = 0; k < 4 && cases[i].set[k]; k++)
+            CHECK(config_assign(&config, cases[i].set[k], NULL) == VERDICT_OK);
+        CHECK_SAY((config_finish(&config, &error) == VERDICT_OK) == (cases[i].message == NULL),
+                  "%zu: %s", i, error.message);
+        CHECK_CONTAINS(error.message, cases[i].message ? cases[i].message : "");
+    }
+}
+
 int main(void)
 {
     TEST_RUN(test_former_names);
@@ -373,5 +404,6 @@ int main(void)
     TEST_RUN(test_files);
     TEST_RUN(test_long_lines);
     TEST_RUN(test_placements);
+    TEST_RUN(test_registry_keys);
     return test_done();
 }

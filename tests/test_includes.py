@@ -48,8 +48,8 @@ APART = ((RUNTIME + "visitors/", RUNTIME + "model/"),)
 LIBRARIES = {
     r"librdkafka/": (RUNTIME + "kafka/", "tests/test_faults.c"),
     r"avro\.h$": ("schemas/", "tools/", "tests/"),
-    r"jansson\.h$": ("schemas/", "tools/", RUNTIME + "kafka/registry.c", "tests/"),
-    r"curl/": (RUNTIME + "kafka/registry.c",),
+    r"jansson\.h$": ("schemas/", "tools/", RUNTIME + "kafka/registry_answer.c", "tests/"),
+    r"curl/": (RUNTIME + "kafka/registry_http.c",),
     r"rocksdb/": ("state/store_rocksdb.c",),
     r"utf8proc": (RECOMMEND + "search/text.c",),
 }
@@ -193,7 +193,7 @@ def self_test():
             ("processors/recommend/candidates/cooccurrence.c", "processors/runtime/log.h", None, False),
             ("processors/recommend/candidates/cooccurrence.c", None, "jansson.h", False),
             ("tools/get.c", None, "librdkafka/rdkafka.h", False),
-            ("processors/runtime/kafka/registry.c", None, "jansson.h", True),
+            ("processors/runtime/kafka/registry_answer.c", None, "jansson.h", True),
             ("processors/runtime/visitors/worker.c", None, "librdkafka/rdkafka.h", False),
             ("processors/runtime/kafka/client.c", None, "librdkafka/rdkafka.h", True),
             ("processors/runtime/visitors/task.c", RUNTIME + "model/fold.h", None, False),

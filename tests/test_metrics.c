@@ -11,7 +11,8 @@ static const char expected[] =
     "ahead\":21,\"shown_bytes\":20,\"quality\":{},"
     "\"products\":30,\"products_rejected\":31,\"products_refused\":32,\"attributes_out\":33,"
     "\"words_refused\":34,\"texts_cut\":35,\"commits\":40,\"aborts\":41,\"restored\":42,"
-    "\"visitors_cached\":43,\"visitors_bytes\":44,\"workers_ready\":45,\"items\":50,\"folded\":51,"
+    "\"visitors_cached\":43,\"visitors_bytes\":44,\"workers_ready\":45,\"schemas_awaited\":46,"
+    "\"schema_requests_failed\":47,\"items\":50,\"folded\":51,"
     "\"folded_offset\":52,\"saved_offset\":-53,\"snapshot_offset\":54,\"items_refused\":55,"
     "\"row_entries_evicted\":56,\"queries_evicted\":57,\"query_entries_evicted\":58,"
     "\"channels_evicted\":59,\"channel_entries_evicted\":18446744073709551615,"
@@ -44,6 +45,7 @@ static void test_json(void)
                                  .attributes_out = 33,
                                  .words_refused = 34,
                                  .texts_cut = 35}},
+        .registry = {.awaited = 46, .failed = 47},
         .model = {.items = 50,
                   .folded = 51,
                   .folded_offset = 52,

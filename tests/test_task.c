@@ -1,6 +1,7 @@
 /* A task: heads in the order of their time, and how long an empty input holds the others back. */
 #include "processors/runtime/visitors/task.h"
 
+#include "schemas/event_write.h"
 #include "tests/fake_edge.h"
 #include "tests/test.h"
 
@@ -8,7 +9,29 @@
 #define IDLE_US 2000000
 #define HOUR_MS 3600000ll
 
+/* Nobody knows a schema until `answers`; all ids have weft's own view schema. */
+struct late_source {
+    struct schema_source source; /* first */
+    bool answers;
+    int calls;
+};
+
+static enum verdict fetch(struct schema_source *source, uint32_t id, struct buffer *schema,
+                          struct error *error)
+{
+    struct late_source *self = (struct late_source *)(void *)source;
+    self->calls++;
+    if (!self->answers)
+        return error_set(error, VERDICT_RETRY, "nobody answers");
+    if (id > 7)
+        return error_set(error, VERDICT_SKIP, "there is no such id");
+    struct bytes text = schema_text("view");
+    buffer_append(schema, text.at, text.size);
+    return VERDICT_OK;
+}
+
 struct bench {
+    struct late_source source;
     struct config config;
     struct topology topology;
     struct fake_broker *broker;
@@ -27,6 +50,7 @@ static struct bench *bench_new(void)
 {
     struct bench *bench = memory_zero(1, sizeof *bench);
     struct error error = {0};
+    bench->source.source.fetch = fetch;
     config_init(&bench->config);
     CHECK(config_finish(&bench->config, &error) == VERDICT_OK);
     CHECK(topology_build(&bench->config, &bench->topology, &error) == VERDICT_OK);
@@ -37,7 +61,7 @@ static struct bench *bench_new(void)
     bench->model = model_new(&bench->config.settings.model);
     bench->catalogue = catalogue_new(&bench->config.settings.catalogue);
     CHECK(pipeline_new(&bench->config, &bench->topology, bench->store, bench->model,
-                       bench->catalogue, &bench->outlet, NULL, &bench->pipeline,
+                       bench->catalogue, &bench->outlet, &bench->source.source, &bench->pipeline,
                        &error) == VERDICT_OK);
     bench->task = task_new(bench->edge, &bench->topology, 0);
     return bench;
@@ -188,6 +212,91 @@ static void test_empty_input_has_an_offset(void)
     bench_free(bench);
 }
 
+static void add_framed(struct bench *bench, int64_t time_ms, uint32_t id)
+{
+    char event_id[20];
+    struct event event;
+    struct arena arena = {0};
+    struct buffer record = {0};
+    uint32_t capacity = 0;
+    event_init(&event, EVENT_VIEW);
+    snprintf(event_id, sizeof event_id, "e%d", bench->events++);
+    event.event_id = bytes_text(event_id);
+    event.visitor_id = bytes_text("v");
+    event.event_time_ms = START_MS + time_ms;
+    event_add_item(&event, &capacity, &arena, NULL)->item_id = bytes_text("i");
+    buffer_append(&record, "\0\0\0\0", 4);
+    buffer_byte(&record, (char)id);
+    event_write_avro(&event, &record);
+    fake_append(bench->broker, TOPIC_VIEW, 0, bytes_text("v"), buffer_bytes(&record), 0);
+    buffer_release(&record);
+    arena_release(&arena);
+}
+
+static void take(struct bench *bench, enum event_type type)
+{
+    int64_t wait_us;
+    struct input *input = look(bench, &wait_us);
+    CHECK(input && input->type == type);
+    if (input)
+        input_advance(input, bench->edge);
+}
+
+/* A head whose schema the registry does not tell yet is neither taken nor a dead letter. It holds
+ * the other inputs back as an empty input does, and then its own only. */
+static void test_schema_waiting(void)
+{
+    struct bench *bench = bench_new();
+    struct input *views = &bench->task->inputs[EVENT_VIEW];
+    int64_t wait_us, began_us = bench->broker->now_us;
+    add(bench, EVENT_VIEW, 1000);
+    add_framed(bench, 2000, 7);
+    add(bench, EVENT_VIEW, 3000);
+    add(bench, EVENT_CART, 2500);
+    take(bench, EVENT_VIEW); /* what is before it */
+    CHECK(look(bench, &wait_us) == NULL);
+    CHECK(views->has_head && views->awaits_schema && !views->decoded);
+    CHECK(wait_us > began_us && wait_us <= began_us + 50000); /* a next look soon */
+    CHECK_INT(views->next, 1);
+    int calls = bench->source.calls;
+    CHECK(look(bench, &wait_us) == NULL);
+    CHECK_INT(bench->source.calls, calls); /* one look for each moment */
+    fake_pass_time(bench->broker, IDLE_US - 1);
+    CHECK(look(bench, &wait_us) == NULL);
+    CHECK_INT(wait_us, began_us + IDLE_US);
+    fake_pass_time(bench->broker, 1);
+    take(bench, EVENT_CART);
+    fake_pass_time(bench->broker, 3600000000);
+    CHECK(look(bench, &wait_us) == NULL); /* an hour */
+    CHECK_INT(wait_us, bench->broker->now_us + 50000);
+    CHECK_INT(views->next, 1);
+    bench->source.answers = true;
+    bench->broker->now_us++;
+    add(bench, EVENT_CART, 2800);
+    take(bench, EVENT_VIEW);
+    CHECK_INT(views->next, 2);
+    take(bench, EVENT_CART);
+    take(bench, EVENT_VIEW);
+    CHECK(look(bench, &wait_us) == NULL);
+    CHECK_INT(wait_us, INT64_MAX);
+    bench_free(bench);
+}
+
+/* Only the answer that there is no such schema makes a dead letter. */
+static void test_schema_refused(void)
+{
+    struct bench *bench = bench_new();
+    int64_t wait_us;
+    add_framed(bench, 1000, 8);
+    CHECK(look(bench, &wait_us) == NULL);
+    bench->source.answers = true;
+    bench->broker->now_us++;
+    struct input *input = look(bench, &wait_us);
+    CHECK(input && !input->awaits_schema && !input->decoded);
+    CHECK_TEXT(input ? input->why.message : "", "schema id 8: there is no such id");
+    bench_free(bench);
+}
+
 int main(void)
 {
     TEST_RUN(test_oldest_first);
@@ -195,5 +304,7 @@ int main(void)
     TEST_RUN(test_garbage_first);
     TEST_RUN(test_clock_ahead);
     TEST_RUN(test_empty_input_has_an_offset);
+    TEST_RUN(test_schema_waiting);
+    TEST_RUN(test_schema_refused);
     return test_done();
 }

@@ -1,5 +1,6 @@
 /* `weft check`: checks a configuration or files of events before they are used. */
 #include "processors/runtime/command.h"
+#include "processors/runtime/kafka/registry.h"
 #include "processors/runtime/log.h"
 #include "processors/runtime/topology.h"
 #include "schemas/codec.h"
@@ -187,6 +188,8 @@ static int check_command(const struct command *command, int argc, char **argv)
     if ((code = command_config(&config)) != EXIT_DONE)
         return code;
     if (topology_build(&config, &topology, &error) != VERDICT_OK)
+        return command_fail(command, EXIT_FAILED, "%s", error.message);
+    if (config.schema_registry_url[0] && registry_check(&config, &error) != VERDICT_OK)
         return command_fail(command, EXIT_FAILED, "%s", error.message);
     if (optind == argc) {
         struct buffer text = {0};

@@ -1,6 +1,7 @@
 #include "tools/wire.h"
 
 #include "processors/runtime/kafka/registry.h"
+#include "processors/runtime/kafka/registry_http.h"
 #include "schemas/avro_binary.h"
 #include "schemas/byte_order.h"
 #include "schemas/codec.h"
@@ -57,14 +58,17 @@ enum verdict wire_init(struct wire_format *format, const char *name, const struc
         return verdict;
     if (config->schema_registry_url[0] == '\0')
         return error_set(error, VERDICT_SKIP, "--wire confluent needs schema.registry.url");
-    struct registry *registry = registry_new(config->schema_registry_url);
+    struct registry_http *http;
+    verdict = registry_http_new(config, NULL, &http, error);
+    if (verdict != VERDICT_OK)
+        return VERDICT_SKIP;
     for (int i = 0; i < INPUT_TOPICS && verdict == VERDICT_OK; i++) {
         char subject[CONFIG_TEXT_MAX + 48];
         snprintf(subject, sizeof subject, "%s-value", topology->topics[i]);
-        verdict = registry_register(registry, subject, schema_text(event_type_names[i]),
+        verdict = registry_register(http, subject, schema_text(event_type_names[i]),
                                     &format->ids[i], error);
     }
-    registry_free(registry);
+    registry_http_free(http);
     return verdict == VERDICT_OK ? verdict : VERDICT_SKIP;
 }
 

@@ -403,6 +403,25 @@ static enum verdict finish_settings(const struct config *config, struct settings
     return verdict;
 }
 
+static enum verdict check_registry(const struct config *config, struct error *error)
+{
+    const char *missing = NULL;
+    if (config->schema_registry_token_file[0] && config->schema_registry_user[0])
+        return error_set(error, VERDICT_SKIP,
+                         "schema.registry.user and schema.registry.token.file are both set; keep "
+                         "one of them");
+    if (config->schema_registry_key_file[0] && !config->schema_registry_certificate_file[0])
+        missing = "schema.registry.key.file needs schema.registry.certificate.file";
+    if (config->schema_registry_certificate_file[0] && !config->schema_registry_key_file[0])
+        missing = "schema.registry.certificate.file needs schema.registry.key.file";
+    if (config->schema_registry_url[0] == '\0' &&
+        (config->schema_registry_user[0] || config->schema_registry_token_file[0] ||
+         config->schema_registry_certificate_file[0] || config->schema_registry_ca_file[0] ||
+         config->schema_registry_password_file[0]))
+        missing = "the keys schema.registry.* need schema.registry.url";
+    return missing ? error_set(error, VERDICT_SKIP, "%s", missing) : VERDICT_OK;
+}
+
 enum verdict config_finish(struct config *config, struct error *error)
 {
     const char *id = config->application_id;
@@ -415,6 +434,8 @@ enum verdict config_finish(struct config *config, struct error *error)
         return error_set(error, VERDICT_SKIP, "application.id must have 1 to 150 characters");
     if (config->commit_min_ms > config->commit_interval_ms)
         return error_set(error, VERDICT_SKIP, "commit.min.ms is larger than commit.interval.ms");
+    if (check_registry(config, error) != VERDICT_OK)
+        return VERDICT_SKIP;
     return finish_settings(config, &config->settings, error);
 }
 

@@ -40,6 +40,12 @@ struct config {
     char state_dir[CONFIG_TEXT_MAX];
     char instance_id[CONFIG_TEXT_MAX];
     char schema_registry_url[CONFIG_TEXT_MAX];
+    char schema_registry_user[CONFIG_TEXT_MAX];
+    char schema_registry_password_file[CONFIG_TEXT_MAX];
+    char schema_registry_token_file[CONFIG_TEXT_MAX];
+    char schema_registry_ca_file[CONFIG_TEXT_MAX];
+    char schema_registry_certificate_file[CONFIG_TEXT_MAX];
+    char schema_registry_key_file[CONFIG_TEXT_MAX];
     char schemas_path[CONFIG_TEXT_MAX];
     char rules_path[CONFIG_TEXT_MAX];
     char placements_off[CONFIG_TEXT_MAX];
@@ -66,6 +72,9 @@ struct config {
     int64_t batch_records_max;
     int64_t max_task_idle_ms;
     int64_t visitor_cache_bytes;
+    int64_t schema_registry_timeout_ms;
+    int64_t schema_registry_retry_max_ms;
+    int64_t schema_registry_refusal_ms;
     int64_t session_timeout_ms;
     int64_t num_standby;
     int64_t rules_reload_ms;

@@ -121,6 +121,8 @@ enum verdict driver_record(struct driver *driver, enum event_type type, struct b
     enum verdict verdict = pipeline_decode(driver->pipeline, &record, &driver->arena, error);
     if (verdict == VERDICT_OK)
         return run(driver, &record, ret_fate, error);
+    if (verdict == VERDICT_RETRY)
+        return verdict;
     pipeline_context(driver->pipeline)->counts->fates[record.fate]++;
     pipeline_committed(driver->pipeline);
     *ret_fate = record.fate;

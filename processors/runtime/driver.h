@@ -24,8 +24,8 @@ enum verdict driver_new(const struct config *config, bool lists, struct driver_s
 void driver_free(struct driver *driver);
 
 /* Takes one record as it is on the wire. OK: `ret_fate` is its outcome, and for a dead letter
- * `error` holds the reason. FATAL: a step failed, or emitted to an output that its row does not
- * declare. */
+ * `error` holds the reason. RETRY: `source` does not have its schema yet. FATAL: a step failed, or
+ * emitted to an output that its row does not declare. */
 enum verdict driver_record(struct driver *driver, enum event_type type, struct bytes key,
                            struct bytes value, enum fate *ret_fate, struct error *error);
 /* The same for an event that is decoded already. */

@@ -47,6 +47,8 @@ static const struct metric metrics_table[] = {
     COUNT("visitors_cached", totals.visitors_cached),
     COUNT("visitors_bytes", totals.visitors_bytes),
     COUNT("workers_ready", totals.ready_workers),
+    COUNT("schemas_awaited", registry.awaited),
+    COUNT("schema_requests_failed", registry.failed),
     COUNT("items", model.items),
     COUNT("folded", model.folded),
     ONE("folded_offset", METRIC_OFFSET, model.folded_offset),
@@ -120,6 +122,7 @@ void metrics_take(struct run *run, const struct totals *totals, int64_t started_
         .uptime_s = (double)(clock_monotonic_us() - started_us) / 1e6,
         .totals = *totals,
         .placements = &run->config->settings.recommend.placements,
+        .registry = registry_counts(run->registry),
     };
     for (int i = 0; i < FATES; i++)
         ret_metrics->read += totals->counts.fates[i];

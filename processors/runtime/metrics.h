@@ -4,6 +4,7 @@
 #ifndef WEFT_RUNTIME_METRICS_H
 #define WEFT_RUNTIME_METRICS_H
 
+#include "processors/runtime/kafka/registry.h"
 #include "processors/runtime/process.h"
 
 /* The figures of one moment. Counts are since the start of the process. */
@@ -20,6 +21,7 @@ struct metrics {
         uint64_t rejected; /* records that can't be used */
         struct catalogue_counts counts;
     } catalogue;
+    struct registry_counts registry;
     struct {
         uint64_t items, folded, items_refused, entries_evicted;
         uint64_t queries_evicted, query_entries_evicted;

@@ -159,6 +159,8 @@ enum verdict pipeline_decode(struct pipeline *pipeline, struct record *record, s
         verdict = codec_decode(pipeline->codec, record->type, record->value, arena, &record->event,
                                error);
     }
+    if (verdict == VERDICT_RETRY)
+        return verdict;
     if (verdict != VERDICT_OK) {
         record->fate = FATE_DEAD_LETTER;
         return verdict;

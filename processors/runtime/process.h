@@ -7,7 +7,8 @@
  *     standby             visitors/standby.c, with num.standby above 0
  *     fold                model/fold.c, the model's only writer
  *     catalogue fold      model/catalogue_fold.c, the catalogue's only writer
- *     publisher           model/publish.c */
+ *     publisher           model/publish.c
+ *     registry            kafka/registry.c, with schema.registry.url */
 #ifndef WEFT_RUNTIME_PROCESS_H
 #define WEFT_RUNTIME_PROCESS_H
 
@@ -15,6 +16,8 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+
+struct registry;
 
 /* Figures of the workers, as of their last commits. */
 struct totals {
@@ -44,6 +47,7 @@ struct run {
     struct store *store;            /* visitors and input offsets; thread-safe */
     struct store *model_store;      /* the model; apart, so that its large writes delay no worker */
     struct standby *standby;        /* NULL: none */
+    struct registry *registry;      /* thread-safe; NULL: none is configured */
     struct model *model;            /* under its locks; written by the fold only */
     const char *seed_model;         /* model file to start from (seed_model.h); NULL: none */
     struct search_index *search;    /* under the catalogue's lock; written by its fold only */

@@ -2,6 +2,7 @@
 #include "processors/runtime/command.h"
 #include "processors/runtime/kafka/client.h"
 #include "processors/runtime/kafka/edge.h"
+#include "processors/runtime/kafka/registry.h"
 #include "processors/runtime/kafka/topics.h"
 #include "processors/runtime/log.h"
 #include "processors/runtime/metrics.h"
@@ -100,6 +101,9 @@ static enum verdict start(struct runner *runner, bool create, struct error *erro
     run->standby = standby_new(run);
     run->catalogue = catalogue_new(&runner->config.settings.catalogue);
     run->search = search_index_new(run->catalogue);
+    if (runner->config.schema_registry_url[0] &&
+        registry_new(&runner->config, &run->registry, error) != VERDICT_OK)
+        return VERDICT_FATAL;
     runner->metrics = client_producer_new(&runner->config, error);
     if (runner->metrics == NULL)
         return VERDICT_FATAL;
@@ -153,6 +157,7 @@ static void finish(struct runner *runner)
     client_producer_free(runner->metrics);
     for (int i = 0; i < runner->worker_count; i++)
         worker_free(runner->workers[i]);
+    registry_free(runner->run.registry);
     model_free(runner->run.model);
     catalogue_free(runner->run.catalogue);
     search_index_free(runner->run.search);

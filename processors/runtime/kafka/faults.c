@@ -94,12 +94,14 @@ const struct fault_row fault_rows[] = {
     /* ---- the schema registry: only its answer about a schema makes a dead letter ---- */
     REGISTRY(200, FAULT_NONE, NULL),
     REGISTRY(404, FAULT_RECORD, NULL),
-    REGISTRY(0, FAULT_PASSING, "is the registry at schema.registry.url up?"),
-    REGISTRY(401, FAULT_PASSING, "check the registry's user and password"),
-    REGISTRY(403, FAULT_PASSING, "check the rights of the registry's user"),
+    REGISTRY(0, FAULT_PASSING, "start the registry, or check schema.registry.url"),
+    REGISTRY(401, FAULT_PASSING,
+             "check schema.registry.user, schema.registry.password.file and "
+             "schema.registry.token.file"),
+    REGISTRY(403, FAULT_PASSING, "let the registry's user read schemas"),
     REGISTRY(407, FAULT_PASSING, "check the proxy's user and password"),
-    REGISTRY(429, FAULT_PASSING, "the registry limits the rate of requests"),
-    REGISTRY(ANY_CODE, FAULT_PASSING, "look at the registry's log"),
+    REGISTRY(429, FAULT_PASSING, "raise the registry's limit of requests"),
+    REGISTRY(ANY_CODE, FAULT_PASSING, "look at the registry's log, and check schema.registry.url"),
 
     /* ---- the disk: a process that can't write its state ends, and loses nothing ---- */
     DISK(0, FAULT_NONE, NULL),

@@ -1,197 +1,424 @@
 #include "processors/runtime/kafka/registry.h"
 
+#include "processors/runtime/kafka/registry_answer.h"
+#include "processors/runtime/kafka/registry_http.h"
 #include "processors/runtime/log.h"
 
-#include <curl/curl.h>
-#include <jansson.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#define ANSWER_MS 2000L
-#define TRIES 3
-#define SILENCE_MS 10000 /* pause after a call without an answer */
-#define ANSWER_BYTES_MAX ((size_t)1 << 20)
-#define URL_BYTES_MAX 512
+#define PAUSE_MIN_US 200000     /* after the first request without an answer */
+#define ANSWER_HOLDS_US 5000000 /* codecs look every 50 ms, or after a commit */
+#define WANTED_US 30000000      /* an id that no codec wanted for so long is not fetched */
+#define WARNING_US 60000000
+#define IDLE_US 1000000
+#define LOG_NAME "registry"
 
-struct registry {
-    struct schema_source source;
-    char *url;
-    CURL *curl;
-    int64_t silent_until_us; /* no call before this time */
-    struct error silence;    /* why the last call had no answer */
+enum entry_state {
+    ENTRY_AWAITED,  /* the next request is due at due_us */
+    ENTRY_ANSWERED, /* until due_us */
 };
 
-static size_t receive(char *at, size_t size, size_t count, void *to)
+/* A schema id that a codec wants. */
+struct entry {
+    uint32_t id;
+    enum entry_state state;
+    bool busy; /* the thread asks for it now: it is nobody else's to change */
+    int64_t wanted_us;
+    int64_t due_us;
+    int64_t pause_us;          /* before the next request; 0: none has failed */
+    struct schema_parts parts; /* the thread's: what has come so far */
+    enum verdict verdict;      /* of the answer */
+    struct buffer schema;
+    struct error why;
+};
+
+struct registry {
+    struct schema_source source; /* first: a codec hands it back */
+    const struct config *config;
+    struct registry_http *http; /* the thread's */
+    int64_t doubted_us;         /* the same; 0: never */
+    pthread_t thread;
+    atomic_bool stop;
+    pthread_mutex_t lock;  /* of all below */
+    pthread_cond_t wanted; /* an id was */
+    struct entry entries[REGISTRY_IDS_MAX];
+    size_t entry_count;
+    uint64_t failed;
+    int64_t failing_since_us; /* 0: the last request had an answer */
+    int64_t warned_us;        /* 0: never */
+    bool warned;              /* since it failed first */
+};
+
+/* ---- entries; under the lock ---- */
+
+static struct entry *find_entry(struct registry *registry, uint32_t id)
 {
-    struct buffer *answer = to;
-    if (answer->size + size * count > ANSWER_BYTES_MAX)
-        return 0;
-    buffer_append(answer, at, size * count);
-    return size * count;
+    for (size_t i = 0; i < registry->entry_count; i++)
+        if (registry->entries[i].id == id)
+            return &registry->entries[i];
+    return NULL;
 }
 
-/* {"schema": "...", "schemaType": "..."}; without a type it is AVRO. */
-static enum verdict read_answer(const struct buffer *answer, struct buffer *schema,
-                                struct error *error)
+static bool is_awaited(const struct entry *entry, int64_t now_us)
 {
-    json_t *json = json_loadb(answer->at ? answer->at : "", answer->size, 0, NULL);
-    const char *text = json_string_value(json_object_get(json, "schema"));
-    const char *type = json_string_value(json_object_get(json, "schemaType"));
-    enum verdict verdict = VERDICT_OK;
-    if (text == NULL)
-        verdict = error_set(error, VERDICT_SKIP, "the registry's answer has no schema");
-    else if (type && strcmp(type, "AVRO") != 0)
-        verdict = error_set(error, VERDICT_SKIP, "the schema is of type %.40s, not AVRO", type);
-    else
-        buffer_text(schema, text);
-    json_decref(json);
-    return verdict;
+    return entry->state == ENTRY_AWAITED && now_us - entry->wanted_us < WANTED_US;
 }
 
-static enum verdict read_response(const char *url, CURLcode code, long status,
-                                  const struct buffer *answer, struct buffer *schema,
-                                  struct error *error)
+static void await(struct entry *entry, uint32_t id, int64_t now_us)
 {
-    if (code == CURLE_WRITE_ERROR)
-        return error_set(error, VERDICT_SKIP, "the answer from %s is longer than %zu bytes", url,
-                         ANSWER_BYTES_MAX);
-    if (code != CURLE_OK)
-        return error_set(error, VERDICT_RETRY, "no answer from %s: %s", url,
-                         curl_easy_strerror(code));
-    if (status == 404)
-        return error_set(error, VERDICT_SKIP, "the registry does not know it (%s)", url);
-    if (status != 200)
-        return error_set(error, VERDICT_RETRY, "%s answers with status %ld", url, status);
-    return read_answer(answer, schema, error);
+    buffer_release(&entry->schema);
+    schema_parts_release(&entry->parts);
+    *entry =
+        (struct entry){.id = id, .state = ENTRY_AWAITED, .wanted_us = now_us, .due_us = now_us};
+    schema_parts_init(&entry->parts);
 }
 
-/* `ret_code` is not CURLE_OK: there was no answer. */
-static enum verdict ask(struct registry *registry, const char *url, struct buffer *schema,
-                        CURLcode *ret_code, struct error *error)
+/* The entry that was wanted longest ago, among those that nobody waits for; NULL: there is none. */
+static struct entry *oldest_entry(struct registry *registry, int64_t now_us)
 {
-    struct buffer answer = {0};
-    long status = 0;
-    curl_easy_setopt(registry->curl, CURLOPT_URL, url);
-    curl_easy_setopt(registry->curl, CURLOPT_WRITEDATA, &answer);
-    CURLcode code = curl_easy_perform(registry->curl);
-    curl_easy_getinfo(registry->curl, CURLINFO_RESPONSE_CODE, &status);
-    enum verdict verdict = read_response(url, code, status, &answer, schema, error);
-    buffer_release(&answer);
-    *ret_code = code == CURLE_WRITE_ERROR ? CURLE_OK : code;
-    return verdict;
+    struct entry *oldest = NULL;
+    for (size_t i = 0; i < registry->entry_count; i++) {
+        struct entry *entry = &registry->entries[i];
+        if (!entry->busy && !is_awaited(entry, now_us) &&
+            (oldest == NULL || entry->wanted_us < oldest->wanted_us))
+            oldest = entry;
+    }
+    return oldest;
 }
 
-/* The worker waits here, and its JSON records wait with it. So a time-out is not tried again, and
- * after a failure no id is fetched until SILENCE_MS have passed. */
+static struct entry *add_entry(struct registry *registry, uint32_t id, int64_t now_us)
+{
+    struct entry *entry = registry->entry_count < REGISTRY_IDS_MAX
+                              ? &registry->entries[registry->entry_count++]
+                              : oldest_entry(registry, now_us);
+    if (entry)
+        await(entry, id, now_us);
+    return entry;
+}
+
+static enum verdict look_up(struct registry *registry, uint32_t id, struct buffer *schema,
+                            struct error *error)
+{
+    int64_t now_us = clock_monotonic_us();
+    struct entry *entry = find_entry(registry, id);
+    if (entry && entry->state == ENTRY_ANSWERED && now_us >= entry->due_us)
+        await(entry, id, now_us);
+    if (entry == NULL)
+        entry = add_entry(registry, id, now_us);
+    if (entry == NULL)
+        return error_set(error, VERDICT_RETRY, "more than %d schemas are awaited",
+                         REGISTRY_IDS_MAX);
+    entry->wanted_us = now_us;
+    if (entry->state == ENTRY_AWAITED)
+        return error_set(error, VERDICT_RETRY, "%s",
+                         entry->why.message[0] ? entry->why.message : "the schema is awaited");
+    if (entry->verdict != VERDICT_OK)
+        return error_set(error, entry->verdict, "%s", entry->why.message);
+    buffer_append(schema, entry->schema.at, entry->schema.size);
+    return VERDICT_OK;
+}
+
 static enum verdict registry_fetch(struct schema_source *source, uint32_t id, struct buffer *schema,
                                    struct error *error)
 {
     struct registry *registry = (struct registry *)(void *)source;
-    char url[URL_BYTES_MAX];
-    CURLcode code = CURLE_OK;
-    if (clock_monotonic_us() < registry->silent_until_us)
-        return error_set(error, VERDICT_RETRY, "%s", registry->silence.message);
-    snprintf(url, sizeof url, "%s/schemas/ids/%u", registry->url, id);
-    enum verdict verdict = VERDICT_RETRY;
-    for (int i = 0; i < TRIES && verdict == VERDICT_RETRY && code != CURLE_OPERATION_TIMEDOUT;
-         i++) {
-        if (i > 0)
-            usleep(200000);
-        error_clear(error);
-        verdict = ask(registry, url, schema, &code, error);
-    }
-    if (code != CURLE_OK) {
-        registry->silent_until_us = clock_monotonic_us() + SILENCE_MS * 1000;
-        error_clear(&registry->silence);
-        error_set(&registry->silence, verdict, "no answer from %s: %s", registry->url,
-                  curl_easy_strerror(code));
-    }
+    pthread_mutex_lock(&registry->lock);
+    enum verdict verdict = look_up(registry, id, schema, error);
+    pthread_cond_signal(&registry->wanted);
+    pthread_mutex_unlock(&registry->lock);
     return verdict;
 }
 
-struct registry *registry_new(const char *url)
+/* ---- requests; on the thread, without the lock ---- */
+
+static void part_path(struct registry_http *http, uint32_t id, const struct schema_part *part,
+                      struct buffer *path)
 {
+    buffer_clear(path);
+    if (part->subject == NULL) {
+        buffer_format(path, "/schemas/ids/%u", id);
+    } else {
+        buffer_text(path, "/subjects/");
+        registry_http_encode(http, part->subject, path);
+        buffer_format(path, "/versions/%lld", (long long)part->version);
+    }
+    buffer_byte(path, '\0');
+}
+
+/* Once a minute at most: an id that nobody registered is an answer, a wrong address is none. */
+static void doubt(const struct registry_answer *answer, int64_t *doubted_us)
+{
+    int64_t now_us = clock_monotonic_us();
+    if (answer->status != 404 || registry_has_error_code(answer) ||
+        (*doubted_us != 0 && now_us - *doubted_us < WARNING_US))
+        return;
+    *doubted_us = now_us;
+    log_line(LOG_LEVEL_WARN, LOG_NAME,
+             "%s answers 404 without the error code of a schema registry; if it does so for "
+             "every schema, check the path in schema.registry.url",
+             answer->url);
+}
+
+/* One request. `ret_pause_us`: the registry wants none for so long. */
+static enum verdict fetch_part(struct registry *registry, uint32_t id, struct schema_parts *parts,
+                               struct schema_part *part, int64_t *ret_pause_us, struct error *error)
+{
+    struct buffer path = {0};
+    struct http_answer answer;
+    part_path(registry->http, id, part, &path);
+    enum verdict verdict = registry_http_request(registry->http, path.at, NULL, &answer, error);
+    if (verdict == VERDICT_OK) {
+        const struct registry_answer whole = {
+            .url = answer.url, .status = answer.status, .body = buffer_bytes(&answer.body)};
+        doubt(&whole, &registry->doubted_us);
+        verdict = schema_parts_take(parts, part, &whole, error);
+        *ret_pause_us = answer.retry_after_ms * 1000;
+    }
+    http_answer_release(&answer);
+    buffer_release(&path);
+    return verdict;
+}
+
+/* Fetches what is still missing of a schema. RETRY: what has come is not fetched again. */
+static enum verdict fetch_schema(struct registry *registry, uint32_t id, struct schema_parts *parts,
+                                 struct buffer *ret_schema, int64_t *ret_pause_us,
+                                 struct error *error)
+{
+    struct schema_part *part;
+    while ((part = schema_parts_missing(parts)) != NULL) {
+        enum verdict verdict = fetch_part(registry, id, parts, part, ret_pause_us, error);
+        if (verdict != VERDICT_OK)
+            return verdict;
+        if (atomic_load(&registry->stop))
+            return error_set(error, VERDICT_RETRY, "the process stops");
+    }
+    return schema_parts_join(parts, ret_schema, error);
+}
+
+/* ---- outcomes; on the thread, under the lock ---- */
+
+static uint64_t count_awaited(const struct registry *registry, int64_t now_us)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < registry->entry_count; i++)
+        count += is_awaited(&registry->entries[i], now_us);
+    return count;
+}
+
+static void warn(struct registry *registry, const struct error *why, int64_t now_us)
+{
+    if (registry->warned_us != 0 && now_us - registry->warned_us < WARNING_US)
+        return;
+    registry->warned = true;
+    registry->warned_us = now_us;
+    log_line(
+        LOG_LEVEL_WARN, LOG_NAME,
+        "%s. Schemas awaited: %llu, for %.0f s. Their records wait, and are processed when the "
+        "registry answers",
+        why->message, (unsigned long long)count_awaited(registry, now_us),
+        (double)(now_us - registry->failing_since_us) / 1e6);
+}
+
+static void note_failure(struct registry *registry, struct entry *entry, int64_t server_pause_us,
+                         int64_t now_us)
+{
+    int64_t max_us = registry->config->schema_registry_retry_max_ms * 1000;
+    entry->pause_us = entry->pause_us ? 2 * entry->pause_us : PAUSE_MIN_US;
+    if (entry->pause_us < server_pause_us)
+        entry->pause_us = server_pause_us;
+    if (entry->pause_us > max_us)
+        entry->pause_us = max_us;
+    entry->due_us = now_us + entry->pause_us;
+    registry->failed++;
+    if (registry->failing_since_us == 0)
+        registry->failing_since_us = now_us;
+    warn(registry, &entry->why, now_us);
+}
+
+static void note_answer(struct registry *registry, struct entry *entry, int64_t now_us)
+{
+    entry->state = ENTRY_ANSWERED;
+    entry->due_us = now_us + ANSWER_HOLDS_US;
+    schema_parts_release(&entry->parts);
+    for (size_t i = 0; i < registry->entry_count; i++)
+        if (is_awaited(&registry->entries[i], now_us) && registry->entries[i].pause_us > 0)
+            return; /* of some schemas there is still no answer */
+    if (registry->warned)
+        log_line(LOG_LEVEL_INFO, LOG_NAME, "%s answers again after %.0f s",
+                 registry_http_url(registry->http),
+                 (double)(now_us - registry->failing_since_us) / 1e6);
+    registry->failing_since_us = 0;
+    registry->warned = false;
+}
+
+/* ---- the thread ---- */
+
+/* The entry whose request is due first; `ret_due_us` tells when. NULL: none is awaited. */
+static struct entry *next_entry(struct registry *registry, int64_t now_us, int64_t *ret_due_us)
+{
+    struct entry *next = NULL;
+    for (size_t i = 0; i < registry->entry_count; i++)
+        if (is_awaited(&registry->entries[i], now_us) &&
+            (next == NULL || registry->entries[i].due_us < next->due_us))
+            next = &registry->entries[i];
+    *ret_due_us = next ? next->due_us : now_us + IDLE_US;
+    return next;
+}
+
+static void serve(struct registry *registry, struct entry *entry)
+{
+    int64_t server_pause_us = 0;
+    struct buffer schema = {0};
+    struct error why = {0};
+    entry->busy = true;
+    pthread_mutex_unlock(&registry->lock);
+    enum verdict verdict =
+        fetch_schema(registry, entry->id, &entry->parts, &schema, &server_pause_us, &why);
+    pthread_mutex_lock(&registry->lock);
+    entry->busy = false;
+    entry->verdict = verdict;
+    entry->schema = schema;
+    entry->why = why;
+    if (atomic_load(&registry->stop))
+        return;
+    if (verdict == VERDICT_RETRY)
+        note_failure(registry, entry, server_pause_us, clock_monotonic_us());
+    else
+        note_answer(registry, entry, clock_monotonic_us());
+}
+
+static void sleep_until(struct registry *registry, int64_t due_us, int64_t now_us)
+{
+    struct timespec until;
+    int64_t pause_us = due_us - now_us < IDLE_US ? due_us - now_us : IDLE_US;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    int64_t until_ns = until.tv_nsec + pause_us * 1000;
+    until.tv_sec += until_ns / 1000000000;
+    until.tv_nsec = until_ns % 1000000000;
+    pthread_cond_timedwait(&registry->wanted, &registry->lock, &until);
+}
+
+static void *registry_thread(void *argument)
+{
+    struct registry *registry = argument;
+    pthread_setname_np(pthread_self(), LOG_NAME);
+    pthread_mutex_lock(&registry->lock);
+    while (!atomic_load(&registry->stop)) {
+        int64_t now_us = clock_monotonic_us(), due_us;
+        struct entry *entry = next_entry(registry, now_us, &due_us);
+        if (entry && due_us <= now_us)
+            serve(registry, entry);
+        else
+            sleep_until(registry, due_us, now_us);
+    }
+    pthread_mutex_unlock(&registry->lock);
+    return NULL;
+}
+
+/* ---- making and freeing ---- */
+
+static void registry_release(struct registry *registry)
+{
+    for (size_t i = 0; i < registry->entry_count; i++) {
+        schema_parts_release(&registry->entries[i].parts);
+        buffer_release(&registry->entries[i].schema);
+    }
+    registry_http_free(registry->http);
+    pthread_mutex_destroy(&registry->lock);
+    pthread_cond_destroy(&registry->wanted);
+    free(registry);
+}
+
+enum verdict registry_new(const struct config *config, struct registry **ret_registry,
+                          struct error *error)
+{
+    pthread_condattr_t clock;
     struct registry *registry = memory_zero(1, sizeof *registry);
-    curl_global_init(CURL_GLOBAL_DEFAULT); /* libcurl counts these calls */
-    registry->source.fetch = registry_fetch;
-    registry->url = memory_text(bytes_text(url));
-    size_t size = strlen(registry->url);
-    while (size > 0 && registry->url[size - 1] == '/')
-        registry->url[--size] = '\0';
-    registry->curl = curl_easy_init();
-    curl_easy_setopt(registry->curl, CURLOPT_WRITEFUNCTION, receive);
-    curl_easy_setopt(registry->curl, CURLOPT_TIMEOUT_MS, ANSWER_MS);
-    curl_easy_setopt(registry->curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(registry->curl, CURLOPT_FOLLOWLOCATION, 1L);
-    return registry;
+    enum verdict verdict = registry_http_new(config, &registry->stop, &registry->http, error);
+    if (verdict != VERDICT_OK) {
+        free(registry);
+        return verdict;
+    }
+    registry->source = (struct schema_source){.fetch = registry_fetch,
+                                              .refusal_ms = config->schema_registry_refusal_ms};
+    registry->config = config;
+    pthread_mutex_init(&registry->lock, NULL);
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&registry->wanted, &clock);
+    pthread_condattr_destroy(&clock);
+    int code = pthread_create(&registry->thread, NULL, registry_thread, registry);
+    if (code != 0) {
+        registry_release(registry);
+        return error_set(error, VERDICT_FATAL, "the registry's thread can't start: %s",
+                         strerror(code));
+    }
+    *ret_registry = registry;
+    return VERDICT_OK;
 }
 
 void registry_free(struct registry *registry)
 {
     if (registry == NULL)
         return;
-    curl_easy_cleanup(registry->curl);
-    curl_global_cleanup();
-    free(registry->url);
-    free(registry);
+    atomic_store(&registry->stop, true);
+    pthread_mutex_lock(&registry->lock);
+    pthread_cond_signal(&registry->wanted);
+    pthread_mutex_unlock(&registry->lock);
+    pthread_join(registry->thread, NULL);
+    registry_release(registry);
 }
 
 struct schema_source *registry_source(struct registry *registry)
 {
-    return &registry->source;
+    return registry ? &registry->source : NULL;
 }
 
-static CURLcode post(struct registry *registry, const char *url, const struct buffer *body,
-                     struct buffer *answer)
+struct registry_counts registry_counts(struct registry *registry)
 {
-    CURL *curl = registry->curl;
-    struct curl_slist *headers =
-        curl_slist_append(NULL, "Content-Type: application/vnd.schemaregistry.v1+json");
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)body->size);
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body->at);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
-    CURLcode code = curl_easy_perform(curl);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, NULL);
-    curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
-    curl_slist_free_all(headers);
-    return code;
+    struct registry_counts counts = {0};
+    if (registry == NULL)
+        return counts;
+    pthread_mutex_lock(&registry->lock);
+    counts.failed = registry->failed;
+    counts.awaited = count_awaited(registry, clock_monotonic_us());
+    pthread_mutex_unlock(&registry->lock);
+    return counts;
 }
 
-/* {"id": 7} */
-static enum verdict read_id(const char *url, const struct buffer *answer, uint32_t *ret_id,
-                            struct error *error)
+/* ---- for tools ---- */
+
+enum verdict registry_check(const struct config *config, struct error *error)
 {
-    const char *at = answer->at ? answer->at : "";
-    json_t *json = json_loadb(at, answer->size, 0, NULL);
-    json_t *id = json_object_get(json, "id");
-    bool good = json_is_integer(id);
-    if (good)
-        *ret_id = (uint32_t)json_integer_value(id);
-    json_decref(json);
-    if (good)
-        return VERDICT_OK;
-    return error_set(error, VERDICT_SKIP, "%s refuses the schema: %.*s", url,
-                     (int)(answer->size < 200 ? answer->size : 200), at);
+    struct registry_http *http;
+    enum verdict verdict = registry_http_new(config, NULL, &http, error);
+    if (verdict == VERDICT_OK)
+        registry_http_free(http);
+    return verdict;
 }
 
-enum verdict registry_register(struct registry *registry, const char *subject, struct bytes schema,
+enum verdict registry_register(struct registry_http *http, const char *subject, struct bytes schema,
                                uint32_t *ret_id, struct error *error)
 {
-    char url[URL_BYTES_MAX];
-    struct buffer body = {0}, answer = {0};
-    snprintf(url, sizeof url, "%s/subjects/%s/versions", registry->url, subject);
+    struct buffer path = {0}, body = {0};
+    struct http_answer answer;
+    buffer_text(&path, "/subjects/");
+    registry_http_encode(http, subject, &path);
+    buffer_text(&path, "/versions");
+    buffer_byte(&path, '\0');
     buffer_text(&body, "{\"schema\":");
     buffer_json(&body, schema);
     buffer_text(&body, "}");
-    CURLcode code = post(registry, url, &body, &answer);
-    enum verdict verdict = code == CURLE_OK
-                               ? read_id(url, &answer, ret_id, error)
-                               : error_set(error, VERDICT_RETRY, "no answer from %s: %s", url,
-                                           curl_easy_strerror(code));
+    enum verdict verdict = registry_http_request(http, path.at, &body, &answer, error);
+    if (verdict == VERDICT_OK) {
+        const struct registry_answer whole = {
+            .url = answer.url, .status = answer.status, .body = buffer_bytes(&answer.body)};
+        verdict = registry_read_id(&whole, ret_id, error);
+    }
+    http_answer_release(&answer);
+    buffer_release(&path);
     buffer_release(&body);
-    buffer_release(&answer);
     return verdict;
 }

@@ -1,26 +1,47 @@
-/* A client of a schema registry with Confluent's HTTP interface, by libcurl: fetches the schemas
- * that records were written with, and registers schemas.
+/* The schema registry of a process: fetches the schemas that records were written with, for all
+ * codecs, on a thread of its own. So nobody waits in a call.
  *
- * Thread: one at a time. Making and freeing a client also starts and ends libcurl: do both while no
- * other thread uses libcurl. */
+ * A registry may be away, slow or busy, or refuse the credentials. Then the thread tries again
+ * after a pause, which doubles from 0.2 s to schema.registry.retry.max.ms. Once a minute a warning
+ * says what to do. Meanwhile fetch() is RETRY, and the record that needs the schema waits. Only an
+ * answer is OK or SKIP (registry_answer.h). The registry hands it out for some seconds, and fetches
+ * it again after them: so a schema that is registered later is found. */
 #ifndef WEFT_KAFKA_REGISTRY_H
 #define WEFT_KAFKA_REGISTRY_H
 
+#include "processors/runtime/config.h"
 #include "schemas/codec.h"
+
+#define REGISTRY_IDS_MAX 64 /* that are fetched or handed out at a time; further ones wait */
 
 struct registry;
 
-/* `url` as in schema.registry.url: scheme, host, port, path; copied. */
-struct registry *registry_new(const char *url);
-void registry_free(struct registry *registry); /* takes NULL */
+struct registry_counts {
+    uint64_t failed;  /* requests without an answer of a registry */
+    uint64_t awaited; /* schemas that records wait for now */
+};
 
-/* Fetches schemas by their id for a codec; owned by the registry. A call waits at most 2 s for an
- * answer. After a call without an answer every further one is RETRY at once, for 10 s. SKIP: there
- * is no such id, or the schema is not Avro. */
+/* Starts the thread. `config` is borrowed. Thread: see registry_http.h. FATAL: a key
+ * schema.registry.* can't be used, with what to do. */
+enum verdict registry_new(const struct config *config, struct registry **ret_registry,
+                          struct error *error);
+/* Ends the thread, within a second or so. NULL is fine. */
+void registry_free(struct registry *registry);
+
+/* Fetches schemas by their id for codecs; owned by the registry. fetch() never blocks. NULL for
+ * NULL. Thread: any. */
 struct schema_source *registry_source(struct registry *registry);
 
-/* Registers a schema under a subject and returns its id. RETRY: no answer. SKIP: refused. */
-enum verdict registry_register(struct registry *registry, const char *subject, struct bytes schema,
+/* Zeros for NULL. Thread: any. */
+struct registry_counts registry_counts(struct registry *registry);
+
+/* Checks the keys schema.registry.* without a request. FATAL, with what to do. */
+enum verdict registry_check(const struct config *config, struct error *error);
+
+/* Registers a schema under a subject and waits for the answer: its id. SKIP: refused, with the
+ * registry's reason. RETRY: no answer. Thread: that of `http` (registry_http.h). */
+struct registry_http;
+enum verdict registry_register(struct registry_http *http, const char *subject, struct bytes schema,
                                uint32_t *ret_id, struct error *error);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define READ_MS 100
 #define SLICE_RECORDS_MAX 64    /* under one write lock: below 1 ms */
@@ -17,8 +18,9 @@
 #define SAVE_SHARE 10           /* saving takes at most a tenth of the time */
 #define DEAD_LETTERS_MAX 1000   /* that wait for the next save; the others are only counted */
 #define FLUSH_MS 5000
-#define READY_US 30000000 /* workers don't wait for the catalogue longer than this */
-#define SAVED_AT "saved"  /* the offset table's name of the time of the last save */
+#define READY_US 30000000    /* workers don't wait for the catalogue longer than this */
+#define SCHEMA_LOOK_US 20000 /* between looks for a schema that a record awaits */
+#define SAVED_AT "saved"     /* the offset table's name of the time of the last save */
 
 struct dead_letter {
     int32_t partition;
@@ -31,7 +33,6 @@ struct catalogue_fold {
     struct run *run;
     struct partition_reader *reader;
     struct client_producer *producer; /* of dead letters; NULL: none was needed yet */
-    struct registry *registry;        /* NULL: none is configured */
     struct codec *codec;
     const char *topic;
     int32_t partitions;
@@ -108,11 +109,8 @@ static enum verdict check_age(struct catalogue_fold *fold, struct error *error)
 
 static enum verdict open_codec(struct catalogue_fold *fold, struct error *error)
 {
-    const struct config *config = fold->run->config;
-    if (config->schema_registry_url[0])
-        fold->registry = registry_new(config->schema_registry_url);
-    fold->codec = codec_new(fold->registry ? registry_source(fold->registry) : NULL);
-    return schemas_folder_read(fold->codec, config->schemas_path, error);
+    fold->codec = codec_new(registry_source(fold->run->registry));
+    return schemas_folder_read(fold->codec, fold->run->config->schemas_path, error);
 }
 
 static enum verdict open_reader(struct catalogue_fold *fold, struct error *error)
@@ -283,16 +281,17 @@ static void note_positions(struct catalogue_fold *fold)
         note_ready(fold);
 }
 
-/* False: the record is rejected. `ret_delete`: it deletes event->item_id. */
-static bool decode(struct catalogue_fold *fold, const struct kafka_record *record,
-                   struct event *event, bool *ret_delete)
+/* SKIP: the record is rejected. RETRY: it awaits its schema. `ret_delete`: it deletes
+ * event->item_id. */
+static enum verdict decode(struct catalogue_fold *fold, const struct kafka_record *record,
+                           struct event *event, bool *ret_delete)
 {
     struct error why = {0};
     *ret_delete = record->value.at == NULL && record->key.size > 0;
     if (*ret_delete) {
         event_init(event, EVENT_PRODUCT);
         event->item_id = record->key;
-        return true;
+        return VERDICT_OK;
     }
     enum verdict verdict =
         codec_decode(fold->codec, EVENT_PRODUCT, record->value, &fold->arena, event, &why);
@@ -300,20 +299,25 @@ static bool decode(struct catalogue_fold *fold, const struct kafka_record *recor
         verdict =
             error_set(&why, VERDICT_SKIP,
                       "the record's key is not its item_id, so compaction would mix products");
-    if (verdict != VERDICT_OK)
+    if (verdict == VERDICT_SKIP)
         reject(fold, record, &why);
-    return verdict == VERDICT_OK;
+    return verdict;
 }
 
-static void fold_records(struct catalogue_fold *fold, const struct kafka_record *records,
+/* Returns how many records it took: those before the first one that awaits its schema. */
+static size_t fold_ready(struct catalogue_fold *fold, const struct kafka_record *records,
                          size_t count)
 {
     struct catalogue *catalogue = fold->run->catalogue;
     struct event events[SLICE_RECORDS_MAX];
     bool deletes[SLICE_RECORDS_MAX];
-    size_t good = 0;
-    for (size_t i = 0; i < count; i++)
-        good += decode(fold, &records[i], &events[good], &deletes[good]);
+    size_t good = 0, taken = 0;
+    for (; taken < count; taken++) {
+        enum verdict verdict = decode(fold, &records[taken], &events[good], &deletes[good]);
+        if (verdict == VERDICT_RETRY)
+            break;
+        good += verdict == VERDICT_OK;
+    }
     catalogue_lock_write(catalogue);
     for (size_t i = 0; i < good; i++) {
         if (deletes[i])
@@ -327,16 +331,7 @@ static void fold_records(struct catalogue_fold *fold, const struct kafka_record 
         if (!deletes[i])
             note_met(fold, events[i].item_id);
     arena_clear(&fold->arena);
-}
-
-static void read_slice(struct catalogue_fold *fold)
-{
-    struct kafka_record records[SLICE_RECORDS_MAX];
-    size_t count = 0;
-    partition_reader_read(fold->reader, READ_MS, SLICE_RECORDS_MAX, records, &count);
-    if (count > 0)
-        fold_records(fold, records, count);
-    note_positions(fold);
+    return taken;
 }
 
 static enum verdict save(struct catalogue_fold *fold, struct error *error)
@@ -364,6 +359,36 @@ static enum verdict save(struct catalogue_fold *fold, struct error *error)
     return verdict;
 }
 
+/* Does the timed work: the end of the wait for the start, and saves. */
+static enum verdict tend(struct catalogue_fold *fold, struct error *error)
+{
+    struct run *run = fold->run;
+    int64_t now_us = clock_monotonic_us();
+    if (!atomic_load(&run->catalogue_ready) && now_us - fold->started_us > READY_US)
+        atomic_store(&run->catalogue_ready, true);
+    if (now_us < fold->save_due_us && run->catalogue->dirty_count < SAVE_PRODUCTS_MAX)
+        return VERDICT_OK;
+    return save(fold, error);
+}
+
+/* The topic's position moves once the whole slice is folded. RETRY: the process stops. */
+static enum verdict fold_records(struct catalogue_fold *fold, const struct kafka_record *records,
+                                 size_t count, struct error *error)
+{
+    size_t taken = fold_ready(fold, records, count);
+    while (taken < count) {
+        if (run_stops(fold->run))
+            return VERDICT_RETRY;
+        usleep(SCHEMA_LOOK_US);
+        enum verdict verdict = tend(fold, error);
+        if (verdict != VERDICT_OK)
+            return verdict;
+        taken += fold_ready(fold, records + taken, count - taken);
+    }
+    note_positions(fold);
+    return VERDICT_OK;
+}
+
 static enum verdict run_fold(struct catalogue_fold *fold, struct error *error)
 {
     struct run *run = fold->run;
@@ -372,13 +397,14 @@ static enum verdict run_fold(struct catalogue_fold *fold, struct error *error)
         return verdict;
     fold->save_due_us = clock_monotonic_us() + run->config->model_save_ms * 1000;
     while (!run_stops(run)) {
-        read_slice(fold);
-        int64_t now_us = clock_monotonic_us();
-        if (!atomic_load(&run->catalogue_ready) && now_us - fold->started_us > READY_US)
-            atomic_store(&run->catalogue_ready, true);
-        if (now_us < fold->save_due_us && run->catalogue->dirty_count < SAVE_PRODUCTS_MAX)
-            continue;
-        verdict = save(fold, error);
+        struct kafka_record records[SLICE_RECORDS_MAX];
+        size_t count = 0;
+        partition_reader_read(fold->reader, READ_MS, SLICE_RECORDS_MAX, records, &count);
+        verdict = fold_records(fold, records, count, error);
+        if (verdict == VERDICT_OK)
+            verdict = tend(fold, error);
+        if (verdict == VERDICT_RETRY) /* the process stops */
+            break;
         if (verdict != VERDICT_OK)
             return verdict;
     }
@@ -390,7 +416,6 @@ static void free_fold(struct catalogue_fold *fold)
     partition_reader_free(fold->reader);
     client_producer_free(fold->producer);
     codec_free(fold->codec);
-    registry_free(fold->registry);
     arena_release(&fold->arena);
     free(fold->next);
     free(fold->target);

@@ -7,6 +7,9 @@
  * when the topic does not have the stored offsets. A product that the rescan does not meet is
  * deleted.
  *
+ * A record whose schema the registry does not tell yet is waited for, and with it all that the
+ * topic has behind it. Meanwhile workers start without the whole catalogue after half a minute.
+ *
  * A record that can't be used goes, as it came, to the dead letters. Every process reads the topic,
  * but only the one that has the visitors' partition 0 writes its dead letters. It writes them at
  * least once, and not at all if it dies within seconds of reading them.

@@ -2,6 +2,10 @@
 
 #include <stdlib.h>
 
+/* Between looks for a schema that a head awaits: as long as it has waited, within these. */
+#define SCHEMA_LOOK_MIN_US 1000
+#define SCHEMA_LOOK_MAX_US 50000
+
 struct task *task_new(struct kafka_edge *edge, const struct topology *topology, int32_t partition)
 {
     struct task *task = memory_zero(1, sizeof *task);
@@ -31,7 +35,7 @@ void task_free(struct task *task, struct kafka_edge *edge)
     free(task);
 }
 
-static void decode_head(struct input *input, struct pipeline *pipeline)
+static void decode_head(struct input *input, struct pipeline *pipeline, int64_t now_us)
 {
     const struct edge_message *head = &input->head;
     arena_clear(&input->arena);
@@ -44,8 +48,12 @@ static void decode_head(struct input *input, struct pipeline *pipeline)
         .value = head->value,
         .written_ms = head->written_ms,
     };
-    input->decoded =
-        pipeline_decode(pipeline, &input->record, &input->arena, &input->why) == VERDICT_OK;
+    enum verdict verdict = pipeline_decode(pipeline, &input->record, &input->arena, &input->why);
+    bool awaited = input->awaits_schema;
+    input->awaits_schema = verdict == VERDICT_RETRY;
+    if (input->awaits_schema != awaited)
+        input->empty_since_us = awaited ? 0 : now_us;
+    input->decoded = verdict == VERDICT_OK;
     bool has_time = input->decoded && input->record.ahead_ms == 0;
     input->time_ms = has_time ? input->record.event.event_time_ms : INT64_MIN;
     if (input->decoded && input->type == EVENT_USER) /* a user's record carries no time */
@@ -74,7 +82,7 @@ static void fill_input(struct input *input, struct kafka_edge *edge, struct pipe
         input->has_head = true;
         input->at_end = false;
         input->empty_since_us = 0;
-        decode_head(input, pipeline);
+        decode_head(input, pipeline, now_us);
         return;
     }
     if (input->at_end || input->empty_since_us != 0)
@@ -85,10 +93,11 @@ static void fill_input(struct input *input, struct kafka_edge *edge, struct pipe
         input->empty_since_us = now_us;
 }
 
-/* So a topic without records costs nothing for each record of the others. */
+/* So a topic without records costs nothing for each record of the others, and neither does a head
+ * that awaits its schema. */
 static bool is_quiet(struct input *input, int64_t now_us)
 {
-    bool quiet = input->at_end && input->looked_us == now_us;
+    bool quiet = (input->at_end || input->awaits_schema) && input->looked_us == now_us;
     input->looked_us = now_us;
     return quiet;
 }
@@ -96,19 +105,35 @@ static bool is_quiet(struct input *input, int64_t now_us)
 void task_fill(struct task *task, struct kafka_edge *edge, struct pipeline *pipeline,
                int64_t now_us)
 {
-    for (int i = 0; i < INPUT_TOPICS; i++)
-        if (!task->inputs[i].has_head && !is_quiet(&task->inputs[i], now_us))
-            fill_input(&task->inputs[i], edge, pipeline, now_us);
+    for (int i = 0; i < INPUT_TOPICS; i++) {
+        struct input *input = &task->inputs[i];
+        if ((input->has_head && !input->awaits_schema) || is_quiet(input, now_us))
+            continue;
+        if (input->awaits_schema)
+            decode_head(input, pipeline, now_us);
+        else
+            fill_input(input, edge, pipeline, now_us);
+    }
+}
+
+static int64_t schema_look_us(const struct input *input, int64_t now_us)
+{
+    int64_t pause_us = now_us - input->empty_since_us;
+    if (pause_us < SCHEMA_LOOK_MIN_US)
+        pause_us = SCHEMA_LOOK_MIN_US;
+    return now_us + (pause_us < SCHEMA_LOOK_MAX_US ? pause_us : SCHEMA_LOOK_MAX_US);
 }
 
 struct input *task_next(struct task *task, int64_t idle_max_us, int64_t now_us,
                         int64_t *ret_wait_us)
 {
     struct input *oldest = NULL;
-    int64_t wait_us = 0;
+    int64_t wait_us = 0, look_us = INT64_MAX;
     for (int i = 0; i < INPUT_TOPICS; i++) {
         struct input *input = &task->inputs[i];
-        if (input->has_head) {
+        if (input->awaits_schema && schema_look_us(input, now_us) < look_us)
+            look_us = schema_look_us(input, now_us);
+        if (input->has_head && !input->awaits_schema) {
             if (oldest == NULL || input->time_ms < oldest->time_ms)
                 oldest = input;
         } else if (!input->at_end && now_us < input->empty_since_us + idle_max_us) {
@@ -116,10 +141,12 @@ struct input *task_next(struct task *task, int64_t idle_max_us, int64_t now_us,
             wait_us = wait_us == 0 || until_us < wait_us ? until_us : wait_us;
         }
     }
-    if (oldest == NULL || wait_us == 0)
+    if (oldest != NULL && wait_us == 0)
         return oldest;
-    if (wait_us < *ret_wait_us)
-        *ret_wait_us = wait_us;
+    if (oldest != NULL && wait_us < look_us)
+        look_us = wait_us;
+    if (look_us < *ret_wait_us)
+        *ret_wait_us = look_us;
     return NULL;
 }
 

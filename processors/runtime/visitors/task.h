@@ -15,11 +15,14 @@ struct input {
     bool has_head;
     struct edge_message head; /* the oldest record that is not processed yet, if has_head */
     struct record record;     /* of the head; its slices point into the head and the arena */
-    bool decoded;             /* false: the head is a dead letter, for the reason in `why` */
+    bool awaits_schema;       /* the head can't be decoded before the schema registry answers */
+    bool decoded;             /* false: the head is a dead letter, for the reason in `why`; or it
+                               * awaits its schema */
     struct error why;
     struct arena arena;     /* of the head */
     bool at_end;            /* the broker has no more records, as last heard */
-    int64_t empty_since_us; /* no head since then; 0: not known to be empty */
+    int64_t empty_since_us; /* no head since then, or one that awaits its schema; 0: not known to
+                             * be empty */
     int64_t looked_us;      /* when its queue was looked into last */
     int64_t position;       /* behind the last record taken, or the end; -1: neither yet */
     int64_t next;           /* offset for the next commit: behind the last record processed, or an
@@ -49,13 +52,14 @@ struct task *task_new(struct kafka_edge *edge, const struct topology *topology, 
 void task_free(struct task *task, struct kafka_edge *edge);
 
 /* Takes records until each input has a head or is empty. An input at its end is looked at once for
- * each `now_us`. */
+ * each `now_us`; so is a head that awaits its schema. */
 void task_fill(struct task *task, struct kafka_edge *edge, struct pipeline *pipeline,
                int64_t now_us);
 
 /* The input with the oldest head. An input that is empty but not at its end holds the others back
- * for `idle_max_us`, since its next record may be older. NULL: no head, or one is held back; then
- * `ret_wait_us` is lowered to the time at which the waiting ends. */
+ * for `idle_max_us`, since its next record may be older; so does one whose head awaits its schema.
+ * NULL: no head, or one is held back, or one awaits its schema; then `ret_wait_us` is lowered to
+ * the time of the next look. */
 struct input *task_next(struct task *task, int64_t idle_max_us, int64_t now_us,
                         int64_t *ret_wait_us);
 

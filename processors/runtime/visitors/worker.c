@@ -344,11 +344,9 @@ struct worker *worker_new(struct run *run, int index, struct kafka_edge *edge)
     };
     worker->transactions = transactions_new(&options);
     pthread_mutex_init(&worker->totals_lock, NULL);
-    if (run->config->schema_registry_url[0])
-        worker->registry = registry_new(run->config->schema_registry_url);
     if (pipeline_new(run->config, &run->topology, run->store, run->model, run->catalogue,
-                     &worker->outlet, worker->registry ? registry_source(worker->registry) : NULL,
-                     &worker->pipeline, &error) != VERDICT_OK) {
+                     &worker->outlet, registry_source(run->registry), &worker->pipeline,
+                     &error) != VERDICT_OK) {
         run_fail(run, worker->name, &error);
         worker_free(worker);
         return NULL;
@@ -364,7 +362,6 @@ void worker_free(struct worker *worker)
     transactions_free(worker->transactions);
     worker->edge->free(worker->edge);
     pipeline_free(worker->pipeline);
-    registry_free(worker->registry);
     batch_release(&worker->batch);
     pthread_mutex_destroy(&worker->totals_lock);
     free(worker);

@@ -8,8 +8,6 @@
 #include "processors/runtime/visitors/restore.h"
 #include "processors/runtime/visitors/task.h"
 
-struct registry;
-
 enum worker_state {
     WORKER_STARTING,  /* clients are made, producers initialised */
     WORKER_WAITING,   /* for an assignment */
@@ -30,8 +28,7 @@ struct worker {
     bool joined;             /* the edge has a consumer */
     struct transactions *transactions;
     struct pipeline *pipeline;
-    struct registry *registry; /* NULL: none */
-    struct task **tasks;       /* in the order of assignment */
+    struct task **tasks; /* in the order of assignment */
     size_t task_count;
     size_t task_turn;        /* the task whose records come next */
     struct restore *restore; /* while RESTORING */
