@@ -38,7 +38,12 @@ enum verdict listener_new(const struct config *config, const char *topic,
     }
     listener->take = take;
     listener->opaque = opaque;
-    pthread_create(&listener->thread, NULL, listen_on, listener);
+    int code = pthread_create(&listener->thread, NULL, listen_on, listener);
+    if (code != 0) {
+        partition_reader_free(listener->reader);
+        free(listener);
+        return error_set(error, VERDICT_FATAL, "a thread can't be started: %s", strerror(code));
+    }
     *ret_listener = listener;
     return VERDICT_OK;
 }

@@ -21,15 +21,15 @@
 #include <unistd.h>
 
 #define WORKERS_MAX 64
+#define OTHER_THREADS 4 /* the fold, the catalogue fold, the publisher, the standby */
 
 struct runner {
     struct config config;
     struct run run;
     struct statedir state;
     struct worker *workers[WORKERS_MAX];
-    pthread_t threads[WORKERS_MAX];
-    pthread_t fold, catalogue, publisher, standby;
-    int worker_count;
+    pthread_t threads[WORKERS_MAX + OTHER_THREADS]; /* that are started */
+    int thread_count, worker_count;
     struct client_producer *metrics;
     int64_t started_us;
     const char *metrics_file, *seed_model;
@@ -81,6 +81,34 @@ static void report(struct runner *runner, bool last)
 
 /* ---- the process ---- */
 
+static enum verdict start_thread(struct runner *runner, void *(*body)(void *), void *argument,
+                                 struct error *error)
+{
+    int code = pthread_create(&runner->threads[runner->thread_count], NULL, body, argument);
+    if (code != 0)
+        return error_set(error, VERDICT_FATAL,
+                         "a thread can't be started: %s; raise the limit of processes (ulimit -u, "
+                         "pids of the container), or lower threads",
+                         strerror(code));
+    runner->thread_count++;
+    return VERDICT_OK;
+}
+
+static enum verdict start_threads(struct runner *runner, struct error *error)
+{
+    struct run *run = &runner->run;
+    enum verdict verdict = start_thread(runner, fold_thread, run, error);
+    if (verdict == VERDICT_OK)
+        verdict = start_thread(runner, catalogue_fold_thread, run, error);
+    if (verdict == VERDICT_OK)
+        verdict = start_thread(runner, publish_thread, run, error);
+    if (verdict == VERDICT_OK && run->standby)
+        verdict = start_thread(runner, standby_thread, run->standby, error);
+    for (int i = 0; i < runner->worker_count && verdict == VERDICT_OK; i++)
+        verdict = start_thread(runner, worker_thread, runner->workers[i], error);
+    return verdict;
+}
+
 static enum verdict start(struct runner *runner, bool create, struct error *error)
 {
     struct run *run = &runner->run;
@@ -118,14 +146,14 @@ static enum verdict start(struct runner *runner, bool create, struct error *erro
             return error_set(error, VERDICT_FATAL, "worker %d can't start", i);
         runner->worker_count++;
     }
-    pthread_create(&runner->fold, NULL, fold_thread, run);
-    pthread_create(&runner->catalogue, NULL, catalogue_fold_thread, run);
-    pthread_create(&runner->publisher, NULL, publish_thread, run);
-    if (run->standby)
-        pthread_create(&runner->standby, NULL, standby_thread, run->standby);
-    for (int i = 0; i < wanted; i++)
-        pthread_create(&runner->threads[i], NULL, worker_thread, runner->workers[i]);
-    return VERDICT_OK;
+    return start_threads(runner, error);
+}
+
+static void join_threads(struct runner *runner)
+{
+    atomic_store(&runner->run.stop, true);
+    while (runner->thread_count > 0)
+        pthread_join(runner->threads[--runner->thread_count], NULL);
 }
 
 static void wait_for_end(struct runner *runner)
@@ -141,14 +169,7 @@ static void wait_for_end(struct runner *runner)
         }
     }
     log_line(LOG_LEVEL_INFO, "run", "stopping");
-    atomic_store(&run->stop, true);
-    for (int i = 0; i < runner->worker_count; i++)
-        pthread_join(runner->threads[i], NULL);
-    pthread_join(runner->fold, NULL);
-    pthread_join(runner->catalogue, NULL);
-    pthread_join(runner->publisher, NULL);
-    if (runner->run.standby)
-        pthread_join(runner->standby, NULL);
+    join_threads(runner);
     report(runner, true);
 }
 
@@ -178,6 +199,7 @@ static int run_once(struct runner *runner, bool create)
         wait_for_end(runner);
     else
         run_fail(&runner->run, "run", &error);
+    join_threads(runner); /* those that a failed start leaves */
     int code = atomic_load(&runner->run.failed) ? EXIT_FAILED : EXIT_DONE;
     finish(runner);
     return code;
