@@ -6,6 +6,7 @@
 #include "schemas/codec.h"
 #include "tools/event_formats.h"
 #include "tools/events.h"
+#include "tools/printable.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -140,7 +141,7 @@ static int check_file(const struct command *command, const struct config *config
         if (read == READ_EVENT && fits_run(config, file, &event, &error))
             add_event(&summary, &event);
         else if (summary.rejected++ < REJECTIONS_SHOWN)
-            printf("%s: %s\n", path, error.message);
+            print_text("%s: %s\n", path, error.message);
         arena_clear(&arena);
     }
     print_summary(&summary, path, file);

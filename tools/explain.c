@@ -7,6 +7,7 @@
 #include "state/model_store.h"
 #include "state/visitor_codec.h"
 #include "tools/local_store.h"
+#include "tools/printable.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,24 +28,24 @@ static void show(struct list_watcher *watcher, const char *placement,
                  const struct filter_item *items, uint32_t shown, uint32_t count)
 {
     const struct catalogue *catalogue = ((struct explain *)(void *)watcher)->catalogue;
-    printf("\n%s: %u candidates, %u shown\n", placement, count, shown);
+    print_text("\n%s: %u candidates, %u shown\n", placement, count, shown);
     for (uint32_t i = 0; i < count; i++) {
         const struct filter_item *item = &items[i];
         struct bytes title = bytes_of("", 0);
         if (item->product != PRODUCT_NONE)
             title = product_title(&catalogue->products[item->product]);
         if (i < shown)
-            printf("  %3u. ", i + 1);
+            print_text("  %3u. ", i + 1);
         else
-            printf("  out  ");
-        printf("%-12.*s %-48.*s %7.3f  %s", (int)item->item_id.size, item->item_id.at,
-               (int)title.size, title.at, (double)item->score, removal_texts[item->removal]);
+            print_text("  out  ");
+        print_text("%-12.*s %-48.*s %7.3f  %s", (int)item->item_id.size, item->item_id.at,
+                   (int)title.size, title.at, (double)item->score, removal_texts[item->removal]);
         if (item->pinned)
-            printf(", pinned");
+            print_text(", pinned");
         if (item->propensity > 0)
-            printf(", drawn by exploration with probability %.4f", (double)item->propensity);
+            print_text(", drawn by exploration with probability %.4f", (double)item->propensity);
         if (item->line)
-            printf(" (line %u of the merchandising rules)", item->line);
+            print_text(" (line %u of the merchandising rules)", item->line);
         putchar('\n');
     }
 }

@@ -4,6 +4,7 @@
 #include "state/visitor_codec.h"
 #include "tools/explain.h"
 #include "tools/get_topics.h"
+#include "tools/printable.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@ static void show_time(const char *label, int64_t ms)
     char text[40];
     gmtime_r(&seconds, &utc);
     strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &utc);
-    printf("%s %s.%03d UTC\n", label, text, (int)(ms % 1000));
+    print_text("%s %s.%03d UTC\n", label, text, (int)(ms % 1000));
 }
 
 static const char *text_of(json_t *object, const char *name)
@@ -54,20 +55,20 @@ static void show_visitor(const struct visitor *visitor, const struct titles *tit
 {
     uint32_t from = visitor->count > ACTIVITIES_SHOWN ? visitor->count - ACTIVITIES_SHOWN : 0;
     if (visitor->declared)
-        printf("declared: gender %.*s, age group %.*s\n", (int)visitor->gender_size,
-               visitor->declared, (int)visitor->age_group_size,
-               visitor->declared + visitor->gender_size);
+        print_text("declared: gender %.*s, age group %.*s\n", (int)visitor->gender_size,
+                   visitor->declared, (int)visitor->age_group_size,
+                   visitor->declared + visitor->gender_size);
     if (visitor->channel)
-        printf("came by: %.*s\n", (int)visitor->channel_size, visitor->channel);
+        print_text("came by: %.*s\n", (int)visitor->channel_size, visitor->channel);
     if (visitor->exposure)
-        printf("%lld lists shown, %lld clicks on them\n", (long long)visitor->exposure->impressions,
-               (long long)visitor->exposure->clicks);
-    printf("last activities of %u remembered:\n", visitor->count);
+        print_text("%lld lists shown, %lld clicks on them\n",
+                   (long long)visitor->exposure->impressions, (long long)visitor->exposure->clicks);
+    print_text("last activities of %u remembered:\n", visitor->count);
     for (uint32_t i = from; i < visitor->count; i++) {
         const struct activity *activity = &visitor->activities[i];
         char *subject = memory_text(activity_subject(visitor, activity));
-        printf("  %-11s %-12s %s\n", kind_names[activity->kind], subject,
-               titles_find(titles, subject));
+        print_text("  %-11s %-12s %s\n", kind_names[activity->kind], subject,
+                   titles_find(titles, subject));
         free(subject);
     }
 }
@@ -92,19 +93,20 @@ static void show_list(json_t *list, const struct titles *titles, size_t shown_ma
     json_t *item;
     const char *context = text_of(list, "context_item_id");
     const char *category = text_of(list, "context_category");
-    printf("\n%s", text_of(list, "placement"));
+    print_text("\n%s", text_of(list, "placement"));
     if (*context)
-        printf(" for %s %s", context, titles_find(titles, context));
+        print_text(" for %s %s", context, titles_find(titles, context));
     if (*category)
-        printf(" for %s", category);
-    printf("\n");
+        print_text(" for %s", category);
+    print_text("\n");
     json_array_foreach(json_object_get(list, "items"), i, item)
     {
         const char *id = text_of(item, "item_id"), *because = text_of(item, "because_item_id");
         if (i >= shown_max)
             break;
-        printf("  %2zu. %-12s %-48s %6.3f  %s%s%s\n", i + 1, id, titles_find(titles, id),
-               score_of(item), text_of(item, "reason"), *because ? " because of " : "", because);
+        print_text("  %2zu. %-12s %-48s %6.3f  %s%s%s\n", i + 1, id, titles_find(titles, id),
+                   score_of(item), text_of(item, "reason"), *because ? " because of " : "",
+                   because);
     }
 }
 
@@ -115,7 +117,7 @@ static void show_record(const struct get_request *request, struct bytes id,
     json_t *list, *record = json_loadb(value->at, value->size, 0, NULL);
     size_t i;
     titles_read(request, &titles);
-    printf("visitor %.*s\n", (int)id.size, id.at);
+    print_text("visitor %.*s\n", (int)id.size, id.at);
     show_time("lists made", number_of(record, "generated_time"));
     show_time("newest event", number_of(record, "source_event_time"));
     show_state(request, id, &titles);
@@ -156,18 +158,18 @@ static void show_ranking(const struct get_request *request, const struct buffer 
     const char *name = text_of(record, "name");
     size_t i;
     titles_read(request, &titles);
-    printf("%s in %s%s%s\n", text_of(record, "ranking"), text_of(record, "scope"), *name ? " " : "",
-           name);
+    print_text("%s in %s%s%s\n", text_of(record, "ranking"), text_of(record, "scope"),
+               *name ? " " : "", name);
     show_time("as of", number_of(record, "event_time"));
-    printf("offset of the log %lld\n\n", (long long)number_of(record, "offset"));
+    print_text("offset of the log %lld\n\n", (long long)number_of(record, "offset"));
     json_array_foreach(json_object_get(record, "items"), i, item)
     {
         const char *id = text_of(item, "item_id");
         if (i >= request->shown_max)
             break;
-        printf("  %2zu. %-12s %-48s %10.3f%s\n", i + 1, id, titles_find(&titles, id),
-               score_of(item),
-               json_is_true(json_object_get(item, "found")) ? "  found by its text" : "");
+        print_text("  %2zu. %-12s %-48s %10.3f%s\n", i + 1, id, titles_find(&titles, id),
+                   score_of(item),
+                   json_is_true(json_object_get(item, "found")) ? "  found by its text" : "");
     }
     json_decref(record);
     titles_release(&titles);

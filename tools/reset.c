@@ -3,13 +3,14 @@
 #include "processors/runtime/kafka/client.h"
 #include "processors/runtime/kafka/topics.h"
 #include "processors/runtime/statedir.h"
+#include "tools/printable.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
 static void print_path(const char *path, bool dry_run)
 {
-    printf("%s %s\n", dry_run ? "would delete" : "deleting", path);
+    print_text("%s %s\n", dry_run ? "would delete" : "deleting", path);
 }
 
 /* Deletes the group's offsets and weft's own topics. The group is not active, state.dir is locked.
@@ -26,10 +27,10 @@ static enum verdict delete_in_kafka(const struct config *config, const struct to
         if (verdict != VERDICT_OK)
             return verdict;
     }
-    printf("%s the offsets of group %s\n", dry_run ? "would delete" : "deleted",
-           config->application_id);
+    print_text("%s the offsets of group %s\n", dry_run ? "would delete" : "deleted",
+               config->application_id);
     for (size_t i = 0; i < count; i++)
-        printf("%s topic %s\n", dry_run ? "would delete" : "deleting", internal[i]);
+        print_text("%s topic %s\n", dry_run ? "would delete" : "deleting", internal[i]);
     return dry_run ? VERDICT_OK : topics_delete(config, internal, count, error);
 }
 

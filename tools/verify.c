@@ -8,6 +8,7 @@
 #include "schemas/hash_index.h"
 #include "state/visitor_codec.h"
 #include "tools/local_store.h"
+#include "tools/printable.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,8 +62,8 @@ static void differ(struct verify *verify, struct bytes store_key, const char *wh
 {
     verify->differences++;
     if (verify->shown++ < SHOWN_MAX)
-        printf("partition %d, visitor %.*s: %s\n", (int)get_be(store_key.at, 2),
-               (int)(store_key.size - 2), store_key.at + 2, what);
+        print_text("partition %d, visitor %.*s: %s\n", (int)get_be(store_key.at, 2),
+                   (int)(store_key.size - 2), store_key.at + 2, what);
 }
 
 static void take(struct verify *verify, const struct kafka_record *message)
@@ -107,7 +108,7 @@ static enum verdict compare_row(struct store_visitor *self, struct bytes key, st
     verify->rows++;
     if (key.size < 2) {
         verify->differences++;
-        printf("the key of a row names no visitor\n");
+        print_text("the key of a row names no visitor\n");
         return VERDICT_OK;
     }
     struct entry *entry = find(verify, bytes_hash(key));
@@ -168,7 +169,7 @@ static enum verdict verify_all(struct verify *verify, struct error *error)
         missing += !entry->met && !entry->newer && !entry->deleted;
     }
     if (missing > 0)
-        printf("%llu visitors of the changelog are not here\n", (unsigned long long)missing);
+        print_text("%llu visitors of the changelog are not here\n", (unsigned long long)missing);
     verify->differences += missing;
     return VERDICT_OK;
 }
@@ -195,9 +196,10 @@ static int verify_command(const struct command *command, int argc, char **argv)
     if (verdict == VERDICT_OK)
         verdict = verify_all(&verify, &error);
     if (verdict == VERDICT_OK)
-        printf("%llu visitors here: %llu as in the changelog, %llu newer there, %llu differences\n",
-               (unsigned long long)verify.rows, (unsigned long long)verify.same,
-               (unsigned long long)verify.newer, (unsigned long long)verify.differences);
+        print_text(
+            "%llu visitors here: %llu as in the changelog, %llu newer there, %llu differences\n",
+            (unsigned long long)verify.rows, (unsigned long long)verify.same,
+            (unsigned long long)verify.newer, (unsigned long long)verify.differences);
     free(verify.next);
     free(verify.entries);
     hash_index_release(&verify.by_key);

@@ -25,13 +25,13 @@ static enum verdict make_folder(const char *path, struct error *error)
     char part[CONFIG_TEXT_MAX];
     snprintf(part, sizeof part, "%s", path);
     for (char *at = part + 1; *at; at++) {
-        if (*at != '/')
+        if (*at != '/' || at[1] == '\0')
             continue;
         *at = '\0';
         mkdir(part, 0777);
         *at = '/';
     }
-    if (mkdir(part, 0777) != 0 && errno != EEXIST)
+    if (mkdir(part, 0700) != 0 && errno != EEXIST)
         return error_set(error, VERDICT_FATAL, "state.dir %s can't be made: %s", path,
                          strerror(errno));
     return VERDICT_OK;
@@ -118,6 +118,18 @@ static enum verdict open_all(const struct config *config, struct statedir *state
     return open_part(config, parts[1], &state->model, error);
 }
 
+/* A folder of an earlier version, or one that was made for weft, may be open to all. */
+static void warn_of_readers(const char *path)
+{
+    struct stat folder;
+    if (stat(path, &folder) == 0 && (folder.st_mode & S_IRWXO) != 0)
+        log_line(
+            LOG_LEVEL_WARN, "state",
+            "every user of this machine can enter state.dir %s, which holds what visitors did; "
+            "use chmod o-rwx",
+            path);
+}
+
 enum verdict statedir_open(const struct config *config, struct statedir *ret_state,
                            struct error *error)
 {
@@ -125,6 +137,8 @@ enum verdict statedir_open(const struct config *config, struct statedir *ret_sta
     enum verdict verdict = open_all(config, ret_state, error);
     if (verdict != VERDICT_OK)
         statedir_close(ret_state);
+    else
+        warn_of_readers(config->state_dir);
     return verdict;
 }
 
