@@ -118,6 +118,8 @@ static enum verdict start(struct runner *runner, bool create, struct error *erro
         verdict = statedir_open(&runner->config, &runner->state, error);
     if (verdict == VERDICT_OK)
         verdict = topics_ensure(&runner->config, &run->topology, create, &run->partitions, error);
+    if (verdict == VERDICT_OK)
+        verdict = topics_warn(&runner->config, &run->topology, error);
     if (verdict != VERDICT_OK)
         return verdict;
     snprintf(run->instance, sizeof run->instance, "%s", runner->state.instance);

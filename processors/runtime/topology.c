@@ -4,24 +4,29 @@
 
 #define DAYS(n) ((int64_t)(n) * 24 * 3600 * 1000)
 
+/* A copy of the visitors, or of the lists, learns of an erasure from the visitor's tombstone. One
+ * that was away for longer is read again from the beginning. A tombstone costs its key. */
+#define ERASURES_REMEMBERED_MS DAYS(30)
+
 const struct topic_row topic_rows[TOPICS] = {
-    [TOPIC_VIEW] = {"view", "view", true, true, CLEANUP_DELETE, 0},
-    [TOPIC_SEARCH] = {"search", "search", true, true, CLEANUP_DELETE, 0},
-    [TOPIC_CART] = {"cart", "cart", true, true, CLEANUP_DELETE, 0},
-    [TOPIC_PURCHASE] = {"purchase", "purchase", true, true, CLEANUP_DELETE, 0},
-    [TOPIC_IMPRESSION] = {"impression", "impression", true, true, CLEANUP_DELETE, 0},
-    [TOPIC_CLICK] = {"click", "click", true, true, CLEANUP_DELETE, 0},
-    [TOPIC_USER] = {"user", "user", true, true, CLEANUP_COMPACT, 0},
-    [TOPIC_PRODUCT] = {"product", "product", false, true, CLEANUP_COMPACT, 0},
-    [TOPIC_RECOMMENDATIONS] = {"recommendations", "recommendation", true, false, CLEANUP_COMPACT,
-                               0},
-    [TOPIC_RANKINGS] = {"rankings", "ranking", false, false, CLEANUP_COMPACT, 0},
-    [TOPIC_INTERACTIONS] = {"interactions", "interaction", false, false, CLEANUP_DELETE, -1},
-    [TOPIC_VISITOR_CHANGELOG] = {"visitor-changelog", "visitor", true, false, CLEANUP_COMPACT, 0},
-    [TOPIC_MODEL] = {"model", NULL, false, false, CLEANUP_COMPACT, 0},
-    [TOPIC_LATE] = {"late", NULL, true, false, CLEANUP_DELETE, DAYS(30)},
-    [TOPIC_DEAD_LETTERS] = {"dead-letters", NULL, true, false, CLEANUP_DELETE, DAYS(30)},
-    [TOPIC_METRICS] = {"metrics", NULL, false, false, CLEANUP_DELETE, DAYS(7)},
+    [TOPIC_VIEW] = {"view", "view", true, true, CLEANUP_DELETE, 0, 0},
+    [TOPIC_SEARCH] = {"search", "search", true, true, CLEANUP_DELETE, 0, 0},
+    [TOPIC_CART] = {"cart", "cart", true, true, CLEANUP_DELETE, 0, 0},
+    [TOPIC_PURCHASE] = {"purchase", "purchase", true, true, CLEANUP_DELETE, 0, 0},
+    [TOPIC_IMPRESSION] = {"impression", "impression", true, true, CLEANUP_DELETE, 0, 0},
+    [TOPIC_CLICK] = {"click", "click", true, true, CLEANUP_DELETE, 0, 0},
+    [TOPIC_USER] = {"user", "user", true, true, CLEANUP_COMPACT, 0, ERASURES_REMEMBERED_MS},
+    [TOPIC_PRODUCT] = {"product", "product", false, true, CLEANUP_COMPACT, 0, 0},
+    [TOPIC_RECOMMENDATIONS] = {"recommendations", "recommendation", true, false, CLEANUP_COMPACT, 0,
+                               ERASURES_REMEMBERED_MS},
+    [TOPIC_RANKINGS] = {"rankings", "ranking", false, false, CLEANUP_COMPACT, 0, 0},
+    [TOPIC_INTERACTIONS] = {"interactions", "interaction", false, false, CLEANUP_DELETE, -1, 0},
+    [TOPIC_VISITOR_CHANGELOG] = {"visitor-changelog", "visitor", true, false, CLEANUP_COMPACT, 0,
+                                 ERASURES_REMEMBERED_MS},
+    [TOPIC_MODEL] = {"model", NULL, false, false, CLEANUP_COMPACT, 0, 0},
+    [TOPIC_LATE] = {"late", NULL, true, false, CLEANUP_DELETE, DAYS(30), 0},
+    [TOPIC_DEAD_LETTERS] = {"dead-letters", NULL, true, false, CLEANUP_DELETE, DAYS(30), 0},
+    [TOPIC_METRICS] = {"metrics", NULL, false, false, CLEANUP_DELETE, DAYS(7), 0},
 };
 
 const enum topic output_topics[OUTPUTS] = {
@@ -344,12 +349,17 @@ void topology_text(const struct topology *topology, struct buffer *buffer)
     for (size_t i = 0; i < PARTS; i++)
         text_row(topology, &parts[i], buffer);
     buffer_text(buffer, "topics\n");
-    for (int i = 0; i < TOPICS; i++)
-        buffer_format(buffer, "  %-28s %-7s %-14s %-8s %s\n", topology->topics[i],
+    for (int i = 0; i < TOPICS; i++) {
+        buffer_format(buffer, "  %-28s %-7s %-14s %-8s %s", topology->topics[i],
                       topic_rows[i].input ? "input" : "output",
                       topic_rows[i].partitioned ? "co-partitioned" : "one partition",
                       topic_rows[i].cleanup == CLEANUP_COMPACT ? "compact" : "delete",
                       topic_rows[i].schema ? topic_rows[i].schema : "-");
+        if (topic_rows[i].delete_retention_ms != 0)
+            buffer_format(buffer, ", delete.retention.ms=%lld",
+                          (long long)topic_rows[i].delete_retention_ms);
+        buffer_text(buffer, "\n");
+    }
 }
 
 /* A node's id says what it is, since a topic, a step and a table may have the same name. */

@@ -37,7 +37,9 @@ struct topic_row {
     bool partitioned;   /* as many partitions as the event topics; else one */
     bool input;
     enum cleanup cleanup;
-    int64_t retention_ms; /* -1: for ever; 0: the broker's default */
+    int64_t retention_ms;        /* -1: for ever; 0: the broker's default */
+    int64_t delete_retention_ms; /* how long a compacted topic remembers a deletion at least; 0: the
+                                  * broker's default */
 };
 
 extern const struct topic_row topic_rows[TOPICS];

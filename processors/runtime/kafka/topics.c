@@ -1,6 +1,6 @@
 #include "processors/runtime/kafka/topics.h"
 
-#include "processors/runtime/kafka/kafka.h"
+#include "processors/runtime/kafka/topic_settings.h"
 #include "processors/runtime/log.h"
 
 #include <stdio.h>
@@ -29,6 +29,12 @@ static rd_kafka_NewTopic_t *declare_topic(const struct config *config, const cha
         snprintf(number, sizeof number, "%lld", (long long)row->retention_ms);
         rd_kafka_NewTopic_set_config(declared, "retention.ms", number);
     }
+    if (row->delete_retention_ms != 0) {
+        snprintf(number, sizeof number, "%lld", (long long)row->delete_retention_ms);
+        rd_kafka_NewTopic_set_config(declared, DELETE_RETENTION, number);
+    }
+    if (topic == TOPIC_VISITOR_CHANGELOG) /* the brokers' clocks alone tell which copies are old */
+        rd_kafka_NewTopic_set_config(declared, "message.timestamp.type", "LogAppendTime");
     if (topic == TOPIC_RANKINGS) /* the publisher reads it at its election: compacted early */
         rd_kafka_NewTopic_set_config(declared, "segment.bytes", RANKINGS_SEGMENT_BYTES);
     if (topic == TOPIC_DEAD_LETTERS || topic == TOPIC_LATE || topic == TOPIC_MODEL)
@@ -162,11 +168,15 @@ static enum verdict refuse_missing(const struct topology *topology, int topic, i
                                    struct error *error)
 {
     const struct topic_row *row = &topic_rows[topic];
+    char remembers[48] = "";
+    if (row->delete_retention_ms != 0)
+        snprintf(remembers, sizeof remembers, ", " DELETE_RETENTION "=%lld",
+                 (long long)row->delete_retention_ms);
     return error_set(error, VERDICT_FATAL,
-                     "topic %s does not exist; create it (%d partitions%s) or run without "
+                     "topic %s does not exist; create it (%d partitions%s%s) or run without "
                      "--no-create",
                      topology->topics[topic], (int)(row->partitioned ? partitions : 1),
-                     row->cleanup == CLEANUP_COMPACT ? ", cleanup.policy=compact" : "");
+                     row->cleanup == CLEANUP_COMPACT ? ", cleanup.policy=compact" : "", remembers);
 }
 
 /* `ret_done`: every topic exists. Topics that this call creates show in the metadata a moment
@@ -216,6 +226,17 @@ enum verdict topics_ensure(const struct config *config, const struct topology *t
     if (!done)
         return error_set(error, VERDICT_FATAL, "no broker answers at %s after %d s",
                          config->bootstrap_servers, FIRST_BROKER_MS / 1000);
+    return VERDICT_OK;
+}
+
+enum verdict topics_warn(const struct config *config, const struct topology *topology,
+                         struct error *error)
+{
+    rd_kafka_t *rk = kafka_open(config, KAFKA_PRODUCER, NULL, error);
+    if (rk == NULL)
+        return VERDICT_FATAL;
+    topic_settings_check(rk, config, topology);
+    rd_kafka_destroy(rk);
     return VERDICT_OK;
 }
 

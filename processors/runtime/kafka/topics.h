@@ -12,6 +12,11 @@
 enum verdict topics_ensure(const struct config *config, const struct topology *topology,
                            bool create, int32_t *ret_partitions, struct error *error);
 
+/* Compares settings of the topics on the broker with what weft needs, and logs a warning for each
+ * that is wrong, with the command that mends it. FATAL: the configuration is wrong. */
+enum verdict topics_warn(const struct config *config, const struct topology *topology,
+                         struct error *error);
+
 /* Deletes the topics; one that does not exist is fine. RETRY: no answer, or the broker refuses.
  * FATAL: the configuration is wrong. */
 enum verdict topics_delete(const struct config *config, const char *const *topics, size_t count,

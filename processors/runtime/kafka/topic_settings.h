@@ -1,0 +1,26 @@
+/* Settings of topics as the broker has them, such as delete.retention.ms. Only files in
+ * processors/runtime/kafka/ include it. Thread: any. */
+#ifndef WEFT_KAFKA_TOPIC_SETTINGS_H
+#define WEFT_KAFKA_TOPIC_SETTINGS_H
+
+#include "processors/runtime/kafka/kafka.h"
+
+/* How long a compacted topic remembers a deletion at least, in milliseconds. */
+#define DELETE_RETENTION "delete.retention.ms"
+/* Kafka's default. */
+#define DELETE_RETENTION_DEFAULT_MS ((int64_t)24 * 3600 * 1000)
+
+/* Asks for a setting that is a whole number; -1 of a limit means that there is none.
+ * SKIP: the broker has no such setting (the embedded broker has none at all).
+ * RETRY: no answer within 10 s, or the topic is not there yet.
+ * FATAL: weft is not allowed to ask; the error names the command that allows it. */
+enum verdict topic_setting_number(rd_kafka_t *rk, const char *topic, const char *setting,
+                                  int64_t *ret_number, struct error *error);
+
+/* Warns of topics that forget deletions too soon, with the command that mends each: the visitors'
+ * changelog, the lists, the users, and the catalogue as far as catalogue.rescan.ms needs it.
+ * Changes nothing. */
+void topic_settings_check(rd_kafka_t *rk, const struct config *config,
+                          const struct topology *topology);
+
+#endif
