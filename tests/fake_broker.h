@@ -22,6 +22,7 @@ struct fake_record {
     struct bytes key, value;
     int64_t source_offset; /* of a dead letter: what its header says; -1: none */
     int64_t arrives_us;    /* of an input's record: hidden before */
+    bool compacted;        /* gone, as by compaction */
     int64_t written_ms;    /* its timestamp; 0: none */
 };
 
@@ -69,6 +70,7 @@ struct fake_broker {
     int32_t answered_partitions[INPUT_TOPICS]; /* 0: the true number */
     int lacking_assignments;                   /* so many more lack an input */
     bool silent_ends;                          /* nobody hears of the end of a partition */
+    int64_t delete_retention_ms;               /* of every topic; 0: the broker does not tell */
     int64_t taken_bytes[TOPICS];               /* of a record at most; 0: any */
     int64_t told_bytes[TOPICS]; /* what topic_bytes() says of it; 0: the broker does not tell */
     bool refuses_early;         /* a record that is too large fails at produce() already */

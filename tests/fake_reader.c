@@ -66,6 +66,26 @@ enum verdict partition_reader_await_ends(struct partition_reader *reader, int32_
     return partition_reader_ends(reader, partition, ret_low, ret_high, error);
 }
 
+enum verdict partition_reader_since(struct partition_reader *reader, int32_t partition,
+                                    int64_t time_ms, int64_t *ret_offset, struct error *error)
+{
+    (void)error;
+    const struct fake_log *log = &reader->broker->logs[reader->topic][partition];
+    *ret_offset = -1;
+    for (size_t i = 0; i < log->count && *ret_offset < 0; i++)
+        if (!log->records[i].compacted && log->records[i].written_ms >= time_ms)
+            *ret_offset = (int64_t)i;
+    return VERDICT_OK;
+}
+
+enum verdict partition_reader_delete_retention(struct partition_reader *reader, int64_t *ret_ms,
+                                               struct error *error)
+{
+    (void)error;
+    *ret_ms = reader->broker->delete_retention_ms;
+    return *ret_ms > 0 ? VERDICT_OK : VERDICT_SKIP;
+}
+
 void partition_reader_assign(struct partition_reader *reader, const struct reader_start *starts,
                              size_t count)
 {
@@ -86,7 +106,7 @@ static bool read_one(struct partition_reader *reader, int32_t partition,
     while (position->next < end) {
         int64_t offset = position->next++;
         const struct fake_record *record = &log->records[offset];
-        if (record->is_control ||
+        if (record->is_control || record->compacted ||
             (reader->committed &&
              !fake_is_visible(reader->broker, reader->topic, partition, offset)))
             continue;

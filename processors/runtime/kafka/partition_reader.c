@@ -1,6 +1,6 @@
 #include "processors/runtime/kafka/partition_reader.h"
 
-#include "processors/runtime/kafka/kafka.h"
+#include "processors/runtime/kafka/topic_settings.h"
 #include "processors/runtime/log.h"
 #include "schemas/array.h"
 
@@ -107,7 +107,7 @@ static enum verdict ask_ends(struct partition_reader *reader, int32_t partition,
 enum verdict partition_reader_ends(struct partition_reader *reader, int32_t partition,
                                    int64_t *ret_low, int64_t *ret_high, struct error *error)
 {
-    return ask_ends(reader, partition, NULL, ret_low, ret_high, error);
+    return ask_ends(reader, partition, reader->options.stop, ret_low, ret_high, error);
 }
 
 enum verdict partition_reader_await_ends(struct partition_reader *reader, int32_t partition,
@@ -123,6 +123,59 @@ enum verdict partition_reader_await_ends(struct partition_reader *reader, int32_
         log_line(LOG_LEVEL_WARN, reader->options.log_name, "%s; waiting for its leader",
                  why.message);
     }
+}
+
+/* ---- age ---- */
+
+static rd_kafka_resp_err_t query_since(const struct partition_reader *reader, int32_t partition,
+                                       int64_t time_ms, int timeout_ms, int64_t *ret_offset)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_t *place =
+        rd_kafka_topic_partition_list_add(list, reader->options.topic, partition);
+    place->offset = time_ms;
+    rd_kafka_resp_err_t err = rd_kafka_offsets_for_times(reader->rk, list, timeout_ms);
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
+        err = place->err;
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
+        *ret_offset = place->offset >= 0 ? place->offset : -1;
+    rd_kafka_topic_partition_list_destroy(list);
+    return err;
+}
+
+enum verdict partition_reader_since(struct partition_reader *reader, int32_t partition,
+                                    int64_t time_ms, int64_t *ret_offset, struct error *error)
+{
+    const atomic_bool *stop = reader->options.stop;
+    int timeout_ms = stop ? SHORT_ANSWER_MS : ANSWER_MS;
+    int64_t until_us = clock_monotonic_us() + FIRST_ANSWER_US;
+    rd_kafka_resp_err_t err;
+    assert(time_ms >= 0); /* Kafka gives negative times a meaning of their own */
+    do {
+        err = query_since(reader, partition, time_ms, timeout_ms, ret_offset);
+        if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
+            return VERDICT_OK;
+        usleep(100000);
+        refresh_leaders(reader->rk, timeout_ms);
+    } while (clock_monotonic_us() < until_us && !(stop && atomic_load(stop)));
+    return error_set(error, VERDICT_RETRY, "the broker does not tell how old %s [%d] is: %s",
+                     reader->options.topic, (int)partition, rd_kafka_err2str(err));
+}
+
+enum verdict partition_reader_delete_retention(struct partition_reader *reader, int64_t *ret_ms,
+                                               struct error *error)
+{
+    struct error why = {0};
+    enum verdict verdict =
+        topic_setting_number(reader->rk, reader->options.topic, DELETE_RETENTION, ret_ms, &why);
+    if (verdict == VERDICT_FATAL) {
+        log_line(LOG_LEVEL_WARN, reader->options.log_name,
+                 "%s; until then weft takes Kafka's default for its " DELETE_RETENTION,
+                 why.message);
+        *ret_ms = DELETE_RETENTION_DEFAULT_MS;
+        return VERDICT_OK;
+    }
+    return verdict == VERDICT_OK ? verdict : error_set(error, verdict, "%s", why.message);
 }
 
 /* ---- reading ---- */

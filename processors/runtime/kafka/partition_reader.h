@@ -32,6 +32,8 @@ struct reader_options {
     enum reader_isolation isolation;
     bool strict; /* an offset that the topic does not have is FATAL; otherwise the reader goes on at
                   * the topic's beginning */
+    const atomic_bool *stop; /* once it is set, calls that ask the broker end with RETRY within
+                              * about 10 s; borrowed; NULL: none */
 };
 
 struct reader_start {
@@ -70,6 +72,18 @@ enum verdict partition_reader_ends(struct partition_reader *reader, int32_t part
 enum verdict partition_reader_await_ends(struct partition_reader *reader, int32_t partition,
                                          const atomic_bool *stop, int64_t *ret_low,
                                          int64_t *ret_high, struct error *error);
+
+/* The offset of a partition's first record whose Kafka timestamp is `time_ms` or later; -1: there
+ * is none. The reader must be READ_UNCOMMITTED: an open transaction would hide records. RETRY: no
+ * answer within 30 s. */
+enum verdict partition_reader_since(struct partition_reader *reader, int32_t partition,
+                                    int64_t time_ms, int64_t *ret_offset, struct error *error);
+
+/* How long the topic remembers a deletion at least, in ms: its delete.retention.ms. If weft may not
+ * ask, it warns and takes Kafka's default, a day. SKIP: the broker has no such setting. RETRY: no
+ * answer. */
+enum verdict partition_reader_delete_retention(struct partition_reader *reader, int64_t *ret_ms,
+                                               struct error *error);
 
 /* Reads these partitions from now on, and no others. Calls may follow one another: what was fetched
  * for the partitions from before is dropped. */

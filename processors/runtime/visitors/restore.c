@@ -22,8 +22,30 @@ struct restore {
     int64_t started_us, progress_us;
 };
 
-static enum verdict find_range(struct restore *restore, struct partition_reader *watcher,
-                               struct task *task, struct error *error)
+/* ---- where to begin ---- */
+
+/* The rows go from the store at once: a rebuild that is cut short begins at the beginning again. */
+static enum verdict drop_copy(struct restore *restore, const struct copy_check *check,
+                              struct task *task, struct error *error)
+{
+    copy_drop(check, task->partition, &task->fresh, &restore->batch);
+    task->changelog_next = 0;
+    enum verdict verdict = restore->run->store->write(restore->run->store, &restore->batch, error);
+    batch_clear(&restore->batch);
+    return verdict;
+}
+
+static enum verdict check_age(struct restore *restore, struct copy_check *check, struct task *task,
+                              struct error *error)
+{
+    bool fresh;
+    enum verdict verdict = copy_check_partition(check, task->partition, task->changelog_next,
+                                                &task->fresh, &fresh, error);
+    return verdict == VERDICT_OK && !fresh ? drop_copy(restore, check, task, error) : verdict;
+}
+
+static enum verdict find_range(struct restore *restore, struct copy_check *check, struct task *task,
+                               struct error *error)
 {
     int64_t low, high;
     enum verdict verdict = store_get_offset(restore->run->store, OFFSETS_CHANGELOG, restore->topic,
@@ -32,31 +54,30 @@ static enum verdict find_range(struct restore *restore, struct partition_reader 
         return verdict;
     if (verdict == VERDICT_SKIP)
         task->changelog_next = 0;
-    verdict = partition_reader_ends(watcher, task->partition, &low, &high, error);
+    verdict = partition_reader_ends(check->watcher, task->partition, &low, &high, error);
     if (verdict != VERDICT_OK)
         return verdict;
     if (task->changelog_next > high)
-        return error_set(error, VERDICT_FATAL,
-                         "the local state has %s [%d] up to %lld, but the topic ends at %lld: it "
-                         "is another cluster, or the topic was created again; delete state.dir or run "
-                         "'weft reset'",
-                         restore->topic, (int)task->partition, (long long)task->changelog_next,
-                         (long long)high);
+        return error_set(
+            error, VERDICT_FATAL,
+            "the local state has %s [%d] up to %lld, but the topic ends at %lld: it "
+            "is another cluster, or the topic was created again; delete state.dir or run "
+            "'weft reset'",
+            restore->topic, (int)task->partition, (long long)task->changelog_next, (long long)high);
     task->changelog_target = high;
-    return VERDICT_OK;
+    return check_age(restore, check, task, error);
 }
 
 static enum verdict find_ranges(struct restore *restore, struct error *error)
 {
-    const struct reader_options options = {
-        .topic = restore->topic, .log_name = "restore", .isolation = READ_UNCOMMITTED};
-    struct partition_reader *watcher = partition_reader_open(restore->run->config, &options, error);
-    if (watcher == NULL)
-        return VERDICT_FATAL;
-    enum verdict verdict = VERDICT_OK;
+    struct copy_check check;
+    enum verdict verdict =
+        copy_check_open(&check, restore->run, TOPIC_VISITOR_CHANGELOG, "restore", error);
+    if (verdict != VERDICT_OK)
+        return verdict;
     for (size_t i = 0; verdict == VERDICT_OK && i < restore->count; i++)
-        verdict = find_range(restore, watcher, restore->tasks[i], error);
-    partition_reader_free(watcher);
+        verdict = find_range(restore, &check, restore->tasks[i], error);
+    copy_check_close(&check);
     return verdict;
 }
 
@@ -75,7 +96,7 @@ static void assign_ranges(struct restore *restore)
         struct task *task = restore->tasks[i];
         if (task->changelog_next >= task->changelog_target)
             task->state = TASK_RUNNING;
-        else
+        else if (task->state == TASK_RESTORING)
             starts[count++] =
                 (struct reader_start){.partition = task->partition, .offset = task->changelog_next};
     }
@@ -192,15 +213,68 @@ static void show_progress(struct restore *restore, int64_t now_us)
     restore->progress_us = now_us + PROGRESS_US;
 }
 
+static bool deadline_passed(const struct restore *restore)
+{
+    for (size_t i = 0; i < restore->count; i++)
+        if (restore->tasks[i]->state == TASK_RESTORING &&
+            copy_deadline_passed(&restore->tasks[i]->fresh))
+            return true;
+    return false;
+}
+
+/* Asks again for the age of copies that are not level yet. `ret_dropped`: one was dropped. */
+static enum verdict check_again(struct restore *restore, bool *ret_dropped, struct error *error)
+{
+    struct copy_check check;
+    *ret_dropped = false;
+    enum verdict verdict =
+        copy_check_open(&check, restore->run, TOPIC_VISITOR_CHANGELOG, "restore", error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    for (size_t i = 0; verdict == VERDICT_OK && i < restore->count; i++) {
+        struct task *task = restore->tasks[i];
+        int64_t next = task->changelog_next;
+        if (task->state == TASK_RESTORING && copy_deadline_passed(&task->fresh))
+            verdict = check_age(restore, &check, task, error);
+        *ret_dropped = *ret_dropped || task->changelog_next != next;
+    }
+    copy_check_close(&check);
+    return verdict;
+}
+
+/* The read took longer than an answer about the copies' age holds: the process stood still, or
+ * there is much to read. `ret_again`: what was read does not count, it is read again. */
+static enum verdict renew_deadlines(struct restore *restore, bool *ret_again, struct error *error)
+{
+    struct error why = {0};
+    bool dropped = false;
+    *ret_again = false;
+    if (!deadline_passed(restore))
+        return VERDICT_OK;
+    enum verdict verdict = check_again(restore, &dropped, &why);
+    if (verdict == VERDICT_FATAL)
+        return error_set(error, verdict, "%s", why.message);
+    if (verdict == VERDICT_RETRY)
+        log_line(LOG_LEVEL_WARN, "restore", "%s; asking again", why.message);
+    *ret_again = dropped || verdict == VERDICT_RETRY;
+    if (*ret_again)
+        assign_ranges(restore);
+    return VERDICT_OK;
+}
+
 /* Positions move once all rows of the read are in the batch: an offset in the store never runs
  * ahead of its rows. */
 static enum verdict read_rows(struct restore *restore, struct error *error)
 {
     struct kafka_record records[READER_RECORDS_MAX];
     size_t count = 0;
+    bool again;
     partition_reader_read(restore->reader, READ_MS, READER_RECORDS_MAX, records, &count);
+    enum verdict verdict = renew_deadlines(restore, &again, error);
+    if (verdict != VERDICT_OK || again)
+        return verdict;
     for (size_t i = 0; i < count; i++) {
-        enum verdict verdict = restore_put_row(restore->topic, &records[i], &restore->batch, error);
+        verdict = restore_put_row(restore->topic, &records[i], &restore->batch, error);
         if (verdict != VERDICT_OK)
             return verdict;
     }

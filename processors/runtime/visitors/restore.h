@@ -1,9 +1,12 @@
 /* Restore: brings a partition's visitors in the store level with their changelog.
  *
- * The store is never ahead of Kafka, so nothing is wiped: restore reads the changelog
- * (read_committed) from the stored offset on and writes its rows. The target is the changelog's end
- * for read_uncommitted, as it is at the start: a record of an open transaction counts until the
- * transaction ends. Thread: the worker that owns the tasks. */
+ * The store is never ahead of Kafka, so nothing is wiped after a crash: restore reads the changelog
+ * (read_committed) from the stored offset on and writes its rows. Only a copy that was away for
+ * longer than the changelog remembers deletions is dropped and read from the beginning
+ * (copy_age.h).
+ *
+ * The target is the changelog's end for read_uncommitted, as it is at the start: a record of an
+ * open transaction counts until the transaction ends. Thread: the worker that owns the tasks. */
 #ifndef WEFT_VISITORS_RESTORE_H
 #define WEFT_VISITORS_RESTORE_H
 

@@ -5,6 +5,7 @@
 
 #include "processors/runtime/kafka/edge.h"
 #include "processors/runtime/pipeline.h"
+#include "processors/runtime/visitors/copy_age.h"
 
 /* One partition of one input topic. */
 struct input {
@@ -43,7 +44,8 @@ struct task {
     struct input inputs[INPUT_TOPICS];
     int64_t changelog_next; /* offset up to which the store has the changelog */
     int64_t changelog_target;
-    bool looks_wait; /* the store's row says: visitors wait for a second look */
+    struct copy_deadline fresh; /* while RESTORING: until when the store's rows count as fresh */
+    bool looks_wait;            /* the store's row says: visitors wait for a second look */
 };
 
 /* Opens the partition of every input. `edge` and `topology` are borrowed until task_free(). */
