@@ -4,7 +4,7 @@
  *
  *     run (main thread)   starts the others, writes metrics
  *     worker, 1 to 64     visitors/worker.c
- *     standby             visitors/standby.c, with num.standby above 0
+ *     standby             visitors/standby.c: copies that no worker has
  *     fold                model/fold.c, the model's only writer
  *     catalogue fold      model/catalogue_fold.c, the catalogue's only writer
  *     publisher           model/publish.c
@@ -46,7 +46,7 @@ struct run {
     char instance[CONFIG_TEXT_MAX]; /* static member's name, start of the transactional ids */
     struct store *store;            /* visitors and input offsets; thread-safe */
     struct store *model_store;      /* the model; apart, so that its large writes delay no worker */
-    struct standby *standby;        /* NULL: none */
+    struct standby *standby;        /* NULL: none, in tests */
     struct registry *registry;      /* thread-safe; NULL: none is configured */
     struct model *model;            /* under its locks; written by the fold only */
     const char *seed_model;         /* model file to start from (seed_model.h); NULL: none */

@@ -1,6 +1,11 @@
-/* Standby: follows the changelog of partitions that other processes own. When one of them ends,
- * this process reads the last second of the changelog, not all of it. It follows the partitions
- * that it would get if num.standby of the other processes ended. */
+/* Standby: takes care of the copies of visitors that no worker of this process has.
+ *
+ * With num.standby it follows the changelog of partitions that other processes own. When one of
+ * them ends, this process reads the last second of the changelog, not all of it. It follows the
+ * partitions that it would get if num.standby of the other processes ended.
+ *
+ * It drops copies that nobody here has or follows, once they are stale (copy_age.h): their
+ * partitions moved to other processes, and erased visitors would stay in them. */
 #ifndef WEFT_VISITORS_STANDBY_H
 #define WEFT_VISITORS_STANDBY_H
 
@@ -8,8 +13,8 @@
 
 struct standby;
 
-/* NULL when num.standby is 0; all calls take NULL. `run` is borrowed until standby_free(). Thread:
- * the main thread, before and after all others. */
+/* `run` is borrowed until standby_free(). All other calls take NULL. Thread: the main thread,
+ * before and after all others. */
 struct standby *standby_new(struct run *run);
 void standby_free(struct standby *standby);
 
