@@ -41,6 +41,7 @@ static struct bench *bench_new(void)
     bench->run.partitions = PARTITIONS;
     bench->run.store = store_memory_new();
     bench->broker = fake_broker_new(&bench->run.topology, PARTITIONS);
+    fake_config(&bench->config, bench->broker);
     bench->edge = &fake_edge_new(bench->broker, "a", NULL)->edge;
     bench->group = (struct edge_group){.assigned = ignore_assigned, .revoked = ignore_revoked};
     CHECK(bench->edge->join(bench->edge, "a-0", &bench->group, &error) == VERDICT_OK);
@@ -95,6 +96,19 @@ static void store_offset(struct bench *bench, int input, int32_t partition, int6
 static enum verdict find_offsets(struct bench *bench)
 {
     return assignment_offsets(&bench->assignment, bench->places, bench->count, NULL);
+}
+
+/* A group that was away from the requests to erase users goes on; the log says what may be lost. */
+static void test_lost_requests(void)
+{
+    struct bench *bench = bench_new();
+    bench->broker->delete_retention_ms = 1000;
+    for (int i = 0; i < 3; i++)
+        fake_append(bench->broker, TOPIC_USER, 1, bytes_text("u"), bytes_of(NULL, 0), 0);
+    bench->broker->offsets[TOPIC_USER][1].next = 1;
+    CHECK(assignment_offsets(&bench->assignment, bench->places, bench->count, NULL) == VERDICT_OK);
+    CHECK_INT(bench->places[TOPIC_USER * PARTITIONS + 1].offset, 1);
+    bench_free(bench);
 }
 
 /* The group's offset; without one the store's; without both the beginning. */
@@ -176,6 +190,7 @@ int main(void)
     setenv("WEFT_LOG", "error", 0);
     TEST_RUN(test_complete);
     TEST_RUN(test_where_to_go_on);
+    TEST_RUN(test_lost_requests);
     TEST_RUN(test_fences_the_gone);
     TEST_RUN(test_spares_the_living);
     TEST_RUN(test_fences_no_other);

@@ -2,6 +2,7 @@
 
 #include "processors/runtime/kafka/members.h"
 #include "processors/runtime/log.h"
+#include "processors/runtime/visitors/copy_age.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,11 +179,49 @@ static enum verdict set_start(const struct assignment *assignment, struct edge_p
     return VERDICT_OK;
 }
 
+/* A request to erase a user is a tombstone, which Kafka may remove before the group reads it. */
+static enum verdict look_for_lost_requests(const struct assignment *assignment,
+                                           struct copy_check *check,
+                                           const struct edge_place *places, size_t count,
+                                           struct error *error)
+{
+    enum verdict verdict = VERDICT_OK;
+    for (size_t i = 0; verdict == VERDICT_OK && i < count; i++) {
+        enum copy_age age = COPY_FRESH;
+        if (strcmp(places[i].topic, check->topic) == 0)
+            verdict = copy_check_age(check, places[i].partition, places[i].offset, &age, error);
+        if (age != COPY_FRESH)
+            log_line(
+                LOG_LEVEL_WARN, assignment->name,
+                "nobody has read %s [%d] from %lld on for longer than its delete.retention.ms "
+                "(%lld ms): requests to erase users may be lost; send those of this time again",
+                check->topic, (int)places[i].partition, (long long)places[i].offset,
+                (long long)check->retention_ms);
+    }
+    return verdict;
+}
+
+static void warn_of_lost_requests(const struct assignment *assignment,
+                                  const struct edge_place *places, size_t count)
+{
+    struct copy_check check;
+    struct error why = {0};
+    enum verdict verdict =
+        copy_check_open(&check, assignment->run, TOPIC_USER, assignment->name, &why);
+    if (verdict == VERDICT_OK)
+        verdict = look_for_lost_requests(assignment, &check, places, count, &why);
+    if (verdict != VERDICT_OK)
+        log_line(LOG_LEVEL_WARN, assignment->name, "%s", why.message);
+    copy_check_close(&check);
+}
+
 enum verdict assignment_offsets(const struct assignment *assignment, struct edge_place *places,
                                 size_t count, struct error *error)
 {
     enum verdict verdict = committed_offsets(assignment, places, count, error);
     for (size_t i = 0; i < count && verdict == VERDICT_OK; i++)
         verdict = set_start(assignment, &places[i], error);
+    if (verdict == VERDICT_OK)
+        warn_of_lost_requests(assignment, places, count);
     return verdict;
 }

@@ -28,6 +28,8 @@ enum verdict assignment_check(const struct assignment *assignment, const struct 
  * transactions that they left open, which would hide the changelog and the lists from all readers
  * until they time out, 10 to 20 s later.
  *
+ * Warns if requests to erase users may be lost, because nobody has read them for too long.
+ *
  * RETRY: the group's offsets are not to be had for a minute. FATAL: the group was moved back behind
  * what the store has seen. */
 enum verdict assignment_offsets(const struct assignment *assignment, struct edge_place *places,
