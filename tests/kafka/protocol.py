@@ -1,11 +1,12 @@
 """As much of Kafka's protocol as a judge needs: ends, committed offsets, who has what, open
-transactions. Asking the broker itself, not a library that weft uses too. One thread a Client."""
+transactions, settings of topics. Asking the broker itself, not a library that weft uses too. One thread a Client."""
 
 import socket
 import struct
 import time
 
 COORDINATOR_GROUP, COORDINATOR_TRANSACTION = 0, 1
+TOPIC = 2  # as a resource with settings
 TIMEOUT_S = 5
 
 
@@ -286,6 +287,45 @@ class Client:
         if error:
             raise Unanswered(f"group {group}: error {error}")
         return state, members
+
+    def settings(self, topic):
+        """{name: value}, as the broker has them."""
+        body = Writer()
+        body.array([topic], lambda name: body.number(1, TOPIC).text(name).array(None, None))
+        reader = self.any_broker(32, 1, body.number(1, 0))
+        reader.number(4)
+
+        def setting():
+            name, value = reader.text(), reader.text()
+            reader.number(1)
+            reader.number(1)
+            reader.number(1)
+            reader.array(lambda: (reader.text(), reader.text(), reader.number(1)))
+            return name, value
+
+        def resource():
+            error = reader.number(2)
+            reader.text()
+            reader.number(1)
+            reader.text()
+            return error, dict(reader.array(setting))
+
+        (error, rows), = reader.array(resource)
+        if error:
+            raise Unanswered(f"settings of {topic}: error {error}")
+        return rows
+
+    def change(self, topic, **settings):
+        """Sets these, with _ for the dots of their names, and leaves the others."""
+        body = Writer()
+        rows = [(name.replace("_", "."), str(value)) for name, value in settings.items()]
+        body.array([topic], lambda name: body.number(1, TOPIC).text(name).array(
+            rows, lambda row: body.text(row[0]).number(1, 0).text(row[1])))
+        reader = self.any_broker(44, 0, body.number(1, 0))
+        reader.number(4)
+        (error, why), = reader.array(lambda: (reader.number(2), reader.text()))
+        if error:
+            raise Unanswered(f"settings of {topic}: error {error}: {why}")
 
     def transaction(self, name):
         """The state of a transactional.id, such as Ongoing; None: not known."""
