@@ -37,6 +37,9 @@ void catalogue_free(struct catalogue *catalogue)
     free(catalogue->products);
     hash_index_release(&catalogue->index);
     free(catalogue->dirty);
+    number_queue_release(&catalogue->gone);
+    free(catalogue->free);
+    buffer_release(&catalogue->deleted);
     words_release(&catalogue->words);
     pthread_rwlock_destroy(&catalogue->locks->rows);
     free(catalogue->locks);
@@ -101,6 +104,13 @@ bool catalogue_has(const struct catalogue *catalogue, uint32_t product, uint32_t
     return from < words.count && words.at[from] == word;
 }
 
+uint32_t catalogue_newest(const struct catalogue *catalogue, uint32_t age)
+{
+    if (age >= CATALOGUE_NEWEST || age >= catalogue->newest_count)
+        return PRODUCT_NONE;
+    return catalogue->newest[(catalogue->newest_count - 1 - age) % CATALOGUE_NEWEST];
+}
+
 static uint64_t discount_steps(const struct product *product)
 {
     return (uint64_t)lrintf(DISCOUNT_STEPS * product_discount(product));
@@ -114,10 +124,11 @@ float catalogue_discount(const struct catalogue *catalogue)
 
 size_t catalogue_bytes(const struct catalogue *catalogue)
 {
-    size_t bytes = sizeof *catalogue + catalogue->product_capacity * sizeof *catalogue->products +
-                   hash_index_bytes(&catalogue->index) +
-                   catalogue->dirty_capacity * sizeof *catalogue->dirty +
-                   words_bytes(&catalogue->words);
+    size_t bytes =
+        sizeof *catalogue + catalogue->product_capacity * sizeof *catalogue->products +
+        hash_index_bytes(&catalogue->index) + catalogue->dirty_capacity * sizeof *catalogue->dirty +
+        number_queue_bytes(&catalogue->gone) + catalogue->free_capacity * sizeof *catalogue->free +
+        catalogue->deleted.capacity + words_bytes(&catalogue->words);
     for (uint32_t i = 0; i < catalogue->product_count; i++) {
         const struct product *product = &catalogue->products[i];
         bytes += product->starts[PRODUCT_KINDS] * sizeof(uint32_t) + product->id_size +
@@ -152,15 +163,67 @@ static void notify_changed(struct catalogue *catalogue, uint32_t product)
         catalogue->watchers[i]->changed(catalogue->watchers[i], catalogue, product);
 }
 
-/* A new row; its data holds the id already. */
-static uint32_t add_row(struct catalogue *catalogue, const struct product *product)
+/* ---- numbers ---- */
+
+/* The product is gone for long: its number is free. The store may still have its row. */
+static void forget_product(struct catalogue *catalogue, uint32_t index)
 {
-    uint32_t index = catalogue->product_count++;
-    ARRAY_RESERVE(catalogue->products, catalogue->product_capacity, catalogue->product_count);
-    catalogue->products[index] = *product;
-    hash_index_add(&catalogue->index, bytes_hash(product_id(product)), index);
+    struct product *product = &catalogue->products[index];
+    struct bytes id = product_id(product);
+    number_queue_remove(&catalogue->gone, index);
+    hash_index_remove(&catalogue->index, bytes_hash(id), index);
+    if (product->dirty) {
+        buffer_append(&catalogue->deleted, &product->id_size, sizeof product->id_size);
+        buffer_append(&catalogue->deleted, id.at, id.size);
+    }
+    free(product->data);
+    product->data = memory_text(bytes_of("", 0));
+    product->id_size = 0;
+    ARRAY_RESERVE(catalogue->free, catalogue->free_capacity, catalogue->free_count + 1);
+    catalogue->free[catalogue->free_count++] = index;
+}
+
+static void forget_products(struct catalogue *catalogue)
+{
+    uint32_t count = (catalogue->gone.count + 1) / 2;
+    for (uint32_t i = 0; i < count; i++)
+        forget_product(catalogue, number_queue_oldest(&catalogue->gone));
+    catalogue->renumbered += count > 0;
+}
+
+static uint32_t take_number(struct catalogue *catalogue)
+{
+    if (catalogue->free_count == 0 &&
+        catalogue->product_count >= CATALOGUE_NUMBERS_MAX(&catalogue->limits))
+        forget_products(catalogue);
+    if (catalogue->free_count == 0) {
+        uint32_t index = catalogue->product_count++;
+        ARRAY_RESERVE(catalogue->products, catalogue->product_capacity, catalogue->product_count);
+        catalogue->products[index] = (struct product){.data = NULL};
+        return index;
+    }
+    uint32_t index = catalogue->free[--catalogue->free_count];
+    reused_numbers_add(&catalogue->reused, index);
+    for (int i = 0; i < CATALOGUE_NEWEST; i++)
+        if (catalogue->newest[i] == index)
+            catalogue->newest[i] = PRODUCT_NONE;
     return index;
 }
+
+/* A row for a product that is not known; its data holds the id already. */
+static uint32_t add_row(struct catalogue *catalogue, const struct product *product)
+{
+    uint32_t index = take_number(catalogue);
+    uint8_t dirty = catalogue->products[index].dirty;
+    free(catalogue->products[index].data);
+    catalogue->products[index] = *product;
+    catalogue->products[index].dirty = dirty;
+    hash_index_add(&catalogue->index, bytes_hash(product_id(product)), index);
+    catalogue->newest[catalogue->newest_count++ % CATALOGUE_NEWEST] = index;
+    return index;
+}
+
+/* ---- words ---- */
 
 static void take_words(struct catalogue *catalogue, uint32_t index)
 {
@@ -197,6 +260,8 @@ static void drop_words(struct catalogue *catalogue, struct words dropped)
     }
 }
 
+/* ---- products ---- */
+
 static enum catalogue_change put_numbers(struct catalogue *catalogue, uint32_t index,
                                          const struct event *event)
 {
@@ -218,14 +283,14 @@ enum catalogue_change catalogue_put(struct catalogue *catalogue, const struct ev
     struct product *known = index == PRODUCT_NONE ? NULL : &catalogue->products[index];
     if (known && !known->gone && known->content == product_hash_content(event))
         return put_numbers(catalogue, index, event);
-    if (known == NULL && catalogue->product_count >= catalogue->limits.products_max) {
+    bool was_gone = known == NULL || known->gone;
+    if (was_gone && catalogue->present >= catalogue->limits.products_max) {
         catalogue->counts.products_refused++;
         return CATALOGUE_REFUSED;
     }
     struct product product;
     product_build(event, catalogue->limits.product_attributes_max, &catalogue->words,
                   &catalogue->counts, &product);
-    bool was_gone = known == NULL || known->gone;
     char *old_data = known ? known->data : NULL;
     struct words old = {.count = 0};
     if (known) {
@@ -233,6 +298,7 @@ enum catalogue_change catalogue_put(struct catalogue *catalogue, const struct ev
             notify_changing(catalogue, index);
             catalogue->discount_steps -= discount_steps(known);
         }
+        number_queue_remove(&catalogue->gone, index);
         old = product_all_words(known);
         product.dirty = known->dirty;
         *known = product;
@@ -275,6 +341,7 @@ enum catalogue_change catalogue_delete(struct catalogue *catalogue, struct bytes
     catalogue->present--;
     drop_words(catalogue, old);
     free(old_data);
+    number_queue_add(&catalogue->gone, index, 0, ++catalogue->gone_serial);
     mark_product(catalogue, index, PRODUCT_DIRTY_CONTENT);
     notify_changed(catalogue, index);
     return CATALOGUE_GONE;

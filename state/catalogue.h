@@ -21,12 +21,15 @@
 #ifndef WEFT_STATE_CATALOGUE_H
 #define WEFT_STATE_CATALOGUE_H
 
+#include "state/number_queue.h"
 #include "state/product.h"
+#include "state/reused_numbers.h"
 
 #define PRODUCT_NONE UINT32_MAX
+#define CATALOGUE_NEWEST 64 /* newest products that the catalogue knows in their order */
 
 struct catalogue_limits {
-    uint32_t products_max;
+    uint32_t products_max; /* that are not gone; the next one is refused */
     uint32_t attribute_names_max;
     uint32_t attribute_values_max; /* distinct name=value */
     uint32_t product_attributes_max;
@@ -46,11 +49,25 @@ struct catalogue_watcher {
 };
 #define CATALOGUE_WATCHERS_MAX 4
 
+/* Numbers of products that are there, gone or free: some more than products_max, so that numbers
+ * become free many at a time. */
+#define CATALOGUE_NUMBERS_MAX(limits)                                                              \
+    ((uint64_t)(limits)->products_max + (limits)->products_max / 8 + 1024)
+
 struct catalogue {
     struct catalogue_limits limits;
     struct product *products;
-    uint32_t product_count, product_capacity; /* gone ones are counted too */
-    struct hash_index index;
+    uint32_t product_count, product_capacity; /* gone and free ones are counted too */
+    struct hash_index index;                  /* of gone ones too */
+    struct number_queue gone;
+    uint64_t gone_serial; /* of the newest in `gone` */
+    uint32_t *free;       /* numbers that new products get first */
+    uint32_t free_count, free_capacity;
+    struct buffer deleted; /* size(2) item_id, of forgotten products that the store may have */
+    uint32_t newest[CATALOGUE_NEWEST]; /* a ring; PRODUCT_NONE: another one got the number */
+    uint64_t newest_count;
+    struct reused_numbers reused;
+    uint64_t renumbered; /* how often numbers became free */
     struct catalogue_words words;
     uint32_t present;              /* products that are not gone */
     uint64_t discount_steps;       /* sum over the present ones; 1,024ths */
@@ -77,8 +94,12 @@ void catalogue_unlock_write(struct catalogue *catalogue);
 
 /* ---- reading: under a lock ---- */
 
-/* PRODUCT_NONE: there was never such a product. */
+/* The product, also a gone one. PRODUCT_NONE: there was never such a product, or it is forgotten.
+ */
 uint32_t catalogue_find(const struct catalogue *catalogue, struct bytes item_id);
+/* The newest product (`age` 0), the one before it, and so on up to CATALOGUE_NEWEST - 1; it may be
+ * gone. PRODUCT_NONE: there is none. */
+uint32_t catalogue_newest(const struct catalogue *catalogue, uint32_t age);
 /* Mean of product_discount() over the products that are not gone; 0 without any. */
 float catalogue_discount(const struct catalogue *catalogue);
 bool catalogue_has(const struct catalogue *catalogue, uint32_t product, uint32_t word);
@@ -121,7 +142,7 @@ enum catalogue_change {
     CATALOGUE_CONTENT,
     CATALOGUE_NEW,
     CATALOGUE_GONE,
-    CATALOGUE_REFUSED, /* products_max */
+    CATALOGUE_REFUSED, /* products_max of them are there */
     CATALOGUE_CHANGES,
 };
 

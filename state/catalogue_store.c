@@ -63,6 +63,8 @@ static void save_product(struct product *product, struct buffer *value, struct s
 {
     char key[KEY_BYTES_MAX];
     struct bytes id = product_id(product);
+    if (id.size == 0) /* it is forgotten; save_deleted() has its id */
+        return;
     if (product->gone) {
         batch_delete(batch, FAMILY_CATALOGUE, id_key(key, TABLE_PRODUCTS, id));
         batch_delete(batch, FAMILY_CATALOGUE, id_key(key, TABLE_NUMBERS, id));
@@ -76,6 +78,22 @@ static void save_product(struct product *product, struct buffer *value, struct s
     buffer_clear(value);
     write_numbers(product, value);
     batch_put(batch, FAMILY_CATALOGUE, id_key(key, TABLE_NUMBERS, id), buffer_bytes(value));
+}
+
+/* Forgotten products. One of them may have come back since: its row is written afterwards. */
+static void save_deleted(struct catalogue *catalogue, struct store_batch *batch)
+{
+    char key[KEY_BYTES_MAX];
+    struct buffer *deleted = &catalogue->deleted;
+    for (size_t at = 0; at < deleted->size;) {
+        uint16_t size;
+        memcpy(&size, deleted->at + at, sizeof size);
+        struct bytes id = bytes_of(deleted->at + at + sizeof size, size);
+        batch_delete(batch, FAMILY_CATALOGUE, id_key(key, TABLE_PRODUCTS, id));
+        batch_delete(batch, FAMILY_CATALOGUE, id_key(key, TABLE_NUMBERS, id));
+        at += sizeof size + size;
+    }
+    buffer_clear(deleted);
 }
 
 static void save_word(struct catalogue_words *words, uint32_t number, struct buffer *value,
@@ -101,6 +119,7 @@ void catalogue_save(struct catalogue *catalogue, struct store_batch *batch)
     char key = TABLE_FORMAT;
     uint32_t format = CATALOGUE_FORMAT;
     batch_put(batch, FAMILY_CATALOGUE, bytes_of(&key, 1), bytes_of(&format, 4));
+    save_deleted(catalogue, batch);
     for (uint32_t i = 0; i < catalogue->words.dirty_count; i++)
         save_word(&catalogue->words, catalogue->words.dirty[i], &value, batch);
     for (uint32_t i = 0; i < catalogue->dirty_count; i++) {

@@ -316,9 +316,167 @@ static void test_bounds(void)
     CHECK_INT(catalogue_put(catalogue, &event), CATALOGUE_REFUSED);
     CHECK_INT(catalogue->counts.products_refused, 1);
     CHECK_INT(catalogue_find(catalogue, bytes_text("c")), PRODUCT_NONE);
+    CHECK_INT(catalogue_delete(catalogue, bytes_text("a")), CATALOGUE_GONE);
+    CHECK_INT(catalogue_put(catalogue, &event), CATALOGUE_NEW); /* there is room now */
+    event.item_id = bytes_text("a");
+    CHECK_INT(catalogue_put(catalogue, &event),
+              CATALOGUE_REFUSED); /* also for one that was there */
+    CHECK_INT(catalogue->counts.products_refused, 2);
     free(title);
     arena_release(&arena);
     catalogue_free(catalogue);
+}
+
+/* ---- products that come and go ---- */
+
+#define CHURN_IDS 9000
+#define CHURN_MAX 300
+
+static const struct catalogue_limits churn_limits = {
+    .products_max = CHURN_MAX,
+    .attribute_names_max = CHURN_MAX,
+    .attribute_values_max = CHURN_MAX,
+    .product_attributes_max = 20,
+};
+
+struct row_counter {
+    struct store_visitor visitor; /* first */
+    uint64_t products, words;
+};
+
+static enum verdict count_row(struct store_visitor *self, struct bytes key, struct bytes value,
+                              struct error *error)
+{
+    struct row_counter *counter = (struct row_counter *)(void *)self;
+    (void)value;
+    (void)error;
+    counter->products += key.at[0] == 'p';
+    counter->words += key.at[0] == 'w';
+    return VERDICT_OK;
+}
+
+/* The store has the products that are there, and no other. */
+static void check_stored(const struct catalogue *catalogue, struct store *store)
+{
+    struct row_counter counter = {.visitor.row = count_row};
+    struct error error = {0};
+    CHECK(store->scan(store, FAMILY_CATALOGUE, bytes_of("", 0), &counter.visitor, &error) ==
+          VERDICT_OK);
+    CHECK_INT(counter.products, catalogue->present);
+    uint32_t words = 0;
+    for (int kind = 0; kind < WORD_KINDS; kind++)
+        words += catalogue->words.kind_counts[kind];
+    CHECK_INT(counter.words, words);
+}
+
+static void check_numbers(const struct catalogue *catalogue, const bool *present)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < CHURN_IDS; i++) {
+        char id[20];
+        snprintf(id, sizeof id, "item %u", i);
+        uint32_t product = catalogue_find(catalogue, bytes_text(id));
+        count += present[i];
+        CHECK(product != PRODUCT_NONE || !present[i]);
+        if (product == PRODUCT_NONE)
+            continue;
+        CHECK_BYTES(product_id(&catalogue->products[product]), bytes_text(id));
+        CHECK_INT(catalogue->products[product].gone, !present[i]);
+        if (present[i])
+            CHECK_BYTES(product_title(&catalogue->products[product]), bytes_text(id));
+    }
+    CHECK_INT(catalogue->present, count);
+    CHECK(catalogue->product_count <= CATALOGUE_NUMBERS_MAX(&churn_limits));
+    CHECK_INT(catalogue->words.kind_counts[WORD_NAME], count);
+    CHECK_INT(catalogue->words.kind_counts[WORD_ATTRIBUTE], count);
+}
+
+/* The newest products, in the order in which they came. */
+static void check_newest(const struct catalogue *catalogue, const uint32_t *came, uint64_t count)
+{
+    for (uint32_t age = 0; age < CATALOGUE_NEWEST && age < count; age++) {
+        char id[20];
+        uint32_t product = catalogue_newest(catalogue, age);
+        snprintf(id, sizeof id, "item %u", came[(count - 1 - age) % CATALOGUE_NEWEST]);
+        if (product != PRODUCT_NONE)
+            CHECK_BYTES(product_id(&catalogue->products[product]), bytes_text(id));
+    }
+    CHECK(catalogue_newest(catalogue, CATALOGUE_NEWEST) == PRODUCT_NONE);
+}
+
+static struct event churn_product(struct arena *arena, uint32_t number)
+{
+    struct event event;
+    struct bytes *pair = arena_get(arena, 2 * sizeof *pair);
+    event_init(&event, EVENT_PRODUCT);
+    event.item_id = event.title = text_of(arena, "item %u", number);
+    pair[0] = text_of(arena, "name %u", number);
+    pair[1] = text_of(arena, "value %u", number);
+    event.attributes = (struct event_pairs){.at = pair, .count = 1};
+    return event;
+}
+
+/* A shop that replaces its assortment again and again fills no bound. */
+static void test_churn(void)
+{
+    struct random random = random_from(43);
+    struct arena arena = {0};
+    struct store *store = store_memory_new();
+    struct catalogue *catalogue = catalogue_new(&churn_limits);
+    static bool present[CHURN_IDS];
+    uint32_t came[CATALOGUE_NEWEST];
+    uint64_t came_count = 0, refused = 0, renumbered = 0;
+    memset(present, 0, sizeof present);
+    for (int round = 0; round < TEST_ROUNDS(40000); round++) {
+        uint32_t number = random_below(&random, CHURN_IDS);
+        struct event event = churn_product(&arena, number);
+        bool fits = present[number] || catalogue->present < CHURN_MAX;
+        bool known = catalogue_find(catalogue, event.item_id) != PRODUCT_NONE;
+        enum catalogue_change change = catalogue_put(catalogue, &event);
+        CHECK((change == CATALOGUE_REFUSED) == !fits);
+        refused += !fits;
+        present[number] = fits;
+        if (fits && !known)
+            came[came_count++ % CATALOGUE_NEWEST] = number;
+        for (uint32_t out = random_below(&random, 3); out > 0; out--) {
+            uint32_t other = random_below(&random, CHURN_IDS);
+            for (int i = 0; i < 40 && !present[other]; i++)
+                other = random_below(&random, CHURN_IDS);
+            catalogue_delete(catalogue, text_of(&arena, "item %u", other));
+            present[other] = false;
+        }
+        if (round % 500 == 0) {
+            check_numbers(catalogue, present);
+            check_newest(catalogue, came, came_count);
+        }
+        if (random_one_in(&random, 800)) {
+            struct store_batch batch = {0};
+            catalogue_save(catalogue, &batch);
+            CHECK(store->write(store, &batch, NULL) == VERDICT_OK);
+            batch_release(&batch);
+            check_stored(catalogue, store);
+        }
+        if (random_one_in(&random, 8000)) { /* with the state of the last save */
+            struct store_batch batch = {0};
+            catalogue_save(catalogue, &batch);
+            CHECK(store->write(store, &batch, NULL) == VERDICT_OK);
+            batch_release(&batch);
+            renumbered += catalogue->renumbered;
+            catalogue_free(catalogue);
+            catalogue = catalogue_new(&churn_limits);
+            CHECK(catalogue_load(catalogue, store, NULL) == VERDICT_OK);
+            came_count = 0; /* in the order of their ids */
+            check_numbers(catalogue, present);
+        }
+        arena_clear(&arena);
+    }
+    renumbered += catalogue->renumbered;
+    CHECK_SAY(renumbered > TEST_ROUNDS(8), "%llu", (unsigned long long)renumbered);
+    CHECK(refused > 0);
+    CHECK_INT(catalogue->counts.words_refused, 0);
+    catalogue_free(catalogue);
+    store->free(store);
+    arena_release(&arena);
 }
 
 static void test_categories(void)
@@ -400,6 +558,7 @@ int main(void)
     TEST_RUN(test_against_naive);
     TEST_RUN(test_room_for_words);
     TEST_RUN(test_bounds);
+    TEST_RUN(test_churn);
     TEST_RUN(test_categories);
     TEST_RUN(test_damage);
     return test_done();

@@ -78,10 +78,10 @@ static uint32_t find_options(const struct explore_settings *settings,
             ret_options[found++] = (struct explore_option){items[i].score, clicks, i};
     }
     float least = count > 0 ? items[count - 1].score : 0;
-    for (uint32_t k = 1;
-         k <= EXPLORE_NEWEST_MAX && k <= catalogue->product_count && found < EXPLORE_OPTIONS_MAX;
-         k++) {
-        uint32_t product = catalogue->product_count - k;
+    for (uint32_t age = 0; age < EXPLORE_NEWEST_MAX && found < EXPLORE_OPTIONS_MAX; age++) {
+        uint32_t product = catalogue_newest(catalogue, age);
+        if (product == PRODUCT_NONE)
+            continue;
         uint32_t item = query_item(&ranked->query, product);
         uint32_t clicks = clicks_of(model, item);
         if (is_new(settings, catalogue, product, clicks) && ranked_rank(ranked, item) == 0)

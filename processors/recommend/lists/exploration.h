@@ -18,7 +18,8 @@
 #include "processors/recommend/ranking/rank.h"
 
 #define EXPLORE_OPTIONS_MAX 64
-#define EXPLORE_NEWEST_MAX 64 /* newest products of the catalogue that are looked at */
+#define EXPLORE_NEWEST_MAX                                                                         \
+    CATALOGUE_NEWEST          /* newest products of the catalogue that are looked at */
 #define EXPLORE_PLACES_MAX 10 /* in one list */
 
 struct explore_settings {

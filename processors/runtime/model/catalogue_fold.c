@@ -21,6 +21,7 @@
 #define READY_US 30000000    /* workers don't wait for the catalogue longer than this */
 #define SCHEMA_LOOK_US 20000 /* between looks for a schema that a record awaits */
 #define SAVED_AT "saved"     /* the offset table's name of the time of the last save */
+#define WARN_US 60000000     /* between two warnings of products that are refused */
 
 struct dead_letter {
     int32_t partition;
@@ -43,7 +44,8 @@ struct catalogue_fold {
     bool *met; /* by product: the rescan has met it */
     size_t met_capacity;
     bool changed; /* since the last save */
-    int64_t save_due_us, started_us;
+    int64_t save_due_us, started_us, warn_due_us;
+    uint64_t warned; /* refused products that the last warning told of */
     struct dead_letter dead_letters[DEAD_LETTERS_MAX];
     uint32_t dead_letter_count;
     struct arena arena;
@@ -334,6 +336,22 @@ static size_t fold_ready(struct catalogue_fold *fold, const struct kafka_record 
     return taken;
 }
 
+/* Tells of refused products: of the first one, and then each time that their number has doubled. */
+static void warn_of_refused(struct catalogue_fold *fold, int64_t now_us)
+{
+    const struct catalogue *catalogue = fold->run->catalogue;
+    uint64_t refused = catalogue->counts.products_refused;
+    if (refused == 0 || refused < 2 * fold->warned || now_us < fold->warn_due_us)
+        return;
+    log_line(LOG_LEVEL_WARN, "catalogue",
+             "catalogue.products.max=%u is reached, and no product is deleted: %llu times a new "
+             "product was refused since the start; raise it and start again, which reads %s from "
+             "its beginning",
+             catalogue->limits.products_max, (unsigned long long)refused, fold->topic);
+    fold->warned = refused;
+    fold->warn_due_us = now_us + WARN_US;
+}
+
 static enum verdict save(struct catalogue_fold *fold, struct error *error)
 {
     struct store_batch batch = {0};
@@ -346,7 +364,9 @@ static enum verdict save(struct catalogue_fold *fold, struct error *error)
     if (!fold->rescan) { /* a rescan that is cut short begins again */
         for (int32_t i = 0; i < fold->partitions; i++)
             batch_put_offset(&batch, OFFSETS_CATALOGUE, fold->topic, i, fold->next[i]);
-        batch_put_offset(&batch, OFFSETS_CATALOGUE, SAVED_AT, 0, clock_now_ms());
+        /* a process that refused products reads the topic again at its next start */
+        int64_t saved_ms = run->catalogue->counts.products_refused > 0 ? 0 : clock_now_ms();
+        batch_put_offset(&batch, OFFSETS_CATALOGUE, SAVED_AT, 0, saved_ms);
     }
     enum verdict verdict = run->model_store->write(run->model_store, &batch, error);
     fold->changed = false;
@@ -364,6 +384,7 @@ static enum verdict tend(struct catalogue_fold *fold, struct error *error)
 {
     struct run *run = fold->run;
     int64_t now_us = clock_monotonic_us();
+    warn_of_refused(fold, now_us);
     if (!atomic_load(&run->catalogue_ready) && now_us - fold->started_us > READY_US)
         atomic_store(&run->catalogue_ready, true);
     if (now_us < fold->save_due_us && run->catalogue->dirty_count < SAVE_PRODUCTS_MAX)
