@@ -78,12 +78,16 @@ static void fold(struct model *model, const struct interaction *interaction)
     if (!pair_kind_of(interaction->kind, &kind))
         return;
     bool activity = interaction->subject.size > 0;
-    uint32_t item = activity ? model_intern(model, interaction->subject) : ITEM_NONE;
+    uint64_t visitor = interaction->visitor;
+    uint32_t item = activity ? model_intern(model, interaction->subject, visitor) : ITEM_NONE;
     uint32_t before[NEIGHBOURS_MAX], after[NEIGHBOURS_MAX];
     for (uint32_t i = 0; i < interaction->before_count; i++)
-        before[i] = model_intern(model, interaction->before[i].item_id);
+        before[i] = model_intern(model, interaction->before[i].item_id, visitor);
     for (uint32_t i = 0; i < interaction->after_count; i++)
-        after[i] = model_intern(model, interaction->after[i].item_id);
+        after[i] = model_intern(model, interaction->after[i].item_id, visitor);
+    model_drop_evicted(model, &item, 1);
+    model_drop_evicted(model, before, interaction->before_count);
+    model_drop_evicted(model, after, interaction->after_count);
     uint64_t chance = bytes_hash(interaction->event_id) + interaction->position;
     for (uint32_t i = 0; activity && i < interaction->before_count; i++) {
         struct pair pair = {

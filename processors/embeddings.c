@@ -285,15 +285,17 @@ static void fold(struct model *model, const struct interaction *interaction)
     if (vectors->limits.items_max == 0 || interaction->subject.size == 0 ||
         !pair_kind_of(interaction->kind, &kind))
         return;
-    sample.target = model_intern(model, interaction->subject);
+    uint32_t before[ENCODER_ITEMS], count = interaction->before_count;
+    count = count < ENCODER_ITEMS ? count : ENCODER_ITEMS;
+    sample.target = model_intern(model, interaction->subject, interaction->visitor);
+    for (uint32_t i = 0; i < count; i++)
+        before[i] = model_intern(model, interaction->before[i].item_id, interaction->visitor);
+    model_drop_evicted(model, &sample.target, 1);
+    model_drop_evicted(model, before, count);
     if (sample.target == ITEM_NONE)
         return;
-    for (uint32_t i = 0; i < interaction->before_count && i < ENCODER_ITEMS; i++) {
-        uint32_t item = model_intern(model, interaction->before[i].item_id);
-        if (item == ITEM_NONE)
-            break;
-        sample.before[sample.before_count++] = item;
-    }
+    for (uint32_t i = 0; i < count && before[i] != ITEM_NONE; i++)
+        sample.before[sample.before_count++] = before[i];
     vectors_remember(vectors, &sample);
     bool learned =
         is_chosen(vectors, interaction->event_time_ms, model->limits.encoder_clicks_per_second_max);

@@ -24,12 +24,12 @@ static uint32_t find_item(const struct context *context, struct bytes item_id)
 {
     uint32_t product = PRODUCT_NONE;
     model_lock_read(context->model);
+    catalogue_lock_read(context->catalogue);
+    recommender_check_numbers(context->recommender, context->model, context->catalogue);
     uint32_t item = model_find(context->model, item_id);
-    if (item == ITEM_NONE) {
-        catalogue_lock_read(context->catalogue);
+    if (item == ITEM_NONE)
         product = catalogue_find(context->catalogue, item_id);
-        catalogue_unlock_read(context->catalogue);
-    }
+    catalogue_unlock_read(context->catalogue);
     model_unlock_read(context->model);
     return product == PRODUCT_NONE ? item : ITEM_PRODUCT | product;
 }

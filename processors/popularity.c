@@ -7,7 +7,7 @@ static void fold(struct model *model, const struct interaction *interaction)
     enum pair_kind kind;
     if (interaction->subject.size == 0 || !pair_kind_of(interaction->kind, &kind))
         return;
-    uint32_t item = model_intern(model, interaction->subject);
+    uint32_t item = model_intern(model, interaction->subject, interaction->visitor);
     if (item == ITEM_NONE)
         return;
     struct decay decay = decay_at(interaction->event_time_ms, model->limits.popular_half_life_ms);

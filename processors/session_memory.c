@@ -9,7 +9,7 @@ static void fold(struct model *model, const struct interaction *interaction)
     if (interaction->subject.size == 0 || interaction->visitor == 0 ||
         !pair_kind_of(interaction->kind, &kind))
         return;
-    uint32_t item = model_intern(model, interaction->subject);
+    uint32_t item = model_intern(model, interaction->subject, interaction->visitor);
     if (item != ITEM_NONE)
         session_memory_remember(model->sessions, interaction->visitor, item,
                                 interaction->event_time_ms);

@@ -8,7 +8,7 @@ static void fold(struct model *model, const struct interaction *interaction)
     enum pair_kind kind;
     if (interaction->subject.size == 0 || !pair_kind_of(interaction->kind, &kind))
         return;
-    uint32_t item = model_intern(model, interaction->subject);
+    uint32_t item = model_intern(model, interaction->subject, interaction->visitor);
     if (item == ITEM_NONE)
         return;
     int64_t time_ms = interaction->event_time_ms;

@@ -7,10 +7,15 @@
  *     words     [ word 0 ][ word 1 ] ...                        state/catalogue_words.h
  *                   |  postings: products that have the word
  *     dirty     [ 1 ] ...                                       products that a save must write
+ *     gone      queue of numbers                                deleted products, oldest first
  *
- * An item_id keeps its number as long as the process runs, also when its product is deleted
- * ("gone") and comes back. Numbers hold within one process only; what is stored or sent elsewhere
- * uses the item_id.
+ * An item_id keeps its number when its product is deleted ("gone") and comes back, so that lists
+ * leave out a gone product. Once there are CATALOGUE_NUMBERS_MAX numbers, the catalogue forgets the
+ * older half of the gone products. Their numbers are free for other products, and `renumbered`
+ * counts up: caches by number forget them then. Among equal products, lists take the smaller
+ * number. That is the older product, unless a newer one has the number of a forgotten one.
+ *
+ * Numbers hold within one process only; what is stored or sent elsewhere uses the item_id.
  *
  * Bounds: struct catalogue_limits and the constants of product.h and catalogue_words.h. The
  * catalogue leaves out and counts everything beyond a bound. Out of memory ends the process.

@@ -1,6 +1,5 @@
 #include "state/model.h"
 
-#include "schemas/array.h"
 #include "schemas/draw.h"
 #include "state/model_tables.h"
 
@@ -63,7 +62,10 @@ void model_free(struct model *model)
             free(model->items[i].rows[row / PAIR_DIRECTIONS][row % PAIR_DIRECTIONS].entries);
     }
     free(model->items);
+    free(model->item_states);
     hash_index_release(&model->index);
+    number_queue_release(&model->probation);
+    number_queue_release(&model->evicted);
     free(model->dirty);
     vectors_free(model->vectors);
     session_memory_free(model->sessions);
@@ -94,52 +96,6 @@ void model_lock_write(struct model *model)
 void model_unlock_write(struct model *model)
 {
     pthread_rwlock_unlock(&model->locks->rows);
-}
-
-/* ---- items ---- */
-
-uint32_t model_find(const struct model *model, struct bytes id)
-{
-    struct hash_probe probe = hash_index_probe(&model->index, bytes_hash(id));
-    while (hash_index_next(&model->index, &probe))
-        if (bytes_equal(model->items[probe.entry].id, id))
-            return probe.entry;
-    return ITEM_NONE;
-}
-
-static void mark_dirty(struct model *model, uint32_t item, uint8_t bits)
-{
-    if (model->items[item].dirty == 0) {
-        ARRAY_RESERVE(model->dirty, model->dirty_capacity, model->dirty_count + 1);
-        model->dirty[model->dirty_count++] = item;
-    }
-    model->items[item].dirty |= bits;
-}
-
-uint32_t model_add_stored(struct model *model, struct bytes id)
-{
-    uint32_t item = model->item_count++;
-    ARRAY_RESERVE(model->items, model->item_capacity, model->item_count);
-    model->items[item] = (struct model_item){
-        .id = bytes_of(memory_text(id), id.size),
-        .counts.last_ms = INT64_MIN,
-    };
-    hash_index_add(&model->index, bytes_hash(id), item);
-    return item;
-}
-
-uint32_t model_intern(struct model *model, struct bytes id)
-{
-    uint32_t item = model_find(model, id);
-    if (item != ITEM_NONE)
-        return item;
-    if (model->item_count >= model->limits.items_max) {
-        model->items_refused++;
-        return ITEM_NONE;
-    }
-    item = model_add_stored(model, id);
-    mark_dirty(model, item, ITEM_DIRTY_COUNTS);
-    return item;
 }
 
 /* ---- rows ---- */
@@ -197,7 +153,7 @@ void model_add(struct model *model, uint32_t owner, enum pair_kind kind,
                struct decay decay, int64_t time_ms, uint64_t chance)
 {
     struct row *row = &model->items[owner].rows[kind][direction];
-    mark_dirty(model, owner, (uint8_t)(1u << ((int)kind * (int)PAIR_DIRECTIONS + (int)direction)));
+    model_mark(model, owner, (uint8_t)(1u << ((int)kind * (int)PAIR_DIRECTIONS + (int)direction)));
     if (row->count == 0 && !(row->total > 0)) {
         row->base = decay.k;
         row->total = row->total_one = 0;
@@ -238,7 +194,7 @@ void model_add(struct model *model, uint32_t owner, enum pair_kind kind,
 
 /* ---- popularity ---- */
 
-static bool heavier(const struct item_counts *a, const struct item_counts *b)
+bool model_heavier(const struct item_counts *a, const struct item_counts *b)
 {
     if (a->base >= b->base)
         return a->recent > ldexp(b->recent, b->base - a->base);
@@ -254,14 +210,14 @@ static void rank_popular(struct model *model, uint32_t item)
     if (at == model->popular_count) {
         if (model->popular_count < POPULAR_MAX)
             model->popular_count++;
-        else if (!heavier(&model->items[item].counts,
-                          &model->items[model->popular[POPULAR_MAX - 1]].counts))
+        else if (!model_heavier(&model->items[item].counts,
+                                &model->items[model->popular[POPULAR_MAX - 1]].counts))
             return;
         at = model->popular_count - 1;
         model->popular[at] = item;
     }
     for (; at > 0 &&
-           heavier(&model->items[item].counts, &model->items[model->popular[at - 1]].counts);
+           model_heavier(&model->items[item].counts, &model->items[model->popular[at - 1]].counts);
          at--) {
         model->popular[at] = model->popular[at - 1];
         model->popular[at - 1] = item;
@@ -284,8 +240,23 @@ void model_count(struct model *model, uint32_t item, enum pair_kind kind, struct
         counts->last_ms = time_ms;
     if (time_ms > model->latest_ms)
         model->latest_ms = time_ms;
-    mark_dirty(model, item, ITEM_DIRTY_COUNTS);
+    model_mark(model, item, ITEM_DIRTY_COUNTS);
     rank_popular(model, item);
+}
+
+/* Another item may now belong among the popular ones, and only a look at all items tells which.
+ * Few items that are evicted ever stand there. */
+void model_popular_forget(struct model *model, uint32_t item)
+{
+    uint32_t at = 0;
+    while (at < model->popular_count && model->popular[at] != item)
+        at++;
+    if (at == model->popular_count)
+        return;
+    model->popular_count = 0;
+    for (uint32_t i = 0; i < model->item_count; i++)
+        if (i != item && model->items[i].counts.recent > 0)
+            rank_popular(model, i);
 }
 
 void model_stored_counts(struct model *model, uint32_t item)
@@ -323,8 +294,10 @@ size_t model_bytes(const struct model *model)
     size_t bytes = sizeof *model + vectors_bytes(model->vectors) +
                    session_memory_bytes(model->sessions) + queries_bytes(model->queries) +
                    queries_bytes(model->channels) + trends_bytes(model->trends) +
-                   sizeof *model->weights + model->item_capacity * sizeof *model->items +
-                   hash_index_bytes(&model->index) + model->dirty_capacity * sizeof *model->dirty;
+                   sizeof *model->weights + model->item_capacity * (sizeof *model->items + 1) +
+                   hash_index_bytes(&model->index) + number_queue_bytes(&model->probation) +
+                   number_queue_bytes(&model->evicted) +
+                   model->dirty_capacity * sizeof *model->dirty;
     for (uint32_t i = 0; i < model->item_count; i++) {
         bytes += model->items[i].id.size + 1;
         for (int row = 0; row < PAIR_ROWS; row++)

@@ -3,7 +3,7 @@
  * and the tables below.
  *
  *     index    hash of item_id -> item                                schemas/hash_index.h
- *     items    [ item 0 ][ item 1 ] ...                               by number, in the log's order
+ *     items    [ item 0 ][ item 1 ] ...                               by number
  *                  |  id      --> "sku-1"
  *                  |  counts      activities by kind; decayed sum; time of the newest
  *                  |  rows[kind][direction]                           3 kinds x 2 directions
@@ -11,6 +11,7 @@
  *                  |      entries --> [ item 7 ][ item 3 ] ...        heaviest first; 24 bytes each
  *     popular  [ item ] x POPULAR_MAX                                 heaviest first
  *     dirty    [ item ] ...                                           items that a save must write
+ *     probation, evicted                                              queues of numbers
  *     vectors, sessions, queries, channels, trends, weights           each drawn in its own header
  *
  * A row holds the co-occurrence counts of one item: the items after it (forward) or before it
@@ -23,6 +24,22 @@
  * sums are whole numbers: exact in any order, as long as they span less than 53 bits. Each row
  * carries `base`, the exponent that its numbers are relative to.
  *
+ * Room for items is bounded by limits.items_max. A new item is on probation until an activity of a
+ * second visitor has it. When the model is full, a new id takes the room of the oldest item on
+ * probation, as long as probation_share() of the room is on probation. Otherwise it takes the room
+ * of an item with more visitors: of ITEM_SAMPLE drawn ones, the one with the least decayed count.
+ * So invented ids push out each other, and no id is refused.
+ *
+ * Only the log decides. The catalogue is folded apart from it, at another pace in each process, so
+ * it must not touch the model. A product that one visitor has seen, and that goes, loses that
+ * visitor's counts alone: lists still find it by the catalogue.
+ *
+ * An evicted item keeps its number and its id, since rows, vectors, sessions and queries may still
+ * refer to them. Each eviction sweeps a part of all tables and removes such references
+ * (state/model_sweep.c); lists may still show the item before. After a whole sweep the number is
+ * free for another id, and `renumbered` counts up: caches by number forget them. An evicted item
+ * that comes back before that gets its old number.
+ *
  * The model owns its rows and its tables. Threads: one writer, many readers, kept apart by
  * model_lock_*(). Readers may call what says nothing else; "Thread: writer" is under the write
  * lock. Out of memory ends the process. */
@@ -32,7 +49,10 @@
 #include "schemas/hash_index.h"
 #include "schemas/interaction.h"
 #include "state/decay.h"
+#include "state/item_state.h"
+#include "state/number_queue.h"
 #include "state/queries.h"
+#include "state/reused_numbers.h"
 #include "state/session_memory.h"
 #include "state/trends.h"
 #include "state/vectors.h"
@@ -76,15 +96,19 @@ struct model_item {
     struct bytes id;
     struct item_counts counts;
     struct row rows[PAIR_KINDS][PAIR_DIRECTIONS];
-    uint8_t
-        dirty; /* ITEM_DIRTY_COUNTS, and 1 << (kind * PAIR_DIRECTIONS + direction) of each row */
+    uint8_t dirty; /* ITEM_DIRTY_*, and 1 << (kind * PAIR_DIRECTIONS + direction) of each row */
 };
 #define ITEM_DIRTY_COUNTS 0x80u /* counts or id */
+#define ITEM_DIRTY_STATE 0x40u  /* its state, or its place in a queue */
 
 #define POPULAR_MAX 100
+#define ITEM_SAMPLE 16       /* items that are drawn when one with several visitors must go */
+#define SWEEP_STEPS_MIN 4096 /* so a sweep goes on in small steps, also in a small model */
 
 struct model_limits {
-    uint32_t items_max;       /* distinct items; further ones are refused and counted */
+    uint32_t items_max;       /* live items; 0: all are refused */
+    uint32_t sweep_steps;     /* evictions in a whole sweep; 0: an eighth of items_max, at least
+                                 SWEEP_STEPS_MIN */
     uint32_t row_entries_max; /* of one row */
     int64_t pair_half_life_ms;
     int64_t popular_half_life_ms;
@@ -98,9 +122,21 @@ struct model_limits {
 
 struct model {
     struct model_limits limits;
-    struct model_item *items;
-    uint32_t item_count, item_capacity;
-    struct hash_index index;
+    struct model_item *items; /* by number */
+    uint8_t *item_states;     /* by number: enum item_state */
+    uint32_t item_count;      /* numbers that were ever in use */
+    uint32_t item_capacity;
+    uint32_t stored_count;               /* item_count of the model that is loaded */
+    uint32_t live_count;                 /* items that are live */
+    uint32_t unused_count, unused_first; /* free numbers; none is below `unused_first` */
+    struct hash_index index;             /* of live and evicted items */
+    struct number_queue probation;       /* live items of one visitor */
+    struct number_queue evicted;
+    uint64_t serial;     /* of the newest number in the two queues */
+    uint32_t sweep_step; /* of the sweep that goes on */
+    uint64_t sweep_from; /* it frees the numbers that were evicted before this serial */
+    struct reused_numbers reused;
+    uint64_t renumbered;           /* sweeps since the start that freed numbers */
     uint32_t popular[POPULAR_MAX]; /* heaviest first by `recent` */
     uint32_t popular_count;
     struct vectors *vectors;
@@ -113,7 +149,9 @@ struct model {
     uint64_t weights_dropped; /* differences and stored rows of other features, or not finite */
     uint64_t folded;          /* interactions since the start of the process */
     int64_t latest_ms;        /* time of the newest activity that was counted */
-    uint64_t items_refused;
+    uint64_t items_refused;   /* since the start of the process, as the next three */
+    uint64_t items_evicted;
+    uint64_t items_unseated; /* of the evicted: items that more than one visitor had */
     uint64_t entries_evicted;
     uint32_t *dirty;
     uint32_t dirty_count, dirty_capacity;
@@ -130,10 +168,17 @@ void model_unlock_read(struct model *model);
 void model_lock_write(struct model *model);
 void model_unlock_write(struct model *model);
 
-/* The item's number; ITEM_NONE: not known. */
+/* The item's number, also of an evicted one; ITEM_NONE: not known. */
 uint32_t model_find(const struct model *model, struct bytes id);
-/* Finds or adds; the id is copied. ITEM_NONE: the model is full. Thread: writer. */
-uint32_t model_intern(struct model *model, struct bytes id);
+/* Finds or adds the item of an activity of `visitor`; the id is copied. In a full model this evicts
+ * another item. 0: the visitor is not known, which counts as a second one. ITEM_NONE: items_max is
+ * 0. Thread: writer. */
+uint32_t model_intern(struct model *model, struct bytes id, uint64_t visitor);
+/* Puts ITEM_NONE in place of items that are not live: a new id may have pushed out an item that was
+ * interned just before it. No number gets another id within ITEMS_INTERNED_MAX calls of
+ * model_intern(). */
+void model_drop_evicted(const struct model *model, uint32_t *items, uint32_t count);
+#define ITEMS_INTERNED_MAX 32
 
 /* Adds `units` times g to the entry of `item` in a row of `owner`; negative units take back. A full
  * row replaces its weakest entry with probability w / (w + w_min); `chance`, 64 random bits,
@@ -156,9 +201,40 @@ size_t model_bytes(const struct model *model);
 
 /* ---- loading: for model_store.c ---- */
 
-/* Adds an item, which is not there yet, with the next number. Returns it. */
-uint32_t model_add_stored(struct model *model, struct bytes id);
+/* Adds an item, which is not there yet. Numbers ascend; those between are unused. False: too many
+ * are. */
+bool model_add_stored(struct model *model, uint32_t item, struct bytes id);
 /* The item's counts were read: updates what follows from them. */
 void model_stored_counts(struct model *model, uint32_t item);
+/* The item is on probation, or evicted. */
+void model_stored_state(struct model *model, uint32_t item, enum item_state state, uint64_t visitor,
+                        uint64_t serial);
+/* All rows were read. `old`: they are of MODEL_FORMAT 1, which had no probation. Then items with
+ * one activity are on it. False: the queues are damaged. */
+bool model_stored_items(struct model *model, bool old);
+
+/* ---- for the other files of the model: thread: writer ---- */
+
+/* A save must write these parts of the item: bits of model_item.dirty. */
+void model_mark(struct model *model, uint32_t item, uint8_t bits);
+
+bool model_heavier(const struct item_counts *a, const struct item_counts *b);
+
+/* The item is evicted: takes it off the popular ones. */
+void model_popular_forget(struct model *model, uint32_t item);
+
+/* One step of the sweep: removes references to evicted items from a part of each table. At the end
+ * of a sweep it frees the numbers that were evicted before it began. */
+void model_sweep(struct model *model);
+
+/* How many steps a sweep has. */
+uint32_t model_sweep_steps(const struct model *model);
+
+/* What the steps of a sweep depend on. A model that is loaded with other limits begins its sweep
+ * again. */
+uint64_t model_sweep_key(const struct model *model);
+
+/* Nothing refers to the evicted item any more: its number is free. */
+void model_free_number(struct model *model, uint32_t item);
 
 #endif

@@ -8,6 +8,8 @@
 #define COUNTS_BYTES 44
 #define ROW_HEADER_BYTES 24
 #define ENTRY_BYTES 24
+#define ROOM_BYTES 48
+#define STATE_BYTES 17
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "values are written as they lie");
 
@@ -44,27 +46,87 @@ static void write_row(const struct row *row, struct buffer *buffer)
     }
 }
 
+static void save_counts(struct model *model, uint32_t number, struct buffer *value,
+                        struct store_batch *batch)
+{
+    char key[MODEL_KEY_BYTES_MAX];
+    enum item_state state = (enum item_state)model->item_states[number];
+    struct bytes items = model_numbered_key(key, MODEL_TABLE_ITEMS, number);
+    if (state == ITEM_UNUSED)
+        batch_delete(batch, FAMILY_MODEL, items);
+    else
+        batch_put(batch, FAMILY_MODEL, items, model->items[number].id);
+    struct bytes counts = model_numbered_key(key, MODEL_TABLE_COUNTS, number);
+    if (state != ITEM_LIVE) {
+        batch_delete(batch, FAMILY_MODEL, counts);
+        return;
+    }
+    buffer_clear(value);
+    write_counts(&model->items[number].counts, value);
+    batch_put(batch, FAMILY_MODEL, counts, buffer_bytes(value));
+}
+
+static void save_state(const struct model *model, uint32_t number, struct buffer *value,
+                       struct store_batch *batch)
+{
+    char key[MODEL_KEY_BYTES_MAX];
+    struct bytes states = model_numbered_key(key, MODEL_TABLE_STATES, number);
+    const struct number_queue *queue =
+        model->item_states[number] == ITEM_EVICTED ? &model->evicted : &model->probation;
+    if (!number_queue_has(queue, number)) {
+        batch_delete(batch, FAMILY_MODEL, states);
+        return;
+    }
+    buffer_clear(value);
+    buffer_append(value, &model->item_states[number], 1);
+    buffer_append(value, &queue->at[number].visitor, 8);
+    buffer_append(value, &queue->at[number].serial, 8);
+    batch_put(batch, FAMILY_MODEL, states, buffer_bytes(value));
+}
+
+/* A row that never had a pair, or whose item was evicted. */
+static bool is_blank(const struct row *row)
+{
+    return row->count == 0 && row->base == 0 && !(row->total > 0);
+}
+
 static void save_item(struct model *model, uint32_t number, struct buffer *value,
                       struct store_batch *batch)
 {
     char key[MODEL_KEY_BYTES_MAX];
     struct model_item *item = &model->items[number];
-    if (item->dirty & ITEM_DIRTY_COUNTS) {
-        buffer_clear(value);
-        write_counts(&item->counts, value);
-        batch_put(batch, FAMILY_MODEL, model_numbered_key(key, MODEL_TABLE_ITEMS, number),
-                  item->id);
-        batch_put(batch, FAMILY_MODEL, model_numbered_key(key, MODEL_TABLE_COUNTS, number),
-                  buffer_bytes(value));
-    }
-    for (int row = 0; row < PAIR_ROWS; row++) {
-        if (!(item->dirty >> row & 1))
+    if (item->dirty & ITEM_DIRTY_COUNTS)
+        save_counts(model, number, value, batch);
+    if (item->dirty & ITEM_DIRTY_STATE)
+        save_state(model, number, value, batch);
+    for (int i = 0; i < PAIR_ROWS; i++) {
+        const struct row *row = &item->rows[i / PAIR_DIRECTIONS][i % PAIR_DIRECTIONS];
+        if (!(item->dirty >> i & 1))
             continue;
+        if (is_blank(row)) {
+            batch_delete(batch, FAMILY_MODEL, pair_key(key, i, number));
+            continue;
+        }
         buffer_clear(value);
-        write_row(&item->rows[row / PAIR_DIRECTIONS][row % PAIR_DIRECTIONS], value);
-        batch_put(batch, FAMILY_MODEL, pair_key(key, row, number), buffer_bytes(value));
+        write_row(row, value);
+        batch_put(batch, FAMILY_MODEL, pair_key(key, i, number), buffer_bytes(value));
     }
     item->dirty = 0;
+}
+
+static void save_room(const struct model *model, struct buffer *value, struct store_batch *batch)
+{
+    char key[MODEL_KEY_BYTES_MAX];
+    uint64_t sweep_key = model_sweep_key(model);
+    buffer_clear(value);
+    buffer_append(value, &sweep_key, 8);
+    buffer_append(value, &model->serial, 8);
+    buffer_append(value, &model->sweep_from, 8);
+    buffer_append(value, &model->sweep_step, 4);
+    buffer_append(value, &model->item_count, 4);
+    buffer_append(value, &model->queries->serial, 8);
+    buffer_append(value, &model->channels->serial, 8);
+    batch_put(batch, FAMILY_MODEL, model_key(key, MODEL_TABLE_ROOM), buffer_bytes(value));
 }
 
 void model_save(struct model *model, struct store_batch *batch)
@@ -73,6 +135,7 @@ void model_save(struct model *model, struct store_batch *batch)
     char key[MODEL_KEY_BYTES_MAX];
     uint32_t format = MODEL_FORMAT;
     batch_put(batch, FAMILY_MODEL, model_key(key, MODEL_TABLE_FORMAT), bytes_of(&format, 4));
+    save_room(model, &value, batch);
     for (uint32_t i = 0; i < model->dirty_count; i++)
         save_item(model, model->dirty[i], &value, batch);
     model->dirty_count = 0;
@@ -89,6 +152,11 @@ void model_save(struct model *model, struct store_batch *batch)
 
 /* ---- loading: one function a table; SKIP: the row is damaged ---- */
 
+static bool is_used(const struct model *model, uint32_t item)
+{
+    return item < model->item_count && model->item_states[item] != ITEM_UNUSED;
+}
+
 static enum verdict load_format(struct model *model, struct bytes key, struct bytes value,
                                 struct error *error)
 {
@@ -96,7 +164,7 @@ static enum verdict load_format(struct model *model, struct bytes key, struct by
     (void)model;
     (void)key;
     memcpy(&format, value.at, value.size < 4 ? value.size : 4);
-    if (format == MODEL_FORMAT)
+    if (format >= MODEL_FORMAT_OLDEST && format <= MODEL_FORMAT)
         return VERDICT_OK;
     return error_set(error, VERDICT_FATAL,
                      "the stored model has format %u, this weft knows %d: use the newer weft, or "
@@ -104,14 +172,47 @@ static enum verdict load_format(struct model *model, struct bytes key, struct by
                      format, MODEL_FORMAT);
 }
 
+static enum verdict load_room(struct model *model, struct bytes key, struct bytes value,
+                              struct error *error)
+{
+    uint64_t sweep_key;
+    (void)error;
+    if (key.size != 1 || value.size != ROOM_BYTES)
+        return VERDICT_SKIP;
+    memcpy(&sweep_key, value.at, 8);
+    memcpy(&model->serial, value.at + 8, 8);
+    memcpy(&model->sweep_from, value.at + 16, 8);
+    memcpy(&model->sweep_step, value.at + 24, 4);
+    memcpy(&model->stored_count, value.at + 28, 4);
+    memcpy(&model->queries->serial, value.at + 32, 8);
+    memcpy(&model->channels->serial, value.at + 40, 8);
+    if (sweep_key != model_sweep_key(model)) { /* other limits: it begins again */
+        model->sweep_step = 0;
+        model->sweep_from = model->serial + 1;
+    }
+    return VERDICT_OK;
+}
+
 static enum verdict load_item(struct model *model, struct bytes key, struct bytes value,
                               struct error *error)
 {
     (void)error;
-    if (key.size != 5 || model_key_number(key) != model->item_count ||
-        model_find(model, value) != ITEM_NONE)
+    if (key.size != 5 || model_find(model, value) != ITEM_NONE)
         return VERDICT_SKIP;
-    model_add_stored(model, value);
+    return model_add_stored(model, model_key_number(key), value) ? VERDICT_OK : VERDICT_SKIP;
+}
+
+static enum verdict load_state(struct model *model, struct bytes key, struct bytes value,
+                               struct error *error)
+{
+    uint64_t visitor, serial;
+    (void)error;
+    if (key.size != 5 || value.size != STATE_BYTES || !is_used(model, model_key_number(key)) ||
+        (value.at[0] != ITEM_LIVE && value.at[0] != ITEM_EVICTED))
+        return VERDICT_SKIP;
+    memcpy(&visitor, value.at + 1, 8);
+    memcpy(&serial, value.at + 9, 8);
+    model_stored_state(model, model_key_number(key), (enum item_state)value.at[0], visitor, serial);
     return VERDICT_OK;
 }
 
@@ -130,7 +231,7 @@ static enum verdict load_counts(struct model *model, struct bytes key, struct by
                                 struct error *error)
 {
     (void)error;
-    if (key.size != 5 || model_key_number(key) >= model->item_count ||
+    if (key.size != 5 || !is_used(model, model_key_number(key)) ||
         !read_counts(value, &model->items[model_key_number(key)].counts))
         return VERDICT_SKIP;
     model_stored_counts(model, model_key_number(key));
@@ -236,7 +337,8 @@ static const struct table {
     enum verdict (*load)(struct model *model, struct bytes key, struct bytes value,
                          struct error *error);
 } tables[] = {
-    {MODEL_TABLE_FORMAT, 0, load_format},     {MODEL_TABLE_ITEMS, 0, load_item},
+    {MODEL_TABLE_FORMAT, 0, load_format},     {MODEL_TABLE_ROOM, 0, load_room},
+    {MODEL_TABLE_ITEMS, 0, load_item},        {MODEL_TABLE_STATES, 1, load_state},
     {MODEL_TABLE_COUNTS, 1, load_counts},     {MODEL_TABLE_PAIRS, 1, load_pairs},
     {MODEL_TABLE_ENCODER, 1, load_vectors},   {MODEL_TABLE_VECTORS, 1, load_vectors},
     {MODEL_TABLE_SAMPLES, 1, load_vectors},   {MODEL_TABLE_SESSION_COUNT, 1, load_sessions},
@@ -249,6 +351,7 @@ struct loader {
     struct store_visitor visitor;
     struct model *model;
     int pass;
+    bool has_room; /* there is a row MODEL_TABLE_ROOM: the rows are not of MODEL_FORMAT 1 */
 };
 
 static enum verdict damaged(struct error *error, char table)
@@ -262,7 +365,7 @@ static enum verdict damaged(struct error *error, char table)
 static enum verdict load_row(struct store_visitor *visitor, struct bytes key, struct bytes value,
                              struct error *error)
 {
-    const struct loader *loader = (const struct loader *)(const void *)visitor;
+    struct loader *loader = (struct loader *)(void *)visitor;
     char letter = key.size > 0 ? key.at[0] : '?';
     const struct table *table = tables, *end = tables + sizeof tables / sizeof tables[0];
     while (table < end && (char)table->table != letter)
@@ -272,6 +375,8 @@ static enum verdict load_row(struct store_visitor *visitor, struct bytes key, st
     if (table->pass != loader->pass)
         return VERDICT_OK;
     enum verdict verdict = table->load(loader->model, key, value, error);
+    if (table->table == MODEL_TABLE_ROOM)
+        loader->has_room = true;
     return verdict == VERDICT_SKIP ? damaged(error, letter) : verdict;
 }
 
@@ -285,8 +390,14 @@ enum verdict model_load(struct model *model, struct store *store, struct error *
         if (verdict != VERDICT_OK)
             return verdict;
     }
+    if (!model_stored_items(model, !loader.has_room))
+        return damaged(error, MODEL_TABLE_STATES);
     if (vectors_loaded(model->vectors) != VERDICT_OK)
         return damaged(error, MODEL_TABLE_VECTORS);
+    if (queries_loaded(model->queries, !loader.has_room) != VERDICT_OK)
+        return damaged(error, MODEL_TABLE_QUERIES);
+    if (queries_loaded(model->channels, !loader.has_room) != VERDICT_OK)
+        return damaged(error, MODEL_TABLE_CHANNELS);
     session_memory_loaded(model->sessions);
     return VERDICT_OK;
 }

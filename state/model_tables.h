@@ -14,6 +14,8 @@
 
 enum model_table {
     MODEL_TABLE_FORMAT = 'm',        /* one row; state/model_store.h */
+    MODEL_TABLE_ROOM = 'a',          /* one row; state/model_store.h */
+    MODEL_TABLE_STATES = 'b',        /* by item; state/model_store.h */
     MODEL_TABLE_ITEMS = 'i',         /* by item; state/model_store.h */
     MODEL_TABLE_COUNTS = 's',        /* by item; state/model_store.h */
     MODEL_TABLE_PAIRS = 'r',         /* by pair row and item; state/model_store.h */

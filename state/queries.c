@@ -29,6 +29,7 @@ void queries_free(struct queries *queries)
     free(queries->rows);
     free(queries->words);
     free(queries->dirty);
+    number_queue_release(&queries->probation);
     free(queries);
 }
 
@@ -165,20 +166,36 @@ static bool lighter(const struct query_row *a, const struct query_row *b)
     return ldexp(a->total, a->base - b->base) < b->total;
 }
 
-/* Makes a row free: the lightest of QUERY_SAMPLE that are drawn. */
-static uint32_t evict(struct queries *queries, uint64_t chance)
+/* The lightest of QUERY_SAMPLE that are drawn among those with more than one visitor; the oldest on
+ * probation if the draws find none. */
+static uint32_t draw_victim(const struct queries *queries, uint64_t chance)
 {
-    uint32_t victim = QUERY_NONE;
+    uint32_t victim = QUERY_NONE, query = 0;
     for (int i = 0; i < QUERY_SAMPLE; i++) {
         chance = chance * 6364136223846793005u + 1442695040888963407u; /* Knuth's MMIX */
-        uint32_t query = draw_below(chance, queries->count);
+        query = draw_below(chance, queries->count);
+        if (number_queue_has(&queries->probation, query))
+            continue;
         if (victim == QUERY_NONE || lighter(&queries->rows[query], &queries->rows[victim]))
             victim = query;
     }
+    if (victim != QUERY_NONE)
+        return victim;
+    return queries->probation.count > 0 ? number_queue_oldest(&queries->probation) : query;
+}
+
+/* Makes a row free. */
+static uint32_t evict(struct queries *queries, uint64_t chance)
+{
+    bool oldest = queries->probation.count >= probation_share(queries->limits.queries_max);
+    uint32_t victim =
+        oldest ? number_queue_oldest(&queries->probation) : draw_victim(queries, chance);
     struct query_row *row = &queries->rows[victim];
     queries->evicted++;
+    queries->unseated += !number_queue_has(&queries->probation, victim);
     hash_index_remove(&queries->by_text, bytes_hash(query_text(row)), victim);
     list_words(queries, victim, false);
+    number_queue_remove(&queries->probation, victim);
     free(row->text);
     free(row->entries);
     return victim;
@@ -196,17 +213,23 @@ static void add_query(struct queries *queries, uint32_t query, const struct quer
     list_words(queries, query, true);
 }
 
-static uint32_t intern(struct queries *queries, struct bytes text, int32_t k, uint64_t chance)
+static uint32_t intern(struct queries *queries, struct bytes text,
+                       const struct query_activity *activity)
 {
     uint32_t query = queries_find(queries, text);
-    if (query != QUERY_NONE)
+    if (query != QUERY_NONE) {
+        if (probation_ends(&queries->probation, query, activity->visitor))
+            number_queue_remove(&queries->probation, query);
         return query;
+    }
     bool full = queries->count >= queries->limits.queries_max;
-    query = full ? evict(queries, chance) : queries->count;
-    struct query_row row = {.size = (uint8_t)text.size, .base = k};
+    query = full ? evict(queries, activity->chance) : queries->count;
+    struct query_row row = {.size = (uint8_t)text.size, .base = activity->decay.k};
     row.text = memory_text(text);
     row.dirty = full && queries->rows[query].dirty;
     add_query(queries, query, &row);
+    if (activity->visitor != 0)
+        number_queue_add(&queries->probation, query, activity->visitor, ++queries->serial);
     return query;
 }
 
@@ -234,17 +257,17 @@ static uint32_t place_entry(struct queries *queries, struct query_row *row, doub
     return draw_unit(chance) * (weight + least) < weight ? row->count - 1 : row->count;
 }
 
-void queries_add(struct queries *queries, struct bytes text, uint32_t item, double units, double m,
-                 int32_t k, uint64_t chance)
+void queries_add(struct queries *queries, struct bytes text, const struct query_activity *activity)
 {
+    uint32_t item = activity->item;
     if (text.size == 0 || text.size > QUERY_TEXT_MAX || queries->limits.queries_max == 0)
         return;
-    uint32_t query = intern(queries, text, k, chance);
+    uint32_t query = intern(queries, text, activity);
     struct query_row *row = &queries->rows[query];
-    if (k - row->base > QUERY_BASE_RANGE)
-        move_base(row, k);
+    if (activity->decay.k - row->base > QUERY_BASE_RANGE)
+        move_base(row, activity->decay.k);
     mark_dirty(queries, query);
-    double weight = ldexp(units * m, k - row->base);
+    double weight = ldexp(activity->units * activity->decay.m, activity->decay.k - row->base);
     if (!(weight > 0))
         return;
     row->total += weight;
@@ -252,7 +275,7 @@ void queries_add(struct queries *queries, struct bytes text, uint32_t item, doub
     while (at < row->count && row->entries[at].item != item)
         at++;
     if (at == row->count) {
-        at = place_entry(queries, row, weight, ~chance);
+        at = place_entry(queries, row, weight, ~activity->chance);
         if (at == row->count)
             return;
         row->entries[at] = (struct query_entry){.item = item};
@@ -265,9 +288,24 @@ void queries_add(struct queries *queries, struct bytes text, uint32_t item, doub
     }
 }
 
+void queries_sweep(struct queries *queries, const uint8_t *states, uint32_t from, uint32_t to)
+{
+    for (uint32_t query = from; query < to && query < queries->count; query++) {
+        struct query_row *row = &queries->rows[query];
+        uint32_t left = 0;
+        for (uint32_t i = 0; i < row->count; i++)
+            if (!item_evicted(states, row->entries[i].item))
+                row->entries[left++] = row->entries[i];
+        if (left < row->count)
+            mark_dirty(queries, query);
+        row->count = left;
+    }
+}
+
 /* ---- on disk ---- */
 
 #define ENTRY_BYTES 12
+#define PROBATION_BYTES 16
 
 void queries_save(struct queries *queries, struct store_batch *batch)
 {
@@ -286,6 +324,10 @@ void queries_save(struct queries *queries, struct store_batch *batch)
         for (uint32_t e = 0; e < row->count; e++) {
             buffer_append(&value, &row->entries[e].item, 4);
             buffer_append(&value, &row->entries[e].weight, 8);
+        }
+        if (number_queue_has(&queries->probation, query)) {
+            buffer_append(&value, &queries->probation.at[query].visitor, 8);
+            buffer_append(&value, &queries->probation.at[query].serial, 8);
         }
         batch_put(batch, FAMILY_MODEL, model_numbered_key(key, queries->table, query),
                   buffer_bytes(&value));
@@ -337,17 +379,35 @@ enum verdict queries_load_row(struct queries *queries, uint32_t item_count, stru
     if (queries_find(queries, text) != QUERY_NONE || !take(&value, &row.total, 8) ||
         !take(&value, &row.base, 4) || !take(&value, &row.count, 4))
         return VERDICT_SKIP;
+    bool probation = value.size == (uint64_t)row.count * ENTRY_BYTES + PROBATION_BYTES;
+    if (probation) {
+        uint64_t visitor, serial;
+        value.size -= PROBATION_BYTES;
+        memcpy(&visitor, value.at + value.size, 8);
+        memcpy(&serial, value.at + value.size + 8, 8);
+        number_queue_add_stored(&queries->probation, query, visitor, serial);
+    }
     bool good = read_entries(&row, item_count, value);
     row.text = memory_text(text);
     add_query(queries, query, &row);
     return good ? VERDICT_OK : VERDICT_SKIP;
 }
 
+enum verdict queries_loaded(struct queries *queries, bool old)
+{
+    for (uint32_t query = 0; old && query < queries->count; query++) {
+        number_queue_add_stored(&queries->probation, query, 0, ++queries->serial);
+        mark_dirty(queries, query);
+    }
+    return number_queue_loaded(&queries->probation) ? VERDICT_OK : VERDICT_SKIP;
+}
+
 size_t queries_bytes(const struct queries *queries)
 {
     size_t bytes = sizeof *queries + queries->capacity * sizeof *queries->rows +
                    queries->word_capacity * sizeof *queries->words +
-                   hash_index_bytes(&queries->by_text) + hash_index_bytes(&queries->by_word) +
+                   number_queue_bytes(&queries->probation) + hash_index_bytes(&queries->by_text) +
+                   hash_index_bytes(&queries->by_word) +
                    queries->dirty_capacity * sizeof *queries->dirty;
     for (uint32_t i = 0; i < queries->count; i++)
         bytes += queries->rows[i].size + 1u +

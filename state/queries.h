@@ -17,13 +17,18 @@
  *
  * Sums have forward decay (state/model.h), relative to the row's `base`. A row has room for
  * `entries_max` items. A new item replaces the lightest one of a full row with probability
- * w / (w + w_min). A new query replaces the lightest of QUERY_SAMPLE drawn rows when there are
- * `queries_max`. Both draws follow from the log's record, so the same log gives the same table. A
+ * w / (w + w_min). Draws follow from the log's record, so the same log gives the same table. A
  * query has one number as long as it lives. The words follow from the rows and are not stored.
+ *
+ * A query is on probation until a second visitor takes an item after it (state/number_queue.h).
+ * When there are `queries_max`, a new query takes the place of the oldest on probation, as long as
+ * probation_share() of them are. Otherwise it takes the place of the lightest of QUERY_SAMPLE drawn
+ * ones that have more visitors. So invented terms push out each other, whatever they weigh.
  *
  * Rows of FAMILY_MODEL, little endian in values, big endian in keys:
  *
- *     'k' query(4)   size(1) text, total(8) base(4) count(4), then item(4) weight(8) x count
+ *     'k' query(4)   size(1) text, total(8) base(4) count(4), then item(4) weight(8) x count,
+ *                    and on probation: visitor(8) serial(8)
  *     'c' channel(4) the same
  *
  * Threads: as the model's. */
@@ -31,7 +36,10 @@
 #define WEFT_STATE_QUERIES_H
 
 #include "schemas/hash_index.h"
+#include "state/decay.h"
+#include "state/item_state.h"
 #include "state/model_tables.h"
+#include "state/number_queue.h"
 #include "state/store.h"
 
 #define QUERY_NONE UINT32_MAX
@@ -75,19 +83,32 @@ struct queries {
     struct query_word *words;
     uint32_t word_count, word_capacity;
     struct hash_index by_word; /* -> words */
+    struct number_queue probation;
+    uint64_t serial; /* of the newest in `probation`; the model stores it */
     uint32_t *dirty;
     uint32_t dirty_count, dirty_capacity;
     uint64_t evicted, entries_evicted; /* at the bounds, since the start of the process */
+    uint64_t unseated;                 /* of the evicted: queries that more than one visitor had */
 };
 
 struct queries *queries_new(const struct queries_limits *limits, enum model_table table);
 void queries_free(struct queries *queries);
 
+/* An activity that followed a query. */
+struct query_activity {
+    uint64_t visitor; /* hash of the key; 0: not known, which counts as a second visitor */
+    uint32_t item;
+    double units;
+    struct decay decay; /* g of its time */
+    uint64_t chance;    /* 64 random bits that follow from the log's record */
+};
+
 /* Adds units * m * 2^k to the item's entry in the row of `text`, which is made if it is new. Leaves
  * out texts that are empty or longer than QUERY_TEXT_MAX, and weights that are too old to count.
- * `chance`: 64 bits that look random, for the draws. Thread: writer. */
-void queries_add(struct queries *queries, struct bytes text, uint32_t item, double units, double m,
-                 int32_t k, uint64_t chance);
+ * Thread: writer. */
+void queries_add(struct queries *queries, struct bytes text, const struct query_activity *activity);
+/* Removes evicted items from the queries `from` to `to` - 1. Thread: writer. */
+void queries_sweep(struct queries *queries, const uint8_t *states, uint32_t from, uint32_t to);
 
 /* The number of the row; QUERY_NONE: there is none. */
 uint32_t queries_find(const struct queries *queries, struct bytes text);
@@ -105,6 +126,9 @@ void queries_save(struct queries *queries, struct store_batch *batch);
 /* Loads one stored row of the table; rows come in the order of their numbers. SKIP: damaged. */
 enum verdict queries_load_row(struct queries *queries, uint32_t item_count, struct bytes key,
                               struct bytes value);
+/* After the last row. `old`: they are of MODEL_FORMAT 1, which had no probation; then all are on
+ * it. SKIP: the queue is damaged. */
+enum verdict queries_loaded(struct queries *queries, bool old);
 
 /* Bytes of memory. */
 size_t queries_bytes(const struct queries *queries);

@@ -137,6 +137,34 @@ void session_memory_remember(struct session_memory *memory, uint64_t visitor, ui
     add_posting(memory, item, session->serial);
 }
 
+void session_memory_sweep(struct session_memory *memory, const uint8_t *states, uint32_t from,
+                          uint32_t to)
+{
+    for (uint32_t place = from; place < to && place < memory->limits.sessions_max; place++) {
+        struct remembered_session *session = &memory->sessions[place];
+        uint32_t left = 0;
+        for (uint32_t i = 0; i < session->count; i++) {
+            if (item_evicted(states, session->items[i]))
+                remove_posting(memory, session->items[i], session->serial);
+            else
+                session->items[left++] = session->items[i];
+        }
+        if (left == session->count)
+            continue;
+        session->count = left;
+        memory->dirty = true;
+        memory->dirty_chunks[place / CHUNK] = 1;
+    }
+}
+
+void session_memory_forget(struct session_memory *memory, uint32_t item)
+{
+    if (item >= memory->item_capacity)
+        return;
+    free(memory->postings[item].serials); /* some may be of sessions that were overwritten */
+    memory->postings[item] = (struct session_postings){.count = 0};
+}
+
 /* ---- on disk ---- */
 
 void session_memory_save(struct session_memory *memory, struct store_batch *batch)

@@ -25,6 +25,7 @@
 #define WEFT_STATE_SESSION_MEMORY_H
 
 #include "schemas/hash_index.h"
+#include "state/item_state.h"
 #include "state/store.h"
 
 #define REMEMBERED_ITEMS 20
@@ -89,6 +90,12 @@ static inline const struct session_postings *sessions_of(const struct session_me
 {
     return item < memory->item_capacity ? &memory->postings[item] : NULL;
 }
+
+/* Removes evicted items from the sessions at the places `from` to `to` - 1. Thread: writer. */
+void session_memory_sweep(struct session_memory *memory, const uint8_t *states, uint32_t from,
+                          uint32_t to);
+/* No session has the item any more: its number may get another id. Thread: writer. */
+void session_memory_forget(struct session_memory *memory, uint32_t item);
 
 /* Puts the chunks that changed since the last call into the batch. Thread: writer. */
 void session_memory_save(struct session_memory *memory, struct store_batch *batch);

@@ -74,6 +74,14 @@ void trends_add(struct trends *trends, uint32_t item, int kind, struct decay slo
     note_time(trends, time_ms);
 }
 
+void trends_forget(struct trends *trends, uint32_t item)
+{
+    if (trends_row(trends, item) == NULL)
+        return;
+    trends->rows[item] = (struct trend){.dirty = trends->rows[item].dirty};
+    mark_dirty(trends, item);
+}
+
 const struct trend *trends_row(const struct trends *trends, uint32_t item)
 {
     return item < trends->capacity && !is_empty(&trends->rows[item]) ? &trends->rows[item] : NULL;
@@ -118,6 +126,10 @@ void trends_save(struct trends *trends, struct store_batch *batch)
         struct trend *row = &trends->rows[item];
         char key[MODEL_KEY_BYTES_MAX];
         row->dirty = false;
+        if (is_empty(row)) {
+            batch_delete(batch, FAMILY_MODEL, model_numbered_key(key, MODEL_TABLE_TRENDS, item));
+            continue;
+        }
         buffer_clear(&value);
         buffer_append(&value, row->slow, sizeof row->slow);
         buffer_append(&value, &row->base, 4);

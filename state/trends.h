@@ -51,6 +51,9 @@ void trends_free(struct trends *trends);
 void trends_add(struct trends *trends, uint32_t item, int kind, struct decay slow,
                 struct decay quick, int64_t time_ms);
 
+/* The item is evicted: drops its row. Thread: writer. */
+void trends_forget(struct trends *trends, uint32_t item);
+
 /* The sums of an item; NULL: no activity yet. Hold while the model is locked. */
 const struct trend *trends_row(const struct trends *trends, uint32_t item);
 /* The median time, ms since 1970; INT64_MIN: no activity yet. */

@@ -100,8 +100,19 @@ void vectors_changed(struct vectors *vectors, uint32_t place, float inverse_norm
     mark_place(vectors, place);
 }
 
+/* The smallest of the free places. */
+static uint32_t reuse_place(struct vectors *vectors)
+{
+    while (vectors->items[vectors->free_first] != FREE)
+        vectors->free_first++;
+    vectors->free_count--;
+    return vectors->free_first++;
+}
+
 static uint32_t free_place(struct vectors *vectors)
 {
+    if (vectors->free_count > 0)
+        return reuse_place(vectors);
     if (vectors->place_count < vectors->limits.items_max) {
         reserve_places(vectors, vectors->place_count + 1);
         return vectors->place_count++;
@@ -113,10 +124,8 @@ static uint32_t free_place(struct vectors *vectors)
     }
     uint32_t place = vectors->hand;
     vectors->hand = (vectors->hand + 1) % vectors->place_count;
-    if (vectors->items[place] != FREE) {
-        vectors->places[vectors->items[place]] = 0;
-        vectors->evicted++;
-    }
+    vectors->places[vectors->items[place]] = 0;
+    vectors->evicted++;
     return place;
 }
 
@@ -166,6 +175,103 @@ void vectors_remember(struct vectors *vectors, const struct sample *sample)
     vectors->ring_next = (at + 1) % vectors->limits.ring_max;
     vectors->dirty_chunks[at / RING_CHUNK] = 1;
     vectors->dirty = true;
+}
+
+/* ---- items that the model evicts ---- */
+
+#define COPY_TRIES 8
+
+/* A sample looks back up to the first evicted item. */
+static bool cut_sample(struct sample *sample, const uint8_t *states)
+{
+    for (uint32_t i = 0; i < sample->before_count; i++) {
+        if (item_evicted(states, sample->before[i])) {
+            sample->before_count = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Another click of the ring, whose item is not evicted. It is drawn, so that no click is copied
+ * often; where most clicks are on evicted items, it is the one before, which was swept already. */
+static uint32_t other_click(const struct vectors *vectors, const uint8_t *states, uint32_t at)
+{
+    uint64_t seed = vectors->seen + at;
+    for (int i = 0; i < COPY_TRIES; i++) {
+        uint32_t other = draw_below(draw_next(&seed), vectors->ring_count);
+        if (!item_evicted(states, vectors->ring[other].target))
+            return other;
+    }
+    if (at > 0)
+        return at - 1;
+    while (at + 1 < vectors->ring_count && item_evicted(states, vectors->ring[at].target))
+        at++;
+    return at;
+}
+
+static void sweep_click(struct vectors *vectors, const uint8_t *states, uint32_t at)
+{
+    struct sample *sample = &vectors->ring[at];
+    bool evicted = item_evicted(states, sample->target);
+    if (evicted) {
+        vectors->clicks[sample->target]--;
+        *sample = vectors->ring[other_click(vectors, states, at)];
+        vectors->targets[at] = sample->target;
+        vectors->clicks[sample->target]++;
+    }
+    if (cut_sample(sample, states) || evicted) {
+        vectors->dirty_chunks[at / RING_CHUNK] = 1;
+        vectors->dirty = true;
+    }
+}
+
+static void sweep_pending(struct vectors *vectors, const uint8_t *states)
+{
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < vectors->pending_count; i++) {
+        struct sample *sample = &vectors->pending[i];
+        vectors->dirty = cut_sample(sample, states) || vectors->dirty;
+        if (!item_evicted(states, sample->target) && sample->before_count > 0)
+            vectors->pending[left++] = *sample;
+    }
+    vectors->dirty = vectors->dirty || left < vectors->pending_count;
+    vectors->pending_count = left;
+}
+
+/* The ring of clicks on evicted items alone starts again. */
+static void empty_ring(struct vectors *vectors)
+{
+    memset(vectors->clicks, 0, vectors->item_capacity * sizeof *vectors->clicks);
+    memset(vectors->dirty_chunks, 1, vectors->limits.ring_max / RING_CHUNK + 1);
+    vectors->ring_count = vectors->ring_next = 0;
+    vectors->dirty = true;
+}
+
+void vectors_sweep(struct vectors *vectors, const uint8_t *states, uint32_t from, uint32_t to)
+{
+    if (vectors->limits.items_max == 0)
+        return;
+    sweep_pending(vectors, states);
+    if (from == 0 && vectors->ring_count > 0 &&
+        item_evicted(states, vectors->ring[other_click(vectors, states, 0)].target))
+        empty_ring(vectors);
+    for (uint32_t at = from; at < to && at < vectors->ring_count; at++)
+        sweep_click(vectors, states, at);
+}
+
+void vectors_forget(struct vectors *vectors, uint32_t item)
+{
+    uint32_t place = vectors_find(vectors, item);
+    if (place == PLACE_NONE)
+        return;
+    vectors->places[item] = 0;
+    vectors->items[place] = FREE;
+    vectors->used[place] = 0;
+    vectors->free_count++;
+    if (place < vectors->free_first)
+        vectors->free_first = place;
+    mark_place(vectors, place);
 }
 
 /* ---- on disk ---- */
@@ -333,10 +439,14 @@ static enum verdict load_place(struct vectors *vectors, uint32_t item_count, uin
     take(cursor, &vectors->sums[place], 4);
     take(cursor, &vectors->inverse_norms[place], 4);
     take(cursor, row, 4 * VECTOR_SIZE);
-    if (cursor->failed || cursor->at != cursor->end || item >= item_count || !short_enough(row) ||
-        !isfinite(vectors->sums[place]) || vectors->sums[place] <= 0 ||
+    if (cursor->failed || cursor->at != cursor->end || (item >= item_count && item != FREE) ||
+        !short_enough(row) || !isfinite(vectors->sums[place]) || vectors->sums[place] <= 0 ||
         !isfinite(vectors->inverse_norms[place]))
         return VERDICT_SKIP;
+    vectors->loaded_count++;
+    vectors->free_count += item == FREE;
+    if (item == FREE)
+        return VERDICT_OK;
     reserve_items(vectors, item);
     if (vectors->places[item] != 0)
         return VERDICT_SKIP;
@@ -378,9 +488,8 @@ enum verdict vectors_load_row(struct vectors *vectors, uint32_t item_count, stru
 enum verdict vectors_loaded(struct vectors *vectors)
 {
     uint64_t clicks = 0;
-    for (uint32_t place = 0; place < vectors->place_count; place++)
-        if (vectors->items[place] == FREE)
-            return VERDICT_SKIP;
+    if (vectors->loaded_count != vectors->place_count)
+        return VERDICT_SKIP;
     for (uint32_t item = 0; item < vectors->item_capacity; item++)
         clicks += vectors->clicks[item];
     if (clicks != vectors->ring_count)

@@ -12,6 +12,7 @@
  * An item gets a place when the fold first learns from it. When all `limits.items_max` places are
  * taken, the hand of a clock looks for a place that was not used since it last came by (Corbato
  * 1968). The item of that place loses its vector; it starts as a new one when it comes again.
+ * The place of an item that the model has evicted is free, and taken first.
  *
  * All that learning depends on is here and is stored, counters included. So a fold that stops and
  * is loaded again goes on with the same bits.
@@ -19,13 +20,15 @@
  * Rows of FAMILY_MODEL, little endian in values, big endian in keys:
  *
  *     'e'            counters, gates, their sums, pending samples (save_header())
- *     'p' place(4)   item(4) used(1) adagrad(4) inverse_norm(4) vector(4 x VECTOR_SIZE)
+ *     'p' place(4)   item(4) used(1) adagrad(4) inverse_norm(4) vector(4 x VECTOR_SIZE);
+ *                    item is 2^32 - 1 where the place is free
  *     'q' chunk(4)   256 samples of the ring, 40 bytes each
  *
  * Threads: as the model's. */
 #ifndef WEFT_STATE_VECTORS_H
 #define WEFT_STATE_VECTORS_H
 
+#include "state/item_state.h"
 #include "state/store.h"
 
 #define VECTOR_SIZE 64
@@ -56,7 +59,9 @@ struct vectors {
     uint8_t *used;        /* since the clock's hand came by */
     uint8_t *dirty_place;
     uint32_t place_count, place_capacity, hand;
-    uint64_t evicted; /* since the start of the process */
+    uint32_t free_count, free_first; /* free places; none is below `free_first` */
+    uint32_t loaded_count;           /* places whose rows were loaded */
+    uint64_t evicted;                /* since the start of the process */
     /* by item */
     uint32_t *places; /* place + 1; 0: none */
     uint32_t *clicks; /* in the ring */
@@ -109,6 +114,11 @@ void vectors_reset(struct vectors *vectors, uint32_t place, uint64_t seed);
 
 /* Puts a click into the ring; from a full ring the oldest falls out. Thread: writer. */
 void vectors_remember(struct vectors *vectors, const struct sample *sample);
+
+/* Removes evicted items from the clicks `from` to `to` - 1 of the ring, and from the pending samples. A click on an evicted item becomes a copy of another click. Thread: writer. */
+void vectors_sweep(struct vectors *vectors, const uint8_t *states, uint32_t from, uint32_t to);
+/* No click has the item any more: its place is free. Thread: writer. */
+void vectors_forget(struct vectors *vectors, uint32_t item);
 
 /* Puts the rows that changed since the last call into the batch. Thread: writer. */
 void vectors_save(struct vectors *vectors, struct store_batch *batch);

@@ -61,13 +61,16 @@ void fuzz_seeds(struct fuzz_sink *sink)
     struct store *store = store_memory_new();
     struct model *model = model_new(&limits);
     struct store_batch batch = {0};
-    uint32_t a = model_intern(model, bytes_text("a")), b = model_intern(model, bytes_text("b"));
+    uint32_t a = model_intern(model, bytes_text("a"), 0),
+             b = model_intern(model, bytes_text("b"), 0);
     struct decay decay = decay_at(1700000000000, limits.pair_half_life_ms);
     model_add(model, a, PAIR_VIEW, PAIR_FORWARD, b, PAIR_UNITS, true, decay, 1700000000000, 1);
     model_count(model, a, PAIR_VIEW, decay, 1700000000000);
     trends_add(model->trends, a, PAIR_VIEW, decay, decay, 1700000000000);
-    queries_add(model->queries, bytes_text("red bag"), a, 1, decay.m, decay.k, 1);
-    queries_add(model->channels, bytes_text("web"), b, 1, decay.m, decay.k, 1);
+    const struct query_activity first = {.visitor = 1, .item = a, .units = 1, .decay = decay};
+    const struct query_activity second = {.item = b, .units = 1, .decay = decay};
+    queries_add(model->queries, bytes_text("red bag"), &first);
+    queries_add(model->channels, bytes_text("web"), &second);
     model_save(model, &batch);
     FUZZ_CHECK(store->write(store, &batch, NULL) == VERDICT_OK);
     struct adder adder = {.visitor.row = add_row, .sink = sink};

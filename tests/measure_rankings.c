@@ -95,7 +95,7 @@ int main(int argc, char **argv)
         char id[24], term[24];
         struct interaction interaction;
         make_interaction(&random, items, terms, i, id, term, &interaction);
-        model_intern(model, interaction.subject); /* as the steps before do */
+        model_intern(model, interaction.subject, 0); /* as the steps before do */
         weft_step_queries.interaction(model, &interaction);
         double from = measure_now_s();
         weft_step_trends.interaction(model, &interaction);

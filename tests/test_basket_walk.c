@@ -34,7 +34,7 @@ static struct model *make_model(uint32_t items)
     for (uint32_t i = 0; i < items; i++) {
         char id[20];
         snprintf(id, sizeof id, "i%u", i);
-        model_intern(model, bytes_text(id));
+        model_intern(model, bytes_text(id), 0);
     }
     return model;
 }

@@ -67,7 +67,7 @@ static uint32_t click(struct shop *shop, uint32_t number, int64_t time_ms)
 {
     char id[16];
     snprintf(id, sizeof id, "p%u", number);
-    uint32_t item = model_intern(shop->model, bytes_text(id));
+    uint32_t item = model_intern(shop->model, bytes_text(id), 0);
     struct decay quick = decay_at(time_ms, QUICK_MS);
     trends_add(shop->model->trends, item, 0, quick, quick, time_ms);
     shop->worth[number] += ldexp(quick.m, quick.k - (int)(START_MS / QUICK_MS));
@@ -167,7 +167,7 @@ static void test_nothing(void)
     struct random random = random_from(3);
     struct shop shop;
     open_shop(&shop, &random);
-    uint32_t unknown = model_intern(shop.model, bytes_text("nowhere"));
+    uint32_t unknown = model_intern(shop.model, bytes_text("nowhere"), 0);
     ask(&shop, unknown, START_MS);
     CHECK_INT(shop.candidates.count, 0);
     uint32_t item = click(&shop, 0, START_MS);

@@ -287,15 +287,16 @@ static void test_lists(void)
     driver_free(shop.driver);
 }
 
-/* A visitor whose items the model does not know, since it has no room, is new. A visitor with one
- * known item is not. */
+/* A visitor whose items the model has evicted is new. A visitor with one known item is not. */
 static void test_unknown_items(void)
 {
     struct shop shop;
-    open_shop(&shop, "items.max=6");
+    open_shop(&shop, "items.max=7");
     fill_shop(&shop);
     send(&shop, EVENT_VIEW, "n1", "app", "unknown");
-    check_home(&shop, "n1", "X! Y! Z! B A C");
+    for (const char *other = "QRS"; *other; other++) /* they push out C, Z and unknown */
+        send(&shop, EVENT_VIEW, "n2", "web", (char[]){*other, 0});
+    check_home(&shop, "n1", "X! Y! unknown! Z! B A S Q R"); /* rows are not swept yet */
     send(&shop, EVENT_VIEW, "n1", "app", "A");
     struct list lists[PLACEMENTS_MAX];
     struct arena arena = {0};

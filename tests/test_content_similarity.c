@@ -164,7 +164,7 @@ static void test_rows_and_candidates(void)
     for (uint32_t i = 0; i < 100; i++)
         put_product(catalogue, &random, i, 4);
     for (uint32_t i = 0; i < 50; i += 2)
-        model_intern(model, product_id(&catalogue->products[i]));
+        model_intern(model, product_id(&catalogue->products[i]), 0);
     struct query query = {.model = model,
                           .catalogue = catalogue,
                           .content_similarity = similar,

@@ -381,7 +381,7 @@ static void test_batch(void)
     for (uint32_t item = 0; item < 50; item++) { /* all have a place, which no batch then makes */
         char name[16];
         snprintf(name, sizeof name, "item %u", item);
-        uint32_t known = model_intern(model, bytes_text(name));
+        uint32_t known = model_intern(model, bytes_text(name), 0);
         vectors_place(vectors, known, bytes_hash(bytes_text(name)));
     }
     for (uint32_t i = 0; i < 3000; i++) {

@@ -14,6 +14,7 @@ static const char expected[] =
     "\"visitors_cached\":43,\"visitors_bytes\":44,\"workers_ready\":45,\"schemas_awaited\":46,"
     "\"schema_requests_failed\":47,\"items\":50,\"folded\":51,"
     "\"folded_offset\":52,\"saved_offset\":-53,\"snapshot_offset\":54,\"items_refused\":55,"
+    "\"items_evicted\":550,"
     "\"row_entries_evicted\":56,\"queries_evicted\":57,\"query_entries_evicted\":58,"
     "\"channels_evicted\":59,\"channel_entries_evicted\":18446744073709551615,"
     "\"rankings_offset\":60,\"rankings_written\":61,\"rankings_same\":62,\"rankings_deleted\":63,"
@@ -52,6 +53,7 @@ static void test_json(void)
                   .saved_offset = -53,
                   .snapshot_offset = 54,
                   .items_refused = 55,
+                  .items_evicted = 550,
                   .entries_evicted = 56,
                   .queries_evicted = 57,
                   .query_entries_evicted = 58,
@@ -90,7 +92,7 @@ static void test_take(void)
     totals.counts.fates[FATE_LATE] = 3;
     totals.counts.fates[FATE_PROCESSED] = 4;
     model_lock_write(run.model);
-    run.model->item_count = 0;
+    run.model->live_count = 0;
     run.model->folded = 11;
     metrics_take(&run, &totals, 0, true, &metrics);
     model_unlock_write(run.model);

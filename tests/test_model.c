@@ -18,7 +18,7 @@ static struct model *new_model(uint32_t row_entries_max, uint32_t items)
     for (uint32_t i = 0; i < items; i++) {
         char id[16];
         snprintf(id, sizeof id, "item %u", i);
-        CHECK_INT(model_intern(model, bytes_text(id)), i);
+        CHECK_INT(model_intern(model, bytes_text(id), 0), i);
     }
     return model;
 }
@@ -27,11 +27,11 @@ static void test_items(void)
 {
     struct model *model = new_model(10, 1000);
     CHECK_INT(model_find(model, bytes_text("item 999")), 999);
-    CHECK_INT(model_intern(model, bytes_text("item 7")), 7);
+    CHECK_INT(model_intern(model, bytes_text("item 7"), 0), 7);
     CHECK(model_find(model, bytes_text("item 1000")) == ITEM_NONE);
-    CHECK(model_intern(model, bytes_text("item 1000")) == ITEM_NONE); /* full */
-    CHECK_INT(model->items_refused, 1);
-    CHECK_INT(model->item_count, 1000);
+    CHECK_INT(model_intern(model, bytes_text("item 1000"), 0), 1000); /* another one goes */
+    CHECK_INT(model->items_evicted, 1);
+    CHECK_INT(model->live_count, 1000);
     CHECK(model_find(model, bytes_of("item 7\0", 7)) == ITEM_NONE);
     model_free(model);
     model_free(NULL);
@@ -293,7 +293,7 @@ static void save(struct model *model, struct store *store)
     CHECK(store->write(store, &batch, NULL) == VERDICT_OK);
     batch_clear(&batch);
     model_save(model, &batch);
-    CHECK_INT(batch.count, 1); /* nothing changed: the format alone */
+    CHECK_INT(batch.count, 2); /* nothing changed: the format and the row of the room alone */
     batch_release(&batch);
 }
 
@@ -377,7 +377,7 @@ static void test_damaged(void)
     static const double weights[] = {0, -1, NAN, INFINITY};
     char row[48], counts[44] = {0};
     double nan = NAN;
-    check_refused(KEY("i\0\0\0\7"), bytes_text("far"), "table 'i'");
+    check_refused(KEY("i\177\377\377\377"), bytes_text("far"), "table 'i'");
     check_refused(KEY("i\0\0\0\3"), bytes_text("item 1"), "table 'i'"); /* twice */
     check_refused(KEY("i\0\0\0"), bytes_text("x"), "table 'i'");
     check_refused(KEY("s\0\0\0\3"), bytes_of(counts, 44), "table 's'"); /* of no item */
@@ -395,7 +395,13 @@ static void test_damaged(void)
         check_refused(KEY("r\0\0\0\0\0"), row_bytes(row, 1, 1, weights[i], 1), "table 'r'");
     check_refused(KEY("r\0\0\0\0\0"), row_bytes(row, 1, 1, 1, NAN), "table 'r'");
     check_refused(KEY("x\0\0\0\0"), row_bytes(row, 1, 1, 1, 1), "table 'x'");
-    check_refused(KEY("m"), bytes_of("\2\0\0\0", 4), "the stored model has format 2");
+    check_refused(KEY("m"), bytes_of("\3\0\0\0", 4), "the stored model has format 3");
+    check_refused(KEY("a"), bytes_of(counts, 43), "table 'a'");
+    check_refused(KEY("b\0\0\0\0"), bytes_of("\1", 1), "table 'b'");
+    check_refused(KEY("b\0\0\0\0"), bytes_of("\0abcdefghabcdefgh", 17), "table 'b'");
+    check_refused(KEY("b\0\0\0\0"), bytes_of("\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 17),
+                  "table 'b'"); /* without a serial */
+    check_refused(KEY("b\0\0\0\7"), bytes_of("\1abcdefghabcdefgh", 17), "table 'b'");
     struct model *loaded = new_model(10, 0);
     struct store *empty = store_memory_new();
     CHECK(model_load(loaded, empty, NULL) == VERDICT_OK);

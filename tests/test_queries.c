@@ -32,8 +32,8 @@ static struct bytes some_text(struct random *random, char *to, size_t size)
     return bytes_of(to, used);
 }
 
-static void fold(struct model *model, struct bytes term, uint32_t item, enum kind kind,
-                 int64_t time_ms, uint64_t number)
+static void fold_of(struct model *model, uint64_t visitor, struct bytes term, uint32_t item,
+                    enum kind kind, int64_t time_ms, uint64_t number)
 {
     char id[16];
     snprintf(id, sizeof id, "i%u", item);
@@ -42,7 +42,14 @@ static void fold(struct model *model, struct bytes term, uint32_t item, enum kin
                                      .kind = kind,
                                      .subject = bytes_text(id),
                                      .search_term = term,
+                                     .visitor = visitor,
                                      .event_time_ms = time_ms});
+}
+
+static void fold(struct model *model, struct bytes term, uint32_t item, enum kind kind,
+                 int64_t time_ms, uint64_t number)
+{
+    fold_of(model, 0, term, item, kind, time_ms, number);
 }
 
 static void check_same(const struct queries *a, const struct queries *b)
@@ -152,8 +159,9 @@ static void test_bounds(void)
         struct bytes term = bytes_text("often asked");
         if (random_one_in(&random, 5) == false)
             term = bytes_of(text, (size_t)snprintf(text, sizeof text, "word%u asked", draw));
-        fold(model, term, item, KIND_VIEW, START_MS + (int64_t)i * 1000, i);
-        fold(twin, term, item, KIND_VIEW, START_MS + (int64_t)i * 1000, i);
+        uint64_t visitor = random_below(&random, 3); /* 0: not known */
+        fold_of(model, visitor, term, item, KIND_VIEW, START_MS + (int64_t)i * 1000, i);
+        fold_of(twin, visitor, term, item, KIND_VIEW, START_MS + (int64_t)i * 1000, i);
         CHECK(model->queries->count <= 50);
         if (i % 500 == 499) {
             struct model *loaded = reload(model, store);
@@ -185,6 +193,34 @@ static void test_bounds(void)
     model_free(model);
     model_free(twin);
     store->free(store);
+}
+
+/* Invented terms push out each other, though a purchase of many items makes each of them heavy. */
+static void test_flood(void)
+{
+    struct model *model = new_model(100, 10);
+    char text[64];
+    uint64_t number = 0;
+    for (uint32_t i = 0; i < 2 * 80; i++) {
+        struct bytes term = bytes_of(text, (size_t)snprintf(text, sizeof text, "real %u", i % 80));
+        fold_of(model, 1 + i / 80, term, i % 30, KIND_VIEW, START_MS, number++);
+    }
+    for (uint32_t i = 0; i < 2000; i++) {
+        struct bytes term = bytes_of(text, (size_t)snprintf(text, sizeof text, "invented %u", i));
+        for (uint32_t k = 0; k < 10; k++)
+            fold_of(model, 100 + i, term, k, KIND_PURCHASE, START_MS, number++);
+    }
+    for (uint32_t i = 0; i < 80; i++) {
+        snprintf(text, sizeof text, "real %u", i);
+        CHECK_SAY(queries_find(model->queries, bytes_text(text)) != QUERY_NONE, "%s is lost", text);
+    }
+    CHECK_INT(model->queries->evicted, 2000 - 20);
+    CHECK_INT(model->queries->unseated, 0);
+    for (uint64_t visitor = 1; visitor < 3; visitor++) /* new ones still come */
+        fold_of(model, visitor, bytes_text("late"), 1, KIND_VIEW, START_MS, number++);
+    CHECK(!number_queue_has(&model->queries->probation,
+                            queries_find(model->queries, bytes_text("late"))));
+    model_free(model);
 }
 
 static void test_damaged(void)
@@ -417,6 +453,7 @@ int main(void)
 {
     TEST_RUN(test_random);
     TEST_RUN(test_bounds);
+    TEST_RUN(test_flood);
     TEST_RUN(test_damaged);
     TEST_RUN(test_answers);
     TEST_RUN(test_text);

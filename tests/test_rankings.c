@@ -511,9 +511,13 @@ static void test_against_recomputation(void)
 
 static void take_after(struct model *model, const char *term, const char *item_id, double units)
 {
-    struct decay decay = decay_at(START_MS, limits.pair_half_life_ms);
-    queries_add(model->queries, bytes_text(term), model_intern(model, bytes_text(item_id)), units,
-                decay.m, decay.k, 1);
+    const struct query_activity activity = {
+        .item = model_intern(model, bytes_text(item_id), 0),
+        .units = units,
+        .decay = decay_at(START_MS, limits.pair_half_life_ms),
+        .chance = 1,
+    };
+    queries_add(model->queries, bytes_text(term), &activity);
 }
 
 static void check_term(const struct sink *sink, const char *term, const char *expected)

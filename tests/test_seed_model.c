@@ -40,7 +40,7 @@ static void put_rows(struct store *store, uint32_t format)
     for (int i = 0; i < ITEMS; i++) {
         char id[16];
         snprintf(id, sizeof id, "item %d", i);
-        model_intern(model, bytes_text(id));
+        model_intern(model, bytes_text(id), 0);
     }
     model_save(model, &batch);
     if (format != MODEL_FORMAT)

@@ -251,7 +251,7 @@ static void test_random(void)
 {
     struct fixture fixture = {.random = random_from(5), .model = model_new(&limits)};
     for (uint32_t item = 0; item < KNOWN_ITEMS; item++)
-        CHECK_INT(model_intern(fixture.model, item_id(item)), item);
+        CHECK_INT(model_intern(fixture.model, item_id(item), 0), item);
     for (int round = 0; round < TEST_ROUNDS(2000); round++) {
         make(&fixture);
         check_last(&fixture);

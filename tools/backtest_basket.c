@@ -74,7 +74,7 @@ static enum verdict read_lines(struct test *test, const char *format, const char
 
 static uint32_t number_of(struct test *test, struct bytes id)
 {
-    uint32_t item = model_intern(test->ids, id), before = test->item_capacity;
+    uint32_t item = model_intern(test->ids, id, 0), before = test->item_capacity;
     if (item == ITEM_NONE || item < before)
         return item;
     ARRAY_RESERVE(test->items, test->item_capacity, item + 1);

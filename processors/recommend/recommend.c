@@ -79,6 +79,13 @@ struct request {
     struct arena *arena;
 };
 
+void recommender_check_numbers(struct recommender *recommender, const struct model *model,
+                               const struct catalogue *catalogue)
+{
+    uint64_t products = catalogue ? catalogue->renumbered : 0;
+    training_log_renumber(recommender->training_log, model->renumbered + products);
+}
+
 /* Ranks the candidates for all that the visitor did, and remembers them for recommend_learn(). */
 static void rank_first(struct recommender *recommender, const struct model *model,
                        const struct catalogue *catalogue, struct visitor *visitor)
@@ -86,6 +93,7 @@ static void rank_first(struct recommender *recommender, const struct model *mode
     const struct recommend_settings *settings = recommender->settings;
     struct ranked_candidates *ranked = &recommender->ranked;
     recommender->learner.ranker.frozen = !settings->learning;
+    recommender_check_numbers(recommender, model, catalogue);
     rank_visitor(ranked, &settings->rank, &recommender->learner.ranker, model, catalogue, visitor);
     if (settings->learning && !settings->rank.ranker_off)
         visitor->training_serial =

@@ -103,6 +103,12 @@ struct outcome {
     uint32_t rank; /* of the item among all its candidates, from 1; 0: it was none */
 };
 
+/* Forgets the served lists that wait for their click, if numbers of items or products may belong to
+ * others by now. Call it where the number for recommend_learn() is looked up. Thread: the owner's
+ * of the recommender; holds the model's read lock, then the catalogue's. */
+void recommender_check_numbers(struct recommender *recommender, const struct model *model,
+                               const struct catalogue *catalogue);
+
 /* Tells how good the visitor's last list was for a click on `item` (or ITEM_PRODUCT | product;
  * ITEM_NONE: neither the model nor the catalogue knows it), lets the ranker learn from it, and
  * forgets it. Thread: the owner's of the recommender and the visitor; no lock. */

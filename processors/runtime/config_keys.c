@@ -256,7 +256,7 @@ const struct config_key config_keys[] = {
            100, "the same for a purchase"),
 
     NUMBER(CONFIG_MODEL, "items.max", "1000000", chosen.model.items_max, 1, 100000000,
-           "items that the model learns"),
+           "items in the model; when it is full, new ones push out those of a single visitor"),
     NUMBER(CONFIG_MODEL, "cooccurrence.row.entries.max", "100", chosen.model.row_entries_max, 1,
            100000, "items remembered after an item, and before it"),
     NUMBER(CONFIG_MODEL, "cooccurrence.half.life.ms", "7776000000", chosen.model.pair_half_life_ms,
@@ -276,18 +276,18 @@ const struct config_key config_keys[] = {
     NUMBER(CONFIG_MODEL, "neighbours.postings.max", "200", chosen.model.sessions.postings_max, 1,
            100000, "newest sessions remembered of an item"),
     NUMBER(CONFIG_MODEL, "queries.max", "100000", chosen.model.queries.queries_max, 0, 10000000,
-           "searches in the query history; a new one takes the place of the least used one; 0: "
-           "none"),
+           "searches in the query history; when it is full, new ones push out those of a single "
+           "visitor; 0: none"),
     NUMBER(CONFIG_MODEL, "queries.entries.max", "50", chosen.model.queries.entries_max, 1, 10000,
            "items remembered of a search"),
     NUMBER(CONFIG_MODEL, "channels.max", "64", chosen.model.channels.queries_max, 0, 100000,
-           "channels (web, app, ...) with counts of their own; a new one takes the place of the "
-           "least used one; 0: none"),
+           "channels (web, app, ...) with counts of their own; when there are so many, new ones "
+           "push out those of a single visitor; 0: none"),
     NUMBER(CONFIG_MODEL, "channels.entries.max", "300", chosen.model.channels.entries_max, 1,
            100000, "items remembered of a channel"),
 
     NUMBER(CONFIG_CATALOGUE, "catalogue.products.max", "2000000", chosen.catalogue.products_max, 1,
-           100000000, "products; further ones are refused and counted"),
+           100000000, "products, without deleted ones; further ones are refused and counted"),
     NUMBER(CONFIG_CATALOGUE, "catalogue.attribute.names.max", "10000",
            chosen.catalogue.attribute_names_max, 0, 1000000, "distinct names of attributes"),
     NUMBER(CONFIG_CATALOGUE, "catalogue.attribute.values.max", "1000000",

@@ -55,6 +55,7 @@ static const struct metric metrics_table[] = {
     ONE("saved_offset", METRIC_OFFSET, model.saved_offset),
     ONE("snapshot_offset", METRIC_OFFSET, model.snapshot_offset),
     COUNT("items_refused", model.items_refused),
+    COUNT("items_evicted", model.items_evicted),
     COUNT("row_entries_evicted", model.entries_evicted),
     COUNT("queries_evicted", model.queries_evicted),
     COUNT("query_entries_evicted", model.query_entries_evicted),
@@ -79,9 +80,10 @@ static void take_model(struct run *run, struct metrics *metrics)
     if (!atomic_load(&run->fold_ready)) /* loading from disk takes no lock */
         return;
     model_lock_read(model);
-    metrics->model.items = model->item_count;
+    metrics->model.items = model->live_count;
     metrics->model.folded = model->folded;
     metrics->model.items_refused = model->items_refused;
+    metrics->model.items_evicted = model->items_evicted;
     metrics->model.entries_evicted = model->entries_evicted;
     metrics->model.queries_evicted = model->queries->evicted;
     metrics->model.query_entries_evicted = model->queries->entries_evicted;

@@ -23,7 +23,7 @@ struct metrics {
     } catalogue;
     struct registry_counts registry;
     struct {
-        uint64_t items, folded, items_refused, entries_evicted;
+        uint64_t items, folded, items_refused, items_evicted, entries_evicted;
         uint64_t queries_evicted, query_entries_evicted;
         uint64_t channels_evicted, channel_entries_evicted;
         int64_t folded_offset, saved_offset, snapshot_offset;

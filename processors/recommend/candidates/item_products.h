@@ -7,8 +7,11 @@
  * A list may hold products that nobody has clicked on yet. They have no item of the model; they
  * stand as ITEM_PRODUCT | product where an item is expected.
  *
+ * Both tables give numbers to others after a while, and count in `renumbered` when they may.
+ * item_products_catch_up() forgets all answers then.
+ *
  * Thread: one. All calls for one struct item_products are with the same model and catalogue, under
- * their read locks. Neither table ever gives an entry another number, so answers stay right. */
+ * their read locks, item_products_catch_up() before the others. */
 #ifndef WEFT_CANDIDATES_ITEM_PRODUCTS_H
 #define WEFT_CANDIDATES_ITEM_PRODUCTS_H
 
@@ -28,7 +31,9 @@ struct item_products {
     uint32_t product_capacity;
     uint32_t *items; /* by product, item + 1; 0: none of the items that were looked up */
     uint32_t item_capacity;
-    uint32_t items_seen, products_seen; /* the numbers below are looked up in `items` */
+    uint32_t items_seen, products_seen;     /* the numbers below are looked up in `items` */
+    uint64_t items_reused, products_reused; /* the tables' counts of reused numbers, up to here */
+    uint64_t numbering;                     /* the sum of their `renumbered` */
 };
 void item_products_release(struct item_products *known);
 

@@ -37,6 +37,7 @@ static void read_activities(struct query *query, const struct visitor *visitor, 
         if (query->time_ms == 0)
             query->time_ms = activity->time_ms;
         uint32_t item = model_find(query->model, activity_subject(visitor, activity));
+        model_drop_evicted(query->model, &item, 1);
         if (item == ITEM_NONE) {
             query->unknown = true;
             continue;

@@ -17,6 +17,8 @@ struct training_list {
 
 struct training_log {
     struct pending_ring lists;
+    uint64_t numbering;
+    uint64_t forgotten; /* serial of the newest list that is forgotten */
 };
 
 struct training_log *training_log_new(size_t bytes, uint32_t candidates_max, int64_t age_ms)
@@ -63,8 +65,17 @@ uint64_t training_log_add(struct training_log *log, int64_t time_ms,
     return list->pending.serial;
 }
 
+void training_log_renumber(struct training_log *log, uint64_t numbering)
+{
+    if (log->numbering != numbering)
+        log->forgotten = log->lists.serial;
+    log->numbering = numbering;
+}
+
 const struct training_list *training_log_find(const struct training_log *log, uint64_t serial)
 {
+    if (serial <= log->forgotten)
+        return NULL;
     return pending_ring_find(&log->lists, serial);
 }
 

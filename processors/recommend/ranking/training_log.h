@@ -22,8 +22,12 @@ uint64_t training_log_add(struct training_log *log, int64_t time_ms,
                           const struct candidates *candidates, const struct feature_matrix *matrix,
                           const uint16_t *ranks);
 
-/* The list with the number; NULL: it was overwritten, or the number is 0. Holds until the next
- * training_log_add(). */
+/* Forgets all lists if `numbering` is another one than in the last call: numbers of items or
+ * products may belong to others by now. */
+void training_log_renumber(struct training_log *log, uint64_t numbering);
+
+/* The list with the number; NULL: it was overwritten or forgotten, or the number is 0. Holds until
+ * the next training_log_add(). */
 struct training_list;
 const struct training_list *training_log_find(const struct training_log *log, uint64_t serial);
 

@@ -22,8 +22,18 @@ void rankings_release(struct rankings_view *view)
     free(view->items);
     free(view->terms);
     free(view->entries);
-    buffer_release(&view->texts);
+    free((void *)view->ids);
+    arena_release(&view->texts);
     *view = (struct rankings_view){0};
+}
+
+/* The view's own copy of the item's id, with the NUL behind it. */
+static struct bytes copy_id(struct rankings_view *view, const struct model *model, uint32_t item)
+{
+    struct bytes id = model->items[item].id;
+    if (view->ids[item] == NULL)
+        view->ids[item] = arena_copy(&view->texts, bytes_of(id.at, id.size + 1)).at;
+    return bytes_of(view->ids[item], id.size);
 }
 
 static void take_items(struct rankings_view *view, const struct model *model)
@@ -36,14 +46,15 @@ static void take_items(struct rankings_view *view, const struct model *model)
         if (row == NULL)
             continue;
         struct ranked_counts counts = {
-            .item_id = model->items[item].id,
             .quick = decay_events(row->quick, row->quick_base, quick),
         };
         double sum = counts.quick;
         for (int kind = 0; kind < PAIR_KINDS; kind++)
             sum += counts.counts[kind] = decay_events(row->slow[kind], row->base, slow);
-        if (sum > RANKING_LEAST)
-            view->items[view->item_count++] = counts;
+        if (!(sum > RANKING_LEAST))
+            continue;
+        counts.item_id = copy_id(view, model, item);
+        view->items[view->item_count++] = counts;
     }
 }
 
@@ -97,15 +108,15 @@ static void copy_term(struct rankings_view *view, const struct model *model,
 {
     const struct query_row *row = &model->queries->rows[weighed->query];
     struct ranked_term *term = &view->terms[view->term_count++];
-    *term = (struct ranked_term){
-        .text = bytes_of(NULL, row->size), .total = weighed->total, .first = view->entry_count};
-    buffer_append(&view->texts, row->text, row->size);
+    *term = (struct ranked_term){.text = arena_copy(&view->texts, query_text(row)),
+                                 .total = weighed->total,
+                                 .first = view->entry_count};
     ARRAY_RESERVE(view->entries, view->entry_capacity, view->entry_count + row->count);
     for (uint32_t i = 0; i < row->count; i++) {
         double units = decay_events(row->entries[i].weight, row->base, now);
         if (units > RANKING_LEAST)
             view->entries[view->entry_count++] = (struct ranked_entry){
-                .item_id = model->items[row->entries[i].item].id, .units = units};
+                .item_id = copy_id(view, model, row->entries[i].item), .units = units};
     }
     term->count = view->entry_count - term->first;
 }
@@ -137,11 +148,6 @@ static void take_terms(struct rankings_view *view, const struct model *model, ui
     ARRAY_RESERVE(view->terms, view->term_capacity, count);
     for (uint32_t i = 0; i < count; i++)
         copy_term(view, model, &heap[i], now);
-    size_t at = 0; /* the buffer of texts no longer moves */
-    for (uint32_t i = 0; i < count; i++) {
-        view->terms[i].text.at = view->texts.at + at;
-        at += view->terms[i].text.size;
-    }
     view->terms_out = seen - count;
     free(heap);
 }
@@ -152,9 +158,11 @@ void rankings_collect(struct rankings_view *view, const struct model *model, int
     view->offset = offset;
     view->time_ms = trends_clock(model->trends);
     view->item_count = view->term_count = view->entry_count = view->terms_out = 0;
-    buffer_clear(&view->texts);
+    arena_clear(&view->texts);
     if (view->time_ms == INT64_MIN)
         return;
+    ARRAY_RESERVE(view->ids, view->id_capacity, model->item_count);
+    memset((void *)view->ids, 0, model->item_count * sizeof *view->ids);
     take_items(view, model);
     take_terms(view, model, settings->terms_max);
 }

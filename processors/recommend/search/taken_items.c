@@ -6,11 +6,17 @@ void taken_items_add(struct model *model, struct queries *queries, struct bytes 
     enum pair_kind kind;
     if (text.size == 0 || interaction->subject.size == 0 || !pair_kind_of(interaction->kind, &kind))
         return;
-    uint32_t item = model_intern(model, interaction->subject);
+    uint32_t item = model_intern(model, interaction->subject, interaction->visitor);
     if (item == ITEM_NONE)
         return;
-    struct decay decay = decay_at(interaction->event_time_ms, half_life_ms);
-    double units = kind == PAIR_CART ? TAKEN_CART : kind == PAIR_PURCHASE ? TAKEN_PURCHASE : 1;
-    queries_add(queries, text, item, units, decay.m, decay.k,
-                bytes_hash(interaction->event_id) + interaction->position);
+    const struct query_activity activity = {
+        .visitor = interaction->visitor,
+        .item = item,
+        .units = kind == PAIR_CART       ? TAKEN_CART
+                 : kind == PAIR_PURCHASE ? TAKEN_PURCHASE
+                                         : 1,
+        .decay = decay_at(interaction->event_time_ms, half_life_ms),
+        .chance = bytes_hash(interaction->event_id) + interaction->position,
+    };
+    queries_add(queries, text, &activity);
 }

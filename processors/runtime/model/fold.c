@@ -13,7 +13,9 @@
 #define RECORDS_A_LOOK 16     /* between looks at the clock */
 #define PROGRESS_US 2000000
 #define SNAPSHOT_TRIES 3
-#define SAVE_SHARE 10 /* saving takes at most a tenth of the time */
+#define SAVE_SHARE 10    /* saving takes at most a tenth of the time */
+#define WARN_US 60000000 /* between two warnings of bounds */
+#define BOUNDS 3
 
 struct fold {
     struct run *run;
@@ -25,7 +27,9 @@ struct fold {
     int64_t saved;  /* `next` of the store */
     int64_t save_due_us;
     int64_t started_us, progress_us;
-    uint64_t skipped; /* records that weft did not write */
+    uint64_t skipped;        /* records that weft did not write */
+    uint64_t warned[BOUNDS]; /* evictions that the last warning told of */
+    int64_t warn_due_us;
 };
 
 /* ---- where the model comes from ---- */
@@ -54,7 +58,7 @@ static enum verdict find_stored(struct fold *fold, bool *ret_usable, struct erro
     if (stored == VERDICT_FATAL || model_stored_format(store, &format, error) == VERDICT_FATAL)
         return VERDICT_FATAL;
     /* a newer format counts as usable: loading it refuses it with what to do */
-    bool older = format > 0 && format < MODEL_FORMAT;
+    bool older = format > 0 && format < MODEL_FORMAT_OLDEST;
     *ret_usable = stored == VERDICT_OK && !older;
     if (stored == VERDICT_OK && older)
         log_line(LOG_LEVEL_WARN, "model",
@@ -69,7 +73,7 @@ static enum verdict load_stored(struct fold *fold, struct error *error)
     uint32_t format = 0;
     enum verdict verdict = model_load(fold->run->model, store, error);
     if (verdict != VERDICT_OK && model_stored_format(store, &format, NULL) == VERDICT_OK &&
-        format == MODEL_FORMAT)
+        format <= MODEL_FORMAT)
         store->condemn(store, "the stored model can't be read");
     return verdict;
 }
@@ -85,7 +89,7 @@ static enum verdict load_snapshot(struct fold *fold, const struct snapshot_heade
     if (verdict != VERDICT_OK)
         return verdict;
     if (model_stored_format(run->model_store, &format, error) == VERDICT_OK &&
-        format < MODEL_FORMAT)
+        format < MODEL_FORMAT_OLDEST)
         return VERDICT_SKIP;
     fold->next = header->offset;
     return VERDICT_OK;
@@ -231,7 +235,7 @@ static void note_position(struct fold *fold, int64_t next)
         return;
     atomic_store(&run->fold_ready, true);
     log_line(LOG_LEVEL_INFO, "model", "ready: %u items, log at %lld, %.1f s",
-             run->model->item_count, (long long)next,
+             run->model->live_count, (long long)next,
              (double)(clock_monotonic_us() - fold->started_us) / 1e6);
 }
 
@@ -314,6 +318,37 @@ static void share_view(struct fold *fold)
     pthread_mutex_unlock(&run->view_lock);
 }
 
+/* Tells of the bounds at which the model evicts: at the first eviction, and then each time that
+ * their number has doubled. */
+static void warn_of_bounds(struct fold *fold, int64_t now_us)
+{
+    const struct model *model = fold->run->model;
+    const struct {
+        const char *key;
+        uint32_t max;
+        uint64_t evicted, unseated;
+    } bounds[BOUNDS] = {
+        {"items.max", model->limits.items_max, model->items_evicted, model->items_unseated},
+        {"queries.max", model->limits.queries.queries_max, model->queries->evicted,
+         model->queries->unseated},
+        {"channels.max", model->limits.channels.queries_max, model->channels->evicted,
+         model->channels->unseated},
+    };
+    if (now_us < fold->warn_due_us)
+        return;
+    for (int i = 0; i < BOUNDS; i++) {
+        if (bounds[i].evicted == 0 || bounds[i].evicted < 2 * fold->warned[i])
+            continue;
+        log_line(LOG_LEVEL_WARN, "model",
+                 "%s=%u is reached: %llu were evicted since the start, %llu of them had more than "
+                 "one visitor; raise %s if the shop has more",
+                 bounds[i].key, bounds[i].max, (unsigned long long)bounds[i].evicted,
+                 (unsigned long long)bounds[i].unseated, bounds[i].key);
+        fold->warned[i] = bounds[i].evicted;
+        fold->warn_due_us = now_us + WARN_US;
+    }
+}
+
 static void show_progress(struct fold *fold, int64_t now_us)
 {
     if (atomic_load(&fold->run->fold_ready) || now_us < fold->progress_us)
@@ -336,6 +371,7 @@ static enum verdict run_fold(struct fold *fold, struct error *error)
         int64_t now_us = clock_monotonic_us();
         share_view(fold);
         show_progress(fold, now_us);
+        warn_of_bounds(fold, now_us);
         if (verdict == VERDICT_OK && now_us >= fold->save_due_us)
             verdict = save(fold, error);
         if (verdict != VERDICT_OK)

@@ -30,7 +30,7 @@ static enum verdict check_format(struct run *run, struct error *error)
 {
     uint32_t format;
     model_stored_format(run->model_store, &format, NULL);
-    if (format == MODEL_FORMAT)
+    if (format >= MODEL_FORMAT_OLDEST && format <= MODEL_FORMAT)
         return VERDICT_OK;
     return error_set(error, VERDICT_FATAL, "%s: the model in it has format %u, this weft has %d",
                      run->seed_model, format, MODEL_FORMAT);
@@ -78,6 +78,6 @@ enum verdict seed_model_load(struct run *run, struct error *error)
     if (write_offset(run, error) != VERDICT_OK || write_snapshot(run, error) != VERDICT_OK)
         return VERDICT_FATAL;
     log_line(LOG_LEVEL_INFO, "model", "started from %s: %llu rows, %u items", run->seed_model,
-             (unsigned long long)header.rows, run->model->item_count);
+             (unsigned long long)header.rows, run->model->live_count);
     return VERDICT_OK;
 }
