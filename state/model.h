@@ -230,8 +230,8 @@ void model_sweep(struct model *model);
 /* How many steps a sweep has. */
 uint32_t model_sweep_steps(const struct model *model);
 
-/* What the steps of a sweep depend on. A model that is loaded with other limits begins its sweep
- * again. */
+/* A hash of the limits that the steps of a sweep depend on. A model that is loaded with other
+ * limits begins its sweep again. */
 uint64_t model_sweep_key(const struct model *model);
 
 /* Nothing refers to the evicted item any more: its number is free. */

@@ -115,7 +115,8 @@ void vectors_reset(struct vectors *vectors, uint32_t place, uint64_t seed);
 /* Puts a click into the ring; from a full ring the oldest falls out. Thread: writer. */
 void vectors_remember(struct vectors *vectors, const struct sample *sample);
 
-/* Removes evicted items from the clicks `from` to `to` - 1 of the ring, and from the pending samples. A click on an evicted item becomes a copy of another click. Thread: writer. */
+/* Removes evicted items from the clicks `from` to `to` - 1 of the ring, and from the pending
+ * samples. A click on an evicted item becomes a copy of another click. Thread: writer. */
 void vectors_sweep(struct vectors *vectors, const uint8_t *states, uint32_t from, uint32_t to);
 /* No click has the item any more: its place is free. Thread: writer. */
 void vectors_forget(struct vectors *vectors, uint32_t item);

@@ -227,7 +227,7 @@ static void test_room(void)
     free(naive);
 }
 
-/* ---- what the tables refer to ---- */
+/* ---- references of the tables ---- */
 
 #define VISITORS 12
 #define TERMS 60
@@ -408,7 +408,7 @@ static bool knows(const struct model *model, const char *prefix, uint32_t number
     return item != ITEM_NONE && model->item_states[item] == ITEM_LIVE;
 }
 
-/* What two visitors saw stays, and new products are learned. */
+/* Items of two visitors stay, and new products are learned. */
 static void test_flood(void)
 {
     struct model_limits room = limits;

@@ -509,15 +509,23 @@ static void test_against_recomputation(void)
 
 /* ---- searches ---- */
 
-static void take_after(struct model *model, const char *term, const char *item_id, double units)
+/* `visitor` 0 counts as several. */
+static void take_after_by(struct model *model, uint64_t visitor, const char *term,
+                          const char *item_id, double units)
 {
     const struct query_activity activity = {
+        .visitor = visitor,
         .item = model_intern(model, bytes_text(item_id), 0),
         .units = units,
         .decay = decay_at(START_MS, limits.pair_half_life_ms),
         .chance = 1,
     };
     queries_add(model->queries, bytes_text(term), &activity);
+}
+
+static void take_after(struct model *model, const char *term, const char *item_id, double units)
+{
+    take_after_by(model, 0, term, item_id, units);
 }
 
 static void check_term(const struct sink *sink, const char *term, const char *expected)
@@ -559,14 +567,16 @@ static void test_terms(void)
                    20 - i);
     take_after(shop.model, "nothing like it", "i3", 5);
     take_after(shop.model, "rare", "i2", .5);
+    take_after_by(shop.model, 5, "invented", "i2", 5000);
     rankings_collect(&view, shop.model, 7, &shop.settings);
     CHECK_INT(view.term_count, 3);
-    CHECK_INT(view.terms_out, 1);
+    CHECK_INT(view.terms_out, 2);
     make(&shop, &view, &sink);
     check_term(&sink, "often", "i2 i4 i5 i6");
     check_term(&sink, "title", "i1 gone i2? i4?");
     CHECK(find_record(&sink, SCOPE_TERM, "nothing like it", RANKING_TAKEN) == NULL);
     CHECK(find_record(&sink, SCOPE_TERM, "rare", RANKING_TAKEN) == NULL);
+    CHECK(find_record(&sink, SCOPE_TERM, "invented", RANKING_TAKEN) == NULL);
     free(sink.at);
     rankings_release(&view);
     close_shop(&shop);

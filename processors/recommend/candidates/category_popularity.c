@@ -33,15 +33,17 @@ void category_popularity_free(struct category_popularity *popularity)
     free(popularity);
 }
 
-/* The category's list, made if it is new; NULL: there are too many. */
+/* The category's list, made if it is new. */
 static struct category_list *list_of(struct category_popularity *popularity, uint64_t hash)
 {
     struct hash_probe probe = hash_index_probe(&popularity->by_word, hash);
     while (hash_index_next(&popularity->by_word, &probe))
         if (popularity->lists[probe.entry].hash == hash)
             return &popularity->lists[probe.entry];
-    if (popularity->count == CATEGORIES_MAX)
-        return NULL;
+    if (popularity->count == CATEGORIES_MAX) { /* most of them are of categories that are gone */
+        hash_index_clear(&popularity->by_word);
+        popularity->count = 0;
+    }
     ARRAY_RESERVE(popularity->lists, popularity->capacity, popularity->count + 1);
     hash_index_add(&popularity->by_word, hash, popularity->count);
     popularity->lists[popularity->count] = (struct category_list){.hash = hash};
@@ -136,8 +138,6 @@ void category_popularity_generate(const struct query *query, struct candidates *
     uint32_t word = query->catalogue->products[product].category;
     struct category_list *list =
         list_of(query->category_popularity, query->catalogue->words.at[word].hash);
-    if (list == NULL)
-        return;
     update(query, list, word, &sorted);
     for (uint32_t i = 0; i < sorted.count && i < CATEGORY_PROPOSED; i++) {
         struct candidate *candidate = candidates_propose(candidates, sorted.items[i], generator);

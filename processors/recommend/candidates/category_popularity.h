@@ -25,7 +25,7 @@
 #define CATEGORY_LAST 3      /* last items of the visitor that are put into the list */
 #define CATEGORY_SCAN 4
 #define CATEGORY_SCAN_FIRST 512
-#define CATEGORIES_MAX 65536 /* that have a list; later ones have none */
+#define CATEGORIES_MAX 65536 /* that have a list; one more, and all lists begin again */
 
 /* The lists of one thread. */
 struct category_popularity;

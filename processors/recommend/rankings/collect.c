@@ -61,14 +61,18 @@ static void take_items(struct rankings_view *view, const struct model *model)
 /* ---- the searches after which most was taken ---- */
 
 struct weighed {
+    bool single; /* one visitor alone searched so */
     double total;
     uint32_t query;
     struct bytes text;
 };
 
-/* Whether `a` comes behind `b`. */
+/* Whether `a` comes behind `b`. A purchase of many items makes a term heavy, so terms of a single
+ * visitor come last. */
 static bool behind(const struct weighed *a, const struct weighed *b)
 {
+    if (a->single != b->single)
+        return a->single;
     if (a->total < b->total || a->total > b->total)
         return a->total < b->total;
     return bytes_compare(a->text, b->text) > 0;
@@ -131,8 +135,10 @@ static void take_terms(struct rankings_view *view, const struct model *model, ui
     uint32_t count = 0, seen = 0;
     for (uint32_t i = 0; i < queries->count; i++) {
         const struct query_row *row = &queries->rows[i];
-        struct weighed weighed = {
-            .total = decay_events(row->total, row->base, now), .query = i, .text = query_text(row)};
+        struct weighed weighed = {.single = number_queue_has(&queries->probation, i),
+                                  .total = decay_events(row->total, row->base, now),
+                                  .query = i,
+                                  .text = query_text(row)};
         if (!(weighed.total > RANKING_LEAST))
             continue;
         seen++;

@@ -79,7 +79,7 @@ struct rankings_view {
                         happened yet */
     struct ranked_counts *items;
     uint32_t item_count, item_capacity;
-    struct ranked_term *terms; /* most taken first */
+    struct ranked_term *terms; /* those of several visitors first, then most taken first */
     uint32_t term_count, term_capacity;
     struct ranked_entry *entries;
     uint32_t entry_count, entry_capacity;
