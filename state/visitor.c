@@ -107,6 +107,16 @@ static void reserve_activity(struct visitor *visitor)
         memory_resize(visitor->activities, visitor->capacity * sizeof *visitor->activities);
 }
 
+/* Drops the `out` oldest activities. */
+static void drop_oldest(struct visitor *visitor, uint32_t out)
+{
+    visitor->count -= out;
+    memmove(visitor->activities, visitor->activities + out,
+            visitor->count * sizeof *visitor->activities);
+    visitor->truncated = true;
+    compact_text(visitor);
+}
+
 uint32_t visitor_insert(struct visitor *visitor, uint32_t position, struct activity activity,
                         struct bytes subject, uint32_t max)
 {
@@ -123,12 +133,23 @@ uint32_t visitor_insert(struct visitor *visitor, uint32_t position, struct activ
         visitor->latest_time_ms = activity.time_ms;
     if (visitor->count <= max)
         return 0;
-    visitor->count--;
-    memmove(visitor->activities, visitor->activities + 1,
-            visitor->count * sizeof *visitor->activities);
-    visitor->truncated = true;
-    compact_text(visitor);
+    drop_oldest(visitor, 1);
     return 1;
+}
+
+uint32_t visitor_fit(struct visitor *visitor, size_t bytes_max)
+{
+    size_t bytes = VISITOR_ROW_REST_BYTES + (size_t)visitor->count * ACTIVITY_ROW_BYTES;
+    if (bytes + visitor->text_size <= bytes_max) /* text that fell out counts here */
+        return 0;
+    for (uint32_t i = 0; i < visitor->count; i++)
+        bytes += visitor->activities[i].text_size;
+    uint32_t out = 0;
+    for (; bytes > bytes_max && out + 1 < visitor->count; out++)
+        bytes -= ACTIVITY_ROW_BYTES + (size_t)visitor->activities[out].text_size;
+    if (out > 0)
+        drop_oldest(visitor, out);
+    return out;
 }
 
 void visitor_append(struct visitor *visitor, struct activity activity, struct bytes subject)

@@ -122,6 +122,13 @@ uint32_t visitor_position(const struct visitor *visitor, int64_t time_ms, enum k
 uint32_t visitor_insert(struct visitor *visitor, uint32_t position, struct activity activity,
                         struct bytes subject, uint32_t max);
 
+/* The oldest activities fall out, but never the last one, until the stored row and its key surely
+ * have at most `bytes_max` bytes: VISITOR_ROW_REST_BYTES, and ACTIVITY_ROW_BYTES and the subject
+ * for each activity. Depends on the activities and `bytes_max` alone. Returns how many fell out. */
+#define ACTIVITY_ROW_BYTES 32        /* in a stored row, without the subject, at most */
+#define VISITOR_ROW_REST_BYTES 32768 /* everything else in the row, and the key */
+uint32_t visitor_fit(struct visitor *visitor, size_t bytes_max);
+
 /* Appends an activity that was counted before: for the decoder. */
 void visitor_append(struct visitor *visitor, struct activity activity, struct bytes subject);
 

@@ -1,4 +1,5 @@
 /* A visitor: the sequence against a sorted array, shown items, exposure, channel, consent. */
+#include "schemas/event.h"
 #include "tests/visitors.h"
 
 #define ACTIVITIES 400 /* room of the sorted array */
@@ -76,6 +77,94 @@ static void test_sequences(void)
         visitor_table_free(table);
         store->free(store);
     }
+}
+
+/* The longest sequence of newest activities whose row fits: recomputed from all that came. */
+static uint32_t naive_fit(const uint32_t *sizes, uint32_t count, size_t bytes_max)
+{
+    size_t bytes = VISITOR_ROW_REST_BYTES;
+    uint32_t fitting = 0;
+    while (fitting < count &&
+           (bytes += ACTIVITY_ROW_BYTES + sizes[count - 1 - fitting]) <= bytes_max)
+        fitting++;
+    return fitting > 0 ? fitting : 1;
+}
+
+/* Long searches under any bound: the row fits, no activity falls out without need, and it does not
+ * matter when the bound is applied. */
+static void test_fit(void)
+{
+    struct random random = random_from(82);
+    static char text[4096];
+    memset(text, 's', sizeof text);
+    for (int round = 0; round < 40; round++) {
+        struct store *store = store_memory_new();
+        struct visitor_table *table = visitor_table_new(store, 0);
+        struct visitor *visitor = visitor_of(table, 0, "v");
+        size_t bytes_max = VISITOR_ROW_REST_BYTES + 16384 + random_below(&random, 200000);
+        uint32_t sizes[300], fallen = 0, every = 1 + random_below(&random, 20);
+        visitor_table_mark_dirty(table, visitor);
+        for (uint32_t i = 0; i < 300; i++) {
+            sizes[i] = random_below(&random, 3) ? random_below(&random, 50)
+                                                : random_below(&random, sizeof text + 1);
+            struct activity activity = {.time_ms = 1700000000000 + i * 1000ll,
+                                        .kind = KIND_SEARCH,
+                                        .price = 1,
+                                        .event_hash = random_next(&random)};
+            visitor_insert(visitor, visitor->count, activity, bytes_of(text, sizes[i]), 1000);
+            if (i % every > 0 && i < 299)
+                continue;
+            fallen += visitor_fit(visitor, bytes_max);
+            CHECK_INT(visitor->count, naive_fit(sizes, i + 1, bytes_max));
+            CHECK_INT(visitor->truncated, fallen > 0);
+            CHECK_INT(fallen + visitor->count, i + 1);
+            CHECK(visitor_table_encode(table, visitor).size + visitor->key_size <= bytes_max);
+        }
+        CHECK_INT(visitor->accepted, 300);
+        check_decoded(table, visitor);
+        uint32_t all = visitor->count;
+        CHECK_INT(visitor_fit(visitor, 0), all - 1);
+        CHECK_INT(visitor->count, 1); /* the newest one stays under any bound */
+        visitor_table_free(table);
+        store->free(store);
+    }
+}
+
+/* Everything in a row but the activities, as large as it can be. */
+static void test_rest_of_row(void)
+{
+    struct random random = random_from(83);
+    struct store *store = store_memory_new();
+    struct visitor_table *table = visitor_table_new(store, 0);
+    char key[EVENT_ID_BYTES_MAX + 1], word[EVENT_ID_BYTES_MAX];
+    memset(word, 'w', sizeof word);
+    memset(key, 'k', sizeof key);
+    key[EVENT_ID_BYTES_MAX] = '\0';
+    struct visitor *visitor = visitor_of(table, 0, key);
+    visitor_table_mark_dirty(table, visitor);
+    insert(visitor, INT64_MAX / 2, KIND_VIEW, "", 1);
+    for (int i = 0; i < 3000; i++) {
+        prefer(visitor, &random, 1700000000000000 + i * 1000);
+        visitor_count_exposure(visitor, (uint32_t)random_next(&random), i % 2);
+        snprintf(word, 16, "%d", i);
+        visitor_show(visitor, bytes_of(word, 8), 1700000000000, INT64_MAX / 4);
+    }
+    for (uint32_t i = 0; i < ORDER_LINES_MAX; i++)
+        visitor_add_order_line(visitor,
+                               (struct order_line){(uint32_t)random_next(&random) | 1u << 31,
+                                                   (uint32_t)random_next(&random) | 1u << 31,
+                                                   i % 2 ? INT64_MAX / 4 : 1, true},
+                               ORDER_LINES_MAX);
+    memset(word, 'w', sizeof word);
+    visitor_set_declared(visitor, bytes_of(word, sizeof word), bytes_of(word, sizeof word));
+    visitor_update_channel(visitor, bytes_of(word, CHANNEL_BYTES_MAX), 1);
+    visitor->list_hash = UINT64_MAX / 2;
+    visitor->exposure->impressions = visitor->exposure->clicks = INT64_MAX;
+    size_t bytes = visitor_table_encode(table, visitor).size + visitor->key_size;
+    CHECK(bytes > 1000);
+    CHECK_SAY(bytes * 5 / 4 < VISITOR_ROW_REST_BYTES, "%zu bytes", bytes);
+    visitor_table_free(table);
+    store->free(store);
 }
 
 /* Counts of lists, with what is clicked left out, at the bound, and from period to period. */
@@ -243,6 +332,8 @@ static void test_erased(void)
 int main(void)
 {
     TEST_RUN(test_sequences);
+    TEST_RUN(test_fit);
+    TEST_RUN(test_rest_of_row);
     TEST_RUN(test_shown);
     TEST_RUN(test_channel);
     TEST_RUN(test_exposed);
