@@ -11,7 +11,8 @@ static uint64_t mix(uint64_t hash, uint64_t value)
     return hash ^ hash >> 32;
 }
 
-/* Changes with what a reader of the record sees, not with its id and the time it was written. */
+/* Changes with the lists that a reader of the record sees, not with its id and the time it was
+ * written. Items that fall out to fit the topic count too. */
 static uint64_t hash_lists(const struct recommendation *recommendation)
 {
     uint64_t hash = mix(1, (uint64_t)recommendation->source_event_time_ms);
@@ -37,6 +38,56 @@ static void count_shown(const struct context *context, struct visitor *visitor,
     }
 }
 
+static void write_record(const struct context *context, const struct recommendation *recommendation)
+{
+    buffer_clear(context->scratch);
+    if (context->settings->output_avro)
+        recommendation_write_avro(recommendation, context->recommendation_fingerprint,
+                                  context->scratch);
+    else
+        recommendation_write_json(recommendation, context->scratch);
+}
+
+static bool fits(const struct context *context, const struct recommendation *recommendation)
+{
+    return context->scratch->size + recommendation->visitor.size <= context->lists_bytes_max;
+}
+
+/* Writes the lists with at most `items` items each. Returns whether the record fits. */
+static bool write_shorter(const struct context *context, struct recommendation *recommendation,
+                          struct list *lists, const uint32_t *whole, uint32_t items)
+{
+    for (uint32_t i = 0; i < recommendation->list_count; i++)
+        lists[i].item_count = whole[i] < items ? whole[i] : items;
+    write_record(context, recommendation);
+    return fits(context, recommendation);
+}
+
+/* Writes a record that its topic takes: if need be without the items at the ends of the lists, as
+ * few as possible, and without the last lists if they are too large without items. */
+static void write_fitting(const struct context *context, struct recommendation *recommendation,
+                          struct list *lists)
+{
+    uint32_t whole[PLACEMENTS_MAX], least = 0, most = LIST_ITEMS_MAX + 1;
+    write_record(context, recommendation);
+    if (fits(context, recommendation))
+        return;
+    context->counts->counters[COUNT_LISTS_CUT]++;
+    for (uint32_t i = 0; i < recommendation->list_count; i++)
+        whole[i] = lists[i].item_count;
+    while (!write_shorter(context, recommendation, lists, whole, 0) &&
+           recommendation->list_count > 0)
+        recommendation->list_count--;
+    while (least + 1 < most) { /* `least` items fit, `most` do not */
+        uint32_t middle = (least + most) / 2;
+        if (write_shorter(context, recommendation, lists, whole, middle))
+            least = middle;
+        else
+            most = middle;
+    }
+    write_shorter(context, recommendation, lists, whole, least);
+}
+
 static enum verdict lists_close(struct context *context, struct visitor *visitor,
                                 struct error *error)
 {
@@ -55,14 +106,8 @@ static enum verdict lists_close(struct context *context, struct visitor *visitor
         context->settings->list_items, context->arena, lists, &visitor->look_again);
     uint64_t hash = hash_lists(&recommendation);
     bool same = hash == visitor->list_hash;
-    if (!same) {
-        buffer_clear(context->scratch);
-        if (context->settings->output_avro)
-            recommendation_write_avro(&recommendation, context->recommendation_fingerprint,
-                                      context->scratch);
-        else
-            recommendation_write_json(&recommendation, context->scratch);
-    }
+    if (!same)
+        write_fitting(context, &recommendation, lists);
     if (!same && context->settings->recommend.filters.shown_max > 0 &&
         !context->settings->shown_from_impressions)
         count_shown(context, visitor, &recommendation);

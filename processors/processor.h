@@ -76,6 +76,9 @@ enum counter {
     COUNT_ERASED,          /* visitors that were erased with some state */
     COUNT_ORDER_LINES_OUT, /* items of orders that fell out of a visitor's memory at its bound */
     COUNT_TIMES_AHEAD, /* events that took the time of their record, since they lay ahead of it */
+    COUNT_ACTIVITIES_CUT, /* of ACTIVITIES_OUT, those that left to fit the changelog */
+    COUNT_LISTS_CUT,      /* recommendation records that lost items, to fit their topic */
+    COUNT_LETTERS_CUT,    /* dead letters and late records that were cut, to fit their topic */
     COUNTERS,
 };
 
@@ -136,6 +139,8 @@ struct context {
     uint64_t interaction_fingerprint;
     uint64_t recommendation_fingerprint;
     uint64_t weights_fingerprint;
+    size_t visitor_row_bytes_max; /* of a stored visitor, with its key: what its topic takes */
+    size_t lists_bytes_max;       /* of a record of lists, with its key: likewise */
     int64_t generated_ms; /* the time that lists carry: the wall clock; in the driver the event's */
 };
 

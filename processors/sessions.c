@@ -72,6 +72,14 @@ static enum verdict write_joints(struct context *context, uint32_t position, enu
     return VERDICT_OK;
 }
 
+/* Drops activities until the visitor's row fits the changelog. */
+static uint32_t fit_row(struct context *context, struct visitor *visitor)
+{
+    uint32_t out = visitor_fit(visitor, context->visitor_row_bytes_max);
+    context->counts->counters[COUNT_ACTIVITIES_CUT] += out;
+    return out;
+}
+
 /* Puts one activity into the visitor's sequence and writes its interaction. `subject` is an item or
  * a search term, `index` its place among the event's items. */
 static enum verdict remember(struct context *context, const struct record *record,
@@ -95,8 +103,9 @@ static enum verdict remember(struct context *context, const struct record *recor
     };
     uint32_t out =
         visitor_insert(visitor, position, activity, subject, context->settings->activities_max);
+    out += fit_row(context, visitor);
     context->counts->counters[COUNT_ACTIVITIES_OUT] += out;
-    if (out > 0 && position == 0) /* the bound is smaller than the event: it fell out at once */
+    if (out > position) /* the bound is smaller than the event: it fell out at once */
         return VERDICT_OK;
     position -= out;
     struct interaction interaction = {

@@ -21,7 +21,10 @@ const char *const counter_names[COUNTERS] = {"interactions",
                                              "weights",
                                              "erased",
                                              "order_lines_out",
-                                             "times_ahead"};
+                                             "times_ahead",
+                                             "activities_cut",
+                                             "lists_cut",
+                                             "letters_cut"};
 
 struct pipeline {
     struct outlet checked; /* first: a step emits to it. It checks and passes on to `outlet` */
@@ -99,6 +102,8 @@ enum verdict pipeline_new(const struct config *config, const struct topology *to
         .interaction_fingerprint = schema_fingerprint("interaction"),
         .recommendation_fingerprint = schema_fingerprint("recommendation"),
         .weights_fingerprint = schema_fingerprint("weights"),
+        .visitor_row_bytes_max = SIZE_MAX,
+        .lists_bytes_max = SIZE_MAX,
     };
     enum verdict verdict = schemas_folder_read(pipeline->codec, config->schemas_path, error);
     if (verdict == VERDICT_OK)
