@@ -70,11 +70,26 @@ static bool says_damage(const char *message)
            strncmp(message, "Invalid argument", 16) == 0 || strstr(message, "does not exist");
 }
 
+/* Advice for the operator, to append to the message; "": none. */
+static const char *advice_for(const char *message)
+{
+    if (strstr(message, "No space left") || strstr(message, "Disk quota exceeded"))
+        return "; free space on the disk of state.dir, then start weft again";
+    if (strstr(message, "File too large"))
+        return "; raise the limit of file sizes (ulimit -f), then start weft again";
+    if (strstr(message, "Too many open files"))
+        return "; raise the limit of open files (ulimit -n), then start weft again";
+    if (strstr(message, "Permission denied") || strstr(message, "Read-only file system"))
+        return "; let weft's user write to state.dir";
+    return "";
+}
+
 /* Takes over the message, which RocksDB allocated. */
 static enum verdict fail(struct rocksdb_store *self, const char *what, char *message,
                          struct error *error)
 {
-    enum verdict verdict = error_set(error, VERDICT_FATAL, "%s %s: %s", what, self->path, message);
+    enum verdict verdict = error_set(error, VERDICT_FATAL, "%s %s: %s%s", what, self->path, message,
+                                     advice_for(message));
     if (says_damage(message))
         rocksdb_condemn(&self->store, message);
     rocksdb_free(message);

@@ -524,6 +524,17 @@ static enum verdict ask_members(struct kafka_edge *self, struct members *ret_mem
     return VERDICT_OK;
 }
 
+static enum verdict topic_bytes(struct kafka_edge *self, const char *topic, int64_t *ret_bytes,
+                                struct error *error)
+{
+    const struct fake_broker *broker = fake(self)->broker;
+    (void)error;
+    for (int i = 0; i < TOPICS; i++)
+        if (strcmp(broker->topology->topics[i], topic) == 0)
+            *ret_bytes = broker->told_bytes[i];
+    return *ret_bytes > 0 ? VERDICT_OK : VERDICT_SKIP;
+}
+
 static enum verdict partitions(struct kafka_edge *self, const char *topic, int32_t *ret_count,
                                struct error *error)
 {
@@ -657,6 +668,7 @@ struct fake_edge *fake_edge_new(struct fake_broker *broker, const char *instance
         .committed_before = committed_before,
         .commit_offsets = commit_offsets,
         .members = ask_members,
+        .topic_bytes = topic_bytes,
         .partitions = partitions,
         .open_input = open_input,
         .close_input = close_input,

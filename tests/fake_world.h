@@ -336,6 +336,11 @@ static inline void world_live(struct world *world, int process, struct script *s
     life->run.config = &world->config;
     life->run.topology = world->topology;
     life->run.partitions = WORLD_PARTITIONS;
+    size_budget_init(&life->run.sizes, &world->config, &world->topology);
+    for (int i = 0; i < TOPICS; i++)
+        if (world->broker->told_bytes[i] > 0)
+            CHECK(size_budget_set(&life->run.sizes, (enum topic)i, world->broker->told_bytes[i],
+                                  NULL) == VERDICT_OK);
     life->run.store = &world->guards[process].store;
     life->run.model = world->model;
     life->run.catalogue = world->catalogue;

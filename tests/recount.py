@@ -4,6 +4,7 @@
     recount.py FILE (--visitor DUMP | --cooccurrence DUMP | --popularity DUMP | --trends DUMP |
             --channels DUMP)...
             [--activities N]   first: visitor.activities.max of the weft that is recounted (64)
+            [--row-bytes N]    first: bytes of a visitor's row, if the changelog's topic limits it
 
 FILE is REES46's CSV, the tsv with the header ts_ms user session kind item ..., or weft's JSON
 lines, plain or gzip.
@@ -30,6 +31,8 @@ from fractions import Fraction
 SESSION_GAP_MS = 30 * 60 * 1000
 DOUBLE_CLICK_MS = 500
 ACTIVITIES_MAX = 64
+ROW_BYTES = None
+ACTIVITY_BYTES, REST_BYTES = 32, 32768  # of a row: an activity without its subject, the rest
 GAPS = 8
 RULES_HALF_LIFE_MS = 90 * 86400 * 1000
 POPULAR_HALF_LIFE_MS = 3 * 86400 * 1000
@@ -299,8 +302,17 @@ def expected_visitors(visitors):
             return None
         return float("%.9g" % struct.unpack("f", struct.pack("f", price))[0])
 
+    def fitting(activities):  # the newest ones
+        room, count = (ROW_BYTES or sys.maxsize) - REST_BYTES, 0
+        for _, _, subject, _, _ in reversed(activities):
+            room -= ACTIVITY_BYTES + len(subject.encode())
+            if (room < 0 and count > 0) or count == ACTIVITIES_MAX:
+                break
+            count += 1
+        return activities[len(activities) - count:]
+
     return {user: (len(activities), [(w, k, i, single(p)) for w, k, i, p, _ in
-                                     activities[-ACTIVITIES_MAX:]])
+                                     fitting(activities)])
             for user, activities in visitors.items()}
 
 
@@ -350,6 +362,10 @@ def main(arguments):
         if option == "--activities":
             global ACTIVITIES_MAX
             ACTIVITIES_MAX = int(path)
+            continue
+        if option == "--row-bytes":
+            global ROW_BYTES
+            ROW_BYTES = int(path)
             continue
         if option not in tables:
             sys.exit(f"recount.py: no option {option}")

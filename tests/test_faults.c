@@ -4,7 +4,6 @@
 #include "schemas/error.h"
 #include "tests/test.h"
 
-#include <errno.h>
 #include <librdkafka/rdkafka.h>
 
 static enum fault of_kafka(int code)
@@ -83,11 +82,8 @@ static void test_registry(void)
     CHECK_INT(fault_find(FAULT_OF_REGISTRY, 404)->fault, FAULT_RECORD);
 }
 
-static void test_disk_and_decoding(void)
+static void test_decoding(void)
 {
-    CHECK_INT(fault_find(FAULT_OF_DISK, ENOSPC)->fault, FAULT_SETUP);
-    CHECK_INT(fault_find(FAULT_OF_DISK, EIO)->fault, FAULT_SETUP);
-    CHECK(fault_find(FAULT_OF_DISK, EIO)->advice != NULL);
     CHECK_INT(fault_find(FAULT_OF_DECODING, VERDICT_OK)->fault, FAULT_NONE);
     CHECK_INT(fault_find(FAULT_OF_DECODING, VERDICT_SKIP)->fault, FAULT_RECORD);
     CHECK_INT(fault_find(FAULT_OF_DECODING, VERDICT_RETRY)->fault, FAULT_PASSING);
@@ -112,7 +108,7 @@ int main(void)
     TEST_RUN(test_refused_outputs_do_not_pass);
     TEST_RUN(test_broker_and_network_pass);
     TEST_RUN(test_registry);
-    TEST_RUN(test_disk_and_decoding);
+    TEST_RUN(test_decoding);
     TEST_RUN(test_rows);
     return test_done();
 }

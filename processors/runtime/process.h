@@ -12,6 +12,7 @@
 #ifndef WEFT_RUNTIME_PROCESS_H
 #define WEFT_RUNTIME_PROCESS_H
 
+#include "processors/runtime/kafka/size_budget.h"
 #include "processors/runtime/pipeline.h"
 
 #include <pthread.h>
@@ -43,6 +44,7 @@ struct run {
     const struct config *config;
     struct topology topology;
     int32_t partitions;
+    struct size_budget sizes;       /* how large records each topic takes */
     char instance[CONFIG_TEXT_MAX]; /* static member's name, start of the transactional ids */
     struct store *store;            /* visitors and input offsets; thread-safe */
     struct store *model_store;      /* the model; apart, so that its large writes delay no worker */

@@ -114,10 +114,12 @@ static enum verdict start(struct runner *runner, bool create, struct error *erro
     struct run *run = &runner->run;
     run->config = &runner->config;
     enum verdict verdict = topology_build(&runner->config, &run->topology, error);
+    size_budget_init(&run->sizes, &runner->config, &run->topology);
     if (verdict == VERDICT_OK)
         verdict = statedir_open(&runner->config, &runner->state, error);
     if (verdict == VERDICT_OK)
-        verdict = topics_ensure(&runner->config, &run->topology, create, &run->partitions, error);
+        verdict = topics_ensure(&runner->config, &run->topology, create, &run->partitions,
+                                &run->sizes, error);
     if (verdict == VERDICT_OK)
         verdict = topics_warn(&runner->config, &run->topology, error);
     if (verdict != VERDICT_OK)
@@ -142,7 +144,8 @@ static enum verdict start(struct runner *runner, bool create, struct error *erro
              guarantee_names[runner->config.guarantee], run->instance);
     int wanted = (int)runner->config.threads;
     for (int i = 0; i < wanted; i++) {
-        struct kafka_edge *edge = kafka_edge_new(&runner->config, &run->topology, i, error);
+        struct kafka_edge *edge =
+            kafka_edge_new(&runner->config, &run->topology, &run->sizes, i, error);
         runner->workers[i] = edge ? worker_new(run, i, edge) : NULL;
         if (runner->workers[i] == NULL)
             return error_set(error, VERDICT_FATAL, "worker %d can't start", i);

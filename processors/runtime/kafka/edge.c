@@ -4,6 +4,8 @@
 
 #include "processors/runtime/kafka/kafka.h"
 #include "processors/runtime/kafka/members.h"
+#include "processors/runtime/kafka/size_budget.h"
+#include "processors/runtime/kafka/topic_settings.h"
 #include "processors/runtime/log.h"
 
 #include <fcntl.h>
@@ -35,6 +37,7 @@ struct rdkafka_edge {
     struct kafka_edge edge; /* first */
     const struct config *config;
     const struct topology *topology;
+    const struct size_budget *sizes;
     char name[32];
     struct edge_producer producers[EDGE_SLOTS];
     rd_kafka_t *consumer; /* NULL: closed */
@@ -123,17 +126,21 @@ static enum verdict open_producer(struct kafka_edge *self, int slot, const char 
 {
     struct rdkafka_edge *edge = rdkafka_edge(self);
     struct edge_producer *producer = &edge->producers[slot];
-    char timeout[24];
+    char timeout[24], batch[24];
+    snprintf(batch, sizeof batch, "%lld", (long long)size_budget_batch(edge->sizes, TOPICS));
     const struct kafka_extra transactional[] = {
         {"transactional.id", id},
+        {"batch.size", batch},
         {"transaction.timeout.ms", TRANSACTION_TIMEOUT_MS},
         {NULL, NULL},
     };
     /* Nothing fences a process that stood still. So librdkafka drops a record that waited for so
      * long that another process may have its partitions: it checks the time before it sends. */
     snprintf(timeout, sizeof timeout, "%lld", (long long)(edge->config->session_timeout_ms / 2));
-    const struct kafka_extra idempotent[] = {
-        {"enable.idempotence", "true"}, {"message.timeout.ms", timeout}, {NULL, NULL}};
+    const struct kafka_extra idempotent[] = {{"enable.idempotence", "true"},
+                                             {"message.timeout.ms", timeout},
+                                             {"batch.size", batch},
+                                             {NULL, NULL}};
     rd_kafka_conf_t *conf =
         kafka_conf(edge->config, KAFKA_PRODUCER, id ? transactional : idempotent, error);
     if (conf == NULL)
@@ -441,6 +448,17 @@ static enum verdict ask_members(struct kafka_edge *edge, struct members *ret_mem
     return verdict;
 }
 
+static enum verdict topic_bytes(struct kafka_edge *edge, const char *topic, int64_t *ret_bytes,
+                                struct error *error)
+{
+    rd_kafka_t *rk = kafka_open(rdkafka_edge(edge)->config, KAFKA_PRODUCER, NULL, error);
+    if (rk == NULL)
+        return VERDICT_FATAL;
+    enum verdict verdict = topic_setting_number(rk, topic, "max.message.bytes", ret_bytes, error);
+    rd_kafka_destroy(rk);
+    return verdict == VERDICT_FATAL ? VERDICT_SKIP : verdict; /* weft is not allowed to ask */
+}
+
 static enum verdict partitions(struct kafka_edge *edge, const char *topic, int32_t *ret_count,
                                struct error *error)
 {
@@ -559,7 +577,7 @@ static void free_edge(struct kafka_edge *self)
 }
 
 struct kafka_edge *kafka_edge_new(const struct config *config, const struct topology *topology,
-                                  int index, struct error *error)
+                                  const struct size_budget *sizes, int index, struct error *error)
 {
     struct rdkafka_edge *edge = memory_zero(1, sizeof *edge);
     if (pipe2(edge->wake, O_NONBLOCK | O_CLOEXEC) != 0) {
@@ -569,6 +587,7 @@ struct kafka_edge *kafka_edge_new(const struct config *config, const struct topo
     }
     edge->config = config;
     edge->topology = topology;
+    edge->sizes = sizes;
     snprintf(edge->name, sizeof edge->name, "worker %d", index);
     edge->edge = (struct kafka_edge){
         .open_producer = open_producer,
@@ -589,6 +608,7 @@ struct kafka_edge *kafka_edge_new(const struct config *config, const struct topo
         .committed_before = committed_before,
         .commit_offsets = commit_offsets,
         .members = ask_members,
+        .topic_bytes = topic_bytes,
         .partitions = partitions,
         .open_input = open_input,
         .close_input = close_input,

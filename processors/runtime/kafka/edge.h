@@ -143,6 +143,10 @@ struct kafka_edge {
     /* Who is in the group now. RETRY: no answer. The caller releases `ret_members`. */
     enum verdict (*members)(struct kafka_edge *edge, struct members *ret_members,
                             struct error *error);
+    /* How large a batch a topic takes: its max.message.bytes as of now. SKIP: the broker does not
+     * tell. RETRY: no answer. */
+    enum verdict (*topic_bytes)(struct kafka_edge *edge, const char *topic, int64_t *ret_bytes,
+                                struct error *error);
     /* Partitions of a topic; 0: there is no such topic. RETRY: no answer. */
     enum verdict (*partitions)(struct kafka_edge *edge, const char *topic, int32_t *ret_count,
                                struct error *error);
@@ -169,10 +173,13 @@ struct kafka_edge {
     void (*free)(struct kafka_edge *edge);
 };
 
-/* The edge of worker `index` over librdkafka. Opens nothing yet. The pointers are borrowed.
- * NULL with the error: no pipe can be made. */
+struct size_budget;
+
+/* The edge of worker `index` over librdkafka. Opens nothing yet. The pointers are borrowed; `sizes`
+ * bounds the batches of the producers that are opened from then on. NULL with the error: no pipe
+ * can be made. */
 struct kafka_edge *kafka_edge_new(const struct config *config, const struct topology *topology,
-                                  int index, struct error *error);
+                                  const struct size_budget *sizes, int index, struct error *error);
 
 static inline void edge_pause(struct kafka_edge *edge, int64_t pause_us)
 {

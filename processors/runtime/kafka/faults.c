@@ -2,7 +2,6 @@
 
 #include "schemas/error.h"
 
-#include <errno.h>
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
 
@@ -10,7 +9,6 @@
 
 #define KAFKA(code, fault, advice) {FAULT_OF_KAFKA, RD_KAFKA_RESP_ERR_##code, fault, advice}
 #define REGISTRY(code, fault, advice) {FAULT_OF_REGISTRY, code, fault, advice}
-#define DISK(code, fault, advice) {FAULT_OF_DISK, code, fault, advice}
 #define DECODING(code, fault, advice) {FAULT_OF_DECODING, code, fault, advice}
 
 #define GRANT "grant weft's user the right (kafka-acls.sh; deploy/README.md lists the rights)"
@@ -102,16 +100,6 @@ const struct fault_row fault_rows[] = {
     REGISTRY(407, FAULT_PASSING, "check the proxy's user and password"),
     REGISTRY(429, FAULT_PASSING, "raise the registry's limit of requests"),
     REGISTRY(ANY_CODE, FAULT_PASSING, "look at the registry's log, and check schema.registry.url"),
-
-    /* ---- the disk: a process that can't write its state ends, and loses nothing ---- */
-    DISK(0, FAULT_NONE, NULL),
-    DISK(ENOSPC, FAULT_SETUP, "free space on the disk of state.dir, then start weft again"),
-    DISK(EDQUOT, FAULT_SETUP, "raise the quota of the disk of state.dir, then start weft again"),
-    DISK(EFBIG, FAULT_SETUP, "raise the limit of file sizes (ulimit -f), then start weft again"),
-    DISK(EMFILE, FAULT_SETUP, "raise the limit of open files (ulimit -n), then start weft again"),
-    DISK(EROFS, FAULT_SETUP, "state.dir lies on a disk that can't be written"),
-    DISK(EACCES, FAULT_SETUP, "let weft's user write to state.dir"),
-    DISK(ANY_CODE, FAULT_SETUP, "look at the disk of state.dir, then start weft again"),
 
     /* ---- decoders: RETRY says that a schema is not known yet ---- */
     DECODING(VERDICT_OK, FAULT_NONE, NULL),

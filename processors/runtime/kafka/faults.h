@@ -6,9 +6,11 @@
  *     too large an output does not fit its topic: ask for the topic's limit again, then cut
  *               (size_budget.h)
  *     fenced    another producer or member has taken over: start again from the last commit
- *     setup     rights, settings or the disk: the process ends and says what to mend
+ *     setup     rights or settings: the process ends and says what to mend
  *
- * An error of Kafka that the table does not know is passing. Names no librdkafka. Thread: any. */
+ * An error of Kafka that the table does not know is passing. A store that can't be read or written
+ * is no matter of this table: it ends the process (state/store.h), and the next start restores what
+ * is missing. Names no librdkafka. Thread: any. */
 #ifndef WEFT_KAFKA_FAULTS_H
 #define WEFT_KAFKA_FAULTS_H
 
@@ -27,7 +29,6 @@ enum fault {
 enum fault_source {
     FAULT_OF_KAFKA,    /* librdkafka's code; 0: no error */
     FAULT_OF_REGISTRY, /* an HTTP status; 0: no answer */
-    FAULT_OF_DISK,     /* errno */
     FAULT_OF_DECODING, /* enum verdict of a decoder */
 };
 

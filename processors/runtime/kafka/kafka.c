@@ -1,8 +1,11 @@
 #include "processors/runtime/kafka/kafka.h"
 
+#include "processors/runtime/kafka/size_budget.h"
 #include "processors/runtime/log.h"
 
 #define ANSWER_MS 10000
+#define TEXT_OF(number) #number
+#define TEXT(number) TEXT_OF(number)
 
 static const struct kafka_extra common[] = {
     {"client.id", "weft"},
@@ -12,7 +15,10 @@ static const struct kafka_extra common[] = {
 };
 
 /* queued.min.messages: at the default, librdkafka 2.0.2 pauses fetching for a second each time the
- * queue has been full (librdkafka#2879). */
+ * queue has been full (librdkafka#2879).
+ *
+ * receive.message.max.bytes: at the default of 100 MB, librdkafka refuses for ever a batch that is
+ * larger, or (zstd) that is larger once it is decompressed. */
 static const struct kafka_extra consumer[] = {
     {"enable.auto.commit", "false"},
     {"enable.auto.offset.store", "false"},
@@ -23,6 +29,7 @@ static const struct kafka_extra consumer[] = {
     {"fetch.wait.max.ms", "100"},
     {"fetch.error.backoff.ms", "50"},
     {"fetch.message.max.bytes", "524288"},
+    {"receive.message.max.bytes", "1073741824"},
     {"check.crcs", "true"},
     {NULL, NULL},
 };
@@ -42,7 +49,7 @@ static const struct kafka_extra producer[] = {
     {"linger.ms", "20"},
     {"batch.num.messages", "100000"},
     {"socket.nagle.disable", "true"},
-    {"message.max.bytes", KAFKA_RECORD_BYTES_MAX},
+    {"message.max.bytes", TEXT(RECORD_BYTES_MAX)},
     {"queue.buffering.max.messages", "1000000"},
     {"queue.buffering.max.kbytes", "131072"},
     {NULL, NULL},

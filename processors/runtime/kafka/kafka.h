@@ -15,9 +15,6 @@ enum kafka_role {
     KAFKA_PRODUCER,
 };
 
-/* The size of a record that weft sends at most: a dead letter holds its record as it came. */
-#define KAFKA_RECORD_BYTES_MAX "16777216"
-
 /* A property that a caller adds to those of the role. */
 struct kafka_extra {
     const char *name; /* NULL ends the list */

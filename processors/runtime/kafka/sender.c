@@ -1,5 +1,6 @@
 #include "processors/runtime/kafka/sender.h"
 
+#include "processors/runtime/kafka/faults.h"
 #include "processors/runtime/kafka/kafka.h"
 
 #include <stdio.h>
@@ -15,7 +16,8 @@ struct sender {
     rd_kafka_topic_t *topic;
     bool transactional, begun;
     uint64_t failures;
-    int64_t first; /* offset of the first record that was delivered; -1: none yet */
+    rd_kafka_resp_err_t failure; /* the first one's */
+    int64_t first;               /* offset of the first record that was delivered; -1: none yet */
 };
 
 static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
@@ -23,7 +25,7 @@ static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *o
     struct sender *sender = opaque;
     (void)rk;
     if (message->err)
-        sender->failures++;
+        sender->failure = sender->failures++ == 0 ? message->err : sender->failure;
     else if (sender->first < 0)
         sender->first = message->offset; /* reports of one partition come in order */
 }
@@ -39,16 +41,19 @@ static enum verdict check(rd_kafka_error_t *failed, const char *what, struct err
 }
 
 static rd_kafka_conf_t *make_conf(struct sender *sender, const struct config *config,
-                                  const char *role, const char *timeout_ms, struct error *error)
+                                  const struct sender_options *options, struct error *error)
 {
-    char id[CONFIG_TEXT_MAX + 16];
-    snprintf(id, sizeof id, "%s-%s", config->application_id, role);
+    char id[CONFIG_TEXT_MAX + 16], batch[24];
+    snprintf(id, sizeof id, "%s-%s", config->application_id, options->role);
+    snprintf(batch, sizeof batch, "%lld", (long long)options->batch_bytes);
     const struct kafka_extra transactions[] = {
         {"transactional.id", id},
-        {"transaction.timeout.ms", timeout_ms},
+        {"transaction.timeout.ms", options->timeout_ms},
+        {"batch.size", batch},
         {NULL, NULL},
     };
-    const struct kafka_extra idempotent[] = {{"enable.idempotence", "true"}, {NULL, NULL}};
+    const struct kafka_extra idempotent[] = {
+        {"enable.idempotence", "true"}, {"batch.size", batch}, {NULL, NULL}};
     rd_kafka_conf_t *conf = kafka_conf(config, KAFKA_PRODUCER,
                                        sender->transactional ? transactions : idempotent, error);
     if (conf == NULL)
@@ -59,31 +64,29 @@ static rd_kafka_conf_t *make_conf(struct sender *sender, const struct config *co
 }
 
 static enum verdict open_producer(struct sender *sender, const struct config *config,
-                                  const char *topic, const char *role, const char *timeout_ms,
-                                  struct error *error)
+                                  const struct sender_options *options, struct error *error)
 {
-    rd_kafka_conf_t *conf = make_conf(sender, config, role, timeout_ms, error);
+    rd_kafka_conf_t *conf = make_conf(sender, config, options, error);
     if (conf == NULL)
         return VERDICT_FATAL;
     sender->producer = kafka_new(KAFKA_PRODUCER, conf, error);
     if (sender->producer == NULL)
         return VERDICT_FATAL;
-    sender->topic = rd_kafka_topic_new(sender->producer, topic, NULL);
+    sender->topic = rd_kafka_topic_new(sender->producer, options->topic, NULL);
     if (!sender->transactional)
         return VERDICT_OK;
     return check(rd_kafka_init_transactions(sender->producer, ANSWER_MS), "initialise transactions",
                  error);
 }
 
-enum verdict sender_open(const struct config *config, const char *topic, const char *role,
-                         const char *timeout_ms, struct lease *lease, struct sender **ret_sender,
-                         struct error *error)
+enum verdict sender_open(const struct config *config, const struct sender_options *options,
+                         struct sender **ret_sender, struct error *error)
 {
     struct sender *sender = memory_zero(1, sizeof *sender);
-    sender->lease = lease;
+    sender->lease = options->lease;
     sender->transactional = config_exactly_once(config);
     sender->first = -1;
-    enum verdict verdict = open_producer(sender, config, topic, role, timeout_ms, error);
+    enum verdict verdict = open_producer(sender, config, options, error);
     if (verdict == VERDICT_OK)
         *ret_sender = sender;
     else
@@ -149,10 +152,13 @@ enum verdict sender_flush(struct sender *sender, struct error *error)
     while (rd_kafka_flush(sender->producer, FLUSH_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
         if (!lease_holds(sender->lease))
             return VERDICT_SKIP;
-    if (sender->failures > 0)
-        return error_set(error, VERDICT_RETRY, "%llu records for %s were not delivered",
-                         (unsigned long long)sender->failures, rd_kafka_topic_name(sender->topic));
-    return VERDICT_OK;
+    if (sender->failures == 0)
+        return VERDICT_OK;
+    char advice[FAULT_ADVICE_BYTES_MAX];
+    fault_advice(fault_find(FAULT_OF_KAFKA, sender->failure), advice);
+    return error_set(error, VERDICT_RETRY, "%llu records for %s were not delivered: %s%s",
+                     (unsigned long long)sender->failures, rd_kafka_topic_name(sender->topic),
+                     rd_kafka_err2str(sender->failure), advice);
 }
 
 enum verdict sender_commit(struct sender *sender, struct error *error)

@@ -13,13 +13,18 @@
 
 struct sender;
 
-/* Opens a producer with the transactional id <application.id>-`role` and aborts the transaction
- * that an earlier one left open. `timeout_ms` is the transaction's, in decimal digits. `lease` is
- * borrowed until sender_close(). RETRY: the broker does not answer. FATAL: librdkafka refuses the
- * configuration. */
-enum verdict sender_open(const struct config *config, const char *topic, const char *role,
-                         const char *timeout_ms, struct lease *lease, struct sender **ret_sender,
-                         struct error *error);
+struct sender_options {
+    const char *topic;
+    const char *role;       /* the transactional id is <application.id>-`role` */
+    const char *timeout_ms; /* of the transaction, in decimal digits */
+    int64_t batch_bytes;    /* of a batch at most, unless one record is larger (size_budget.h) */
+    struct lease *lease;    /* borrowed until sender_close() */
+};
+
+/* Opens a producer and aborts the transaction that an earlier one left open. RETRY: the broker does
+ * not answer. FATAL: librdkafka refuses the configuration. */
+enum verdict sender_open(const struct config *config, const struct sender_options *options,
+                         struct sender **ret_sender, struct error *error);
 
 /* Sends a record; begins a transaction if none is open. Copies everything. `value` absent: a
  * deletion. `header_name` NULL: no header. Waits while the producer's queue is full. SKIP: the
@@ -30,8 +35,8 @@ enum verdict sender_send(struct sender *sender, struct bytes key, struct bytes v
 /* Takes in delivery reports without waiting. False: the lease is gone. */
 bool sender_poll(struct sender *sender);
 
-/* Waits until every record is delivered. SKIP: the lease is gone. RETRY: some were not delivered.
- */
+/* Waits until every record is delivered. SKIP: the lease is gone. RETRY: some were not delivered,
+ * for the reason in `error`. */
 enum verdict sender_flush(struct sender *sender, struct error *error);
 /* The offset of the first record that was delivered; -1: none was yet. */
 int64_t sender_first(const struct sender *sender);

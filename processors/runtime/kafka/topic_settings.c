@@ -66,21 +66,16 @@ static enum verdict refuse(const char *topic, rd_kafka_resp_err_t err, struct er
     }
 }
 
-static enum verdict find_number(const rd_kafka_ConfigResource_t *resource, const char *setting,
-                                int64_t *ret_number, struct error *error)
+static enum verdict find_text(const rd_kafka_ConfigResource_t *resource, const char *setting,
+                              char *ret_value, struct error *error)
 {
     size_t count;
     const rd_kafka_ConfigEntry_t **entries = rd_kafka_ConfigResource_configs(resource, &count);
     for (size_t i = 0; i < count; i++) {
         const char *value = rd_kafka_ConfigEntry_value(entries[i]);
-        char *end;
         if (strcmp(rd_kafka_ConfigEntry_name(entries[i]), setting) != 0 || value == NULL)
             continue;
-        errno = 0;
-        int64_t number = strtoll(value, &end, 10);
-        if (end == value || *end || errno)
-            break;
-        *ret_number = number;
+        snprintf(ret_value, SETTING_BYTES_MAX, "%s", value);
         return VERDICT_OK;
     }
     return error_set(error, VERDICT_SKIP, "the broker does not tell %s of %s", setting,
@@ -88,7 +83,7 @@ static enum verdict find_number(const rd_kafka_ConfigResource_t *resource, const
 }
 
 static enum verdict read_answer(rd_kafka_event_t *event, const char *topic, const char *setting,
-                                int64_t *ret_number, struct error *error)
+                                char *ret_value, struct error *error)
 {
     if (event == NULL)
         return refuse(topic, RD_KAFKA_RESP_ERR__TIMED_OUT, error);
@@ -101,21 +96,36 @@ static enum verdict read_answer(rd_kafka_event_t *event, const char *topic, cons
         return refuse(topic, RD_KAFKA_RESP_ERR__BAD_MSG, error);
     if (rd_kafka_ConfigResource_error(resources[0]))
         return refuse(topic, rd_kafka_ConfigResource_error(resources[0]), error);
-    return find_number(resources[0], setting, ret_number, error);
+    return find_text(resources[0], setting, ret_value, error);
 }
 
-enum verdict topic_setting_number(rd_kafka_t *rk, const char *topic, const char *setting,
-                                  int64_t *ret_number, struct error *error)
+enum verdict topic_setting_text(rd_kafka_t *rk, const char *topic, const char *setting,
+                                char *ret_value, struct error *error)
 {
     int32_t broker;
     rd_kafka_resp_err_t err = choose_broker(rk, &broker);
     if (err)
         return refuse(topic, err, error);
     rd_kafka_event_t *event = describe(rk, broker, topic);
-    enum verdict verdict = read_answer(event, topic, setting, ret_number, error);
+    enum verdict verdict = read_answer(event, topic, setting, ret_value, error);
     if (event)
         rd_kafka_event_destroy(event);
     return verdict;
+}
+
+enum verdict topic_setting_number(rd_kafka_t *rk, const char *topic, const char *setting,
+                                  int64_t *ret_number, struct error *error)
+{
+    char value[SETTING_BYTES_MAX], *end;
+    enum verdict verdict = topic_setting_text(rk, topic, setting, value, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    errno = 0;
+    int64_t number = strtoll(value, &end, 10);
+    if (end == value || *end || errno)
+        return error_set(error, VERDICT_SKIP, "%s of %s is no number: %s", setting, topic, value);
+    *ret_number = number;
+    return VERDICT_OK;
 }
 
 /* ---- checking ---- */
@@ -155,7 +165,7 @@ static bool ask(rd_kafka_t *rk, const char *topic, int64_t *ret_retention_ms)
 static void check_catalogue(rd_kafka_t *rk, const struct config *config, const char *topic)
 {
     char harm[160];
-    int64_t retention_ms;
+    int64_t retention_ms = 0;
     if (!ask(rk, topic, &retention_ms) || config->catalogue_rescan_ms < retention_ms)
         return;
     snprintf(harm, sizeof harm,
@@ -170,7 +180,7 @@ void topic_settings_check(rd_kafka_t *rk, const struct config *config,
 {
     for (size_t i = 0; i < sizeof remembering / sizeof remembering[0]; i++) {
         const char *topic = topology->topics[remembering[i].topic];
-        int64_t retention_ms;
+        int64_t retention_ms = 0;
         if (ask(rk, topic, &retention_ms) && retention_ms < DELETE_RETENTION_MIN_MS)
             warn(config, topic, retention_ms, remembering[i].harm);
     }

@@ -4,6 +4,7 @@
 #include "processors/runtime/log.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define FIRST_BROKER_MS 30000
@@ -37,8 +38,10 @@ static rd_kafka_NewTopic_t *declare_topic(const struct config *config, const cha
         rd_kafka_NewTopic_set_config(declared, "message.timestamp.type", "LogAppendTime");
     if (topic == TOPIC_RANKINGS) /* the publisher reads it at its election: compacted early */
         rd_kafka_NewTopic_set_config(declared, "segment.bytes", RANKINGS_SEGMENT_BYTES);
-    if (topic == TOPIC_DEAD_LETTERS || topic == TOPIC_LATE || topic == TOPIC_MODEL)
-        rd_kafka_NewTopic_set_config(declared, "max.message.bytes", KAFKA_RECORD_BYTES_MAX);
+    if (size_budget_created(topic) != 0) {
+        snprintf(number, sizeof number, "%lld", (long long)size_budget_created(topic));
+        rd_kafka_NewTopic_set_config(declared, "max.message.bytes", number);
+    }
     return declared;
 }
 
@@ -168,22 +171,96 @@ static enum verdict refuse_missing(const struct topology *topology, int topic, i
                                    struct error *error)
 {
     const struct topic_row *row = &topic_rows[topic];
-    char remembers[48] = "";
+    char remembers[48] = "", takes[48] = "";
+    if (size_budget_created((enum topic)topic) != 0)
+        snprintf(takes, sizeof takes, ", max.message.bytes=%lld",
+                 (long long)size_budget_created((enum topic)topic));
     if (row->delete_retention_ms != 0)
         snprintf(remembers, sizeof remembers, ", " DELETE_RETENTION "=%lld",
                  (long long)row->delete_retention_ms);
     return error_set(error, VERDICT_FATAL,
-                     "topic %s does not exist; create it (%d partitions%s%s) or run without "
+                     "topic %s does not exist; create it (%d partitions%s%s%s) or run without "
                      "--no-create",
                      topology->topics[topic], (int)(row->partitioned ? partitions : 1),
-                     row->cleanup == CLEANUP_COMPACT ? ", cleanup.policy=compact" : "", remembers);
+                     row->cleanup == CLEANUP_COMPACT ? ", cleanup.policy=compact" : "", remembers,
+                     takes);
+}
+
+/* ---- settings ---- */
+
+/* librdkafka refuses records above its own message.max.bytes, which kafka.* may set. */
+static int64_t producer_limit(rd_kafka_t *rk)
+{
+    char text[24];
+    size_t size = sizeof text;
+    if (rd_kafka_conf_get(rd_kafka_conf(rk), "message.max.bytes", text, &size) != RD_KAFKA_CONF_OK)
+        return RECORD_BYTES_MAX;
+    return strtoll(text, NULL, 10);
+}
+
+/* A topic that is compacted takes no record without a key. */
+static enum verdict check_policy(rd_kafka_t *rk, const struct config *config,
+                                 const struct topology *topology, enum topic topic,
+                                 struct error *error)
+{
+    struct error why = {0};
+    char policy[SETTING_BYTES_MAX] = "";
+    const char *name = topology->topics[topic];
+    if (topic_rows[topic].cleanup == CLEANUP_COMPACT)
+        return VERDICT_OK;
+    enum verdict verdict = topic_setting_text(rk, name, "cleanup.policy", policy, &why);
+    if (verdict == VERDICT_RETRY)
+        return error_set(error, verdict, "%s", why.message);
+    if (strstr(policy, "compact") == NULL)
+        return VERDICT_OK;
+    return error_set(
+        error, VERDICT_FATAL,
+        "%s has cleanup.policy=%s and takes no records without keys, which weft writes; "
+        "mend it: kafka-configs.sh --bootstrap-server %s --alter --entity-type topics "
+        "--entity-name %s --add-config cleanup.policy=delete",
+        name, policy, config->bootstrap_servers, name);
+}
+
+/* RETRY: no answer. FATAL: the topic takes too little. */
+static enum verdict read_size(rd_kafka_t *rk, const struct topology *topology, enum topic topic,
+                              struct size_budget *sizes, struct error *error)
+{
+    struct error why = {0};
+    int64_t limit = RECORD_BYTES_MAX, own = producer_limit(rk);
+    enum verdict verdict =
+        topic_setting_number(rk, topology->topics[topic], "max.message.bytes", &limit, &why);
+    if (verdict == VERDICT_RETRY)
+        return error_set(error, verdict, "%s", why.message);
+    if (verdict == VERDICT_FATAL) {
+        limit = KAFKA_RECORD_BYTES;
+        log_line(LOG_LEVEL_WARN, "topics", "%s; until then records for it have %lld bytes at most",
+                 why.message, (long long)limit);
+    }
+    return size_budget_set(sizes, topic, limit < own ? limit : own, error);
+}
+
+static enum verdict read_settings(rd_kafka_t *rk, const struct config *config,
+                                  const struct topology *topology, struct size_budget *sizes,
+                                  struct error *error)
+{
+    for (int i = 0; i < TOPICS; i++) {
+        if (topic_rows[i].input)
+            continue;
+        enum verdict verdict = check_policy(rk, config, topology, (enum topic)i, error);
+        if (verdict == VERDICT_OK)
+            verdict = read_size(rk, topology, (enum topic)i, sizes, error);
+        if (verdict != VERDICT_OK)
+            return verdict;
+    }
+    return VERDICT_OK;
 }
 
 /* `ret_done`: every topic exists. Topics that this call creates show in the metadata a moment
  * later, so the call that finds them is a later one. */
 static enum verdict ensure_once(rd_kafka_t *rk, const struct config *config,
                                 const struct topology *topology, bool create,
-                                int32_t *ret_partitions, bool *ret_done, struct error *error)
+                                int32_t *ret_partitions, struct size_budget *sizes, bool *ret_done,
+                                struct error *error)
 {
     bool missing[TOPICS];
     *ret_done = false;
@@ -199,12 +276,16 @@ static enum verdict ensure_once(rd_kafka_t *rk, const struct config *config,
         log_line(LOG_LEVEL_INFO, "topics", "creating %s", topology->topics[i]);
         any = true;
     }
-    *ret_done = !any;
-    return any ? create_topics(rk, config, topology, missing, *ret_partitions, error) : VERDICT_OK;
+    if (any)
+        return create_topics(rk, config, topology, missing, *ret_partitions, error);
+    enum verdict sized = sizes ? read_settings(rk, config, topology, sizes, error) : VERDICT_OK;
+    *ret_done = sized == VERDICT_OK;
+    return sized;
 }
 
 enum verdict topics_ensure(const struct config *config, const struct topology *topology,
-                           bool create, int32_t *ret_partitions, struct error *error)
+                           bool create, int32_t *ret_partitions, struct size_budget *sizes,
+                           struct error *error)
 {
     rd_kafka_t *rk = kafka_open(config, KAFKA_PRODUCER, NULL, error);
     if (rk == NULL)
@@ -214,7 +295,7 @@ enum verdict topics_ensure(const struct config *config, const struct topology *t
     int64_t until_us = clock_monotonic_us() + FIRST_BROKER_MS * 1000;
     while (!done && verdict != VERDICT_FATAL && clock_monotonic_us() < until_us) {
         struct error why = {0};
-        verdict = ensure_once(rk, config, topology, create, ret_partitions, &done, &why);
+        verdict = ensure_once(rk, config, topology, create, ret_partitions, sizes, &done, &why);
         if (verdict == VERDICT_FATAL)
             error_set(error, verdict, "%s", why.message);
         else if (!done)

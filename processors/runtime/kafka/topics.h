@@ -3,14 +3,16 @@
 #ifndef WEFT_KAFKA_TOPICS_H
 #define WEFT_KAFKA_TOPICS_H
 
-#include "processors/runtime/topology.h"
+#include "processors/runtime/kafka/size_budget.h"
 
 /* Makes sure that the topology's topics exist as declared, and creates those that are missing,
  * unless `create` is false. All inputs, and all topics that are partitioned as they are, must have
- * the same number of partitions, which is returned. Waits up to 30 s for the first broker. FATAL,
+ * the same number of partitions, which is returned. `sizes` learns how large records the outputs
+ * take; NULL: nobody asks. Waits up to 30 s for the first broker. FATAL,
  * with what to do. */
 enum verdict topics_ensure(const struct config *config, const struct topology *topology,
-                           bool create, int32_t *ret_partitions, struct error *error);
+                           bool create, int32_t *ret_partitions, struct size_budget *sizes,
+                           struct error *error);
 
 /* Compares settings of the topics on the broker with what weft needs, and logs a warning for each
  * that is wrong, with the command that mends it. FATAL: the configuration is wrong. */

@@ -1,6 +1,7 @@
 #include "processors/runtime/model/catalogue_fold.h"
 
 #include "processors/runtime/kafka/client.h"
+#include "processors/runtime/kafka/letter.h"
 #include "processors/runtime/kafka/partition_reader.h"
 #include "processors/runtime/kafka/registry.h"
 #include "processors/runtime/log.h"
@@ -17,18 +18,12 @@
 #define SAVE_PRODUCTS_MAX 50000 /* changed products that wait for a save */
 #define SAVE_SHARE 10           /* saving takes at most a tenth of the time */
 #define DEAD_LETTERS_MAX 1000   /* that wait for the next save; the others are only counted */
+#define LETTERS_BYTES_MAX ((size_t)64 << 20) /* of them; with more they are sent earlier */
 #define FLUSH_MS 5000
 #define READY_US 30000000    /* workers don't wait for the catalogue longer than this */
 #define SCHEMA_LOOK_US 20000 /* between looks for a schema that a record awaits */
 #define SAVED_AT "saved"     /* the offset table's name of the time of the last save */
 #define WARN_US 60000000     /* between two warnings of products that are refused */
-
-struct dead_letter {
-    int32_t partition;
-    int64_t offset;
-    struct error why;
-    struct bytes key, value; /* owned; absent as in the record */
-};
 
 struct catalogue_fold {
     struct run *run;
@@ -46,8 +41,9 @@ struct catalogue_fold {
     bool changed; /* since the last save */
     int64_t save_due_us, started_us, warn_due_us;
     uint64_t warned; /* refused products that the last warning told of */
-    struct dead_letter dead_letters[DEAD_LETTERS_MAX];
+    struct letter *dead_letters[DEAD_LETTERS_MAX]; /* owned, with their keys and values */
     uint32_t dead_letter_count;
+    size_t dead_letter_bytes; /* of their keys and values */
     struct arena arena;
 };
 
@@ -156,40 +152,6 @@ static struct bytes copy(struct bytes bytes)
     return bytes.at ? bytes_of(memory_text(bytes), bytes.size) : bytes;
 }
 
-static void reject(struct catalogue_fold *fold, const struct kafka_record *record,
-                   const struct error *why)
-{
-    atomic_fetch_add(&fold->run->catalogue_rejected, 1);
-    if (fold->dead_letter_count == DEAD_LETTERS_MAX)
-        return;
-    fold->dead_letters[fold->dead_letter_count++] = (struct dead_letter){
-        .partition = record->partition,
-        .offset = record->offset,
-        .why = *why,
-        .key = copy(record->key),
-        .value = copy(record->value),
-    };
-}
-
-static void send_dead_letter(struct catalogue_fold *fold, const struct dead_letter *letter)
-{
-    char partition[16], offset[24];
-    struct error error = {0};
-    snprintf(partition, sizeof partition, "%d", (int)letter->partition);
-    snprintf(offset, sizeof offset, "%lld", (long long)letter->offset);
-    const struct client_header headers[] = {
-        {"__weft.errors.topic", fold->topic},
-        {"__weft.errors.partition", partition},
-        {"__weft.errors.offset", offset},
-        {"__weft.errors.step", "catalogue"},
-        {"__weft.errors.message", letter->why.message},
-    };
-    const char *topic = fold->run->topology.topics[TOPIC_DEAD_LETTERS];
-    if (client_send_with(fold->producer, topic, 0, letter->key, letter->value, headers,
-                         sizeof headers / sizeof headers[0], &error) != VERDICT_OK)
-        log_line(LOG_LEVEL_WARN, "catalogue", "%s", error.message);
-}
-
 /* The producer of dead letters, opened when it is first needed. False: no dead letters are to be
  * sent from here. */
 static bool sends_dead_letters(struct catalogue_fold *fold)
@@ -204,19 +166,59 @@ static bool sends_dead_letters(struct catalogue_fold *fold)
     return fold->producer != NULL;
 }
 
+static void send_dead_letter(struct catalogue_fold *fold, const struct letter *letter)
+{
+    struct client_header headers[LETTER_HEADERS_MAX];
+    struct error error = {0};
+    for (size_t i = 0; i < letter->header_count; i++)
+        headers[i] = (struct client_header){letter->headers[i].name, letter->headers[i].value};
+    const char *topic = fold->run->topology.topics[TOPIC_DEAD_LETTERS];
+    if (client_send_with(fold->producer, topic, 0, letter->key, letter->value, headers,
+                         letter->header_count, &error) != VERDICT_OK)
+        log_line(LOG_LEVEL_WARN, "catalogue", "%s", error.message);
+}
+
 static void send_dead_letters(struct catalogue_fold *fold)
 {
+    struct error error = {0};
     bool sends = sends_dead_letters(fold);
     for (uint32_t i = 0; i < fold->dead_letter_count; i++) {
-        struct dead_letter *letter = &fold->dead_letters[i];
+        struct letter *letter = fold->dead_letters[i];
         if (sends)
             send_dead_letter(fold, letter);
         free((void *)(uintptr_t)letter->key.at);
         free((void *)(uintptr_t)letter->value.at);
+        free(letter);
     }
     fold->dead_letter_count = 0;
-    if (sends)
-        client_producer_flush(fold->producer, FLUSH_MS, NULL);
+    fold->dead_letter_bytes = 0;
+    if (sends && client_producer_flush(fold->producer, FLUSH_MS, &error) != VERDICT_OK)
+        log_line(LOG_LEVEL_WARN, "catalogue", "dead letters: %s", error.message);
+}
+
+static void reject(struct catalogue_fold *fold, const struct kafka_record *record,
+                   const struct error *why)
+{
+    const struct letter_source source = {
+        .key = record->key,
+        .value = record->value,
+        .topic = fold->topic,
+        .partition = record->partition,
+        .offset = record->offset,
+        .step = "catalogue",
+        .message = why->message,
+    };
+    atomic_fetch_add(&fold->run->catalogue_rejected, 1);
+    if (fold->dead_letter_bytes > LETTERS_BYTES_MAX)
+        send_dead_letters(fold);
+    if (fold->dead_letter_count == DEAD_LETTERS_MAX)
+        return;
+    struct letter *letter = memory_get(sizeof *letter);
+    letter_make(&source, size_budget_record(&fold->run->sizes, TOPIC_DEAD_LETTERS), letter);
+    letter->key = copy(letter->key);
+    letter->value = copy(letter->value);
+    fold->dead_letter_bytes += letter->key.size + letter->value.size;
+    fold->dead_letters[fold->dead_letter_count++] = letter;
 }
 
 /* ---- folding ---- */

@@ -314,9 +314,14 @@ static enum verdict prepare(struct rankings_publisher *publisher, struct error *
 {
     struct run *run = publisher->run;
     if (publisher->sender == NULL) {
-        enum verdict verdict =
-            sender_open(run->config, run->topology.topics[TOPIC_RANKINGS], "rankings",
-                        TRANSACTION_TIMEOUT_MS, publisher->lease, &publisher->sender, error);
+        const struct sender_options options = {
+            .topic = run->topology.topics[TOPIC_RANKINGS],
+            .role = "rankings",
+            .timeout_ms = TRANSACTION_TIMEOUT_MS,
+            .batch_bytes = size_budget_batch(&run->sizes, TOPIC_RANKINGS),
+            .lease = publisher->lease,
+        };
+        enum verdict verdict = sender_open(run->config, &options, &publisher->sender, error);
         if (verdict != VERDICT_OK)
             return verdict;
     }

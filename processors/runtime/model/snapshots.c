@@ -288,8 +288,14 @@ enum verdict snapshots_write(struct run *run, struct lease *lease,
     enum verdict verdict = saved_offset(run, &writer.header.offset, error);
     if (verdict != VERDICT_OK)
         return verdict;
-    verdict = sender_open(run->config, run->topology.topics[TOPIC_MODEL], "publisher",
-                          TRANSACTION_TIMEOUT_MS, lease, &writer.sender, error);
+    const struct sender_options options = {
+        .topic = run->topology.topics[TOPIC_MODEL],
+        .role = "publisher",
+        .timeout_ms = TRANSACTION_TIMEOUT_MS,
+        .batch_bytes = size_budget_batch(&run->sizes, TOPIC_MODEL),
+        .lease = lease,
+    };
+    verdict = sender_open(run->config, &options, &writer.sender, error);
     if (verdict != VERDICT_OK)
         return verdict;
     verdict = send_all(&writer, error);

@@ -64,12 +64,21 @@ enum verdict worker_check_presence(struct worker *worker)
 
 /* ---- step 2 ---- */
 
+/* A row may date from when the changelog took larger ones. */
+static void fit_row(struct context *context, struct visitor *visitor)
+{
+    uint32_t out = visitor_fit(visitor, context->visitor_row_bytes_max);
+    context->counts->counters[COUNT_ACTIVITIES_OUT] += out;
+    context->counts->counters[COUNT_ACTIVITIES_CUT] += out;
+}
+
 static enum verdict write_changelog(struct worker *worker)
 {
     struct visitor_table *visitors = pipeline_visitors(worker->pipeline);
     enum verdict verdict = VERDICT_OK;
     for (size_t i = 0; verdict == VERDICT_OK && i < visitor_table_dirty_count(visitors); i++) {
         struct visitor *visitor = visitor_table_dirty_at(visitors, i);
+        fit_row(pipeline_context(worker->pipeline), visitor);
         const struct edge_record record = {
             .topic = TOPIC_VISITOR_CHANGELOG,
             .partition = visitor->partition,
@@ -234,6 +243,7 @@ enum verdict worker_commit(struct worker *worker)
     worker->commits++;
     worker->restarts = 0;
     pipeline_committed(worker->pipeline);
+    worker_warn_of_cuts(worker);
     verdict = close_batch(worker);
     worker_publish_totals(worker);
     return verdict;

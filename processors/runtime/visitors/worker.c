@@ -11,10 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define RESTARTS_MAX 20
 #define RESTARTS_QUICK 3 /* the first ones, which do not wait long */
 #define QUICK_PAUSE_US 100000
-#define PAUSE_US 1000000
+#define PAUSE_US 1000000 /* doubles from restart to restart */
+#define PAUSE_MAX_US 16000000
 #define RECORDS_A_LOOK 64 /* between looks at the clock */
 #define GROUP_POLL_US 50000
 #define MODEL_POLL_US 10000
@@ -72,29 +72,6 @@ static enum verdict worker_emit(struct outlet *outlet, enum output output, int32
     return transaction_send(worker->transactions, &record, &worker->error);
 }
 
-/* The input's head as it came, with headers that tell where it came from and why it is here. */
-static enum verdict send_head(struct worker *worker, enum topic topic, const struct input *input,
-                              const char *step, const char *message)
-{
-    char partition[16], offset[24];
-    snprintf(partition, sizeof partition, "%" PRId32, input->partition);
-    snprintf(offset, sizeof offset, "%" PRId64, input->record.offset);
-    const struct edge_header headers[] = {
-        {"__weft.errors.topic", input->topic}, {"__weft.errors.partition", partition},
-        {"__weft.errors.offset", offset},      {"__weft.errors.step", step},
-        {"__weft.errors.message", message},
-    };
-    const struct edge_record record = {
-        .topic = topic,
-        .partition = input->partition,
-        .key = input->head.key,
-        .value = input->head.value,
-        .headers = headers,
-        .header_count = sizeof headers / sizeof headers[0],
-    };
-    return transaction_send(worker->transactions, &record, &worker->error);
-}
-
 /* A wrong clock sends many events, so this is told now and then; `times_ahead` counts them. */
 static void tell_ahead(struct worker *worker, const struct input *input)
 {
@@ -123,11 +100,11 @@ static enum verdict process(struct worker *worker, struct input *input)
     if (verdict != VERDICT_OK)
         return error_set(&worker->error, verdict, "%s", why.message);
     if (input->record.fate == FATE_DEAD_LETTER)
-        verdict = send_head(worker, TOPIC_DEAD_LETTERS, input, step,
-                            input->decoded ? why.message : input->why.message);
+        verdict = worker_send_letter(worker, TOPIC_DEAD_LETTERS, input, step,
+                                     input->decoded ? why.message : input->why.message);
     else if (input->record.fate == FATE_LATE)
-        verdict = send_head(worker, TOPIC_LATE, input, step,
-                            "older than all that is remembered of the visitor");
+        verdict = worker_send_letter(worker, TOPIC_LATE, input, step,
+                                     "older than all that is remembered of the visitor");
     worker->batch_records++;
     input_advance(input, worker->edge);
     return verdict;
@@ -218,6 +195,7 @@ static enum verdict open_session(struct worker *worker)
 {
     worker->trouble = VERDICT_OK;
     error_clear(&worker->error);
+    worker_use_sizes(worker);
     worker_set_state(worker, WORKER_STARTING);
     enum verdict verdict = transactions_open(worker->transactions, &worker->error);
     if (verdict != VERDICT_OK)
@@ -294,6 +272,30 @@ static void stay_away(struct worker *worker)
     worker->stale_assignments = 0;
 }
 
+/* The pause before the next session: it grows while one session after the other fails. */
+static int64_t pause_us(const struct worker *worker)
+{
+    if (worker->restarts < RESTARTS_QUICK)
+        return QUICK_PAUSE_US;
+    int64_t us = PAUSE_US;
+    for (int i = RESTARTS_QUICK; i < worker->restarts && us < PAUSE_MAX_US; i++)
+        us *= 2;
+    return us;
+}
+
+/* A passing fault is waited for as long as it lasts. */
+static void recover(struct worker *worker)
+{
+    worker->restarts++;
+    int64_t us = pause_us(worker), until_us = now_us(worker) + us;
+    log_line(LOG_LEVEL_WARN, worker->name, "starting again from the last commit in %.1f s: %s",
+             (double)us / 1e6, worker->error.message);
+    while (now_us(worker) < until_us && !run_stops(worker->run))
+        edge_pause(worker->edge, us < GROUP_POLL_US ? us : GROUP_POLL_US);
+    if (worker->stale_assignments >= STALE_ASSIGNMENTS_MAX)
+        stay_away(worker);
+}
+
 void *worker_thread(void *argument)
 {
     struct worker *worker = argument;
@@ -301,19 +303,12 @@ void *worker_thread(void *argument)
     pthread_setname_np(pthread_self(), worker->name);
     while (!run_stops(run)) {
         enum verdict verdict = run_session(worker);
-        if (verdict == VERDICT_OK)
-            continue;
-        if (verdict == VERDICT_RETRY && worker->restarts++ < RESTARTS_MAX && !run_stops(run)) {
-            log_line(LOG_LEVEL_WARN, worker->name, "starting again from the last commit: %s",
-                     worker->error.message);
-            edge_pause(worker->edge, worker->restarts < RESTARTS_QUICK ? QUICK_PAUSE_US : PAUSE_US);
-            if (worker->stale_assignments >= STALE_ASSIGNMENTS_MAX)
-                stay_away(worker);
-            continue;
-        }
-        if (!run_stops(run) || verdict == VERDICT_FATAL)
+        if (verdict == VERDICT_RETRY && !run_stops(run))
+            verdict = worker_learn_size(worker);
+        if (verdict == VERDICT_FATAL)
             run_fail(run, worker->name, &worker->error);
-        break;
+        else if (verdict == VERDICT_RETRY && !run_stops(run))
+            recover(worker);
     }
     worker_set_state(worker, WORKER_STOPPED);
     return NULL;

@@ -38,9 +38,11 @@ struct worker {
     int64_t committed_us, group_polled_us;
     enum verdict trouble; /* met inside a rebalance: RETRY or FATAL */
     struct error error;
-    int64_t ahead_told_us; /* when the log last told of an event ahead of its record; 0: never */
-    int restarts;          /* in a row, without a commit between them */
-    int stale_assignments; /* in a row: they lacked inputs */
+    int64_t ahead_told_us;  /* when the log last told of an event ahead of its record; 0: never */
+    int restarts;           /* in a row, without a commit between them */
+    int64_t limits[TOPICS]; /* of the topics, as this session uses them (size_budget.h) */
+    bool warned[TOPICS];    /* of records that are cut to fit the topic */
+    int stale_assignments;  /* in a row: they lacked inputs */
     uint64_t commits, aborts, restored;
     pthread_mutex_t totals_lock;
     struct totals totals; /* as of the last commit; under totals_lock */
@@ -53,6 +55,20 @@ void worker_set_state(struct worker *worker, enum worker_state state);
 void worker_meet_trouble(struct worker *worker, enum verdict verdict);
 /* Makes the worker's figures visible to worker_totals(). */
 void worker_publish_totals(struct worker *worker);
+
+/* ---- sizes.c ---- */
+
+/* Takes the topics' limits over at the start of a session. */
+void worker_use_sizes(struct worker *worker);
+/* After a session that ended with RETRY. If a topic refused a record as too large, asks for its
+ * limit again. FATAL: the topic takes too little. */
+enum verdict worker_learn_size(struct worker *worker);
+/* Sends the head of an input as it came to the dead letters or to the late topic, cut if need be
+ * (kafka/letter.h). */
+enum verdict worker_send_letter(struct worker *worker, enum topic topic, const struct input *input,
+                                const char *step, const char *message);
+/* Warns, once a topic, of records that were cut to fit it. */
+void worker_warn_of_cuts(struct worker *worker);
 
 /* ---- commit.c ---- */
 
