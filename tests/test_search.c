@@ -55,6 +55,41 @@ static void check_expectation(const struct catalogue *catalogue, const char *fil
               kind_name, text, least);
 }
 
+/* "first ID": it is the only product with the highest score. "not ID": it is not found. */
+static bool check_product(const struct catalogue *catalogue, const char *file, const char *line,
+                          const struct search_result *results, uint32_t count)
+{
+    bool first = strncmp(line, "first ", 6) == 0, absent = strncmp(line, "not ", 4) == 0;
+    if (!first && !absent)
+        return false;
+    struct bytes id = bytes_text(line + (first ? 6 : 4));
+    uint32_t at = 0;
+    while (at < count && !bytes_equal(product_id(&catalogue->products[results[at].product]), id))
+        at++;
+    CHECK_SAY(absent ? at == count : at == 0 && count > 0, "%s: '%s' does not hold", file, line);
+    if (first && count > 1)
+        CHECK_SAY(results[0].score > results[1].score, "%s: '%s', but not alone", file, line);
+    return true;
+}
+
+/* "product: ID TITLE | BRAND" */
+static void put_product(struct catalogue *catalogue, char *text)
+{
+    struct event event;
+    char *title = strchr(text, ' '), *brand = strstr(text, " | ");
+    event_init(&event, EVENT_PRODUCT);
+    if (title)
+        *title++ = '\0';
+    if (brand)
+        *brand = '\0';
+    event.item_id = bytes_text(text);
+    event.title = bytes_text(title);
+    if (brand)
+        event.item_brand = bytes_text(brand + 3);
+    catalogue_put(catalogue, &event);
+}
+
+/* A case has products of its own, or it is about the mall's. */
 static void run_case(const struct search_index *search, const struct catalogue *catalogue,
                      const char *path, const char *name)
 {
@@ -62,13 +97,19 @@ static void run_case(const struct search_index *search, const struct catalogue *
     size_t capacity = 0;
     struct search_result results[10];
     uint32_t count = 0;
+    struct catalogue *own = catalogue_new(&limits);
+    struct search_index *own_search = search_index_new(own);
     FILE *file = fopen(path, "r");
     CHECK_SAY(file != NULL, "%s can't be opened", path);
     while (file && getline(&line, &capacity, file) >= 0) {
         line[strcspn(line, "\n")] = '\0';
         if (strncmp(line, "query: ", 7) == 0)
             count = search_top(search, catalogue, bytes_text(line + 7), 10, results);
-        else if (*line)
+        else if (strncmp(line, "product: ", 9) == 0) {
+            catalogue = own;
+            search = own_search;
+            put_product(own, line + 9);
+        } else if (*line && !check_product(catalogue, name, line, results, count))
             check_expectation(catalogue, name, line, results, count);
     }
     if (getenv("WEFT_TEST_SHOW"))
@@ -79,6 +120,8 @@ static void run_case(const struct search_index *search, const struct catalogue *
     if (file)
         fclose(file);
     free(line);
+    catalogue_free(own);
+    search_index_free(own_search);
 }
 
 static void test_cases(void)

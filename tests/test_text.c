@@ -32,7 +32,7 @@ static void test_terms(void)
     check_terms("stra\xC3\x9F"
                 "e",
                 "strasse");
-    check_terms("iPhone 11 64GB", "iphone 11 64gb");
+    check_terms("iPhone 11 64GB", "iphone 11 64gb (64) (gb)");
     check_terms("\xEC\xBD\x94\xED\x8A\xB8", "\xEC\xBD\x94\xED\x8A\xB8"); /* 코트 */
     /* the same in jamo */
     check_terms("\xE1\x84\x8F\xE1\x85\xA9\xE1\x84\x90\xE1\x85\xB3", "\xEC\xBD\x94\xED\x8A\xB8");
@@ -41,6 +41,57 @@ static void test_terms(void)
     check_terms("코트 울코트", "코트 울코트 (울코)");
     check_terms("A4용지", "a4 용지");
     check_terms("\xFF\xFE coat", ""); /* not UTF-8 */
+}
+
+/* Marks that make another letter stay; those that readers leave out go. */
+static void test_marks(void)
+{
+    check_terms("ボール", "ボール (ボー) (ール)");
+    check_terms("ポール", "ポール (ポー) (ール)");
+    check_terms("ホ\xE3\x82\x99ール", "ボール (ボー) (ール)"); /* the mark as a character */
+    check_terms("ﾎﾞｰﾙ", "ボール (ボー) (ール)");               /* half width */
+    check_terms("कमर कुमार", "कमर कुमार");
+    check_terms("ขาว ข้าว", "ขาว ข้าว");
+    check_terms("Ελλάδα", "ελλαδα");
+    check_terms("Ёлка Йод", "елка иод");
+    check_terms("שָׁלוֹם", "שלום");
+    check_terms("مُحَمَّد", "محمد");
+    check_terms("Đà Nẵng", "đa nang");
+    check_terms("1\xEF\xB8\x8F\xE2\x83\xA3 \xCC\x81", "1"); /* a keycap; a mark alone */
+}
+
+static void test_units(void)
+{
+    check_terms("64 GB", "64gb (64) (gb)");
+    check_terms("64GB", "64gb (64) (gb)");
+    check_terms("64\xC2\xA0gb", "64gb (64) (gb)"); /* a no-break space */
+    check_terms("500 мл", "500мл (500) (мл)");
+    check_terms("1.5 L", "1 5l (5) (l)");
+    check_terms("iPhone 11 Pro 64 GB", "iphone 11 pro 64gb (64) (gb)");
+    check_terms("PS5", "ps5 (ps) (5)");
+    check_terms("M00012 5x", "m00012 5x (5) (x)");
+    check_terms("h2o 501", "h2o 501");
+    check_terms("H&M h & m", "hm (h) (m)");
+    check_terms("Alba & Co", "alba co");
+    check_terms("A & 5", "a 5");
+    check_terms("500毫升 64", "500 毫升 64");
+    check_terms("64", "64");
+}
+
+static bool other_number(const char *a, const char *b)
+{
+    uint32_t x[LETTERS_MAX], y[LETTERS_MAX];
+    uint32_t x_count = text_letters(bytes_text(a), x, LETTERS_MAX);
+    return text_other_number(x, x_count, y, text_letters(bytes_text(b), y, LETTERS_MAX));
+}
+
+static void test_numbers(void)
+{
+    CHECK(other_number("500", "501") && other_number("500", "5000") && other_number("500", "soo"));
+    CHECK(other_number("64gb", "65gb") && other_number("ps5", "ps4"));
+    CHECK(!other_number("64gb", "64gbs") && !other_number("500", "500ml"));
+    CHECK(!other_number("c0at", "coat") && !other_number("coat", "coats"));
+    CHECK(!other_number("iphone", "iphone11") && !other_number("", ""));
 }
 
 static void test_bounds(void)
@@ -117,6 +168,9 @@ static void test_distance_naive(void)
 int main(void)
 {
     TEST_RUN(test_terms);
+    TEST_RUN(test_marks);
+    TEST_RUN(test_units);
+    TEST_RUN(test_numbers);
     TEST_RUN(test_bounds);
     TEST_RUN(test_distance);
     TEST_RUN(test_distance_naive);

@@ -60,6 +60,8 @@ static uint32_t likeness(const uint32_t *letters, uint32_t count, const struct t
     uint32_t others[LETTERS_MAX];
     uint32_t most = count <= 5 ? 1 : 2;
     uint32_t other_count = text_letters(bytes_of(term->text, term->size), others, LETTERS_MAX);
+    if (text_other_number(letters, count, others, other_count))
+        return 0;
     uint32_t distance = text_distance(letters, count, others, other_count, most);
     if (distance <= most)
         return distance == 1 ? 7 : 4;
@@ -145,12 +147,17 @@ static uint32_t read_query(const struct search_index *index, const struct catalo
 {
     struct terms terms;
     uint32_t count = 0;
+    bool found = false; /* the last term that is no part */
     text_terms(query, &terms);
     for (uint32_t i = 0; i < terms.count && count < SEARCH_QUERY_TERMS_MAX; i++) {
         struct query_term *one = &ret_terms[count];
         struct bytes text = bytes_of(terms.at[i].text, terms.at[i].size);
         uint32_t term = search_index_term(index, text);
         uint64_t postings = postings_of(index, term);
+        if (!terms.at[i].part)
+            found = postings > 0;
+        else if (terms.at[i].spare && found)
+            continue;
         *one = (struct query_term){.weight = terms.at[i].part ? PART_WEIGHT : 1};
         if (postings > 0) {
             add_like(one, term, LIKENESS_SAME, postings);

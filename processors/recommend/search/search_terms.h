@@ -10,7 +10,8 @@
  *   - A run of Hangul, Han or Kana that no product has becomes two terms, if both halves are in the
  *     index.
  *   - Any other term that no product has stands for the terms that it begins and for those that are
- *     spelled alike: one edit up to five letters, else two. Shared pairs of letters find them.
+ *     spelled alike: one edit up to five letters, else two. Shared pairs of letters find them. A
+ *     number is never spelled like another number.
  *
  * For search.c. Thread: any that holds the catalogue's read lock. */
 #ifndef WEFT_SEARCH_SEARCH_TERMS_H

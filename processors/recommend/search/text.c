@@ -5,6 +5,7 @@
 
 #define HANGUL_FIRST 0xAC00u
 #define HANGUL_LAST 0xD7A3u
+#define INITIALS_MAX 3 /* bytes of each side of "H&M" */
 
 static struct bytes whole_characters(struct bytes text, size_t most)
 {
@@ -30,26 +31,76 @@ static bool fold_ascii(struct bytes text, struct buffer *buffer)
     return true;
 }
 
+static bool is_letter(utf8proc_int32_t point)
+{
+    utf8proc_category_t category = utf8proc_category(point);
+    return category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO;
+}
+
+static bool is_mark(utf8proc_int32_t point)
+{
+    utf8proc_category_t category = utf8proc_category(point);
+    return category >= UTF8PROC_CATEGORY_MN && category <= UTF8PROC_CATEGORY_ME;
+}
+
+static bool in_word(utf8proc_int32_t point)
+{
+    utf8proc_category_t category = utf8proc_category(point);
+    return is_letter(point) ||
+           (category >= UTF8PROC_CATEGORY_MN && category <= UTF8PROC_CATEGORY_NO);
+}
+
+/* Blocks of Latin, Greek, Cyrillic, Hebrew and Arabic (Unicode's Blocks.txt), decomposed. */
+static bool has_optional_marks(utf8proc_int32_t letter)
+{
+    static const struct {
+        utf8proc_int32_t first, last;
+    } blocks[] = {
+        {0x0041, 0x02AF}, {0x0370, 0x052F}, {0x0590, 0x06FF}, {0x0750, 0x077F}, {0x0870, 0x08FF},
+        {0x1C80, 0x1C8F}, {0x1D00, 0x1DBF}, {0x1E00, 0x1FFF}, {0x2C60, 0x2C7F}, {0xA640, 0xA69F},
+        {0xA720, 0xA7FF}, {0xAB30, 0xAB6F}, {0xFB1D, 0xFDFF}, {0xFE70, 0xFEFF},
+    };
+    for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
+        if (letter >= blocks[i].first && letter <= blocks[i].last)
+            return true;
+    return false;
+}
+
+/* Leaves out the marks that may be left out. Elsewhere a mark makes another letter, such as the
+ * voiced sound marks of Kana and the vowel signs of Indic scripts and Thai. */
+static utf8proc_ssize_t strip_marks(utf8proc_int32_t *points, utf8proc_ssize_t count)
+{
+    utf8proc_ssize_t left = 0;
+    bool keeps_marks = false; /* the letter under the marks */
+    for (utf8proc_ssize_t i = 0; i < count; i++) {
+        if (!is_mark(points[i]))
+            keeps_marks = is_letter(points[i]) && !has_optional_marks(points[i]);
+        else if (!keeps_marks)
+            continue;
+        points[left++] = points[i];
+    }
+    return left;
+}
+
 void text_normalise(struct bytes text, struct buffer *buffer)
 {
-    utf8proc_uint8_t *normal = NULL;
+    const utf8proc_option_t options =
+        (utf8proc_option_t)(UTF8PROC_STABLE | UTF8PROC_COMPAT | UTF8PROC_COMPOSE |
+                            UTF8PROC_CASEFOLD | UTF8PROC_IGNORE);
     text = whole_characters(text, TEXT_BYTES_MAX);
     if (text.size == 0 || fold_ascii(text, buffer))
         return;
-    utf8proc_ssize_t size =
-        utf8proc_map((const utf8proc_uint8_t *)text.at, (utf8proc_ssize_t)text.size, &normal,
-                     (utf8proc_option_t)(UTF8PROC_STABLE | UTF8PROC_COMPAT | UTF8PROC_COMPOSE |
-                                         UTF8PROC_CASEFOLD | UTF8PROC_IGNORE | UTF8PROC_STRIPMARK));
+    const utf8proc_uint8_t *from = (const utf8proc_uint8_t *)text.at;
+    utf8proc_ssize_t count =
+        utf8proc_decompose(from, (utf8proc_ssize_t)text.size, NULL, 0, options);
+    if (count <= 0)
+        return;
+    utf8proc_int32_t *points = memory_get(((size_t)count + 1) * sizeof *points);
+    utf8proc_decompose(from, (utf8proc_ssize_t)text.size, points, count, options);
+    utf8proc_ssize_t size = utf8proc_reencode(points, strip_marks(points, count), options);
     if (size > 0)
-        buffer_append(buffer, normal, (size_t)size);
-    free(normal);
-}
-
-static bool in_word(utf8proc_int32_t letter)
-{
-    utf8proc_category_t category = utf8proc_category(letter);
-    return (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO) ||
-           (category >= UTF8PROC_CATEGORY_MN && category <= UTF8PROC_CATEGORY_NO);
+        buffer_append(buffer, points, (size_t)size);
+    free(points);
 }
 
 /* Scripts that write words without spaces between them, or join them at will. */
@@ -86,7 +137,8 @@ static struct bytes drop_plural(struct bytes word, char *scratch)
     return bytes_of(word.at, word.size - 1);
 }
 
-static void add_term(struct terms *terms, struct bytes text, bool part)
+/* `part`, `spare`: see struct term. */
+static void add_term_as(struct terms *terms, struct bytes text, bool part, bool spare)
 {
     text = whole_characters(text, TERM_BYTES_MAX);
     if (text.size == 0 || terms->count == TERMS_MAX)
@@ -95,6 +147,7 @@ static void add_term(struct terms *terms, struct bytes text, bool part)
         struct term *known = &terms->at[i];
         if (bytes_equal(bytes_of(known->text, known->size), text)) {
             known->part = known->part && part;
+            known->spare = known->spare && spare;
             return;
         }
     }
@@ -102,6 +155,12 @@ static void add_term(struct terms *terms, struct bytes text, bool part)
     memcpy(term->text, text.at, text.size);
     term->size = (uint8_t)text.size;
     term->part = part;
+    term->spare = spare;
+}
+
+static void add_term(struct terms *terms, struct bytes text, bool part)
+{
+    add_term_as(terms, text, part, false);
 }
 
 static size_t next_letter(struct bytes text, size_t at, utf8proc_int32_t *ret_letter)
@@ -114,12 +173,97 @@ static size_t next_letter(struct bytes text, size_t at, utf8proc_int32_t *ret_le
     return 1;
 }
 
-/* Adds a run of letters of one sort: a term, and its parts. */
+/* ---- terms ---- */
+
+/* A run of letters and digits in the normalised text. */
+struct run {
+    struct bytes text;
+    bool together; /* Hangul, Han or Kana */
+};
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* The number of bytes at the run's start that are ASCII digits, or that are not. */
+static size_t leading(struct bytes run, bool digits)
+{
+    size_t size = 0;
+    while (size < run.size && is_digit(run.at[size]) == digits)
+        size++;
+    return size;
+}
+
+static bool is_number(struct bytes run)
+{
+    return leading(run, true) == run.size;
+}
+
+static bool is_unit(struct bytes word)
+{
+    static const char *const units[] = {
+        "ml", "cl",  "dl",  "l",   "mg", "g",  "kg", "oz",  "lb", "lbs", "mm", "cm",
+        "m",  "km",  "ft",  "kb",  "mb", "gb", "tb", "w",   "kw", "wh",  "v",  "mah",
+        "hz", "khz", "mhz", "ghz", "mp", "k",  "x",  "pcs", "pc", "мл",  "л",  "мг",
+        "г",  "кг",  "мм",  "см",  "м",  "км", "гб", "тб",  "мб", "шт",  "вт",
+    };
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+        if (bytes_equal(word, bytes_text(units[i])))
+            return true;
+    return false;
+}
+
+/* Whether "ps5" or "64gb" has parts. A code such as "m00012" has none: many codes begin with its
+ * letter. */
+static bool has_parts(struct bytes a, struct bytes b)
+{
+    return (a.size > 1 && b.size > 1) || (is_number(a) && is_unit(b)) ||
+           (a.size > 1 && is_number(b));
+}
+
+static bool blank(struct bytes text)
+{
+    return bytes_trim(text).size == 0;
+}
+
+/* Whether two runs with this text between them make one term: "64 GB", "H&M", "C & A". */
+static bool joins(struct run a, struct bytes between, struct run b)
+{
+    if (a.together || b.together)
+        return false;
+    if (blank(between))
+        return is_number(a.text) && is_unit(b.text);
+    return bytes_equal(bytes_trim(between), bytes_text("&")) && a.text.size <= INITIALS_MAX &&
+           b.text.size <= INITIALS_MAX && leading(a.text, false) == a.text.size &&
+           leading(b.text, false) == b.text.size;
+}
+
+static void add_joined(struct terms *terms, struct bytes a, struct bytes b)
+{
+    char text[2 * TERM_BYTES_MAX];
+    a = whole_characters(a, TERM_BYTES_MAX);
+    b = whole_characters(b, TERM_BYTES_MAX);
+    memcpy(text, a.at, a.size);
+    memcpy(text + a.size, b.at, b.size);
+    add_term(terms, bytes_of(text, a.size + b.size), false);
+    add_term_as(terms, a, true, true);
+    add_term_as(terms, b, true, true);
+}
+
+/* Adds a run: a term, and its parts. */
 static void add_run(struct terms *terms, struct bytes run, bool together)
 {
     char scratch[TERM_BYTES_MAX];
     if (!together) {
-        add_term(terms, drop_plural(run, scratch), false);
+        bool number_first = is_digit(run.at[0]);
+        size_t first = leading(run, number_first);
+        struct bytes rest = bytes_of(run.at + first, run.size - first);
+        if (rest.size > 0 && leading(rest, !number_first) == rest.size &&
+            has_parts(bytes_of(run.at, first), rest))
+            add_joined(terms, bytes_of(run.at, first), rest);
+        else
+            add_term(terms, drop_plural(run, scratch), false);
         return;
     }
     add_term(terms, run, false);
@@ -134,29 +278,48 @@ static void add_run(struct terms *terms, struct bytes run, bool together)
     }
 }
 
+/* The first run from `at` on. Its text has no bytes: there is none. */
+static struct run next_run(struct bytes normal, size_t at)
+{
+    size_t from = SIZE_MAX;
+    bool together = false;
+    while (at < normal.size) {
+        utf8proc_int32_t letter;
+        size_t size = next_letter(normal, at, &letter);
+        bool inside = in_word(letter), sort = written_together(letter) && !is_mark(letter);
+        if (from != SIZE_MAX && (!inside || (sort != together && !is_mark(letter))))
+            break;
+        if (inside && from == SIZE_MAX) {
+            from = at;
+            together = sort;
+        }
+        at += size;
+    }
+    if (from == SIZE_MAX)
+        return (struct run){.text = bytes_of(normal.at, 0)};
+    return (struct run){.text = bytes_of(normal.at + from, at - from), .together = together};
+}
+
 void text_terms(struct bytes text, struct terms *ret_terms)
 {
     struct buffer buffer = {0};
     ret_terms->count = 0;
     text_normalise(text, &buffer);
     struct bytes normal = buffer_bytes(&buffer);
-    size_t from = SIZE_MAX;
-    bool together = false;
-    for (size_t at = 0; at < normal.size;) {
-        utf8proc_int32_t letter;
-        size_t size = next_letter(normal, at, &letter);
-        bool inside = in_word(letter), sort = written_together(letter);
-        if (from != SIZE_MAX && (!inside || sort != together)) {
-            add_run(ret_terms, bytes_of(normal.at + from, at - from), together);
-            from = SIZE_MAX;
+    struct run run = next_run(normal, 0);
+    while (run.text.size > 0) {
+        size_t end = (size_t)(run.text.at - normal.at) + run.text.size;
+        struct run next = next_run(normal, end);
+        struct bytes between = bytes_of(normal.at + end, 0);
+        if (next.text.size > 0)
+            between.size = (size_t)(next.text.at - between.at);
+        if (next.text.size > 0 && between.size > 0 && joins(run, between, next)) {
+            add_joined(ret_terms, run.text, next.text);
+            next = next_run(normal, (size_t)(next.text.at - normal.at) + next.text.size);
+        } else {
+            add_run(ret_terms, run.text, run.together);
         }
-        if (inside && from == SIZE_MAX) {
-            from = at;
-            together = sort;
-        }
-        at += size;
-        if (at >= normal.size && from != SIZE_MAX)
-            add_run(ret_terms, bytes_of(normal.at + from, normal.size - from), together);
+        run = next;
     }
     buffer_release(&buffer);
 }
@@ -199,6 +362,29 @@ uint32_t text_letters(struct bytes term, uint32_t *ret_letters, uint32_t most)
             ret_letters[count++] = 0x11A7 + code % 28;
     }
     return count;
+}
+
+/* The next ASCII digit from `*at` on; 0: there is none. */
+static uint32_t next_digit(const uint32_t *letters, uint32_t count, uint32_t *at)
+{
+    while (*at < count && !(letters[*at] >= '0' && letters[*at] <= '9'))
+        (*at)++;
+    return *at < count ? letters[(*at)++] : 0;
+}
+
+bool text_other_number(const uint32_t *a, uint32_t a_count, const uint32_t *b, uint32_t b_count)
+{
+    uint32_t i = 0, k = 0, digits = 0, x, y;
+    bool same = true;
+    do {
+        x = next_digit(a, a_count, &i);
+        y = next_digit(b, b_count, &k);
+        same = same && x == y;
+        digits += x > 0;
+    } while (x > 0);
+    uint32_t at = 0;
+    bool has_digits = next_digit(b, b_count, &at) > 0;
+    return !same && digits > 0 && (has_digits || digits == a_count);
 }
 
 static uint32_t least(uint32_t a, uint32_t b)
