@@ -31,6 +31,9 @@ enum verdict avro_decode(const struct avro_plan *plan, struct bytes bytes, struc
  * encoding carries. SKIP: the text is no JSON. */
 enum verdict avro_fingerprint(struct bytes schema, uint64_t *ret_fingerprint, struct error *error);
 
+/* Whether the name is that of a type without a definition: "null", "boolean", ..., "string". */
+bool avro_is_primitive(const char *name);
+
 #define AVRO_REFERENCES_MAX 64
 #define AVRO_DEFINITIONS_MAX 2048 /* named types in a schema and its references */
 #define AVRO_JOINED_BYTES_MAX ((size_t)4 << 20)

@@ -46,7 +46,7 @@ static void canonical_fields(struct buffer *out, json_t *fields, const char *spa
     buffer_byte(out, ']');
 }
 
-static bool is_primitive(const char *type)
+bool avro_is_primitive(const char *type)
 {
     static const char *const primitives[] = {"null",  "boolean", "int",   "long",
                                              "float", "double",  "bytes", "string"};
@@ -97,7 +97,7 @@ static void canonical(struct buffer *out, json_t *schema, const char *space)
 {
     if (json_is_string(schema)) {
         const char *type = json_string_value(schema);
-        canonical_name(out, type, is_primitive(type) ? NULL : space);
+        canonical_name(out, type, avro_is_primitive(type) ? NULL : space);
         return;
     }
     if (json_is_array(schema)) {
@@ -119,7 +119,7 @@ static void canonical(struct buffer *out, json_t *schema, const char *space)
                strcmp(name, "fixed") == 0) {
         canonical_named(out, schema, name, space);
     } else {
-        canonical_name(out, name, is_primitive(name) ? NULL : space);
+        canonical_name(out, name, avro_is_primitive(name) ? NULL : space);
     }
 }
 

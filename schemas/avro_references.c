@@ -32,16 +32,6 @@ static enum verdict write_type(struct join *join, json_t *type, const char *spac
 
 /* ---- names (Avro 1.11 specification, "Names") ---- */
 
-static bool is_primitive(const char *name)
-{
-    static const char *const primitives[] = {"null",  "boolean", "int",   "long",
-                                             "float", "double",  "bytes", "string"};
-    for (size_t i = 0; i < sizeof primitives / sizeof primitives[0]; i++)
-        if (strcmp(name, primitives[i]) == 0)
-            return true;
-    return false;
-}
-
 static bool is_named_type(const char *type)
 {
     return strcmp(type, "record") == 0 || strcmp(type, "error") == 0 || strcmp(type, "enum") == 0 ||
@@ -207,7 +197,7 @@ static enum verdict write_definition(struct join *join, struct definition *defin
 
 static enum verdict write_named(struct join *join, const char *name, const char *space, int depth)
 {
-    if (is_primitive(name)) {
+    if (avro_is_primitive(name)) {
         buffer_format(join->out, "\"%s\"", name);
         return VERDICT_OK;
     }

@@ -103,8 +103,11 @@ static enum verdict look_up(struct registry *registry, uint32_t id, struct buffe
 {
     int64_t now_us = clock_monotonic_us();
     struct entry *entry = find_entry(registry, id);
-    if (entry && entry->state == ENTRY_ANSWERED && now_us >= entry->due_us)
+    bool outdated = entry && entry->state == ENTRY_ANSWERED && now_us >= entry->due_us;
+    if (outdated)
         await(entry, id, now_us);
+    if (entry == NULL || outdated)
+        pthread_cond_signal(&registry->wanted);
     if (entry == NULL)
         entry = add_entry(registry, id, now_us);
     if (entry == NULL)
@@ -126,7 +129,6 @@ static enum verdict registry_fetch(struct schema_source *source, uint32_t id, st
     struct registry *registry = (struct registry *)(void *)source;
     pthread_mutex_lock(&registry->lock);
     enum verdict verdict = look_up(registry, id, schema, error);
-    pthread_cond_signal(&registry->wanted);
     pthread_mutex_unlock(&registry->lock);
     return verdict;
 }

@@ -183,6 +183,7 @@ static enum verdict set_credentials(struct registry_http *http, struct error *er
     if (config->schema_registry_certificate_file[0]) {
         curl_easy_setopt(http->curl, CURLOPT_SSLCERT, config->schema_registry_certificate_file);
         curl_easy_setopt(http->curl, CURLOPT_SSLKEY, config->schema_registry_key_file);
+        curl_easy_setopt(http->curl, CURLOPT_KEYPASSWD, ""); /* or OpenSSL asks at the terminal */
     }
     return config->schema_registry_token_file[0] ? set_token(http, error) : set_user(http, error);
 }
