@@ -264,7 +264,7 @@ bool visitor_intact(struct bytes key, struct bytes value)
 {
     struct avro_reader reader;
     if (open_value(value, &reader) < FORMAT_CHECKSUM) {
-        struct visitor *visitor;
+        struct visitor *visitor = NULL;
         if (visitor_decode(0, key, value, &visitor, NULL) != VERDICT_OK)
             return false;
         visitor_free(visitor);

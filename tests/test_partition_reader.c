@@ -128,7 +128,8 @@ static void test_assign_again(void)
     struct partition_reader *reader = open_reader(false);
     struct kafka_record record;
     struct error error = {0};
-    struct stop_lease lease = stop_lease_of(&(const atomic_bool){false});
+    const atomic_bool stop = false;
+    struct stop_lease lease = stop_lease_of(&stop);
     partition_reader_assign(reader, &(struct reader_start){.partition = 0, .offset = 0}, 1);
     for (int64_t i = 0; i < 50; i++) {
         check_ok(partition_reader_await(reader, &lease.lease, &record, &error), &error);
