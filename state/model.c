@@ -245,11 +245,9 @@ void model_count(struct model *model, uint32_t item, enum pair_kind kind, struct
 }
 
 /* Another item may now belong among the popular ones, and only a look at all items tells which.
- * Among equal ones those are chosen that are evicted last, so that this is rare in a flood of new
- * ids. */
+ * Few items that are evicted ever stand there. */
 void model_popular_forget(struct model *model, uint32_t item)
 {
-    const struct number_queue *probation = &model->probation;
     uint32_t at = 0;
     while (at < model->popular_count && model->popular[at] != item)
         at++;
@@ -257,11 +255,8 @@ void model_popular_forget(struct model *model, uint32_t item)
         return;
     model->popular_count = 0;
     for (uint32_t i = 0; i < model->item_count; i++)
-        if (i != item && model->items[i].counts.recent > 0 && !number_queue_has(probation, i))
+        if (i != item && model->items[i].counts.recent > 0)
             rank_popular(model, i);
-    for (uint32_t next = probation->newest; next; next = probation->at[next - 1].older)
-        if (model->items[next - 1].counts.recent > 0)
-            rank_popular(model, next - 1);
 }
 
 void model_stored_counts(struct model *model, uint32_t item)
