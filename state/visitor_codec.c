@@ -285,6 +285,7 @@ struct bytes visitor_store_key(char *to, int32_t partition, struct bytes key)
 {
     assert(key.size + 2 <= VISITOR_KEY_BYTES_MAX);
     put_be(to, (uint32_t)partition, 2);
-    memcpy(to + 2, key.at, key.size);
+    if (key.size > 0)
+        memcpy(to + 2, key.at, key.size);
     return bytes_of(to, key.size + 2);
 }
