@@ -219,8 +219,9 @@ static void test_room(void)
         model = load(store);
         check_rows(naive, model);
     }
-    CHECK(naive->evictions > 500 && renumbered > 3 && unseated > 10 &&
-          naive->evictions > unseated + 100);
+    if (!TEST_SANITIZED) /* in fewer rounds these are fewer too */
+        CHECK(naive->evictions > 500 && renumbered > 3 && unseated > 10 &&
+              naive->evictions > unseated + 100);
     CHECK_INT(model->items_refused, 0);
     model_free(model);
     store->free(store);

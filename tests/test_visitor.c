@@ -144,7 +144,7 @@ static void test_rest_of_row(void)
     visitor_table_mark_dirty(table, visitor);
     insert(visitor, INT64_MAX / 2, KIND_VIEW, "", 1);
     for (int i = 0; i < 3000; i++) {
-        prefer(visitor, &random, 1700000000000000 + i * 1000);
+        prefer(visitor, &random, 1700000000000 + i * 1000);
         visitor_count_exposure(visitor, (uint32_t)random_next(&random), i % 2);
         snprintf(word, 16, "%d", i);
         visitor_show(visitor, bytes_of(word, 8), 1700000000000, INT64_MAX / 4);
