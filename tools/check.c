@@ -64,12 +64,13 @@ struct order {
 
 static void note_time(struct order *order, int64_t time_ms)
 {
-    int64_t behind_ms = order->newest_ms - time_ms;
-    if (order->newest_ms != INT64_MIN && behind_ms > 0) {
-        order->older++;
-        order->most_ms = behind_ms > order->most_ms ? behind_ms : order->most_ms;
+    if (time_ms >= order->newest_ms) {
+        order->newest_ms = time_ms;
+        return;
     }
-    order->newest_ms = time_ms > order->newest_ms ? time_ms : order->newest_ms;
+    order->older++;
+    if (order->newest_ms - time_ms > order->most_ms)
+        order->most_ms = order->newest_ms - time_ms;
 }
 
 /* The bounds that `weft run` has for times, as of now. */
