@@ -78,7 +78,7 @@ static void test_every_class_at_every_call(void)
 {
     for (size_t i = 0; i < sizeof transactional / sizeof *transactional; i++) {
         enum fake_call call = transactional[i];
-        for (long nth = 1; nth <= 8; nth += 1 + TEST_SANITIZED) {
+        for (long nth = 1; nth <= 8; nth += TEST_SANITIZED ? 4 : 1) {
             for (int outcome = EDGE_RETRIABLE; outcome <= EDGE_FATAL; outcome++) {
                 struct fault_script script = fault_at(call, nth, 1, (enum edge_outcome)outcome);
                 run_fault(script, 20);
