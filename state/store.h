@@ -75,8 +75,10 @@ struct store {
 };
 
 /* The format of a store on disk. Formats below it lack, of visitors: 1 checksums, 2 preferences,
- * 3 shown items and what the shop declares, 4 the channel. */
-#define STORE_FORMAT 5
+ * 3 shown items and what the shop declares, 4 the channel, 5 the lines of their orders. Format 5 is
+ * read, and becomes the newest one when it is opened for writing. */
+#define STORE_FORMAT 6
+#define STORE_FORMAT_OLDEST 5
 
 /* Opens or creates the folder. The caller frees the store.
  * FATAL, the error says what to do: another process has it, a newer weft wrote it, or it can't be

@@ -311,7 +311,7 @@ static enum verdict write_format(struct rocksdb_store *self, struct error *error
     return message ? fail(self, "can't write to", message, error) : VERDICT_OK;
 }
 
-/* Writes the format if the store is new. */
+/* Writes the format if the store is new, or of an older format that is read. */
 static enum verdict check_format(struct rocksdb_store *self, struct error *error)
 {
     char *message = NULL;
@@ -332,10 +332,10 @@ static enum verdict check_format(struct rocksdb_store *self, struct error *error
                          "%s has format %u, this weft knows %d: use the newer weft, or delete the "
                          "folder: the state is rebuilt from Kafka",
                          self->path, format, STORE_FORMAT);
-    if (format < STORE_FORMAT)
+    if (format < STORE_FORMAT_OLDEST)
         return error_set(error, VERDICT_RETRY, "%s has the older format %u, now it is %d",
                          self->path, format, STORE_FORMAT);
-    return VERDICT_OK;
+    return format < STORE_FORMAT && !self->read_only ? write_format(self, error) : VERDICT_OK;
 }
 
 static char *open_read_only(struct rocksdb_store *self, const rocksdb_options_t *const *options)
