@@ -128,7 +128,7 @@ class Orders:
         self.lines = defaultdict(set)  # visitor: {(transaction_id, item)}
 
     def new(self, visitor, transaction, items):
-        """Which of these items the order does not have yet, one flag each; from now on it has them."""
+        """Adds items to the order. Returns a flag for each: true if the order did not have it."""
         flags = [(transaction, item) not in self.lines[visitor] for item in items]
         self.lines[visitor].update((transaction, item) for item in items)
         return flags

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Files of events as people have them: each folder of tests/cases/files holds a file `input`, and
-`expected.txt` with parts of the output of `weft check input`, one a line, and its exit code last. Files
-that check refuses are refused by `weft backtest` too, for the same reason. Equal records of two files
-are one event, different records are two.
+"""Tests files of events as people have them. Each folder of tests/cases/files holds `input` and
+`expected.txt`. The lines of `expected.txt` are parts of the output of `weft check input`; the last
+line is its exit code. `weft backtest` refuses the files that check refuses, for the same reason.
+Equal records of two files are one event, different records are two.
 
     test_event_files.py WEFT"""
 
@@ -15,7 +15,8 @@ CASES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cases", "files
 
 
 def run(weft, *arguments, folder=None):
-    done = subprocess.run([weft, *arguments], capture_output=True, text=True, cwd=folder, check=False)
+    done = subprocess.run([weft, *arguments], capture_output=True, text=True, cwd=folder,
+                          check=False)
     return done.stdout + done.stderr, done.returncode
 
 
@@ -32,7 +33,8 @@ def cases(weft, check):
         if exit_code != 0 and ("recognised" in parts[0] or "holds no lines" in parts[0] or
                                source == "input.gz"):
             printed, exit_code = run(weft, "backtest", source, folder=folder)
-            check(f"{name}: backtest refuses it too", exit_code == 1 and parts[-1] in printed, printed)
+            check(f"{name}: backtest refuses it too",
+                  exit_code == 1 and parts[-1] in printed, printed)
 
 
 def made_up_ids(weft, check):
@@ -43,7 +45,8 @@ def made_up_ids(weft, check):
             with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
                 file.write(head + "".join(line.format(1767225600000 + n * 60000, f"i{n}")
                                           for n in range(first, first + 3)))
-        printed, _ = run(weft, "get", "table", "popularity", "--from", "files", "a", "b", folder=folder)
+        printed, _ = run(weft, "get", "table", "popularity", "--from", "files", "a", "b",
+                         folder=folder)
     check("two files of three lines that share one are five events",
           printed.count('"view":1,') == 5, printed)
 

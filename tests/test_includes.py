@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Who may include whom, and how long a file and a function may be.
+"""Checks who may include whom, and how long a file and a function may be.
 
     test_includes.py [SOURCE_FOLDER]
 
 Layers: schemas <- state <- processors <- tools, tests. Inside processors/recommend/:
 search <- candidates <- ranking <- lists <- recommend.c; rankings uses lists and search. Inside
-processors/runtime/: visitors and model never include each other. No cycle of files: a file is a .c with
-its .h. Exit code 1: a rule is broken.
+processors/runtime/: visitors and model never include each other. Files form no cycle; a .c and its
+.h are one file. Exit code 1: a rule is broken.
 """
 import os
 import re
@@ -190,7 +190,8 @@ def self_test():
             ("processors/lists.c", "processors/recommend/recommend.h", None, True),
             ("processors/lists.c", "processors/runtime/log.h", None, False),
             ("processors/lists.c", "state/store.h", None, False),
-            ("processors/recommend/candidates/cooccurrence.c", "processors/runtime/log.h", None, False),
+            ("processors/recommend/candidates/cooccurrence.c", "processors/runtime/log.h", None,
+             False),
             ("processors/recommend/candidates/cooccurrence.c", None, "jansson.h", False),
             ("tools/get.c", None, "librdkafka/rdkafka.h", False),
             ("processors/runtime/kafka/registry_answer.c", None, "jansson.h", True),

@@ -47,11 +47,12 @@ class Guests:
                 channel = verifier.recount.channel_name(event.get("channel")) or channel
                 for item in event.get("items") or [event["item"]]:
                     rows.append({"elapsed_ms": event["event_time"] - before, "price": float("nan"),
-                                 "kind": verifier.ACTIVITY_KINDS.index(kind), "subject": item["item_id"]})
+                                 "kind": verifier.ACTIVITY_KINDS.index(kind),
+                                 "subject": item["item_id"]})
                     before = event["event_time"]
-            yield guest, {"accepted": len(rows), "activities": rows, "refused": guest in self.refused,
-                          "gender": "", "age_group": "", "impressions": 0, "clicks": 0,
-                          "channel": channel, "order_lines": 0}
+            yield guest, {"accepted": len(rows), "activities": rows,
+                          "refused": guest in self.refused, "gender": "", "age_group": "",
+                          "impressions": 0, "clicks": 0, "channel": channel, "order_lines": 0}
 
 
 def made_up(seed, events=1200):
@@ -129,9 +130,10 @@ def main():
     check("avro", check_avro())
     for seed in (1, 2):
         found = made_up(seed)
-        check("there are dead letters and duplicates", found.dead and len(found.inputs) > len(
-            {json.loads(v)["event_id"] for *_, v in found.inputs if v and v.startswith(b"{\"event_id\"")
-             and v.endswith(b"}")}))
+        ids = {json.loads(value)["event_id"] for *_, value in found.inputs
+               if value and value.startswith(b"{\"event_id\"") and value.endswith(b"}")}
+        check("there are dead letters and duplicates",
+              found.dead and len(found.inputs) > len(ids))
         expected = verifier.Expected(found)
         check("guests are erased, refuse and stay", len({record["refused"] for key, (_, record) in
                                                           found.changelog.items()

@@ -173,7 +173,8 @@ def self_test():
             ("a.c", "pages_read();", False), ("best.c", "", False),
             ("a.c", "/* it is kept */ int count;", True), ("a.c", 'puts("\\"asked\\"");', True),
             ("a.c", "/* those\n * who buy */", False), ("a.c", "/* Of all rows */", False),
-            ("a.c", "/* One. What it is. */", False), ("a.c", 'puts("all "\n     "of late");', False),
+            ("a.c", "/* One. What it is. */", False),
+            ("a.c", 'puts("all "\n     "of late");', False),
             ("a.c", "/* all of them */", True), ("a.py", "asked = 1\n", False),
             ("a.md", "popular of late", False), ("shelves.c", "", False)):
         if (not list(found_in(path, content))) != good:

@@ -92,7 +92,8 @@ never_restarted() {
 said_stop() {
     local id
     for id in $(containers); do
-        docker logs "$id" 2>&1 | tail -n 1 | grep '"event":"stop".*"aborts":0,' >/dev/null || return 1
+        docker logs "$id" 2>&1 | tail -n 1 | grep '"event":"stop".*"aborts":0,' >/dev/null ||
+            return 1
     done
 }
 
@@ -149,7 +150,8 @@ check "no instance had to be restarted" never_restarted
 
 if [ "$failed" -gt 0 ]; then
     echo "what weft and the shop said:"
-    compose logs --no-color shop weft 2>/dev/null | grep -E ' (WARN|ERROR) |weft [a-z]+: ' | head -n 30
+    compose logs --no-color shop weft 2>/dev/null |
+        grep -E ' (WARN|ERROR) |weft [a-z]+: ' | head -n 30
 fi
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

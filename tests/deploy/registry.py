@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Confluent framing against a schema registry: weft's own schema, one that gained fields, one that
-lost optional ones; ids that nobody registered; and a registry that hangs or is gone, for which records
-wait. tests/kafka/registry.py tries more, without a real registry. Needs Docker for the
-registry (Apicurio, which speaks Confluent's API) and kcat; the broker is weft's embedded one. About
-a minute.
+"""Tests Confluent framing against a schema registry: weft's own schema, one that gained fields,
+one that lost optional ones, and ids that nobody registered. While the registry hangs or is away,
+records wait. tests/kafka/registry.py tries more, without a real registry.
+
+The test needs Docker for the registry (Apicurio, which speaks Confluent's API) and kcat. The broker
+is weft's embedded one. The test takes about a minute.
 
 Usage: tests/deploy/registry.py [WEFT]        the binary; default: build/weft
 """
@@ -240,7 +241,8 @@ def refused_schemas(weft, registry, counts):
 
 def hung_registry(weft, registry, counts):
     """It takes connections and says nothing: records wait, and are processed when it is back."""
-    schemas = [shrunk_schema("channel"), shrunk_schema("channel", "uri"), shrunk_schema("placement")]
+    schemas = [shrunk_schema("channel"), shrunk_schema("channel", "uri"),
+               shrunk_schema("placement")]
     ids = [registry.register(schema) for schema in schemas]
     registry.do("pause")
     for i, schema in enumerate(schemas):

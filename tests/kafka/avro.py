@@ -1,4 +1,4 @@
-"""Reads Avro's binary encoding by a schema as it stands in schemas/, enough for what weft writes; and
+"""Reads Avro's binary encoding by the schemas in schemas/, enough for all that weft writes. It also
 writes events."""
 
 import json

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Records that can't be used, each sent to Apache Kafka: they are in the dead-letter topic, byte for
-byte, with where they came from and why; everything else is processed. Needs kcat, and what
-tools/kafka needs."""
+"""Sends records that can't be used to Apache Kafka. The dead-letter topic has each of them, byte
+for byte, with its origin and the reason. weft processes everything else. The test needs kcat and
+the programs that tools/kafka needs."""
 
 import json
 import struct
@@ -127,7 +127,8 @@ def main():
             ("Avro cut off", "view", "v", avro_view(fingerprint, cut=3), "cut off"),
             ("Avro with a NaN price", "view", "v", avro_view(fingerprint, price=float("nan")),
              "price is not a finite number"),
-            ("Avro with a negative price", "view", "v", avro_view(fingerprint, price=-2.0), "price is -2"),
+            ("Avro with a negative price", "view", "v", avro_view(fingerprint, price=-2.0),
+             "price is -2"),
             ("Avro with something behind it", "view", "v", avro_view(fingerprint) + b"!",
              "something follows"),
         ]

@@ -1,26 +1,28 @@
 #!/usr/bin/env python3
-"""Measures weft beside an Apache Kafka of its own on this machine. Figures are printed, nothing is
-asserted.
+"""Measures weft beside an Apache Kafka of its own on this machine. It prints figures and asserts
+nothing.
 
     bench.py [drain] [latency] [driver] [restore] [catalogue] [rankings] [scale]
 
-All but scale by default:
+Without a name it runs all but scale.
 
-drain    a backlog of 500,000 events, exactly-once, lists on: events/s from the start of the process to
-         the last commit, CPU of weft and of the broker for each event, peak memory
-latency  from an event's sending to its list at a read_committed reader, at 1,000, 5,000 and 10,000 events/s
-driver   in one process without a broker: events/s, microseconds for a list, bytes for a visitor and an
-         item, microseconds for each placement
-catalogue 1,000,000 products of 50 attributes: rows/s from JSON, bytes an item, seconds to start from
-         disk, microseconds for similar products and for a search; for the lists of an event in a mall
-         of that size
-rankings of 3,000 and 200,000 items: what they cost an event and a publication
-restore  rows/s from a changelog after the local state was deleted; kill -9 to the first new list
-scale    a lost state of a million visitors and a model of 200,000 items: time, rows/s and memory of
-         restoring the one from the changelog and the other from its snapshot; takes some minutes
+drain      a backlog of 500,000 events, exactly-once, with lists: events/s from the start of the
+           process to the last commit, CPU of weft and of the broker for each event, peak memory
+latency    the time from an event's sending to its list at a read_committed reader, at 1,000, 5,000
+           and 10,000 events/s
+driver     one process without a broker: events/s, microseconds for a list, bytes for a visitor and
+           an item, microseconds for each placement
+catalogue  1,000,000 products of 50 attributes: rows/s from JSON, bytes an item, seconds to start
+           from disk, microseconds for similar products and for a search, microseconds for the lists
+           of an event in a mall of that size
+rankings   the rankings of 3,000 and 200,000 items: the cost of an event and of a publication
+restore    rows/s from a changelog after the local state was deleted; the time from kill -9 to the
+           first new list
+scale      a lost state of a million visitors and a lost model of 200,000 items: time, rows/s and
+           memory of the restore from the changelog and from the snapshot; takes some minutes
 
-With WEFT_QUALITY=lean (or rules) drain, latency and driver run with that set of the ranker, with
-WEFT_SET="KEY=VALUE KEY=VALUE" with these settings (placements.off= : all placements).
+With WEFT_QUALITY=lean (or rules), drain, latency and driver run with that set of the ranker. With
+WEFT_SET="KEY=VALUE KEY=VALUE" they run with these settings (placements.off= : all placements).
 """
 
 import json
@@ -102,7 +104,8 @@ def drain(kafka, path):
 
 
 def latency(kafka):
-    print("latency: 4 partitions, exactly-once; the broker gets warm with the first of each", flush=True)
+    print("latency: 4 partitions, exactly-once; the broker gets warm with the first of each",
+          flush=True)
     for rate in (1000, 1000, 5000, 5000, 10000, 10000):
         shop = Shop(f"latency-{rate}-{time.time_ns() % 1000}", kafka.address, 4)
         shop.start(0, *SETTINGS)
@@ -139,8 +142,8 @@ def driver(path):
     rows, without = measured(), measured("queries.max=0")["searches"]
     searches = rows.pop("searches")
     rows.pop("quality")
-    print(f"  of {searches['viewed']} searches with a view after them {searches['share']:.3f} had it in "
-          f"the first 10; without queries {without['share']:.3f}", flush=True)
+    print(f"  of {searches['viewed']} searches with a view after them {searches['share']:.3f} had "
+          f"it in the first 10; without queries {without['share']:.3f}", flush=True)
     for name, row in rows.items():
         print(f"  placement {name:10} {row['lists']:6} lists, {row['items']:4.1f} items; us "
               f"p50 {row['us_p50']:.1f}, p99 {row['us_p99']:.1f}", flush=True)
@@ -152,9 +155,10 @@ def rankings():
     for items, events in ((3_000, 300_000), (200_000, 1_000_000)):
         row = json.loads(subprocess.run([program, str(items), str(events)], capture_output=True,
                                         text=True, check=True).stdout)
-        print(f"  {items:,} items: {row['fold_us']:.2f} us an event, {row['bytes_an_item']:.0f} bytes an "
-              f"item; a publication of {row['records']:,} rankings: {row['take_ms']:.1f} ms of the "
-              f"fold's thread, {row['make_ms']:.0f} ms of the publisher's", flush=True)
+        print(f"  {items:,} items: {row['fold_us']:.2f} us an event, {row['bytes_an_item']:.0f} "
+              f"bytes an item; a publication of {row['records']:,} rankings: "
+              f"{row['take_ms']:.1f} ms of the fold's thread, "
+              f"{row['make_ms']:.0f} ms of the publisher's", flush=True)
 
 
 def catalogue():
@@ -233,8 +237,8 @@ def scale(kafka, folder):
     shop.start(0, "--set", "snapshot.interval.ms=10000")
     begun = time.time()
     wait_read(shop, published)
-    print(f"  read in {time.time() - begun:.0f} s, peak memory {peak_mb(shop.processes[0].pid):.0f} "
-          "MB", flush=True)
+    print(f"  read in {time.time() - begun:.0f} s, peak memory "
+          f"{peak_mb(shop.processes[0].pid):.0f} MB", flush=True)
     shop.settle()
     end = shop.metrics()["folded_offset"]
     while shop.metrics()["snapshot_offset"] < end:
@@ -247,8 +251,8 @@ def scale(kafka, folder):
     begun = time.time()
     shop.start(0, "--set", "snapshot.interval.ms=0")
     shop.ready(timeout=600)
-    print(f"  the state was deleted: {items:,} items, ready after {time.time() - begun:.1f} s, peak "
-          f"memory {peak_mb(shop.processes[0].pid):.0f} MB", flush=True)
+    print(f"  the state was deleted: {items:,} items, ready after {time.time() - begun:.1f} s, "
+          f"peak memory {peak_mb(shop.processes[0].pid):.0f} MB", flush=True)
     for line in open(os.path.join(shop.folder, "log-0.txt")):
         if "restore: " in line and "rows in" in line or "model: ready" in line or \
                 "snapshot: the model as of" in line or "publisher: snapshot" in line:

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The catalogue through Apache Kafka: what is sold out, deleted, bought or excluded is in no list made
-after it; products that nobody has clicked come; rows that can't be used go to the dead letters once;
-after kill -9 and in a second process the catalogue is the same. Needs kcat, and what tools/kafka
-needs."""
+"""Tests the catalogue through Apache Kafka. No later list has a product that is sold out,
+deleted, bought or excluded. Lists also have products that nobody has clicked. Rows that can't be
+used go to the dead letters once. The catalogue is the same after kill -9 and in a second process.
+The test needs kcat and the programs that tools/kafka needs."""
 
 import json
 import os
@@ -33,8 +33,8 @@ class Session:
 
     def send(self, kind, **fields):
         self.count += 1
-        event = {"type": kind, "event_id": f"{self.visitor}-{self.count}", "visitor_id": self.visitor,
-                 "event_time": NOW + self.count * 1000, **fields}
+        event = {"type": kind, "event_id": f"{self.visitor}-{self.count}",
+                 "visitor_id": self.visitor, "event_time": NOW + self.count * 1000, **fields}
         send_lines(self.shop, [event])
         return event["event_time"]
 
@@ -63,8 +63,8 @@ def put(shop, key, value, topic="product"):
     """A record of the catalogue's topic, or another, as it is; None: a deletion."""
     line = key + "\t" + ("" if value is None else value if isinstance(value, str)
                          else json.dumps(value)) + "\n"
-    subprocess.run(["kcat", "-P", "-b", shop.address, "-t", f"{shop.name}.{topic}", "-K", "\t", "-Z",
-                    "-X", "topic.partitioner=murmur2_random"],
+    subprocess.run(["kcat", "-P", "-b", shop.address, "-t", f"{shop.name}.{topic}", "-K", "\t",
+                    "-Z", "-X", "topic.partitioner=murmur2_random"],
                    input=line.encode(), check=True)
 
 
@@ -102,7 +102,8 @@ def lists_follow(checks, shop):
     checks.equal("what is sold out is in no list", fresh[0] in everything, False)
     checks.equal("what was deleted is in no list", fresh[1] in everything, False)
     checks.equal("the rest still comes", fresh[2] in everything, True)
-    shown = session.lists(session.send("purchase", transaction_id="t", items=[{"item_id": fresh[2]}]))
+    shown = session.lists(session.send("purchase", transaction_id="t",
+                                       items=[{"item_id": fresh[2]}]))
     checks.equal("what was bought is in no list",
                  any(fresh[2] in items for items in shown.values()), False)
     put(shop, fresh[0], product(int(fresh[0][1:])))
@@ -121,7 +122,8 @@ def lists_follow(checks, shop):
 
 
 def bad_rows(checks, shop):
-    rows = [("b1", "{\"item_id\":\"b1\",", "cut off"), ("b2", product(1, item_id="b2", price=-1), "price"),
+    rows = [("b1", "{\"item_id\":\"b1\",", "cut off"),
+            ("b2", product(1, item_id="b2", price=-1), "price"),
             ("b3", product(2, item_id="other"), "key"), ("b4", "null", "neither JSON"),
             ("b5", product(3, item_id="b5", rating_count=-4), "negative")]
     for key, value, _ in rows:
@@ -141,11 +143,11 @@ def bad_rows(checks, shop):
         time.sleep(0.5)
     time.sleep(2)
     letters = dead_letters(shop)
-    checks.equal("each bad row is in the dead letters once", sorted(line.split()[0] for line in letters),
-                 [key for key, _, _ in rows])
+    checks.equal("each bad row is in the dead letters once",
+                 sorted(line.split()[0] for line in letters), [key for key, _, _ in rows])
     for key, _, why in rows:
-        checks.equal(f"{key} says why", any(line.startswith(key) and why in line for line in letters),
-                     True)
+        checks.equal(f"{key} says why",
+                     any(line.startswith(key) and why in line for line in letters), True)
 
 
 def restarts(checks, shop):
@@ -168,7 +170,8 @@ def rules(checks, shop):
     session.send("view", item={"item_id": "p8"})
     shown = session.lists(session.send("view", item={"item_id": "p12"}))
     everything = {item for items in shown.values() for item in items}
-    checks.equal("a brand is excluded", {f"p{i}" for i in range(1, PRODUCTS, 4)} & everything, set())
+    checks.equal("a brand is excluded",
+                 {f"p{i}" for i in range(1, PRODUCTS, 4)} & everything, set())
     checks.equal("an item is pinned", shown["home"][0], "p7")
     with open(path, "w") as file:
         file.write("exclude brand \"Brand 2\"\n")
@@ -188,18 +191,20 @@ def rules(checks, shop):
     out = weft("run", *shop.common(), "--set", f"rules.path={path}", "--set",
                f"state.dir={shop.state(9)}", check=False)
     checks.equal("a mistake stops the start", out.returncode, 1)
-    checks.equal("and is told with its line", "line 7:" in out.stderr and "'shade'" in out.stderr, True)
+    checks.equal("and is told with its line",
+                 "line 7:" in out.stderr and "'shade'" in out.stderr, True)
 
 
 def rescan(checks, shop):
-    """Whoever was away for longer than catalogue.rescan.ms takes what the topic has for all there is."""
+    """A process that was away for longer than catalogue.rescan.ms drops all products that the topic
+    does not have."""
     shop.stop(0)
     other = f"{shop.name}.product2"
     shop.start(0, "--set", f"topics.product={other}")
     shop.ready()
     lines = "".join(f"p{i}\t{json.dumps(product(i))}\n" for i in range(10, PRODUCTS))
-    subprocess.run(["kcat", "-P", "-b", shop.address, "-t", other, "-K", "\t"], input=lines.encode(),
-                   check=True)
+    subprocess.run(["kcat", "-P", "-b", shop.address, "-t", other, "-K", "\t"],
+                   input=lines.encode(), check=True)
     time.sleep(1)
     checks.equal("a short pause: what was there stays", wait_for(shop, "products", PRODUCTS + 3),
                  True)

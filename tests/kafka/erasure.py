@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Erased visitors stay away, also from copies of the state that are older than the tombstones. Two
-processes share the visitors. While one is stopped, has lost a partition for a while, or stands still
-with its standby copies, visitors are erased and Kafka compacts their tombstones away. No erased
-visitor is in any topic or local state afterwards, and one who returns is a new visitor. weft says
-which topics forget deletions too soon. Needs kcat, and what tools/kafka needs."""
+"""Erased visitors stay away, also from copies of the state that are older than the tombstones.
+Two processes share the visitors. One of them stops, loses a partition for a while, or stands
+still with its standby copies. Meanwhile visitors are erased and Kafka compacts their tombstones
+away. No erased visitor is in any topic or local state afterwards. A visitor who returns is a new
+one. weft says which topics forget deletions too soon. The test needs kcat and the programs that
+tools/kafka needs."""
 
 import os
 import signal
@@ -43,8 +44,9 @@ class Erasure:
             session = self.sessions.setdefault(name, Session(self.shop, name))
             for item in (f"own-{name}", "common-1", "common-2"):
                 session.count += 1
-                rows.append({"type": "view", "event_id": f"{name}-{session.count}", "visitor_id": name,
-                             "event_time": NOW + session.count * 1000, "item": {"item_id": item}})
+                rows.append({"type": "view", "event_id": f"{name}-{session.count}",
+                             "visitor_id": name, "event_time": NOW + session.count * 1000,
+                             "item": {"item_id": item}})
         send_lines(self.shop, rows)
         self.sessions[names[-1]].lists(rows[-1]["event_time"])
 
@@ -80,7 +82,8 @@ class Erasure:
         erased = set(self.erased)
         self.checks.equal(f"{when}: no erased visitor is in the changelog",
                           erased & set(changelog(self.shop)), set())
-        self.checks.equal(f"{when}: no erased visitor has lists", erased & set(self.shop.lists()), set())
+        self.checks.equal(f"{when}: no erased visitor has lists",
+                          erased & set(self.shop.lists()), set())
         for index in self.shop.processes:
             self.checks.equal(f"{when}: no erased visitor is in the local state of {index}",
                               erased & set(local(self.shop, index)), set())
@@ -99,9 +102,10 @@ class Erasure:
 
 
 def topics(checks, kafka, shop, erasure):
-    """weft creates the topics so that they remember deletions for 30 days; then they are shortened."""
+    """weft creates topics that remember deletions for 30 days. Then the test shortens that time."""
     client = Client(kafka.address)
-    for topic in (f"{shop.name}-visitor-changelog", f"{shop.name}.recommendations", f"{shop.name}.user"):
+    for topic in (f"{shop.name}-visitor-changelog", f"{shop.name}.recommendations",
+                  f"{shop.name}.user"):
         checks.equal(f"{topic} remembers deletions for 30 days",
                      client.settings(topic)["delete.retention.ms"], str(30 * 24 * 3600 * 1000))
         if topic != f"{shop.name}.user":
@@ -119,9 +123,11 @@ def a_stopped_process_returns(checks, shop, erasure, names):
     shop.ready(2)
     shop.settle()
     erasure.nobody_is_back("a stopped process that returns")
-    checks.check("it says why it reads again", "is dropped: it was away for longer" in erasure.log(0))
-    checks.check("and which topic forgets too soon", f"{shop.name}-visitor-changelog forgets deletions "
-                 f"after {RETENTION_MS} ms" in erasure.log(0))
+    checks.check("it says why it reads again",
+                 "is dropped: it was away for longer" in erasure.log(0))
+    checks.check("and which topic forgets too soon",
+                 f"{shop.name}-visitor-changelog forgets deletions after {RETENTION_MS} ms"
+                 in erasure.log(0))
     erasure.return_as_new(names[:RETURNING])
 
 
@@ -175,7 +181,8 @@ def main():
         a_partition_moves(shop, erasure, names[ERASED_EACH:2 * ERASED_EACH])
         a_process_stands_still(shop, erasure, names[2 * ERASED_EACH:3 * ERASED_EACH])
         for index in (0, 1):
-            out = weft("verify", *shop.common(), "--set", f"state.dir={shop.state(index)}", check=False)
+            out = weft("verify", *shop.common(), "--set", f"state.dir={shop.state(index)}",
+                       check=False)
             checks.equal(f"weft verify finds no difference in {index}", out.returncode, 0)
     finally:
         shop.remove()

@@ -1,5 +1,5 @@
-"""What happens to the processes of weft and to the brokers while traffic flows: one thread a process,
-each with its own sequence of faults."""
+"""Faults that hit the processes of weft and the brokers while traffic flows. Each process has a
+thread with its own sequence of faults."""
 
 import collections
 import os

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""From events to tables and lists through brokers: every line accounted for, every table recounted,
-restarts, order, and the lists themselves.
+"""Sends events through brokers to tables and lists. The test accounts for every line, recounts
+every table, and checks restarts, order, and the lists themselves.
 
     main_path.py [--short] [FILE]...
 
---short leaves out what differs only in numbers; for slow builds. FILEs are event files of any format that weft reads; without one a simulated shop's is made. Needs
-kcat, and what tools/kafka needs."""
+--short leaves out what differs only in numbers; it is for slow builds. FILEs are event files of
+any format that weft reads. Without a FILE the test simulates a shop. It needs kcat and the
+programs that tools/kafka needs."""
 
 import json
 import os
@@ -158,7 +159,8 @@ def restarts(checks, file, address):
     try:
         *parts, last = split(file, 6)  # so that there is work for every one
         struck = 0
-        for part, how in zip(parts, (signal.SIGINT, signal.SIGKILL, "wipe", signal.SIGKILL, "wipe")):
+        strikes = (signal.SIGINT, signal.SIGKILL, "wipe", signal.SIGKILL, "wipe")
+        for part, how in zip(parts, strikes):
             lines, _, _ = shop.replay(part)
             shop.start(0)
             shop.ready()

@@ -205,7 +205,8 @@ def guest_takes(found):
     guest = some_guest(found)
     partition, record = found.changelog[guest]
     stranger = {"elapsed_ms": 1, "kind": 0, "subject": "g of another", "price": float("nan")}
-    found.changelog[guest] = (partition, {**record, "activities": [stranger, *record["activities"]]})
+    activities = [stranger, *record["activities"]]
+    found.changelog[guest] = (partition, {**record, "activities": activities})
 
 
 def list_of_erased(found):

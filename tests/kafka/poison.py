@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
-"""Poison records among good ones: too large, too deep, too dense, or strange in their key, headers or
-value, and transactions of a foreign producer. Three processes read them. Each good record is
-processed exactly once, each bad record has exactly one dead letter, and no process ends. A bot's long
-searches exceed what the changelog takes, and a topic that takes too little is refused at the start.
-Needs kcat, and what tools/kafka needs.
+"""Sends poison records among good ones. A poison record is too large, too deep, too dense, or
+strange in its key, headers or value. A foreign producer writes transactions, too. Three processes
+read all of them. Each good record is processed exactly once, each bad record has exactly one dead
+letter, and no process ends. A bot's searches are longer than a record of the changelog may be. weft
+refuses to start if the largest record of a topic is too small. The test needs kcat and the programs
+that tools/kafka needs.
 
-    poison.py [--long]      --long: 100,000 good records and about 1,500 bad ones, not 6,000 and 108"""
+    poison.py [--long]
+
+Without --long the test sends 6,000 good records and 108 bad ones; with it, 100,000 and about
+1,500."""
 
 import json
 import os

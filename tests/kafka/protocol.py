@@ -1,5 +1,6 @@
-"""As much of Kafka's protocol as a judge needs: ends, committed offsets, who has what, open
-transactions, settings of topics. Asking the broker itself, not a library that weft uses too. One thread a Client."""
+"""The part of Kafka's protocol that the tests need: ends, committed offsets, owners of partitions,
+open transactions, settings of topics. It asks the broker itself, without a library that weft uses
+too. Each Client is for one thread."""
 
 import socket
 import struct
@@ -362,7 +363,8 @@ class Client:
         body.array([topic], lambda name: body.text(name).number(4, count).array(None, None))
         reader = self.any_broker(37, 1, body.number(4, 30000).number(1, 0))
         reader.number(4)
-        for error, why in reader.array(lambda: (reader.text(), reader.number(2), reader.text())[1:]):
+        for error, why in reader.array(
+                lambda: (reader.text(), reader.number(2), reader.text())[1:]):
             if error:
                 raise RuntimeError(f"partitions can't be added to {topic}: {why}")
 

@@ -2,11 +2,11 @@
 
     proxy.py LISTEN:TARGET...      ports on 127.0.0.1
 
-Reads commands from standard input, a line each:
-    cut SHARE SECONDS     closes that share of the connections, and refuses as many new ones for a time
-    stall SHARE SECONDS   that share of the connections stays open, but nothing passes for a time
-    delay MS SECONDS      everything is late by MS for a time
-Ends with its input."""
+It reads commands from standard input, a line each, and ends with its input:
+    cut SHARE SECONDS     closes that share of the connections and refuses as many new ones
+    stall SHARE SECONDS   that share of the connections stays open, but nothing passes
+    delay MS SECONDS      everything is late by MS
+Each lasts for SECONDS."""
 
 import asyncio
 import random

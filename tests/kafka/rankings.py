@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Rankings through Apache Kafka: what the topic has is what an independent recount of the events gives;
-the next publisher writes nothing that is there already, and a process that starts with nothing the
-same bytes; what is sold out, deleted or excluded goes, and what is empty by then is deleted. Needs
-kcat, and what tools/kafka needs."""
+"""Tests rankings through Apache Kafka. The topic has the result of an independent recount of the
+events. The next publisher writes nothing that is there already. A process that starts with nothing
+writes the same bytes. Products that are sold out, deleted or excluded leave the rankings, and empty
+rankings are deleted. The test needs kcat and the programs that tools/kafka needs."""
 
 import json
 import os
@@ -35,7 +35,8 @@ def product(number, **changes):
 
 
 def events(seed=7, count=3000):
-    """Three days of visits; in the last hours p3 and p4 rise, and p59, which is new, has three clicks."""
+    """Makes three days of visits. In the last hours p3 and p4 rise, and the new p59 gets three
+    clicks."""
     draw = random.Random(seed)
     rows = []
     for n in range(count):
@@ -46,7 +47,8 @@ def events(seed=7, count=3000):
         if n in (count - 90, count - 60, count - 40):
             item = 59
         kind = draw.choices(["view", "cart", "purchase", "search"], [10, 2, 1, 3])[0]
-        row = {"type": kind, "event_id": f"e{n}", "visitor_id": f"v{n // 8 % 80}", "event_time": when}
+        row = {"type": kind, "event_id": f"e{n}", "visitor_id": f"v{n // 8 % 80}",
+               "event_time": when}
         if kind == "search":
             row["search_term"] = f"thing number {draw.randrange(8)}"
         elif kind == "view":
@@ -197,7 +199,8 @@ def compare(checks, found, rows, catalogue, offset):
 
 def shown(checks, shop):
     out = weft("get", "ranking", "trending", *shop.common()).stdout
-    checks.check("weft get ranking has titles", "Thing number 3" in out or "Thing number 4" in out, out)
+    checks.check("weft get ranking has titles",
+                 "Thing number 3" in out or "Thing number 4" in out, out)
     out = weft("get", "ranking", "viewed", "--category", "All > Kind 1", *shop.common()).stdout
     checks.check("of a category", "viewed in category All > Kind 1" in out and " 1. p" in out, out)
     key = next(key for key in topic(shop, f"{shop.name}.rankings")[0] if key.startswith("taken|"))
@@ -215,8 +218,8 @@ def changes(checks, shop, index, rows, catalogue):
     checks.equal("a brand of one product has rankings",
                  "viewed|brand|Lone" in topic(shop, name)[0], True)
     send(shop, [{"type": "product", **product(int(first[1:]), availability="out_of_stock")}])
-    subprocess.run(["kcat", "-P", "-b", shop.address, "-t", f"{shop.name}.product", "-K", "\t", "-Z"],
-                   input=b"p50\t\n", check=True)
+    subprocess.run(["kcat", "-P", "-b", shop.address, "-t", f"{shop.name}.product", "-K", "\t",
+                    "-Z"], input=b"p50\t\n", check=True)
     checks.equal("what is sold out goes, without an event", wait_for(
         lambda: first not in topic(shop, name)[0]["viewed|shop"]), True)
     checks.equal("what is empty is deleted", wait_for(

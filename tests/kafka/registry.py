@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""A schema registry in every condition, against weft's embedded broker: away at the start, slow, with
-faults, refusing credentials, behind https. Records wait for it, nobody loses them, and no secret is
-shown. Needs kcat and openssl. About a minute and a half.
+"""Tests a schema registry in every condition, against weft's embedded broker. The registry is
+away at the start, slow or faulty, refuses credentials, or is behind https. Records wait for it,
+none is lost, and weft shows no secret. The test needs kcat and openssl and takes about a minute
+and a half.
 
 Usage: tests/kafka/registry.py
 """
@@ -40,7 +41,8 @@ def divided_view():
 
 
 class Registry:
-    """`answers` has (status, object) by path; others are 404. `mood` is a status for all, or "hangs"."""
+    """`answers` has (status, object) by path; other paths are answered with 404. `mood` is a status
+    for all paths, or "hangs"."""
 
     def __init__(self, port=0, certificates=None, authorization=None):
         self.answers, self.mood, self.paths = {}, None, []
@@ -72,7 +74,8 @@ class Registry:
         self.port = self.server.server_port
         if certificates:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(certificates.path("server.pem"), certificates.path("server.key"))
+            context.load_cert_chain(certificates.path("server.pem"),
+                                    certificates.path("server.key"))
             context.load_verify_locations(certificates.path("ca.pem"))
             context.verify_mode = ssl.CERT_REQUIRED
             self.server.socket = context.wrap_socket(self.server.socket, server_side=True,

@@ -208,8 +208,9 @@ class Shop:
         return path
 
     def kcat(self, topic, template="%s\\n", *more):
-        out = subprocess.run(["kcat", "-C", "-q", "-e", "-b", self.address, "-t", topic, "-X",
-                              "isolation.level=read_committed", "-X", "fetch.wait.max.ms=10", "-f", template, *more],
+        out = subprocess.run(["kcat", "-C", "-q", "-e", "-b", self.address, "-t", topic,
+                              "-X", "isolation.level=read_committed",
+                              "-X", "fetch.wait.max.ms=10", "-f", template, *more],
                              capture_output=True, check=True)
         return out.stdout
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Local state and what it is rebuilt from: damaged, half deleted, older, full disks, two processes on
-one folder; snapshots of the model and a log that was cut; verify and reset; partitions that were
-added. Each ends with the recount of all tables.
+"""Tests the local state and its restore: a state that is damaged, half deleted or older, full
+disks, two processes on one folder, snapshots of the model, a log that was cut, verify and reset,
+and partitions that were added. Each case ends with the recount of all tables.
 
     state.py [CASE]...
 
-Needs kcat, and what tools/kafka needs."""
+The test needs kcat and the programs that tools/kafka needs."""
 
 import glob
 import json
@@ -352,10 +352,13 @@ def more_partitions(checks, kafka, file):
 
 
 def wait_snapshot(shop):
-    """Until one of the processes has written a snapshot of the whole log."""
+    """Waits until one of the processes has written a snapshot of the whole log."""
+    def is_behind():
+        newest = max(shop.metrics(i)["snapshot_offset"] for i in shop.processes)
+        return newest < shop.metrics(0)["folded_offset"]
+
     deadline = time.time() + 30
-    while time.time() < deadline and (max(shop.metrics(i)["snapshot_offset"] for i in shop.processes)
-                                      < shop.metrics(0)["folded_offset"]):
+    while time.time() < deadline and is_behind():
         time.sleep(0.1)
 
 
@@ -403,22 +406,26 @@ def shipped(checks, kafka, file):
                 out.write(bad)
             code, text = failed_start(pupil, "--model", path + "-bad")
             checks.check(f"a model that was {name} is refused",
-                         code == 1 and "it is cut off, or damaged" in text, f"{code}: {text[-800:]}")
+                         code == 1 and "it is cut off, or damaged" in text,
+                         f"{code}: {text[-800:]}")
         pupil.start(0, "--model", path)
         pupil.ready()
         pupil.stop()
         checks.check("what begins from the file has that model", dumps(pupil, 0) == taught)
         code, text = failed_start(pupil, "--model", path)
         checks.check("a second beginning is refused",
-                     code == 1 and "has a model of its own already" in text, f"{code}: {text[-800:]}")
+                     code == 1 and "has a model of its own already" in text,
+                     f"{code}: {text[-800:]}")
         pupil.start(1)
         pupil.ready()
         pupil.replay(file)
         pupil.settle()
         pupil.stop()
         taken = dumps(pupil, 1)
-        checks.check("another process takes it; learning=off: vectors and ranker stay, counts go on",
-                     taken[2:4] == taught[2:4] and taken[0] != taught[0] and taken[4] != taught[4] and
+        checks.check("another process takes it; "
+                     "learning=off: vectors and ranker stay, counts go on",
+                     taken[2:4] == taught[2:4] and taken[0] != taught[0] and
+                     taken[4] != taught[4] and
                      re.search(r"snapshot: the model as of 0: \d+ rows", log_of(pupil, 1)),
                      log_of(pupil, 1)[-800:])
     finally:
@@ -427,7 +434,8 @@ def shipped(checks, kafka, file):
 
 
 def other_inputs(checks, kafka, file):
-    """The group shares out topics that are no inputs any more, as after an upgrade that has others."""
+    """The group still assigns topics that are no longer inputs, as after an upgrade that changes
+    the inputs."""
     shop = Shop("inputs", kafka.address, 2)
     try:
         shop.start(0, "--set", f"topics.search={shop.name}.searches-of-before")
@@ -447,9 +455,9 @@ def other_inputs(checks, kafka, file):
         checks.check("with other inputs both processes get their share, and read what is new",
                      searches > 0 and before > 0 and shop.total("read") == searches,
                      f"{shop.total('read')} of {searches}, {before} before")
+        logs = log_of(shop, 0) + log_of(shop, 1)
         checks.check("what they had to wait for is said",
-                     "the group still assigns the inputs of an earlier subscription" in log_of(shop, 0) +
-                     log_of(shop, 1))
+                     "the group still assigns the inputs of an earlier subscription" in logs)
     finally:
         shop.remove()
 

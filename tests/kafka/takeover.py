@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""How long visitors wait for new lists when a process goes away. Figures are printed, nothing is
-asserted.
+"""Measures how long visitors wait for new lists when a process goes away. It prints figures and
+asserts nothing.
 
     takeover.py [--times N] [--set KEY=VALUE]... [kill] [rolling]       both by default
 
-kill     two processes; one is killed with -9 and stays away: from the kill to the first list that a
-         read_committed reader sees in each of its partitions
-rolling  three processes are stopped and started again one after the other: the longest pause between
-         lists in the partitions of the one that is restarted, and in those of the others"""
+kill     one of two processes is killed with -9 and stays away: the time from the kill to the first
+         list that a read_committed reader sees in each of its partitions
+rolling  three processes stop and start again one after the other: the longest pause between lists
+         in the partitions of the restarted process, and in the partitions of the others"""
 
 import argparse
 import collections

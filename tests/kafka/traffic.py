@@ -1,6 +1,7 @@
-"""Seeded traffic of a shop for the tests that break things: sessions of visitors who view, search,
-fill carts and buy, some events late, some sent twice, some damaged; beside it what they were shown and
-clicked on, what the shop declares of them, and guests, who are erased time and again."""
+"""Seeded traffic of a shop for the tests that break things. In their sessions visitors view,
+search, fill carts and buy. Some events are late, some are sent twice, some are damaged. There are
+also impressions, clicks, what the shop declares of users, and guests, who are erased time and
+again."""
 
 import json
 import random
@@ -15,14 +16,16 @@ KINDS = (*ACTIVITIES, "impression", "click", "user")
 PLACEMENTS = ("home", "product", "cart")
 GUESTS = 6
 START_MS = 1_760_000_000_000
-CHANNELS = ("web", "web", "App ", "app", "Mobile web", None, "", "longer than any channel's name may be")
+CHANNELS = ("web", "web", "App ", "app", "Mobile web", None, "",
+            "longer than any channel's name may be")
 
 
 class Traffic:
-    """An endless sequence of (topic kind, key, value); no value: a deletion. The same seed gives the
-    same sequence, but that guests' events happen now, as users' records do. No two events of a visitor
-    have the same time, and no two lie within a double click. Only guests use the guests' items;
-    their events are sent once, since a repeat behind an erasure would be a new one."""
+    """An endless sequence of (topic kind, key, value). A record without a value is a deletion. The
+    same seed gives the same sequence, except that the events of guests and the records of users
+    happen now. No two events of a visitor have the same time, and no two lie within a double click.
+    Only guests use the guests' items. Their events are sent once, since a repeat after an erasure
+    would be a new event."""
 
     def __init__(self, seed, visitors=300, items=150):
         self.random = random.Random(seed)
@@ -65,7 +68,8 @@ class Traffic:
         return f"i{int(self.items * self.random.random() ** 2)}"
 
     def beside(self):
-        """An impression, a click, perhaps with its view, what is declared of a user, or of a guest."""
+        """An impression, a click, perhaps with its view, a declaration of a user, or a guest's
+        record."""
         what = self.random.choices(("impression", "click", "user", "guest"), (45, 20, 10, 25))[0]
         if what == "guest":
             return self.guest()
@@ -114,7 +118,8 @@ class Traffic:
         if user:
             event["user_id"] = user
         if kind == "view":
-            event["item"] = {"item_id": self.item(), "price": self.random.randrange(100, 9999) / 100}
+            event["item"] = {"item_id": self.item(),
+                             "price": self.random.randrange(100, 9999) / 100}
         elif kind == "search":
             event["search_term"] = f"term {self.random.randrange(40)}"
         else:
@@ -166,8 +171,9 @@ FEEDER_ENDS_MAX = 12  # of kcat, which gives up on some errors while brokers die
 
 
 class Feeder(threading.Thread):
-    """Sends traffic at a rate to the topics NAME.view, ... until it is told to end. `brokers_die`: kcat
-    may end and is started again; what did not reach a topic is no event. Otherwise all must arrive."""
+    """Sends traffic at a rate to the topics NAME.view, ... until it is told to end. With
+    `brokers_die` kcat may end and is started again, and a record that did not reach a topic is no
+    event. Otherwise all must arrive."""
 
     def __init__(self, traffic, address, name, rate, brokers_die=False):
         super().__init__(daemon=True)

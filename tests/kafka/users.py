@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Users, impressions and clicks through Apache Kafka: inputs that nobody writes to hold up no list;
-what was shown often stays away; a declared gender acts on the lists; an erased user's row, changelog
-and lists are gone and stay gone after kill -9 and with the local state lost; who refused is dropped
-until they consent. Needs kcat, and what tools/kafka needs."""
+"""Tests users, impressions and clicks through Apache Kafka. Inputs that nobody writes to hold up
+no list. Items that were shown often stay away. A declared gender changes the lists. The row, the
+changelog and the lists of an erased user are gone, and stay gone after kill -9 and with the local
+state lost. The events of a user who refused are dropped until the user consents. The test needs
+kcat and the programs that tools/kafka needs."""
 
 import json
 import os
@@ -87,7 +88,8 @@ def start(checks, shop):
     checks.check("inputs that nobody writes to hold up no list", True)
     client = Client(shop.address)
     inputs = [f"{shop.name}.{kind}" for kind in INPUTS]
-    checks.equal("and have their places with the others", sorted(client.committed(shop.name, inputs)),
+    checks.equal("and have their places with the others",
+                 sorted(client.committed(shop.name, inputs)),
                  sorted((topic, partition) for topic in inputs for partition in range(2)))
     client.close()
     return sessions
@@ -114,7 +116,8 @@ def shown(checks, shop, sessions):
         sessions["u2"].send("impression", recommendation_id=record["recommendation_id"],
                             placement="home", items=[{"item_id": item, "index": index}
                                                      for index, item in enumerate(seen)])
-        wait("the impression", lambda: shop.total("read") == sum(s.count for s in sessions.values()) + 1)
+        wait("the impression",
+             lambda: shop.total("read") == sum(s.count for s in sessions.values()) + 1)
     checks.check("what was shown often stays away", wait(
         "lists without it", lambda: not items_of(record_of(shop, "u2")) & set(seen)))
     sessions["u2"].send("click", recommendation_id=record["recommendation_id"], placement="home",
@@ -131,7 +134,8 @@ def erased(checks, shop, sessions):
     put_user(shop, "u1", None)
     put_user(shop, "u1", None)
     put_user(shop, "u2", {"user_id": "u2", "consent": False, "gender": "female"})
-    checks.check("the lists are taken back", wait("tombstones", lambda: gone(shop, "u1") and gone(shop, "u2")))
+    checks.check("the lists are taken back",
+                 wait("tombstones", lambda: gone(shop, "u1") and gone(shop, "u2")))
     for name in ("at once", "after kill -9 with the state lost"):
         rows = changelog(shop)
         checks.check(f"no row of the changelog, {name}", "u1" not in rows, rows.get("u1"))
@@ -148,7 +152,8 @@ def erased(checks, shop, sessions):
         "no_consent", lambda: (shop.metrics() or {}).get("no_consent") == 1))
     sessions["u1"].lists(sessions["u1"].send("view", item={"item_id": "p1"}))
     row = changelog(shop)["u1"]
-    checks.equal("who was erased is a new visitor", (len(row["activities"]), row["channel"]), (1, ""))
+    checks.equal("who was erased is a new visitor",
+                 (len(row["activities"]), row["channel"]), (1, ""))
     checks.check("and who refused has no lists", gone(shop, "u2"))
     put_user(shop, "u2", {"user_id": "u2", "consent": True})
     wait("consent", lambda: shop.total("processed") == 2)
@@ -171,15 +176,16 @@ def simulated(checks, kafka):
     try:
         shop.start(0)
         shop.ready()
-        out = weft("simulate", *shop.common(), "--rate", "200", "--minutes", "0.1", "--history", "60",
-                   "--products", "60", "--shown", "--users", "--erasures", ".02", "--duplicates", "0",
-                   "--double-clicks", "0", "--cut-off", "0").stdout
+        out = weft("simulate", *shop.common(), "--rate", "200", "--minutes", "0.1",
+                   "--history", "60", "--products", "60", "--shown", "--users",
+                   "--erasures", ".02", "--duplicates", "0", "--double-clicks", "0",
+                   "--cut-off", "0").stdout
         said = [int(word) for word in out.split() if word.isdigit()]
         events, (lists, clicks, declared, erasures) = said[0], said[-4:]
         shop.settle(events + lists + clicks + declared + erasures)
         of_pages = [row["shown"] for row in shop.metrics()["quality"].values() if "shown" in row]
-        checks.equal("what the mall says was shown is counted", sum(row["lists"] for row in of_pages),
-                     lists)
+        checks.equal("what the mall says was shown is counted",
+                     sum(row["lists"] for row in of_pages), lists)
         counted = sum(row["clicks"] for row in of_pages)  # a second one on the same item is none
         checks.check("and what was clicked on", .9 * clicks <= counted <= clicks, (counted, clicks))
         checks.check("and it is not little", lists > 200 and clicks > 5 and declared > 100, said)

@@ -20,12 +20,13 @@ import recount  # noqa: E402
 
 INPUTS = ("view", "search", "cart", "purchase", "impression", "click", "user")
 ACTIVITIES = INPUTS[:4]
-SLACK_MS = 30_000  # an erasure may pass by, or be passed by, what was written so much before or after it
+# An erasure and a record that are written within this time of each other may change places.
+SLACK_MS = 30_000
 ACTIVITIES_MAX = 1000
 ORDER_LINES_MAX = 128  # visitor.order.lines.max
 EVENT_TIME_MIN_MS = 946684800000  # event.time.min.ms: an earlier timestamp of Kafka says nothing
-AHEAD_MAX_MS = 300_000        # event.ahead.max.ms: further ahead of its record, an event takes its time
-FUTURE_MAX_MS = 86_400_000    # event.future.max.ms: further ahead, it is a dead letter
+AHEAD_MAX_MS = 300_000  # event.ahead.max.ms: an event further ahead gets the time of its record
+FUTURE_MAX_MS = 86_400_000  # event.future.max.ms: an event further ahead is a dead letter
 recount.ACTIVITIES_MAX = ACTIVITIES_MAX
 MODEL_TABLES = ("cooccurrence", "popularity", "trends", "channels")
 ACTIVITY_KINDS = ("view", "search", "cart", "purchase", "cart_remove", "cart_update", "cart_clear",
@@ -127,7 +128,8 @@ def read_offsets(found, address, name):
 def read(shop, address, owners, states, log_isolation="read_committed"):
     """`owners`: {instance: partitions that it has}; `states`: {instance: state.dir}."""
     name, found = shop.name, Found()
-    in_log, in_changelog = SingleObject(ROOT, "interaction", "weights"), SingleObject(ROOT, "visitor")
+    in_log = SingleObject(ROOT, "interaction", "weights")
+    in_changelog = SingleObject(ROOT, "visitor")
     topics = [f"{name}.{kind}" for kind in INPUTS] + outputs(name)
     times = {f"{name}.{kind}": {} for kind in INPUTS}
     with ThreadPoolExecutor(4) as pool:
@@ -151,7 +153,8 @@ def read(shop, address, owners, states, log_isolation="read_committed"):
             kind, found.strangers).append(record)
     found.dead = failed_places(rows[f"{name}-dead-letters"], name)
     found.late = failed_places(rows[f"{name}-late"], name)
-    found.changelog = newest_by_key(rows[f"{name}-visitor-changelog"], lambda value: in_changelog.decode(value)[1])
+    found.changelog = newest_by_key(rows[f"{name}-visitor-changelog"],
+                                    lambda value: in_changelog.decode(value)[1])
     found.lists = {key: record for key, (_, record) in newest_by_key(
         rows[f"{name}.recommendations"], json.loads).items()}
     found.rankings = [(key.decode(), value) for _, _, key, value, _ in rows[f"{name}.rankings"]]
@@ -193,9 +196,9 @@ def dump(shop, table, folder):
 # ---- recomputing ----
 
 def accept(found):
-    """(accepted events with their partition and when they were written, in the order of their topics;
-    places of dead letters). weft may refuse records that are no JSON, or whose key is not the
-    visitor's."""
+    """Returns [(partition, event, time of writing)] of the accepted events, in the order of their
+    topics, and the places of the dead letters. weft may refuse records that are no JSON, or whose
+    key is not the visitor's."""
     events, dead = [], []
     for kind, partition, offset, key, value in found.inputs:
         try:
@@ -290,7 +293,8 @@ def take_new_items(orders, visitor, event):
 
 def places(event):
     """(event_id, position) of each activity that an event makes."""
-    return [(event["event_id"], position) for position in range(max(len(event.get("items", [])), 1))]
+    count = max(len(event.get("items", [])), 1)
+    return [(event["event_id"], position) for position in range(count)]
 
 
 def sequence(record):
@@ -330,7 +334,8 @@ def judge_log(expected, found, once, say):
         say(f"events more than once in the interactions log, {some(twice)}")
     if found.strangers:
         say(f"records of the interactions log that nobody can read: {len(found.strangers)}")
-    logged = [((row["event_id"], row["position"]), row.get("channel")) for row in found.interactions]
+    logged = [((row["event_id"], row["position"]), row.get("channel"))
+              for row in found.interactions]
     wrong = [place for place, channel in logged if place not in unknown
              and channel != expected.channels.get(place)]  # joints have none
     if wrong:
@@ -389,7 +394,8 @@ def judge_sides(expected, found, once, say):
         wrong = [key for key, partition in expected.partitions.items()
                  if partition in owned and rows.get(key) != log.get(key)]
         if wrong:
-            say(f"instance {instance}: visitors whose row differs from the changelog, {some(wrong)}")
+            say(f"instance {instance}: visitors whose row differs from the changelog, "
+                f"{some(wrong)}")
 
 
 def judge_guest(visitor, records, logged, found, say):
@@ -420,7 +426,8 @@ def judge_guest(visitor, records, logged, found, say):
     if not refusals and set(written) - set(logged):
         say(f"{visitor} never refused, but events are not in the log: {set(written) - set(logged)}")
     came = max(((event_of[item]["event_time"], channel) for item in stored if item in event_of
-                if (channel := recount.channel_name(event_of[item].get("channel")))), default=(0, ""))
+                if (channel := recount.channel_name(event_of[item].get("channel")))),
+               default=(0, ""))
     if record is not None and record["channel"] != came[1]:
         say(f"{visitor} came by '{came[1]}' last, kept is '{record['channel']}'")
     cut = None
@@ -433,7 +440,8 @@ def judge_guest(visitor, records, logged, found, say):
         say(f"{visitor} was erased, but what was before is kept: {old}")
     if lost:
         say(f"{visitor}: events since the last erasure are not kept: {lost}")
-    newest = max((event_of[item]["event_time"] for item in stored if item in event_of), default=None)
+    newest = max((event_of[item]["event_time"] for item in stored if item in event_of),
+                 default=None)
     if found.lists.get(visitor, {}).get("source_event_time") != newest:
         say(f"{visitor}: the newest event that is kept is of {newest}, the list's of "
             f"{found.lists.get(visitor, {}).get('source_event_time')}")
