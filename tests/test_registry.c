@@ -10,15 +10,103 @@
 #define PATIENCE_US 20000000 /* for what comes within milliseconds on a machine at rest */
 #define SCHEMA "{\"schema\":\"\\\"string\\\"\"}"
 
-static void configure(struct config *config, const char *url, const char *const *settings)
+/* `setting`: KEY=VALUE; NULL: none. */
+static void configure(struct config *config, const char *url, const char *setting)
 {
     struct error error = {0};
     config_init(config);
     CHECK(config_set(config, "schema.registry.url", url, &error) == VERDICT_OK);
     CHECK(config_set(config, "schema.registry.retry.max.ms", "200", &error) == VERDICT_OK);
-    for (; settings && *settings; settings++)
-        CHECK(config_assign(config, *settings, &error) == VERDICT_OK);
+    if (setting)
+        CHECK(config_assign(config, setting, &error) == VERDICT_OK);
     CHECK_SAY(config_finish(config, &error) == VERDICT_OK, "%s", error.message);
+}
+
+/* A server, and its two clients: single requests, and the registry of a process. */
+struct fixture {
+    struct stub *stub;
+    struct config config;
+    struct registry_http *http;
+    struct registry *registry;
+    struct error error;   /* of the last request or fetch */
+    struct buffer schema; /* of the last fetch */
+    long status;          /* of the last request; 0: no answer */
+};
+
+/* Opens the client for single requests, with the configuration as it is now. */
+static void open_http(struct fixture *fixture)
+{
+    registry_http_free(fixture->http);
+    fixture->http = NULL;
+    CHECK_SAY(registry_http_new(&fixture->config, NULL, &fixture->http, &fixture->error) ==
+                  VERDICT_OK,
+              "%s", fixture->error.message);
+}
+
+static void set_up(struct fixture *fixture, const char *setting)
+{
+    *fixture = (struct fixture){.stub = stub_new(0)};
+    configure(&fixture->config, fixture->stub->url, setting);
+    open_http(fixture);
+    CHECK_SAY(registry_new(&fixture->config, &fixture->registry, &fixture->error) == VERDICT_OK,
+              "%s", fixture->error.message);
+}
+
+static void tear_down(struct fixture *fixture)
+{
+    registry_http_free(fixture->http);
+    registry_free(fixture->registry);
+    stub_free(fixture->stub);
+    buffer_release(&fixture->schema);
+}
+
+static void set(struct fixture *fixture, const char *key, const char *value)
+{
+    CHECK(config_set(&fixture->config, key, value, NULL) == VERDICT_OK);
+}
+
+static enum verdict request(struct fixture *fixture, const char *path)
+{
+    struct http_answer answer;
+    error_clear(&fixture->error);
+    enum verdict verdict =
+        registry_http_request(fixture->http, path, NULL, &answer, &fixture->error);
+    fixture->status = verdict == VERDICT_OK ? answer.status : 0;
+    http_answer_release(&answer);
+    return verdict;
+}
+
+static enum verdict fetch(struct fixture *fixture, uint32_t id)
+{
+    struct schema_source *source = registry_source(fixture->registry);
+    error_clear(&fixture->error);
+    buffer_clear(&fixture->schema);
+    return source->fetch(source, id, &fixture->schema, &fixture->error);
+}
+
+/* Fetches as a worker does, until there is an answer. */
+static enum verdict await(struct fixture *fixture, uint32_t id)
+{
+    int64_t until_us = clock_monotonic_us() + PATIENCE_US;
+    enum verdict verdict;
+    do {
+        int64_t began_us = clock_monotonic_us();
+        verdict = fetch(fixture, id);
+        CHECK_SAY(clock_monotonic_us() - began_us < 200000 || TEST_SANITIZED, "a fetch blocks");
+        usleep(2000);
+    } while (verdict == VERDICT_RETRY && clock_monotonic_us() < until_us);
+    return verdict;
+}
+
+/* Fetches without an answer until that many requests failed. */
+static void await_failures(struct fixture *fixture, uint32_t id, uint64_t failures)
+{
+    int64_t until_us = clock_monotonic_us() + PATIENCE_US;
+    while (registry_counts(fixture->registry).failed < failures &&
+           clock_monotonic_us() < until_us) {
+        CHECK_INT(fetch(fixture, id), VERDICT_RETRY);
+        usleep(2000);
+    }
 }
 
 /* ---- answers ---- */
@@ -159,36 +247,12 @@ static void test_ids(void)
 
 /* ---- HTTP ---- */
 
-static struct registry_http *http_new(const struct config *config)
-{
-    struct registry_http *http = NULL;
-    struct error error = {0};
-    CHECK_SAY(registry_http_new(config, NULL, &http, &error) == VERDICT_OK, "%s", error.message);
-    return http;
-}
-
-/* Asks for the path; `ret_status` is 0 without an answer. */
-static enum verdict ask(struct registry_http *http, const char *path, long *ret_status,
-                        struct error *error)
-{
-    struct http_answer answer;
-    error_clear(error);
-    enum verdict verdict = registry_http_request(http, path, NULL, &answer, error);
-    *ret_status = verdict == VERDICT_OK ? answer.status : 0;
-    http_answer_release(&answer);
-    return verdict;
-}
-
 static void test_no_answer(void)
 {
-    static const char *const quick[] = {"schema.registry.timeout.ms=300", NULL};
-    struct stub *stub = stub_new(0);
-    struct config config;
-    struct error error = {0};
+    struct fixture fixture;
     struct buffer large = {0};
-    long status;
-    configure(&config, stub->url, quick);
-    struct registry_http *http = http_new(&config);
+    set_up(&fixture, "schema.registry.timeout.ms=300");
+    struct stub *stub = fixture.stub;
     stub_reply(stub, "/hangs", "200 OK", "", "x");
     stub_spoil(stub, "/hangs", 2000, 0, false);
     stub_reply(stub, "/drips", "200 OK", "", "a slow answer that lasts longer");
@@ -203,66 +267,62 @@ static void test_no_answer(void)
     buffer_byte(&large, '\0');
     stub_reply(stub, "/long", "200 OK", "", large.at);
     int64_t began_us = clock_monotonic_us();
-    CHECK_INT(ask(http, "/hangs", &status, &error), VERDICT_RETRY);
-    CHECK_CONTAINS(error.message, "start the registry, or check schema.registry.url");
+    CHECK_INT(request(&fixture, "/hangs"), VERDICT_RETRY);
+    CHECK_CONTAINS(fixture.error.message, "start the registry, or check schema.registry.url");
     CHECK_SAY(clock_monotonic_us() - began_us < 1500000, "the time-out is not total");
-    CHECK_INT(ask(http, "/drips", &status, &error), VERDICT_RETRY);
-    CHECK_INT(ask(http, "/cut", &status, &error), VERDICT_RETRY);
-    registry_http_free(http);
-    CHECK(config_set(&config, "schema.registry.timeout.ms", "10000", &error) == VERDICT_OK);
-    http = http_new(&config);
-    CHECK_INT(ask(http, "/full", &status, &error), VERDICT_OK);
-    CHECK_INT(ask(http, "/long", &status, &error), VERDICT_SKIP);
-    CHECK_CONTAINS(error.message, "longer than 1048576 bytes");
+    CHECK_INT(request(&fixture, "/drips"), VERDICT_RETRY);
+    CHECK_INT(request(&fixture, "/cut"), VERDICT_RETRY);
+    set(&fixture, "schema.registry.timeout.ms", "10000");
+    open_http(&fixture);
+    CHECK_INT(request(&fixture, "/full"), VERDICT_OK);
+    CHECK_INT(request(&fixture, "/long"), VERDICT_SKIP);
+    CHECK_CONTAINS(fixture.error.message, "longer than 1048576 bytes");
     stub_free(stub);
-    CHECK_INT(ask(http, "/gone", &status, &error), VERDICT_RETRY);
-    registry_http_free(http);
+    fixture.stub = NULL;
+    CHECK_INT(request(&fixture, "/gone"), VERDICT_RETRY);
+    tear_down(&fixture);
     buffer_release(&large);
 }
 
 static void test_redirects(void)
 {
-    static const char *const user[] = {"schema.registry.user=shop", NULL};
-    struct stub *stub = stub_new(0), *other = stub_new(0);
-    struct config config;
-    struct error error = {0};
-    char elsewhere[200], request[STUB_HEAD_BYTES_MAX];
-    long status;
-    configure(&config, stub->url, user);
-    struct registry_http *http = http_new(&config);
+    struct fixture fixture;
+    char elsewhere[200], head[STUB_HEAD_BYTES_MAX];
+    set_up(&fixture, "schema.registry.user=shop");
+    struct stub *stub = fixture.stub, *other = stub_new(0);
     stub_reply(stub, "/a", "301 Moved", "\r\nLocation: /b", "");
     stub_reply(stub, "/b", "302 Found", "\r\nLocation: c", "");
     stub_reply(stub, "/c", "307 Again", "\r\nLocation: /d", "");
     stub_reply(stub, "/d", "200 OK", "", "here");
-    CHECK_INT(ask(http, "/a", &status, &error), VERDICT_OK);
-    CHECK_INT(status, 200);
-    stub_requests(stub, request);
-    CHECK_CONTAINS(request, "Authorization: Basic c2hvcDo="); /* to the registry itself */
+    CHECK_INT(request(&fixture, "/a"), VERDICT_OK);
+    CHECK_INT(fixture.status, 200);
+    stub_requests(stub, head);
+    CHECK_CONTAINS(head, "Authorization: Basic c2hvcDo="); /* to the registry itself */
     stub_reply(stub, "/d", "308 Again", "\r\nLocation: /a", "");
     int before = stub_requests(stub, NULL);
-    CHECK_INT(ask(http, "/a", &status, &error), VERDICT_RETRY);
-    CHECK_CONTAINS(error.message, "redirects more than 3 times");
+    CHECK_INT(request(&fixture, "/a"), VERDICT_RETRY);
+    CHECK_CONTAINS(fixture.error.message, "redirects more than 3 times");
     CHECK_INT(stub_requests(stub, NULL) - before, 4);
     snprintf(elsewhere, sizeof elsewhere, "\r\nLocation: http://u:s3cret@127.0.0.1:%d/x",
              other->port);
     stub_reply(stub, "/elsewhere", "302 Found", elsewhere, "");
     stub_reply(other, "/x", "401 No", "", "");
-    CHECK_INT(ask(http, "/elsewhere", &status, &error), VERDICT_OK);
-    CHECK_INT(status, 401);
-    CHECK_INT(stub_requests(other, request), 1);
-    CHECK_SAY(strstr(request, "Authorization") == NULL, "credentials went to another host");
+    CHECK_INT(request(&fixture, "/elsewhere"), VERDICT_OK);
+    CHECK_INT(fixture.status, 401);
+    CHECK_INT(stub_requests(other, head), 1);
+    CHECK_SAY(strstr(head, "Authorization") == NULL, "credentials went to another host");
     static const char *const wrong[] = {"\r\nLocation: ftp://127.0.0.1/x",
                                         "\r\nLocation: file:///etc/passwd",
                                         "\r\nLocation: gopher://s3cret@127.0.0.1/", ""};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         stub_reply(stub, "/wrong", "302 Found", wrong[i], "");
-        CHECK_INT(ask(http, "/wrong", &status, &error), wrong[i][0] ? VERDICT_RETRY : VERDICT_OK);
-        CHECK_CONTAINS(error.message, wrong[i][0] ? "a scheme that weft does not follow" : "");
-        CHECK(strstr(error.message, "s3cret") == NULL);
+        CHECK_INT(request(&fixture, "/wrong"), wrong[i][0] ? VERDICT_RETRY : VERDICT_OK);
+        CHECK_CONTAINS(fixture.error.message,
+                       wrong[i][0] ? "a scheme that weft does not follow" : "");
+        CHECK(strstr(fixture.error.message, "s3cret") == NULL);
     }
-    registry_http_free(http);
-    stub_free(stub);
     stub_free(other);
+    tear_down(&fixture);
 }
 
 static char *write_file(const char *folder, const char *name, const char *text)
@@ -275,22 +335,15 @@ static char *write_file(const char *folder, const char *name, const char *text)
     return path.at;
 }
 
-static void set(struct config *config, const char *key, const char *value)
+/* Checks that a request with the configuration as it is now has this part. */
+static void check_header(struct fixture *fixture, const char *header)
 {
-    CHECK(config_set(config, key, value, NULL) == VERDICT_OK);
-}
-
-static void check_header(struct config *config, struct stub *stub, const char *header)
-{
-    char request[STUB_HEAD_BYTES_MAX];
-    struct error error = {0};
-    long status;
-    struct registry_http *http = http_new(config);
-    CHECK_SAY(ask(http, "/ok", &status, &error) == VERDICT_OK, "%s", error.message);
-    stub_requests(stub, request);
-    CHECK_CONTAINS(request, header);
-    CHECK(strstr(registry_http_url(http), "s3cret") == NULL);
-    registry_http_free(http);
+    char head[STUB_HEAD_BYTES_MAX];
+    open_http(fixture);
+    CHECK_SAY(request(fixture, "/ok") == VERDICT_OK, "%s", fixture->error.message);
+    stub_requests(fixture->stub, head);
+    CHECK_CONTAINS(head, header);
+    CHECK(strstr(registry_http_url(fixture->http), "s3cret") == NULL);
 }
 
 static void test_credentials(void)
@@ -299,35 +352,31 @@ static void test_credentials(void)
     char *password = write_file(folder, "password", "s3cret:word\r\n");
     char *token = write_file(folder, "token", "tok.en\n");
     char *broken = write_file(folder, "broken", "two\nlines\n");
-    struct stub *stub = stub_new(0);
-    struct config config;
-    struct error error = {0};
+    struct fixture fixture;
     char url[100];
-    long status;
-    stub_reply(stub, "/ok", "200 OK", "", "");
-    stub_reply(stub, "/path/ok", "200 OK", "", "");
-    configure(&config, stub->url, NULL);
-    set(&config, "schema.registry.user", "shop");
-    set(&config, "schema.registry.password.file", password);
-    check_header(&config, stub, "Authorization: Basic c2hvcDpzM2NyZXQ6d29yZA==\r\n");
-    set(&config, "schema.registry.user", "");
-    set(&config, "schema.registry.token.file", token);
-    check_header(&config, stub, "Authorization: Bearer tok.en\r\n");
-    snprintf(url, sizeof url, "http://shop:s%%33cret@127.0.0.1:%d/path/", stub->port);
-    configure(&config, url, NULL);
-    check_header(&config, stub, "Authorization: Basic c2hvcDpzM2NyZXQ=\r\n");
-    check_header(&config, stub, "GET /path/ok HTTP/1.1\r\n");
-    configure(&config, stub->url, NULL);
-    set(&config, "schema.registry.token.file", broken);
-    struct registry_http *http = http_new(&config);
-    CHECK_INT(ask(http, "/ok", &status, &error), VERDICT_RETRY);
-    CHECK_CONTAINS(error.message, "is not one line");
-    CHECK(strstr(error.message, "two") == NULL);
+    set_up(&fixture, NULL);
+    stub_reply(fixture.stub, "/ok", "200 OK", "", "");
+    stub_reply(fixture.stub, "/path/ok", "200 OK", "", "");
+    set(&fixture, "schema.registry.user", "shop");
+    set(&fixture, "schema.registry.password.file", password);
+    check_header(&fixture, "Authorization: Basic c2hvcDpzM2NyZXQ6d29yZA==\r\n");
+    set(&fixture, "schema.registry.user", "");
+    set(&fixture, "schema.registry.token.file", token);
+    check_header(&fixture, "Authorization: Bearer tok.en\r\n");
+    snprintf(url, sizeof url, "http://shop:s%%33cret@127.0.0.1:%d/path/", fixture.stub->port);
+    configure(&fixture.config, url, NULL);
+    check_header(&fixture, "Authorization: Basic c2hvcDpzM2NyZXQ=\r\n");
+    check_header(&fixture, "GET /path/ok HTTP/1.1\r\n");
+    configure(&fixture.config, fixture.stub->url, NULL);
+    set(&fixture, "schema.registry.token.file", broken);
+    open_http(&fixture);
+    CHECK_INT(request(&fixture, "/ok"), VERDICT_RETRY);
+    CHECK_CONTAINS(fixture.error.message, "is not one line");
+    CHECK(strstr(fixture.error.message, "two") == NULL);
     remove(broken); /* while the process runs */
-    CHECK_INT(ask(http, "/ok", &status, &error), VERDICT_RETRY);
-    CHECK_CONTAINS(error.message, "schema.registry.token.file: can't open");
-    registry_http_free(http);
-    stub_free(stub);
+    CHECK_INT(request(&fixture, "/ok"), VERDICT_RETRY);
+    CHECK_CONTAINS(fixture.error.message, "schema.registry.token.file: can't open");
+    tear_down(&fixture);
     test_remove_folder(folder);
     free(folder);
     free(password);
@@ -354,7 +403,7 @@ static void test_bad_settings(void)
         struct config config;
         struct error error = {0};
         configure(&config, "http://registry", NULL);
-        set(&config, cases[i].key, cases[i].value);
+        CHECK(config_set(&config, cases[i].key, cases[i].value, NULL) == VERDICT_OK);
         CHECK_SAY(registry_check(&config, &error) ==
                       (cases[i].message ? VERDICT_FATAL : VERDICT_OK),
                   "%s: %s", cases[i].value, error.message);
@@ -365,146 +414,79 @@ static void test_bad_settings(void)
 
 /* ---- the registry of a process ---- */
 
-static struct registry *registry_at(struct config *config)
-{
-    struct registry *registry = NULL;
-    struct error error = {0};
-    CHECK_SAY(registry_new(config, &registry, &error) == VERDICT_OK, "%s", error.message);
-    return registry;
-}
-
-/* Looks as a worker does, until there is an answer. */
-static enum verdict await(struct registry *registry, uint32_t id, struct buffer *schema,
-                          struct error *error)
-{
-    struct schema_source *source = registry_source(registry);
-    int64_t until_us = clock_monotonic_us() + PATIENCE_US;
-    enum verdict verdict;
-    do {
-        error_clear(error);
-        buffer_clear(schema);
-        int64_t began_us = clock_monotonic_us();
-        verdict = source->fetch(source, id, schema, error);
-        CHECK_SAY(clock_monotonic_us() - began_us < 200000 || TEST_SANITIZED, "a look blocks");
-        usleep(2000);
-    } while (verdict == VERDICT_RETRY && clock_monotonic_us() < until_us);
-    return verdict;
-}
-
 /* Each kind of silence is waited for; then the answer comes. */
 static void test_waits(void)
 {
     static const char *const statuses[] = {"500 No", "502 No", "503 No", "429 No",
                                            "401 No", "403 No", "200 OK", "302 No"};
-    static const char *const quick[] = {"schema.registry.timeout.ms=200", NULL};
-    struct stub *stub = stub_new(0);
-    struct config config;
-    struct buffer schema = {0};
-    configure(&config, stub->url, quick);
-    struct registry *registry = registry_at(&config);
-    struct schema_source *source = registry_source(registry);
+    struct fixture fixture;
+    set_up(&fixture, "schema.registry.timeout.ms=200");
     for (uint32_t i = 0; i <= sizeof statuses / sizeof statuses[0]; i++) {
         char path[40];
-        struct error error = {0};
         bool hangs = i == sizeof statuses / sizeof statuses[0];
         snprintf(path, sizeof path, "/schemas/ids/%u", i);
-        stub_reply(stub, path, hangs ? "200 OK" : statuses[i], "\r\nRetry-After: 1",
+        stub_reply(fixture.stub, path, hangs ? "200 OK" : statuses[i], "\r\nRetry-After: 1",
                    hangs ? SCHEMA : "<html>");
-        stub_spoil(stub, path, hangs ? 1000 : 0, 0, false);
-        uint64_t failed = registry_counts(registry).failed;
-        int64_t until_us = clock_monotonic_us() + PATIENCE_US;
-        while (registry_counts(registry).failed == failed && clock_monotonic_us() < until_us) {
-            CHECK_INT(source->fetch(source, i, &schema, &error), VERDICT_RETRY);
-            usleep(2000);
-        }
-        CHECK_INT(registry_counts(registry).awaited, 1);
-        stub_reply(stub, path, "200 OK", "", SCHEMA);
-        CHECK_SAY(await(registry, i, &schema, &error) == VERDICT_OK, "case %u: %s", i,
-                  error.message);
-        CHECK_BYTES(buffer_bytes(&schema), bytes_text("\"string\""));
-        CHECK_INT(registry_counts(registry).awaited, 0);
+        stub_spoil(fixture.stub, path, hangs ? 1000 : 0, 0, false);
+        await_failures(&fixture, i, registry_counts(fixture.registry).failed + 1);
+        CHECK_INT(registry_counts(fixture.registry).awaited, 1);
+        stub_reply(fixture.stub, path, "200 OK", "", SCHEMA);
+        CHECK_SAY(await(&fixture, i) == VERDICT_OK, "case %u: %s", i, fixture.error.message);
+        CHECK_BYTES(buffer_bytes(&fixture.schema), bytes_text("\"string\""));
+        CHECK_INT(registry_counts(fixture.registry).awaited, 0);
     }
-    registry_free(registry);
-    stub_free(stub);
-    buffer_release(&schema);
+    tear_down(&fixture);
 }
 
 /* The registry starts after weft. */
 static void test_starts_later(void)
 {
-    struct stub *stub = stub_new(0);
-    struct config config;
-    struct buffer schema = {0};
-    struct error error = {0};
-    int port = stub->port;
-    configure(&config, stub->url, NULL);
-    stub_free(stub);
-    struct registry *registry = registry_at(&config);
-    struct schema_source *source = registry_source(registry);
-    int64_t until_us = clock_monotonic_us() + PATIENCE_US;
-    while (registry_counts(registry).failed < 3 && clock_monotonic_us() < until_us) {
-        CHECK_INT(source->fetch(source, 7, &schema, &error), VERDICT_RETRY);
-        usleep(2000);
-    }
-    CHECK_CONTAINS(error.message, "schema");
-    stub = stub_new(port);
-    stub_reply(stub, "/schemas/ids/7", "200 OK", "", SCHEMA);
-    CHECK_INT(await(registry, 7, &schema, &error), VERDICT_OK);
-    registry_free(registry);
-    stub_free(stub);
-    buffer_release(&schema);
+    struct fixture fixture;
+    set_up(&fixture, NULL);
+    int port = fixture.stub->port;
+    stub_free(fixture.stub);
+    await_failures(&fixture, 7, 3);
+    CHECK_CONTAINS(fixture.error.message, "schema");
+    fixture.stub = stub_new(port);
+    stub_reply(fixture.stub, "/schemas/ids/7", "200 OK", "", SCHEMA);
+    CHECK_INT(await(&fixture, 7), VERDICT_OK);
+    tear_down(&fixture);
 }
 
 /* 404 is an answer; it is given again for some seconds without a request. */
 static void test_unknown_ids(void)
 {
-    struct stub *stub = stub_new(0);
-    struct config config;
-    struct buffer schema = {0};
-    struct error error = {0};
-    configure(&config, stub->url, NULL);
-    struct registry *registry = registry_at(&config);
+    struct fixture fixture;
+    set_up(&fixture, NULL);
     for (uint32_t id = 0; id < 3 * REGISTRY_IDS_MAX; id++) {
-        CHECK_INT(await(registry, id, &schema, &error), VERDICT_SKIP);
-        CHECK_CONTAINS(error.message, "the registry does not know it (http://127.0.0.1:");
+        CHECK_INT(await(&fixture, id), VERDICT_SKIP);
+        CHECK_CONTAINS(fixture.error.message, "the registry does not know it (http://127.0.0.1:");
     }
-    CHECK_INT(stub_requests(stub, NULL), 3 * REGISTRY_IDS_MAX);
-    CHECK_INT(await(registry, 3 * REGISTRY_IDS_MAX - 1, &schema, &error), VERDICT_SKIP);
-    CHECK_INT(stub_requests(stub, NULL), 3 * REGISTRY_IDS_MAX);
-    CHECK_INT(registry_counts(registry).failed, 0);
-    registry_free(registry);
-    stub_free(stub);
-    buffer_release(&schema);
+    CHECK_INT(stub_requests(fixture.stub, NULL), 3 * REGISTRY_IDS_MAX);
+    CHECK_INT(await(&fixture, 3 * REGISTRY_IDS_MAX - 1), VERDICT_SKIP);
+    CHECK_INT(stub_requests(fixture.stub, NULL), 3 * REGISTRY_IDS_MAX);
+    CHECK_INT(registry_counts(fixture.registry).failed, 0);
+    tear_down(&fixture);
 }
 
 /* More ids than there is room for: the first ones hold theirs, and all get their turn. */
 static void test_many_ids(void)
 {
-    struct stub *stub = stub_new(0);
-    struct config config;
-    struct buffer schema = {0};
-    struct error error = {0};
-    configure(&config, stub->url, NULL);
-    struct registry *registry = registry_at(&config);
-    struct schema_source *source = registry_source(registry);
+    struct fixture fixture;
+    set_up(&fixture, NULL);
     for (uint32_t id = 0; id < REGISTRY_IDS_MAX + 10; id++) /* nobody knows yet */
-        source->fetch(source, id, &schema, &error);
-    CHECK(registry_counts(registry).awaited <= REGISTRY_IDS_MAX);
+        fetch(&fixture, id);
+    CHECK(registry_counts(fixture.registry).awaited <= REGISTRY_IDS_MAX);
     for (uint32_t id = 0; id < REGISTRY_IDS_MAX + 10; id++)
-        CHECK_INT(await(registry, id, &schema, &error), VERDICT_SKIP);
-    registry_free(registry);
-    stub_free(stub);
-    buffer_release(&schema);
+        CHECK_INT(await(&fixture, id), VERDICT_SKIP);
+    tear_down(&fixture);
 }
 
 static void test_references(void)
 {
-    struct stub *stub = stub_new(0);
-    struct config config;
-    struct buffer schema = {0};
-    struct error error = {0};
-    configure(&config, stub->url, NULL);
-    struct registry *registry = registry_at(&config);
+    struct fixture fixture;
+    set_up(&fixture, NULL);
+    struct stub *stub = fixture.stub;
     stub_reply(stub, "/schemas/ids/1", "200 OK", "",
                "{\"schema\":\"[\\\"a.A\\\",\\\"b.B\\\"]\",\"references\":["
                "{\"name\":\"a.A\",\"subject\":\"an \\u00e4/A\",\"version\":3},"
@@ -516,72 +498,61 @@ static void test_references(void)
         "\\\"b.B\\\"}]}\",\"references\":[{\"name\":\"b.B\",\"subject\":\"b\",\"version\":1}"
         "]}");
     stub_reply(stub, "/subjects/b/versions/1", "503 No", "", "");
-    while (registry_counts(registry).failed < 2) { /* what has come is not fetched again */
-        registry_source(registry)->fetch(registry_source(registry), 1, &schema, &error);
-        usleep(2000);
-    }
+    await_failures(&fixture, 1, 2);
     int before = stub_requests(stub, NULL);
     stub_reply(stub, "/subjects/b/versions/1", "200 OK", "",
                "{\"schema\":\"{\\\"type\\\":\\\"fixed\\\",\\\"name\\\":\\\"b.B\\\",\\\"size\\\":2}"
                "\"}");
-    CHECK_SAY(await(registry, 1, &schema, &error) == VERDICT_OK, "%s", error.message);
-    CHECK(stub_requests(stub, NULL) - before <= 2);
-    CHECK_BYTES(buffer_bytes(&schema),
+    CHECK_SAY(await(&fixture, 1) == VERDICT_OK, "%s", fixture.error.message);
+    CHECK(stub_requests(stub, NULL) - before <= 2); /* what has come is not fetched again */
+    CHECK_BYTES(buffer_bytes(&fixture.schema),
                 bytes_text("[{\"name\":\"t0\",\"type\":\"record\",\"fields\":[{\"name\":\"b\","
                            "\"type\":{\"name\":\"t1\",\"type\":\"fixed\",\"size\":2}}]},\"t1\"]"));
     stub_reply(stub, "/schemas/ids/2", "200 OK", "",
                "{\"schema\":\"\\\"c.C\\\"\",\"references\":["
                "{\"name\":\"c.C\",\"subject\":\"gone\",\"version\":1}]}");
-    CHECK_INT(await(registry, 2, &schema, &error), VERDICT_SKIP);
-    CHECK_CONTAINS(error.message, "it refers to version 1 of subject 'gone'");
-    registry_free(registry);
-    stub_free(stub);
-    buffer_release(&schema);
+    CHECK_INT(await(&fixture, 2), VERDICT_SKIP);
+    CHECK_CONTAINS(fixture.error.message, "it refers to version 1 of subject 'gone'");
+    tear_down(&fixture);
 }
 
 /* A process that stops does not wait for the end of a request. */
 static void test_stops_at_once(void)
 {
-    static const char *const patient[] = {"schema.registry.timeout.ms=60000", NULL};
-    struct stub *stub = stub_new(0);
-    struct config config;
-    struct buffer schema = {0};
-    configure(&config, stub->url, patient);
-    struct registry *registry = registry_at(&config);
-    stub_reply(stub, "/schemas/ids/1", "200 OK", "", SCHEMA);
-    stub_spoil(stub, "/schemas/ids/1", 60000, 0, false);
-    registry_source(registry)->fetch(registry_source(registry), 1, &schema, NULL);
-    while (stub_requests(stub, NULL) == 0)
+    struct fixture fixture;
+    set_up(&fixture, "schema.registry.timeout.ms=60000");
+    stub_reply(fixture.stub, "/schemas/ids/1", "200 OK", "", SCHEMA);
+    stub_spoil(fixture.stub, "/schemas/ids/1", 60000, 0, false);
+    fetch(&fixture, 1);
+    while (stub_requests(fixture.stub, NULL) == 0)
         usleep(1000);
     int64_t began_us = clock_monotonic_us();
-    registry_free(registry);
+    registry_free(fixture.registry);
+    fixture.registry = NULL;
     CHECK_SAY(clock_monotonic_us() - began_us < 5000000, "the stop waits for the registry");
     registry_free(NULL);
     CHECK(registry_source(NULL) == NULL);
     CHECK_INT(registry_counts(NULL).awaited, 0);
-    stub_free(stub);
-    buffer_release(&schema);
+    tear_down(&fixture);
 }
 
 static void test_register(void)
 {
-    struct stub *stub = stub_new(0);
-    struct config config;
-    struct error error = {0};
-    char request[STUB_HEAD_BYTES_MAX];
+    struct fixture fixture;
+    char head[STUB_HEAD_BYTES_MAX];
+    struct bytes schema = bytes_text("\"int\"");
     uint32_t id = 0;
-    configure(&config, stub->url, NULL);
-    struct registry_http *http = http_new(&config);
-    stub_reply(stub, "/subjects/a%2Fb/versions", "200 OK", "", "{\"id\":12}");
-    CHECK_INT(registry_register(http, "a/b", bytes_text("\"int\""), &id, &error), VERDICT_OK);
+    set_up(&fixture, NULL);
+    stub_reply(fixture.stub, "/subjects/a%2Fb/versions", "200 OK", "", "{\"id\":12}");
+    CHECK_INT(registry_register(fixture.http, "a/b", schema, &id, &fixture.error), VERDICT_OK);
     CHECK_INT(id, 12);
-    stub_requests(stub, request);
-    CHECK_CONTAINS(request, "POST /subjects/a%2Fb/versions HTTP/1.1\r\n");
-    CHECK_CONTAINS(request, "Content-Type: application/vnd.schemaregistry.v1+json\r\n");
-    stub_reply(stub, "/subjects/c/versions", "302 Found", "\r\nLocation: /subjects/d/versions", "");
-    CHECK_INT(registry_register(http, "c", bytes_text("\"int\""), &id, &error), VERDICT_RETRY);
-    registry_http_free(http);
-    stub_free(stub);
+    stub_requests(fixture.stub, head);
+    CHECK_CONTAINS(head, "POST /subjects/a%2Fb/versions HTTP/1.1\r\n");
+    CHECK_CONTAINS(head, "Content-Type: application/vnd.schemaregistry.v1+json\r\n");
+    stub_reply(fixture.stub, "/subjects/c/versions", "302 Found",
+               "\r\nLocation: /subjects/d/versions", "");
+    CHECK_INT(registry_register(fixture.http, "c", schema, &id, &fixture.error), VERDICT_RETRY);
+    tear_down(&fixture);
 }
 
 int main(void)
