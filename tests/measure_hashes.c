@@ -9,6 +9,7 @@
 #include "processors/recommend/recommend.h"
 #include "processors/runtime/driver.h"
 #include "state/model_file.h"
+#include "tests/hashes.h"
 #include "tests/measure.h"
 #include "tools/backtest_read.h"
 
@@ -19,16 +20,11 @@ struct hashes {
     uint64_t hash[OUTPUTS], count[OUTPUTS];
 };
 
-static uint64_t mix(uint64_t hash, struct bytes bytes)
-{
-    return (hash ^ bytes_hash(bytes)) * 0x9E3779B97F4A7C15u;
-}
-
 static void written(struct driver_sink *self, enum output output, struct bytes key,
                     struct bytes value)
 {
     struct hashes *hashes = (struct hashes *)(void *)self;
-    hashes->hash[output] = mix(mix(hashes->hash[output], key), value);
+    hashes->hash[output] = hash_mix(hash_mix(hashes->hash[output], key), value);
     hashes->count[output]++;
 }
 
@@ -37,25 +33,9 @@ static void print(const char *name, uint64_t count, uint64_t hash)
     printf("%-16s %8llu  %016llx\n", name, (unsigned long long)count, (unsigned long long)hash);
 }
 
-struct row_hasher {
-    struct store_visitor visitor; /* first */
-    uint64_t hash, count;
-};
-
-static enum verdict hash_row(struct store_visitor *self, struct bytes key, struct bytes value,
-                             struct error *error)
-{
-    struct row_hasher *hasher = (struct row_hasher *)(void *)self;
-    (void)error;
-    hasher->hash = mix(mix(hasher->hash, key), value);
-    hasher->count++;
-    return VERDICT_OK;
-}
-
 static void print_family(struct store *store, enum family family, const char *name)
 {
-    struct row_hasher hasher = {.visitor.row = hash_row};
-    CHECK(store->scan(store, family, bytes_of("", 0), &hasher.visitor, NULL) == VERDICT_OK);
+    struct row_hasher hasher = hash_rows(store, family);
     print(name, hasher.count, hasher.hash);
 }
 
@@ -72,39 +52,18 @@ static void print_snapshot(struct store *store)
     FILE *from = fopen(path, "rb");
     CHECK(from != NULL);
     for (size_t size; (size = fread(block, 1, sizeof block, from)) > 0;)
-        hash = mix(hash, bytes_of(block, size));
+        hash = hash_mix(hash, bytes_of(block, size));
     fclose(from);
     unlink(path);
     print("snapshot", rows, hash);
 }
 
-struct ranking_hasher {
-    struct rankings_sink sink; /* first */
-    struct buffer record;
-    uint64_t hash, count;
-};
-
-static bool hash_ranking(struct rankings_sink *self, const struct ranking *ranking)
-{
-    struct ranking_hasher *hasher = (struct ranking_hasher *)(void *)self;
-    buffer_clear(&hasher->record);
-    ranking_write_json(ranking, &hasher->record);
-    hasher->hash = mix(hasher->hash, buffer_bytes(&hasher->record));
-    hasher->count++;
-    return true;
-}
-
 static void print_rankings(struct driver *driver, const struct config *config)
 {
-    struct rankings_view view = {0};
-    struct ranking_hasher hasher = {.sink.ranking = hash_ranking};
     const struct rankings_inputs inputs = {.catalogue = driver_catalogue(driver),
                                            .filters = &config->settings.recommend.filters,
                                            .settings = &config->settings.rankings};
-    rankings_collect(&view, driver_model(driver), 1, &config->settings.rankings);
-    rankings_build(&view, &inputs, &hasher.sink);
-    rankings_release(&view);
-    buffer_release(&hasher.record);
+    struct ranking_hasher hasher = hash_rankings(driver_model(driver), &inputs);
     print("rankings", hasher.count, hasher.hash);
 }
 

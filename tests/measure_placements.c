@@ -9,6 +9,7 @@
  *     measure_placements FILE [KEY=VALUE]...      prints one JSON object, a row per placement */
 #include "processors/recommend/recommend.h"
 #include "processors/runtime/driver.h"
+#include "tests/hashes.h"
 #include "tests/measure.h"
 #include "tools/backtest_read.h"
 
@@ -55,20 +56,15 @@ static void made(struct list_watcher *watcher, const char *placement,
     meter->since_us = now_us();
 }
 
-static uint64_t mix(uint64_t digest, struct bytes text)
-{
-    return (digest ^ bytes_hash(text)) * 0x9E3779B97F4A7C15u;
-}
-
 static void add_digest(struct meter *meter, const struct list *list)
 {
     struct cost *row = &meter->costs[measure_row(&meter->rows, list->placement)];
-    row->digest = mix(mix(row->digest, list->context_item_id), list->search_term);
+    row->digest = hash_mix(hash_mix(row->digest, list->context_item_id), list->search_term);
     for (uint32_t i = 0; i < list->item_count; i++) {
         const struct list_item *item = &list->items[i];
-        row->digest = mix(mix(row->digest, item->item_id), item->because_item_id);
-        row->digest = mix(mix(row->digest, bytes_of(&item->score, sizeof item->score)),
-                          bytes_text(item->reason));
+        row->digest = hash_mix(hash_mix(row->digest, item->item_id), item->because_item_id);
+        row->digest = hash_mix(hash_mix(row->digest, bytes_of(&item->score, sizeof item->score)),
+                               bytes_text(item->reason));
     }
 }
 

@@ -4,7 +4,7 @@
 #include "processors/runtime/driver.h"
 #include "processors/runtime/interactions_log.h"
 #include "state/model_store.h"
-#include "tests/test.h"
+#include "tests/hashes.h"
 
 #include <sys/wait.h>
 
@@ -94,54 +94,15 @@ static void run_shop(struct log *log, struct store **ret_store, struct driver **
     *ret_driver = driver;
 }
 
-/* ---- rows ---- */
-
-struct hasher {
-    struct store_visitor visitor;
-    uint64_t hash;
-    uint32_t tables[256];
-};
-
-static enum verdict hash_row(struct store_visitor *self, struct bytes key, struct bytes value,
-                             struct error *error)
+static uint64_t hash_model(struct store *store)
 {
-    struct hasher *hasher = (struct hasher *)(void *)self;
-    (void)error;
-    hasher->hash = (hasher->hash * 31 + bytes_hash(key)) * 31 + bytes_hash(value);
-    hasher->tables[(unsigned char)key.at[0]]++;
-    return VERDICT_OK;
-}
-
-static uint64_t hash_of(struct store *store)
-{
-    struct hasher hasher = {.visitor.row = hash_row};
-    CHECK(store->scan(store, FAMILY_MODEL, bytes_of("", 0), &hasher.visitor, NULL) == VERDICT_OK);
-    for (const char *table = "isrepqhcw"; *table; table++) /* nothing is left out */
-        CHECK_SAY(hasher.tables[(unsigned char)*table] > 0, "no rows of '%c'", *table);
+    struct row_hasher hasher = hash_rows(store, FAMILY_MODEL);
+    check_tables(&hasher, "isrepqhcw"); /* nothing is left out */
     return hasher.hash;
 }
 
-/* ---- rankings ---- */
-
-struct ranking_hasher {
-    struct rankings_sink sink;
-    struct buffer record;
-    uint64_t hash;
-    uint32_t count;
-};
-
-static bool hash_ranking(struct rankings_sink *self, const struct ranking *ranking)
-{
-    struct ranking_hasher *hasher = (struct ranking_hasher *)(void *)self;
-    buffer_clear(&hasher->record);
-    ranking_write_json(ranking, &hasher->record);
-    hasher->hash = hasher->hash * 31 + bytes_hash(buffer_bytes(&hasher->record));
-    hasher->count++;
-    return true;
-}
-
 /* Hashes the bytes of all rankings. The catalogue's products come in another order each time. */
-static uint64_t hash_rankings(const struct model *model, uint32_t turn)
+static uint64_t hash_shop_rankings(const struct model *model, uint32_t turn)
 {
     struct config config;
     configure(&config);
@@ -158,16 +119,11 @@ static uint64_t hash_rankings(const struct model *model, uint32_t turn)
         event.availability = number % 11 ? IN_STOCK : OUT_OF_STOCK;
         catalogue_put(catalogue, &event);
     }
-    struct rankings_view view = {0};
-    struct ranking_hasher hasher = {.sink.ranking = hash_ranking};
     const struct rankings_inputs inputs = {.catalogue = catalogue,
                                            .filters = &config.settings.recommend.filters,
                                            .settings = &config.settings.rankings};
-    rankings_collect(&view, model, 1, &config.settings.rankings);
-    rankings_build(&view, &inputs, &hasher.sink);
+    struct ranking_hasher hasher = hash_rankings(model, &inputs);
     CHECK_SAY(hasher.count >= 20, "%u rankings", hasher.count);
-    rankings_release(&view);
-    buffer_release(&hasher.record);
     catalogue_free(catalogue);
     return hasher.hash;
 }
@@ -210,7 +166,7 @@ static uint64_t fold(const struct log *log, uint64_t seed, uint32_t stops)
     save(model, store);
     CHECK(model->weights->merges > 3);
     CHECK(model->vectors->steps > (little_room ? 50 : EVENTS / 12));
-    uint64_t hash = hash_of(store) ^ hash_rankings(model, stops);
+    uint64_t hash = hash_model(store) ^ hash_shop_rankings(model, stops);
     log_reader_release(&reader);
     model_free(model);
     store->free(store);
@@ -243,7 +199,7 @@ static void test_same(void)
         struct store *store;
         logs[d] = memory_zero(1, sizeof *logs[d]);
         run_shop(logs[d], &store, &drivers[d]);
-        hashes[d] = hash_of(store) ^ hash_rankings(driver_model(drivers[d]), (uint32_t)d);
+        hashes[d] = hash_model(store) ^ hash_shop_rankings(driver_model(drivers[d]), (uint32_t)d);
     }
     CHECK_BYTES(buffer_bytes(&logs[0]->bytes), buffer_bytes(&logs[1]->bytes));
     CHECK(logs[0]->lists == logs[1]->lists && logs[0]->lists != 0);

@@ -1,8 +1,8 @@
 /* Room for items in the model: who is evicted, and that a number never stands for two items in any
  * table. Against naive models, with stops in between. */
 #include "state/model_store.h"
+#include "tests/hashes.h"
 #include "tests/steps.h"
-#include "tests/test.h"
 
 #define IDS 300
 #define ITEMS_MAX 40
@@ -58,29 +58,6 @@ static struct model *load(struct store *store)
     struct error error = {0};
     CHECK_SAY(model_load(model, store, &error) == VERDICT_OK, "%s", error.message);
     return model;
-}
-
-struct hasher {
-    struct store_visitor visitor;
-    uint64_t hash;
-    uint32_t tables[256];
-};
-
-static enum verdict hash_row(struct store_visitor *self, struct bytes key, struct bytes value,
-                             struct error *error)
-{
-    struct hasher *hasher = (struct hasher *)(void *)self;
-    (void)error;
-    hasher->hash = (hasher->hash * 31 + bytes_hash(key)) * 31 + bytes_hash(value);
-    hasher->tables[(unsigned char)key.at[0]]++;
-    return VERDICT_OK;
-}
-
-static struct hasher hash_of(struct store *store)
-{
-    struct hasher hasher = {.visitor.row = hash_row};
-    CHECK(store->scan(store, FAMILY_MODEL, bytes_of("", 0), &hasher.visitor, NULL) == VERDICT_OK);
-    return hasher;
 }
 
 /* ---- who is evicted ---- */
@@ -373,12 +350,11 @@ static void test_references(void)
     CHECK(models[1]->items_evicted > 300 && models[1]->renumbered > 2);
     CHECK(models[1]->vectors->steps > 30 && models[1]->queries->evicted > 100);
     CHECK(models[1]->channels->evicted > 100);
-    struct hasher hashers[2];
+    struct row_hasher hashers[2];
     for (int i = 0; i < 2; i++) {
         save(models[i], stores[i]);
-        hashers[i] = hash_of(stores[i]);
-        for (const char *table = "abisrepqhck"; *table; table++)
-            CHECK_SAY(hashers[i].tables[(unsigned char)*table] > 0, "no rows of '%c'", *table);
+        hashers[i] = hash_rows(stores[i], FAMILY_MODEL);
+        check_tables(&hashers[i], "abisrepqhck");
         model_free(models[i]);
         stores[i]->free(stores[i]);
     }
