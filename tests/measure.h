@@ -8,6 +8,12 @@
 #include <stdlib.h>
 #include <time.h>
 
+/* The argument at a place, a number; `otherwise` if there are fewer arguments. */
+static inline uint32_t measure_number(int argc, char **argv, int at, uint32_t otherwise)
+{
+    return argc > at ? (uint32_t)strtoul(argv[at], NULL, 10) : otherwise;
+}
+
 /* CPU time of this thread, seconds. */
 static inline double measure_now_s(void)
 {

@@ -199,9 +199,9 @@ static double write_changes(struct catalogue *catalogue, struct store *store)
 
 int main(int argc, char **argv)
 {
-    uint32_t products = argc > 1 ? (uint32_t)atoi(argv[1]) : 1000000;
-    uint32_t attributes = argc > 2 ? (uint32_t)atoi(argv[2]) : 50;
-    uint32_t one_in = argc > 3 ? (uint32_t)atoi(argv[3]) : 0;
+    uint32_t products = measure_number(argc, argv, 1, 1000000);
+    uint32_t attributes = measure_number(argc, argv, 2, 50);
+    uint32_t one_in = measure_number(argc, argv, 3, 0);
     const struct catalogue_limits limits = {2000000, 10000, 1000000, 100};
     struct random random = {.state = 1};
     struct arena arena = {0};

@@ -7,11 +7,9 @@
  * Lists carry no wall clock in the driver, so the output depends on the file, the settings and the
  * CPU's kernels (math/kernels.h) alone. */
 #include "processors/recommend/recommend.h"
-#include "processors/runtime/driver.h"
 #include "state/model_file.h"
 #include "tests/hashes.h"
-#include "tests/measure.h"
-#include "tools/backtest_read.h"
+#include "tests/measure_driver.h"
 
 #include <unistd.h>
 
@@ -82,24 +80,12 @@ static void run(struct driver *driver, const struct recorded *recorded)
 
 int main(int argc, char **argv)
 {
-    struct config *config = memory_zero(1, sizeof *config);
     struct hashes hashes = {.sink.written = written};
-    struct recorded recorded = {0};
-    struct driver *driver = NULL;
     struct error error = {0};
-    config_init(config);
-    config_set(config, "event.time.min.ms", "0", NULL);
-    bool good = argc > 1;
-    for (int i = 2; i < argc && good; i++)
-        good = config_assign(config, argv[i], &error) == VERDICT_OK;
-    good = good && config_finish(config, &error) == VERDICT_OK &&
-           recorded_read(&recorded, config, NULL, 1, argv + 1, &error) == VERDICT_OK &&
-           driver_new(config, true, &hashes.sink, NULL, &driver, &error) == VERDICT_OK;
-    if (!good) {
-        fprintf(stderr, "measure_hashes FILE [KEY=VALUE]...: %s\n", error.message);
-        return 1;
-    }
-    run(driver, &recorded);
+    struct measured *measured =
+        measure_open(argc, argv, true, &hashes.sink, "measure_hashes FILE [KEY=VALUE]...");
+    struct driver *driver = measured->driver;
+    run(driver, &measured->recorded);
     CHECK_SAY(driver_save(driver, &error) == VERDICT_OK, "%s", error.message);
     print("interactions", hashes.count[OUTPUT_INTERACTIONS], hashes.hash[OUTPUT_INTERACTIONS]);
     print("recommendations", hashes.count[OUTPUT_RECOMMENDATIONS],
@@ -108,9 +94,7 @@ int main(int argc, char **argv)
     print_family(driver_store(driver), FAMILY_MODEL, "model");
     print_family(driver_store(driver), FAMILY_CATALOGUE, "catalogue");
     print_snapshot(driver_store(driver));
-    print_rankings(driver, config);
-    driver_free(driver);
-    recorded_release(&recorded);
-    free(config);
+    print_rankings(driver, &measured->config);
+    measure_close(measured);
     return test_failed > 0;
 }

@@ -5,8 +5,7 @@
  *
  *     measure_large [PRODUCTS [ATTRIBUTES [EVENTS [KEY=VALUE]...]]]      prints one JSON object */
 #include "processors/recommend/recommend.h"
-#include "processors/runtime/driver.h"
-#include "tests/measure.h"
+#include "tests/measure_driver.h"
 #include "tools/mall.h"
 
 #define NAMES 900 /* distinct attributes of the shop */
@@ -124,34 +123,27 @@ static void print(struct meter *meter, uint32_t products, double load_s)
     printf("}\n");
 }
 
-static uint32_t number_of(int argc, char **argv, int at, uint32_t otherwise)
-{
-    return argc > at ? (uint32_t)strtoul(argv[at], NULL, 10) : otherwise;
-}
-
 int main(int argc, char **argv)
 {
+    static const char usage[] = "measure_large [PRODUCTS [ATTRIBUTES [EVENTS [KEY=VALUE]...]]]";
     struct mall_settings settings = {.seed = 1,
-                                     .products = number_of(argc, argv, 1, 1000000),
+                                     .products = measure_number(argc, argv, 1, 1000000),
                                      .visitors = 20000,
                                      .events_per_s = 50,
                                      .start_ms = 1767225600000};
-    uint32_t attributes = number_of(argc, argv, 2, 50), events = number_of(argc, argv, 3, 200000);
+    uint32_t attributes = measure_number(argc, argv, 2, 50);
+    uint32_t events = measure_number(argc, argv, 3, 200000);
     struct config *config = memory_zero(1, sizeof *config);
     struct meter *meter = memory_zero(1, sizeof *meter);
-    struct driver *driver = NULL;
     struct error error = {0};
+    if (settings.products == 0 || attributes > ATTRIBUTES_MAX)
+        measure_check(error_set(&error, VERDICT_SKIP, "PRODUCTS is 0, or ATTRIBUTES above %d",
+                                ATTRIBUTES_MAX),
+                      usage, &error);
     config_init(config);
     config_set(config, "placements.off", "", NULL);
-    bool good = settings.products > 0 && attributes <= ATTRIBUTES_MAX;
-    for (int i = 4; i < argc && good; i++)
-        good = config_assign(config, argv[i], &error) == VERDICT_OK;
-    if (!good || config_finish(config, &error) != VERDICT_OK ||
-        driver_new(config, false, NULL, NULL, &driver, &error) != VERDICT_OK) {
-        fprintf(stderr, "measure_large [PRODUCTS [ATTRIBUTES [EVENTS [KEY=VALUE]...]]]: %s\n",
-                error.message);
-        return 1;
-    }
+    measure_assign(config, argc, argv, 4, usage);
+    struct driver *driver = measure_driver(config, false, NULL, usage);
     struct search_index *search = search_index_new(driver_catalogue(driver));
     recommender_set_search(driver_recommender(driver), search);
     meter->watcher = (struct list_watcher){.shown_only = true, .filtered = made};

@@ -8,10 +8,8 @@
  *
  *     measure_placements FILE [KEY=VALUE]...      prints one JSON object, a row per placement */
 #include "processors/recommend/recommend.h"
-#include "processors/runtime/driver.h"
 #include "tests/hashes.h"
-#include "tests/measure.h"
-#include "tools/backtest_read.h"
+#include "tests/measure_driver.h"
 
 struct cost {
     uint64_t items, digest;
@@ -154,40 +152,26 @@ static void print_rows(struct meter *meter, const struct buffer *quality)
 
 int main(int argc, char **argv)
 {
-    struct config *config = memory_zero(1, sizeof *config);
+    struct measured *measured =
+        measure_open(argc, argv, false, NULL, "measure_placements FILE [KEY=VALUE]...");
+    struct config *config = &measured->config;
+    struct driver *driver = measured->driver;
     struct meter *meter = memory_zero(1, sizeof *meter);
     meter->searchers = memory_zero(SEARCHERS, sizeof *meter->searchers);
-    struct recorded recorded = {0};
-    struct driver *driver = NULL;
-    struct error error = {0};
-    config_init(config);
-    config_set(config, "event.time.min.ms", "0", NULL);
-    bool good = argc > 1;
-    for (int i = 2; i < argc && good; i++)
-        good = config_assign(config, argv[i], &error) == VERDICT_OK;
-    good = good && config_finish(config, &error) == VERDICT_OK &&
-           recorded_read(&recorded, config, NULL, 1, argv + 1, &error) == VERDICT_OK &&
-           driver_new(config, false, NULL, NULL, &driver, &error) == VERDICT_OK;
-    if (!good) {
-        fprintf(stderr, "measure_placements FILE [KEY=VALUE]...: %s\n", error.message);
-        return 1;
-    }
     struct search_index *search = search_index_new(driver_catalogue(driver));
     recommender_set_search(driver_recommender(driver), search);
     meter->watcher = (struct list_watcher){.shown_only = true, .filtered = made};
-    run(driver, config, &recorded, meter);
+    run(driver, config, &measured->recorded, meter);
     struct buffer quality = {0};
     online_metrics_write_json(&driver_counts(driver)->online,
                               &config->settings.recommend.placements, &quality);
     buffer_byte(&quality, '\0');
     print_rows(meter, &quality);
     buffer_release(&quality);
-    driver_free(driver);
+    measure_close(measured);
     search_index_free(search);
-    recorded_release(&recorded);
     measure_release(&meter->rows);
     free(meter->searchers);
     free(meter);
-    free(config);
     return 0;
 }

@@ -71,9 +71,9 @@ static bool count_ranking(struct rankings_sink *self, const struct ranking *rank
 
 int main(int argc, char **argv)
 {
-    uint32_t items = argc > 1 ? (uint32_t)atoi(argv[1]) : 200000;
-    uint32_t events = argc > 2 ? (uint32_t)atoi(argv[2]) : 1000000;
-    uint32_t terms = argc > 3 ? (uint32_t)atoi(argv[3]) : 600;
+    uint32_t items = measure_number(argc, argv, 1, 200000);
+    uint32_t events = measure_number(argc, argv, 2, 1000000);
+    uint32_t terms = measure_number(argc, argv, 3, 600);
     const struct catalogue_limits catalogue_limits = {2000000, 10000, 1000000, 100};
     const struct model_limits limits = {.items_max = 2000000,
                                         .row_entries_max = 8,

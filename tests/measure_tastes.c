@@ -6,12 +6,8 @@
  *
  *     measure_tastes [EVENTS [SEED [KEY=VALUE]...]] */
 #include "processors/recommend/recommend.h"
-#include "processors/runtime/driver.h"
-#include "tests/test.h"
+#include "tests/measure_driver.h"
 #include "tools/mall.h"
-
-#include <stdio.h>
-#include <stdlib.h>
 
 #define VISITORS 1500
 #define PRODUCTS 3000
@@ -19,6 +15,8 @@
 #define FRESH_VIEWS 20  /* fewer: hardly anybody knows the product */
 #define KNOWN_EVENTS 20 /* of a visitor before they are looked at */
 #define LONG_TASTES "brand_tastes,category_tastes,colour_tastes,price_tastes,discount_tastes"
+
+static const char usage[] = "measure_tastes [EVENTS [SEED [KEY=VALUE]...]]";
 
 struct sums {
     double items, fresh, brands, colours, price_off, drawn_items, drawn_discounts, other_items,
@@ -138,7 +136,6 @@ static void measure(const char *name, const char *off, uint32_t events, uint64_t
 {
     struct run *run = memory_zero(1, sizeof *run);
     struct sums home = {0}, most = {0};
-    struct error error = {0};
     struct mall_settings settings = {.seed = seed,
                                      .products = PRODUCTS,
                                      .visitors = VISITORS,
@@ -146,16 +143,11 @@ static void measure(const char *name, const char *off, uint32_t events, uint64_t
                                      .start_ms = 1767225600000};
     run->mall = mall_new(&settings);
     config_init(&run->config);
-    config_set(&run->config, "placements.off", "product,cart,search,email,category", &error);
-    for (int i = 0; i < argc; i++)
-        config_assign(&run->config, argv[i], &error);
+    config_set(&run->config, "placements.off", "product,cart,search,email,category", NULL);
+    measure_assign(&run->config, argc, argv, 3, usage);
     if (off)
-        config_set(&run->config, "ranker.features.off", off, &error);
-    if (error.message[0] || config_finish(&run->config, &error) != VERDICT_OK ||
-        driver_new(&run->config, true, NULL, NULL, &run->driver, &error) != VERDICT_OK) {
-        fprintf(stderr, "%s\n", error.message);
-        exit(1);
-    }
+        CHECK(config_set(&run->config, "ranker.features.off", off, NULL) == VERDICT_OK);
+    run->driver = measure_driver(&run->config, true, NULL, usage);
     live(run, events);
     count_lists(run, &home);
     if (popular) {
@@ -172,13 +164,12 @@ static void measure(const char *name, const char *off, uint32_t events, uint64_t
 
 int main(int argc, char **argv)
 {
-    uint32_t events = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 45000;
-    uint64_t seed = argc > 2 ? strtoul(argv[2], NULL, 10) : 1;
-    int left = argc > 3 ? argc - 3 : 0;
+    uint32_t events = measure_number(argc, argv, 1, 45000);
+    uint32_t seed = measure_number(argc, argv, 2, 1);
     measure("lists without products",
-            "products,brands,categories,prices,discounts,similar," LONG_TASTES, events, seed, left,
-            argv + 3, true);
-    measure("without long-term tastes", LONG_TASTES, events, seed, left, argv + 3, false);
-    measure("as configured", NULL, events, seed, left, argv + 3, false);
+            "products,brands,categories,prices,discounts,similar," LONG_TASTES, events, seed, argc,
+            argv, true);
+    measure("without long-term tastes", LONG_TASTES, events, seed, argc, argv, false);
+    measure("as configured", NULL, events, seed, argc, argv, false);
     return 0;
 }
