@@ -114,79 +114,106 @@ static bool listed(const struct shop *shop, const char *item)
     return strstr(shop->last.text, text) != NULL;
 }
 
-static void test_repeated(void)
+struct order {
+    const char *visitor, *id, *items, *status;
+    enum fate fate;
+};
+
+/* Orders in turn, and the state that they leave. */
+static const struct order_case {
+    const char *name, *setting;
+    struct order orders[6];   /* up to one without a visitor */
+    const char *purchases;    /* an item's letter for each of its purchases that count */
+    uint32_t lines, returned; /* of visitor v */
+    uint64_t lines_out;       /* that were forgotten */
+} order_cases[] = {
+    {.name = "a repeat counts once for a visitor and an order",
+     .orders = {{"v", "o1", "AB", "completed", FATE_PROCESSED},
+                {"v", "o1", "AB", "completed", FATE_DUPLICATE},
+                {"v", "o1", "B", "completed", FATE_DUPLICATE},
+                {"w", "o1", "A", "completed", FATE_PROCESSED},
+                {"v", "o2", "A", "completed", FATE_PROCESSED}},
+     .purchases = "AAAB",
+     .lines = 3},
+    {.name = "the items come one by one, and a repeat has more of them",
+     .orders = {{"v", "o", "A", "completed", FATE_PROCESSED},
+                {"v", "o", "B", "completed", FATE_PROCESSED},
+                {"v", "o", "BAC", "completed", FATE_PROCESSED},
+                {"v", "o", "C", "completed", FATE_DUPLICATE}},
+     .purchases = "ABC",
+     .lines = 3},
+    {.name = "an order has the same item twice",
+     .orders = {{"v", "o", "DD", "completed", FATE_PROCESSED},
+                {"v", "o", "DD", "completed", FATE_DUPLICATE}},
+     .purchases = "DD",
+     .lines = 1},
+    {.name = "an order without an id is no repeat of another one",
+     .orders = {{"v", "", "A", "completed", FATE_PROCESSED},
+                {"v", "", "A", "completed", FATE_PROCESSED}},
+     .purchases = "AA",
+     .lines = 2},
+    {.name = "a returned order is not bought again",
+     .orders = {{"v", "o", "AB", "completed", FATE_PROCESSED},
+                {"v", "o", "A", "refunded", FATE_PROCESSED},
+                {"v", "o", "B", "cancelled", FATE_PROCESSED},
+                {"v", "o", "AB", "completed", FATE_DUPLICATE}},
+     .purchases = "AB",
+     .lines = 2,
+     .returned = 2},
+    {.name = "at the bound the oldest line is forgotten; a longer order is known as a whole",
+     .setting = "visitor.order.lines.max=4",
+     .orders = {{"v", "o1", "AB", "completed", FATE_PROCESSED},
+                {"v", "o2", "CDEF", "completed", FATE_PROCESSED},
+                {"v", "o1", "AB", "completed", FATE_PROCESSED}, /* no repeat: forgotten */
+                {"v", "o3", "ABCDEFG", "completed", FATE_PROCESSED},
+                {"v", "o3", "ABCDEFG", "completed", FATE_DUPLICATE}},
+     .purchases = "AAABBBCCDDEEFFG",
+     .lines = 4,
+     .lines_out = 8},
+};
+
+static void check_orders(struct shop *shop, const struct order_case *wanted)
 {
-    struct shop shop;
-    open_shop(&shop, NULL);
-    CHECK_INT(buy(&shop, "v", "o1", "AB", "completed"), FATE_PROCESSED);
-    CHECK_INT(buy(&shop, "v", "o1", "AB", "completed"), FATE_DUPLICATE);
-    CHECK_INT(buy(&shop, "v", "o1", "B", "completed"), FATE_DUPLICATE);
-    CHECK_INT(buy(&shop, "w", "o1", "A", "completed"), FATE_PROCESSED); /* another visitor */
-    CHECK_INT(buy(&shop, "v", "o2", "A", "completed"), FATE_PROCESSED); /* another order */
-    CHECK_INT(purchases(&shop, "A"), 3);
-    CHECK_INT(purchases(&shop, "B"), 1);
-    view_others(&shop, "v", 70); /* the order's activities fall out, the order does not */
-    CHECK_INT(buy(&shop, "v", "o1", "AB", "completed"), FATE_DUPLICATE);
-    CHECK_INT(driver_counts(shop.driver)->fates[FATE_DUPLICATE], 3);
-    driver_free(shop.driver);
+    for (const struct order *order = wanted->orders; order->visitor; order++)
+        CHECK_SAY(buy(shop, order->visitor, order->id, order->items, order->status) == order->fate,
+                  "%s: order %td", wanted->name, order - wanted->orders);
+    for (char item[] = "A"; item[0] <= 'G'; item[0]++) {
+        uint64_t count = 0;
+        for (const char *letter = wanted->purchases; *letter; letter++)
+            count += *letter == item[0];
+        CHECK_SAY(purchases(shop, item) == count, "%s: purchases of %s", wanted->name, item);
+    }
+    const struct visitor *visitor = driver_visitor(shop->driver, bytes_text("v"));
+    uint32_t returned = 0;
+    for (uint32_t i = 0; i < visitor->line_count; i++)
+        returned += visitor->lines[i].returned;
+    CHECK_SAY(visitor->line_count == wanted->lines, "%s: %u lines", wanted->name,
+              visitor->line_count);
+    CHECK_SAY(returned == wanted->returned, "%s: %u returned", wanted->name, returned);
+    uint64_t out = driver_counts(shop->driver)->counters[COUNT_ORDER_LINES_OUT];
+    CHECK_SAY(out == wanted->lines_out, "%s: %llu lines out", wanted->name,
+              (unsigned long long)out);
 }
 
-/* The items of an order may come one by one; a repeat may have more of them. */
-static void test_in_parts(void)
+static void test_orders(void)
 {
-    struct shop shop;
-    open_shop(&shop, NULL);
-    CHECK_INT(buy(&shop, "v", "o", "A", "completed"), FATE_PROCESSED);
-    CHECK_INT(buy(&shop, "v", "o", "B", "completed"), FATE_PROCESSED);
-    CHECK_INT(buy(&shop, "v", "o", "BAC", "completed"), FATE_PROCESSED);
-    CHECK_INT(buy(&shop, "v", "o", "C", "completed"), FATE_DUPLICATE);
-    CHECK_INT(purchases(&shop, "A"), 1);
-    CHECK_INT(purchases(&shop, "B"), 1);
-    CHECK_INT(purchases(&shop, "C"), 1);
-    CHECK_INT(driver_visitor(shop.driver, bytes_text("v"))->line_count, 3);
-    CHECK_INT(buy(&shop, "v", "twice", "DD", "completed"), FATE_PROCESSED);
-    CHECK_INT(purchases(&shop, "D"), 2);
-    CHECK_INT(buy(&shop, "v", "twice", "DD", "completed"), FATE_DUPLICATE);
-    driver_free(shop.driver);
+    for (size_t i = 0; i < sizeof order_cases / sizeof order_cases[0]; i++) {
+        struct shop shop;
+        open_shop(&shop, order_cases[i].setting);
+        check_orders(&shop, &order_cases[i]);
+        driver_free(shop.driver);
+    }
 }
 
-/* An order without an id is no repeat of another one. */
-static void test_without_id(void)
-{
-    struct shop shop;
-    open_shop(&shop, NULL);
-    CHECK_INT(buy(&shop, "v", "", "A", "completed"), FATE_PROCESSED);
-    CHECK_INT(buy(&shop, "v", "", "A", "completed"), FATE_PROCESSED);
-    driver_free(shop.driver);
-}
-
-static void test_sent_back(void)
+/* The activities of an order fall out, the order does not. */
+static void test_outlives_activities(void)
 {
     struct shop shop;
     open_shop(&shop, NULL);
     CHECK_INT(buy(&shop, "v", "o", "AB", "completed"), FATE_PROCESSED);
-    CHECK_INT(buy(&shop, "v", "o", "A", "refunded"), FATE_PROCESSED);
-    CHECK_INT(buy(&shop, "v", "o", "B", "cancelled"), FATE_PROCESSED);
+    view_others(&shop, "v", 70);
     CHECK_INT(buy(&shop, "v", "o", "AB", "completed"), FATE_DUPLICATE);
-    const struct visitor *visitor = driver_visitor(shop.driver, bytes_text("v"));
-    CHECK_INT(visitor->line_count, 2);
-    CHECK(visitor->lines[0].returned && visitor->lines[1].returned);
-    driver_free(shop.driver);
-}
-
-/* At the bound the line that came first falls out. An order of more items than that is known as a
- * whole. */
-static void test_bound(void)
-{
-    struct shop shop;
-    open_shop(&shop, "visitor.order.lines.max=4");
-    CHECK_INT(buy(&shop, "v", "o1", "AB", "completed"), FATE_PROCESSED);
-    CHECK_INT(buy(&shop, "v", "o2", "CDEF", "completed"), FATE_PROCESSED);
-    CHECK_INT(driver_counts(shop.driver)->counters[COUNT_ORDER_LINES_OUT], 2);
-    CHECK_INT(buy(&shop, "v", "o1", "AB", "completed"), FATE_PROCESSED); /* forgotten */
-    CHECK_INT(buy(&shop, "v", "o3", "ABCDEFG", "completed"), FATE_PROCESSED);
-    CHECK_INT(buy(&shop, "v", "o3", "ABCDEFG", "completed"), FATE_DUPLICATE);
-    CHECK_INT(driver_visitor(shop.driver, bytes_text("v"))->line_count, 4);
+    CHECK_INT(driver_counts(shop.driver)->fates[FATE_DUPLICATE], 1);
     driver_free(shop.driver);
 }
 
@@ -309,11 +336,8 @@ static void test_lines(void)
 
 int main(void)
 {
-    TEST_RUN(test_repeated);
-    TEST_RUN(test_in_parts);
-    TEST_RUN(test_without_id);
-    TEST_RUN(test_sent_back);
-    TEST_RUN(test_bound);
+    TEST_RUN(test_orders);
+    TEST_RUN(test_outlives_activities);
     TEST_RUN(test_bought_stays_out);
     TEST_RUN(test_cart_quantities);
     TEST_RUN(test_lines);
