@@ -4,12 +4,13 @@
 #define WEFT_TESTS_HASHES_H
 
 #include "processors/recommend/rankings/rankings.h"
+#include "schemas/draw.h"
 #include "state/store.h"
 #include "tests/test.h"
 
 static inline uint64_t hash_mix(uint64_t hash, struct bytes bytes)
 {
-    return (hash ^ bytes_hash(bytes)) * 0x9E3779B97F4A7C15u;
+    return hash_join(hash, bytes_hash(bytes));
 }
 
 /* ---- rows ---- */
