@@ -6,8 +6,8 @@
 
 #include <malloc.h>
 
-/* Of the places at which a fault strikes, sanitizers try fewer. The workers of this test share one
- * thread, in which the thread sanitizer finds nothing and takes longest. */
+/* Sanitizers try fewer of the places at which a fault strikes. The workers of this test share one
+ * thread: the thread sanitizer has nothing to find there, and takes longest. */
 #if defined(__SANITIZE_THREAD__)
 #define PLACE_STEP 4
 #else
