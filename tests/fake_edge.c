@@ -47,6 +47,7 @@ static enum edge_outcome answer(struct fake_edge *edge, enum edge_outcome outcom
         error_set(error, VERDICT_RETRY, "fake %s: %s", call,
                   outcome == EDGE_RETRIABLE   ? "no answer"
                   : outcome == EDGE_ABORTABLE ? "must abort"
+                  : outcome == EDGE_SETUP     ? "no rights"
                                               : "fatal");
     return outcome;
 }
@@ -246,7 +247,7 @@ static enum edge_outcome flush(struct kafka_edge *self, int number, struct error
     if (fault.outcome != EDGE_OK && slot->sent_count > 0) {
         deliver(edge, slot, slot->sent_count - 1);
         if (slot->sent_count > 0)
-            report_failure(slot, 0, FAULT_PASSING);
+            report_failure(slot, 0, fault.outcome == EDGE_SETUP ? FAULT_SETUP : FAULT_PASSING);
         drop_sent(slot, slot->sent_count);
         enter_state(slot, fault.outcome);
     }

@@ -99,6 +99,26 @@ static void test_every_class_at_every_call(void)
     }
 }
 
+/* Rights or settings are wrong at each call in turn: the process ends with the reason, and after
+ * the operator has mended them the next one goes on without a loss. */
+static void test_setup_at_every_call(void)
+{
+    for (size_t i = 0; i < sizeof transactional / sizeof *transactional; i++) {
+        long calls = transactional[i] == FAKE_INIT ? 2 : 6; /* a worker has two producers */
+        for (long nth = 1; nth <= calls; nth++) {
+            struct world *world = world_new(small);
+            struct fault_script script = fault_at(transactional[i], nth, 1000000, EDGE_SETUP);
+            world_fill(world, 20);
+            fake_assign_all(world->broker, "a");
+            world_live(world, 0, &script.script);
+            CHECK_SAY(world->failed && script.happened, "%s, call %ld: the process went on",
+                      fake_call_names[transactional[i]], nth);
+            world_finish(world, 0);
+            world_free(world);
+        }
+    }
+}
+
 /* No answer for longer than the worker's patience of a minute. */
 static void test_no_answer(void)
 {
@@ -678,6 +698,7 @@ int main(void)
     mallopt(M_MMAP_THRESHOLD, 1 << 20); /* large tables come as zero pages, not by memset */
     TEST_RUN(test_no_fault);
     TEST_RUN(test_every_class_at_every_call);
+    TEST_RUN(test_setup_at_every_call);
     TEST_RUN(test_no_answer);
     TEST_RUN(test_unknown_commit);
     TEST_RUN(test_unknown_commit_writes_nothing);
