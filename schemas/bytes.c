@@ -57,6 +57,39 @@ static size_t utf8_length(const unsigned char *at, size_t left)
     return length;
 }
 
+/* The character in UTF-8 is U+0000 to U+001F, or U+007F to U+009F: two bytes from U+0080 on. */
+static bool is_control(const unsigned char *at)
+{
+    return at[0] < 0x20 || at[0] == 0x7F || (at[0] == 0xC2 && at[1] < 0xA0);
+}
+
+const char *bytes_quote(struct bytes bytes, char to[BYTES_QUOTED_SIZE])
+{
+    if (bytes.at == NULL)
+        return strcpy(to, "missing");
+    const unsigned char *start = (const unsigned char *)bytes.at, *at = start;
+    const unsigned char *end = start + bytes.size;
+    char *out = to;
+    *out++ = '\'';
+    while (at < end) {
+        size_t length = utf8_length(at, (size_t)(end - at));
+        bool text = length > 0 && !is_control(at);
+        length = length > 0 ? length : 1;
+        if (at + length > start + BYTES_QUOTED_MAX) {
+            out = stpcpy(out, "...");
+            break;
+        }
+        for (; length > 0; length--, at++) {
+            if (text)
+                *out++ = (char)*at;
+            else
+                out += sprintf(out, "\\x%02x", *at);
+        }
+    }
+    strcpy(out, "'");
+    return to;
+}
+
 bool list_next(const char **list, struct bytes *ret_name)
 {
     while (**list == ',' || **list == ' ')

@@ -42,6 +42,13 @@ uint64_t bytes_hash(struct bytes bytes);
 /* True for well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool bytes_utf8(struct bytes bytes);
 
+/* The bytes in single quotes, for a message: text as it is, each control character and each byte
+ * that is not UTF-8 as \xNN, and "..." behind the first BYTES_QUOTED_MAX bytes. Absent bytes are
+ * "missing", without quotes. Writes to `to`, with a NUL, and returns it. */
+#define BYTES_QUOTED_MAX 60
+#define BYTES_QUOTED_SIZE (4 * BYTES_QUOTED_MAX + 6)
+const char *bytes_quote(struct bytes bytes, char to[BYTES_QUOTED_SIZE]);
+
 /* Takes the next name from a list with commas, without the spaces around it, and moves `list`
  * behind it. Empty names are skipped. False: there is no more name. */
 bool list_next(const char **list, struct bytes *ret_name);

@@ -250,11 +250,12 @@ static bool read_visitor(struct bytes value, struct visitor *visitor)
 enum verdict visitor_decode(int32_t partition, struct bytes key, struct bytes value,
                             struct visitor **ret_visitor, struct error *error)
 {
+    char quoted[BYTES_QUOTED_SIZE];
     struct visitor *visitor = visitor_new(partition, key);
     if (!read_visitor(value, visitor)) {
         visitor_free(visitor);
-        return error_set(error, VERDICT_SKIP, "the stored visitor %.*s is damaged",
-                         (int)(key.size < 100 ? key.size : 100), key.at);
+        return error_set(error, VERDICT_SKIP, "the stored visitor %s is damaged",
+                         bytes_quote(key, quoted));
     }
     *ret_visitor = visitor;
     return VERDICT_OK;

@@ -236,6 +236,29 @@ static void test_errors(void)
     CHECK(error_set(NULL, VERDICT_RETRY, "nobody listens") == VERDICT_RETRY);
 }
 
+static void check_quoted(struct bytes bytes, const char *expected)
+{
+    char quoted[BYTES_QUOTED_SIZE];
+    CHECK_TEXT(bytes_quote(bytes, quoted), expected);
+}
+
+static void test_quoted(void)
+{
+    char bytes[300], quoted[BYTES_QUOTED_SIZE];
+    check_quoted(bytes_of(NULL, 0), "missing");
+    check_quoted(bytes_of("", 0), "''");
+    check_quoted(bytes_text("caf\xC3\xA9 \"12\""), "'caf\xC3\xA9 \"12\"'");
+    check_quoted(bytes_of("\0\0\0\0\5\0041\n", 8), "'\\x00\\x00\\x00\\x00\\x05\\x041\\x0a'");
+    check_quoted(bytes_text("\xFF\xC2\x9B\x7F\xC2"), "'\\xff\\xc2\\x9b\\x7f\\xc2'");
+    memset(bytes, 0, sizeof bytes); /* the longest one */
+    CHECK_INT(strlen(bytes_quote(bytes_of(bytes, sizeof bytes), quoted)), BYTES_QUOTED_SIZE - 1);
+    memset(bytes, 'a', sizeof bytes);
+    memcpy(bytes + BYTES_QUOTED_MAX - 1, "\xC3\xA9", 2); /* is not cut in two */
+    CHECK_INT(strlen(bytes_quote(bytes_of(bytes, sizeof bytes), quoted)), BYTES_QUOTED_MAX - 1 + 5);
+    CHECK_INT(strlen(bytes_quote(bytes_of(bytes, BYTES_QUOTED_MAX - 1), quoted)),
+              BYTES_QUOTED_MAX - 1 + 2);
+}
+
 int main(void)
 {
     TEST_RUN(test_utf8);
@@ -246,5 +269,6 @@ int main(void)
     TEST_RUN(test_decimal);
     TEST_RUN(test_json_escapes);
     TEST_RUN(test_errors);
+    TEST_RUN(test_quoted);
     return test_done();
 }

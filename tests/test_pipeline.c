@@ -91,6 +91,9 @@ static void test_keys(void)
     CHECK_INT(send(driver, EVENT_VIEW, "v", value, &error), FATE_DEAD_LETTER);
     CHECK_CONTAINS(error.message, "the record's key is 'v' but its visitor is 'u'");
     CHECK_INT(send(driver, EVENT_VIEW, NULL, value, &error), FATE_DEAD_LETTER);
+    CHECK_CONTAINS(error.message, "the record's key is missing but its visitor is 'u'");
+    CHECK_INT(send(driver, EVENT_VIEW, "\x01\x02\xFFu", value, &error), FATE_DEAD_LETTER);
+    CHECK_CONTAINS(error.message, "the record's key is '\\x01\\x02\\xffu' but");
     CHECK_INT(send(driver, EVENT_VIEW, "u", value, &error), FATE_PROCESSED);
     driver_free(driver);
     driver = new_driver("input.key=trust", false, NULL);

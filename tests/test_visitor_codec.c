@@ -101,7 +101,7 @@ static void test_damaged(void)
         memcpy(copy, value.at, size);
         CHECK(visitor_decode(0, bytes_text("v"), bytes_of(copy, size), &again, &error) ==
               VERDICT_SKIP);
-        CHECK_CONTAINS(error.message, "the stored visitor v is damaged");
+        CHECK_CONTAINS(error.message, "the stored visitor 'v' is damaged");
         free(copy);
     }
     CHECK(visitor_intact(bytes_text("v"), value) && !visitor_intact(bytes_text("w"), value));
@@ -129,7 +129,7 @@ static void test_damaged(void)
     CHECK(store->write(store, &batch, NULL) == VERDICT_OK);
     struct error error = {0};
     CHECK(visitor_table_get(table, 9, bytes_text("bad"), &again, &error) == VERDICT_FATAL);
-    CHECK_CONTAINS(error.message, "the stored visitor bad is damaged");
+    CHECK_CONTAINS(error.message, "the stored visitor 'bad' is damaged");
     batch_release(&batch);
     visitor_table_free(table);
     store->free(store);

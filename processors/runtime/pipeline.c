@@ -153,6 +153,15 @@ static void correct_time(const struct settings *settings, struct record *record)
         event->event_time_ms = record->written_ms;
 }
 
+static enum verdict wrong_key(struct bytes key, struct bytes visitor, struct error *error)
+{
+    char quoted_key[BYTES_QUOTED_SIZE], quoted_visitor[BYTES_QUOTED_SIZE];
+    return error_set(error, VERDICT_SKIP,
+                     "the record's key is %s but its visitor is %s, so it may be in the wrong "
+                     "partition; key records by user_id or else visitor_id, or set input.key=trust",
+                     bytes_quote(key, quoted_key), bytes_quote(visitor, quoted_visitor));
+}
+
 enum verdict pipeline_decode(struct pipeline *pipeline, struct record *record, struct arena *arena,
                              struct error *error)
 {
@@ -173,13 +182,7 @@ enum verdict pipeline_decode(struct pipeline *pipeline, struct record *record, s
     struct bytes visitor = event_visitor(&record->event);
     if (!pipeline->config->trust_keys && !bytes_equal(record->key, visitor)) {
         record->fate = FATE_DEAD_LETTER;
-        return error_set(error, VERDICT_SKIP,
-                         "the record's key is '%.*s' but its visitor is '%.*s', so it may be in "
-                         "the wrong partition; key records by user_id or else visitor_id, or set "
-                         "input.key=trust",
-                         (int)(record->key.size < 60 ? record->key.size : 60),
-                         record->key.at ? record->key.at : "",
-                         (int)(visitor.size < 60 ? visitor.size : 60), visitor.at);
+        return wrong_key(record->key, visitor, error);
     }
     correct_time(&pipeline->config->settings, record);
     return VERDICT_OK;
