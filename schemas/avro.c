@@ -6,7 +6,6 @@
 
 #define AVRO_DEPTH_MAX 32
 #define AVRO_NODES_MAX 2048
-#define AVRO_STRINGS_MAX 64
 
 /* A node of the plan: one type of the writer's schema. Its value is decoded into the node's field,
  * or skipped if there is none. */
@@ -23,6 +22,7 @@ enum node_op {
     NODE_ARRAY,
     NODE_MAP,
     NODE_RECORD,
+    NODE_LEFT_OUT, /* a value of a map of texts that is no text; its child skips it */
 };
 
 struct node {
@@ -192,6 +192,31 @@ static uint32_t compile_map(struct compiler *c, avro_schema_t schema, const stru
     return set_children(c, node, &child, 1) ? node : NODE_NONE;
 }
 
+/* Whether the type, a value of a map of texts, is a text, may be one, or is absent. */
+static bool is_pair_value(avro_schema_t schema)
+{
+    switch (avro_typeof(schema)) {
+    case AVRO_STRING:
+    case AVRO_BYTES:
+    case AVRO_NULL:
+    case AVRO_UNION:
+    case AVRO_LINK:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static uint32_t compile_left_out(struct compiler *c, avro_schema_t schema,
+                                 const struct field *field, int depth)
+{
+    uint32_t node = add_node(c, NODE_LEFT_OUT, field);
+    if (node == NODE_NONE)
+        return node;
+    uint32_t child = compile(c, schema, NULL, depth + 1);
+    return set_children(c, node, &child, 1) ? node : NODE_NONE;
+}
+
 static uint32_t compile_skipped_record(struct compiler *c, avro_schema_t schema, int depth)
 {
     for (uint32_t i = 0; i < c->linked_count; i++)
@@ -224,7 +249,8 @@ static bool accepts(const struct compiler *c, const struct field *field, enum no
                field->type == FIELD_DOUBLE;
     case NODE_FLOAT:
     case NODE_DOUBLE:
-        return field->type == FIELD_DOUBLE;
+        return field->type == FIELD_DOUBLE || field->type == FIELD_LONG ||
+               field->type == FIELD_COUNT;
     case NODE_STRING:
         return field->type == FIELD_STRING ||
                ((field->type == FIELD_STRINGS || field->type == FIELD_PAIRS) && c->in_array);
@@ -246,6 +272,8 @@ static uint32_t compile(struct compiler *c, avro_schema_t schema, const struct f
     uint32_t node;
     if (depth > AVRO_DEPTH_MAX)
         return compile_error(c, field, "nested more than 32 deep");
+    if (field && field->type == FIELD_PAIRS && c->in_array && !is_pair_value(schema))
+        return compile_left_out(c, schema, field, depth);
     switch (avro_typeof(schema)) {
     case AVRO_NULL:
         return compile_scalar(c, NODE_NULL, field);
@@ -342,8 +370,8 @@ struct run {
     struct arena *arena;
     struct event *event;
     struct error *error;
-    struct bytes strings[AVRO_STRINGS_MAX];
-    uint32_t string_count;
+    struct bytes strings[EVENT_STRINGS_MAX];
+    uint32_t string_count, strings_left_out;
     uint32_t item_capacity;
 };
 
@@ -371,9 +399,10 @@ static bool store_string(struct run *r, const struct field *field, char *base, s
     if (!bytes_utf8(text))
         return run_fail(r, "the string before this is not UTF-8");
     if (field->type == FIELD_STRINGS) {
-        if (r->string_count == AVRO_STRINGS_MAX)
-            return run_fail(r, "an array of more than 64 strings");
-        r->strings[r->string_count++] = text;
+        if (r->string_count < EVENT_STRINGS_MAX)
+            r->strings[r->string_count++] = text;
+        else
+            r->strings_left_out++;
         return true;
     }
     if (field->type == FIELD_PAIRS)
@@ -388,7 +417,16 @@ static bool store_number(struct run *r, const struct field *field, char *base, d
         error_set(r->error, VERDICT_SKIP, "%s is not a finite number", field->name);
         return false;
     }
-    memcpy(base + field->offset, &value, sizeof value);
+    if (field->type == FIELD_DOUBLE) {
+        memcpy(base + field->offset, &value, sizeof value);
+        return true;
+    }
+    int64_t whole;
+    if (!event_whole_number(value, &whole)) {
+        error_set(r->error, VERDICT_SKIP, "%s is %g, not a whole number", field->name, value);
+        return false;
+    }
+    memcpy(base + field->offset, &whole, sizeof whole);
     return true;
 }
 
@@ -444,7 +482,7 @@ static bool run_blocks(struct run *r, const struct node *n, char *base, int dept
 
 static bool run_array(struct run *r, const struct node *n, char *base, int depth)
 {
-    r->string_count = 0;
+    r->string_count = r->strings_left_out = 0;
     if (n->field && n->field->type == FIELD_ITEMS)
         r->event->item_count = 0;
     if (n->field && n->field->type == FIELD_PAIRS)
@@ -455,6 +493,7 @@ static bool run_array(struct run *r, const struct node *n, char *base, int depth
     if (n->field && n->field->type == FIELD_STRINGS) {
         struct event_strings *strings = (struct event_strings *)(void *)(base + n->field->offset);
         strings->count = r->string_count;
+        strings->left_out = r->strings_left_out;
         strings->at = arena_get(r->arena, r->string_count * sizeof *r->strings);
         memcpy(strings->at, r->strings, r->string_count * sizeof *r->strings);
     }
@@ -471,7 +510,9 @@ static bool run_enum(struct run *r, const struct node *n, char *base)
     if (n->field == NULL)
         return true;
     if (n->symbols[index] < 0) {
-        error_set(r->error, VERDICT_SKIP, "%s has a symbol that is unknown", n->field->name);
+        char value[60];
+        snprintf(value, sizeof value, "symbol %lld of its schema", (long long)index);
+        event_refuse_symbol(n->field, value, r->error);
         return false;
     }
     memcpy(base + n->field->offset, &n->symbols[index], sizeof n->symbols[index]);
@@ -550,6 +591,9 @@ static bool run_node(struct run *r, uint32_t index, char *base, int depth)
     case NODE_ARRAY:
     case NODE_MAP:
         return run_array(r, n, base, depth);
+    case NODE_LEFT_OUT:
+        ((struct event_pairs *)(void *)(base + n->field->offset))->left_out++;
+        return run_node(r, n->children[0], base, depth + 1);
     case NODE_RECORD:
         if (n->is_items)
             return run_item(r, n, depth);

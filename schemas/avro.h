@@ -6,7 +6,10 @@
  * Resolution (Avro 1.11 specification, "Schema Resolution"): fields are matched by name; a field
  * that only the writer has is skipped; a field that only the reader has takes its default; int goes
  * into long; int, long and float go into double; bytes go into string and back; enum symbols are
- * matched by name; a union on either side is resolved by its branch. */
+ * matched by name; a union on either side is resolved by its branch.
+ *
+ * Beyond it: float and double go into long where the value has no fraction; nulls in an array or a
+ * map are left out; so are a map's values that are no texts, which struct event_pairs counts. */
 #ifndef WEFT_SCHEMAS_AVRO_H
 #define WEFT_SCHEMAS_AVRO_H
 

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #define ITEMS_MIN 4 /* room for items that an event begins with */
 
@@ -119,6 +120,23 @@ static const struct field_table tables[EVENT_TYPES] = {
     TABLE(view_fields),       TABLE(search_fields), TABLE(cart_fields), TABLE(purchase_fields),
     TABLE(impression_fields), TABLE(click_fields),  TABLE(user_fields), TABLE(product_fields),
 };
+
+void event_refuse_symbol(const struct field *field, const char *value, struct error *error)
+{
+    char symbols[200] = "";
+    for (size_t i = 0; field->symbols[i]; i++)
+        snprintf(symbols + strlen(symbols), sizeof symbols - strlen(symbols), "%s%s", i ? ", " : "",
+                 field->symbols[i]);
+    error_set(error, VERDICT_SKIP, "%s is %s, not one of %s", field->name, value, symbols);
+}
+
+bool event_whole_number(double value, int64_t *ret_number)
+{
+    if (!(fabs(value) < 0x1p53) || floor(value) != value)
+        return false;
+    *ret_number = (int64_t)value;
+    return true;
+}
 
 struct field_table event_fields(enum event_type type)
 {

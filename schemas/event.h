@@ -10,6 +10,7 @@
 #define EVENT_ID_BYTES_MAX 256     /* any identifier */
 #define EVENT_TEXT_BYTES_MAX 4096  /* a search term */
 #define EVENT_ITEMS_MAX 500        /* items of one event */
+#define EVENT_STRINGS_MAX 64       /* texts of a list; the rest is only counted */
 #define EVENT_PAIRS_MAX 512        /* a record's attributes; the rest is only counted */
 #define EVENT_BYTES_MAX (1u << 20) /* one record on the wire */
 
@@ -43,16 +44,18 @@ struct event_item {
     int64_t index; /* -1: absent */
 };
 
+/* A list of texts, without its nulls. */
 struct event_strings {
     struct bytes *at;
-    uint32_t count;
+    uint32_t count;    /* at most EVENT_STRINGS_MAX */
+    uint32_t left_out; /* further texts of the record */
 };
 
 /* A map of texts: name i is at[2i], its value at[2i + 1]. */
 struct event_pairs {
     struct bytes *at;
     uint32_t count;    /* number of pairs, at most EVENT_PAIRS_MAX */
-    uint32_t left_out; /* further pairs of the record */
+    uint32_t left_out; /* further pairs, and pairs whose value is neither a text nor null */
 };
 
 /* One record of any type. Fields that its type does not have are absent. Slices point into the
@@ -119,7 +122,7 @@ static inline struct bytes event_visitor(const struct event *event)
 
 enum field_type {
     FIELD_STRING,  /* struct bytes */
-    FIELD_LONG,    /* int64_t; int and long on the wire */
+    FIELD_LONG,    /* int64_t; any number without a fraction on the wire */
     FIELD_COUNT,   /* int64_t with a default, so never null on the wire */
     FIELD_DOUBLE,  /* double; any number on the wire */
     FIELD_BOOL,    /* bool */
@@ -143,6 +146,14 @@ struct field_table {
     const struct field *fields; /* at most 64: a bit mask marks the fields that were read */
     size_t count;
 };
+
+/* Sets the error of an enum's value that is none of its symbols, and lists these. `value` is how
+ * the message shows it. For the decoders. */
+void event_refuse_symbol(const struct field *field, const char *value, struct error *error);
+
+/* The double as a whole number. False: it has a fraction, or lies at 2^53 or beyond, where a double
+ * may stand for a neighbour. For the decoders. */
+bool event_whole_number(double value, int64_t *ret_number);
 
 /* The fields of a type, and of an item; they hold for ever. */
 struct field_table event_fields(enum event_type type);

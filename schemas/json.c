@@ -356,25 +356,33 @@ static bool decode_object(struct scanner *s, struct field_table table, char *bas
 
 static bool decode_strings(struct scanner *s, const struct field *field, char *base)
 {
-    struct bytes found[64];
-    uint32_t count = 0;
+    struct bytes found[EVENT_STRINGS_MAX], text;
+    uint32_t count = 0, left_out = 0;
     bool ok = true;
     if (peek(s) != '[')
         return fail_type(s, field->name, "an array of strings");
     if (open_container(s, ']')) {
         do {
-            if (count == sizeof found / sizeof found[0])
-                return fail_type(s, field->name, "an array of at most 64 strings");
+            if (peek(s) == 'n') {
+                if (!scan_literal(s, "null"))
+                    return false;
+                continue;
+            }
             if (peek(s) != '"')
                 return fail_type(s, field->name, "an array of strings");
-            if (!scan_string(s, &found[count++]))
+            if (!scan_string(s, &text))
                 return false;
+            if (count < EVENT_STRINGS_MAX)
+                found[count++] = text;
+            else
+                left_out++;
         } while (next_element(s, ']', &ok));
     }
     if (!ok)
         return false;
     struct event_strings *strings = (struct event_strings *)(void *)(base + field->offset);
     strings->count = count;
+    strings->left_out = left_out;
     strings->at = arena_get(s->arena, count * sizeof *found);
     if (count > 0)
         memcpy(strings->at, found, count * sizeof *found);
@@ -388,14 +396,18 @@ static bool decode_pairs(struct scanner *s, const struct field *field, char *bas
     uint32_t capacity = 16;
     bool ok = true;
     if (peek(s) != '{')
-        return fail_type(s, field->name, "an object of strings");
+        return fail_type(s, field->name, "an object");
     *pairs = (struct event_pairs){.at = arena_get(s->arena, 2 * capacity * sizeof *pairs->at)};
     if (open_container(s, '}')) {
         do {
             if (!scan_name(s, &name))
                 return false;
-            if (peek(s) != '"')
-                return fail_type(s, field->name, "an object of strings");
+            if (peek(s) != '"') {
+                pairs->left_out += peek(s) != 'n';
+                if (!skip_value(s, 2))
+                    return false;
+                continue;
+            }
             if (!scan_string(s, &value))
                 return false;
             if (pairs->count == EVENT_PAIRS_MAX) {
@@ -447,7 +459,7 @@ static bool decode_number(struct scanner *s, const struct field *field, char *ba
         memcpy(base + field->offset, &number.value, sizeof number.value);
         return true;
     }
-    if (!number.is_integer)
+    if (!number.is_integer && !event_whole_number(number.value, &number.integer))
         return fail_type(s, field->name, "a whole number of 64 bits");
     memcpy(base + field->offset, &number.integer, sizeof number.integer);
     return true;
@@ -466,7 +478,9 @@ static bool decode_enum(struct scanner *s, const struct field *field, char *base
             return true;
         }
     }
-    return fail_type(s, field->name, "one of its symbols");
+    char quoted[BYTES_QUOTED_SIZE];
+    event_refuse_symbol(field, bytes_quote(text, quoted), s->error);
+    return false;
 }
 
 static bool decode_bool(struct scanner *s, const struct field *field, char *base)

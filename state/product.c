@@ -137,16 +137,16 @@ static void draft_add(struct draft *draft, uint32_t word)
 }
 
 /* The words of a kind from texts, each once. */
-static void draft_set(struct draft *draft, enum word_kind kind, const struct bytes *texts,
-                      uint32_t count)
+static void draft_set(struct draft *draft, enum word_kind kind, const struct event_strings *texts)
 {
     uint32_t from = draft->count;
     draft->product->starts[kind] = (uint16_t)from;
-    for (uint32_t i = 0; i < count; i++) {
-        struct bytes text = bytes_trim(texts[i]);
+    draft->counts->texts_cut += texts->left_out;
+    for (uint32_t i = 0; i < texts->count; i++) {
+        struct bytes text = bytes_trim(texts->at[i]);
         if (text.size == 0)
             continue;
-        if (text.size > WORD_BYTES_MAX || draft->count - from == PRODUCT_SET_MAX)
+        if (text.size > WORD_BYTES_MAX)
             draft->counts->texts_cut++;
         else
             draft_add(draft, intern(draft, kind, WORD_NONE, text));
@@ -318,12 +318,14 @@ void product_build(const struct event *event, uint32_t attributes_max,
     draft.product = ret_product;
     *ret_product = (struct product){.content = product_hash_content(event)};
     product_set_numbers(ret_product, event);
-    draft_set(&draft, WORD_BRAND, &event->item_brand, event->item_brand.size ? 1 : 0);
+    struct bytes brand = event->item_brand;
+    draft_set(&draft, WORD_BRAND,
+              &(struct event_strings){.at = &brand, .count = brand.size ? 1 : 0});
     draft_categories(&draft, &event->categories);
-    draft_set(&draft, WORD_COLOUR, event->colors.at, event->colors.count);
-    draft_set(&draft, WORD_TAG, event->tags.at, event->tags.count);
-    draft_set(&draft, WORD_GENDER, event->genders.at, event->genders.count);
-    draft_set(&draft, WORD_AGE_GROUP, event->age_groups.at, event->age_groups.count);
+    draft_set(&draft, WORD_COLOUR, &event->colors);
+    draft_set(&draft, WORD_TAG, &event->tags);
+    draft_set(&draft, WORD_GENDER, &event->genders);
+    draft_set(&draft, WORD_AGE_GROUP, &event->age_groups);
     draft_attributes(&draft, &event->attributes);
     draft_finish(&draft, event);
     product_set_main_words(ret_product);

@@ -18,7 +18,6 @@
 #define TITLE_BYTES_MAX 512    /* longer ones are cut */
 #define IMAGE_BYTES_MAX 1024   /* longer ones are left out */
 #define CATEGORY_PATHS_MAX 8   /* of a product */
-#define PRODUCT_SET_MAX 32     /* colours, tags, genders, age groups: each */
 #define PRODUCT_WORDS_MAX 1024 /* of a product in all */
 #define PRODUCT_ATTRIBUTES_MAX EVENT_PAIRS_MAX
 #define PRODUCT_KINDS WORD_NAME /* a product's words are of the kinds before it */
@@ -61,9 +60,9 @@ bool product_available(const struct product *product);
 /* Counts of the things that the catalogue left out at a bound. */
 struct catalogue_counts {
     uint64_t products_refused;
-    uint64_t attributes_out; /* the product has too many, or their text is too long */
+    uint64_t attributes_out; /* too many, too long a text, or a value that is no text */
     uint64_t words_refused;  /* the kind has as many words as it may */
-    uint64_t texts_cut;      /* titles, images, categories */
+    uint64_t texts_cut;      /* titles, images, categories, colours, tags, genders, age groups */
 };
 
 /* Builds a product from an event of type EVENT_PRODUCT: interns its words, at most `attributes_max`

@@ -37,7 +37,7 @@ static void add_tags(struct arena *arena, const char *noun, struct event *event)
     tags[0] = bytes_text(noun);
     tags[1] = bytes_text("wool");
     tags[2] = bytes_text("cotton");
-    event->tags = (struct event_strings){tags, 3};
+    event->tags = (struct event_strings){tags, 3, 0};
 }
 
 static struct event make_product(struct random *random, struct arena *arena, uint32_t number,
@@ -53,10 +53,10 @@ static struct event make_product(struct random *random, struct arena *arena, uin
     event.item_brand = text_of(arena, "Brand%u", brand, 0, "");
     struct bytes *path = arena_get(arena, sizeof *path);
     *path = text_of(arena, "Department %u > Section %u > %s", kind % 9, kind, noun);
-    event.categories = (struct event_strings){path, 1};
+    event.categories = (struct event_strings){path, 1, 0};
     struct bytes *colour = arena_get(arena, sizeof *colour);
     *colour = text_of(arena, "colour %u", measure_skewed(random, 60), 0, "");
-    event.colors = (struct event_strings){colour, 1};
+    event.colors = (struct event_strings){colour, 1, 0};
     if (one_in && number % one_in == 0)
         add_tags(arena, noun, &event);
     event.image_uri =

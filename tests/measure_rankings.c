@@ -28,10 +28,10 @@ static void put_product(struct catalogue *catalogue, struct random *random, uint
     event.item_id = bytes_text(id);
     event.title = bytes_text(title);
     event.item_brand = bytes_text(brand);
-    event.categories = (struct event_strings){&paths, 1};
-    event.colors = (struct event_strings){&colours, 1};
-    event.genders = (struct event_strings){&gender, 1};
-    event.age_groups = (struct event_strings){&age_group, 1};
+    event.categories = (struct event_strings){&paths, 1, 0};
+    event.colors = (struct event_strings){&colours, 1, 0};
+    event.genders = (struct event_strings){&gender, 1, 0};
+    event.age_groups = (struct event_strings){&age_group, 1, 0};
     event.availability = random_one_in(random, 20) ? OUT_OF_STOCK : IN_STOCK;
     catalogue_put(catalogue, &event);
 }

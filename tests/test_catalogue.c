@@ -294,6 +294,10 @@ static void test_bounds(void)
         strcat(deep, "A > B >");
     struct bytes path = bytes_text(deep);
     event.categories = (struct event_strings){.at = &path, .count = 1};
+    struct bytes tags[EVENT_STRINGS_MAX];
+    for (uint32_t i = 0; i < EVENT_STRINGS_MAX; i++)
+        tags[i] = text_of(&arena, "t%u", i);
+    event.tags = (struct event_strings){.at = tags, .count = EVENT_STRINGS_MAX, .left_out = 1};
     struct bytes *pairs = arena_get(&arena, 2 * 30 * sizeof *pairs);
     for (uint32_t i = 0; i < 30; i++) {
         pairs[2 * i] = text_of(&arena, "n%u", i);
@@ -308,7 +312,8 @@ static void test_bounds(void)
     CHECK_INT(catalogue->words.at[product->category].depth, CATEGORY_DEPTH_MAX);
     CHECK_INT(product_words(product, WORD_ATTRIBUTE).count, 20);
     CHECK_INT(catalogue->counts.attributes_out, 17);
-    CHECK_INT(catalogue->counts.texts_cut, 2);
+    CHECK_INT(product_words(product, WORD_TAG).count, EVENT_STRINGS_MAX);
+    CHECK_INT(catalogue->counts.texts_cut, 3);
     event.item_id = bytes_text("b");
     event.title = bytes_text("B");
     CHECK_INT(catalogue_put(catalogue, &event), CATALOGUE_NEW);

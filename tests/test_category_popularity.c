@@ -35,7 +35,7 @@ static void put(struct shop *shop, uint32_t number)
     struct bytes path = bytes_text(category);
     event_init(&event, EVENT_PRODUCT);
     event.item_id = event.title = bytes_text(id);
-    event.categories = (struct event_strings){&path, 1};
+    event.categories = (struct event_strings){&path, 1, 0};
     event.availability = shop->in_stock[number] ? IN_STOCK : OUT_OF_STOCK;
     catalogue_put(shop->catalogue, &event);
 }

@@ -273,7 +273,8 @@ static void test_contents(void)
         {EVENT_CART, CART "\"items\":[]}", "items is empty"},
         {EVENT_CART, CART "\"items\":null}", "items is empty"},
         {EVENT_CART, VIEW "\"action\":\"clear\"}", NULL},
-        {EVENT_CART, VIEW "\"action\":\"steal\"}", "action is not one of its symbols"},
+        {EVENT_CART, VIEW "\"action\":\"steal\"}",
+         "action is 'steal', not one of add, remove, update, clear"},
         {EVENT_SEARCH, VIEW "\"search_term\":\"\"}", "search_term is empty"},
         {EVENT_SEARCH, VIEW "\"search_term\":\"a\\u0000\"}", NULL},
     };

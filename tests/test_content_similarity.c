@@ -28,7 +28,7 @@ static void put_product(struct catalogue *catalogue, struct random *random, uint
     event.title = event.item_id;
     event.item_brand = text_of(&arena, "b%u", random_below(random, 9), 0);
     struct bytes path = text_of(&arena, "c%u > d%u", family % 5, family % 11);
-    event.categories = (struct event_strings){&path, 1};
+    event.categories = (struct event_strings){&path, 1, 0};
     event.price = 10 + random_below(random, 100);
     event.attributes.count = 8;
     event.attributes.at = arena_get(&arena, 16 * sizeof(struct bytes));
@@ -126,7 +126,7 @@ static void test_formula(void)
                  pairs[4] = {bytes_text("n"), bytes_text("1"), bytes_text("m"), bytes_text("1")};
     event_init(&event, EVENT_PRODUCT);
     event.item_id = event.title = bytes_text("a");
-    event.categories = (struct event_strings){&path, 1};
+    event.categories = (struct event_strings){&path, 1, 0};
     event.price = 100;
     event.attributes = (struct event_pairs){.at = pairs, .count = 2};
     catalogue_put(catalogue, &event);

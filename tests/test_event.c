@@ -62,7 +62,7 @@ static void fill(struct pool *pool, struct field_table table, void *record)
             break;
         case FIELD_STRINGS:
             *(struct event_strings *)at =
-                (struct event_strings){pool_texts(pool, field->name, STRINGS), STRINGS};
+                (struct event_strings){pool_texts(pool, field->name, STRINGS), STRINGS, 0};
             break;
         case FIELD_PAIRS:
             *(struct event_pairs *)at = (struct event_pairs){

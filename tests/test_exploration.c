@@ -126,7 +126,7 @@ static void put_products(struct driver *driver)
         event_init(&product, EVENT_PRODUCT);
         snprintf(id, sizeof id, "i%02u", i);
         product.item_id = product.title = bytes_text(id);
-        product.categories = (struct event_strings){&category, 1};
+        product.categories = (struct event_strings){&category, 1, 0};
         product.price = 10 + i;
         product.availability = i == ITEMS - 1 ? OUT_OF_STOCK : IN_STOCK;
         driver_product(driver, &product);

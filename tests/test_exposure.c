@@ -410,7 +410,7 @@ static void test_declared(void)
         event_init(&product, EVENT_PRODUCT);
         snprintf(ids[i], sizeof ids[i], "i%d", i);
         product.item_id = product.title = bytes_text(ids[i]);
-        product.genders = (struct event_strings){&gender, 1};
+        product.genders = (struct event_strings){&gender, 1, 0};
         driver_product(driver, &product);
         view(driver, i, ids[i]);
     }

@@ -63,7 +63,7 @@ static void put_products(struct driver *driver, struct random *random)
         product.item_id = bytes_text(id);
         product.title = bytes_text(title);
         product.item_brand = bytes_text(brand);
-        product.categories = (struct event_strings){&category, random_below(random, 2)};
+        product.categories = (struct event_strings){&category, random_below(random, 2), 0};
         product.price = random_one_in(random, 3) ? (double)NAN : random_one_in(random, 5) ? 0 : 1e9;
         product.original_price = random_one_in(random, 2) ? (double)NAN : 1e-9;
         driver_product(driver, &product);
@@ -229,9 +229,9 @@ static void put_liked(struct driver *driver, const char *id, const char *brand, 
     event_init(&product, EVENT_PRODUCT);
     product.item_id = product.title = bytes_text(id);
     product.item_brand = bytes_text(brand);
-    product.categories = (struct event_strings){&category, 1};
-    product.colors = (struct event_strings){colours, 2};
-    product.genders = (struct event_strings){&genders, 1};
+    product.categories = (struct event_strings){&category, 1, 0};
+    product.colors = (struct event_strings){colours, 2, 0};
+    product.genders = (struct event_strings){&genders, 1, 0};
     product.price = price;
     product.original_price = original;
     driver_product(driver, &product);

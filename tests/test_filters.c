@@ -122,12 +122,12 @@ static void put(struct shop *shop, const char *id, const char *brand, const char
     event.item_id = bytes_text(id);
     event.title = bytes_text(title ? title : id);
     event.item_brand = bytes_text(brand);
-    event.categories = (struct event_strings){&path, category ? 1 : 0};
-    event.colors = (struct event_strings){&colours, colour ? 1 : 0};
+    event.categories = (struct event_strings){&path, category ? 1 : 0, 0};
+    event.colors = (struct event_strings){&colours, colour ? 1 : 0, 0};
     event.availability = stock ? IN_STOCK : OUT_OF_STOCK;
     if (id[0] == 'p') { /* of a random shop */
-        event.genders = (struct event_strings){&genders, id[1] % 3 ? 1 : 0};
-        event.tags = (struct event_strings){&tags, id[1] % 5 ? 0 : 1};
+        event.genders = (struct event_strings){&genders, id[1] % 3 ? 1 : 0, 0};
+        event.tags = (struct event_strings){&tags, id[1] % 5 ? 0 : 1, 0};
         event.price = id[1] % 7 ? id[1] : (double)NAN;
     }
     catalogue_put(shop->catalogue, &event);
@@ -275,9 +275,9 @@ static void put_for(struct shop *shop, const char *id, const char *gender, const
     struct bytes adult[2] = {bytes_text("adult"), bytes_text("true")};
     event_init(&event, EVENT_PRODUCT);
     event.item_id = event.title = bytes_text(id);
-    event.genders = (struct event_strings){&genders, gender ? 1 : 0};
-    event.age_groups = (struct event_strings){&ages, age_group ? 1 : 0};
-    event.tags = (struct event_strings){&tags, tag ? 1 : 0};
+    event.genders = (struct event_strings){&genders, gender ? 1 : 0, 0};
+    event.age_groups = (struct event_strings){&ages, age_group ? 1 : 0, 0};
+    event.tags = (struct event_strings){&tags, tag ? 1 : 0, 0};
     if (strcmp(id, "l") == 0)
         event.attributes = (struct event_pairs){.at = adult, .count = 1};
     event.price = price;

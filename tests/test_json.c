@@ -284,8 +284,14 @@ static void test_integers(void)
         {"9223372036854775808", false, 0},
         {"-9223372036854775809", false, 0},
         {"99999999999999999999999", false, 0},
-        {"1.0", false, 0},
-        {"1e2", false, 0},
+        {"12.0", true, 12},
+        {"1e2", true, 100},
+        {"-0.0", true, 0},
+        {"9007199254740991.0", true, 9007199254740991},
+        {"9007199254740993.0", false, 0}, /* as a double it is 9007199254740992 */
+        {"12.5", false, 0},
+        {"1e-1", false, 0},
+        {"1e300", false, 0},
         {"\"1\"", false, 0},
     };
     struct arena arena = {0};
@@ -484,9 +490,39 @@ static void test_bounds(void)
         for (int i = 1; i < count; i++)
             buffer_text(&text, ",\"c\"");
         buffer_append(&text, "]", 2);
-        CHECK_INT(product(text.at, &arena, &event, NULL) == VERDICT_OK, count <= 64);
+        CHECK(product(text.at, &arena, &event, NULL) == VERDICT_OK);
+        CHECK_INT(event.colors.count, count < EVENT_STRINGS_MAX ? count : EVENT_STRINGS_MAX);
+        CHECK_INT(event.colors.left_out, count > EVENT_STRINGS_MAX);
     }
     buffer_release(&text);
+    arena_release(&arena);
+}
+
+/* Nulls are left out, as from Avro's unions with null; other values are counted, or refused with
+ * the field's name. */
+static void test_nulls(void)
+{
+    struct arena arena = {0};
+    struct event event;
+    struct error error = {0};
+    CHECK(product("\"attributes\":{\"a\":null,\"b\":\"x\",\"c\":820,\"d\":[\"S\",{}],\"e\":true}",
+                  &arena, &event, NULL) == VERDICT_OK);
+    CHECK_INT(event.attributes.count, 1);
+    CHECK_BYTES(event.attributes.at[1], bytes_text("x"));
+    CHECK_INT(event.attributes.left_out, 3);
+    CHECK(product("\"colors\":[null,\"Navy\",null]", &arena, &event, NULL) == VERDICT_OK);
+    CHECK_INT(event.colors.count, 1);
+    CHECK_INT(event.colors.left_out, 0);
+    CHECK(product("\"colors\":[null]", &arena, &event, NULL) == VERDICT_OK);
+    CHECK_INT(event.colors.count, 0);
+    CHECK(product("\"colors\":[7]", &arena, &event, &error) == VERDICT_SKIP);
+    CHECK_CONTAINS(error.message, "colors is not an array of strings");
+    error_clear(&error);
+    CHECK(product("\"colors\":[nul]", &arena, &event, &error) == VERDICT_SKIP);
+    error_clear(&error);
+    CHECK(product("\"availability\":\"in stock\"", &arena, &event, &error) == VERDICT_SKIP);
+    CHECK_TEXT(error.message, "availability is 'in stock', not one of in_stock, out_of_stock, "
+                              "preorder, backorder");
     arena_release(&arena);
 }
 
@@ -563,6 +599,7 @@ int main(void)
     TEST_RUN(test_wrong_types);
     TEST_RUN(test_missing);
     TEST_RUN(test_bounds);
+    TEST_RUN(test_nulls);
     TEST_RUN(test_around);
     TEST_RUN(test_text_field);
     return test_done();

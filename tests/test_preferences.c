@@ -204,9 +204,9 @@ static void put_product(struct driver *driver, const char *id, const char *brand
     product.item_id = bytes_text(id);
     product.title = bytes_text("Coat");
     product.item_brand = bytes_text(brand);
-    product.categories = (struct event_strings){&category, 1};
-    product.colors = (struct event_strings){colours, 2};
-    product.genders = (struct event_strings){&gender, 1};
+    product.categories = (struct event_strings){&category, 1, 0};
+    product.colors = (struct event_strings){colours, 2, 0};
+    product.genders = (struct event_strings){&gender, 1, 0};
     product.price = price;
     product.original_price = 2 * price;
     driver_product(driver, &product);

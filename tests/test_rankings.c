@@ -198,9 +198,9 @@ static void put_product(struct fake_shop *shop, const struct fake_item *item)
     event.item_id = bytes_text(item->id);
     event.title = bytes_text(title);
     event.item_brand = item->brand < 0 ? bytes_of(NULL, 0) : bytes_text(brand);
-    event.categories = (struct event_strings){paths, item->category < 0 ? 0 : both ? 2 : 1};
-    event.genders = (struct event_strings){&gender, item->gender < 0 ? 0 : 1};
-    event.tags = (struct event_strings){&tag, item->adult ? 1 : 0};
+    event.categories = (struct event_strings){paths, item->category < 0 ? 0 : both ? 2 : 1, 0};
+    event.genders = (struct event_strings){&gender, item->gender < 0 ? 0 : 1, 0};
+    event.tags = (struct event_strings){&tag, item->adult ? 1 : 0, 0};
     event.attributes = (struct event_pairs){pair, item->variant < 0 ? 0 : 1, 0};
     event.price = item->price;
     event.availability = item->sold_out ? OUT_OF_STOCK : IN_STOCK;

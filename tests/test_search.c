@@ -154,7 +154,7 @@ static void put(struct catalogue *catalogue, const char *id, const char *title, 
     event_init(&event, EVENT_PRODUCT);
     event.item_id = bytes_text(id);
     event.title = bytes_text(title);
-    event.colors = (struct event_strings){&colours, colour ? 1 : 0};
+    event.colors = (struct event_strings){&colours, colour ? 1 : 0, 0};
     catalogue_put(catalogue, &event);
 }
 

@@ -297,7 +297,7 @@ static void fill_product(struct event_file *file, struct bytes category, struct 
         file->category.size || product->item_brand.size || product->title.size || !isnan(price);
     if (product->title.at == NULL)
         product->title = bytes_text(""); /* a record must have one */
-    product->categories = (struct event_strings){&file->category, file->category.size ? 1 : 0};
+    product->categories = (struct event_strings){&file->category, file->category.size ? 1 : 0, 0};
     product->price = price;
 }
 

@@ -138,9 +138,9 @@ void mall_stock_event(const struct mall_stock *stock, uint32_t index, struct eve
     ret_product->item_id = bytes_text(product->id);
     ret_product->title = bytes_text(product->title);
     ret_product->item_brand = bytes_text(brands[product->brand]);
-    ret_product->categories = (struct event_strings){product->paths, 1};
-    ret_product->colors = (struct event_strings){product->colours, 1};
-    ret_product->genders = (struct event_strings){product->genders, 1};
+    ret_product->categories = (struct event_strings){product->paths, 1, 0};
+    ret_product->colors = (struct event_strings){product->colours, 1, 0};
+    ret_product->genders = (struct event_strings){product->genders, 1, 0};
     ret_product->attributes = (struct event_pairs){.at = product->attributes, .count = 3};
     ret_product->rating = product->rating;
     ret_product->rating_count = product->rating_count;

@@ -76,7 +76,7 @@ CASES = [
     ("half a surrogate", "view", "v", b'{"event_id":"\\ud800"}', "surrogate"),
     ("nested too deep", "view", "v", b'{"a":' * 40 + b"1" + b"}" * 40, "nested more than 32"),
     ("unknown action", "cart", "v", cart([{"item_id": "i"}], action="steal"),
-     "action is not one of its symbols"),
+     "action is 'steal', not one of add, remove, update, clear"),
     ("no search term", "search", "v", b'{"event_id":"x","visitor_id":"v","event_time":1}',
      "search_term is missing"),
     ("Avro of an unknown schema", "view", "v", b"\xc3\x01" + b"12345678" + b"x",
