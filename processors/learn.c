@@ -72,7 +72,7 @@ static enum verdict learn_batch(struct context *context, struct error *error)
     if (!settings->learning)
         return VERDICT_OK;
     buffer_clear(context->scratch);
-    if (!learner_write(learner, context->generated_ms, settings->merge_ms,
+    if (!learner_write(learner, context->steady_ms, settings->merge_ms,
                        context->weights_fingerprint, context->scratch))
         return VERDICT_OK;
     context->counts->counters[COUNT_WEIGHTS]++;

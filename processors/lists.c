@@ -26,14 +26,15 @@ static uint64_t hash_lists(const struct recommendation *recommendation)
     return hash;
 }
 
-/* Written items count as shown, unless the shop reports impressions (recommend/lists/filters.h). */
+/* Written items count as shown, unless the shop reports impressions (recommend/lists/filters.h).
+ * They are shown at the time of the visitor's newest activity, so that a replay counts the same. */
 static void count_shown(const struct context *context, struct visitor *visitor,
                         const struct recommendation *recommendation)
 {
     for (uint32_t i = 0; i < recommendation->list_count; i++) {
         const struct list *list = &recommendation->lists[i];
         for (uint32_t k = 0; k < list->item_count && k < SHOWN_PLACES; k++)
-            visitor_show(visitor, list->items[k].item_id, context->generated_ms,
+            visitor_show(visitor, list->items[k].item_id, visitor->latest_time_ms,
                          context->settings->shown_ms);
     }
 }
@@ -101,9 +102,9 @@ static enum verdict lists_close(struct context *context, struct visitor *visitor
     };
     model_lock_read(context->model);
     catalogue_lock_read(context->catalogue);
-    recommendation.list_count = recommend_lists(
-        context->recommender, context->model, context->catalogue, visitor, context->generated_ms,
-        context->settings->list_items, context->arena, lists, &visitor->look_again);
+    recommendation.list_count =
+        recommend_lists(context->recommender, context->model, context->catalogue, visitor,
+                        context->settings->list_items, context->arena, lists, &visitor->look_again);
     uint64_t hash = hash_lists(&recommendation);
     bool same = hash == visitor->list_hash;
     if (!same)

@@ -141,7 +141,9 @@ struct context {
     uint64_t weights_fingerprint;
     size_t visitor_row_bytes_max; /* of a stored visitor, with its key: what its topic takes */
     size_t lists_bytes_max;       /* of a record of lists, with its key: likewise */
-    int64_t generated_ms; /* the time that lists carry: the wall clock; in the driver the event's */
+    int64_t generated_ms; /* the wall clock: a record of lists carries it as its generated_time. It
+                           * enters no state and no log */
+    int64_t steady_ms;    /* for intervals: it never goes back; in the driver the event's time */
 };
 
 enum stage {

@@ -99,7 +99,7 @@ static void visit(struct mall *mall, struct driver *driver, const struct config 
         meter->measures = i >= events / 2;
         double from_s = meter->since_s = measure_now_s();
         recommend_lists(recommender, driver_model(driver), driver_catalogue(driver), visitor,
-                        event.event_time_ms, config->settings.list_items, &arena, lists, &again);
+                        config->settings.list_items, &arena, lists, &again);
         double seconds = measure_now_s() - from_s;
         arena_clear(&arena);
         if (meter->measures) {

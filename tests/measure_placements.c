@@ -121,9 +121,9 @@ static void run(struct driver *driver, const struct config *config, struct recor
         if (visitor == NULL)
             continue;
         meter->since_us = now_us();
-        uint32_t count = recommend_lists(
-            recommender, driver_model(driver), driver_catalogue(driver), visitor,
-            line->event.event_time_ms, config->settings.list_items, &arena, lists, &again);
+        uint32_t count =
+            recommend_lists(recommender, driver_model(driver), driver_catalogue(driver), visitor,
+                            config->settings.list_items, &arena, lists, &again);
         look_at_search(meter, &line->event, lists, count);
         for (uint32_t k = 0; k < count; k++)
             add_digest(meter, &lists[k]);

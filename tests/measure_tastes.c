@@ -98,8 +98,7 @@ static void count_lists(struct run *run, struct sums *ret_home)
         if (visitor == NULL)
             continue;
         recommend_lists(driver_recommender(run->driver), driver_model(run->driver),
-                        driver_catalogue(run->driver), visitor, run->now_ms, LENGTH, &arena, lists,
-                        &again);
+                        driver_catalogue(run->driver), visitor, LENGTH, &arena, lists, &again);
         for (uint32_t i = 0; i < lists[0].item_count; i++)
             count(run, v, number_of(lists[0].items[i].item_id) - 1, ret_home);
         arena_clear(&arena);

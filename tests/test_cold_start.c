@@ -233,8 +233,8 @@ static uint32_t make_lists(struct shop *shop, const char *visitor, struct arena 
     bool again;
     uint32_t count = recommend_lists(driver_recommender(shop->driver), driver_model(shop->driver),
                                      driver_catalogue(shop->driver),
-                                     driver_visitor(shop->driver, bytes_text(visitor)),
-                                     shop->now_ms, 10, arena, ret_lists, &again);
+                                     driver_visitor(shop->driver, bytes_text(visitor)), 10, arena,
+                                     ret_lists, &again);
     CHECK(count > 0);
     return count;
 }

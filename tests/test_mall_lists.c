@@ -377,17 +377,16 @@ static void run(const char *const *settings, uint64_t seed, unsigned long wanted
         if (random_one_in(&random, 20))
             change_product(&shop, &random);
         mall_next(shop.mall, &event);
-        int64_t now_ms = event.event_time_ms;
         struct bytes key = event_visitor(&event);
         CHECK(driver_event(shop.driver, &event, &fate, &error) == VERDICT_OK);
         struct visitor *visitor = driver_visitor(shop.driver, key);
         if (visitor == NULL)
             continue;
         uint32_t count = recommend_lists(driver_recommender(shop.driver), driver_model(shop.driver),
-                                         driver_catalogue(shop.driver), visitor, now_ms,
+                                         driver_catalogue(shop.driver), visitor,
                                          shop.config.settings.list_items, &arena, lists, &again);
         for (uint32_t i = 0; i < count; i++)
-            check_list(&shop, visitor, &lists[i], now_ms);
+            check_list(&shop, visitor, &lists[i], visitor->latest_time_ms);
         arena_clear(&arena);
     }
     CHECK_SAY(shop.items > shop.lists * 5, "the lists hold %lu items", shop.items);

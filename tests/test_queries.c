@@ -384,7 +384,7 @@ static void test_followed(void)
     send(&shop, EVENT_SEARCH, "y", t + 700000, "\"search_term\":\"blue bags\"");
     struct visitor *visitor = driver_visitor(shop.driver, bytes_text("y"));
     uint32_t count = recommend_lists(driver_recommender(shop.driver), driver_model(shop.driver),
-                                     NULL, visitor, t + 700000, 20, &arena, lists, &again),
+                                     NULL, visitor, 20, &arena, lists, &again),
              found = 0;
     for (uint32_t i = 0; i < count; i++) {
         if (strcmp(lists[i].placement, "search") != 0)
@@ -433,8 +433,8 @@ static void test_found_and_taken(void)
     bool again;
     uint32_t count = recommend_lists(driver_recommender(shop.driver), driver_model(shop.driver),
                                      driver_catalogue(shop.driver),
-                                     driver_visitor(shop.driver, bytes_text("y")), t + 2000, 20,
-                                     &arena, lists, &again),
+                                     driver_visitor(shop.driver, bytes_text("y")), 20, &arena,
+                                     lists, &again),
              checked = 0;
     for (uint32_t i = 0; i < count; i++)
         for (uint32_t k = 0; strcmp(lists[i].placement, "search") == 0 && k < lists[i].item_count;

@@ -323,7 +323,7 @@ static void check_lists(struct recommender *recommender, struct model *model,
     struct ranked_item next[LIST_ITEMS_MAX];
     struct bytes context = naive_context(visitor);
     uint32_t count =
-        recommend_lists(recommender, model, NULL, visitor, 0, length, &arena, lists, &again);
+        recommend_lists(recommender, model, NULL, visitor, length, &arena, lists, &again);
     bool is_short = lists[0].item_count < length || (context.at && lists[1].item_count < length);
     CHECK_INT(again, unknown || is_short);
     uint32_t of_views = context.at ? 2 : 1;

@@ -96,8 +96,8 @@ static uint32_t rank_in_list(struct test *test, const struct event *search, stru
     if (visitor == NULL)
         return 0;
     uint32_t count = recommend_lists(driver_recommender(test->driver), driver_model(test->driver),
-                                     driver_catalogue(test->driver), visitor, search->event_time_ms,
-                                     LENGTH, &test->arena, lists, &again);
+                                     driver_catalogue(test->driver), visitor, LENGTH, &test->arena,
+                                     lists, &again);
     for (uint32_t i = 0; i < count && rank == 0; i++)
         if (strcmp(lists[i].placement, "search") == 0)
             rank = rank_in(&lists[i], target);

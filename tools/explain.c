@@ -2,7 +2,6 @@
 
 #include "processors/recommend/recommend.h"
 #include "processors/runtime/kafka/topics.h"
-#include "processors/runtime/log.h"
 #include "state/catalogue_store.h"
 #include "state/model_store.h"
 #include "state/visitor_codec.h"
@@ -110,7 +109,7 @@ static void make_lists(struct explain *explain)
     recommender_set_search(recommender, explain->search);
     recommender_watch(recommender, &explain->watcher);
     recommend_lists(recommender, explain->model, explain->catalogue, explain->visitor,
-                    clock_now_ms(), explain->config->settings.list_items, &arena, lists, &again);
+                    explain->config->settings.list_items, &arena, lists, &again);
     recommender_free(recommender);
     arena_release(&arena);
 }

@@ -75,7 +75,6 @@ struct learner *recommender_learner(struct recommender *recommender)
 /* One call of recommend_lists(). */
 struct request {
     const struct visitor *visitor;
-    int64_t now_ms;
     struct arena *arena;
 };
 
@@ -159,7 +158,7 @@ static uint32_t filter(struct recommender *recommender, const struct request *re
         .filters = placement->filters & ~(uint32_t)FILTER_SEEN,
         .category = context->category,
         .context_item_id = context->item_id,
-        .time_ms = request->now_ms,
+        .time_ms = request->visitor->latest_time_ms,
         .shown_only = watcher == NULL || watcher->shown_only,
     };
     uint32_t shown = filters_apply(recommender->filters, &query, items, &count, length);
@@ -186,12 +185,12 @@ static struct list write_list(const struct recommender *recommender, const struc
 }
 
 uint32_t recommend_lists(struct recommender *recommender, struct model *model,
-                         const struct catalogue *catalogue, struct visitor *visitor, int64_t now_ms,
+                         const struct catalogue *catalogue, struct visitor *visitor,
                          uint32_t length, struct arena *arena, struct list *ret_lists,
                          bool *ret_look_again)
 {
     const struct placements *placements = &recommender->settings->placements;
-    const struct request request = {.visitor = visitor, .now_ms = now_ms, .arena = arena};
+    const struct request request = {.visitor = visitor, .arena = arena};
     _Alignas(64) struct filter_item items[LIST_ROOM]; /* one a cache line */
     uint32_t list_count = 0;
     rank_first(recommender, model, catalogue, visitor);

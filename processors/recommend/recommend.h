@@ -66,10 +66,11 @@ struct list_watcher {
 /* Borrowed; NULL: none. */
 void recommender_watch(struct recommender *recommender, struct list_watcher *watcher);
 
-/* Makes the visitor's lists as of `now_ms`: one for each of the settings' placements whose context
- * the visitor has, in their order. A list has at most `length` (<= LIST_ITEMS_MAX) distinct items,
- * or as many as its placement says. Lists without items are left out, but for ranked lists of all
- * categories, which are empty until the model knows anything.
+/* Makes the visitor's lists as of the visitor's newest activity: one for each of the settings'
+ * placements whose context the visitor has, in their order. No clock of the machine plays a part. A
+ * list has at most `length` (<= LIST_ITEMS_MAX) distinct items, or as many as its placement says.
+ * Lists without items are left out, but for ranked lists of all categories, which are empty until
+ * the model knows anything.
  *
  * `ret_lists` has room for PLACEMENTS_MAX. Returns how many lists there are. Their arrays are the
  * arena's; their texts point into the visitor, the model and the catalogue and hold while these are
@@ -80,7 +81,7 @@ void recommender_watch(struct recommender *recommender, struct list_watcher *wat
  * be NULL. Thread: the owner's of the recommender and the visitor; holds the model's read lock,
  * then the catalogue's. */
 uint32_t recommend_lists(struct recommender *recommender, struct model *model,
-                         const struct catalogue *catalogue, struct visitor *visitor, int64_t now_ms,
+                         const struct catalogue *catalogue, struct visitor *visitor,
                          uint32_t length, struct arena *arena, struct list *ret_lists,
                          bool *ret_look_again);
 

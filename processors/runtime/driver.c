@@ -20,6 +20,7 @@ struct driver {
     struct arena arena;
     struct log_reader log;
     bool learning;
+    int64_t wall_ms; /* 0: the event's time */
 };
 
 void driver_fold(struct driver *driver, struct bytes interaction)
@@ -92,13 +93,20 @@ void driver_free(struct driver *driver)
     free(driver);
 }
 
+static void set_clocks(struct driver *driver, int64_t event_time_ms)
+{
+    struct context *context = pipeline_context(driver->pipeline);
+    context->generated_ms = driver->wall_ms > 0 ? driver->wall_ms : event_time_ms;
+    context->steady_ms = event_time_ms;
+}
+
 static enum verdict run(struct driver *driver, struct record *record, enum fate *ret_fate,
                         struct error *error)
 {
     const char *step;
     struct visitor_table *visitors = pipeline_visitors(driver->pipeline);
     if (record->type != EVENT_USER) /* which has no time */
-        pipeline_context(driver->pipeline)->generated_ms = record->event.event_time_ms;
+        set_clocks(driver, record->event.event_time_ms);
     enum verdict verdict = pipeline_event(driver->pipeline, record, &step, error);
     if (verdict == VERDICT_OK)
         verdict = pipeline_close(driver->pipeline, error);
@@ -144,6 +152,11 @@ struct recommender *driver_recommender(struct driver *driver)
 void driver_ranking(struct driver *driver, bool on)
 {
     driver->config.settings.recommend.learning = on;
+}
+
+void driver_wall_clock(struct driver *driver, int64_t now_ms)
+{
+    driver->wall_ms = now_ms;
 }
 
 void driver_learning(struct driver *driver, bool on)

@@ -36,6 +36,10 @@ enum verdict driver_event(struct driver *driver, const struct event *event, enum
 enum catalogue_change driver_product(struct driver *driver, const struct event *product);
 enum catalogue_change driver_product_gone(struct driver *driver, struct bytes item_id);
 
+/* The wall clock from now on: records of lists carry it, and nothing else depends on it. 0: the
+ * time of each event, as at the start. */
+void driver_wall_clock(struct driver *driver, int64_t now_ms);
+
 /* Off: the model does not change any more (`weft backtest --freeze`). */
 void driver_learning(struct driver *driver, bool on);
 /* Off: the ranker does not learn any more. */

@@ -84,7 +84,7 @@ class Round:
         self.doubled = 0
         commit = 5000 if self.long else 100
         settings = ["cooccurrence.row.entries.max=100000", "channels.entries.max=100000",
-                    "visitor.activities.max=1000",
+                    "visitor.activities.max=1000", "list.shown.max=5",
                     f"session.timeout.ms={SESSION_MS}", f"commit.interval.ms={commit}",
                     f"commit.min.ms={commit if self.long else 3}", "model.save.ms=300",
                     f"threads={self.threads}", f"num.standby={self.standbys}",

@@ -219,6 +219,12 @@ def list_of_erased(found):
         del found.lists[some_guest(found)]
 
 
+def clock_in_row(found):
+    """As if the row had the time of the machine at which the list was made."""
+    visitor = some_visitor(found)
+    change(found, visitor, shown=[{"item": 1, "times": 1}], shown_since=1)
+
+
 def strayed(found):
     visitor = some_visitor(found)
     partition, record = found.changelog[visitor]
@@ -257,6 +263,7 @@ MUTATIONS = [
     ("one refusal lost", refusal_lost),
     ("of one guest something that they did not do", guest_takes),
     ("the list of one who was erased", list_of_erased),
+    ("a time of the machine's clock in a row", clock_in_row),
 ]
 
 

@@ -233,12 +233,15 @@ class Expected:
         self.guests = {}  # visitors who are erased at times: [(when it was written, event)]
         self.guest_places = set()
         self.declared, self.impressions, self.clicks = {}, {}, {}
+        self.seconds = {}  # visitor: those in which the visitor's events happened
         activities, orders = [], recount.Orders()
         for partition, event, when in events:
             visitor = event.get("user_id") or event["visitor_id"]
             if not take_new_items(orders, visitor, event):
                 continue
             self.partitions[visitor] = partition
+            if "event_time" in event:
+                self.seconds.setdefault(visitor, set()).add(event["event_time"] // 1000)
             if event["type"] in ACTIVITIES:
                 self.channels.update(dict.fromkeys(
                     places(event), recount.channel_name(event.get("channel"))))
@@ -398,6 +401,15 @@ def judge_sides(expected, found, once, say):
                 f"{some(wrong)}")
 
 
+def judge_times(expected, found, say):
+    """Items count as shown since an event of the visitor's, not since a time of a machine's clock."""
+    wrong = [key for key, (_, record) in found.changelog.items() if record.get("shown") and
+             record["shown_since"] not in expected.seconds.get(key, ())]
+    if wrong:
+        say(f"visitors whose items count as shown since a time at which nothing happened, "
+            f"{some(wrong)}; {found.changelog[wrong[0]][1]['shown_since']}")
+
+
 def judge_guest(visitor, records, logged, found, say):
     """What is kept of one who is erased at times are the last of their accepted events, without a
     gap, none of them from well before the last erasure, and all from well after it; of one who
@@ -543,6 +555,7 @@ def judge(found, once=True, expected=None):
     judge_dead(expected, found, once, wrong.append)
     judge_visitors(expected, found, once, wrong.append)
     judge_sides(expected, found, once, wrong.append)
+    judge_times(expected, found, wrong.append)
     if once:
         judge_guests(expected, found, wrong.append)
     judge_models(expected, found, doubled, wrong.append)

@@ -155,6 +155,7 @@ static enum verdict run_batch(struct worker *worker)
     int64_t at_us = now_us(worker), wait_us = INT64_MAX;
     size_t taken;
     context->generated_ms = clock_now_ms();
+    context->steady_ms = at_us / 1000;
     enum verdict verdict = take_records(worker, at_us, &wait_us, &taken);
     if (verdict != VERDICT_OK)
         return verdict;
