@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
-"""Tests files of events as people have them. Each folder of tests/cases/files holds `input` and
+"""Tests files of events, and of rules, as people have them. Each folder of tests/cases/files holds `input` and
 `expected.txt`. The lines of `expected.txt` are parts of the output of `weft check input`; the last
 line is its exit code. `weft backtest` refuses the files that check refuses, for the same reason.
 Equal records of two files are one event, different records are two.
+
+The folders of tests/cases/rules do the same for files of merchandising rules: `input` is the
+rules.path of the configuration that `weft check` checks; without `input` the file is not there.
 
     test_event_files.py WEFT"""
 
@@ -12,6 +15,7 @@ import sys
 import tempfile
 
 CASES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cases", "files")
+RULES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cases", "rules")
 
 
 def run(weft, *arguments, folder=None):
@@ -37,6 +41,17 @@ def cases(weft, check):
                   exit_code == 1 and parts[-1] in printed, printed)
 
 
+def rules(weft, check):
+    for name in sorted(os.listdir(RULES)):
+        folder = os.path.join(RULES, name)
+        with open(os.path.join(folder, "expected.txt"), encoding="utf-8") as file:
+            *parts, code = file.read().splitlines()
+        printed, exit_code = run(weft, "check", "--set", "rules.path=input", folder=folder)
+        for part in parts:
+            check(f"{name}: says '{part}'", part in printed, printed)
+        check(f"{name}: {code}", code == f"exit {exit_code}", printed)
+
+
 def made_up_ids(weft, check):
     head = "ts_ms\tuser\tsession\tkind\titem\tcategory\tbrand\tprice\tqty\ttext\n"
     line = "{}\tu1\ts1\tview\t{}\t\t\t1.5\t1\t\n"
@@ -60,6 +75,7 @@ def main(weft):
             print(f"FAIL  {name}: {detail}")
 
     cases(weft, check)
+    rules(weft, check)
     made_up_ids(weft, check)
     print(f"{counts[0]} passed, {counts[1]} failed")
     return 1 if counts[1] or not counts[0] else 0

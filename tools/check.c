@@ -2,6 +2,8 @@
 #include "processors/runtime/command.h"
 #include "processors/runtime/kafka/registry.h"
 #include "processors/runtime/log.h"
+#include "processors/runtime/rules_file.h"
+#include "processors/runtime/schemas_folder.h"
 #include "processors/runtime/topology.h"
 #include "schemas/codec.h"
 #include "tools/event_formats.h"
@@ -153,6 +155,44 @@ static int check_file(const struct command *command, const struct config *config
     return summary.rejected > 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* ---- the files that the configuration names ---- */
+
+/* Lists every mistake, and placements that are not known, which only leave a rule without effect.
+ */
+static int check_rules(const struct command *command, const struct config *config)
+{
+    struct merchandising_rules rules;
+    struct buffer text = {0};
+    enum verdict verdict = merchandising_rules_check(config->rules_path, &text);
+    if (verdict == VERDICT_OK &&
+        merchandising_rules_read(config->rules_path, &rules, NULL) == VERDICT_OK) {
+        rules_placements_text(&rules, &config->settings.recommend.placements, &text);
+        merchandising_rules_release(&rules);
+    }
+    for (size_t at = 0; at < text.size;) {
+        const char *line = text.at + at, *end = memchr(line, '\n', text.size - at);
+        print_text("%s%s%.*s\n", verdict == VERDICT_OK ? config->rules_path : "",
+                   verdict == VERDICT_OK ? ", " : "", (int)(end - line), line);
+        at += (size_t)(end - line) + 1;
+    }
+    buffer_release(&text);
+    if (verdict == VERDICT_OK)
+        return EXIT_DONE;
+    return command_fail(command, EXIT_FAILED, "%s can't be used", config->rules_path);
+}
+
+/* Reads them as `weft run` does. */
+static int check_named_files(const struct command *command, const struct config *config)
+{
+    struct error error = {0};
+    struct codec *codec = codec_new(NULL);
+    enum verdict verdict = schemas_folder_read(codec, config->schemas_path, &error);
+    codec_free(codec);
+    if (verdict != VERDICT_OK)
+        return command_fail(command, EXIT_FAILED, "%s", error.message);
+    return config->rules_path[0] ? check_rules(command, config) : EXIT_DONE;
+}
+
 static int check_command(const struct command *command, int argc, char **argv)
 {
     static const struct option options[] = {
@@ -191,6 +231,8 @@ static int check_command(const struct command *command, int argc, char **argv)
         return code;
     if (topology_build(&config, &topology, &error) != VERDICT_OK)
         return command_fail(command, EXIT_FAILED, "%s", error.message);
+    if ((code = check_named_files(command, &config)) != EXIT_DONE)
+        return code;
     if (config.schema_registry_url[0] && registry_check(&config, &error) != VERDICT_OK)
         return command_fail(command, EXIT_FAILED, "%s", error.message);
     if (optind == argc) {

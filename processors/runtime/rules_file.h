@@ -14,6 +14,7 @@ struct rules_file {
     struct merchandising_rules rules; /* stay at this address */
     struct stat seen;                 /* the file when it was last read, or found unreadable */
     int64_t due_us;                   /* the next check, by the monotonic clock */
+    bool silent;                      /* another copy of the file tells the log of its changes */
 };
 
 /* Reads the file. `config` is borrowed and outlives it. SKIP, with the line and what to do. It may
@@ -23,7 +24,17 @@ enum verdict rules_file_open(struct rules_file *file, const struct config *confi
 void rules_file_release(struct rules_file *file);
 
 /* Reads the file again if a check is due and finds a change. If it has a mistake, or is gone, the
- * previous rules stay. The log tells either. */
-void rules_file_reload(struct rules_file *file);
+ * previous rules stay. The log tells either. True: there are new rules. */
+bool rules_file_reload(struct rules_file *file);
+
+/* Appends a line for each rule that names a placement which the configuration does not have, with
+ * the nearest one. */
+void rules_placements_text(const struct merchandising_rules *rules,
+                           const struct placements *placements, struct buffer *text);
+/* Appends a line for each rule that matches no product, with the nearest word of the catalogue; at
+ * most RULES_TOLD_MAX lines, and one with the number of the others. */
+#define RULES_TOLD_MAX 20
+void rules_unmatched_text(const struct merchandising_rules *rules,
+                          const struct catalogue *catalogue, struct buffer *text);
 
 #endif

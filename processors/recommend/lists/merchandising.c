@@ -1,5 +1,6 @@
 #include "processors/recommend/lists/merchandising.h"
 
+#include "processors/recommend/lists/near_word.h"
 #include "schemas/array.h"
 
 #include <errno.h>
@@ -32,6 +33,22 @@ static enum verdict wrong(const struct line *line, const char *what, const char 
 {
     return error_set(line->error, VERDICT_SKIP, "line %u: %s%s%.60s%s", line->number, what,
                      *word ? " '" : "", word, *word ? "'" : "");
+}
+
+/* The same for a word that should be one of `names`. */
+static enum verdict wrong_name(const struct line *line, const char *what, const char *word,
+                               const char *const *names, size_t count)
+{
+    struct near_word near;
+    near_word_init(&near, bytes_text(word));
+    for (size_t i = 0; i < count; i++)
+        near_word_offer(&near, bytes_text(names[i]));
+    enum verdict verdict = near.nearest.at
+                               ? error_set(line->error, VERDICT_SKIP, "line %u: %s '%.60s' (%s?)",
+                                           line->number, what, word, near.nearest.at)
+                               : wrong(line, what, word);
+    near_word_release(&near);
+    return verdict;
 }
 
 static enum verdict cut_words(struct line *line, struct bytes text)
@@ -141,11 +158,15 @@ static enum verdict read_what(struct line *line, struct merchandising_rule *rule
         kind++;
     if (what && kind == PRODUCT_KINDS && strcmp(what, "item") == 0)
         kind = RULE_ON_ITEM;
-    if (what == NULL || kind == PRODUCT_KINDS)
-        return wrong(line,
-                     "what the rule is about is missing: brand, category, colour, tag, gender, "
-                     "age_group, attribute or item, not",
-                     what ? what : "");
+    if (what == NULL || kind == PRODUCT_KINDS) {
+        const char *names[PRODUCT_KINDS + 1];
+        memcpy(names, word_kind_names, PRODUCT_KINDS * sizeof *names);
+        names[PRODUCT_KINDS] = "item";
+        return wrong_name(line,
+                          "what the rule is about is missing: brand, category, colour, tag, "
+                          "gender, age_group, attribute or item, not",
+                          what ? what : "", names, PRODUCT_KINDS + 1);
+    }
     if (rule->action == RULE_PIN && kind != RULE_ON_ITEM)
         return wrong(line, "only an item can be pinned: pin item ID at 1, not", what);
     if (rule->action == RULE_REPURCHASE && kind != WORD_CATEGORY)
@@ -197,10 +218,11 @@ static enum verdict read_condition(struct line *line, struct merchandising_rule 
         return read_number(line, word, 1, RULE_PIN_MAX, &rule->number);
     if (rule->action == RULE_REPURCHASE && strcmp(word, "after") == 0)
         return read_duration(line, &rule->after_ms);
-    return wrong(line,
-                 "only placement, from, to, by (boost, bury), at (pin) and after (repurchase) can "
-                 "follow; a name with spaces needs quotes; not",
-                 word);
+    static const char *const names[] = {"placement", "from", "to", "by", "at", "after"};
+    return wrong_name(line,
+                      "only placement, from, to, by (boost, bury), at (pin) and after (repurchase) "
+                      "can follow; a name with spaces needs quotes; not",
+                      word, names, sizeof names / sizeof *names);
 }
 
 /* The part behind the action: what the rule is about, or its number. */
@@ -229,10 +251,10 @@ static enum verdict read_rule(struct line *line, struct merchandising_rule *rule
     while (found < RULE_ACTIONS && strcmp(action, rule_action_names[found]) != 0)
         found++;
     if (found == RULE_ACTIONS)
-        return wrong(line,
-                     "a rule begins with exclude, pin, boost, bury, limit, diversity or "
-                     "repurchase, not",
-                     action);
+        return wrong_name(line,
+                          "a rule begins with exclude, pin, boost, bury, limit, diversity or "
+                          "repurchase, not",
+                          action, rule_action_names, RULE_ACTIONS);
     *rule = (struct merchandising_rule){.action = (enum rule_action)found,
                                         .what = -1,
                                         .from_ms = INT64_MIN,
@@ -257,41 +279,74 @@ static enum verdict read_rule(struct line *line, struct merchandising_rule *rule
     return VERDICT_OK;
 }
 
-static enum verdict parse_lines(struct line *line, struct bytes text,
+/* ---- the file ---- */
+
+static enum verdict parse_line(struct line *line, struct bytes text,
+                               struct merchandising_rules *rules, uint32_t *capacity)
+{
+    enum verdict verdict = cut_words(line, text);
+    if (verdict != VERDICT_OK || line->count == 0)
+        return verdict;
+    if (rules->count == MERCHANDISING_RULES_MAX)
+        return wrong(line,
+                     "more than 2000 rules; exclude a category or a tag instead of single "
+                     "items",
+                     "");
+    ARRAY_RESERVE(rules->at, *capacity, rules->count + 1);
+    memset(&rules->at[rules->count], 0, sizeof *rules->at);
+    return read_rule(line, &rules->at[rules->count++]);
+}
+
+/* Where mistakes go. */
+struct mistakes {
+    struct error *error; /* gets the first one; NULL: not told */
+    struct buffer *text; /* gets a line for each; NULL: reading ends at the first one */
+    const char *path;    /* NULL: they come without a file's name */
+    uint32_t count;
+};
+
+/* Lists the mistake. False: reading ends. */
+static bool list_mistake(struct mistakes *mistakes, const struct error *why)
+{
+    if (mistakes->text == NULL)
+        return false;
+    if (++mistakes->count > MERCHANDISING_MISTAKES_MAX) {
+        buffer_text(mistakes->text, "and more\n");
+        return false;
+    }
+    buffer_format(mistakes->text, "%s, %s\n", mistakes->path, why->message);
+    return true;
+}
+
+static enum verdict parse_lines(struct line *line, struct bytes text, struct mistakes *mistakes,
                                 struct merchandising_rules *rules)
 {
     uint32_t capacity = 0;
+    enum verdict verdict = VERDICT_OK;
     for (size_t at = 0; at < text.size;) {
+        struct error why = {0};
         const char *end = memchr(text.at + at, '\n', text.size - at);
         size_t size = end ? (size_t)(end - text.at) - at : text.size - at;
         line->number++;
-        enum verdict verdict = cut_words(line, bytes_of(text.at + at, size));
-        if (verdict != VERDICT_OK)
-            return verdict;
+        line->error = &why;
+        if (parse_line(line, bytes_of(text.at + at, size), rules, &capacity) != VERDICT_OK) {
+            verdict = VERDICT_SKIP;
+            error_set(mistakes->error, verdict, "%s%s%s", mistakes->path ? mistakes->path : "",
+                      mistakes->path ? ", " : "", why.message);
+            if (!list_mistake(mistakes, &why))
+                return verdict;
+        }
         at += size + 1;
-        if (line->count == 0)
-            continue;
-        if (rules->count == MERCHANDISING_RULES_MAX)
-            return wrong(line,
-                         "more than 2000 rules; exclude a category or a tag instead of single "
-                         "items",
-                         "");
-        ARRAY_RESERVE(rules->at, capacity, rules->count + 1);
-        memset(&rules->at[rules->count], 0, sizeof *rules->at);
-        verdict = read_rule(line, &rules->at[rules->count++]);
-        if (verdict != VERDICT_OK)
-            return verdict;
     }
-    return VERDICT_OK;
+    return verdict;
 }
 
-enum verdict merchandising_rules_parse(struct bytes text, struct merchandising_rules *ret_rules,
-                                       struct error *error)
+static enum verdict parse(struct bytes text, struct mistakes *mistakes,
+                          struct merchandising_rules *ret_rules)
 {
     struct merchandising_rules rules = {0};
     struct line *line = memory_zero(1, sizeof *line);
-    line->error = error;
-    enum verdict verdict = parse_lines(line, text, &rules);
+    enum verdict verdict = parse_lines(line, text, mistakes, &rules);
     free(line);
     if (verdict == VERDICT_OK)
         *ret_rules = rules;
@@ -300,28 +355,59 @@ enum verdict merchandising_rules_parse(struct bytes text, struct merchandising_r
     return verdict;
 }
 
-enum verdict merchandising_rules_read(const char *path, struct merchandising_rules *ret_rules,
-                                      struct error *error)
+enum verdict merchandising_rules_parse(struct bytes text, struct merchandising_rules *ret_rules,
+                                       struct error *error)
 {
-    struct buffer text = {0};
-    struct error inner = {0};
+    struct mistakes mistakes = {.error = error};
+    return parse(text, &mistakes, ret_rules);
+}
+
+static enum verdict read_file(const char *path, struct buffer *text, struct error *error)
+{
     FILE *file = fopen(path, "r");
     if (file == NULL)
         return error_set(error, VERDICT_SKIP, "can't open the merchandising rules %s: %s", path,
                          strerror(errno));
-    buffer_reserve(&text, MERCHANDISING_RULES_BYTES_MAX + 1);
-    text.size = fread(text.at, 1, MERCHANDISING_RULES_BYTES_MAX + 1, file);
+    buffer_reserve(text, MERCHANDISING_RULES_BYTES_MAX + 1);
+    text->size = fread(text->at, 1, MERCHANDISING_RULES_BYTES_MAX + 1, file);
     bool failed = ferror(file) != 0;
     fclose(file);
-    enum verdict verdict = VERDICT_SKIP;
     if (failed)
-        error_set(error, verdict, "can't read the merchandising rules %s", path);
-    else if (text.size > MERCHANDISING_RULES_BYTES_MAX)
-        error_set(error, verdict, "%s has more than %u bytes", path, MERCHANDISING_RULES_BYTES_MAX);
-    else if ((verdict = merchandising_rules_parse(buffer_bytes(&text), ret_rules, &inner)) !=
-             VERDICT_OK)
-        error_set(error, verdict, "%s, %s", path, inner.message);
+        return error_set(error, VERDICT_SKIP, "can't read the merchandising rules %s", path);
+    if (text->size > MERCHANDISING_RULES_BYTES_MAX)
+        return error_set(error, VERDICT_SKIP, "%s has more than %u bytes", path,
+                         MERCHANDISING_RULES_BYTES_MAX);
+    return VERDICT_OK;
+}
+
+static enum verdict read_rules(const char *path, struct mistakes *mistakes,
+                               struct merchandising_rules *ret_rules)
+{
+    struct buffer text = {0};
+    enum verdict verdict = read_file(path, &text, mistakes->error);
+    if (verdict == VERDICT_OK)
+        verdict = parse(buffer_bytes(&text), mistakes, ret_rules);
     buffer_release(&text);
+    return verdict;
+}
+
+enum verdict merchandising_rules_read(const char *path, struct merchandising_rules *ret_rules,
+                                      struct error *error)
+{
+    struct mistakes mistakes = {.error = error, .path = path};
+    return read_rules(path, &mistakes, ret_rules);
+}
+
+enum verdict merchandising_rules_check(const char *path, struct buffer *list)
+{
+    struct merchandising_rules rules;
+    struct error error = {0};
+    struct mistakes mistakes = {.error = &error, .path = path, .text = list};
+    enum verdict verdict = read_rules(path, &mistakes, &rules);
+    if (verdict == VERDICT_OK)
+        merchandising_rules_release(&rules);
+    else if (mistakes.count == 0)
+        buffer_format(list, "%s\n", error.message);
     return verdict;
 }
 

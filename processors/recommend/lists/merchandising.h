@@ -13,7 +13,8 @@
  * A rule is about a brand, a category with all below it, a colour, tag, gender, age_group,
  * attribute (name=value) or item (its item_id). A text with spaces stands in double quotes; \" is a
  * quote in it. Without `placement` a rule is for all placements. `from` and `to` (UTC, `to` not
- * included) bound the time. The error for a mistake tells its line and what to do. */
+ * included) bound the time. The error for a mistake tells its line, what to do and, for a misspelt
+ * name, the nearest known one. */
 #ifndef WEFT_LISTS_MERCHANDISING_H
 #define WEFT_LISTS_MERCHANDISING_H
 
@@ -25,7 +26,8 @@
 #define RULE_PLACEMENTS_MAX 8
 #define MERCHANDISING_RULES_BYTES_MAX (1u << 20) /* of the file */
 #define PLACEMENT_NAME_BYTES_MAX 32
-#define RULE_PIN_MAX 100 /* the last place at which an item can be pinned */
+#define MERCHANDISING_MISTAKES_MAX 100 /* that are listed */
+#define RULE_PIN_MAX 100               /* the last place at which an item can be pinned */
 
 enum rule_action {
     RULE_EXCLUDE,
@@ -67,10 +69,21 @@ enum verdict merchandising_rules_parse(struct bytes text, struct merchandising_r
 /* The same from a file; the error has its name, too. */
 enum verdict merchandising_rules_read(const char *path, struct merchandising_rules *ret_rules,
                                       struct error *error);
+/* Reads the file in the same way, but goes on behind a mistake: appends a line to `mistakes` for
+ * each. OK: there is none; `mistakes` is untouched. */
+enum verdict merchandising_rules_check(const char *path, struct buffer *mistakes);
 void merchandising_rules_release(struct merchandising_rules *rules);
 
 /* Whether the rule is for this placement at this time. */
 bool merchandising_rule_applies(const struct merchandising_rule *rule, const char *placement,
                                 int64_t time_ms);
+
+/* Tells whether a rule can match a product of the catalogue at all: whether one has its word or,
+ * for a pin, is its item. False: `ret_nearest` is the nearest word of the catalogue (near_word.h),
+ * which may differ only in its case; absent: none is near. It is borrowed from the catalogue.
+ * Limits, diversities and other rules for items always match. Thread: any, under the catalogue's
+ * read lock, or its writer. */
+bool merchandising_rule_matches(const struct merchandising_rule *rule,
+                                const struct catalogue *catalogue, struct bytes *ret_nearest);
 
 #endif

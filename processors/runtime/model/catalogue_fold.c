@@ -5,6 +5,7 @@
 #include "processors/runtime/kafka/partition_reader.h"
 #include "processors/runtime/kafka/registry.h"
 #include "processors/runtime/log.h"
+#include "processors/runtime/model/rules_watch.h"
 #include "processors/runtime/schemas_folder.h"
 #include "schemas/array.h"
 #include "state/catalogue_store.h"
@@ -44,6 +45,7 @@ struct catalogue_fold {
     struct letter *dead_letters[DEAD_LETTERS_MAX]; /* owned, with their keys and values */
     uint32_t dead_letter_count;
     size_t dead_letter_bytes; /* of their keys and values */
+    struct rules_watch rules;
     struct arena arena;
 };
 
@@ -387,6 +389,8 @@ static enum verdict tend(struct catalogue_fold *fold, struct error *error)
     struct run *run = fold->run;
     int64_t now_us = clock_monotonic_us();
     warn_of_refused(fold, now_us);
+    rules_watch_look(&fold->rules, run->catalogue, atomic_load(&run->catalogue_rows),
+                     atomic_load(&run->catalogue_whole), now_us);
     if (!atomic_load(&run->catalogue_ready) && now_us - fold->started_us > READY_US)
         atomic_store(&run->catalogue_ready, true);
     if (now_us < fold->save_due_us && run->catalogue->dirty_count < SAVE_PRODUCTS_MAX)
@@ -439,6 +443,7 @@ static void free_fold(struct catalogue_fold *fold)
     partition_reader_free(fold->reader);
     client_producer_free(fold->producer);
     codec_free(fold->codec);
+    rules_watch_release(&fold->rules);
     arena_release(&fold->arena);
     free(fold->next);
     free(fold->target);
@@ -456,6 +461,7 @@ void *catalogue_fold_thread(void *argument)
     fold->topic = run->topology.topics[TOPIC_PRODUCT];
     fold->started_us = clock_monotonic_us();
     pthread_setname_np(pthread_self(), "catalogue");
+    rules_watch_open(&fold->rules, run->config);
     enum verdict verdict = run_fold(fold, &error);
     bool ends_early = verdict == VERDICT_RETRY && run_stops(run); /* stopped while it waited */
     if (verdict != VERDICT_OK && !ends_early)
