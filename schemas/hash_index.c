@@ -1,9 +1,51 @@
 #include "schemas/hash_index.h"
 
+#include "schemas/draw.h"
+
 #include <assert.h>
 #include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 #define CAPACITY_MIN 16
+
+/* ---- hashing ---- */
+
+/* One for the process, written before main() and by tests: keys must have the same hash in all
+ * tables that pass hashes on to each other. */
+static _Alignas(64) unsigned char secret[XXH3_SECRET_DEFAULT_SIZE];
+
+void hash_index_seed(uint64_t seed)
+{
+    for (size_t i = 0; i < sizeof secret; i += sizeof seed) {
+        uint64_t bits = draw_next(&seed);
+        memcpy(secret + i, &bits, sizeof bits);
+    }
+}
+
+__attribute__((constructor)) static void draw_secret(void)
+{
+    struct timespec now = {0};
+    if (getrandom(secret, sizeof secret, 0) == (ssize_t)sizeof secret)
+        return;
+    clock_gettime(CLOCK_MONOTONIC, &now); /* a kernel without the call: what is left to draw from */
+    hash_index_seed((uint64_t)now.tv_nsec ^ (uint64_t)(uintptr_t)&now);
+}
+
+uint64_t hash_index_hash(struct bytes key)
+{
+    return XXH3_64bits_withSecret(key.size ? key.at : "", key.size, secret, sizeof secret);
+}
+
+uint64_t hash_index_hash_number(uint64_t number)
+{
+    return XXH3_64bits_withSecret(&number, sizeof number, secret, sizeof secret);
+}
+
+/* ---- slots ---- */
 
 static void put(struct hash_index *index, struct hash_slot slot)
 {

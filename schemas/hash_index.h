@@ -24,6 +24,10 @@
  *
  *     number_slot()       a short-lived map from numbers to the slots of a fixed array
  *
+ * Many keys come from outside: ids of items and visitors, search terms, words of products. Keys
+ * that share a slot make each look-up walk over all of them, and somebody could choose such keys.
+ * So the hash of such a key is hash_index_hash(), which depends on a secret of the process.
+ *
  * Thread: a reader may run beside other readers; a writer runs alone. */
 #ifndef WEFT_SCHEMAS_HASH_INDEX_H
 #define WEFT_SCHEMAS_HASH_INDEX_H
@@ -79,6 +83,15 @@ static inline void hash_index_prefetch(const struct hash_index *index, uint64_t 
     if (index->capacity > 0)
         __builtin_prefetch(&index->slots[(uint32_t)hash & (index->capacity - 1)]);
 }
+
+/* The hash of a key that comes from outside: XXH3 with a secret that each process draws at its
+ * start, so that nobody can choose keys with the same hash. It is another one in each process:
+ * never store or send it, and let no result depend on it. bytes_hash() is the one to store. */
+uint64_t hash_index_hash(struct bytes key);
+/* The same for a number that follows from such a key, as a bytes_hash() does. */
+uint64_t hash_index_hash_number(uint64_t number);
+/* For tests: the secret follows from `seed`. No index may be in use. Thread: the only one. */
+void hash_index_seed(uint64_t seed);
 
 /* Makes room for `count` entries without growth in between. Out of memory ends the process. */
 void hash_index_reserve(struct hash_index *index, uint32_t count);

@@ -76,7 +76,7 @@ void catalogue_unlock_write(struct catalogue *catalogue)
 
 uint32_t catalogue_find(const struct catalogue *catalogue, struct bytes item_id)
 {
-    struct hash_probe probe = hash_index_probe(&catalogue->index, bytes_hash(item_id));
+    struct hash_probe probe = hash_index_probe(&catalogue->index, hash_index_hash(item_id));
     while (hash_index_next(&catalogue->index, &probe))
         if (bytes_equal(product_id(&catalogue->products[probe.entry]), item_id))
             return probe.entry;
@@ -171,7 +171,7 @@ static void forget_product(struct catalogue *catalogue, uint32_t index)
     struct product *product = &catalogue->products[index];
     struct bytes id = product_id(product);
     number_queue_remove(&catalogue->gone, index);
-    hash_index_remove(&catalogue->index, bytes_hash(id), index);
+    hash_index_remove(&catalogue->index, hash_index_hash(id), index);
     if (product->dirty) {
         buffer_append(&catalogue->deleted, &product->id_size, sizeof product->id_size);
         buffer_append(&catalogue->deleted, id.at, id.size);
@@ -218,7 +218,7 @@ static uint32_t add_row(struct catalogue *catalogue, const struct product *produ
     free(catalogue->products[index].data);
     catalogue->products[index] = *product;
     catalogue->products[index].dirty = dirty;
-    hash_index_add(&catalogue->index, bytes_hash(product_id(product)), index);
+    hash_index_add(&catalogue->index, hash_index_hash(product_id(product)), index);
     catalogue->newest[catalogue->newest_count++ % CATALOGUE_NEWEST] = index;
     return index;
 }

@@ -40,12 +40,13 @@ void words_release(struct catalogue_words *words)
     free(words->free);
     free(words->dirty);
     hash_index_release(&words->index);
+    hash_index_release(&words->by_tag);
 }
 
 size_t words_bytes(const struct catalogue_words *words)
 {
     size_t bytes = words->capacity * (sizeof *words->at + sizeof *words->rarities) +
-                   hash_index_bytes(&words->index) +
+                   hash_index_bytes(&words->index) + hash_index_bytes(&words->by_tag) +
                    (words->free_capacity + words->dirty_capacity) * sizeof(uint32_t);
     for (uint32_t i = 0; i < words->count; i++)
         bytes += words->at[i].size + 1 + words->at[i].postings.capacity * sizeof(uint32_t);
@@ -54,42 +55,39 @@ size_t words_bytes(const struct catalogue_words *words)
 
 /* ---- finding ---- */
 
+/* The same in every process: tastes hold the low half. */
 static uint64_t word_hash(enum word_kind kind, struct bytes text)
 {
     uint64_t hash = hash_join(bytes_hash(text), (uint64_t)(kind + 1) << 56);
     return hash ^ hash >> 32;
 }
 
-static uint32_t find(const struct catalogue_words *words, uint64_t hash, enum word_kind kind,
-                     struct bytes text)
+/* For the index of this process alone. */
+static uint64_t index_hash(enum word_kind kind, struct bytes text)
 {
-    struct hash_probe probe = hash_index_probe(&words->index, hash);
+    uint64_t hash = hash_join(hash_index_hash(text), (uint64_t)(kind + 1) << 56);
+    return hash ^ hash >> 32;
+}
+
+static struct bytes text_of(const struct word *word)
+{
+    return bytes_of(word->text, word->size);
+}
+
+uint32_t words_find(const struct catalogue_words *words, enum word_kind kind, struct bytes text)
+{
+    struct hash_probe probe = hash_index_probe(&words->index, index_hash(kind, text));
     while (hash_index_next(&words->index, &probe)) {
         const struct word *word = &words->at[probe.entry];
-        if (word->hash == hash && word->kind == kind &&
-            bytes_equal(bytes_of(word->text, word->size), text))
+        if (word->kind == kind && bytes_equal(text_of(word), text))
             return probe.entry;
     }
     return WORD_NONE;
 }
 
-uint32_t words_find(const struct catalogue_words *words, enum word_kind kind, struct bytes text)
-{
-    return find(words, word_hash(kind, text), kind, text);
-}
-
-uint32_t words_find_tagged(const struct catalogue_words *words, enum word_kind kind, uint32_t tag)
-{
-    struct hash_probe probe = hash_index_probe(&words->index, tag);
-    while (hash_index_next(&words->index, &probe))
-        if (words->at[probe.entry].kind == kind)
-            return probe.entry;
-    return WORD_NONE;
-}
-
 uint64_t words_prefetch(const struct catalogue_words *words, enum word_kind kind, struct bytes text)
 {
-    uint64_t hash = word_hash(kind, text);
+    uint64_t hash = index_hash(kind, text);
     hash_index_prefetch(&words->index, hash);
     return hash;
 }
@@ -106,6 +104,77 @@ void words_prefetch_all(const struct catalogue_words *words, const uint64_t *has
     }
     for (uint32_t i = 0; i < found_count; i++)
         __builtin_prefetch(words->at[found[i]].text);
+}
+
+/* ---- tags ---- */
+
+static bool has_tag(enum word_kind kind)
+{
+    return kind != WORD_TAG && kind != WORD_ATTRIBUTE && kind != WORD_NAME;
+}
+
+static uint64_t tag_hash(enum word_kind kind, uint32_t tag)
+{
+    return hash_index_hash_number((uint64_t)kind << 32 | tag);
+}
+
+static bool is_tagged(const struct word *word, enum word_kind kind, uint32_t tag)
+{
+    return word->text && word->kind == kind && (uint32_t)word->hash == tag;
+}
+
+uint32_t words_find_tagged(const struct catalogue_words *words, enum word_kind kind, uint32_t tag)
+{
+    struct hash_probe probe = hash_index_probe(&words->by_tag, tag_hash(kind, tag));
+    while (hash_index_next(&words->by_tag, &probe))
+        if (is_tagged(&words->at[probe.entry], kind, tag))
+            return probe.entry;
+    return WORD_NONE;
+}
+
+/* Which of two words with the same tag is found: the same one in every process. */
+static bool comes_first(const struct word *a, const struct word *b)
+{
+    return a->hash != b->hash ? a->hash < b->hash : bytes_compare(text_of(a), text_of(b)) < 0;
+}
+
+/* `by_tag` has one word of each kind and tag, so that many words that were made to have the same
+ * tag cost a look-up no more than one. */
+static void add_tag(struct catalogue_words *words, enum word_kind kind, uint32_t number)
+{
+    const struct word *word = &words->at[number];
+    uint64_t hash = tag_hash(kind, (uint32_t)word->hash);
+    if (!has_tag(kind))
+        return;
+    uint32_t first = words_find_tagged(words, kind, (uint32_t)word->hash);
+    if (first == WORD_NONE) {
+        hash_index_add(&words->by_tag, hash, number);
+        return;
+    }
+    words->same_tags++;
+    if (comes_first(word, &words->at[first]))
+        hash_index_renumber(&words->by_tag, hash, first, number);
+}
+
+static void remove_tag(struct catalogue_words *words, enum word_kind kind, uint32_t number)
+{
+    uint32_t tag = (uint32_t)words->at[number].hash, next = WORD_NONE;
+    if (!has_tag(kind))
+        return;
+    if (words_find_tagged(words, kind, tag) != number) {
+        words->same_tags--;
+        return;
+    }
+    for (uint32_t i = 0; i < words->count && words->same_tags > 0; i++)
+        if (i != number && is_tagged(&words->at[i], kind, tag) &&
+            (next == WORD_NONE || comes_first(&words->at[i], &words->at[next])))
+            next = i;
+    if (next == WORD_NONE) {
+        hash_index_remove(&words->by_tag, tag_hash(kind, tag), number);
+        return;
+    }
+    words->same_tags--;
+    hash_index_renumber(&words->by_tag, tag_hash(kind, tag), number, next);
 }
 
 bool words_within(const struct catalogue_words *words, uint32_t word, uint32_t category)
@@ -189,7 +258,8 @@ static void set_word(struct catalogue_words *words, uint32_t number, enum word_k
         .kind = (uint8_t)kind,
         .dirty = word->dirty,
     };
-    hash_index_add(&words->index, word->hash, number);
+    hash_index_add(&words->index, index_hash(kind, text), number);
+    add_tag(words, kind, number);
     words->kind_counts[kind]++;
 }
 
@@ -226,7 +296,8 @@ void words_free(struct catalogue_words *words, uint32_t number)
 {
     struct word *word = &words->at[number];
     uint32_t name = word->kind == WORD_ATTRIBUTE ? word->parent : WORD_NONE;
-    hash_index_remove(&words->index, word->hash, number);
+    hash_index_remove(&words->index, index_hash((enum word_kind)word->kind, text_of(word)), number);
+    remove_tag(words, (enum word_kind)word->kind, number);
     words->kind_counts[word->kind]--;
     free(word->text);
     free(word->postings.at);

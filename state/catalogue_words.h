@@ -3,6 +3,7 @@
  * Calls schemas/.
  *
  *     index   hash of kind and text -> number                         schemas/hash_index.h
+ *     by_tag  kind and low half of the word's hash -> number
  *     at      [ word 0 ][ word 1 ][ free ][ word 3 ] ...             by number
  *                 |  text     --> "Women > Shoes > Boots"
  *                 |  parent   --> number of "Women > Shoes"
@@ -49,7 +50,7 @@ struct postings {
 };
 
 struct word {
-    uint64_t hash; /* of kind and text */
+    uint64_t hash; /* of kind and text; the same in every process */
     char *text;    /* NULL: the number is free */
     uint32_t size;
     uint32_t parent; /* WORD_NONE: none */
@@ -71,6 +72,8 @@ struct catalogue_words {
     float *rarities;
     uint32_t count, capacity; /* free numbers are counted too */
     struct hash_index index;
+    struct hash_index by_tag;         /* of words that words_find_tagged() may find */
+    uint32_t same_tags;               /* words that another one keeps out of `by_tag` */
     uint32_t kind_counts[WORD_KINDS]; /* words in use */
     uint32_t kind_max[WORD_KINDS];
     uint32_t *free, *dirty;
@@ -89,7 +92,8 @@ size_t words_bytes(const struct catalogue_words *words);
 
 /* WORD_NONE: there is no such word. Categories as "A > B". */
 uint32_t words_find(const struct catalogue_words *words, enum word_kind kind, struct bytes text);
-/* By the low half of the word's hash; one of them, if several have it. */
+/* By the low half of the word's hash: of the words that have it, the one with the lowest hash. Never
+ * a tag, an attribute or a name. */
 uint32_t words_find_tagged(const struct catalogue_words *words, enum word_kind kind, uint32_t tag);
 /* Whether the category `word` is `category`, or lies in it. */
 bool words_within(const struct catalogue_words *words, uint32_t word, uint32_t category);

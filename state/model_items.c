@@ -13,7 +13,7 @@
 
 uint32_t model_find(const struct model *model, struct bytes id)
 {
-    struct hash_probe probe = hash_index_probe(&model->index, bytes_hash(id));
+    struct hash_probe probe = hash_index_probe(&model->index, hash_index_hash(id));
     while (hash_index_next(&model->index, &probe))
         if (bytes_equal(model->items[probe.entry].id, id))
             return probe.entry;
@@ -59,14 +59,14 @@ static void set_item(struct model *model, uint32_t item, struct bytes id)
     };
     model->item_states[item] = ITEM_LIVE;
     model->live_count++;
-    hash_index_add(&model->index, bytes_hash(id), item);
+    hash_index_add(&model->index, hash_index_hash(id), item);
 }
 
 void model_free_number(struct model *model, uint32_t item)
 {
     struct bytes *id = &model->items[item].id;
     number_queue_remove(&model->evicted, item);
-    hash_index_remove(&model->index, bytes_hash(*id), item);
+    hash_index_remove(&model->index, hash_index_hash(*id), item);
     free((void *)(uintptr_t)id->at);
     *id = bytes_of(NULL, 0);
     vectors_forget(model->vectors, item);

@@ -60,7 +60,7 @@ static uint32_t find_word(const struct queries *queries, uint64_t hash)
 
 const struct query_word *queries_word(const struct queries *queries, struct bytes word)
 {
-    uint32_t number = find_word(queries, bytes_hash(word));
+    uint32_t number = find_word(queries, hash_index_hash(word));
     return number == WORD_NONE ? NULL : &queries->words[number];
 }
 
@@ -104,7 +104,7 @@ static uint32_t place_in(const struct query_word *word, uint32_t query)
 
 static void list_word(struct queries *queries, struct bytes text, uint32_t query)
 {
-    struct query_word *word = intern_word(queries, bytes_hash(text));
+    struct query_word *word = intern_word(queries, hash_index_hash(text));
     uint32_t at = place_in(word, query);
     if (at < word->count && word->at[at] == query)
         return;
@@ -116,7 +116,7 @@ static void list_word(struct queries *queries, struct bytes text, uint32_t query
 
 static void unlist_word(struct queries *queries, struct bytes text, uint32_t query)
 {
-    uint32_t number = find_word(queries, bytes_hash(text));
+    uint32_t number = find_word(queries, hash_index_hash(text));
     if (number == WORD_NONE)
         return; /* the text has the word twice */
     struct query_word *word = &queries->words[number];
@@ -143,7 +143,7 @@ static void list_words(struct queries *queries, uint32_t query, bool in)
 
 uint32_t queries_find(const struct queries *queries, struct bytes text)
 {
-    struct hash_probe probe = hash_index_probe(&queries->by_text, bytes_hash(text));
+    struct hash_probe probe = hash_index_probe(&queries->by_text, hash_index_hash(text));
     while (hash_index_next(&queries->by_text, &probe))
         if (bytes_equal(query_text(&queries->rows[probe.entry]), text))
             return probe.entry;
@@ -193,7 +193,7 @@ static uint32_t evict(struct queries *queries, uint64_t chance)
     struct query_row *row = &queries->rows[victim];
     queries->evicted++;
     queries->unseated += !number_queue_has(&queries->probation, victim);
-    hash_index_remove(&queries->by_text, bytes_hash(query_text(row)), victim);
+    hash_index_remove(&queries->by_text, hash_index_hash(query_text(row)), victim);
     list_words(queries, victim, false);
     number_queue_remove(&queries->probation, victim);
     free(row->text);
@@ -209,7 +209,7 @@ static void add_query(struct queries *queries, uint32_t query, const struct quer
         queries->count++;
     }
     queries->rows[query] = *row;
-    hash_index_add(&queries->by_text, bytes_hash(query_text(row)), query);
+    hash_index_add(&queries->by_text, hash_index_hash(query_text(row)), query);
     list_words(queries, query, true);
 }
 

@@ -37,15 +37,10 @@ void session_memory_free(struct session_memory *memory)
 
 #define PLACE_NONE UINT32_MAX
 
-static uint64_t visitor_hash(uint64_t visitor)
-{
-    return visitor ^ visitor >> 32;
-}
-
 /* The place of the visitor's newest session in the ring. */
 static uint32_t find_place(const struct session_memory *memory, uint64_t visitor)
 {
-    struct hash_probe probe = hash_index_probe(&memory->newest, visitor_hash(visitor));
+    struct hash_probe probe = hash_index_probe(&memory->newest, hash_index_hash_number(visitor));
     while (hash_index_next(&memory->newest, &probe))
         if (memory->sessions[probe.entry].visitor == visitor)
             return probe.entry;
@@ -57,9 +52,9 @@ static void set_place(struct session_memory *memory, uint64_t visitor, uint32_t 
 {
     uint32_t before = find_place(memory, visitor);
     if (before == PLACE_NONE)
-        hash_index_add(&memory->newest, visitor_hash(visitor), place);
+        hash_index_add(&memory->newest, hash_index_hash_number(visitor), place);
     else if (before != place)
-        hash_index_renumber(&memory->newest, visitor_hash(visitor), before, place);
+        hash_index_renumber(&memory->newest, hash_index_hash_number(visitor), before, place);
 }
 
 /* ---- by item ---- */
@@ -105,7 +100,7 @@ static struct remembered_session *start_session(struct session_memory *memory, u
     uint32_t place = (uint32_t)(memory->next_serial % memory->limits.sessions_max);
     struct remembered_session *session = &memory->sessions[place];
     if (session->serial != 0 && find_place(memory, session->visitor) == place)
-        hash_index_remove(&memory->newest, visitor_hash(session->visitor), place);
+        hash_index_remove(&memory->newest, hash_index_hash_number(session->visitor), place);
     set_place(memory, visitor, place);
     *session = (struct remembered_session){.visitor = visitor, .serial = memory->next_serial++};
     return session;

@@ -36,7 +36,7 @@ static struct memory_store *self_of(struct store *store)
 
 static uint64_t row_hash(enum family family, struct bytes key)
 {
-    return hash_join(bytes_hash(key), (uint64_t)family);
+    return hash_join(hash_index_hash(key), (uint64_t)family);
 }
 
 /* NULL: there was never such a key. */

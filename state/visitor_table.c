@@ -32,7 +32,7 @@ struct visitor_table *visitor_table_new(struct store *store, size_t cache_bytes)
 
 static uint64_t hash_of(int32_t partition, struct bytes key)
 {
-    return hash_join(bytes_hash(key), (uint32_t)partition);
+    return hash_join(hash_index_hash(key), (uint32_t)partition);
 }
 
 /* NULL: not in memory. */

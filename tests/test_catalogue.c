@@ -1,6 +1,7 @@
 /* The catalogue against a naive one: random products come, change and go; words, counts, postings
  * and what is stored and loaded again are compared after each round. */
 #include "state/catalogue_store.h"
+#include "tests/colliding.h"
 #include "tests/hashes.h"
 
 #include <math.h>
@@ -539,6 +540,48 @@ static void test_damage(void)
     catalogue_free(catalogue);
 }
 
+/* ---- words of one tag ---- */
+
+#define SAME_TAGS 60
+#define TAG 12345
+
+/* The word with the lowest hash of those that are there. */
+static uint32_t first_of(const struct catalogue_words *words)
+{
+    uint32_t first = WORD_NONE;
+    for (uint32_t i = 0; i < words->count; i++)
+        if (words->at[i].text && (uint32_t)words->at[i].hash == TAG &&
+            (first == WORD_NONE || words->at[i].hash < words->at[first].hash))
+            first = i;
+    return first;
+}
+
+static void test_same_tags(void)
+{
+    struct random random = random_from(3);
+    struct catalogue_words words;
+    words_init(&words, 10, 10);
+    for (int step = 0; step < 3000; step++) {
+        char to[COLLIDING_BYTES];
+        uint32_t i = random_below(&random, SAME_TAGS);
+        struct bytes text = colliding_text(to, WORD_BRAND, TAG, i);
+        uint32_t number = words_find(&words, WORD_BRAND, text);
+        if (number == WORD_NONE)
+            number = words_intern(&words, WORD_BRAND, WORD_NONE, text);
+        else if (step > 1500 || random_one_in(&random, 2))
+            words_free(&words, number);
+        CHECK_INT(words_find_tagged(&words, WORD_BRAND, TAG), first_of(&words));
+        CHECK_INT(words_find_tagged(&words, WORD_COLOUR, TAG), WORD_NONE);
+    }
+    CHECK(words.same_tags > 0);
+    for (uint32_t i = 0; i < words.count; i++)
+        if (words.at[i].text)
+            words_free(&words, i);
+    CHECK_INT(words.same_tags, 0);
+    CHECK_INT(words.by_tag.count, 0);
+    words_release(&words);
+}
+
 int main(void)
 {
     TEST_RUN(test_against_naive);
@@ -547,5 +590,6 @@ int main(void)
     TEST_RUN(test_churn);
     TEST_RUN(test_categories);
     TEST_RUN(test_damage);
+    TEST_RUN(test_same_tags);
     return test_done();
 }

@@ -2,6 +2,8 @@
 #include "schemas/array.h"
 #include "schemas/byte_order.h"
 #include "schemas/hash_index.h"
+#include "state/model.h"
+#include "tests/colliding.h"
 #include "tests/test.h"
 
 #include <stdlib.h>
@@ -69,6 +71,69 @@ static void test_random(void)
     check_all(&index, keys, entries);
     hash_index_release(&index);
     CHECK(index.slots == NULL && hash_index_bytes(&index) == 0);
+}
+
+/* ---- keys that somebody chose ---- */
+
+#define CHOSEN 10000
+
+/* Slots that a look-up of the entry passes: the longest, and the mean of all. */
+static uint32_t longest_probe(const struct hash_index *index, double *ret_mean)
+{
+    uint32_t mask = index->capacity - 1, most = 0;
+    uint64_t sum = 0;
+    for (uint32_t at = 0; at < index->capacity; at++) {
+        if (index->slots[at].entry == 0)
+            continue;
+        uint32_t length = ((at - index->slots[at].tag) & mask) + 1;
+        sum += length;
+        most = length > most ? length : most;
+    }
+    *ret_mean = (double)sum / index->count;
+    return most;
+}
+
+/* The hash that is the same everywhere puts them all in a row: the ids are what they should be. */
+static void test_chosen_without_secret(void)
+{
+    struct hash_index index = {0};
+    double mean;
+    for (uint32_t i = 0; i < CHOSEN; i++) {
+        char id[COLLIDING_BYTES];
+        hash_index_add(&index, bytes_hash(colliding_id(id, 77, i)), i);
+    }
+    CHECK_INT(longest_probe(&index, &mean), CHOSEN);
+    CHECK(mean > CHOSEN / 2.1);
+    hash_index_release(&index);
+}
+
+static void check_probes(const struct hash_index *index)
+{
+    double mean;
+    uint32_t longest = longest_probe(index, &mean);
+    CHECK_INT(index->count, CHOSEN);
+    CHECK_SAY(longest < 100 && mean < 2, "the longest probe is %u slots, the mean %f", longest,
+              mean);
+}
+
+static void test_chosen(void)
+{
+    const struct model_limits limits = {.items_max = CHOSEN, .row_entries_max = 1};
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        struct hash_index numbers = {0};
+        hash_index_seed(seed);
+        struct model *model = model_new(&limits);
+        for (uint32_t i = 0; i < CHOSEN; i++) {
+            char id[COLLIDING_BYTES];
+            struct bytes chosen = colliding_id(id, 77, i);
+            model_intern(model, chosen, 1);
+            hash_index_add(&numbers, hash_index_hash_number(bytes_hash(chosen)), i);
+        }
+        check_probes(&model->index);
+        check_probes(&numbers);
+        hash_index_release(&numbers);
+        model_free(model);
+    }
 }
 
 static void test_numbers(void)
@@ -142,6 +207,8 @@ static void test_byte_order(void)
 int main(void)
 {
     TEST_RUN(test_random);
+    TEST_RUN(test_chosen_without_secret);
+    TEST_RUN(test_chosen);
     TEST_RUN(test_numbers);
     TEST_RUN(test_array);
     TEST_RUN(test_array_kinds);

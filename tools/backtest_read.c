@@ -123,7 +123,7 @@ static void number_sessions(struct recorded *recorded, int64_t gap_ms)
         if (line->event.type == EVENT_PRODUCT)
             continue;
         struct bytes visitor = event_visitor(&line->event);
-        uint64_t hash = bytes_hash(visitor);
+        uint64_t hash = hash_index_hash(visitor);
         uint32_t last = 0;
         bool same_session = false;
         if (find_last_line(&last_lines, recorded, visitor, hash, &last)) {

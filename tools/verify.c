@@ -72,7 +72,7 @@ static void take(struct verify *verify, const struct kafka_record *message)
     if (message->key.at == NULL || message->key.size + 2 > sizeof to)
         return; /* weft writes no such record */
     struct bytes store_key = visitor_store_key(to, message->partition, message->key);
-    uint64_t key = bytes_hash(store_key);
+    uint64_t key = hash_index_hash(store_key);
     *find_or_add(verify, key) = (struct entry){
         .key = key,
         .value = bytes_hash(message->value),
@@ -111,7 +111,7 @@ static enum verdict compare_row(struct store_visitor *self, struct bytes key, st
         print_text("the key of a row names no visitor\n");
         return VERDICT_OK;
     }
-    struct entry *entry = find(verify, bytes_hash(key));
+    struct entry *entry = find(verify, hash_index_hash(key));
     if (entry)
         entry->met = true;
     if (!visitor_intact(bytes_of(key.at + 2, key.size - 2), value))

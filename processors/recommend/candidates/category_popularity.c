@@ -36,7 +36,8 @@ void category_popularity_free(struct category_popularity *popularity)
 /* The category's list, made if it is new. */
 static struct category_list *list_of(struct category_popularity *popularity, uint64_t hash)
 {
-    struct hash_probe probe = hash_index_probe(&popularity->by_word, hash);
+    uint64_t key = hash_index_hash_number(hash);
+    struct hash_probe probe = hash_index_probe(&popularity->by_word, key);
     while (hash_index_next(&popularity->by_word, &probe))
         if (popularity->lists[probe.entry].hash == hash)
             return &popularity->lists[probe.entry];
@@ -45,7 +46,7 @@ static struct category_list *list_of(struct category_popularity *popularity, uin
         popularity->count = 0;
     }
     ARRAY_RESERVE(popularity->lists, popularity->capacity, popularity->count + 1);
-    hash_index_add(&popularity->by_word, hash, popularity->count);
+    hash_index_add(&popularity->by_word, key, popularity->count);
     popularity->lists[popularity->count] = (struct category_list){.hash = hash};
     return &popularity->lists[popularity->count++];
 }

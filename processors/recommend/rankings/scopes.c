@@ -39,12 +39,13 @@ void scopes_release(struct scopes *scopes)
  * between two locks. */
 static uint32_t scope_of(struct scopes *scopes, enum ranking_scope kind, const struct word *word)
 {
-    struct hash_probe probe = hash_index_probe(&scopes->index, word->hash);
+    uint64_t key = hash_index_hash_number(word->hash);
+    struct hash_probe probe = hash_index_probe(&scopes->index, key);
     while (hash_index_next(&scopes->index, &probe))
         if (scopes->at[probe.entry].hash == word->hash)
             return probe.entry;
     uint32_t scope = add_scope(scopes, kind, word->hash, bytes_of(word->text, word->size));
-    hash_index_add(&scopes->index, word->hash, scope);
+    hash_index_add(&scopes->index, key, scope);
     return scope;
 }
 

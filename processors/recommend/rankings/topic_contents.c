@@ -53,7 +53,7 @@ static struct bytes key_of(const struct entry *entry)
 
 static uint32_t find(const struct topic_contents *contents, struct bytes key)
 {
-    struct hash_probe probe = hash_index_probe(&contents->index, bytes_hash(key));
+    struct hash_probe probe = hash_index_probe(&contents->index, hash_index_hash(key));
     while (hash_index_next(&contents->index, &probe))
         if (bytes_equal(key_of(&contents->entries[probe.entry]), key))
             return probe.entry;
@@ -66,7 +66,7 @@ static struct entry *find_or_add(struct topic_contents *contents, struct bytes k
     if (at != NO_ENTRY)
         return &contents->entries[at];
     ARRAY_RESERVE(contents->entries, contents->capacity, contents->count + 1);
-    hash_index_add(&contents->index, bytes_hash(key), contents->count);
+    hash_index_add(&contents->index, hash_index_hash(key), contents->count);
     contents->entries[contents->count] =
         (struct entry){.key = memory_text(key), .key_size = key.size};
     return &contents->entries[contents->count++];
@@ -140,7 +140,7 @@ void topic_contents_end(struct topic_contents *contents)
         entry.there = true;
         entry.old = false;
         entry.version = entry.offered;
-        hash_index_add(&contents->index, bytes_hash(key_of(&entry)), left);
+        hash_index_add(&contents->index, hash_index_hash(key_of(&entry)), left);
         contents->entries[left++] = entry;
     }
     contents->count = left;

@@ -37,7 +37,7 @@ const struct search_result *search_cache_top(struct search_cache *cache,
                                              const struct catalogue *catalogue, struct bytes query,
                                              uint32_t *ret_count)
 {
-    struct cached_search *cached = &cache->searches[bytes_hash(query) % SEARCH_CACHED];
+    struct cached_search *cached = &cache->searches[hash_index_hash(query) % SEARCH_CACHED];
     if (!is_current(cached, catalogue, query)) {
         bool remember = query.size <= SEARCH_CACHED_BYTES_MAX;
         cached->count = search_top(index, catalogue, query, SEARCH_RESULTS_MAX, cached->results);

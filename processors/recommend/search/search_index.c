@@ -1,7 +1,6 @@
 #include "processors/recommend/search/search_index.h"
 
 #include "schemas/array.h"
-#include "schemas/draw.h"
 
 #include <stdlib.h>
 
@@ -20,14 +19,9 @@ static void push(struct numbers *numbers, uint32_t number)
 
 #define PAIR_NONE UINT32_MAX
 
-static uint64_t pair_hash(uint64_t letters)
-{
-    return hash_join(0, letters) >> 32;
-}
-
 static uint32_t find_pair(const struct search_index *index, uint64_t letters)
 {
-    struct hash_probe probe = hash_index_probe(&index->by_pair, pair_hash(letters));
+    struct hash_probe probe = hash_index_probe(&index->by_pair, hash_index_hash_number(letters));
     while (hash_index_next(&index->by_pair, &probe))
         if (index->pairs[probe.entry].letters == letters)
             return probe.entry;
@@ -59,7 +53,7 @@ static struct pair_row *intern_pair(struct search_index *index, uint64_t letters
     if (number != PAIR_NONE)
         return &index->pairs[number];
     ARRAY_RESERVE(index->pairs, index->pair_capacity, index->pair_count + 1);
-    hash_index_add(&index->by_pair, pair_hash(letters), index->pair_count);
+    hash_index_add(&index->by_pair, hash_index_hash_number(letters), index->pair_count);
     index->pairs[index->pair_count] = (struct pair_row){.letters = letters};
     return &index->pairs[index->pair_count++];
 }
@@ -84,7 +78,7 @@ static struct bytes term_text(const struct term_row *term)
 
 uint32_t search_index_term(const struct search_index *index, struct bytes text)
 {
-    struct hash_probe probe = hash_index_probe(&index->by_text, bytes_hash(text));
+    struct hash_probe probe = hash_index_probe(&index->by_text, hash_index_hash(text));
     while (hash_index_next(&index->by_text, &probe))
         if (bytes_equal(term_text(&index->terms[probe.entry]), text))
             return probe.entry;
@@ -105,7 +99,7 @@ static uint32_t intern_term(struct search_index *index, const struct term *term)
     ARRAY_RESERVE(index->terms, index->term_capacity, index->term_count + 1);
     number = index->term_count++;
     index->terms[number] = (struct term_row){.text = memory_text(text), .size = term->size};
-    hash_index_add(&index->by_text, bytes_hash(text), number);
+    hash_index_add(&index->by_text, hash_index_hash(text), number);
     if (!term->part)
         add_pairs(index, number, text);
     return number;
