@@ -66,6 +66,7 @@ void model_free(struct model *model)
     hash_index_release(&model->index);
     number_queue_release(&model->probation);
     number_queue_release(&model->evicted);
+    free(model->reserve);
     free(model->dirty);
     vectors_free(model->vectors);
     session_memory_free(model->sessions);
@@ -192,37 +193,7 @@ void model_add(struct model *model, uint32_t owner, enum pair_kind kind,
         bubble_up(row, ++at);
 }
 
-/* ---- popularity ---- */
-
-bool model_heavier(const struct item_counts *a, const struct item_counts *b)
-{
-    if (a->base >= b->base)
-        return a->recent > ldexp(b->recent, b->base - a->base);
-    return ldexp(a->recent, a->base - b->base) > b->recent;
-}
-
-/* Between two calls only the numbers of `item` grow, so no other item moves up. */
-static void rank_popular(struct model *model, uint32_t item)
-{
-    uint32_t at = 0;
-    while (at < model->popular_count && model->popular[at] != item)
-        at++;
-    if (at == model->popular_count) {
-        if (model->popular_count < POPULAR_MAX)
-            model->popular_count++;
-        else if (!model_heavier(&model->items[item].counts,
-                                &model->items[model->popular[POPULAR_MAX - 1]].counts))
-            return;
-        at = model->popular_count - 1;
-        model->popular[at] = item;
-    }
-    for (; at > 0 &&
-           model_heavier(&model->items[item].counts, &model->items[model->popular[at - 1]].counts);
-         at--) {
-        model->popular[at] = model->popular[at - 1];
-        model->popular[at - 1] = item;
-    }
-}
+/* ---- counts ---- */
 
 void model_count(struct model *model, uint32_t item, enum pair_kind kind, struct decay decay,
                  int64_t time_ms)
@@ -241,22 +212,7 @@ void model_count(struct model *model, uint32_t item, enum pair_kind kind, struct
     if (time_ms > model->latest_ms)
         model->latest_ms = time_ms;
     model_mark(model, item, ITEM_DIRTY_COUNTS);
-    rank_popular(model, item);
-}
-
-/* Another item may now belong among the popular ones, and only a look at all items tells which.
- * Few items that are evicted ever stand there. */
-void model_popular_forget(struct model *model, uint32_t item)
-{
-    uint32_t at = 0;
-    while (at < model->popular_count && model->popular[at] != item)
-        at++;
-    if (at == model->popular_count)
-        return;
-    model->popular_count = 0;
-    for (uint32_t i = 0; i < model->item_count; i++)
-        if (i != item && model->items[i].counts.recent > 0)
-            rank_popular(model, i);
+    model_popular_count(model, item);
 }
 
 void model_stored_counts(struct model *model, uint32_t item)
@@ -265,7 +221,7 @@ void model_stored_counts(struct model *model, uint32_t item)
     if (counts->last_ms > model->latest_ms)
         model->latest_ms = counts->last_ms;
     if (counts->recent > 0)
-        rank_popular(model, item);
+        model_popular_count(model, item);
 }
 
 void model_merge(struct model *model, const struct weights *difference)

@@ -96,6 +96,7 @@ struct model_item {
     struct bytes id;
     struct item_counts counts;
     struct row rows[PAIR_KINDS][PAIR_DIRECTIONS];
+    uint32_t reserve_place; /* + 1: its place in model.reserve; 0: none */
     uint8_t dirty; /* ITEM_DIRTY_*, and 1 << (kind * PAIR_DIRECTIONS + direction) of each row */
 };
 #define ITEM_DIRTY_COUNTS 0x80u /* counts or id */
@@ -137,8 +138,9 @@ struct model {
     uint64_t sweep_from; /* it frees the numbers that were evicted before this serial */
     struct reused_numbers reused;
     uint64_t renumbered;           /* sweeps since the start that freed numbers */
-    uint32_t popular[POPULAR_MAX]; /* heaviest first by `recent` */
+    uint32_t popular[POPULAR_MAX]; /* heaviest first by `recent`; ties: model_popular.c */
     uint32_t popular_count;
+    struct popular_reserve *reserve; /* the next ones; NULL: not needed yet */
     struct vectors *vectors;
     struct session_memory *sessions;
     struct queries *queries;
@@ -161,8 +163,7 @@ struct model {
 struct model *model_new(const struct model_limits *limits);
 void model_free(struct model *model);
 
-/* Readers hold the lock while they make one list, the writer for a slice of records. Thread: any.
- */
+/* Readers hold the lock while they make one list, the writer during a slice. Thread: any. */
 void model_lock_read(struct model *model);
 void model_unlock_read(struct model *model);
 void model_lock_write(struct model *model);
@@ -219,8 +220,8 @@ bool model_stored_items(struct model *model, bool old);
 void model_mark(struct model *model, uint32_t item, uint8_t bits);
 
 bool model_heavier(const struct item_counts *a, const struct item_counts *b);
-
-/* The item is evicted: takes it off the popular ones. */
+/* state/model_popular.c: the item's decayed count has grown; or it is zero, as it is evicted. */
+void model_popular_count(struct model *model, uint32_t item);
 void model_popular_forget(struct model *model, uint32_t item);
 
 /* One step of the sweep: removes references to evicted items from a part of each table. At the end
@@ -229,7 +230,6 @@ void model_sweep(struct model *model);
 
 /* How many steps a sweep has. */
 uint32_t model_sweep_steps(const struct model *model);
-
 /* A hash of the limits that the steps of a sweep depend on. A model that is loaded with other
  * limits begins its sweep again. */
 uint64_t model_sweep_key(const struct model *model);

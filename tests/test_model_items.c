@@ -428,6 +428,108 @@ static void test_unseated(void)
     model_free(model);
 }
 
+/* ---- the popular items ---- */
+
+#define CROWD 2000 /* more than the reserve has */
+
+struct popular {
+    uint32_t at[POPULAR_MAX], count;
+};
+
+static void naive_rank(struct popular *popular, const struct model *model, uint32_t item)
+{
+    const struct model_item *items = model->items;
+    uint32_t at = 0;
+    while (at < popular->count && popular->at[at] != item)
+        at++;
+    if (at == popular->count) {
+        if (popular->count == POPULAR_MAX &&
+            !model_heavier(&items[item].counts, &items[popular->at[at - 1]].counts))
+            return;
+        at = popular->count < POPULAR_MAX ? popular->count++ : at - 1;
+    }
+    for (; at > 0 && model_heavier(&items[item].counts, &items[popular->at[at - 1]].counts); at--)
+        popular->at[at] = popular->at[at - 1];
+    popular->at[at] = item;
+}
+
+/* A look at all items, in the order of their numbers. */
+static void naive_choose(struct popular *popular, const struct model *model)
+{
+    popular->count = 0;
+    for (uint32_t item = 0; item < model->item_count; item++)
+        if (model->items[item].counts.recent > 0)
+            naive_rank(popular, model, item);
+}
+
+static bool has_evicted(const struct popular *popular, const struct model *model)
+{
+    for (uint32_t i = 0; i < popular->count; i++)
+        if (!(model->items[popular->at[i]].counts.recent > 0))
+            return true;
+    return false;
+}
+
+static void check_popular(const struct popular *popular, const struct model *model)
+{
+    CHECK_INT(model->popular_count, popular->count);
+    CHECK(memcmp(model->popular, popular->at, popular->count * sizeof *popular->at) == 0);
+}
+
+struct crowd {
+    struct random random;
+    struct model *model;
+    struct popular popular;
+    uint32_t chosen; /* how often a popular item went */
+    int64_t time_ms;
+};
+
+/* A flood of ids: most weigh the same. Some come back, so that a few are heavier; the time goes on
+ * now and then. */
+static void crowd_step(struct crowd *crowd, uint32_t step)
+{
+    char text[16];
+    struct model *model = crowd->model;
+    uint32_t number =
+        random_one_in(&crowd->random, 500) ? random_below(&crowd->random, CROWD) : step;
+    crowd->time_ms += random_one_in(&crowd->random, 6 * CROWD) ? 3600000 : 0;
+    uint32_t item = model_intern(model, id_of(number, text), 1 + random_one_in(&crowd->random, 50));
+    if (has_evicted(&crowd->popular, model)) {
+        naive_choose(&crowd->popular, model);
+        crowd->chosen++;
+    }
+    check_popular(&crowd->popular, model);
+    model_count(model, item, PAIR_VIEW, decay_at(crowd->time_ms, limits.popular_half_life_ms),
+                crowd->time_ms);
+    naive_rank(&crowd->popular, model, item);
+    check_popular(&crowd->popular, model);
+}
+
+/* The order of the popular items is that of a look at all items, no matter which items go. */
+static void test_popular(void)
+{
+    struct model_limits room = limits;
+    struct store *store = store_memory_new();
+    struct crowd crowd = {.random = random_from(5), .time_ms = START_MS};
+    room.items_max = CROWD;
+    room.sweep_steps = 4096; /* so that most new ids get new numbers, behind the reserve */
+    crowd.model = model_new(&room);
+    for (uint32_t step = 0; step < 8 * CROWD; step++) {
+        crowd_step(&crowd, step);
+        if (step % (2 * CROWD) != CROWD)
+            continue;
+        save(crowd.model, store);
+        model_free(crowd.model);
+        crowd.model = model_new(&room);
+        CHECK(model_load(crowd.model, store, NULL) == VERDICT_OK);
+        naive_choose(&crowd.popular, crowd.model);
+        check_popular(&crowd.popular, crowd.model);
+    }
+    CHECK_SAY(crowd.chosen > 100, "%u popular items went", crowd.chosen);
+    model_free(crowd.model);
+    store->free(store);
+}
+
 /* ---- a model of the format before ---- */
 
 static void test_old_format(void)
@@ -469,6 +571,7 @@ int main(void)
     TEST_RUN(test_references);
     TEST_RUN(test_flood);
     TEST_RUN(test_unseated);
+    TEST_RUN(test_popular);
     TEST_RUN(test_old_format);
     return test_done();
 }
