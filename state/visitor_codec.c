@@ -212,7 +212,9 @@ static int open_value(struct bytes value, struct avro_reader *ret_reader)
     static const uint64_t fingerprints[] = {VISITOR_FINGERPRINT_1, VISITOR_FINGERPRINT_2,
                                             VISITOR_FINGERPRINT_3, VISITOR_FINGERPRINT_4,
                                             VISITOR_FINGERPRINT_5, VISITOR_FINGERPRINT};
-    int format = sizeof fingerprints / sizeof fingerprints[0];
+    static_assert(sizeof fingerprints / sizeof fingerprints[0] == VISITOR_FORMAT,
+                  "a fingerprint for each format");
+    int format = VISITOR_FORMAT;
     for (; format > 0; format--) {
         *ret_reader = avro_open(value, fingerprints[format - 1]);
         if (!ret_reader->failed)
@@ -261,25 +263,36 @@ enum verdict visitor_decode(int32_t partition, struct bytes key, struct bytes va
     return VERDICT_OK;
 }
 
-bool visitor_intact(struct bytes key, struct bytes value)
+/* Whether the value ends with its checksum. */
+static bool ends_with_checksum(struct bytes key, struct bytes value)
 {
-    struct avro_reader reader;
-    if (open_value(value, &reader) < FORMAT_CHECKSUM) {
-        struct visitor *visitor = NULL;
-        if (visitor_decode(0, key, value, &visitor, NULL) != VERDICT_OK)
-            return false;
-        visitor_free(visitor);
-        return true;
-    }
     /* The field before the checksum ends in a byte whose top bit is clear; the checksum's bytes
      * have it set, but for the last one. */
     size_t start = value.size - 1;
     while (start > 0 && (unsigned char)value.at[start - 1] >= 0x80)
         start--;
-    reader = (struct avro_reader){.at = value.at + start, .end = value.at + value.size};
+    struct avro_reader reader = {.at = value.at + start, .end = value.at + value.size};
     uint64_t sum = (uint64_t)avro_get_long(&reader);
     return !reader.failed && reader.at == reader.end &&
            sum == checksum(key, bytes_of(value.at, start));
+}
+
+bool visitor_intact(struct bytes key, struct bytes value)
+{
+    struct avro_reader reader;
+    if (open_value(value, &reader) >= FORMAT_CHECKSUM)
+        return ends_with_checksum(key, value);
+    struct visitor *visitor = NULL;
+    if (visitor_decode(0, key, value, &visitor, NULL) != VERDICT_OK)
+        return false;
+    visitor_free(visitor);
+    return true;
+}
+
+bool visitor_is_newer(struct bytes key, struct bytes value)
+{
+    struct avro_reader reader;
+    return value.size > 0 && open_value(value, &reader) == 0 && ends_with_checksum(key, value);
 }
 
 struct bytes visitor_store_key(char *to, int32_t partition, struct bytes key)

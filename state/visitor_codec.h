@@ -20,6 +20,7 @@
  *     4  with consent, declared gender and age group, impressions and clicks
  *     5  with a channel
  *     6  with the lines of orders: the current one */
+#define VISITOR_FORMAT 6
 #define VISITOR_FINGERPRINT 0x486c18cf9399c052u
 #define VISITOR_FINGERPRINT_5 0x68886677f663d4dcu
 #define VISITOR_FINGERPRINT_4 0x3cf2b13ce9fd3863u
@@ -42,5 +43,9 @@ enum verdict visitor_decode(int32_t partition, struct bytes key, struct bytes va
 /* Whether the value is undamaged and belongs to the key: by its checksum, or in format 1 by
  * decoding it. */
 bool visitor_intact(struct bytes key, struct bytes value);
+
+/* Whether a newer weft wrote the value for the key: its format is unknown and its checksum right.
+ * (In every format from 2 on, the checksum is the last field.) */
+bool visitor_is_newer(struct bytes key, struct bytes value);
 
 #endif

@@ -80,6 +80,32 @@ static void test_before_order_lines(void)
     test_without(5);
 }
 
+/* A format that this version does not know, with its checksum as the last field. */
+static void test_newer(void)
+{
+    struct buffer newer = {0};
+    struct bytes key = bytes_text("v");
+    avro_put_header(&newer, VISITOR_FINGERPRINT + 1);
+    buffer_append(&newer, "more\2", 5);
+    uint64_t sum = bytes_hash(buffer_bytes(&newer)) ^ bytes_hash(key) * 0x9E3779B97F4A7C15u;
+    avro_put_long(&newer, (int64_t)sum);
+    CHECK(visitor_is_newer(key, buffer_bytes(&newer)));
+    CHECK(!visitor_is_newer(bytes_text("w"), buffer_bytes(&newer)));
+    CHECK(!visitor_intact(key, buffer_bytes(&newer)));
+    newer.at[10] = 'M';
+    CHECK(!visitor_is_newer(key, buffer_bytes(&newer)));
+    CHECK(!visitor_is_newer(key, bytes_of(NULL, 0)));
+    CHECK(!visitor_is_newer(key, bytes_text("x")));
+    buffer_release(&newer);
+    struct store *store = store_memory_new(); /* this version's own is not newer */
+    struct visitor_table *table = visitor_table_new(store, 0);
+    struct visitor *visitor = visitor_of(table, 0, "v");
+    visitor_table_mark_dirty(table, visitor);
+    CHECK(!visitor_is_newer(key, visitor_table_encode(table, visitor)));
+    visitor_table_free(table);
+    store->free(store);
+}
+
 static void test_damaged(void)
 {
     struct random random = random_from(82);
@@ -142,6 +168,7 @@ int main(void)
     TEST_RUN(test_before_declared);
     TEST_RUN(test_before_channel);
     TEST_RUN(test_before_order_lines);
+    TEST_RUN(test_newer);
     TEST_RUN(test_damaged);
     return test_done();
 }

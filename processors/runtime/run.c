@@ -11,6 +11,7 @@
 #include "processors/runtime/model/publish.h"
 #include "processors/runtime/process.h"
 #include "processors/runtime/statedir.h"
+#include "processors/runtime/upgrade.h"
 #include "processors/runtime/visitors/standby.h"
 #include "processors/runtime/visitors/worker.h"
 
@@ -122,6 +123,8 @@ static enum verdict start(struct runner *runner, bool create, struct error *erro
                                 &run->sizes, error);
     if (verdict == VERDICT_OK)
         verdict = topics_warn(&runner->config, &run->topology, error);
+    if (verdict == VERDICT_OK)
+        verdict = upgrade_await(run, error);
     if (verdict != VERDICT_OK)
         return verdict;
     snprintf(run->instance, sizeof run->instance, "%s", runner->state.instance);

@@ -4,9 +4,15 @@ Two processes share the visitors. One of them stops, loses a partition for a whi
 still with its standby copies. Meanwhile visitors are erased and Kafka compacts their tombstones
 away. No erased visitor is in any topic or local state afterwards. A visitor who returns is a new
 one. weft says which topics forget deletions too soon. The test needs kcat and the programs that
-tools/kafka needs."""
+tools/kafka needs.
+
+    erasure.py [--long]
+
+With --long it also erases 200 visitors in five steps. It copies the state of a process before each
+step and puts every copy back once Kafka has forgotten the tombstones."""
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -20,6 +26,7 @@ from verifier import read_topic
 PARTITIONS = 4
 ERASED_EACH = 20
 RETURNING = 3
+COPIES, ERASED_A_COPY = 5, 40  # with --long
 RETENTION_MS = 4000
 FAST_COMPACTION = {"delete_retention_ms": RETENTION_MS, "segment_ms": 500,
                    "min_cleanable_dirty_ratio": 0.001, "min_compaction_lag_ms": 0,
@@ -84,7 +91,9 @@ class Erasure:
                           erased & set(changelog(self.shop)), set())
         self.checks.equal(f"{when}: no erased visitor has lists",
                           erased & set(self.shop.lists()), set())
-        for index in self.shop.processes:
+        for index in self.shop.processes:  # copies of partitions of the others go later
+            wait("old copies are dropped",
+                 lambda index=index: not erased & set(local(self.shop, index)))
             self.checks.equal(f"{when}: no erased visitor is in the local state of {index}",
                               erased & set(local(self.shop, index)), set())
 
@@ -163,7 +172,37 @@ def a_process_stands_still(shop, erasure, names):
     erasure.return_as_new(names[:RETURNING])
 
 
+def stale_copies(shop, erasure, names):
+    """Copies of the state of process 0, of all ages, come back one after the other. Each copy then
+    takes all partitions. Every second one also has standby copies."""
+    copies = []
+    for step in range(COPIES):
+        shop.stop(0)
+        copies.append(os.path.join(shop.folder, f"copy-{step}"))
+        shutil.copytree(shop.state(0), copies[-1])
+        erasure.takes_all(1, lambda: None)
+        erasure.erase(names[step * ERASED_A_COPY:(step + 1) * ERASED_A_COPY])
+        shop.start(0)
+        shop.ready(2)
+        shop.settle()
+    erasure.forget_tombstones()
+    for step, copy in enumerate(copies):
+        shop.stop(0)
+        erasure.takes_all(1, lambda: None)
+        shutil.rmtree(shop.state(0))
+        shutil.copytree(copy, shop.state(0))
+        shop.start(0, "--set", f"num.standby={step % 2}")
+        shop.ready(2)
+        shop.settle()
+        erasure.nobody_is_back(f"copy {step}")
+        erasure.takes_all(0, lambda: shop.stop(1))
+        erasure.nobody_is_back(f"copy {step} with all partitions")
+        shop.start(1)
+        shop.ready(2)
+
+
 def main():
+    long = "--long" in sys.argv[1:]
     checks = Checks()
     kafka = Kafka(19650, settings=("log.cleaner.backoff.ms=200",
                                    "log.retention.check.interval.ms=500"))
@@ -180,6 +219,13 @@ def main():
         a_stopped_process_returns(checks, shop, erasure, names[:ERASED_EACH])
         a_partition_moves(shop, erasure, names[ERASED_EACH:2 * ERASED_EACH])
         a_process_stands_still(shop, erasure, names[2 * ERASED_EACH:3 * ERASED_EACH])
+        if long:
+            many = [f"many{n}" for n in range(COPIES * ERASED_A_COPY)]
+            erasure.visit(many)
+            shop.settle()
+            stale_copies(shop, erasure, many)
+            print(f"erased in all: {3 * ERASED_EACH + len(many)}; {3 * RETURNING} of them returned "
+                  "as new visitors")
         for index in (0, 1):
             out = weft("verify", *shop.common(), "--set", f"state.dir={shop.state(index)}",
                        check=False)

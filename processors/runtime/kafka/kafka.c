@@ -1,7 +1,9 @@
 #include "processors/runtime/kafka/kafka.h"
 
+#include "processors/runtime/kafka/client_id.h"
 #include "processors/runtime/kafka/size_budget.h"
 #include "processors/runtime/log.h"
+#include "state/visitor_codec.h"
 
 #define ANSWER_MS 10000
 #define TEXT_OF(number) #number
@@ -95,6 +97,17 @@ static bool set_configured(rd_kafka_conf_t *conf, const struct config *config, b
     return true;
 }
 
+/* Members of groups tell the format of visitors by their client.id, which may be configured. */
+static bool tell_format(rd_kafka_conf_t *conf, struct error *error)
+{
+    char id[CLIENT_ID_SIZE], client_id[CONFIG_TEXT_MAX] = "";
+    size_t size = sizeof client_id;
+    rd_kafka_conf_get(conf, "client.id", client_id, &size);
+    client_id_tell(client_id, VISITOR_FORMAT, id);
+    const struct kafka_extra told[] = {{"client.id", id}, {NULL, NULL}};
+    return set_all(conf, told, error);
+}
+
 rd_kafka_conf_t *kafka_conf(const struct config *config, enum kafka_role role,
                             const struct kafka_extra *extra, struct error *error)
 {
@@ -111,7 +124,8 @@ rd_kafka_conf_t *kafka_conf(const struct config *config, enum kafka_role role,
     rd_kafka_conf_set_log_cb(conf, log_kafka);
     if (set_all(conf, common, error) && set_all(conf, produces ? producer : consumer, error) &&
         (role != KAFKA_MEMBER || set_all(conf, member, error)) && set_all(conf, own, error) &&
-        set_all(conf, extra, error) && set_configured(conf, config, produces, error))
+        set_all(conf, extra, error) && set_configured(conf, config, produces, error) &&
+        (role != KAFKA_MEMBER || tell_format(conf, error)))
         return conf;
     rd_kafka_conf_destroy(conf);
     return NULL;

@@ -22,7 +22,8 @@ struct kafka_extra {
 };
 
 /* The properties of a role, then `extra` (NULL: none), then the configuration's kafka.* keys
- * (kafka.consumer.* and kafka.producer.* only for their kind). The caller owns the result. NULL
+ * (kafka.consumer.* and kafka.producer.* only for their kind). A member's client.id also tells its
+ * version (versions.h). The caller owns the result. NULL
  * with the error when librdkafka refuses a property. */
 rd_kafka_conf_t *kafka_conf(const struct config *config, enum kafka_role role,
                             const struct kafka_extra *extra, struct error *error);

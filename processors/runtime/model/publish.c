@@ -4,6 +4,7 @@
 #include "processors/runtime/log.h"
 #include "processors/runtime/model/publish_rankings.h"
 #include "processors/runtime/model/snapshots.h"
+#include "processors/runtime/upgrade.h"
 
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ struct publisher {
     int64_t newest_offset; /* of the log: that the newest snapshot is as of; -1: there is none */
     int64_t snapshot_due_us;
     struct rankings_publisher *rankings;
+    struct upgrade_watch *watch;
     int64_t rankings_due_us;
 };
 
@@ -140,12 +142,17 @@ static enum verdict run_publisher(struct publisher *publisher, struct error *err
         .log_name = "publisher",
         .stop = &run->stop,
     };
-    publisher->election = election_join(run->config, &options, error);
-    if (publisher->election == NULL)
+    publisher->watch = upgrade_watch_new(run, error);
+    if (publisher->watch)
+        publisher->election = election_join(run->config, &options, error);
+    if (publisher->election == NULL) {
+        upgrade_watch_free(publisher->watch);
         return VERDICT_FATAL;
+    }
     publisher->rankings = rankings_publisher_new(run, election_lease(publisher->election));
     while (!run_stops(run)) {
         election_poll(publisher->election, POLL_MS);
+        upgrade_look(publisher->watch);
         if (is_elected(publisher))
             rankings_if_due(publisher);
         if (is_elected(publisher))
@@ -153,6 +160,7 @@ static enum verdict run_publisher(struct publisher *publisher, struct error *err
     }
     rankings_publisher_free(publisher->rankings);
     election_leave(publisher->election);
+    upgrade_watch_free(publisher->watch);
     return VERDICT_OK;
 }
 

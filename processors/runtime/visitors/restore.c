@@ -146,6 +146,11 @@ enum verdict restore_put_row(const char *topic, const struct kafka_record *recor
         batch_delete(batch, FAMILY_VISITOR, key);
         return VERDICT_OK;
     }
+    if (visitor_is_newer(record->key, record->value))
+        return error_set(error, VERDICT_FATAL,
+                         "a newer weft wrote %s [%d]@%lld; this weft knows formats of visitors up "
+                         "to %d; start the newer weft instead",
+                         topic, (int)record->partition, (long long)record->offset, VISITOR_FORMAT);
     if (!visitor_intact(record->key, record->value))
         return error_set(error, VERDICT_FATAL,
                          "%s [%d]@%lld is damaged: it is not the record that was written for its "
