@@ -95,7 +95,7 @@ static void test_names(void)
     CHECK(config_set(&config, "kafka.security.protocol", "PLAINTEXT", NULL) == VERDICT_OK);
     CHECK_INT(config.kafka_count, 1);
     CHECK_TEXT(config.kafka[0].name, "security.protocol");
-    CHECK_TEXT(config.kafka[0].value, "PLAINTEXT");
+    CHECK_TEXT(config_kafka_value(&config, 0), "PLAINTEXT");
     for (int i = 1; i < CONFIG_KAFKA_MAX; i++) {
         snprintf(name, sizeof name, "kafka.x%d", i);
         CHECK(config_set(&config, name, "y", NULL) == VERDICT_OK);
@@ -276,6 +276,73 @@ static void test_long_lines(void)
     buffer_release(&text);
 }
 
+/* Five brokers with long names, and a path: beyond 255 bytes. */
+static void test_long_values(void)
+{
+    struct config config;
+    struct error error = {0};
+    char brokers[5 * 80 + 1], path[CONFIG_LONG_MAX + 1];
+    config_init(&config);
+    for (int i = 0; i < 5; i++)
+        snprintf(brokers + 80 * i, 81, "kafka-%d.%064d:9093%s", i, i, i < 4 ? "," : " ");
+    brokers[strlen(brokers) - 1] = '\0';
+    CHECK_SAY(config_set(&config, "bootstrap.servers", brokers, &error) == VERDICT_OK, "%s",
+              error.message);
+    CHECK_TEXT(config.bootstrap_servers, brokers);
+    CHECK(config_set(&config, "kafka.ssl.ca.location", brokers, NULL) == VERDICT_OK);
+    CHECK_TEXT(config_kafka_value(&config, 0), brokers);
+    memset(path, 'p', sizeof path);
+    path[CONFIG_LONG_MAX] = '\0';
+    CHECK(config_set(&config, "state.dir", path + 1, NULL) == VERDICT_OK);
+    CHECK_TEXT(config.state_dir, path + 1);
+    CHECK(config_set(&config, "state.dir", path, &error) == VERDICT_SKIP);
+    CHECK_CONTAINS(error.message, "longer than 4095 bytes");
+}
+
+/* A certificate over many lines of the file, as Java's properties have it. */
+static void test_certificate(void)
+{
+    struct config config;
+    struct error error = {0};
+    config_init(&config);
+    CHECK_SAY(read_text(&config,
+                        "kafka.ssl.ca.pem = -----BEGIN CERTIFICATE-----\\n\\\n"
+                        "    MIIB\\n\\\n  -----END CERTIFICATE-----\\n\n"
+                        "kafka.sasl.password=a\\nb\nthreads=2\nx=1\n",
+                        &error) == VERDICT_SKIP,
+              "%s", error.message);
+    CHECK_CONTAINS(error.message, "line 6: there is no key 'x'");
+    CHECK_TEXT(config_kafka_value(&config, 0),
+               "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n");
+    CHECK_TEXT(config_kafka_value(&config, 1), "a\\nb");
+    CHECK_INT(config.threads, 2);
+}
+
+/* Values that are set again leave no gaps, and their sum is bounded. */
+static void test_room_for_kafka(void)
+{
+    struct config config;
+    struct error error = {0};
+    char value[CONFIG_KAFKA_BYTES_MAX / 2 + 40];
+    config_init(&config);
+    memset(value, 'v', sizeof value);
+    value[sizeof value - 1] = '\0';
+    for (int i = 0; i < 20; i++) {
+        CHECK(config_set(&config, "kafka.ssl.ca.pem", value + i, NULL) == VERDICT_OK);
+        CHECK(config_set(&config, "kafka.sasl.password", i % 2 ? "secret" : "", NULL) ==
+              VERDICT_OK);
+        CHECK_TEXT(config_kafka_value(&config, 0), value + i);
+        CHECK_TEXT(config_kafka_value(&config, 1), i % 2 ? "secret" : "");
+    }
+    CHECK_INT(config.kafka_count, 2);
+    CHECK_INT(config.kafka_bytes, strlen(value + 19) + 1 + sizeof "secret");
+    CHECK(config_set(&config, "kafka.ssl.key.pem", value, &error) == VERDICT_SKIP);
+    CHECK_CONTAINS(error.message, "longer than 65536 bytes in all");
+    CHECK_INT(config.kafka_count, 2);
+    CHECK(config_set(&config, "kafka.ssl.key.pem", "short", &error) == VERDICT_OK);
+    CHECK_TEXT(config_kafka_value(&config, 2), "short");
+}
+
 static void test_placements(void)
 {
     struct config config;
@@ -403,6 +470,9 @@ int main(void)
     TEST_RUN(test_finish);
     TEST_RUN(test_files);
     TEST_RUN(test_long_lines);
+    TEST_RUN(test_long_values);
+    TEST_RUN(test_certificate);
+    TEST_RUN(test_room_for_kafka);
     TEST_RUN(test_placements);
     TEST_RUN(test_registry_keys);
     return test_done();

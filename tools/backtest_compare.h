@@ -8,7 +8,7 @@
 /* ---- variants ---- */
 
 #define VARIANTS_MAX 128
-#define VARIANT_TEXT_MAX 512
+#define VARIANT_TEXT_MAX (2 * CONFIG_LIST_MAX + 256)
 
 struct variant {
     char text[VARIANT_TEXT_MAX]; /* key=value with commas between; empty: as configured */

@@ -107,22 +107,69 @@ static bool names_generators(const char *key)
 
 /* ---- setting one key ---- */
 
+static bool is_pem(const char *name)
+{
+    size_t size = strlen(name);
+    return size > 4 && strcmp(name + size - 4, ".pem") == 0;
+}
+
+/* A PEM has lines, and a .properties file writes their ends as \n. */
+static void end_lines(char *text)
+{
+    char *to = text;
+    for (const char *from = text; *from; from++) {
+        if (from[0] == '\\' && from[1] == 'n') {
+            *to++ = '\n';
+            from++;
+        } else {
+            *to++ = *from;
+        }
+    }
+    *to = '\0';
+}
+
+/* Takes the value out, so that values set again and again need no more room. */
+static void drop_kafka_value(struct config *config, size_t index)
+{
+    size_t at = config->kafka[index].value_at, size = strlen(config->kafka_values + at) + 1;
+    memmove(config->kafka_values + at, config->kafka_values + at + size,
+            config->kafka_bytes - at - size);
+    config->kafka_bytes -= size;
+    for (size_t i = 0; i < config->kafka_count; i++)
+        if (config->kafka[i].value_at > at)
+            config->kafka[i].value_at -= size;
+}
+
 static enum verdict set_kafka(struct config *config, const char *name, const char *value,
                               struct error *error)
 {
-    struct kafka_property *property = NULL;
+    size_t index = 0, size = strlen(value) + 1;
     if (strlen(name) >= CONFIG_TEXT_MAX)
         return error_set(error, VERDICT_SKIP, "kafka.%.20s... is longer than %d bytes", name,
                          CONFIG_TEXT_MAX - 1);
-    for (size_t i = 0; i < config->kafka_count && property == NULL; i++)
-        if (strcmp(config->kafka[i].name, name) == 0)
-            property = &config->kafka[i];
-    if (property == NULL && config->kafka_count == CONFIG_KAFKA_MAX)
+    while (index < config->kafka_count && strcmp(config->kafka[index].name, name) != 0)
+        index++;
+    if (index == CONFIG_KAFKA_MAX)
         return error_set(error, VERDICT_SKIP, "more than %d kafka.* keys", CONFIG_KAFKA_MAX);
-    if (property == NULL)
-        property = &config->kafka[config->kafka_count++];
-    snprintf(property->name, sizeof property->name, "%s", name);
-    snprintf(property->value, sizeof property->value, "%s", value);
+    size_t freed = index < config->kafka_count ? strlen(config_kafka_value(config, index)) + 1 : 0;
+    if (config->kafka_bytes - freed + size > CONFIG_KAFKA_BYTES_MAX)
+        return error_set(error, VERDICT_SKIP,
+                         "the values of kafka.* are longer than %d bytes in all; put certificates "
+                         "into files (kafka.ssl.*.location)",
+                         CONFIG_KAFKA_BYTES_MAX);
+    if (index < config->kafka_count)
+        drop_kafka_value(config, index);
+    else
+        config->kafka_count++;
+    struct kafka_property *property = &config->kafka[index];
+    strcpy(property->name, name);
+    property->value_at = config->kafka_bytes;
+    memcpy(config->kafka_values + property->value_at, value, size);
+    config->kafka_bytes += size;
+    if (is_pem(name)) { /* the value is the last one */
+        end_lines(config->kafka_values + property->value_at);
+        config->kafka_bytes = property->value_at + strlen(config_kafka_value(config, index)) + 1;
+    }
     return VERDICT_OK;
 }
 
@@ -209,9 +256,6 @@ static const struct config_key *find_key(const char *name)
 static enum verdict set_value(struct config *config, const char *name, const char *value,
                               struct error *error)
 {
-    if (strlen(value) >= CONFIG_TEXT_MAX)
-        return error_set(error, VERDICT_SKIP, "the value of %s is longer than %d bytes", name,
-                         CONFIG_TEXT_MAX - 1);
     if (strncmp(name, "kafka.", 6) == 0)
         return set_kafka(config, name + 6, value, error);
     if (strncmp(name, "placements.", 11) == 0 && strcmp(name, "placements.off") != 0)
@@ -227,7 +271,10 @@ static enum verdict set_value(struct config *config, const char *name, const cha
         return set_number(key, field, value, error);
     if (key->choices)
         return set_choice(key, field, value, error);
-    strcpy(field, value); /* the length was checked above */
+    if (strlen(value) > (size_t)key->max)
+        return error_set(error, VERDICT_SKIP, "the value of %s is longer than %d bytes", name,
+                         (int)key->max);
+    strcpy(field, value);
     return VERDICT_OK;
 }
 
@@ -270,36 +317,60 @@ static char *trim(char *text)
 
 enum verdict config_assign(struct config *config, const char *assignment, struct error *error)
 {
-    char line[3 * CONFIG_TEXT_MAX];
-    if (strlen(assignment) >= sizeof line)
-        return error_set(error, VERDICT_SKIP, "longer than %zu bytes", sizeof line - 1);
-    strcpy(line, assignment);
-    char *equals = strchr(line, '=');
-    if (equals == NULL)
-        return error_set(error, VERDICT_SKIP, "'%.*s' is not key=value",
-                         (int)strcspn(assignment, ": \t"), assignment); /* not a secret's value */
-    *equals = '\0';
-    return config_set(config, trim(line), trim(equals + 1), error);
+    char *line = memory_text(bytes_text(assignment)), *equals = strchr(line, '=');
+    enum verdict verdict;
+    if (equals == NULL) {
+        verdict = error_set(error, VERDICT_SKIP, "'%.*s' is not key=value",
+                            (int)strcspn(assignment, ": \t"), assignment); /* not a secret */
+    } else {
+        *equals = '\0';
+        verdict = config_set(config, trim(line), trim(equals + 1), error);
+    }
+    free(line);
+    return verdict;
+}
+
+/* Reads a line and those that a backslash at the end joins to it. False: the file is at its end. */
+static bool read_line(FILE *file, struct buffer *line, int *number)
+{
+    char *part = NULL;
+    size_t capacity = 0;
+    bool found = false, more = true;
+    buffer_clear(line);
+    while (more && getline(&part, &capacity, file) >= 0) {
+        char *text = trim(part);
+        size_t size = strlen(text);
+        bool comment = !found && (*text == '#' || *text == '!');
+        more = !comment && size > 0 && text[size - 1] == '\\';
+        if (more)
+            text[size - 1] = '\0';
+        buffer_text(line, text);
+        found = true;
+        ++*number;
+    }
+    buffer_byte(line, '\0');
+    free(part);
+    return found;
 }
 
 enum verdict config_read_file(struct config *config, const char *path, struct error *error)
 {
-    char *line = NULL;
-    size_t capacity = 0;
+    struct buffer line = {0};
+    int number = 0, first = 1;
     FILE *file = fopen(path, "r");
     if (file == NULL)
         return error_set(error, VERDICT_SKIP, "can't open %s: %s", path, strerror(errno));
     enum verdict verdict = VERDICT_OK;
-    for (int number = 1; verdict == VERDICT_OK && getline(&line, &capacity, file) >= 0; number++) {
-        char *text = trim(line);
+    for (; verdict == VERDICT_OK && read_line(file, &line, &number); first = number + 1) {
+        const char *text = line.at;
+        struct error inner = {0};
         if (*text == '\0' || *text == '#' || *text == '!')
             continue;
-        struct error inner = {0};
         verdict = config_assign(config, text, &inner);
         if (verdict != VERDICT_OK)
-            error_set(error, verdict, "%s, line %d: %s", path, number, inner.message);
+            error_set(error, verdict, "%s, line %d: %s", path, first, inner.message);
     }
-    free(line);
+    buffer_release(&line);
     fclose(file);
     return verdict;
 }

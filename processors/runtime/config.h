@@ -2,7 +2,9 @@
  *
  * Each key has one row in config_keys.c, with its type, default, range, help and field. An unknown
  * key is an error that names the nearest known one. Keys that start with "kafka." go to librdkafka
- * as they are. placements.NAME.KEY changes or adds a placement (recommend/lists/placements.h).
+ * as they are. A backslash at the end of a line joins the next one to it. In the values of
+ * kafka.*.pem, backslash and n are the end of a line. placements.NAME.KEY changes or adds a
+ * placement (recommend/lists/placements.h).
  *
  * A configuration has one owner, and no pointers: a plain copy is a configuration of its own. After
  * config_finish() any thread may read it. */
@@ -11,14 +13,20 @@
 
 #include "processors/processor.h"
 
-#define CONFIG_TEXT_MAX 256
+#define CONFIG_TEXT_MAX 256  /* names, as of topics */
+#define CONFIG_LIST_MAX 1024 /* lists of names */
+#define CONFIG_LONG_MAX 4096 /* paths and addresses */
 #define CONFIG_KAFKA_MAX 64
+#define CONFIG_KAFKA_BYTES_MAX                                                                     \
+    65536 /* of the values of all kafka.* keys: room for certificates                              \
+           */
 #define CONFIG_WARNINGS_MAX 8
 #define CONFIG_WARNING_BYTES_MAX 96
 
+/* The value stands in `kafka_values` of the configuration; see config_kafka_value(). */
 struct kafka_property {
     char name[CONFIG_TEXT_MAX];
-    char value[CONFIG_TEXT_MAX];
+    size_t value_at;
 };
 
 /* Values that are still accepted under a former name, a sentence each. Library code does not log:
@@ -36,21 +44,21 @@ enum quality_preset { QUALITY_FULL, QUALITY_LEAN, QUALITY_COUNTS };
 
 struct config {
     char application_id[CONFIG_TEXT_MAX];
-    char bootstrap_servers[CONFIG_TEXT_MAX];
-    char state_dir[CONFIG_TEXT_MAX];
+    char bootstrap_servers[CONFIG_LONG_MAX];
+    char state_dir[CONFIG_LONG_MAX];
     char instance_id[CONFIG_TEXT_MAX];
-    char schema_registry_url[CONFIG_TEXT_MAX];
+    char schema_registry_url[CONFIG_LONG_MAX];
     char schema_registry_user[CONFIG_TEXT_MAX];
-    char schema_registry_password_file[CONFIG_TEXT_MAX];
-    char schema_registry_token_file[CONFIG_TEXT_MAX];
-    char schema_registry_ca_file[CONFIG_TEXT_MAX];
-    char schema_registry_certificate_file[CONFIG_TEXT_MAX];
-    char schema_registry_key_file[CONFIG_TEXT_MAX];
-    char schemas_path[CONFIG_TEXT_MAX];
-    char rules_path[CONFIG_TEXT_MAX];
-    char placements_off[CONFIG_TEXT_MAX];
-    char features_off[CONFIG_TEXT_MAX];
-    char generators_off[CONFIG_TEXT_MAX];
+    char schema_registry_password_file[CONFIG_LONG_MAX];
+    char schema_registry_token_file[CONFIG_LONG_MAX];
+    char schema_registry_ca_file[CONFIG_LONG_MAX];
+    char schema_registry_certificate_file[CONFIG_LONG_MAX];
+    char schema_registry_key_file[CONFIG_LONG_MAX];
+    char schemas_path[CONFIG_LONG_MAX];
+    char rules_path[CONFIG_LONG_MAX];
+    char placements_off[CONFIG_LIST_MAX];
+    char features_off[CONFIG_LIST_MAX];
+    char generators_off[CONFIG_LIST_MAX];
     char topic_view[CONFIG_TEXT_MAX];
     char topic_search[CONFIG_TEXT_MAX];
     char topic_cart[CONFIG_TEXT_MAX];
@@ -85,6 +93,8 @@ struct config {
     int64_t metrics_interval_ms;
     struct kafka_property kafka[CONFIG_KAFKA_MAX];
     size_t kafka_count;
+    char kafka_values[CONFIG_KAFKA_BYTES_MAX]; /* texts with their ends, one after the other */
+    size_t kafka_bytes;
     struct config_warnings warnings;
     struct settings chosen;   /* as the keys say; the keys write here */
     struct settings settings; /* as the steps get them: `chosen`, and what follows from it. Filled
@@ -117,7 +127,7 @@ struct config_group {
 extern const struct config_group config_groups[CONFIG_GROUPS];
 
 enum config_type {
-    CONFIG_TEXT, /* char[CONFIG_TEXT_MAX] */
+    CONFIG_TEXT, /* an array of char */
     CONFIG_INT64,
     CONFIG_UINT32,
     CONFIG_SIZE,
@@ -135,7 +145,7 @@ struct config_key {
     const char *fallback; /* the default */
     const char *help;
     size_t offset;              /* of its field in struct config */
-    int64_t min, max;           /* of numbers */
+    int64_t min, max;           /* of numbers; of a text, `max` is its bytes */
     const char *const *choices; /* names of the values, NULL at the end; NULL for other types */
 };
 
@@ -166,6 +176,12 @@ enum verdict config_set(struct config *config, const char *name, const char *val
                         struct error *error);
 /* "key=value" */
 enum verdict config_assign(struct config *config, const char *assignment, struct error *error);
+/* Borrowed from the configuration, until a kafka.* key is set. */
+static inline const char *config_kafka_value(const struct config *config, size_t index)
+{
+    return config->kafka_values + config->kafka[index].value_at;
+}
+
 /* Checks what only fits together and fills `settings`. It changes nothing else, so keys may be set
  * again after it, and then it is called again. SKIP, with what to do. */
 enum verdict config_finish(struct config *config, struct error *error);

@@ -46,7 +46,11 @@ const struct config_group config_groups[CONFIG_GROUPS] = {
 #define CHOICE_TYPE(field) _Generic(FIELD(field), bool: CONFIG_BOOL, default: CONFIG_ENUM)
 
 #define TEXT(group, name, fallback, field, help)                                                   \
-    {name, group, CONFIG_TEXT, fallback, help, offsetof(struct config, field), 0, 0, NULL}
+    {name,        group,                                                                           \
+     CONFIG_TEXT, fallback,                                                                        \
+     help,        offsetof(struct config, field),                                                  \
+     0,           sizeof(FIELD(field)) - 1,                                                        \
+     NULL}
 #define NUMBER(group, name, fallback, field, min, max, help)                                       \
     {name, group, NUMBER_TYPE(field), fallback, help, offsetof(struct config, field), min,         \
      max,  NULL}

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PATH_BYTES_MAX (2 * CONFIG_TEXT_MAX)
+#define PATH_BYTES_MAX (CONFIG_LONG_MAX + 64)
 
 static const char *const parts[] = {"visitors", "model"};
 enum { PARTS = sizeof parts / sizeof parts[0] };
@@ -22,7 +22,7 @@ static void part_path(const struct config *config, const char *part, char *to)
 
 static enum verdict make_folder(const char *path, struct error *error)
 {
-    char part[CONFIG_TEXT_MAX];
+    char part[CONFIG_LONG_MAX];
     snprintf(part, sizeof part, "%s", path);
     for (char *at = part + 1; *at; at++) {
         if (*at != '/' || at[1] == '\0')

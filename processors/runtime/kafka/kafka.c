@@ -88,7 +88,7 @@ static bool set_configured(rd_kafka_conf_t *conf, const struct config *config, b
         if ((for_consumers && produces) || (for_producers && !produces))
             continue;
         struct kafka_extra one[] = {
-            {for_consumers || for_producers ? name + 9 : name, config->kafka[i].value},
+            {for_consumers || for_producers ? name + 9 : name, config_kafka_value(config, i)},
             {NULL, NULL},
         };
         if (!set_all(conf, one, error))

@@ -110,19 +110,20 @@ static enum verdict check_mechanism(const char *key, const char *name, const cha
                      key, value, version >> 24 & 255, version >> 16 & 255, version >> 8 & 255);
 }
 
-static enum verdict check_key(rd_kafka_conf_t *conf, const struct kafka_property *property,
+static enum verdict check_key(rd_kafka_conf_t *conf, const struct config *config, size_t index,
                               int version, struct error *error)
 {
-    const char *key = property->name, *name = key;
+    const char *key = config->kafka[index].name, *name = key;
+    const char *value = config_kafka_value(config, index);
     char why[256], nearest[CONFIG_TEXT_MAX];
     if (strncmp(key, "consumer.", 9) == 0 || strncmp(key, "producer.", 9) == 0)
         name += 9;
     enum verdict verdict = check_own(key, name, error);
     if (verdict == VERDICT_OK)
-        verdict = check_mechanism(key, name, property->value, version, error);
+        verdict = check_mechanism(key, name, value, version, error);
     if (verdict != VERDICT_OK)
         return verdict;
-    switch (rd_kafka_conf_set(conf, name, property->value, why, sizeof why)) {
+    switch (rd_kafka_conf_set(conf, name, value, why, sizeof why)) {
     case RD_KAFKA_CONF_OK:
         return VERDICT_OK;
     case RD_KAFKA_CONF_UNKNOWN:
@@ -140,7 +141,7 @@ enum verdict kafka_keys_check_version(const struct config *config, int version, 
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     enum verdict verdict = VERDICT_OK;
     for (size_t i = 0; i < config->kafka_count && verdict == VERDICT_OK; i++)
-        verdict = check_key(conf, &config->kafka[i], version, error);
+        verdict = check_key(conf, config, i, version, error);
     rd_kafka_conf_destroy(conf);
     return verdict;
 }
