@@ -46,7 +46,7 @@ APART = ((RUNTIME + "visitors/", RUNTIME + "model/"),)
 
 # By library: the files that may include it. A step includes no state/ but through processor.h.
 LIBRARIES = {
-    r"librdkafka/": (RUNTIME + "kafka/", "tests/test_faults.c"),
+    r"librdkafka/": (RUNTIME + "kafka/", "tests/test_faults.c", "tests/test_preflight.c"),
     r"avro\.h$": ("schemas/", "tools/", "tests/"),
     r"jansson\.h$": ("schemas/", "tools/", RUNTIME + "kafka/registry_answer.c", "tests/"),
     r"curl/": (RUNTIME + "kafka/registry_http.c",),

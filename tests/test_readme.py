@@ -228,6 +228,14 @@ def check_reference(pages, helps, check):
                       f"`{field}`" in schemas)
 
 
+def check_rights(page, output, check):
+    """The script of deploy/README.md grants what 'weft check --acls' prints, and no more."""
+    printed = [line.split("User:NAME ")[1] for line in output("check", "--acls").splitlines()
+               if "User:NAME " in line]
+    written = [text[4:] for text in page.code if text.startswith("acl ")]
+    check(f"{page.name}: the rights are not those of 'weft check --acls'", written == printed)
+
+
 def main(weft):
     passed, failures = 0, []
 
@@ -256,6 +264,7 @@ def main(weft):
         check_paths(page, pages, check)
     check_topology(pages, output, check)
     check_reference(pages, helps, check)
+    check_rights(pages["deploy/README.md"], output, check)
     for failure in failures:
         print(f"FAIL  {failure}")
     print(f"{passed} passed, {len(failures)} failed")

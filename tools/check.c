@@ -1,6 +1,8 @@
 /* `weft check`: checks a configuration or files of events before they are used. */
 #include "processors/runtime/command.h"
+#include "processors/runtime/kafka/preflight.h"
 #include "processors/runtime/kafka/registry.h"
+#include "processors/runtime/kafka/rights.h"
 #include "processors/runtime/log.h"
 #include "processors/runtime/rules_file.h"
 #include "processors/runtime/schemas_folder.h"
@@ -12,9 +14,11 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #define REJECTIONS_SHOWN 10
+#define PATIENCE_MS 10000 /* of a preflight, for the first broker */
 
 static int refuse_group(const struct command *command, const char *name)
 {
@@ -193,6 +197,61 @@ static int check_named_files(const struct command *command, const struct config 
     return config->rules_path[0] ? check_rules(command, config) : EXIT_DONE;
 }
 
+/* ---- what `weft run` will need ---- */
+
+static int print_rights(const struct config *config, const struct topology *topology)
+{
+    struct buffer text = {0};
+    rights_text(config, topology, &text);
+    fwrite(text.at, 1, text.size, stdout);
+    buffer_release(&text);
+    return EXIT_DONE;
+}
+
+static int print_findings(const struct findings *findings)
+{
+    static const char *const kinds[] = {
+        [FINDING_FIX] = "fix", [FINDING_ADVISE] = "fix", [FINDING_WAIT] = "wait"};
+    size_t waits = 0;
+    for (size_t i = 0; i < findings->count; i++) {
+        char line[FINDING_BYTES_MAX];
+        snprintf(line, sizeof line, "%s", findings->at[i].text);
+        log_redact(line);
+        waits += findings->at[i].kind == FINDING_WAIT;
+        print_text("%s: %s\n", kinds[findings->at[i].kind], line);
+    }
+    if (findings->more > 0)
+        printf("and %zu more\n", findings->more);
+    if (findings->count == 0)
+        printf("'weft run' has everything that it needs (%zu checks)\n", preflight_check_count);
+    else
+        printf("%zu to fix, %zu to wait for\n", findings->count + findings->more - waits, waits);
+    if (findings->count + findings->more > waits)
+        return EXIT_FAILED;
+    return waits > 0 ? EXIT_WAIT : EXIT_DONE;
+}
+
+static int check_preflight(const struct command *command, struct config *config, bool create)
+{
+    struct topology topology;
+    struct error error = {0};
+    command_warn(config);
+    if (config_finish(config, &error) != VERDICT_OK)
+        return command_fail(command, EXIT_USAGE, "%s", error.message);
+    if (topology_build(config, &topology, &error) != VERDICT_OK)
+        return command_fail(command, EXIT_FAILED, "%s", error.message);
+    struct findings *findings = memory_zero(1, sizeof *findings);
+    command_catch_signals();
+    preflight(config, &topology, create, PATIENCE_MS, &command_interrupted, findings);
+    int code = EXIT_FAILED;
+    if (atomic_load(&command_interrupted))
+        printf("stopped\n");
+    else
+        code = print_findings(findings);
+    free(findings);
+    return code;
+}
+
 static int check_command(const struct command *command, int argc, char **argv)
 {
     static const struct option options[] = {
@@ -200,13 +259,16 @@ static int check_command(const struct command *command, int argc, char **argv)
         {"keys", no_argument, NULL, 'k'},
         {"format", required_argument, NULL, 'f'},
         {"fingerprint", required_argument, NULL, 'p'},
+        {"preflight", no_argument, NULL, 'P'},
+        {"no-create", no_argument, NULL, 'n'},
+        {"acls", no_argument, NULL, 'a'},
         {NULL, 0, NULL, 0},
     };
     struct config config;
     struct topology topology;
     struct error error = {0};
     const char *format = NULL;
-    bool keys = false;
+    bool keys = false, preflight_wanted = false, acls = false, create = true;
     int code;
     config_init(&config);
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -218,6 +280,12 @@ static int check_command(const struct command *command, int argc, char **argv)
         }
         if (option == 'k')
             keys = true;
+        else if (option == 'P')
+            preflight_wanted = true;
+        else if (option == 'n')
+            create = false;
+        else if (option == 'a')
+            acls = true;
         else if (option == 'f')
             format = optarg;
         else if ((code = command_option(command, option, &config)) >= 0)
@@ -227,10 +295,14 @@ static int check_command(const struct command *command, int argc, char **argv)
         return list_keys(command, argc - optind, argv + optind);
     if (format && event_format_find(format) == FORMAT_UNKNOWN)
         return command_fail(command, EXIT_USAGE, "there is no format '%s'", format);
+    if (preflight_wanted)
+        return check_preflight(command, &config, create);
     if ((code = command_config(&config)) != EXIT_DONE)
         return code;
     if (topology_build(&config, &topology, &error) != VERDICT_OK)
         return command_fail(command, EXIT_FAILED, "%s", error.message);
+    if (acls)
+        return print_rights(&config, &topology);
     if ((code = check_named_files(command, &config)) != EXIT_DONE)
         return code;
     if (config.schema_registry_url[0] && registry_check(&config, &error) != VERDICT_OK)
@@ -252,14 +324,22 @@ WEFT_COMMAND(check) = {
     .name = "check",
     .summary = "checks a configuration, or files of events",
     .usage = "[OPTION]... [FILE]...\n"
-             "       weft check --keys [GROUP]...\n\n" COMMAND_OPTIONS_HELP
+             "       weft check --keys [GROUP]...\n"
+             "       weft check --preflight [--no-create]\n"
+             "       weft check --acls\n\n" COMMAND_OPTIONS_HELP
              "  --keys [GROUP]...  list the keys with their defaults; groups are process, topics,\n"
              "                     input, visitors, lists, ranker, model, catalogue, rankings,\n"
              "                     placements and kafka\n"
              "  --format F         the format of FILEs; without it the format is guessed\n"
              "  --fingerprint S    print the fingerprint of schema S (view, cart, ...), which\n"
              "                     Avro's single-object encoding carries\n\n"
-             "Exit code 1: a line would be rejected.\n",
+             "  --preflight        try everything that 'weft run' will need: topics and their\n"
+             "                     settings, each right, the registry, the disk, the clock\n"
+             "  --no-create        with --preflight: for 'weft run --no-create'\n"
+             "  --acls             print the commands that grant the rights of 'weft run'\n\n"
+             "Exit code 1: a line would be rejected, or the preflight found something to fix;\n"
+             "each comes with its command. Exit code 75: it found only what passes by itself,\n"
+             "such as a broker that is away.\n",
     .order = 8,
     .run = check_command,
 };

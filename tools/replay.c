@@ -218,7 +218,7 @@ static int replay_all(struct replay *replay, int count, char **paths)
             VERDICT_OK)
         return command_fail(replay->command, EXIT_USAGE, "%s", error.message);
     enum verdict verdict =
-        topics_ensure(&replay->config, &replay->topology, true, &partitions, NULL, &error);
+        topics_ensure(&replay->config, &replay->topology, true, NULL, &partitions, NULL, &error);
     if (verdict == VERDICT_OK)
         replay->producer = client_producer_new(&replay->config, &error);
     if (replay->producer == NULL)

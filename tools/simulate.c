@@ -206,7 +206,8 @@ static enum verdict open_topics(struct simulate *sim, struct error *error)
     if (verdict == VERDICT_OK)
         verdict = wire_init(&sim->wire, sim->wire_name, &sim->config, &sim->topology, error);
     if (verdict == VERDICT_OK)
-        verdict = topics_ensure(&sim->config, &sim->topology, true, &partitions, NULL, error);
+        verdict = topics_ensure(&sim->config, &sim->topology, true, &command_interrupted,
+                                &partitions, NULL, error);
     if (verdict != VERDICT_OK)
         return verdict;
     sim->producer = client_producer_new(&sim->config, error);

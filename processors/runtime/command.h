@@ -1,7 +1,7 @@
 /* The commands of the binary. A command is a row made with WEFT_COMMAND, at the end of its file.
  * The linker collects the rows, and `weft --help` lists them. Thread: the main thread.
  *
- * Exit codes: 0 done, 1 failed, 2 used wrongly. */
+ * Exit codes: 0 done, 1 failed, 2 used wrongly, 75 (EX_TEMPFAIL of sysexits.h) try again later. */
 #ifndef WEFT_RUNTIME_COMMAND_H
 #define WEFT_RUNTIME_COMMAND_H
 
@@ -10,7 +10,7 @@
 #include <getopt.h>
 #include <stdatomic.h>
 
-enum exit_code { EXIT_DONE, EXIT_FAILED, EXIT_USAGE };
+enum exit_code { EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_WAIT = 75 };
 
 struct command {
     const char *name;

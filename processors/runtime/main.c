@@ -16,7 +16,8 @@ static void list_commands(FILE *to)
                 fprintf(to, "  %-10s %s\n", __start_weft_commands[i]->name,
                         __start_weft_commands[i]->summary);
     fprintf(to, "\n'weft COMMAND --help' tells more. Exit codes: 0 done, 1 failed, 2 used "
-                "wrongly.\n");
+                "wrongly,\n75 nothing is wrong here, but a broker or the registry is away: try "
+                "again later.\n");
 }
 
 int main(int argc, char **argv)

@@ -2,6 +2,7 @@
 #include "processors/runtime/command.h"
 #include "processors/runtime/kafka/client.h"
 #include "processors/runtime/kafka/edge.h"
+#include "processors/runtime/kafka/preflight.h"
 #include "processors/runtime/kafka/registry.h"
 #include "processors/runtime/kafka/topics.h"
 #include "processors/runtime/log.h"
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 #define WORKERS_MAX 64
+#define FIRST_BROKER_MS 30000
 #define OTHER_THREADS 4 /* the fold, the catalogue fold, the publisher, the standby */
 
 struct runner {
@@ -110,6 +112,35 @@ static enum verdict start_threads(struct runner *runner, struct error *error)
     return verdict;
 }
 
+/* Tells everything that is wrong or missing at once. FATAL: something must be mended first. RETRY:
+ * no broker answers, or the process stops. */
+static enum verdict look_ahead(struct runner *runner, bool create, struct error *error)
+{
+    static const enum log_level levels[] = {
+        [FINDING_FIX] = LOG_LEVEL_ERROR,
+        [FINDING_ADVISE] = LOG_LEVEL_WARN,
+        [FINDING_WAIT] = LOG_LEVEL_WARN,
+    };
+    struct findings *findings = memory_zero(1, sizeof *findings);
+    enum verdict verdict = VERDICT_OK;
+    bool answered = preflight(&runner->config, &runner->run.topology, create, FIRST_BROKER_MS,
+                              &command_interrupted, findings);
+    bool stops = atomic_load(&command_interrupted);
+    for (size_t i = 0; i < findings->count && !stops; i++)
+        log_line(levels[findings->at[i].kind], "preflight", "%s", findings->at[i].text);
+    if (stops)
+        verdict = error_set(error, VERDICT_RETRY, "stopped before it started");
+    else if (findings_have(findings, FINDING_FIX))
+        verdict = error_set(error, VERDICT_FATAL,
+                            "weft can't start; mend what is told above, then try it with 'weft "
+                            "check --preflight'");
+    else if (!answered)
+        verdict = error_set(error, VERDICT_RETRY, "no broker answers at %.200s after %d s",
+                            runner->config.bootstrap_servers, FIRST_BROKER_MS / 1000);
+    free(findings);
+    return verdict;
+}
+
 static enum verdict start(struct runner *runner, bool create, struct error *error)
 {
     struct run *run = &runner->run;
@@ -119,10 +150,10 @@ static enum verdict start(struct runner *runner, bool create, struct error *erro
     if (verdict == VERDICT_OK)
         verdict = statedir_open(&runner->config, &runner->state, error);
     if (verdict == VERDICT_OK)
-        verdict = topics_ensure(&runner->config, &run->topology, create, &run->partitions,
-                                &run->sizes, error);
+        verdict = look_ahead(runner, create, error);
     if (verdict == VERDICT_OK)
-        verdict = topics_warn(&runner->config, &run->topology, error);
+        verdict = topics_ensure(&runner->config, &run->topology, create, &command_interrupted,
+                                &run->partitions, &run->sizes, error);
     if (verdict == VERDICT_OK)
         verdict = upgrade_await(run, error);
     if (verdict != VERDICT_OK)
@@ -203,12 +234,17 @@ static int run_once(struct runner *runner, bool create)
 {
     struct error error = {0};
     runner->started_us = clock_monotonic_us();
-    if (start(runner, create, &error) == VERDICT_OK)
+    enum verdict verdict = start(runner, create, &error);
+    if (verdict == VERDICT_OK)
         wait_for_end(runner);
+    else if (atomic_load(&command_interrupted))
+        log_line(LOG_LEVEL_INFO, "run", "%s", error.message);
     else
         run_fail(&runner->run, "run", &error);
     join_threads(runner); /* those that a failed start leaves */
     int code = atomic_load(&runner->run.failed) ? EXIT_FAILED : EXIT_DONE;
+    if (code == EXIT_FAILED && verdict == VERDICT_RETRY)
+        code = EXIT_WAIT;
     finish(runner);
     return code;
 }
@@ -259,7 +295,8 @@ WEFT_COMMAND(run) = {
              "  --metrics-file F   also write the newest metrics to this file, as JSON\n"
              "  --model FILE       start from this model file ('weft get model'); refused if the\n"
              "                     application has a model already\n\n"
-             "Ctrl-C stops it cleanly: open batches are committed.\n",
+             "Ctrl-C stops it cleanly: open batches are committed. Exit code 75: no broker\n"
+             "answers; nothing else is wrong, so try again later.\n",
     .order = 1,
     .run = run_command,
 };

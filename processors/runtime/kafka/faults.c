@@ -4,6 +4,7 @@
 
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
+#include <string.h>
 
 #define ANY_CODE (-1000) /* the last row of a source: all other codes */
 
@@ -124,4 +125,28 @@ const char *fault_advice(const struct fault_row *row, char *to)
     snprintf(to, FAULT_ADVICE_BYTES_MAX, "%s%s", row->advice ? "; " : "",
              row->advice ? row->advice : "");
     return to;
+}
+
+enum refusal fault_refusal(int code, const char *text)
+{
+    switch (code) {
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM:
+    case RD_KAFKA_RESP_ERR_ILLEGAL_SASL_STATE:
+        return REFUSAL_OF_LOGIN;
+    case RD_KAFKA_RESP_ERR__SSL:
+        return strstr(text, "PLAINTEXT") || strstr(text, "wrong version number") ||
+                       strstr(text, "unexpected eof")
+                   ? REFUSAL_OF_PROTOCOL
+                   : REFUSAL_OF_TLS;
+    case RD_KAFKA_RESP_ERR__TRANSPORT: /* TLS 1.3 refuses a certificate after the handshake */
+        return strstr(text, "security.protocol") ? REFUSAL_OF_PROTOCOL
+               : strstr(text, "SSL routines")    ? REFUSAL_OF_TLS
+                                                 : REFUSAL_NONE;
+    case RD_KAFKA_RESP_ERR__RESOLVE:
+        return strstr(text, "Temporary") ? REFUSAL_NONE : REFUSAL_OF_NAME;
+    default:
+        return REFUSAL_NONE;
+    }
 }

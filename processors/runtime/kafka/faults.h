@@ -47,6 +47,18 @@ const struct fault_row *fault_find(enum fault_source source, int code);
 #define FAULT_ADVICE_BYTES_MAX 200
 const char *fault_advice(const struct fault_row *row, char *to);
 
+/* Why there is no connection, by the code and the text of librdkafka's error. */
+enum refusal {
+    REFUSAL_NONE,        /* it passes: a broker or the network is away */
+    REFUSAL_OF_LOGIN,    /* the user or the password */
+    REFUSAL_OF_TLS,      /* a certificate, ours or theirs */
+    REFUSAL_OF_PROTOCOL, /* security.protocol is another than the listener's; brokers that stop may
+                          * look so for a moment */
+    REFUSAL_OF_NAME,     /* no machine has the name in bootstrap.servers */
+};
+
+enum refusal fault_refusal(int code, const char *text);
+
 /* All rows in their order, for tests. */
 extern const struct fault_row fault_rows[];
 extern const size_t fault_row_count;

@@ -1,11 +1,17 @@
 #include "processors/runtime/kafka/kafka.h"
 
 #include "processors/runtime/kafka/client_id.h"
+#include "processors/runtime/kafka/faults.h"
 #include "processors/runtime/kafka/size_budget.h"
 #include "processors/runtime/log.h"
 #include "state/visitor_codec.h"
 
+#include <stdio.h>
+
 #define ANSWER_MS 10000
+#define SLICE_MS 250 /* of a wait, between looks at `stop` */
+#define SLICE_MAX_MS 2000
+#define PROTOCOL_DOUBT_US 3000000 /* a broker that stops looks like one of another protocol */
 #define TEXT_OF(number) #number
 #define TEXT(number) TEXT_OF(number)
 
@@ -149,11 +155,88 @@ rd_kafka_t *kafka_new(enum kafka_role role, rd_kafka_conf_t *conf, struct error 
 rd_kafka_t *kafka_open(const struct config *config, enum kafka_role role,
                        const struct kafka_extra *extra, struct error *error)
 {
-    const struct kafka_extra anonymous[] = {{"group.id", "weft-reader"}, {NULL, NULL}};
+    const struct kafka_extra anonymous[] = {{"group.id", config->application_id}, {NULL, NULL}};
     bool reads = role == KAFKA_READER || role == KAFKA_WATCHER;
     rd_kafka_conf_t *conf = kafka_conf(config, role, reads && !extra ? anonymous : extra, error);
     return conf ? kafka_new(role, conf, error) : NULL;
 }
+
+/* ---- why no broker answers ---- */
+
+/* "No connection at all" follows from the reason of each broker. */
+static int rank_trouble(int code, const char *text)
+{
+    if (code == 0 || code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+        return code != 0;
+    return fault_refusal(code, text) == REFUSAL_NONE ? 2 : 3;
+}
+
+static void note_trouble(rd_kafka_t *rk, int code, const char *reason, void *opaque)
+{
+    struct kafka_trouble *trouble = opaque;
+    (void)rk;
+    log_line(LOG_LEVEL_DEBUG, "kafka", "%s: %s", rd_kafka_err2name((rd_kafka_resp_err_t)code),
+             reason);
+    if (rank_trouble(code, reason) < rank_trouble(trouble->code, trouble->text))
+        return;
+    trouble->code = code;
+    snprintf(trouble->text, sizeof trouble->text, "%s", reason);
+}
+
+rd_kafka_t *kafka_open_watched(const struct config *config, const struct kafka_extra *extra,
+                               struct kafka_trouble *trouble, struct error *error)
+{
+    const struct kafka_extra anonymous[] = {{"group.id", config->application_id}, {NULL, NULL}};
+    rd_kafka_conf_t *conf = kafka_conf(config, KAFKA_READER, extra ? extra : anonymous, error);
+    *trouble = (struct kafka_trouble){0};
+    if (conf == NULL)
+        return NULL;
+    /* a listener of another protocol closes connections, which librdkafka else keeps to itself */
+    rd_kafka_conf_set(conf, "log.connection.close", "true", NULL, 0);
+    rd_kafka_conf_set_error_cb(conf, note_trouble);
+    rd_kafka_conf_set_opaque(conf, trouble);
+    return kafka_new(KAFKA_READER, conf, error);
+}
+
+/* Whether waiting goes on: not once the brokers refuse this client, or its process stops. */
+static bool may_pass(const struct kafka_trouble *trouble, int64_t waited_us)
+{
+    switch (fault_refusal(trouble->code, trouble->text)) {
+    case REFUSAL_OF_LOGIN:
+        return false;
+    case REFUSAL_OF_TLS:
+    case REFUSAL_OF_PROTOCOL:
+    case REFUSAL_OF_NAME:
+        return waited_us < PROTOCOL_DOUBT_US;
+    default:
+        return true;
+    }
+}
+
+enum verdict kafka_await(rd_kafka_t *rk, bool all, int64_t until_us, const atomic_bool *stop,
+                         struct kafka_trouble *trouble,
+                         const struct rd_kafka_metadata **ret_metadata, struct error *error)
+{
+    int64_t since_us = clock_monotonic_us();
+    for (int slice_ms = SLICE_MS;;) {
+        rd_kafka_resp_err_t err = rd_kafka_metadata(rk, all, NULL, ret_metadata, slice_ms);
+        int64_t now_us = clock_monotonic_us();
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(rk, 0); /* serves note_trouble() */
+        if (message)
+            rd_kafka_message_destroy(message);
+        if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
+            return VERDICT_OK;
+        if (err == RD_KAFKA_RESP_ERR__TIMED_OUT && slice_ms < SLICE_MAX_MS)
+            slice_ms *= 2; /* a broker is there, but slow */
+        if (!may_pass(trouble, now_us - since_us))
+            return error_set(error, VERDICT_FATAL, "%s", trouble->text);
+        if (now_us >= until_us || (stop && atomic_load(stop)))
+            return error_set(error, VERDICT_RETRY, "%s",
+                             trouble->code ? trouble->text : rd_kafka_err2str(err));
+    }
+}
+
+/* ---- metadata ---- */
 
 enum verdict kafka_metadata(rd_kafka_t *rk, const struct rd_kafka_metadata **ret_metadata,
                             struct error *error)

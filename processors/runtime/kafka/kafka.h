@@ -6,6 +6,7 @@
 #include "processors/runtime/topology.h"
 
 #include <librdkafka/rdkafka.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 enum kafka_role {
@@ -35,6 +36,27 @@ rd_kafka_t *kafka_new(enum kafka_role role, rd_kafka_conf_t *conf, struct error 
 /* kafka_conf() and kafka_new() in one. Readers and watchers need no `extra`. */
 rd_kafka_t *kafka_open(const struct config *config, enum kafka_role role,
                        const struct kafka_extra *extra, struct error *error);
+
+/* ---- why no broker answers ---- */
+
+/* The error that tells best why a handle has no connection, of those that librdkafka reported. */
+#define KAFKA_TROUBLE_BYTES_MAX 256
+struct kafka_trouble {
+    int code; /* 0: none was reported */
+    char text[KAFKA_TROUBLE_BYTES_MAX];
+};
+
+/* As kafka_open(), for a consumer whose errors go to `trouble`, which is borrowed until the handle
+ * is destroyed. They arrive in rd_kafka_consumer_poll(). */
+rd_kafka_t *kafka_open_watched(const struct config *config, const struct kafka_extra *extra,
+                               struct kafka_trouble *trouble, struct error *error);
+
+/* Waits for metadata of the topics that the handle knows, or of all, until `until_us` (monotonic)
+ * or until `stop` is set (NULL: never), which is seen within a second. RETRY: no answer;
+ * `trouble` has the reason. FATAL: the brokers refuse this client, so waiting does not help. */
+enum verdict kafka_await(rd_kafka_t *rk, bool all, int64_t until_us, const atomic_bool *stop,
+                         struct kafka_trouble *trouble,
+                         const struct rd_kafka_metadata **ret_metadata, struct error *error);
 
 /* The names and partitions of all topics; the caller frees them by rd_kafka_metadata_destroy().
  * RETRY: no answer within 10 s. */

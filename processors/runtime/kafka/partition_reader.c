@@ -39,7 +39,7 @@ struct partition_reader *partition_reader_open(const struct config *config,
                                                struct error *error)
 {
     const struct kafka_extra strict[] = {
-        {"group.id", "weft-reader"}, {"auto.offset.reset", "error"}, {NULL, NULL}};
+        {"group.id", config->application_id}, {"auto.offset.reset", "error"}, {NULL, NULL}};
     enum kafka_role role = options->isolation == READ_COMMITTED ? KAFKA_READER : KAFKA_WATCHER;
     rd_kafka_t *rk = kafka_open(config, role, options->strict ? strict : NULL, error);
     if (rk == NULL)

@@ -22,10 +22,9 @@ enum verdict topic_setting_text(rd_kafka_t *rk, const char *topic, const char *s
 enum verdict topic_setting_number(rd_kafka_t *rk, const char *topic, const char *setting,
                                   int64_t *ret_number, struct error *error);
 
-/* Warns of topics that forget deletions too soon, with the command that mends each: the visitors'
- * changelog, the lists, the users, and the catalogue as far as catalogue.rescan.ms needs it.
- * Changes nothing. */
-void topic_settings_check(rd_kafka_t *rk, const struct config *config,
-                          const struct topology *topology);
+/* Asks for the settings of several topics at once. NULL: no answer, with the code. Else the caller
+ * destroys the event, a result of DescribeConfigs. */
+rd_kafka_event_t *topic_settings_ask(rd_kafka_t *rk, const char *const *topics, size_t count,
+                                     rd_kafka_resp_err_t *ret_err);
 
 #endif

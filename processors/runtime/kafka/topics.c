@@ -1,5 +1,6 @@
 #include "processors/runtime/kafka/topics.h"
 
+#include "processors/runtime/kafka/topic_declare.h"
 #include "processors/runtime/kafka/topic_settings.h"
 #include "processors/runtime/log.h"
 
@@ -9,62 +10,17 @@
 
 #define FIRST_BROKER_MS 30000
 #define DELETE_MS 30000
-#define RANKINGS_SEGMENT_BYTES "67108864"
+
+struct ensuring {
+    const struct config *config;
+    const struct topology *topology;
+    bool create;
+    const atomic_bool *stop;
+    rd_kafka_t *rk;
+    struct kafka_trouble trouble;
+};
 
 /* ---- creating ---- */
-
-static rd_kafka_NewTopic_t *declare_topic(const struct config *config, const char *name,
-                                          enum topic topic, int32_t partitions, struct error *error)
-{
-    const struct topic_row *row = &topic_rows[topic];
-    char why[256], number[32];
-    rd_kafka_NewTopic_t *declared = rd_kafka_NewTopic_new(
-        name, row->partitioned ? partitions : 1, (int)config->replication_factor, why, sizeof why);
-    if (declared == NULL) {
-        error_set(error, VERDICT_FATAL, "%s: %s", name, why);
-        return NULL;
-    }
-    if (row->cleanup == CLEANUP_COMPACT)
-        rd_kafka_NewTopic_set_config(declared, "cleanup.policy", "compact");
-    if (row->retention_ms != 0) {
-        snprintf(number, sizeof number, "%lld", (long long)row->retention_ms);
-        rd_kafka_NewTopic_set_config(declared, "retention.ms", number);
-    }
-    if (row->delete_retention_ms != 0) {
-        snprintf(number, sizeof number, "%lld", (long long)row->delete_retention_ms);
-        rd_kafka_NewTopic_set_config(declared, DELETE_RETENTION, number);
-    }
-    if (topic == TOPIC_VISITOR_CHANGELOG) /* the brokers' clocks alone tell which copies are old */
-        rd_kafka_NewTopic_set_config(declared, "message.timestamp.type", "LogAppendTime");
-    if (topic == TOPIC_RANKINGS) /* the publisher reads it at its election: compacted early */
-        rd_kafka_NewTopic_set_config(declared, "segment.bytes", RANKINGS_SEGMENT_BYTES);
-    if (size_budget_created(topic) != 0) {
-        snprintf(number, sizeof number, "%lld", (long long)size_budget_created(topic));
-        rd_kafka_NewTopic_set_config(declared, "max.message.bytes", number);
-    }
-    return declared;
-}
-
-static enum verdict declare_missing(const struct config *config, const struct topology *topology,
-                                    const bool *missing, int32_t partitions,
-                                    rd_kafka_NewTopic_t **declared, size_t *ret_count,
-                                    struct error *error)
-{
-    size_t count = 0;
-    for (int i = 0; i < TOPICS; i++) {
-        if (!missing[i])
-            continue;
-        declared[count] =
-            declare_topic(config, topology->topics[i], (enum topic)i, partitions, error);
-        if (declared[count] == NULL) {
-            rd_kafka_NewTopic_destroy_array(declared, count);
-            return VERDICT_FATAL;
-        }
-        count++;
-    }
-    *ret_count = count;
-    return VERDICT_OK;
-}
 
 /* The first of the answers that is an error. */
 static enum verdict check_created(rd_kafka_event_t *event, struct error *error)
@@ -93,7 +49,7 @@ static enum verdict create_topics(rd_kafka_t *rk, const struct config *config,
     rd_kafka_NewTopic_t *declared[TOPICS];
     size_t count;
     enum verdict verdict =
-        declare_missing(config, topology, missing, partitions, declared, &count, error);
+        topics_declare(config, topology, missing, partitions, declared, &count, error);
     if (verdict != VERDICT_OK)
         return verdict;
     rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
@@ -151,16 +107,34 @@ static enum verdict check_topics(const struct topology *topology,
     return VERDICT_OK;
 }
 
-static enum verdict look(rd_kafka_t *rk, const struct config *config,
-                         const struct topology *topology, int32_t *ret_partitions,
+/* A topic that weft may not see can't be told from one that is missing. */
+static enum verdict check_sight(const struct topology *topology,
+                                const struct rd_kafka_metadata *metadata, struct error *error)
+{
+    for (int i = 0; i < metadata->topic_cnt; i++)
+        for (int k = 0; k < TOPICS; k++)
+            if (metadata->topics[i].err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED &&
+                strcmp(metadata->topics[i].topic, topology->topics[k]) == 0)
+                return error_set(error, VERDICT_FATAL,
+                                 "weft may not see topic %s; grant the rights that 'weft check "
+                                 "--acls' prints, and 'weft check --preflight' checks",
+                                 topology->topics[k]);
+    return VERDICT_OK;
+}
+
+static enum verdict look(struct ensuring *ensuring, int64_t until_us, int32_t *ret_partitions,
                          bool *ret_missing, struct error *error)
 {
+    const struct topology *topology = ensuring->topology;
     const struct rd_kafka_metadata *metadata;
-    enum verdict verdict = kafka_metadata(rk, &metadata, error);
+    enum verdict verdict = kafka_await(ensuring->rk, false, until_us, ensuring->stop,
+                                       &ensuring->trouble, &metadata, error);
     if (verdict != VERDICT_OK)
         return verdict;
-    verdict =
-        input_partitions(topology, metadata, (int32_t)config->partitions, ret_partitions, error);
+    verdict = check_sight(topology, metadata, error);
+    if (verdict == VERDICT_OK)
+        verdict = input_partitions(topology, metadata, (int32_t)ensuring->config->partitions,
+                                   ret_partitions, error);
     if (verdict == VERDICT_OK)
         verdict = check_topics(topology, metadata, *ret_partitions, ret_missing, error);
     rd_kafka_metadata_destroy(metadata);
@@ -189,13 +163,17 @@ static enum verdict refuse_missing(const struct topology *topology, int topic, i
 /* ---- settings ---- */
 
 /* librdkafka refuses records above its own message.max.bytes, which kafka.* may set. */
-static int64_t producer_limit(rd_kafka_t *rk)
+static int64_t producer_limit(const struct config *config)
 {
     char text[24];
     size_t size = sizeof text;
-    if (rd_kafka_conf_get(rd_kafka_conf(rk), "message.max.bytes", text, &size) != RD_KAFKA_CONF_OK)
-        return RECORD_BYTES_MAX;
-    return strtoll(text, NULL, 10);
+    int64_t limit = RECORD_BYTES_MAX;
+    rd_kafka_conf_t *conf = kafka_conf(config, KAFKA_PRODUCER, NULL, NULL);
+    if (conf && rd_kafka_conf_get(conf, "message.max.bytes", text, &size) == RD_KAFKA_CONF_OK)
+        limit = strtoll(text, NULL, 10);
+    if (conf)
+        rd_kafka_conf_destroy(conf);
+    return limit;
 }
 
 /* A topic that is compacted takes no record without a key. */
@@ -223,19 +201,16 @@ static enum verdict check_policy(rd_kafka_t *rk, const struct config *config,
 
 /* RETRY: no answer. FATAL: the topic takes too little. */
 static enum verdict read_size(rd_kafka_t *rk, const struct topology *topology, enum topic topic,
-                              struct size_budget *sizes, struct error *error)
+                              int64_t own, struct size_budget *sizes, struct error *error)
 {
     struct error why = {0};
-    int64_t limit = RECORD_BYTES_MAX, own = producer_limit(rk);
+    int64_t limit = RECORD_BYTES_MAX;
     enum verdict verdict =
         topic_setting_number(rk, topology->topics[topic], "max.message.bytes", &limit, &why);
     if (verdict == VERDICT_RETRY)
         return error_set(error, verdict, "%s", why.message);
-    if (verdict == VERDICT_FATAL) {
-        limit = KAFKA_RECORD_BYTES;
-        log_line(LOG_LEVEL_WARN, "topics", "%s; until then records for it have %lld bytes at most",
-                 why.message, (long long)limit);
-    }
+    if (verdict == VERDICT_FATAL)
+        limit = KAFKA_RECORD_BYTES; /* weft may not ask, which the preflight told */
     return size_budget_set(sizes, topic, limit < own ? limit : own, error);
 }
 
@@ -243,12 +218,13 @@ static enum verdict read_settings(rd_kafka_t *rk, const struct config *config,
                                   const struct topology *topology, struct size_budget *sizes,
                                   struct error *error)
 {
+    int64_t own = producer_limit(config);
     for (int i = 0; i < TOPICS; i++) {
         if (topic_rows[i].input)
             continue;
         enum verdict verdict = check_policy(rk, config, topology, (enum topic)i, error);
         if (verdict == VERDICT_OK)
-            verdict = read_size(rk, topology, (enum topic)i, sizes, error);
+            verdict = read_size(rk, topology, (enum topic)i, own, sizes, error);
         if (verdict != VERDICT_OK)
             return verdict;
     }
@@ -257,68 +233,76 @@ static enum verdict read_settings(rd_kafka_t *rk, const struct config *config,
 
 /* `ret_done`: every topic exists. Topics that this call creates show in the metadata a moment
  * later, so the call that finds them is a later one. */
-static enum verdict ensure_once(rd_kafka_t *rk, const struct config *config,
-                                const struct topology *topology, bool create,
+static enum verdict ensure_once(struct ensuring *ensuring, int64_t until_us,
                                 int32_t *ret_partitions, struct size_budget *sizes, bool *ret_done,
                                 struct error *error)
 {
     bool missing[TOPICS];
+    const struct config *config = ensuring->config;
+    const struct topology *topology = ensuring->topology;
     *ret_done = false;
-    enum verdict verdict = look(rk, config, topology, ret_partitions, missing, error);
+    enum verdict verdict = look(ensuring, until_us, ret_partitions, missing, error);
     if (verdict != VERDICT_OK)
         return verdict;
     bool any = false;
     for (int i = 0; i < TOPICS; i++) {
         if (!missing[i])
             continue;
-        if (!create)
+        if (!ensuring->create)
             return refuse_missing(topology, i, *ret_partitions, error);
         log_line(LOG_LEVEL_INFO, "topics", "creating %s", topology->topics[i]);
         any = true;
     }
     if (any)
-        return create_topics(rk, config, topology, missing, *ret_partitions, error);
-    enum verdict sized = sizes ? read_settings(rk, config, topology, sizes, error) : VERDICT_OK;
+        return create_topics(ensuring->rk, config, topology, missing, *ret_partitions, error);
+    enum verdict sized =
+        sizes ? read_settings(ensuring->rk, config, topology, sizes, error) : VERDICT_OK;
     *ret_done = sized == VERDICT_OK;
     return sized;
 }
 
-enum verdict topics_ensure(const struct config *config, const struct topology *topology,
-                           bool create, int32_t *ret_partitions, struct size_budget *sizes,
-                           struct error *error)
+static enum verdict ensure(struct ensuring *ensuring, int32_t *ret_partitions,
+                           struct size_budget *sizes, struct error *error)
 {
-    rd_kafka_t *rk = kafka_open(config, KAFKA_PRODUCER, NULL, error);
-    if (rk == NULL)
-        return VERDICT_FATAL;
-    enum verdict verdict = VERDICT_RETRY;
-    bool done = false;
+    const char *brokers = ensuring->config->bootstrap_servers;
+    rd_kafka_topic_t *known[TOPICS];
+    struct error why;
+    enum verdict verdict;
+    bool done = false, stops;
     int64_t until_us = clock_monotonic_us() + FIRST_BROKER_MS * 1000;
-    while (!done && verdict != VERDICT_FATAL && clock_monotonic_us() < until_us) {
-        struct error why = {0};
-        verdict = ensure_once(rk, config, topology, create, ret_partitions, sizes, &done, &why);
-        if (verdict == VERDICT_FATAL)
-            error_set(error, verdict, "%s", why.message);
-        else if (!done)
+    for (int i = 0; i < TOPICS; i++) /* the metadata has these, and no others */
+        known[i] = rd_kafka_topic_new(ensuring->rk, ensuring->topology->topics[i], NULL);
+    do {
+        why = (struct error){0};
+        verdict = ensure_once(ensuring, until_us, ret_partitions, sizes, &done, &why);
+        stops = ensuring->stop && atomic_load(ensuring->stop);
+        if (!done && verdict != VERDICT_FATAL && !stops)
             usleep(100000);
-    }
-    rd_kafka_destroy(rk);
+    } while (!done && verdict != VERDICT_FATAL && !stops && clock_monotonic_us() < until_us);
+    for (int i = 0; i < TOPICS; i++)
+        rd_kafka_topic_destroy(known[i]);
     if (verdict == VERDICT_FATAL)
-        return verdict;
+        return error_set(error, verdict, "%s", why.message);
+    if (stops && !done)
+        return error_set(error, VERDICT_RETRY, "stopped while no broker answered");
     if (!done)
-        return error_set(error, VERDICT_FATAL, "no broker answers at %s after %d s",
-                         config->bootstrap_servers, FIRST_BROKER_MS / 1000);
+        return error_set(error, VERDICT_RETRY, "no broker answers at %.150s after %d s: %.200s",
+                         brokers, FIRST_BROKER_MS / 1000, why.message);
     return VERDICT_OK;
 }
 
-enum verdict topics_warn(const struct config *config, const struct topology *topology,
-                         struct error *error)
+enum verdict topics_ensure(const struct config *config, const struct topology *topology,
+                           bool create, const atomic_bool *stop, int32_t *ret_partitions,
+                           struct size_budget *sizes, struct error *error)
 {
-    rd_kafka_t *rk = kafka_open(config, KAFKA_PRODUCER, NULL, error);
-    if (rk == NULL)
+    struct ensuring ensuring = {
+        .config = config, .topology = topology, .create = create, .stop = stop};
+    ensuring.rk = kafka_open_watched(config, NULL, &ensuring.trouble, error);
+    if (ensuring.rk == NULL)
         return VERDICT_FATAL;
-    topic_settings_check(rk, config, topology);
-    rd_kafka_destroy(rk);
-    return VERDICT_OK;
+    enum verdict verdict = ensure(&ensuring, ret_partitions, sizes, error);
+    rd_kafka_destroy(ensuring.rk);
+    return verdict;
 }
 
 /* ---- deleting ---- */

@@ -5,19 +5,17 @@
 
 #include "processors/runtime/kafka/size_budget.h"
 
+#include <stdatomic.h>
+
 /* Makes sure that the topology's topics exist as declared, and creates those that are missing,
  * unless `create` is false. All inputs, and all topics that are partitioned as they are, must have
  * the same number of partitions, which is returned. `sizes` learns how large records the outputs
- * take; NULL: nobody asks. Waits up to 30 s for the first broker. FATAL,
- * with what to do. */
+ * take; NULL: nobody asks. `stop` is borrowed; once set, the call ends within a second or two;
+ * NULL: none. RETRY: no broker answered for 30 s, with the reason, or `stop` is set. FATAL, with
+ * what to do. */
 enum verdict topics_ensure(const struct config *config, const struct topology *topology,
-                           bool create, int32_t *ret_partitions, struct size_budget *sizes,
-                           struct error *error);
-
-/* Compares settings of the topics on the broker with what weft needs, and logs a warning for each
- * that is wrong, with the command that mends it. FATAL: the configuration is wrong. */
-enum verdict topics_warn(const struct config *config, const struct topology *topology,
-                         struct error *error);
+                           bool create, const atomic_bool *stop, int32_t *ret_partitions,
+                           struct size_budget *sizes, struct error *error);
 
 /* Deletes the topics; one that does not exist is fine. RETRY: no answer, or the broker refuses.
  * FATAL: the configuration is wrong. */

@@ -1,0 +1,14 @@
+/* weft's topics as requests of CreateTopics. Only files in processors/runtime/kafka/ include it.
+ * Thread: any. */
+#ifndef WEFT_KAFKA_TOPIC_DECLARE_H
+#define WEFT_KAFKA_TOPIC_DECLARE_H
+
+#include "processors/runtime/kafka/kafka.h"
+
+/* Declares each topic that is `missing`, an array of TOPICS as `declared` is. The caller destroys
+ * the `ret_count` declarations. FATAL: librdkafka refuses one. */
+enum verdict topics_declare(const struct config *config, const struct topology *topology,
+                            const bool *missing, int32_t partitions, rd_kafka_NewTopic_t **declared,
+                            size_t *ret_count, struct error *error);
+
+#endif
