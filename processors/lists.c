@@ -1,6 +1,6 @@
 /* Lists: writes what the shop shows the visitor next, before the shop asks. Runs once at the end of
  * a batch for each visitor that the batch touched, so that a burst of events costs one record.
- * Lists that did not change are not written again. */
+ * Lists that did not change are not written again, and neither is a first record without items. */
 #include "processors/processor.h"
 #include "processors/recommend/recommend.h"
 #include "schemas/draw.h"
@@ -89,6 +89,15 @@ static void write_fitting(const struct context *context, struct recommendation *
     write_shorter(context, recommendation, lists, whole, least);
 }
 
+/* Nothing to show yet, and nothing written before that it would replace: the model is young. */
+static bool is_nothing(const struct visitor *visitor, const struct recommendation *recommendation)
+{
+    for (uint32_t i = 0; i < recommendation->list_count; i++)
+        if (recommendation->lists[i].item_count > 0)
+            return false;
+    return visitor->list_hash == 0;
+}
+
 static enum verdict lists_close(struct context *context, struct visitor *visitor,
                                 struct error *error)
 {
@@ -106,7 +115,7 @@ static enum verdict lists_close(struct context *context, struct visitor *visitor
         recommend_lists(context->recommender, context->model, context->catalogue, visitor,
                         context->settings->list_items, context->arena, lists, &visitor->look_again);
     uint64_t hash = hash_lists(&recommendation);
-    bool same = hash == visitor->list_hash;
+    bool same = hash == visitor->list_hash || is_nothing(visitor, &recommendation);
     if (!same)
         write_fitting(context, &recommendation, lists);
     if (!same && context->settings->recommend.filters.shown_max > 0 &&

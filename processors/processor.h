@@ -79,6 +79,7 @@ enum counter {
     COUNT_ACTIVITIES_CUT, /* of ACTIVITIES_OUT, those that left to fit the changelog */
     COUNT_LISTS_CUT,      /* recommendation records that lost items, to fit their topic */
     COUNT_LETTERS_CUT,    /* dead letters and late records that were cut, to fit their topic */
+    COUNT_LISTS_DEFERRED, /* times that a visitor's lists waited, since the worker was behind */
     COUNTERS,
 };
 

@@ -598,10 +598,10 @@ static void release(struct kafka_edge *self, struct edge_message *message)
     fake(self)->held--;
 }
 
-static bool ends_at(struct kafka_edge *self, const struct edge_input *input, int64_t position)
+static int64_t end(struct kafka_edge *self, const struct edge_input *input)
 {
-    return !fake(self)->broker->silent_ends &&
-           position >= fake_arrived(fake(self)->broker, input->topic, input->partition);
+    const struct fake_broker *broker = fake(self)->broker;
+    return broker->silent_ends ? -1 : fake_arrived(broker, input->topic, input->partition);
 }
 
 /* ---- time ---- */
@@ -675,7 +675,7 @@ struct fake_edge *fake_edge_new(struct fake_broker *broker, const char *instance
         .close_input = close_input,
         .next = next,
         .release = release,
-        .ends_at = ends_at,
+        .end = end,
         .now_us = now_us,
         .wait = wait_until,
         .free = free_edge,

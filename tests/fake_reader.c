@@ -166,3 +166,9 @@ int64_t partition_reader_end(const struct partition_reader *reader, int32_t part
 {
     return reader->positions[partition].assigned ? reader->positions[partition].end : -1;
 }
+
+int64_t partition_reader_left(const struct partition_reader *reader, int32_t partition)
+{
+    int64_t position = partition_reader_position(reader, partition);
+    return position < 0 ? 0 : end_of(reader, partition) - position;
+}

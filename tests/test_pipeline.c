@@ -213,7 +213,7 @@ static void test_aborted(void)
         CHECK_INT(visitor_table_dirty_count(pipeline_visitors(pipeline)), 0);
         CHECK_INT(pipeline_counts(pipeline)->fates[FATE_PROCESSED], 0);
     }
-    CHECK_INT(nowhere.emitted, 6);
+    CHECK_INT(nowhere.emitted, 3); /* interactions; the model has nothing to show yet */
     pipeline_free(pipeline);
     pipeline_free(NULL);
     model_free(model);
@@ -325,6 +325,120 @@ static void test_undeclared(void)
         step.outputs = all;
         CHECK_INT(run_step(&step, &verdict, &error), cases[i].emitted);
         CHECK(verdict == VERDICT_OK);
+    }
+}
+
+/* ---- a worker that is behind ---- */
+
+#define VISITORS 200
+
+static int closed; /* lists that were made */
+
+static enum verdict event_accepts(struct context *context, struct record *record,
+                                  struct error *error)
+{
+    context->visitor->accepted++;
+    return event_touches(context, record, error);
+}
+
+static enum verdict close_counts(struct context *context, struct visitor *visitor,
+                                 struct error *error)
+{
+    (void)context, (void)error;
+    visitor->look_again = false;
+    closed++;
+    return VERDICT_OK;
+}
+
+static void touch_all(struct pipeline *pipeline)
+{
+    const char *name;
+    char key[16];
+    for (int i = 0; i < VISITORS; i++) {
+        struct record record = {.type = EVENT_VIEW};
+        snprintf(key, sizeof key, "v%d", i);
+        record.event.visitor_id = record.key = bytes_text(key);
+        CHECK(pipeline_event(pipeline, &record, &name, NULL) == VERDICT_OK);
+    }
+}
+
+static int close_all(struct pipeline *pipeline)
+{
+    closed = 0;
+    CHECK(pipeline_close(pipeline, NULL) == VERDICT_OK);
+    struct visitor_table *visitors = pipeline_visitors(pipeline);
+    for (size_t i = 0; i < visitor_table_dirty_count(visitors); i++) /* as for the changelog */
+        visitor_table_encode(visitors, visitor_table_dirty_at(visitors, i));
+    return closed;
+}
+
+static void check_behind(struct pipeline *pipeline, struct store *store)
+{
+    struct store_batch batch = {0};
+    int sample;
+    pipeline_set_behind(pipeline, true);
+    touch_all(pipeline);
+    sample = close_all(pipeline);
+    CHECK_SAY(sample > 0 && sample < VISITORS / 4, "%d", sample);
+    visitor_table_batch(pipeline_visitors(pipeline), &batch);
+    CHECK(store->write(store, &batch, NULL) == VERDICT_OK);
+    pipeline_committed(pipeline);
+    CHECK_INT(pipeline_counts(pipeline)->counters[COUNT_LISTS_DEFERRED], VISITORS - sample);
+    CHECK_INT(pipeline_owed(pipeline)->count, VISITORS - sample);
+    CHECK(pipeline_lists_wait(pipeline));
+    touch_all(pipeline); /* the same sample */
+    CHECK_INT(close_all(pipeline), sample);
+    pipeline_committed(pipeline);
+    CHECK_INT(close_all(pipeline), 0);
+    pipeline_forget_waiting(pipeline); /* as in a crash: the rows know who waits */
+    CHECK(!pipeline_lists_wait(pipeline));
+    CHECK(pipeline_find_waiting(pipeline, store, 0, NULL) == VERDICT_OK);
+    CHECK_INT(pipeline_owed(pipeline)->count, VISITORS - sample);
+    pipeline_set_behind(pipeline, false);
+    CHECK(pipeline_next_lists_us(pipeline) == 0); /* now */
+    CHECK_INT(close_all(pipeline), VISITORS - sample);
+    pipeline_committed(pipeline);
+    CHECK(!pipeline_lists_wait(pipeline));
+    CHECK(pipeline_next_lists_us(pipeline) == INT64_MAX);
+    batch_release(&batch);
+}
+
+/* `wait_ms` is over at once: each list is made although the worker is behind. */
+static void check_wait(struct pipeline *pipeline)
+{
+    pipeline_set_behind(pipeline, true);
+    touch_all(pipeline);
+    CHECK_INT(close_all(pipeline), VISITORS);
+    CHECK(!pipeline_lists_wait(pipeline));
+    pipeline_committed(pipeline);
+}
+
+static void test_behind(void)
+{
+    static const char *const nothing[] = {"recommendations", NULL};
+    static const struct step step = {
+        .name = "counter", .outputs = nothing, .event = event_accepts, .close = close_counts};
+    for (int wait = 0; wait < 2; wait++) {
+        struct config config;
+        struct topology topology = {.visitors = {&step}, .visitors_count = 1};
+        struct pipeline *pipeline;
+        struct nowhere nowhere = {.outlet.emit = emit};
+        config_init(&config);
+        config_finish(&config, NULL);
+        config.catch_up_wait_ms = wait ? 60000 : 0;
+        struct store *store = store_memory_new();
+        struct model *model = model_new(&config.settings.model);
+        struct catalogue *catalogue = catalogue_new(&config.settings.catalogue);
+        CHECK(pipeline_new(&config, &topology, store, model, catalogue, &nowhere.outlet, NULL,
+                           &pipeline, NULL) == VERDICT_OK);
+        if (wait)
+            check_behind(pipeline, store);
+        else
+            check_wait(pipeline);
+        pipeline_free(pipeline);
+        model_free(model);
+        catalogue_free(catalogue);
+        store->free(store);
     }
 }
 
@@ -487,6 +601,7 @@ int main(void)
     TEST_RUN(test_outputs);
     TEST_RUN(test_aborted);
     TEST_RUN(test_undeclared);
+    TEST_RUN(test_behind);
     TEST_RUN(test_schemas_path);
     TEST_RUN(test_rules);
     return test_done();

@@ -64,39 +64,8 @@ static void test_ring(void)
     store->free(store);
 }
 
-static void test_find(void)
-{
-    struct store *store = store_memory_new();
-    struct visitor_table *table = visitor_table_new(store, 1 << 20);
-    struct second_looks looks;
-    struct store_batch batch = {0};
-    struct error error = {0};
-    second_looks_init(&looks);
-    for (int i = 0; i < 4; i++) {
-        char key[2] = {(char)('a' + i), '\0'};
-        struct visitor *visitor = visitor_of(table, key);
-        visitor_table_mark_dirty(table, visitor);
-        visitor_set_declared(visitor, bytes_text("female"), bytes_of(NULL, 0));
-        visitor->look_again = i % 2 != 0;
-        visitor_table_encode(table, visitor);
-    }
-    visitor_table_batch(table, &batch);
-    CHECK(store->write(store, &batch, NULL) == VERDICT_OK);
-    CHECK(second_looks_find(&looks, store, 2, &error) == VERDICT_OK);
-    CHECK(!second_looks_any(&looks));
-    CHECK_SAY(second_looks_find(&looks, store, 3, &error) == VERDICT_OK, "%s", error.message);
-    check_taken(&looks, "b", 0);
-    check_taken(&looks, "d", 0);
-    CHECK(!second_looks_any(&looks));
-    batch_release(&batch);
-    second_looks_release(&looks);
-    visitor_table_free(table);
-    store->free(store);
-}
-
 int main(void)
 {
     TEST_RUN(test_ring);
-    TEST_RUN(test_find);
     return test_done();
 }

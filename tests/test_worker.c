@@ -119,6 +119,46 @@ static void test_setup_at_every_call(void)
     }
 }
 
+/* ---- the price of a commit ---- */
+
+struct slow_script {
+    struct script script; /* first */
+    int64_t us;           /* that each commit takes */
+};
+
+static struct fake_fault slow_down(struct script *script, struct life *life, enum fake_call call)
+{
+    if (call == FAKE_COMMIT)
+        fake_pass_time(life->world->broker, ((struct slow_script *)(void *)script)->us);
+    return (struct fake_fault){0};
+}
+
+static uint64_t count_commits(const char *share, int64_t commit_us)
+{
+    const char *const settings[] = {"commit.interval.ms=1000", share, NULL};
+    struct slow_script script = {.script.before = slow_down, .us = commit_us};
+    struct world *world = world_new(settings);
+    world_fill(world, 400); /* six seconds of events */
+    fake_assign_all(world->broker, "a");
+    world_live(world, 0, &script.script);
+    uint64_t commits = world->totals.commits;
+    world_finish(world, 0);
+    world_free(world);
+    return commits;
+}
+
+/* 400 events arrive in six seconds. A commit of 40 ms, which may take a quarter of the time, comes
+ * each 160 ms; one of 2 ms for each event or two. */
+static void test_price(void)
+{
+    uint64_t all = count_commits("commit.share.percent=0", 40000);
+    uint64_t priced = count_commits("commit.share.percent=25", 40000);
+    uint64_t cheap = count_commits("commit.share.percent=25", 2000);
+    CHECK_SAY(priced >= 30 && priced <= 45, "%llu", (unsigned long long)priced);
+    CHECK_SAY(all > 2 * priced, "%llu, %llu", (unsigned long long)all, (unsigned long long)priced);
+    CHECK_SAY(cheap > 4 * priced, "%llu", (unsigned long long)cheap);
+}
+
 /* No answer for longer than the worker's patience of a minute. */
 static void test_no_answer(void)
 {
@@ -699,6 +739,7 @@ int main(void)
     TEST_RUN(test_no_fault);
     TEST_RUN(test_every_class_at_every_call);
     TEST_RUN(test_setup_at_every_call);
+    TEST_RUN(test_price);
     TEST_RUN(test_no_answer);
     TEST_RUN(test_unknown_commit);
     TEST_RUN(test_unknown_commit_writes_nothing);

@@ -77,6 +77,9 @@ struct config {
     int64_t replication_factor;
     int64_t commit_interval_ms;
     int64_t commit_min_ms;
+    float commit_share; /* 0: no bound */
+    int64_t catch_up_lag_ms;
+    int64_t catch_up_wait_ms;
     int64_t batch_records_max;
     int64_t max_task_idle_ms;
     int64_t visitor_cache_bytes;

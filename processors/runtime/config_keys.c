@@ -79,6 +79,15 @@ const struct config_key config_keys[] = {
            "the longest time between the first record of a batch and its commit"),
     NUMBER(CONFIG_PROCESS, "commit.min.ms", "3", commit_min_ms, 0, 60000,
            "the shortest time between two commits when no more records are ready"),
+    PERCENT(CONFIG_PROCESS, "commit.share.percent", "25", commit_share, 100,
+            "the largest share of a worker's time that commits take: they are rarer where the "
+            "brokers are slower, up to commit.interval.ms; 0: no such bound"),
+    NUMBER(
+        CONFIG_PROCESS, "catch.up.lag.ms", "10000", catch_up_lag_ms, 0, 86400000,
+        "a worker whose oldest record has waited this long in Kafka is behind: most visitors get "
+        "their lists once it has caught up; 0: it makes every list"),
+    NUMBER(CONFIG_PROCESS, "catch.up.wait.ms", "60000", catch_up_wait_ms, 0, 3600000,
+           "the longest time that a visitor's lists wait for that"),
     NUMBER(CONFIG_PROCESS, "batch.records.max", "20000", batch_records_max, 1, 1000000,
            "records in one transaction"),
     NUMBER(CONFIG_PROCESS, "max.task.idle.ms", "2000", max_task_idle_ms, 0, 600000,

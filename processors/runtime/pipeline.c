@@ -7,6 +7,8 @@
 #include <stdlib.h>
 
 #define LOOKS_A_BATCH_MAX 2000
+#define OWED_A_BATCH_MAX 500 /* lists that waited; a batch with them takes some 30 ms longer */
+#define SAMPLE_OF 16         /* one of so many visitors gets lists while the worker is behind */
 
 const char *const fate_names[FATES] = {"processed", "duplicates", "double_clicks",
                                        "late",      "no_consent", "dead_letters"};
@@ -24,7 +26,8 @@ const char *const counter_names[COUNTERS] = {"interactions",
                                              "times_ahead",
                                              "activities_cut",
                                              "lists_cut",
-                                             "letters_cut"};
+                                             "letters_cut",
+                                             "lists_deferred"};
 
 struct pipeline {
     struct outlet checked; /* first: a step emits to it. It checks and passes on to `outlet` */
@@ -39,6 +42,8 @@ struct pipeline {
     struct arena arena;
     struct buffer scratch;
     struct second_looks looks;
+    struct owed_lists owed;
+    bool behind;
     struct rules_file rules;
 };
 
@@ -89,6 +94,7 @@ enum verdict pipeline_new(const struct config *config, const struct topology *to
         pipeline->step_topics[i] = step_topics(topology->visitors[i]);
     pipeline->codec = codec_new(source);
     second_looks_init(&pipeline->looks);
+    owed_lists_init(&pipeline->owed);
     pipeline->context = (struct context){
         .settings = &config->settings,
         .counts = &pipeline->batch,
@@ -127,6 +133,7 @@ void pipeline_free(struct pipeline *pipeline)
     if (pipeline == NULL)
         return;
     second_looks_release(&pipeline->looks);
+    owed_lists_release(&pipeline->owed);
     codec_free(pipeline->codec);
     visitor_table_free(pipeline->context.visitors);
     recommender_free(pipeline->context.recommender);
@@ -230,30 +237,119 @@ static enum verdict close_visitor(struct pipeline *pipeline, struct visitor *vis
     return verdict;
 }
 
-/* Makes the lists of visitors whose second look is due, unless the batch made them already. */
-static enum verdict take_second_looks(struct pipeline *pipeline, struct error *error)
+/* ---- lists that wait ---- */
+
+void pipeline_set_behind(struct pipeline *pipeline, bool behind)
+{
+    pipeline->behind = behind;
+}
+
+static int64_t wait_max_us(const struct pipeline *pipeline)
+{
+    return pipeline->config->catch_up_wait_ms * 1000;
+}
+
+int64_t pipeline_next_lists_us(const struct pipeline *pipeline)
+{
+    int64_t look_us = second_looks_next_us(&pipeline->looks);
+    int64_t owed_us = owed_lists_oldest_us(&pipeline->owed);
+    if (owed_us == INT64_MAX)
+        return look_us;
+    owed_us = pipeline->behind ? owed_us + wait_max_us(pipeline) : 0;
+    return owed_us < look_us ? owed_us : look_us;
+}
+
+bool pipeline_lists_wait(const struct pipeline *pipeline)
+{
+    return second_looks_any(&pipeline->looks) || pipeline->owed.count > 0;
+}
+
+enum verdict pipeline_find_waiting(struct pipeline *pipeline, struct store *store,
+                                   int32_t partition, struct error *error)
+{
+    return owed_lists_find(&pipeline->owed, store, partition, clock_monotonic_us(), error);
+}
+
+void pipeline_forget_waiting(struct pipeline *pipeline)
+{
+    second_looks_forget(&pipeline->looks);
+    owed_lists_forget(&pipeline->owed);
+}
+
+/* Marks the visitor's row instead of making lists that the next records overtake. False: the lists
+ * are due. */
+static bool lists_can_wait(struct pipeline *pipeline, struct visitor *visitor, int64_t now_us)
+{
+    if (!pipeline->behind || visitor->hash % SAMPLE_OF == 0)
+        return false;
+    if (owed_lists_add(&pipeline->owed, visitor, now_us) + wait_max_us(pipeline) <= now_us)
+        return false;
+    visitor->touched = false;
+    visitor->look_again = true;
+    pipeline->batch.counters[COUNT_LISTS_DEFERRED]++;
+    return true;
+}
+
+static enum verdict make_lists(struct pipeline *pipeline, struct visitor *visitor, int tries,
+                               struct error *error)
+{
+    enum verdict verdict = close_visitor(pipeline, visitor, error);
+    owed_lists_remove(&pipeline->owed, visitor);
+    if (verdict == VERDICT_OK && visitor->look_again)
+        second_looks_add(&pipeline->looks, visitor, tries);
+    return verdict;
+}
+
+/* Makes the lists of a visitor that waited, unless the batch made them already. `tries`: second
+ * looks that it had. */
+static enum verdict make_waiting(struct pipeline *pipeline, int32_t partition, struct bytes key,
+                                 int tries, struct error *error)
 {
     struct visitor_table *visitors = pipeline->context.visitors;
+    struct visitor *visitor;
+    enum verdict verdict = visitor_table_get(visitors, partition, key, &visitor, error);
+    if (verdict != VERDICT_OK || visitor->accepted == 0 || visitor->touched)
+        return verdict;
+    visitor_table_mark_dirty(visitors, visitor);
+    return make_lists(pipeline, visitor, tries, error);
+}
+
+static bool next_owed(struct pipeline *pipeline, int64_t now_us, struct owed_list *ret_list)
+{
+    if (pipeline->behind)
+        return owed_lists_take_oldest(&pipeline->owed, now_us - wait_max_us(pipeline), ret_list);
+    return owed_lists_take(&pipeline->owed, ret_list);
+}
+
+static enum verdict take_owed(struct pipeline *pipeline, struct error *error)
+{
+    enum verdict verdict = VERDICT_OK;
+    int64_t now_us = clock_monotonic_us();
+    struct owed_list list;
+    for (int i = 0; verdict == VERDICT_OK && i < OWED_A_BATCH_MAX; i++) {
+        if (!next_owed(pipeline, now_us, &list))
+            break;
+        verdict =
+            make_waiting(pipeline, list.partition, bytes_of(list.key, list.key_size), 0, error);
+        free(list.key);
+    }
+    return verdict;
+}
+
+/* Makes the lists of visitors whose second look is due. */
+static enum verdict take_second_looks(struct pipeline *pipeline, struct error *error)
+{
+    enum verdict verdict = VERDICT_OK;
     int64_t now_us = clock_monotonic_us();
     struct second_look look;
-    for (int i = 0; i < LOOKS_A_BATCH_MAX && second_looks_take(&pipeline->looks, now_us, &look);
-         i++) {
-        struct visitor *visitor;
-        enum verdict verdict = visitor_table_get(
-            visitors, look.partition, bytes_of(look.key, look.key_size), &visitor, error);
+    for (int i = 0; verdict == VERDICT_OK && i < LOOKS_A_BATCH_MAX; i++) {
+        if (!second_looks_take(&pipeline->looks, now_us, &look))
+            break;
+        verdict = make_waiting(pipeline, look.partition, bytes_of(look.key, look.key_size),
+                               look.tries + 1, error);
         free(look.key);
-        if (verdict != VERDICT_OK)
-            return verdict;
-        if (visitor->accepted == 0 || visitor->touched)
-            continue;
-        visitor_table_mark_dirty(visitors, visitor);
-        verdict = close_visitor(pipeline, visitor, error);
-        if (verdict != VERDICT_OK)
-            return verdict;
-        if (visitor->look_again)
-            second_looks_add(&pipeline->looks, visitor, look.tries + 1);
     }
-    return VERDICT_OK;
+    return verdict;
 }
 
 static enum verdict run_batch_ends(struct pipeline *pipeline, struct error *error)
@@ -273,16 +369,16 @@ enum verdict pipeline_close(struct pipeline *pipeline, struct error *error)
 {
     struct visitor_table *visitors = pipeline->context.visitors;
     size_t touched = visitor_table_dirty_count(visitors);
+    int64_t now_us = clock_monotonic_us();
     rules_file_reload(&pipeline->rules);
     enum verdict verdict = run_batch_ends(pipeline, error);
     for (size_t i = 0; verdict == VERDICT_OK && i < touched; i++) {
         struct visitor *visitor = visitor_table_dirty_at(visitors, i);
-        if (!visitor->touched)
-            continue;
-        verdict = close_visitor(pipeline, visitor, error);
-        if (verdict == VERDICT_OK && visitor->look_again)
-            second_looks_add(&pipeline->looks, visitor, 0);
+        if (visitor->touched && !lists_can_wait(pipeline, visitor, now_us))
+            verdict = make_lists(pipeline, visitor, 0, error);
     }
+    if (verdict == VERDICT_OK)
+        verdict = take_owed(pipeline, error);
     return verdict == VERDICT_OK ? take_second_looks(pipeline, error) : verdict;
 }
 
@@ -324,9 +420,9 @@ void pipeline_ignore_clock(struct pipeline *pipeline)
     learner_never_aborts(recommender_learner(pipeline->context.recommender));
 }
 
-struct second_looks *pipeline_looks(struct pipeline *pipeline)
+const struct owed_lists *pipeline_owed(const struct pipeline *pipeline)
 {
-    return &pipeline->looks;
+    return &pipeline->owed;
 }
 
 struct visitor_table *pipeline_visitors(struct pipeline *pipeline)

@@ -14,6 +14,7 @@
 #ifndef WEFT_RUNTIME_PIPELINE_H
 #define WEFT_RUNTIME_PIPELINE_H
 
+#include "processors/runtime/owed_lists.h"
 #include "processors/runtime/second_looks.h"
 #include "processors/runtime/topology.h"
 #include "schemas/codec.h"
@@ -50,9 +51,23 @@ enum verdict pipeline_decode(struct pipeline *pipeline, struct record *record, s
 enum verdict pipeline_event(struct pipeline *pipeline, struct record *record, const char **ret_step,
                             struct error *error);
 
-/* Ends the batch: makes the lists of the visitors that it touched, and of those whose second look
- * is due (second_looks.h). Reads the file of merchandising rules again if it has changed. FATAL: a
- * step failed. */
+/* Whether the worker is behind. While it is, pipeline_close() makes lists for a sample of the
+ * visitors only, so that the ranker learns on; the others wait (owed_lists.h). */
+void pipeline_set_behind(struct pipeline *pipeline, bool behind);
+/* When lists that wait are due, by the monotonic clock; INT64_MAX: none waits. */
+int64_t pipeline_next_lists_us(const struct pipeline *pipeline);
+/* Whether a visitor of any partition waits for lists or for a second look. */
+bool pipeline_lists_wait(const struct pipeline *pipeline);
+/* Takes up the visitors of a partition that wait, by their rows in the store, as after a crash.
+ * FATAL: the store can't be read. */
+enum verdict pipeline_find_waiting(struct pipeline *pipeline, struct store *store,
+                                   int32_t partition, struct error *error);
+/* Forgets the visitors that wait: their partitions may go to another worker. */
+void pipeline_forget_waiting(struct pipeline *pipeline);
+
+/* Ends the batch: makes the lists of the visitors that it touched, of some that waited, and of
+ * those whose second look is due (second_looks.h). Reads the file of merchandising rules again if
+ * it has changed. FATAL: a step failed. */
 enum verdict pipeline_close(struct pipeline *pipeline, struct error *error);
 
 /* The outcome of the batch: visitors, ranker and counts keep its changes, or take them back. The
@@ -61,7 +76,7 @@ void pipeline_committed(struct pipeline *pipeline);
 void pipeline_aborted(struct pipeline *pipeline);
 
 /* Parts of the pipeline, which owns them. */
-struct second_looks *pipeline_looks(struct pipeline *pipeline);
+const struct owed_lists *pipeline_owed(const struct pipeline *pipeline);
 struct visitor_table *pipeline_visitors(struct pipeline *pipeline);
 struct context *pipeline_context(struct pipeline *pipeline);
 /* The sums over all committed batches. */

@@ -28,8 +28,12 @@ struct totals {
     uint64_t restored; /* rows read from changelogs */
     uint64_t visitors_cached;
     uint64_t visitors_bytes;
-    uint64_t shown_bytes;   /* memory of shown lists that wait for their click */
-    uint64_t ready_workers; /* workers that have restored their assignment */
+    uint64_t shown_bytes;    /* memory of shown lists that wait for their click */
+    uint64_t ready_workers;  /* workers that have restored their assignment */
+    uint64_t behind_workers; /* workers that are behind (visitors/catch_up.h) */
+    uint64_t lag_ms;         /* age of the oldest record that waits, of all workers */
+    uint64_t records_left;   /* records of the inputs that wait, as last heard */
+    uint64_t lists_owed;     /* visitors whose lists wait */
 };
 
 /* The rankings that this process has published, while it held the lease. */
@@ -57,6 +61,7 @@ struct run {
     atomic_bool stop;               /* all threads end */
     atomic_bool failed;             /* a thread met a fatal error and has logged it */
     atomic_llong folded_offset;     /* of the log: the next record to fold */
+    atomic_llong fold_left;         /* records of the log that are not folded yet, as last heard */
     atomic_llong snapshot_offset;   /* of the log: the last snapshot that this process wrote */
     atomic_llong saved_offset;      /* of the log: the model as last written to the store */
     atomic_bool catalogue_ready;    /* folded up to the end that it had at the start, or it takes so

@@ -49,35 +49,6 @@ bool second_looks_take(struct second_looks *looks, int64_t now_us, struct second
     return true;
 }
 
-struct finder {
-    struct store_visitor visitor; /* first: the store hands it back */
-    struct second_looks *looks;
-    int32_t partition;
-};
-
-static enum verdict find_row(struct store_visitor *self, struct bytes key, struct bytes value,
-                             struct error *error)
-{
-    struct finder *finder = (struct finder *)(void *)self;
-    struct visitor *visitor;
-    if (key.size < 2 || visitor_decode(finder->partition, bytes_of(key.at + 2, key.size - 2), value,
-                                       &visitor, error) != VERDICT_OK)
-        return VERDICT_FATAL;
-    if (visitor->look_again)
-        second_looks_add(finder->looks, visitor, 0);
-    visitor_free(visitor);
-    return VERDICT_OK;
-}
-
-enum verdict second_looks_find(struct second_looks *looks, struct store *store, int32_t partition,
-                               struct error *error)
-{
-    char prefix[VISITOR_KEY_BYTES_MAX];
-    struct finder finder = {.visitor.row = find_row, .looks = looks, .partition = partition};
-    return store->scan(store, FAMILY_VISITOR, visitor_store_key(prefix, partition, bytes_of("", 0)),
-                       &finder.visitor, error);
-}
-
 void second_looks_forget(struct second_looks *looks)
 {
     looks->count = 0; /* keys are freed when their places are used again */

@@ -41,10 +41,6 @@ void second_looks_add(struct second_looks *looks, const struct visitor *visitor,
 /* Takes the first look out if it is due. The caller frees ret_look->key. False: none is due. */
 bool second_looks_take(struct second_looks *looks, int64_t now_us, struct second_look *ret_look);
 
-/* Adds the visitors of a partition that wait according to the store, as after a crash. FATAL: the
- * store can't be read. */
-enum verdict second_looks_find(struct second_looks *looks, struct store *store, int32_t partition,
-                               struct error *error);
 /* Forgets all of them: their partitions may go to another worker. */
 void second_looks_forget(struct second_looks *looks);
 

@@ -534,13 +534,12 @@ static void release(struct kafka_edge *edge, struct edge_message *message)
 }
 
 /* The high watermark comes with the records. The end-of-partition event comes a fetch later. */
-static bool ends_at(struct kafka_edge *edge, const struct edge_input *input, int64_t position)
+static int64_t end(struct kafka_edge *edge, const struct edge_input *input)
 {
     int64_t low, high;
-    return rd_kafka_get_watermark_offsets(rdkafka_edge(edge)->consumer, input->topic,
-                                          input->partition, &low,
-                                          &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
-           high >= 0 && position >= high;
+    rd_kafka_resp_err_t err = rd_kafka_get_watermark_offsets(
+        rdkafka_edge(edge)->consumer, input->topic, input->partition, &low, &high);
+    return err == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0 ? high : -1;
 }
 
 /* ---- time ---- */
@@ -614,7 +613,7 @@ struct kafka_edge *kafka_edge_new(const struct config *config, const struct topo
         .close_input = close_input,
         .next = next,
         .release = release,
-        .ends_at = ends_at,
+        .end = end,
         .now_us = now_us,
         .wait = wait_until,
         .free = free_edge,

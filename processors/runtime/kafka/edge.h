@@ -161,8 +161,8 @@ struct kafka_edge {
     enum edge_arrival (*next)(struct kafka_edge *edge, struct edge_input *input,
                               struct edge_message *ret_message);
     void (*release)(struct kafka_edge *edge, struct edge_message *message);
-    /* Whether the partition ends at `position`, by what the last fetch told. Cheap. */
-    bool (*ends_at)(struct kafka_edge *edge, const struct edge_input *input, int64_t position);
+    /* The offset at which the partition ends, by what the last fetch told; -1: unknown. Cheap. */
+    int64_t (*end)(struct kafka_edge *edge, const struct edge_input *input);
 
     /* ---- time ---- */
 

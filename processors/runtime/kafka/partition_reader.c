@@ -340,3 +340,14 @@ int64_t partition_reader_end(const struct partition_reader *reader, int32_t part
     const struct partition *assigned = assigned_partition(reader, partition);
     return assigned ? assigned->end : -1;
 }
+
+int64_t partition_reader_left(const struct partition_reader *reader, int32_t partition)
+{
+    const struct partition *assigned = assigned_partition(reader, partition);
+    int64_t low, high;
+    if (assigned == NULL || assigned->position < 0 ||
+        rd_kafka_get_watermark_offsets(reader->rk, reader->options.topic, partition, &low, &high) !=
+            RD_KAFKA_RESP_ERR_NO_ERROR)
+        return 0;
+    return high > assigned->position ? high - assigned->position : 0;
+}

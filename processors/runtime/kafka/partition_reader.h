@@ -117,5 +117,7 @@ bool partition_reader_header(const struct partition_reader *reader, const char *
  * none yet. Both are -1 for a partition that is not assigned. */
 int64_t partition_reader_position(const struct partition_reader *reader, int32_t partition);
 int64_t partition_reader_end(const struct partition_reader *reader, int32_t partition);
+/* Records behind the position, by what the last fetch told; 0: unknown. Cheap. */
+int64_t partition_reader_left(const struct partition_reader *reader, int32_t partition);
 
 #endif

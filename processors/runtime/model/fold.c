@@ -280,6 +280,7 @@ static enum verdict read_slice(struct fold *fold, struct error *error)
     if (count > 0)
         fold_records(fold, records, count);
     note_position(fold, partition_reader_position(fold->reader, 0));
+    atomic_store(&fold->run->fold_left, partition_reader_left(fold->reader, 0));
     return VERDICT_OK;
 }
 

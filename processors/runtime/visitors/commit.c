@@ -163,7 +163,7 @@ static enum verdict write_store(struct worker *worker, const struct edge_place *
     for (size_t i = 0; i < worker->task_count; i++) {
         struct task *task = worker->tasks[i];
         int64_t offset = transaction_changelog(worker->transactions, task->partition);
-        if (task->looks_wait != second_looks_any(pipeline_looks(worker->pipeline))) {
+        if (task->looks_wait != pipeline_lists_wait(worker->pipeline)) {
             task->looks_wait = !task->looks_wait;
             batch_put_offset(&worker->batch, OFFSETS_SECOND_LOOKS, changelog, task->partition,
                              task->looks_wait);
@@ -175,6 +175,31 @@ static enum verdict write_store(struct worker *worker, const struct edge_place *
     }
     failpoint_within("mid_batch", 200);
     return worker->run->store->write(worker->run->store, &worker->batch, &worker->error);
+}
+
+/* ---- the price of a commit ---- */
+
+#define COST_WEIGHT 8 /* of the past in the mean, against one commit */
+
+/* A slow commit makes the next ones rarer, and so does a broker that has much to do. The batches
+ * grow with it, before the delay of a list does. */
+static void note_cost(struct worker *worker, int64_t cost_us)
+{
+    if (worker->commit_cost_us == 0)
+        worker->commit_cost_us = cost_us;
+    else
+        worker->commit_cost_us += (cost_us - worker->commit_cost_us) / COST_WEIGHT;
+}
+
+int64_t worker_commit_pause_us(const struct worker *worker)
+{
+    const struct config *config = worker->run->config;
+    int64_t pause_us = config->commit_min_ms * 1000;
+    if (!(config->commit_share > 0))
+        return pause_us;
+    double rest = (1 - (double)config->commit_share) / (double)config->commit_share;
+    int64_t priced_us = (int64_t)(rest * (double)worker->commit_cost_us);
+    return priced_us > pause_us ? priced_us : pause_us;
 }
 
 /* ---- the whole ---- */
@@ -240,6 +265,7 @@ enum verdict worker_commit(struct worker *worker)
     if (verdict != VERDICT_OK)
         return verdict;
     log_commit(worker, &times);
+    note_cost(worker, now_us(worker) - times.closed_us);
     worker->commits++;
     worker->restarts = 0;
     pipeline_committed(worker->pipeline);

@@ -19,7 +19,8 @@ void worker_drop_tasks(struct worker *worker)
 {
     restore_free(worker->restore);
     worker->restore = NULL;
-    second_looks_forget(pipeline_looks(worker->pipeline));
+    pipeline_forget_waiting(worker->pipeline);
+    worker->catch_up = (struct catch_up){0};
     for (size_t i = 0; i < worker->task_count; i++) {
         struct task *task = worker->tasks[i];
         visitor_table_forget(pipeline_visitors(worker->pipeline), task->partition);
@@ -99,8 +100,8 @@ void worker_revoked(struct edge_group *group, bool lost)
     worker_publish_totals(worker);
 }
 
-/* Takes up visitors whose lists wait for a second look, from before a crash or from another
- * process. A new copy of the state does not know whether there are any, so it searches. */
+/* Takes up visitors whose lists wait, from before a crash or from another process. A new copy of
+ * the state does not know whether there are any, so it searches. */
 static enum verdict find_looks(struct worker *worker)
 {
     const char *changelog = worker->run->topology.topics[TOPIC_VISITOR_CHANGELOG];
@@ -114,8 +115,8 @@ static enum verdict find_looks(struct worker *worker)
         task->looks_wait = stored != 0;
         if (!task->looks_wait)
             continue;
-        enum verdict verdict = second_looks_find(pipeline_looks(worker->pipeline), store,
-                                                 task->partition, &worker->error);
+        enum verdict verdict =
+            pipeline_find_waiting(worker->pipeline, store, task->partition, &worker->error);
         if (verdict != VERDICT_OK)
             return verdict;
     }

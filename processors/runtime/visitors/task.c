@@ -87,7 +87,8 @@ static void fill_input(struct input *input, struct kafka_edge *edge, struct pipe
     }
     if (input->at_end || input->empty_since_us != 0)
         return;
-    if (input->position >= 0 && edge->ends_at(edge, input->source, input->position))
+    int64_t end = edge->end(edge, input->source);
+    if (end >= 0 && input->position >= end)
         input->at_end = true;
     else
         input->empty_since_us = now_us;

@@ -51,6 +51,10 @@ void worker_publish_totals(struct worker *worker)
         .visitors_bytes = visitor_table_bytes(pipeline_visitors(worker->pipeline)),
         .shown_bytes = recommend_shown_bytes(pipeline_context(worker->pipeline)->recommender),
         .ready_workers = worker->state == WORKER_RUNNING,
+        .behind_workers = worker->catch_up.behind,
+        .lag_ms = (uint64_t)worker->catch_up.lag_ms,
+        .records_left = (uint64_t)worker->catch_up.left,
+        .lists_owed = pipeline_owed(worker->pipeline)->count,
     };
     pthread_mutex_unlock(&worker->totals_lock);
 }
@@ -159,11 +163,14 @@ static enum verdict run_batch(struct worker *worker)
     enum verdict verdict = take_records(worker, at_us, &wait_us, &taken);
     if (verdict != VERDICT_OK)
         return verdict;
+    catch_up_look(&worker->catch_up, worker->run, worker->edge, worker->tasks, worker->task_count,
+                  taken, worker->name);
+    pipeline_set_behind(worker->pipeline, worker->catch_up.behind);
     if (worker->batch_records > 0 && worker->batch_opened_us == 0)
         worker->batch_opened_us = at_us;
-    int64_t calm_us = worker->committed_us + config->commit_min_ms * 1000;
+    int64_t calm_us = worker->committed_us + worker_commit_pause_us(worker);
     int64_t late_us = worker->batch_opened_us + config->commit_interval_ms * 1000;
-    int64_t look_us = second_looks_next_us(pipeline_looks(worker->pipeline));
+    int64_t look_us = pipeline_next_lists_us(worker->pipeline);
     bool open = worker->batch_records > 0, nothing_ready = taken < RECORDS_A_LOOK;
     bool full = worker->batch_records >= batch_records_max(worker);
     if ((open && (full || at_us >= late_us || (nothing_ready && at_us >= calm_us))) ||
@@ -375,5 +382,9 @@ void worker_totals(struct worker *worker, struct totals *totals)
     totals->visitors_cached += mine->visitors_cached;
     totals->visitors_bytes += mine->visitors_bytes;
     totals->ready_workers += mine->ready_workers;
+    totals->behind_workers += mine->behind_workers;
+    totals->lag_ms = mine->lag_ms > totals->lag_ms ? mine->lag_ms : totals->lag_ms;
+    totals->records_left += mine->records_left;
+    totals->lists_owed += mine->lists_owed;
     pthread_mutex_unlock(&worker->totals_lock);
 }

@@ -5,6 +5,7 @@
 #define WEFT_VISITORS_WORKER_PARTS_H
 
 #include "processors/runtime/kafka/transaction.h"
+#include "processors/runtime/visitors/catch_up.h"
 #include "processors/runtime/visitors/restore.h"
 #include "processors/runtime/visitors/task.h"
 
@@ -36,6 +37,8 @@ struct worker {
     uint64_t batch_records;
     int64_t batch_opened_us; /* 0: no batch is open */
     int64_t committed_us, group_polled_us;
+    int64_t commit_cost_us; /* how long a commit takes: a moving mean, without making the lists */
+    struct catch_up catch_up;
     enum verdict trouble; /* met inside a rebalance: RETRY or FATAL */
     struct error error;
     int64_t ahead_told_us;  /* when the log last told of an event ahead of its record; 0: never */
@@ -72,6 +75,9 @@ void worker_warn_of_cuts(struct worker *worker);
 
 /* ---- commit.c ---- */
 
+/* The shortest time from the last commit to the next one: commit.min.ms, or longer, so that commits
+ * take at most the share commit.share.percent of the time. */
+int64_t worker_commit_pause_us(const struct worker *worker);
 /* Ends the batch: steps 2 to 6 of the recipe. RETRY: abort and start again from the last commit.
  * FATAL: the store can't be written. */
 enum verdict worker_commit(struct worker *worker);
