@@ -177,11 +177,11 @@ static enum verdict find_model(struct fold *fold, int64_t low, int64_t high, str
 
 /* ---- the log ---- */
 
-static enum verdict ask_ends(struct fold *fold, int64_t *ret_low, int64_t *ret_high,
-                             struct error *error)
+static enum verdict ask_ends(struct fold *fold, enum reader_isolation isolation, int64_t *ret_low,
+                             int64_t *ret_high, struct error *error)
 {
     const struct reader_options options = {
-        .topic = fold->topic, .log_name = "model", .isolation = READ_UNCOMMITTED};
+        .topic = fold->topic, .log_name = "model", .isolation = isolation};
     struct partition_reader *watcher = partition_reader_open(fold->run->config, &options, error);
     if (watcher == NULL)
         return VERDICT_FATAL;
@@ -208,16 +208,18 @@ static enum verdict open_reader(struct fold *fold, struct error *error)
 static enum verdict open_log(struct fold *fold, struct error *error)
 {
     int64_t low, high;
-    enum verdict verdict = ask_ends(fold, &low, &high, error);
-    if (verdict != VERDICT_OK)
-        return verdict;
-    verdict = find_model(fold, low, high, error);
+    enum verdict verdict = ask_ends(fold, READ_UNCOMMITTED, &low, &high, error);
+    if (verdict == VERDICT_OK)
+        verdict = find_model(fold, low, high, error);
     if (verdict != VERDICT_OK)
         return verdict;
     fold->saved = fold->next;
     atomic_store(&fold->run->saved_offset, fold->saved);
-    fold->target = high;
-    verdict = open_reader(fold, error);
+    /* The target is the end that can be read now. A process that was killed may have left a
+     * transaction open, which only the workers end: they must not wait for it. */
+    verdict = ask_ends(fold, READ_COMMITTED, &low, &fold->target, error);
+    if (verdict == VERDICT_OK)
+        verdict = open_reader(fold, error);
     if (verdict == VERDICT_OK && fold->target > fold->next)
         log_line(LOG_LEVEL_INFO, "model", "folding %s from %lld to %lld", fold->topic,
                  (long long)fold->next, (long long)fold->target);
