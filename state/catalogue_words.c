@@ -396,14 +396,25 @@ static bool link_category(struct catalogue_words *words, uint32_t number, int de
     return word->depth <= CATEGORY_DEPTH_MAX;
 }
 
+/* The path of a category begins with its parent's. Else a product could have the one without the
+ * other, and the parent's number would be free too early. */
+static bool leads_to(const struct word *parent, const struct word *word)
+{
+    return word->size > parent->size + 3 && memcmp(word->text, parent->text, parent->size) == 0 &&
+           memcmp(word->text + parent->size, " > ", 3) == 0;
+}
+
 /* An attribute has a name; a category may have a category; the others have no parent. */
 static bool good_parent(const struct catalogue_words *words, const struct word *word)
 {
     bool needs = word->kind == WORD_ATTRIBUTE, may = needs || word->kind == WORD_CATEGORY;
     if (word->parent == WORD_NONE)
         return !needs;
-    return may && word->parent < words->count && words->at[word->parent].text &&
-           words->at[word->parent].kind == (needs ? WORD_NAME : WORD_CATEGORY);
+    if (!may || word->parent >= words->count)
+        return false;
+    const struct word *parent = &words->at[word->parent];
+    return parent->text && parent->kind == (needs ? WORD_NAME : WORD_CATEGORY) &&
+           (needs || leads_to(parent, word));
 }
 
 bool words_link_stored(struct catalogue_words *words)

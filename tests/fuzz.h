@@ -1,7 +1,8 @@
 /* Shared by the fuzz targets. With WEFT_FUZZ libFuzzer has the main function; without it, this file
  * has one:
  *
- *     fuzz_X                    each seed, each seed cut off at every byte, and mutations of it
+ *     fuzz_X                    each seed, each seed cut off at every byte, and mutations of it;
+ *                               then the inputs in tests/corpus/fuzz_X/
  *     fuzz_X FILE...            these inputs
  *     fuzz_X --seeds FOLDER     writes the seeds as files, as libFuzzer's first corpus
  *
@@ -11,6 +12,8 @@
 
 #include "tests/test.h"
 
+#include <dirent.h>
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Calls add(self, seed) for each seed. */
@@ -19,17 +22,24 @@ struct fuzz_sink {
 };
 void fuzz_seeds(struct fuzz_sink *sink);
 
-#define FUZZ_CHECK(condition)                                                                      \
+#define FUZZ_CHECK(condition) FUZZ_CHECK_SAY(condition, "")
+#define FUZZ_CHECK_SAY(condition, why)                                                             \
     do {                                                                                           \
         if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                        \
+            fprintf(stderr, "%s:%d: %s %s\n", __FILE__, __LINE__, #condition, why);                \
             abort();                                                                               \
         }                                                                                          \
     } while (0)
 
 #ifndef WEFT_FUZZ
 
+/* A target whose inputs take long defines less. */
+#ifndef FUZZ_MUTATIONS
 #define FUZZ_MUTATIONS 1000 /* of each seed */
+#endif
+#ifndef FUZZ_CUT_STEP
+#define FUZZ_CUT_STEP 1 /* a seed is cut off at each multiple of it */
+#endif
 
 /* In memory of exactly its size, so that a sanitizer sees a read behind it. */
 static inline void fuzz_run(struct bytes input)
@@ -71,7 +81,7 @@ static inline void fuzz_try_seed(struct fuzz_sink *self, struct bytes seed)
     struct random random = random_from(seed.size + 1);
     struct buffer mutant = {0};
     (void)self;
-    for (size_t size = 0; size <= seed.size; size++)
+    for (size_t size = 0; size <= seed.size; size += FUZZ_CUT_STEP)
         fuzz_run(bytes_of(seed.at, size));
     for (int i = 0; i < FUZZ_MUTATIONS; i++) {
         buffer_clear(&mutant);
@@ -115,6 +125,25 @@ static inline void fuzz_run_file(const char *path)
     buffer_release(&input);
 }
 
+/* At least one: an empty corpus is a mistake. */
+static inline void fuzz_run_corpus(void)
+{
+    struct dirent *entry;
+    int count = 0;
+    DIR *folder = opendir(WEFT_CORPUS_DIR);
+    while (folder && (entry = readdir(folder)) != NULL) {
+        char path[4096];
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof path, "%s/%s", WEFT_CORPUS_DIR, entry->d_name);
+        fuzz_run_file(path);
+        count++;
+    }
+    if (folder)
+        closedir(folder);
+    CHECK_SAY(count > 0, "%s has no inputs", WEFT_CORPUS_DIR);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "--seeds") == 0) {
@@ -125,8 +154,10 @@ int main(int argc, char **argv)
     struct fuzz_sink sink = {.add = fuzz_try_seed};
     for (int i = 1; i < argc; i++)
         fuzz_run_file(argv[i]);
-    if (argc == 1)
+    if (argc == 1) {
         fuzz_seeds(&sink);
+        fuzz_run_corpus();
+    }
     return test_done();
 }
 

@@ -65,7 +65,7 @@ enum verdict topic_newest(const struct get_request *request, const char *topic, 
 
 /* ---- titles ---- */
 
-static void add_title(struct titles *titles, const struct event *product)
+void titles_add(struct titles *titles, const struct event *product)
 {
     struct buffer text = {0};
     buffer_append(&text, product->title.at, product->title.size);
@@ -87,6 +87,12 @@ static int title_order(const void *a, const void *b)
     return bytes_compare(((const struct title *)a)->item_id, ((const struct title *)b)->item_id);
 }
 
+void titles_sort(struct titles *titles)
+{
+    if (titles->count > 0)
+        qsort(titles->at, titles->count, sizeof *titles->at, title_order);
+}
+
 void titles_read(const struct get_request *request, struct titles *titles)
 {
     struct partition_reader *reader;
@@ -100,13 +106,12 @@ void titles_read(const struct get_request *request, struct titles *titles)
     while (partition_reader_next(reader, READ_MS, &message) == VERDICT_OK) {
         arena_clear(&arena);
         if (codec_decode(codec, EVENT_PRODUCT, message.value, &arena, &product, NULL) == VERDICT_OK)
-            add_title(titles, &product);
+            titles_add(titles, &product);
     }
     codec_free(codec);
     partition_reader_free(reader);
     arena_release(&arena);
-    if (titles->count > 0)
-        qsort(titles->at, titles->count, sizeof *titles->at, title_order);
+    titles_sort(titles);
 }
 
 const char *titles_find(const struct titles *titles, const char *item_id)

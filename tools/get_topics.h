@@ -30,6 +30,9 @@ struct titles {
 /* Reads the catalogue's topic. A missing topic is no error: the lists are then shown without
  * titles. */
 void titles_read(const struct get_request *request, struct titles *titles);
+/* One by one: adds the title of a product, and sorts them once all are there. */
+void titles_add(struct titles *titles, const struct event *product);
+void titles_sort(struct titles *titles);
 /* The item's title, or "". Holds as long as the titles. */
 const char *titles_find(const struct titles *titles, const char *item_id);
 void titles_release(struct titles *titles);

@@ -18,14 +18,26 @@ static int name_order(const void *a, const void *b)
     return strcmp(a, b);
 }
 
-static void copy_names(const struct rd_kafka_group_info *group, struct members *members)
+void members_take(struct members *members, const char *const *ids, size_t count)
 {
-    for (int i = 0; i < group->member_cnt && members->count < MEMBERS_MAX; i++) {
-        const char *id = group->members[i].member_id;
-        size_t size = strlen(id);
+    *members = (struct members){0};
+    members->names = memory_zero(MEMBERS_MAX, sizeof *members->names);
+    for (size_t i = 0; i < count && members->count < MEMBERS_MAX; i++) {
+        size_t size = strlen(ids[i]);
         if (size > UUID_SIZE && size - UUID_SIZE < CONFIG_TEXT_MAX)
-            memcpy(members->names[members->count++], id, size - UUID_SIZE);
+            memcpy(members->names[members->count++], ids[i], size - UUID_SIZE);
     }
+    qsort(members->names, members->count, sizeof *members->names, name_order);
+}
+
+static void take_group(struct members *members, const struct rd_kafka_group_info *group)
+{
+    size_t count = group->member_cnt > 0 ? (size_t)group->member_cnt : 0;
+    const char **ids = memory_get(count * sizeof *ids);
+    for (size_t i = 0; i < count; i++)
+        ids[i] = group->members[i].member_id;
+    members_take(members, ids, count);
+    free(ids);
 }
 
 struct member_watch *member_watch_new(const struct config *config, struct error *error)
@@ -54,13 +66,11 @@ enum verdict member_watch_ask(struct member_watch *watch, const char *group,
     if (err)
         return error_set(error, VERDICT_RETRY, "no broker tells the group's members: %s",
                          rd_kafka_err2str(err));
-    struct members members = {0};
-    members.names = memory_zero(MEMBERS_MAX, sizeof *members.names);
-    for (int i = 0; i < list->group_cnt; i++)
-        copy_names(&list->groups[i], &members);
+    if (list->group_cnt > 0) /* of the one that was asked for */
+        take_group(ret_members, &list->groups[0]);
+    else
+        members_take(ret_members, NULL, 0);
     rd_kafka_group_list_destroy(list);
-    qsort(members.names, members.count, sizeof *members.names, name_order);
-    *ret_members = members;
     return VERDICT_OK;
 }
 

@@ -15,6 +15,9 @@ struct members {
     char (*names)[CONFIG_TEXT_MAX]; /* sorted as the assignment sorts them; owned */
 };
 
+/* Takes the names out of the broker's ids. Ids that are no static member's are left out, and so are
+ * those beyond MEMBERS_MAX. The caller releases the members. */
+void members_take(struct members *members, const char *const *ids, size_t count);
 void members_release(struct members *members);
 bool members_have(const struct members *members, const char *name);
 

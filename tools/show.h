@@ -1,0 +1,21 @@
+/* Prints records as text: lists, a ranking, a visitor's state. A record comes from a topic,
+ * topic, where others may write too, so any bytes are fine; a field that is missing counts as empty
+ * or 0. Thread: one. */
+#ifndef WEFT_TOOLS_SHOW_H
+#define WEFT_TOOLS_SHOW_H
+
+#include "state/visitor.h"
+#include "tools/get_topics.h"
+
+struct shown_lists {
+    struct bytes visitor;        /* the key */
+    struct bytes record;         /* JSON */
+    const struct visitor *state; /* NULL: not known */
+    const struct titles *titles;
+};
+
+/* `items_max`: of each list. */
+void show_lists(const struct shown_lists *shown, size_t items_max);
+void show_ranking(struct bytes ranking, const struct titles *titles, size_t items_max);
+
+#endif
