@@ -120,17 +120,19 @@ static void add_state(struct fuzz_sink *sink)
 
 void fuzz_seeds(struct fuzz_sink *sink)
 {
-    static const char *const records[] = {
+    static const char lists[] =
         "l{\"generated_time\":1700000000000,\"source_event_time\":-1,\"lists\":[{\"placement\":"
         "\"home\",\"context_item_id\":\"a\",\"context_category\":\"b\",\"items\":[{\"item_id\":"
-        "\"i\\u001b[2J\",\"score\":0.5,\"reason\":\"popular\",\"because_item_id\":\"j\"}]}]}",
+        "\"i\\u001b[2J\",\"score\":0.5,\"reason\":\"popular\",\"because_item_id\":\"j\"}]}]}";
+    static const char ranking[] =
         "r{\"ranking\":\"viewed\",\"scope\":\"brand\",\"name\":\"\\u009b\\n\",\"event_time\":"
         "9223372036854775807,\"offset\":3,\"items\":[{\"item_id\":\"i\",\"score\":1e300,\"found\":"
-        "true}]}",
+        "true}]}";
+    static const char product[] =
         "p{\"type\":\"product\",\"item_id\":\"a\",\"title\":\"Coat\\u0007\",\"price\":5,"
-        "\"original_price\":9,\"currency\":\"EUR\"}",
-    };
-    for (size_t i = 0; i < sizeof records / sizeof records[0]; i++)
-        sink->add(sink, bytes_text(records[i]));
+        "\"original_price\":9,\"currency\":\"EUR\"}";
+    sink->add(sink, bytes_text(lists));
+    sink->add(sink, bytes_text(ranking));
+    sink->add(sink, bytes_text(product));
     add_state(sink);
 }
