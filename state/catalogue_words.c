@@ -348,7 +348,8 @@ static void fetch_ahead(const struct catalogue_words *words, struct words taken,
     if (at + AHEAD < taken.count) {
         uint32_t number = taken.at[at + AHEAD];
         const struct postings *postings = &words->at[number].postings;
-        __builtin_prefetch(postings->at + postings->count, 1);
+        uintptr_t from = (uintptr_t)postings->at; /* a number: some words have no postings */
+        __builtin_prefetch((const void *)(from + postings->count * sizeof *postings->at), 1);
         __builtin_prefetch(&words->rarities[number], 1);
     }
     if (at + 2 * AHEAD < taken.count)

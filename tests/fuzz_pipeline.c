@@ -116,7 +116,7 @@ static struct world *world_new(void)
     log_reader_init(&world->log);
     FUZZ_CHECK(pipeline_new(&config, &topology, world->store, world->model, catalogue,
                             &world->outlet, NULL, &world->pipeline, NULL) == VERDICT_OK);
-    second_looks_turn_off(pipeline_looks(world->pipeline));
+    pipeline_ignore_clock(world->pipeline);
     return world;
 }
 

@@ -41,9 +41,9 @@ static inline const struct row *cooccurrence_row(const struct model *model, uint
  * row itself is there already, by a prefetch of cooccurrence_row(). */
 static inline void cooccurrence_fetch_entries(const struct row *row, uint32_t most)
 {
-    const char *from = (const char *)row->entries;
+    uintptr_t from = (uintptr_t)row->entries; /* a number: an empty row has no entries */
     for (size_t at = 0; at < most * sizeof *row->entries; at += 64)
-        __builtin_prefetch(from + at);
+        __builtin_prefetch((const void *)(from + at));
 }
 
 /* 1/total, which makes a share p of an entry's weight; 0 for an empty row. */
