@@ -140,7 +140,7 @@ struct loader {
 
 static enum verdict damaged(struct error *error, enum catalogue_table table)
 {
-    return error_set(error, VERDICT_FATAL,
+    return error_set(error, VERDICT_SKIP,
                      "a row of the stored catalogue is damaged (table '%c'); delete the state "
                      "folder: it is rebuilt from Kafka",
                      table);

@@ -21,7 +21,8 @@
 
 /* Adds to the batch what changed since the last call. The batch must be written. */
 void catalogue_save(struct catalogue *catalogue, struct store_batch *batch);
-/* Reads all rows into an empty catalogue. FATAL: damaged, or of a newer format. */
+/* Reads all rows into an empty catalogue. SKIP: a row makes no sense. FATAL: it has a newer format,
+ * or the store can't be read now; its rows may be good. */
 enum verdict catalogue_load(struct catalogue *catalogue, struct store *store, struct error *error);
 
 #endif

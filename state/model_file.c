@@ -105,8 +105,11 @@ struct reader {
     struct snapshot_header header;
 };
 
-static enum verdict cut_off(struct error *error)
+/* Why less was read than expected. */
+static enum verdict cut_off(const struct reader *reader, struct error *error)
 {
+    if (ferror(reader->file))
+        return error_set(error, VERDICT_FATAL, "can't be read: %s", strerror(errno));
     return error_set(error, VERDICT_FATAL, "it is cut off, or damaged");
 }
 
@@ -115,7 +118,9 @@ static enum verdict read_start(struct reader *reader, struct error *error)
     char start[MAGIC_BYTES + 4];
     if (fread(start, 1, sizeof start, reader->file) != sizeof start ||
         memcmp(start, MAGIC, MAGIC_BYTES) != 0)
-        return error_set(error, VERDICT_FATAL, "it is no model that 'weft get model' wrote");
+        return ferror(reader->file)
+                   ? cut_off(reader, error)
+                   : error_set(error, VERDICT_FATAL, "it is no model that 'weft get model' wrote");
     uint32_t format = (uint32_t)get_le(start + MAGIC_BYTES, 4);
     if (format != MODEL_FILE_FORMAT)
         return error_set(error, VERDICT_FATAL,
@@ -129,17 +134,17 @@ static enum verdict read_record(struct reader *reader, struct bytes *ret_key,
 {
     char sizes[8];
     if (fread(sizes, 1, sizeof sizes, reader->file) != sizeof sizes)
-        return cut_off(error);
+        return cut_off(reader, error);
     size_t key_size = get_le(sizes, 4), size = get_le(sizes + 4, 4);
     if (key_size > MODEL_FILE_KEY_MAX || size > MODEL_FILE_VALUE_MAX)
-        return cut_off(error);
+        return cut_off(reader, error);
     if (size > reader->capacity) {
         reader->value = memory_resize(reader->value, size);
         reader->capacity = size;
     }
     if (fread(reader->key, 1, key_size, reader->file) != key_size ||
         fread(reader->value, 1, size, reader->file) != size)
-        return cut_off(error);
+        return cut_off(reader, error);
     *ret_key = bytes_of(reader->key, key_size);
     *ret_value = bytes_of(reader->value, size);
     return VERDICT_OK;
@@ -153,7 +158,7 @@ static enum verdict take_row(struct reader *reader, struct bytes key, struct byt
     uint64_t check;
     if (!snapshot_read_row(key, record, &offset, &value, &check) ||
         (reader->rows > 0 && offset != reader->offset))
-        return cut_off(error);
+        return cut_off(reader, error);
     reader->offset = offset;
     reader->rows++;
     reader->sum += check;
@@ -186,7 +191,7 @@ static enum verdict read_all(struct reader *reader, struct error *error)
     if (verdict != VERDICT_OK || reader->header.rows != reader->rows ||
         reader->header.sum != reader->sum || reader->rows == 0 ||
         reader->header.offset != reader->offset || fgetc(reader->file) != EOF)
-        return cut_off(error);
+        return cut_off(reader, error);
     return reader->store ? reader->store->write(reader->store, &reader->batch, error) : VERDICT_OK;
 }
 

@@ -356,7 +356,7 @@ struct loader {
 
 static enum verdict damaged(struct error *error, char table)
 {
-    return error_set(error, VERDICT_FATAL,
+    return error_set(error, VERDICT_SKIP,
                      "a row of the stored model is damaged (table '%c'); delete the state folder: "
                      "it is rebuilt from Kafka",
                      table);

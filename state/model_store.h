@@ -24,7 +24,8 @@
 
 /* Adds to the batch what changed since the last call. The batch must be written. */
 void model_save(struct model *model, struct store_batch *batch);
-/* Reads all rows into an empty model. FATAL: damaged, or of a newer format. */
+/* Reads all rows into an empty model. SKIP: a row makes no sense. FATAL: it has a newer format, or
+ * the store can't be read now; its rows may be good. */
 enum verdict model_load(struct model *model, struct store *store, struct error *error);
 /* The MODEL_FORMAT of the weft that wrote the store's model. SKIP: the store has none, and
  * `ret_format` is 0. Thread: any. */

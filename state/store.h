@@ -83,11 +83,15 @@ struct store {
 /* Opens or creates the folder. The caller frees the store.
  * FATAL, the error says what to do: another process has it, a newer weft wrote it, or it can't be
  * read or written.
+ * SKIP: the disk is full. Nothing is lost; opening it later may succeed.
  * RETRY, the error says what is wrong: it is damaged, half deleted, condemned or of an older
  * format. The caller removes it with store_rocksdb_remove() and opens it again; Kafka has all of
- * it. `read_only` works beside the process that has it; then FATAL stands for RETRY. */
+ * it. `read_only` works beside the process that has it; then FATAL stands for SKIP and RETRY. */
 enum verdict store_rocksdb_open(const char *path, bool read_only, struct store **ret_store,
                                 struct error *error);
+/* Whether a call on this store failed because the disk is full. RocksDB may then refuse all writes
+ * until the store is opened again. All that was written before is there. Thread: any. */
+bool store_rocksdb_full(struct store *store);
 /* Whether the store is condemned, so that the next opening returns RETRY. Thread: any. */
 bool store_rocksdb_condemned(const char *path);
 /* Deletes the folder and its contents; OK also if there is none. Nobody may have it open. */

@@ -15,6 +15,7 @@
 #include <ftw.h>
 #include <limits.h>
 #include <rocksdb/c.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@
 #define READ_ONLY_TRIES_MAX 50
 #define READ_ONLY_PAUSE_US 20000
 #define FOLDERS_OPEN_MAX 16
+#define JOURNAL_NOTHING 5     /* RocksDB's HEADER_LEVEL: above the level of each line it writes */
 #define CONDEMNED "CONDEMNED" /* name of a file in the folder; its text says why */
 #define FORMAT_KEY "format"
 #define FORMAT_BYTES 4
@@ -36,6 +38,7 @@ struct rocksdb_store {
     struct store store;
     char *path;
     bool read_only;
+    atomic_bool full; /* a call failed because the disk is full */
     rocksdb_t *db;
     rocksdb_options_t *options;
     rocksdb_block_based_table_options_t *table_options;
@@ -70,11 +73,16 @@ static bool says_damage(const char *message)
            strncmp(message, "Invalid argument", 16) == 0 || strstr(message, "does not exist");
 }
 
+static bool says_full(const char *message)
+{
+    return strstr(message, "No space left") || strstr(message, "Disk quota exceeded");
+}
+
 /* Advice for the operator, to append to the message; "": none. */
 static const char *advice_for(const char *message)
 {
-    if (strstr(message, "No space left") || strstr(message, "Disk quota exceeded"))
-        return "; free space on the disk of state.dir, then start weft again";
+    if (says_full(message))
+        return "; free space on the disk of state.dir";
     if (strstr(message, "File too large"))
         return "; raise the limit of file sizes (ulimit -f), then start weft again";
     if (strstr(message, "Too many open files"))
@@ -90,10 +98,17 @@ static enum verdict fail(struct rocksdb_store *self, const char *what, char *mes
 {
     enum verdict verdict = error_set(error, VERDICT_FATAL, "%s %s: %s%s", what, self->path, message,
                                      advice_for(message));
-    if (says_damage(message))
+    if (says_full(message))
+        atomic_store(&self->full, true);
+    else if (says_damage(message))
         rocksdb_condemn(&self->store, message);
     rocksdb_free(message);
     return verdict;
+}
+
+bool store_rocksdb_full(struct store *store)
+{
+    return atomic_load(&self_of(store)->full);
 }
 
 static enum verdict fail_row(struct rocksdb_store *self, enum family family, struct error *error)
@@ -229,6 +244,8 @@ static void rocksdb_store_free(struct store *store)
     free(self);
 }
 
+/* RocksDB's journal (LOG) stays empty: on a full disk its second line fails an assertion of
+ * Debian's build, which aborts the process. Errors come with the calls that fail. */
 static void set_options(struct rocksdb_store *self)
 {
     self->options = rocksdb_options_create();
@@ -237,7 +254,8 @@ static void set_options(struct rocksdb_store *self)
     rocksdb_options_set_write_buffer_size(self->options, WRITE_BUFFER_BYTES);
     rocksdb_options_set_max_total_wal_size(self->options, WAL_BYTES_MAX);
     rocksdb_options_set_max_open_files(self->options, 500);
-    rocksdb_options_set_keep_log_file_num(self->options, 2);
+    rocksdb_options_set_keep_log_file_num(self->options, 1);
+    rocksdb_options_set_info_log_level(self->options, JOURNAL_NOTHING);
     rocksdb_options_set_atomic_flush(self->options, 1);
     rocksdb_options_set_compression(self->options, rocksdb_lz4_compression);
     self->cache = rocksdb_cache_create_lru(BLOCK_CACHE_BYTES);
@@ -252,24 +270,26 @@ static void set_options(struct rocksdb_store *self)
 
 /* ---- opening ---- */
 
-static bool condemned(const char *path, char *ret_why, size_t size)
+/* OK: it is not. RETRY, with the reason: it is. FATAL: that can't be told now. */
+static enum verdict check_condemned(const char *path, struct error *error)
 {
-    char file_path[PATH_MAX];
+    char file_path[PATH_MAX], why[ERROR_MESSAGE_MAX / 2];
     snprintf(file_path, sizeof file_path, "%s/" CONDEMNED, path);
     FILE *file = fopen(file_path, "r");
+    if (file == NULL && (errno == ENOENT || errno == ENOTDIR))
+        return VERDICT_OK;
     if (file == NULL)
-        return false;
-    if (fgets(ret_why, (int)size, file) == NULL)
-        ret_why[0] = '\0';
-    ret_why[strcspn(ret_why, "\n")] = '\0';
+        return error_set(error, VERDICT_FATAL, "can't open %s: %s", file_path, strerror(errno));
+    if (fgets(why, (int)sizeof why, file) == NULL)
+        why[0] = '\0';
+    why[strcspn(why, "\n")] = '\0';
     fclose(file);
-    return true;
+    return error_set(error, VERDICT_RETRY, "%s is damaged: %s", path, why);
 }
 
 bool store_rocksdb_condemned(const char *path)
 {
-    char why[8];
-    return condemned(path, why, sizeof why);
+    return check_condemned(path, NULL) == VERDICT_RETRY;
 }
 
 static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *place)
@@ -289,17 +309,22 @@ enum verdict store_rocksdb_remove(const char *path, struct error *error)
     return VERDICT_OK;
 }
 
-static bool is_empty(struct rocksdb_store *self)
+/* OK: it has no rows. SKIP: it has some. */
+static enum verdict check_empty(struct rocksdb_store *self, struct error *error)
 {
+    char *message = NULL;
     bool empty = true;
-    for (int i = 0; i < FAMILIES && empty; i++) {
+    for (int i = 0; i < FAMILIES && empty && message == NULL; i++) {
         rocksdb_iterator_t *it =
             rocksdb_create_iterator_cf(self->db, self->read_options, self->families[i]);
         rocksdb_iter_seek_to_first(it);
         empty = !rocksdb_iter_valid(it);
+        rocksdb_iter_get_error(it, &message);
         rocksdb_iter_destroy(it);
     }
-    return empty;
+    if (message)
+        return fail(self, "can't read", message, error);
+    return empty ? VERDICT_OK : VERDICT_SKIP;
 }
 
 static enum verdict write_format(struct rocksdb_store *self, struct error *error)
@@ -324,8 +349,12 @@ static enum verdict check_format(struct rocksdb_store *self, struct error *error
     if (value) {
         format = (uint32_t)get_le(value, size < FORMAT_BYTES ? (int)size : FORMAT_BYTES);
         rocksdb_free(value);
-    } else if (is_empty(self)) {
-        return self->read_only ? VERDICT_OK : write_format(self, error);
+    } else {
+        enum verdict verdict = check_empty(self, error);
+        if (verdict == VERDICT_OK)
+            return self->read_only ? VERDICT_OK : write_format(self, error);
+        if (verdict != VERDICT_SKIP)
+            return verdict;
     }
     if (format > STORE_FORMAT)
         return error_set(error, VERDICT_FATAL,
@@ -357,12 +386,13 @@ static char *open_read_only(struct rocksdb_store *self, const rocksdb_options_t 
 
 static enum verdict open_database(struct rocksdb_store *self, struct error *error)
 {
-    char why[ERROR_MESSAGE_MAX / 2], *message = NULL;
+    char *message = NULL;
     const rocksdb_options_t *options[FAMILIES + 1];
     for (int i = 0; i <= FAMILIES; i++)
         options[i] = self->options;
-    if (!self->read_only && condemned(self->path, why, sizeof why))
-        return error_set(error, VERDICT_RETRY, "%s is damaged: %s", self->path, why);
+    enum verdict verdict = self->read_only ? VERDICT_OK : check_condemned(self->path, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
     if (self->read_only)
         message = open_read_only(self, options);
     else
@@ -370,7 +400,7 @@ static enum verdict open_database(struct rocksdb_store *self, struct error *erro
                                                 family_names, options, self->families, &message);
     if (message == NULL)
         return check_format(self, error);
-    enum verdict verdict = says_damage(message) ? VERDICT_RETRY : VERDICT_FATAL;
+    verdict = says_damage(message) ? VERDICT_RETRY : VERDICT_FATAL;
     if (strstr(message, "not opened")) /* it has families that this weft does not know */
         verdict = error_set(error, VERDICT_FATAL, "%s was written by a newer weft: %s", self->path,
                             message);
@@ -378,6 +408,8 @@ static enum verdict open_database(struct rocksdb_store *self, struct error *erro
         verdict = error_set(error, VERDICT_FATAL,
                             "another process uses %s (%s); give each its own state.dir", self->path,
                             message);
+    else if (says_full(message))
+        verdict = fail(self, "can't open", message, error), message = NULL;
     else
         error_set(error, verdict, "can't open %s: %s", self->path, message);
     rocksdb_free(message);
@@ -401,6 +433,8 @@ enum verdict store_rocksdb_open(const char *path, bool read_only, struct store *
     set_options(self);
     enum verdict verdict = open_database(self, error);
     if (verdict != VERDICT_OK) {
+        if (store_rocksdb_full(&self->store))
+            verdict = VERDICT_SKIP;
         rocksdb_store_free(&self->store);
         return read_only ? VERDICT_FATAL : verdict;
     }

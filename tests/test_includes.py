@@ -50,7 +50,7 @@ LIBRARIES = {
     r"avro\.h$": ("schemas/", "tools/", "tests/"),
     r"jansson\.h$": ("schemas/", "tools/", RUNTIME + "kafka/registry_answer.c", "tests/"),
     r"curl/": (RUNTIME + "kafka/registry_http.c",),
-    r"rocksdb/": ("state/store_rocksdb.c",),
+    r"rocksdb/": ("state/store_rocksdb.c", "tests/failing_calls.c"),
     r"utf8proc": (RECOMMEND + "search/text.c",),
 }
 

@@ -13,7 +13,7 @@ static const char expected[] =
     "\"shown_bytes\":20,\"quality\":{},"
     "\"products\":30,\"products_rejected\":31,\"products_refused\":32,\"attributes_out\":33,"
     "\"words_refused\":34,\"texts_cut\":35,\"commits\":40,\"aborts\":41,\"restored\":42,"
-    "\"visitors_cached\":43,\"visitors_bytes\":44,\"workers_ready\":45,\"workers_"
+    "\"disk_waits\":48,\"visitors_cached\":43,\"visitors_bytes\":44,\"workers_ready\":45,\"workers_"
     "behind\":451,\"lag_ms\":452,\"records_left\":453,\"lists_owed\":454,\"schemas_awaited\":46,"
     "\"schema_requests_failed\":47,\"items\":50,\"folded\":51,"
     "\"folded_offset\":52,\"saved_offset\":-53,\"snapshot_offset\":54,\"items_refused\":55,"
@@ -35,6 +35,7 @@ static void test_json(void)
         .event = "metrics",
         .uptime_s = 12.34,
         .read = 21,
+        .disk_waits = 48,
         .totals = {.commits = 40,
                    .aborts = 41,
                    .restored = 42,

@@ -370,6 +370,8 @@ enum verdict config_read_file(struct config *config, const char *path, struct er
         if (verdict != VERDICT_OK)
             error_set(error, verdict, "%s, line %d: %s", path, first, inner.message);
     }
+    if (verdict == VERDICT_OK && !feof(file))
+        verdict = error_set(error, VERDICT_SKIP, "can't read %s: %s", path, strerror(errno));
     buffer_release(&line);
     fclose(file);
     return verdict;

@@ -41,9 +41,12 @@ bool rules_file_reload(struct rules_file *file)
     if (file->path[0] == '\0' || file->reload_us == 0 || clock_monotonic_us() < file->due_us ||
         !has_changed(file))
         return false;
-    if (merchandising_rules_read(file->path, &rules, &error) != VERDICT_OK) {
+    enum verdict verdict = merchandising_rules_read(file->path, &rules, &error);
+    if (verdict != VERDICT_OK) {
         if (!file->silent)
             log_line(LOG_LEVEL_WARN, "rules", "%s; the previous rules stay", error.message);
+        if (verdict == VERDICT_RETRY) /* it is read again at the next look, changed or not */
+            memset(&file->seen, 0, sizeof file->seen);
         return false;
     }
     merchandising_rules_release(&file->rules);

@@ -24,6 +24,10 @@
 
 #define WORKERS_MAX 64
 #define FIRST_BROKER_MS 30000
+#define DISK_PAUSE_US 1000000 /* doubles from try to try */
+#define DISK_PAUSE_MAX_US 16000000
+#define DISK_CALM_US 60000000 /* after a run that lasts this long, the pause is short again */
+#define LOOK_US 20000
 #define OTHER_THREADS 4 /* the fold, the catalogue fold, the publisher, the standby */
 
 struct runner {
@@ -36,6 +40,7 @@ struct runner {
     struct client_producer *metrics;
     int64_t started_us;
     const char *metrics_file, *seed_model;
+    bool full; /* the last run ended because the disk of state.dir is full */
 };
 
 /* ---- metrics ---- */
@@ -149,6 +154,7 @@ static enum verdict start(struct runner *runner, bool create, struct error *erro
     size_budget_init(&run->sizes, &runner->config, &run->topology);
     if (verdict == VERDICT_OK)
         verdict = statedir_open(&runner->config, &runner->state, error);
+    runner->full = verdict == VERDICT_RETRY;
     if (verdict == VERDICT_OK)
         verdict = look_ahead(runner, create, error);
     if (verdict == VERDICT_OK)
@@ -201,7 +207,7 @@ static void wait_for_end(struct runner *runner)
     int64_t interval_us = runner->config.metrics_interval_ms * 1000;
     int64_t next_us = runner->started_us + interval_us;
     while (!atomic_load(&run->stop) && !atomic_load(&command_interrupted)) {
-        usleep(20000);
+        usleep(LOOK_US);
         if (clock_monotonic_us() >= next_us) {
             report(runner, false);
             next_us += interval_us;
@@ -214,6 +220,7 @@ static void wait_for_end(struct runner *runner)
 
 static void finish(struct runner *runner)
 {
+    bool seeded = atomic_load(&runner->run.fold_ready); /* the next run has a model then */
     client_producer_free(runner->metrics);
     for (int i = 0; i < runner->worker_count; i++)
         worker_free(runner->workers[i]);
@@ -225,8 +232,10 @@ static void finish(struct runner *runner)
     statedir_close(&runner->state);
     pthread_mutex_destroy(&runner->run.view_lock);
     *runner = (struct runner){.config = runner->config,
+                              .run.disk_waits = runner->run.disk_waits,
                               .metrics_file = runner->metrics_file,
-                              .seed_model = runner->seed_model,
+                              .seed_model = seeded ? NULL : runner->seed_model,
+                              .full = runner->full,
                               .state.lock = -1};
 }
 
@@ -242,11 +251,52 @@ static int run_once(struct runner *runner, bool create)
     else
         run_fail(&runner->run, "run", &error);
     join_threads(runner); /* those that a failed start leaves */
+    runner->full = runner->full || statedir_full(&runner->state);
     int code = atomic_load(&runner->run.failed) ? EXIT_FAILED : EXIT_DONE;
     if (code == EXIT_FAILED && verdict == VERDICT_RETRY)
         code = EXIT_WAIT;
     finish(runner);
     return code;
+}
+
+/* Waits for room on the disk. False: the process is to stop. */
+static bool wait_for_disk(struct runner *runner, int64_t pause_us)
+{
+    int64_t until_us = clock_monotonic_us() + pause_us;
+    runner->run.disk_waits++;
+    log_line(LOG_LEVEL_WARN, "run",
+             "the disk of state.dir %s is full: free space on it; starting again from the last "
+             "commit in %.0f s",
+             runner->config.state_dir, (double)pause_us / 1e6);
+    while (clock_monotonic_us() < until_us && !atomic_load(&command_interrupted))
+        usleep(LOOK_US);
+    return !atomic_load(&command_interrupted);
+}
+
+/* Runs until the process is to stop or meets what somebody has to mend. A full disk is waited for:
+ * the stores are closed and opened again, since RocksDB may refuse all writes until then. */
+static int run_until_end(struct runner *runner, bool create)
+{
+    int64_t pause_us = DISK_PAUSE_US;
+    for (bool rebuilt = false;;) {
+        int64_t started_us = clock_monotonic_us();
+        runner->full = false;
+        int code = run_once(runner, create);
+        if (code == EXIT_DONE)
+            return code;
+        if (clock_monotonic_us() - started_us > DISK_CALM_US)
+            pause_us = DISK_PAUSE_US;
+        if (runner->full) {
+            if (!wait_for_disk(runner, pause_us))
+                return code;
+            pause_us = pause_us < DISK_PAUSE_MAX_US ? 2 * pause_us : pause_us;
+        } else if (code == EXIT_FAILED && !rebuilt && statedir_condemned(&runner->config)) {
+            log_line(LOG_LEVEL_WARN, "run", "starting again, to rebuild the damaged state");
+            rebuilt = true;
+        } else {
+            return code;
+        }
+    }
 }
 
 static int run_command(const struct command *command, int argc, char **argv)
@@ -277,11 +327,7 @@ static int run_command(const struct command *command, int argc, char **argv)
         code = command_fail(command, EXIT_USAGE, "'%s' is not an option", argv[optind]);
     if (code < 0 && (code = command_config(&runner->config)) == EXIT_DONE) {
         command_catch_signals();
-        code = run_once(runner, create);
-        if (code == EXIT_FAILED && statedir_condemned(&runner->config)) {
-            log_line(LOG_LEVEL_WARN, "run", "starting again, to rebuild the damaged state");
-            code = run_once(runner, create);
-        }
+        code = run_until_end(runner, create);
     }
     free(runner);
     return code;

@@ -28,10 +28,14 @@ static enum verdict learn_file(struct codec *codec, const char *folder, const ch
     struct buffer text = {0};
     buffer_reserve(&text, EVENT_BYTES_MAX);
     text.size = fread(text.at, 1, EVENT_BYTES_MAX, file);
+    bool read = feof(file) != 0 && !ferror(file);
+    int code = ferror(file) ? errno : EFBIG;
     fclose(file);
     struct error inner = {0};
-    enum verdict verdict = codec_learn(codec, type, buffer_bytes(&text), &inner);
-    if (verdict != VERDICT_OK)
+    enum verdict verdict = VERDICT_SKIP;
+    if (!read)
+        error_set(error, verdict, "schemas.path: can't read %s: %s", path, strerror(code));
+    else if ((verdict = codec_learn(codec, type, buffer_bytes(&text), &inner)) != VERDICT_OK)
         error_set(error, verdict, "%s: %s", path, inner.message);
     buffer_release(&text);
     return verdict;
@@ -46,11 +50,15 @@ enum verdict schemas_folder_read(struct codec *codec, const char *folder, struct
         return error_set(error, VERDICT_SKIP, "schemas.path: can't open %s: %s", folder,
                          strerror(errno));
     enum verdict verdict = VERDICT_OK;
-    for (struct dirent *entry; verdict == VERDICT_OK && (entry = readdir(dir));) {
+    errno = 0;
+    for (struct dirent *entry; verdict == VERDICT_OK && (entry = readdir(dir)); errno = 0) {
         const char *dot = strrchr(entry->d_name, '.');
         if (dot && strcmp(dot, ".avsc") == 0)
             verdict = learn_file(codec, folder, entry->d_name, error);
     }
+    if (verdict == VERDICT_OK && errno != 0)
+        verdict = error_set(error, VERDICT_SKIP, "schemas.path: can't read %s: %s", folder,
+                            strerror(errno));
     closedir(dir);
     return verdict;
 }

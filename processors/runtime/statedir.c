@@ -20,6 +20,14 @@ static void part_path(const struct config *config, const char *part, char *to)
     snprintf(to, PATH_BYTES_MAX, "%s/%s", config->state_dir, part);
 }
 
+/* A full disk passes; the rest needs somebody's hand. `errno` tells which it is. */
+static enum verdict fail_file(const char *path, const char *what, struct error *error)
+{
+    bool full = errno == ENOSPC || errno == EDQUOT;
+    return error_set(error, full ? VERDICT_RETRY : VERDICT_FATAL, "%s can't be %s: %s%s", path,
+                     what, strerror(errno), full ? "; free space on the disk of state.dir" : "");
+}
+
 static enum verdict make_folder(const char *path, struct error *error)
 {
     char part[CONFIG_LONG_MAX];
@@ -32,8 +40,7 @@ static enum verdict make_folder(const char *path, struct error *error)
         *at = '/';
     }
     if (mkdir(part, 0700) != 0 && errno != EEXIST)
-        return error_set(error, VERDICT_FATAL, "state.dir %s can't be made: %s", path,
-                         strerror(errno));
+        return fail_file(path, "made", error);
     return VERDICT_OK;
 }
 
@@ -46,7 +53,7 @@ enum verdict statedir_lock(const struct config *config, int *ret_lock, struct er
     part_path(config, "lock", path);
     int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (lock < 0)
-        return error_set(error, VERDICT_FATAL, "%s can't be written: %s", path, strerror(errno));
+        return fail_file(path, "written", error);
     if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
         close(lock);
         return error_set(error, VERDICT_FATAL,
@@ -56,34 +63,62 @@ enum verdict statedir_lock(const struct config *config, int *ret_lock, struct er
     return VERDICT_OK;
 }
 
+/* SKIP: there is no name yet. A file that can't be read is no reason to draw another name: the
+ * group would wait for the old member. */
+static enum verdict read_name(const char *path, char *ret_name, struct error *error)
+{
+    char line[64] = "";
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return errno == ENOENT ? VERDICT_SKIP : fail_file(path, "read", error);
+    bool read = fgets(line, sizeof line, file) != NULL || !ferror(file);
+    int code = errno;
+    fclose(file);
+    errno = code;
+    if (!read)
+        return fail_file(path, "read", error);
+    line[strcspn(line, "\n")] = '\0';
+    if (line[0] == '\0')
+        return VERDICT_SKIP;
+    snprintf(ret_name, CONFIG_TEXT_MAX, "%s", line);
+    return VERDICT_OK;
+}
+
+/* Whole or not at all: half a name would be another member. */
+static enum verdict write_name(const char *path, const char *name, struct error *error)
+{
+    char part[PATH_BYTES_MAX + 8];
+    snprintf(part, sizeof part, "%s.part", path);
+    FILE *file = fopen(part, "w");
+    bool good = file && fprintf(file, "%s\n", name) > 0;
+    int code = errno;
+    if (file && fclose(file) != 0 && good) {
+        good = false;
+        code = errno;
+    }
+    if (good && rename(part, path) == 0)
+        return VERDICT_OK;
+    errno = good ? errno : code;
+    return fail_file(path, "written", error);
+}
+
 /* The static member's name: configured, or drawn once and stored beside the state. */
 static enum verdict name_instance(const struct config *config, char *ret_name, struct error *error)
 {
     char path[PATH_BYTES_MAX];
+    uint64_t drawn;
     if (config->instance_id[0]) {
         snprintf(ret_name, CONFIG_TEXT_MAX, "%s", config->instance_id);
         return VERDICT_OK;
     }
     part_path(config, "instance.id", path);
-    FILE *file = fopen(path, "r");
-    bool found = file && fgets(ret_name, 64, file);
-    if (file)
-        fclose(file);
-    if (found)
-        ret_name[strcspn(ret_name, "\n")] = '\0';
-    if (found && ret_name[0])
-        return VERDICT_OK;
-    uint64_t drawn;
+    enum verdict verdict = read_name(path, ret_name, error);
+    if (verdict != VERDICT_SKIP)
+        return verdict;
     if (getrandom(&drawn, sizeof drawn, 0) != sizeof drawn)
         return error_set(error, VERDICT_FATAL, "the system gives no random number");
     snprintf(ret_name, CONFIG_TEXT_MAX, "%016llx", (unsigned long long)drawn);
-    file = fopen(path, "w");
-    bool good = file && fprintf(file, "%s\n", ret_name) > 0;
-    if (file)
-        good = fclose(file) == 0 && good;
-    if (!good)
-        return error_set(error, VERDICT_FATAL, "%s can't be written: %s", path, strerror(errno));
-    return VERDICT_OK;
+    return write_name(path, ret_name, error);
 }
 
 static enum verdict open_part(const struct config *config, const char *part,
@@ -100,7 +135,10 @@ static enum verdict open_part(const struct config *config, const char *part,
         if (verdict == VERDICT_OK)
             verdict = store_rocksdb_open(path, false, ret_store, &why);
     }
-    return verdict == VERDICT_OK ? verdict : error_set(error, VERDICT_FATAL, "%s", why.message);
+    if (verdict == VERDICT_OK)
+        return verdict;
+    return error_set(error, verdict == VERDICT_SKIP ? VERDICT_RETRY : VERDICT_FATAL, "%s",
+                     why.message);
 }
 
 static enum verdict open_all(const struct config *config, struct statedir *state,
@@ -151,6 +189,12 @@ void statedir_close(struct statedir *state)
     if (state->lock >= 0)
         close(state->lock);
     *state = (struct statedir){.lock = -1};
+}
+
+bool statedir_full(const struct statedir *state)
+{
+    return (state->visitors && store_rocksdb_full(state->visitors)) ||
+           (state->model && store_rocksdb_full(state->model));
 }
 
 bool statedir_condemned(const struct config *config)

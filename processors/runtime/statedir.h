@@ -19,15 +19,20 @@ struct statedir {
 };
 
 /* Makes the folder if it is missing and takes the lock. The caller closes `ret_lock`. FATAL:
- * another process has the lock, or the folder can't be written. */
+ * another process has the lock, or the folder can't be written. RETRY: the disk is full. */
 enum verdict statedir_lock(const struct config *config, int *ret_lock, struct error *error);
 
 /* Opens the lock, the name and the stores. A store that is damaged or has an older format is
- * deleted and made again, empty; the log says why. FATAL, with what to do. */
+ * deleted and made again, empty; the log says why. FATAL, with what to do. RETRY: the disk is full;
+ * a later call may succeed. */
 enum verdict statedir_open(const struct config *config, struct statedir *ret_state,
                            struct error *error);
 /* Also for a state that is not open, or only in part, with lock -1. */
 void statedir_close(struct statedir *state);
+
+/* Whether a call on one of the open stores failed because the disk is full (store.h). The folder
+ * has to be closed and opened again. */
+bool statedir_full(const struct statedir *state);
 
 /* Whether one of the stores is condemned (store.h): opening the folder again rebuilds it. */
 bool statedir_condemned(const struct config *config);

@@ -366,14 +366,14 @@ static enum verdict read_file(const char *path, struct buffer *text, struct erro
 {
     FILE *file = fopen(path, "r");
     if (file == NULL)
-        return error_set(error, VERDICT_SKIP, "can't open the merchandising rules %s: %s", path,
-                         strerror(errno));
+        return error_set(error, errno == ENOENT ? VERDICT_SKIP : VERDICT_RETRY,
+                         "can't open the merchandising rules %s: %s", path, strerror(errno));
     buffer_reserve(text, MERCHANDISING_RULES_BYTES_MAX + 1);
     text->size = fread(text->at, 1, MERCHANDISING_RULES_BYTES_MAX + 1, file);
     bool failed = ferror(file) != 0;
     fclose(file);
     if (failed)
-        return error_set(error, VERDICT_SKIP, "can't read the merchandising rules %s", path);
+        return error_set(error, VERDICT_RETRY, "can't read the merchandising rules %s", path);
     if (text->size > MERCHANDISING_RULES_BYTES_MAX)
         return error_set(error, VERDICT_SKIP, "%s has more than %u bytes", path,
                          MERCHANDISING_RULES_BYTES_MAX);

@@ -66,7 +66,9 @@ struct merchandising_rules {
  * caller releases the rules. */
 enum verdict merchandising_rules_parse(struct bytes text, struct merchandising_rules *ret_rules,
                                        struct error *error);
-/* The same from a file; the error has its name, too. */
+/* The same from a file; the error has its name, too. RETRY: the file is there, but can't be read
+ * now.
+ */
 enum verdict merchandising_rules_read(const char *path, struct merchandising_rules *ret_rules,
                                       struct error *error);
 /* Reads the file in the same way, but goes on behind a mistake: appends a line to `mistakes` for

@@ -70,12 +70,10 @@ static enum verdict find_stored(struct fold *fold, bool *ret_usable, struct erro
 static enum verdict load_stored(struct fold *fold, struct error *error)
 {
     struct store *store = fold->run->model_store;
-    uint32_t format = 0;
     enum verdict verdict = model_load(fold->run->model, store, error);
-    if (verdict != VERDICT_OK && model_stored_format(store, &format, NULL) == VERDICT_OK &&
-        format <= MODEL_FORMAT)
+    if (verdict == VERDICT_SKIP)
         store->condemn(store, "the stored model can't be read");
-    return verdict;
+    return verdict == VERDICT_OK ? VERDICT_OK : VERDICT_FATAL;
 }
 
 /* SKIP: the snapshot is not whole any more, or of an older format; the store may then have rows of
