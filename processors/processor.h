@@ -43,6 +43,7 @@ struct settings {
     int64_t event_ahead_max_ms;  /* an event further ahead of its record takes the record's time */
     int64_t event_future_max_ms; /* an event further ahead of its record is a dead letter */
     uint32_t list_items;         /* in a list */
+    uint32_t search_terms_max;   /* in the search index */
     bool output_avro;            /* else JSON */
     struct model_limits model;
     struct catalogue_limits catalogue;

@@ -437,6 +437,117 @@ static void test_bounded(void)
     search_index_free(search);
 }
 
+/* ---- more terms than there is room for ---- */
+
+#define ROOM 60
+#define CROWD 90 /* products, of which most have a word of their own */
+
+static bool finds(const struct search_index *search, const struct catalogue *catalogue,
+                  const char *query, const char *id)
+{
+    struct search_result results[SEARCH_RESULTS_MAX];
+    uint32_t count = search_top(search, catalogue, bytes_text(query), SEARCH_RESULTS_MAX, results);
+    for (uint32_t i = 0; i < count; i++)
+        if (bytes_equal(product_id(&catalogue->products[results[i].product]), bytes_text(id)))
+            return true;
+    return false;
+}
+
+static uint32_t count_in(const struct text_row *row, uint32_t term)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < row->count; i++)
+        count += (text_row_terms(row)[i] & ~SEARCH_PART) == term;
+    return count;
+}
+
+static bool has_number(const struct numbers *numbers, uint32_t number)
+{
+    for (uint32_t i = 0; i < numbers->count; i++)
+        if (numbers->at[i] == number)
+            return true;
+    return false;
+}
+
+/* Whether the product has the term by its title or a word, as its rows say. */
+static bool rows_have(const struct search_index *index, const struct catalogue *catalogue,
+                      uint32_t product, uint32_t term)
+{
+    struct words words = product_all_words(&catalogue->products[product]);
+    uint32_t count = count_in(&index->titles[product], term);
+    for (uint32_t i = 0; i < words.count; i++)
+        count += count_in(&index->words[words.at[i]], term);
+    return count > 0;
+}
+
+/* Nothing refers to a term that is gone, and all that a term refers to has it. */
+static void check_index(const struct search_index *index, const struct catalogue *catalogue)
+{
+    CHECK(index->term_count <= index->terms_max);
+    for (uint32_t term = 0; term < index->term_count; term++) {
+        const struct term_row *row = &index->terms[term];
+        CHECK_INT(search_index_term(index, bytes_of(row->text, row->size)), term);
+        for (uint32_t product = 0; product < catalogue->product_count; product++)
+            CHECK_INT(product_set_has(&row->products, product),
+                      rows_have(index, catalogue, product, term));
+        for (uint32_t word = 0; word < catalogue->words.count; word++)
+            if (catalogue->words.at[word].text && word < index->word_capacity)
+                CHECK_INT(has_number(&row->words, word), count_in(&index->words[word], term) > 0);
+    }
+    for (uint32_t i = 0; i < index->pair_count; i++) {
+        const struct numbers *terms = &index->pairs[i].terms;
+        CHECK(terms->count > 0);
+        for (uint32_t k = 0; k < terms->count; k++) {
+            CHECK(terms->at[k] < index->term_count);
+            CHECK(k == 0 || terms->at[k] > terms->at[k - 1]);
+        }
+    }
+}
+
+/* A flood of invented words: the newest product is always found, words of many products stay, and
+ * the same changes give the same index. */
+static void test_too_many_terms(void)
+{
+    struct catalogue *catalogues[2];
+    struct search_index *indexes[2];
+    for (int turn = 0; turn < 2; turn++) {
+        struct random random = random_from(9);
+        hash_index_seed((uint64_t)turn + 1); /* no result depends on it */
+        catalogues[turn] = catalogue_new(&limits);
+        indexes[turn] = search_index_new(catalogues[turn]);
+        search_index_limit(indexes[turn], ROOM);
+        for (uint32_t i = 0; i < 1500; i++) {
+            char id[16], title[80], colour[24];
+            uint32_t number = random_below(&random, CROWD);
+            snprintf(id, sizeof id, "%u", number);
+            if (random_one_in(&random, 9)) {
+                catalogue_delete(catalogues[turn], bytes_text(id));
+                continue;
+            }
+            snprintf(title, sizeof title, "Coat zz%uq wool%u%s", i, i % 8,
+                     i % 5 ? "" : " ä¸­æ");
+            snprintf(colour, sizeof colour, "blue%u", random_below(&random, 200));
+            put(catalogues[turn], id, title, i % 3 ? colour : NULL);
+            snprintf(title, sizeof title, "zz%uq", i);
+            CHECK_SAY(finds(indexes[turn], catalogues[turn], title, id), "%s is lost", title);
+            if (i > 100)
+                CHECK(finds(indexes[turn], catalogues[turn], "coat", id));
+            if (i % 50 == 0)
+                check_index(indexes[turn], catalogues[turn]);
+        }
+        check_index(indexes[turn], catalogues[turn]);
+        CHECK(search_index_evicted(indexes[turn]) > 1000);
+    }
+    CHECK_INT(indexes[0]->term_count, indexes[1]->term_count);
+    for (uint32_t i = 0; i < indexes[0]->term_count; i++)
+        CHECK_BYTES(bytes_of(indexes[0]->terms[i].text, indexes[0]->terms[i].size),
+                    bytes_of(indexes[1]->terms[i].text, indexes[1]->terms[i].size));
+    for (int turn = 0; turn < 2; turn++) {
+        catalogue_free(catalogues[turn]);
+        search_index_free(indexes[turn]);
+    }
+}
+
 int main(void)
 {
     TEST_RUN(test_cases);
@@ -444,5 +555,6 @@ int main(void)
     TEST_RUN(test_random);
     TEST_RUN(test_against_scan);
     TEST_RUN(test_bounded);
+    TEST_RUN(test_too_many_terms);
     return test_done();
 }

@@ -124,6 +124,7 @@ enum verdict explain_visitor(const struct config *config, const struct topology 
         .catalogue = catalogue_new(&config->settings.catalogue),
     };
     explain.search = search_index_new(explain.catalogue);
+    search_index_limit(explain.search, config->settings.search_terms_max);
     enum verdict verdict = load(&explain, topology, id, error);
     if (verdict == VERDICT_OK)
         make_lists(&explain);

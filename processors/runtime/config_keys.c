@@ -309,6 +309,10 @@ const struct config_key config_keys[] = {
     NUMBER(CONFIG_CATALOGUE, "catalogue.product.attributes.max", "100",
            chosen.catalogue.product_attributes_max, 0, PRODUCT_ATTRIBUTES_MAX,
            "attributes of one product"),
+    NUMBER(CONFIG_CATALOGUE, "search.terms.max", "4000000", chosen.search_terms_max,
+           SEARCH_TERMS_MIN, 100000000,
+           "distinct terms of the products' texts; when there are so many, new ones push out those "
+           "of the fewest products"),
     NUMBER(CONFIG_CATALOGUE, "catalogue.rescan.ms", "43200000", catalogue_rescan_ms, 1000,
            INT64_MAX,
            "a process that was away longer reads the catalogue from its beginning; 12 hours. Set "

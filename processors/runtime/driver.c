@@ -57,6 +57,8 @@ enum verdict driver_new(const struct config *config, bool lists, struct driver_s
     driver->model = model_new(&config->settings.model);
     driver->catalogue = catalogue_new(&config->settings.catalogue);
     driver->search = lists ? search_index_new(driver->catalogue) : NULL;
+    if (driver->search)
+        search_index_limit(driver->search, config->settings.search_terms_max);
     driver->config.visitor_cache_bytes = INT64_MAX;
     enum verdict verdict = topology_build(&driver->config, &driver->topology, error);
     if (verdict == VERDICT_OK && !lists) /* steps that only close are left out */

@@ -173,6 +173,7 @@ static enum verdict start(struct runner *runner, bool create, struct error *erro
     run->standby = standby_new(run);
     run->catalogue = catalogue_new(&runner->config.settings.catalogue);
     run->search = search_index_new(run->catalogue);
+    search_index_limit(run->search, run->config->settings.search_terms_max);
     if (runner->config.schema_registry_url[0] &&
         registry_new(&runner->config, &run->registry, error) != VERDICT_OK)
         return VERDICT_FATAL;

@@ -1,6 +1,7 @@
 #include "processors/recommend/search/search_index.h"
 
 #include "schemas/array.h"
+#include "schemas/draw.h"
 
 #include <stdlib.h>
 
@@ -8,6 +9,9 @@ const uint8_t search_field_weights[PRODUCT_KINDS] = {
     [WORD_BRAND] = 80,  [WORD_CATEGORY] = 80,  [WORD_COLOUR] = 80,    [WORD_TAG] = 40,
     [WORD_GENDER] = 40, [WORD_AGE_GROUP] = 40, [WORD_ATTRIBUTE] = 40,
 };
+
+#define TERM_SAMPLE 16
+#define TERM_DRAWS_MAX (16 * TERM_SAMPLE)
 
 static void push(struct numbers *numbers, uint32_t number)
 {
@@ -58,14 +62,63 @@ static struct pair_row *intern_pair(struct search_index *index, uint64_t letters
     return &index->pairs[index->pair_count++];
 }
 
+/* Where the term stands among the pair's, or belongs. */
+static uint32_t place_in(const struct numbers *terms, uint32_t term)
+{
+    uint32_t low = 0, high = terms->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (terms->at[middle] < term)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 static void add_pairs(struct search_index *index, uint32_t term, struct bytes text)
 {
     uint64_t pairs[LETTERS_MAX + 1];
     uint32_t count = search_index_pairs_of(text, pairs);
     for (uint32_t i = 0; i < count; i++) {
         struct numbers *terms = &intern_pair(index, pairs[i])->terms;
-        if (terms->count == 0 || terms->at[terms->count - 1] != term)
-            push(terms, term);
+        uint32_t at = place_in(terms, term);
+        if (at < terms->count && terms->at[at] == term)
+            continue; /* the text has the pair twice */
+        push(terms, term);
+        memmove(terms->at + at + 1, terms->at + at, (terms->count - 1 - at) * sizeof *terms->at);
+        terms->at[at] = term;
+    }
+}
+
+/* No term has the pair any more; the last pair takes its number. */
+static void drop_pair(struct search_index *index, uint32_t number)
+{
+    struct pair_row *pair = &index->pairs[number];
+    uint32_t last = --index->pair_count;
+    free(pair->terms.at);
+    hash_index_remove(&index->by_pair, hash_index_hash_number(pair->letters), number);
+    if (number == last)
+        return;
+    *pair = index->pairs[last];
+    hash_index_renumber(&index->by_pair, hash_index_hash_number(pair->letters), last, number);
+}
+
+static void remove_pairs(struct search_index *index, uint32_t term, struct bytes text)
+{
+    uint64_t pairs[LETTERS_MAX + 1];
+    uint32_t count = search_index_pairs_of(text, pairs);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t number = find_pair(index, pairs[i]);
+        if (number == PAIR_NONE)
+            continue;
+        struct numbers *terms = &index->pairs[number].terms;
+        uint32_t at = place_in(terms, term);
+        if (at == terms->count || terms->at[at] != term)
+            continue; /* a part of a run has no pairs */
+        memmove(terms->at + at, terms->at + at + 1, (--terms->count - at) * sizeof *terms->at);
+        if (terms->count == 0)
+            drop_pair(index, number);
     }
 }
 
@@ -85,40 +138,7 @@ uint32_t search_index_term(const struct search_index *index, struct bytes text)
     return SEARCH_TERM_NONE;
 }
 
-/* SEARCH_TERM_NONE: there are too many. */
-static uint32_t intern_term(struct search_index *index, const struct term *term)
-{
-    struct bytes text = bytes_of(term->text, term->size);
-    uint32_t number = search_index_term(index, text);
-    if (number != SEARCH_TERM_NONE)
-        return number;
-    if (index->term_count == SEARCH_TERMS_MAX) {
-        index->terms_refused++;
-        return SEARCH_TERM_NONE;
-    }
-    ARRAY_RESERVE(index->terms, index->term_capacity, index->term_count + 1);
-    number = index->term_count++;
-    index->terms[number] = (struct term_row){.text = memory_text(text), .size = term->size};
-    hash_index_add(&index->by_text, hash_index_hash(text), number);
-    if (!term->part)
-        add_pairs(index, number, text);
-    return number;
-}
-
-/* ---- keeping up with the catalogue ---- */
-
-static uint32_t number_terms(struct search_index *index, struct bytes text, uint32_t *ret_terms)
-{
-    struct terms terms;
-    uint32_t count = 0;
-    text_terms(text, &terms);
-    for (uint32_t i = 0; i < terms.count; i++) {
-        uint32_t term = intern_term(index, &terms.at[i]);
-        if (term != SEARCH_TERM_NONE)
-            ret_terms[count++] = term | (terms.at[i].part ? SEARCH_PART : 0);
-    }
-    return count;
-}
+/* ---- the bound of terms ---- */
 
 static void release_text(struct text_row *row)
 {
@@ -135,6 +155,108 @@ static void set_text(struct text_row *row, const uint32_t *terms, uint32_t count
     row->count = count;
     for (uint32_t i = 0; i < count; i++)
         to[i] = terms[i];
+}
+
+static void leave_text(struct text_row *row, uint32_t term)
+{
+    uint32_t left[TERMS_MAX], count = 0;
+    for (uint32_t i = 0; i < row->count; i++)
+        if ((text_row_terms(row)[i] & ~SEARCH_PART) != term)
+            left[count++] = text_row_terms(row)[i];
+    if (count < row->count)
+        set_text(row, left, count);
+}
+
+static void leave_products(struct search_index *index, uint32_t number)
+{
+    const struct product_set *products = &index->terms[number].products;
+    if (!products->dense) {
+        for (uint32_t i = 0; i < products->count; i++)
+            if (products->list[i] < index->title_capacity)
+                leave_text(&index->titles[products->list[i]], number);
+        return;
+    }
+    for (uint32_t product = 0; product < index->title_capacity; product++)
+        if (product_set_has(products, product))
+            leave_text(&index->titles[product], number);
+}
+
+/* The term with the fewest products of some that are drawn; SEARCH_TERM_NONE: all of them belong
+ * to the product that changes. */
+static uint32_t draw_victim(const struct search_index *index)
+{
+    uint64_t state = index->terms_evicted;
+    uint32_t victim = SEARCH_TERM_NONE;
+    for (int draws = 0, found = 0; draws < TERM_DRAWS_MAX && found < TERM_SAMPLE; draws++) {
+        uint32_t term = draw_below(draw_next(&state), index->term_count);
+        if (index->terms[term].named_by == index->change)
+            continue;
+        found++;
+        if (victim == SEARCH_TERM_NONE ||
+            index->terms[term].products.count < index->terms[victim].products.count)
+            victim = term;
+    }
+    return victim;
+}
+
+/* Removes a term from all that refers to it. Returns its number; SEARCH_TERM_NONE as above. */
+static uint32_t evict_term(struct search_index *index)
+{
+    uint32_t number = draw_victim(index);
+    if (number == SEARCH_TERM_NONE)
+        return number;
+    struct term_row *term = &index->terms[number];
+    index->terms_evicted++;
+    leave_products(index, number);
+    for (uint32_t i = 0; i < term->words.count; i++)
+        leave_text(&index->words[term->words.at[i]], number);
+    remove_pairs(index, number, term_text(term));
+    hash_index_remove(&index->by_text, hash_index_hash(term_text(term)), number);
+    product_set_release(&term->products);
+    free(term->words.at);
+    free(term->text);
+    return number;
+}
+
+/* A number for a new term. */
+static uint32_t take_number(struct search_index *index)
+{
+    if (index->term_count >= index->terms_max)
+        return evict_term(index);
+    ARRAY_RESERVE(index->terms, index->term_capacity, index->term_count + 1);
+    return index->term_count++;
+}
+
+static uint32_t intern_term(struct search_index *index, const struct term *term)
+{
+    struct bytes text = bytes_of(term->text, term->size);
+    uint32_t number = search_index_term(index, text);
+    if (number == SEARCH_TERM_NONE) {
+        number = take_number(index);
+        if (number == SEARCH_TERM_NONE)
+            return number;
+        index->terms[number] = (struct term_row){.text = memory_text(text), .size = term->size};
+        hash_index_add(&index->by_text, hash_index_hash(text), number);
+        if (!term->part)
+            add_pairs(index, number, text);
+    }
+    index->terms[number].named_by = index->change;
+    return number;
+}
+
+/* ---- keeping up with the catalogue ---- */
+
+static uint32_t number_terms(struct search_index *index, struct bytes text, uint32_t *ret_terms)
+{
+    struct terms terms;
+    uint32_t count = 0;
+    text_terms(text, &terms);
+    for (uint32_t i = 0; i < terms.count; i++) {
+        uint32_t term = intern_term(index, &terms.at[i]);
+        if (term != SEARCH_TERM_NONE)
+            ret_terms[count++] = term | (terms.at[i].part ? SEARCH_PART : 0);
+    }
+    return count;
 }
 
 static void index_title(struct search_index *index, uint32_t product, struct bytes title)
@@ -231,6 +353,7 @@ static void changed(struct catalogue_watcher *watcher, const struct catalogue *c
     struct search_index *index = (struct search_index *)(void *)watcher;
     const struct product *product = &catalogue->products[number];
     struct words words = product_all_words(product);
+    index->change++;
     index_title(index, number, product_title(product));
     for (uint32_t i = 0; i < words.count; i++)
         if (words.at[i] < index->word_capacity)
@@ -254,6 +377,7 @@ static void changed(struct catalogue_watcher *watcher, const struct catalogue *c
 struct search_index *search_index_new(struct catalogue *catalogue)
 {
     struct search_index *index = memory_zero(1, sizeof *index);
+    index->terms_max = SEARCH_TERMS_MAX;
     index->watcher.changing = changing;
     index->watcher.changed = changed;
     catalogue_watch(catalogue, &index->watcher);
@@ -286,9 +410,14 @@ void search_index_free(struct search_index *index)
     free(index);
 }
 
-uint64_t search_index_refused(const struct search_index *index)
+void search_index_limit(struct search_index *index, uint32_t terms_max)
 {
-    return index->terms_refused;
+    index->terms_max = terms_max;
+}
+
+uint64_t search_index_evicted(const struct search_index *index)
+{
+    return index->terms_evicted;
 }
 
 static size_t text_bytes(const struct text_row *row)

@@ -17,7 +17,11 @@
  *                                     v
  *     pairs[]   { letters, terms }                   terms with the two letters: for spellings
  *
- * Terms, pairs and their numbers stay for ever; only the sets and lists shrink.
+ * There are at most `terms_max` terms. When a new one comes, the one with the fewest products of
+ * TERM_SAMPLE drawn ones goes, never one of the product that changes. So a catalogue with too many
+ * words loses its rarest ones, and a new product is always found. A product gets a term back when
+ * it changes. The draws follow from the changes alone. A number may so stand for another term after
+ * a change.
  *
  * Threads: the catalogue calls the index under its write lock. Others read it under the catalogue's
  * read lock. */
@@ -29,7 +33,8 @@
 #include "schemas/hash_index.h"
 #include "state/catalogue.h"
 
-#define SEARCH_TERMS_MAX 4000000 /* distinct terms; later ones are refused, and counted */
+#define SEARCH_TERMS_MAX 4000000 /* distinct terms, if search_index_limit() says nothing else */
+#define SEARCH_TERMS_MIN 10000   /* the least limit: more than one product has */
 #define SEARCH_TERM_NONE UINT32_MAX
 
 struct search_index;
@@ -38,8 +43,10 @@ struct search_index;
 struct search_index *search_index_new(struct catalogue *catalogue);
 void search_index_free(struct search_index *index);
 
-/* Terms that were refused for SEARCH_TERMS_MAX. */
-uint64_t search_index_refused(const struct search_index *index);
+/* Sets the bound of terms, while the index is empty. */
+void search_index_limit(struct search_index *index, uint32_t terms_max);
+/* Terms that went at the bound, since the start of the process. */
+uint64_t search_index_evicted(const struct search_index *index);
 /* Bytes of memory. */
 size_t search_index_bytes(const struct search_index *index);
 
@@ -67,6 +74,7 @@ struct numbers {
 
 struct term_row {
     uint32_t stamp, sum;         /* scratch: its weight in the product that changes */
+    uint32_t named_by;           /* the newest change whose texts have it */
     uint32_t most;               /* the largest weight that it ever had in a product */
     struct product_set products; /* that have it */
     struct numbers words;        /* of the catalogue; some may belong to no product any more */
@@ -106,7 +114,9 @@ struct search_index {
     struct pair_row *pairs;
     uint32_t pair_count, pair_capacity;
     struct hash_index by_pair;
-    uint64_t terms_refused;
+    uint32_t terms_max;
+    uint32_t change; /* the number of the change that goes on */
+    uint64_t terms_evicted;
     struct numbers before, after; /* scratch: terms of the product that changes */
     uint32_t stamp;
 };

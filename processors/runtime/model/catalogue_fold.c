@@ -41,7 +41,8 @@ struct catalogue_fold {
     size_t met_capacity;
     bool changed; /* since the last save */
     int64_t save_due_us, started_us, warn_due_us;
-    uint64_t warned; /* refused products that the last warning told of */
+    uint64_t warned;       /* refused products that the last warning told of */
+    uint64_t warned_terms; /* likewise, evicted terms of the search index */
     struct letter *dead_letters[DEAD_LETTERS_MAX]; /* owned, with their keys and values */
     uint32_t dead_letter_count;
     size_t dead_letter_bytes; /* of their keys and values */
@@ -356,6 +357,21 @@ static void warn_of_refused(struct catalogue_fold *fold, int64_t now_us)
     fold->warn_due_us = now_us + WARN_US;
 }
 
+/* The same of terms that the search index has lost. */
+static void warn_of_terms(struct catalogue_fold *fold, int64_t now_us)
+{
+    const struct run *run = fold->run;
+    uint64_t evicted = search_index_evicted(run->search);
+    if (evicted == 0 || evicted < 2 * fold->warned_terms || now_us < fold->warn_due_us)
+        return;
+    log_line(LOG_LEVEL_WARN, "catalogue",
+             "search.terms.max=%u is reached: %llu terms of few products were evicted since the "
+             "start, and searches for them find nothing; raise it if the shop's texts have more",
+             run->config->settings.search_terms_max, (unsigned long long)evicted);
+    fold->warned_terms = evicted;
+    fold->warn_due_us = now_us + WARN_US;
+}
+
 static enum verdict save(struct catalogue_fold *fold, struct error *error)
 {
     struct store_batch batch = {0};
@@ -389,6 +405,7 @@ static enum verdict tend(struct catalogue_fold *fold, struct error *error)
     struct run *run = fold->run;
     int64_t now_us = clock_monotonic_us();
     warn_of_refused(fold, now_us);
+    warn_of_terms(fold, now_us);
     rules_watch_look(&fold->rules, run->catalogue, atomic_load(&run->catalogue_rows),
                      atomic_load(&run->catalogue_whole), now_us);
     if (!atomic_load(&run->catalogue_ready) && now_us - fold->started_us > READY_US)
