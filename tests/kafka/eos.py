@@ -19,6 +19,11 @@ binary with fail points: $WEFT, or build-failpoints/weft.
   --coordinators N  a process stands still between sending offsets and committing while the broker
                     that coordinates its transaction goes away
   --cuts N          connections cut, held up, or delayed, some or all, by a proxy
+  --lopsided N      connections held up in one direction only
+  --islands N       a process is cut from one broker
+  --compactions N   rounds in which Kafka compacts the outputs at once, and forgets deletions soon
+  --retentions N    the inputs' records that were read are taken away
+  --registries N    the schema registry is away, slow, or refuses
   --hangs N         a producer dies with a transaction open on inputs and outputs
   --partitions N    partitions are added to an input: must be refused
   --brokers N       1 (default) or 3, with min.insync.replicas=2
@@ -28,6 +33,7 @@ binary with fail points: $WEFT, or build-failpoints/weft.
   --port P          of the first broker (default 19300)
   --state FOLDER    remembers what was done, so that the same command goes on after an interruption;
                     keeps the logs of rounds with violations
+  --long            the long mix: at least ten of each of these, unless a number says otherwise
   --mutations       also damages what the verifier reads, and checks that it notices
 
 The last line is 'N passed, N failed': rounds and aims."""
@@ -46,17 +52,22 @@ import threading
 import time
 
 import shop as shop_module
-from faults import (OF_CLUSTER, OF_PROCESSES, POINTS, SESSION_MS, SLOW, Broken, Cluster, Instance,
-                    binary_has, told)
+from faults import (FAST_COMPACTION, OF_CLUSTER, OF_PROCESSES, OF_PROXY, POINTS, SESSION_MS, SLOW,
+                    Broken, Cluster, Instance, Waits, binary_has, told)
 from protocol import Client, Unanswered, patiently
+from registry import Registry
 from shop import ROOT, Shop
-from traffic import KINDS, Feeder, Traffic, producer
+from traffic import KINDS, Feeder, Traffic, producer, record, schemas
 import mutations
 import verifier
 
 FAULTS_A_ROUND, CLUSTER_FAULTS_A_ROUND = 36, 4
 PROCESSES = (4, 3, 2, 4, 3, 1)  # by round
 SETTLE_S = 180 * SLOW
+LONG = {"brokers": 3, "kills": 100, "points": 12, "zombies": 12, "stops": 10, "wipes": 10,
+        "torn": 10, "broker-kills": 10, "bounces": 4, "elections": 4, "coordinators": 3, "cuts": 10,
+        "lopsided": 10, "islands": 16, "compactions": 6, "retentions": 6, "registries": 10,
+        "hangs": 4, "alo": 1, "rate": 60}
 
 
 class Round:
@@ -74,17 +85,21 @@ class Round:
         self.standbys = 1 if number % 4 in (1, 2) and instances > 1 else 0
         self.transaction_ms = int((10000 if self.long else 5000) * SLOW)
         self.ending = ("stop", "alive", "kill")[number % 3]
-        self.through_proxy = "cut" in cluster_faults
+        self.through_proxy = any(fault in OF_PROXY for fault in [*faults, *cluster_faults])
         self.struck = collections.Counter()
         self.counts = collections.Counter()
         self.exits, self.notes, self.violations = [], [], []
         self.spoilt = None
         self.over = False
         self.lock = threading.Lock()
-        self.doubled = 0
+        self.doubled, self.taken = 0, []
+        self.registry = Registry()
+        for number, (_, schema) in enumerate(schemas().values()):
+            self.registry.add(number + 1, schema)
         commit = 5000 if self.long else 100
         settings = ["cooccurrence.row.entries.max=100000", "channels.entries.max=100000",
                     "visitor.activities.max=1000", "list.shown.max=5",
+                    f"schema.registry.url=http://127.0.0.1:{self.registry.port}",
                     f"session.timeout.ms={SESSION_MS}", f"commit.interval.ms={commit}",
                     f"commit.min.ms={commit if self.long else 3}", "model.save.ms=300",
                     f"threads={self.threads}", f"num.standby={self.standbys}",
@@ -172,6 +187,41 @@ class Round:
         self.cluster.command(f"{what} {first} {seconds}")
         time.sleep(seconds + 2)
 
+    def lopsided(self):
+        seconds = self.random.choice((0.5, 2, SESSION_MS / 1000 + 2))
+        way, share = self.random.choice(("deaf", "mute")), self.random.choice((0.3, 0.6, 1))
+        self.cluster.command(f"{way} {share} {seconds}")
+        time.sleep(seconds + 2)
+
+    def compaction(self):
+        """From now on to the end of the round."""
+        client = Client(self.cluster.address)
+        for topic in verifier.compacted(self.shop.name):
+            patiently(lambda topic=topic: client.change(topic, **FAST_COMPACTION))
+        client.close()
+
+    def registry_faults(self):
+        self.registry.mood = self.random.choice((500, 503, 401, "hangs"))
+        time.sleep(self.random.choice((0.5, 3, 8)))
+        self.registry.mood = None
+
+    def retention(self):
+        """What it takes is kept for the verifier."""
+        client = Client(self.cluster.address)
+        with self.cluster.lock:
+            patiently(lambda: self.take_away(client), 120)
+        client.close()
+
+    def take_away(self, client):
+        """Not of users: Kafka refuses, as that topic is compacted only."""
+        inputs = [f"{self.shop.name}.{kind}" for kind in verifier.INPUTS if kind != "user"]
+        committed = client.committed(self.shop.name, inputs)
+        for topic in inputs:
+            offsets = {partition: offset for (name, partition), offset in committed.items()
+                       if name == topic}
+            self.taken.append((topic, verifier.read_inputs(self.cluster.address, topic)))
+            client.delete_records(topic, offsets)
+
     def hang(self):
         """A producer that dies in its transaction; what it wrote must count nowhere."""
         name = self.shop.name
@@ -185,7 +235,7 @@ class Round:
             for _ in range(40):
                 _, key, value = dead.event()
                 value = value.replace('"event_id": "e', '"event_id": "dead')
-                process.stdin.write(f"{key}\t{value}\n".encode())
+                process.stdin.write(record(key, value))
             process.stdin.flush()
             producers.append(process)
         time.sleep(2)
@@ -199,7 +249,7 @@ class Round:
             if fault == "coordinator":
                 continue
             time.sleep(self.random.random())
-            getattr(self, fault)()
+            (self.registry_faults if fault == "registry" else getattr(self, fault))()
             self.struck[fault] += 1
 
     # -- the round --
@@ -207,6 +257,7 @@ class Round:
     def run(self):
         started = time.time()
         self.feeder = None
+        waits = Waits(self.cluster.address, self.shop.name, verifier.INPUTS)
         try:
             for i in range(self.instances):
                 self.shop.start(i)
@@ -215,6 +266,7 @@ class Round:
             self.feeder = Feeder(Traffic(self.seed), self.cluster.address, self.shop.name,
                                  self.rate, brokers_die=self.cluster.kafka.brokers > 1)
             self.feeder.start()
+            waits.start()
             for instance in self.threads_of:
                 instance.start()
             self.run_cluster_faults()
@@ -225,7 +277,8 @@ class Round:
             time.sleep(2)
             self.feeder.finish()
             self.settle()
-            self.judge()
+            waits.finish()
+            self.judge(waits)
             self.scan_logs()
         except (subprocess.CalledProcessError, Unanswered) as error:
             self.spoilt = told(error)  # a broker did not come up: says nothing of weft
@@ -235,6 +288,7 @@ class Round:
             self.kill_all()
             raise
         finally:
+            waits.over.set()
             if self.feeder:
                 self.feeder.kill()
         self.seconds = time.time() - started
@@ -252,9 +306,11 @@ class Round:
                 rows = [self.shop.metrics(i) for i in range(self.instances)]
                 behind = [i for i, row in enumerate(rows)
                           if not row or row["saved_offset"] < max(end.values())]
-                if not behind:
+                products = len(verifier.catalogue(self.shop.name, self.cluster.address))
+                self.products = {i: row["products"] for i, row in enumerate(rows) if row}
+                if not behind and set(self.products.values()) == {products}:
                     break
-                left = f"models behind: {behind}"
+                left = f"models behind: {behind}; products {self.products} of {products}"
             time.sleep(0.2)
         else:
             raise Broken(f"not settled after {SETTLE_S} s: {left}")
@@ -269,13 +325,16 @@ class Round:
         if sorted(sum(self.owners.values(), [])) != [0, 1, 2, 3]:
             self.violations.append(f"partitions have not one owner each: {self.owners}")
 
-    def judge(self):
+    def judge(self, waits):
         if self.ending == "stop":
             self.shop.stop()
         elif self.ending == "kill":
             self.shop.stop(how=signal.SIGKILL)
         states = {i: self.shop.state(i) for i in range(self.instances)}
-        self.found = verifier.read(self.shop, self.cluster.address, self.owners, states)
+        self.found = verifier.read(self.shop, self.cluster.address, self.owners, states,
+                                   taken=self.taken)
+        self.found.products = self.products
+        self.found.longest_wait_s, self.found.longest_wait_at = waits.longest / SLOW, waits.where
         self.expected = verifier.Expected(self.found)
         wrong, self.doubled = verifier.judge(self.found, self.once, self.expected)
         self.violations += wrong
@@ -289,7 +348,7 @@ class Round:
         missed = mutations.unnoticed(self.found, judge)
         states = {0: self.shop.state(0)}
         found = verifier.read(self.shop, self.cluster.address, self.owners, states,
-                              "read_uncommitted")
+                              "read_uncommitted", self.taken)
         aborted = len(found.interactions) - len(self.found.interactions)
         if aborted and not judge(found)[0]:
             missed.append(f"{aborted} aborted records of this round")
@@ -347,11 +406,12 @@ class Round:
         if keep:
             shutil.copytree(self.shop.folder, keep, dirs_exist_ok=True)
         self.shop.remove()
+        self.registry.stop()
         try:
             client = Client(self.cluster.address)
             client.delete_topics([f"{self.shop.name}.{kind}" for kind in KINDS] +
                                  verifier.outputs(self.shop.name) +
-                                 [f"{self.shop.name}-metrics", f"{self.shop.name}.product"])
+                                 [f"{self.shop.name}-metrics"])
             client.close()
         except (Unanswered, OSError):
             pass
@@ -367,7 +427,7 @@ class State:
         self.path = os.path.join(folder, "state.json")
         self.data = {"arguments": arguments, "struck": {}, "rounds": 0, "alo_rounds": 0,
                      "seconds": 0.0, "events": 0, "doubled": 0, "violations": [], "counts": {},
-                     "exits": 0, "missed": [], "mutated": False,
+                     "exits": 0, "missed": [], "mutated": False, "waits": [],
                      "spoilt": 0}
         os.makedirs(folder, exist_ok=True)
         if os.path.exists(self.path):
@@ -397,6 +457,7 @@ class State:
         data["seconds"] += round_.seconds
         data["events"] += len(round_.found.inputs) if hasattr(round_, "found") else 0
         data["doubled"] += round_.doubled
+        data["waits"] += [round(round_.found.longest_wait_s, 1)] if hasattr(round_, "found") else []
         data["exits"] += len(round_.exits)
         data["missed"] += round_.notes
         data["violations"] += [f"round {round_.number}: {text}" for text in round_.violations]
@@ -460,7 +521,9 @@ def report(round_):
     print(f"{'FAIL' if round_.violations else 'ok  '}  round {round_.number}"
           f"{'' if round_.once else ' (at least once)'}: "
           f"{len(round_.found.inputs) if hasattr(round_, 'found') else 0} events, {struck}; "
-          f"{round_.describe()}; {round_.seconds:.0f} s", flush=True)
+          f"{round_.describe()}; longest wait "
+          f"{round_.found.longest_wait_s if hasattr(round_, 'found') else 0:.0f} s; "
+          f"{round_.seconds:.0f} s", flush=True)
     for text in round_.violations:
         print(f"      {text[:1500]}", flush=True)
     for index, code, end in round_.exits[:4]:
@@ -490,6 +553,9 @@ def finish(state, options):
         failed += 1
     if data["spoilt"]:
         print(f"      rounds that did not count because a broker did not come up: {data['spoilt']}")
+    if data["waits"]:
+        print(f"      longest wait of an event for its commit, in the worst and the median round: "
+              f"{max(data['waits'])} and {sorted(data['waits'])[len(data['waits']) // 2]} s")
     print(f"      processes that ended by themselves and were started again: {data['exits']}")
     if data["alo_rounds"]:
         print(f"      at_least_once: {data['doubled']} activities counted more than once, "
@@ -507,10 +573,13 @@ def main():
     parser = argparse.ArgumentParser(usage=__doc__, add_help=True)
     numbers = {"kills": 0, "points": 0, "zombies": 0, "stops": 0, "wipes": 0, "torn": 0,
                "broker-kills": 0, "bounces": 0, "elections": 0, "coordinators": 0, "cuts": 0,
-               "hangs": 0, "partitions": 0, "brokers": 1, "alo": 0, "seed": 1, "rate": 150,
-               "port": 19300}
-    for name, fallback in numbers.items():
+               "lopsided": 0, "islands": 0, "compactions": 0, "retentions": 0,
+               "registries": 0, "hangs": 0, "partitions": 0, "brokers": 1, "alo": 0, "seed": 1,
+               "rate": 150, "port": 19300}
+    long = {**numbers, **LONG} if "--long" in sys.argv[1:] else numbers
+    for name, fallback in long.items():
         parser.add_argument(f"--{name}", type=int, default=fallback)
+    parser.add_argument("--long", action="store_true")
     parser.add_argument("--state")
     parser.add_argument("--mutations", action="store_true")
     options = parser.parse_args()
@@ -521,6 +590,9 @@ def main():
               "wipe": options.wipes, "torn": options.torn, "broker_kill": options.broker_kills,
               "bounce": options.bounces, "election": options.elections,
               "coordinator": options.coordinators, "cut": options.cuts, "hang": options.hangs,
+              "lopsided": options.lopsided, "island": options.islands,
+              "compaction": options.compactions, "retention": options.retentions,
+              "registry": options.registries,
               "partitions": options.partitions}
     for point in POINTS:
         if options.points and not binary_has(point):

@@ -19,14 +19,20 @@ from traffic import KINDS
 
 POINTS = ("mid_flush", "after_flush", "after_offsets", "after_commit", "mid_batch", "mid_restore",
           "mid_snapshot")
-OF_PROCESSES = ("kill", "zombie", "stop", "wipe", "torn", *POINTS)
-OF_CLUSTER = ("broker_kill", "bounce", "election", "coordinator", "cut", "hang")
+OF_PROCESSES = ("kill", "zombie", "stop", "wipe", "torn", "island", *POINTS)
+OF_CLUSTER = ("broker_kill", "bounce", "election", "coordinator", "cut", "lopsided", "hang",
+              "compaction", "retention", "registry")
+OF_PROXY = ("cut", "lopsided", "island")
 SLOW = float(os.environ.get("WEFT_TEST_SLOW", "1"))  # builds that need so many times longer
 SESSION_MS = int(4000 * SLOW)
 READY_S = 90 * SLOW
 POINT_S = 40 * SLOW
 OPEN_S = 8 * SLOW
 ENDS_MAX = 10  # of one process in one round, by itself
+
+
+FAST_COMPACTION = {"delete_retention_ms": 12000, "segment_ms": 1000, "min_compaction_lag_ms": 0,
+                   "min_cleanable_dirty_ratio": 0.001, "max_compaction_lag_ms": 1000}
 
 
 class Broken(Exception):
@@ -42,12 +48,15 @@ class Cluster:
     """The brokers, the proxy before them, and the lock that keeps two of them from being away."""
 
     def __init__(self, brokers, port):
+        self.port = port
         self.kafka = Kafka(port, brokers, port + 40, (
+            "log.cleaner.backoff.ms=500", "log.retention.check.interval.ms=500",
             "group.min.session.timeout.ms=1000",
             "transaction.abort.timed.out.transaction.cleanup.interval.ms=1000",
             "leader.imbalance.check.interval.seconds=5", "log.flush.scheduler.interval.ms=1000"))
         self.address = self.kafka.address
         self.lock = threading.Lock()
+        self.command_lock = threading.Lock()
         pairs = [f"{port + 40 + n}:{port + 20 + n}" for n in range(brokers)]
         self.proxy = subprocess.Popen(
             [sys.executable, os.path.join(os.path.dirname(__file__), "proxy.py"), *pairs],
@@ -55,8 +64,15 @@ class Cluster:
         self.proxy.stdout.readline()
 
     def command(self, text):
-        self.proxy.stdin.write(text + "\n")
-        self.proxy.stdin.flush()
+        with self.command_lock:
+            self.proxy.stdin.write(text + "\n")
+            self.proxy.stdin.flush()
+
+    def close_of(self, pid, broker):
+        """Closes the connections of a process to one broker."""
+        ports = ports_of(pid)
+        if ports:
+            self.command(f"close {self.port + 19 + broker} {','.join(map(str, ports))}")
 
     def whole(self):
         client = Client(self.address)
@@ -84,6 +100,58 @@ class Cluster:
         for number in range(1, self.kafka.brokers + 1):
             self.kafka.broker(number, "kill")
         self.kafka.stop()
+
+
+def ports_of(pid):
+    """The local ports of a process's connections."""
+    sockets = set()
+    try:
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            link = os.readlink(f"/proc/{pid}/fd/{name}")
+            if link.startswith("socket:["):
+                sockets.add(link[8:-1])
+        with open(f"/proc/{pid}/net/tcp") as file:
+            rows = [line.split() for line in file.readlines()[1:]]
+    except OSError:
+        return []
+    return [int(row[1].split(":")[1], 16) for row in rows if row[9] in sockets]
+
+
+class Waits(threading.Thread):
+    """How long records of the inputs wait until they are committed, with their lists. Each of
+    `history` is (partition, end of the input, when it was seen first)."""
+
+    def __init__(self, address, name, inputs):
+        super().__init__(daemon=True)
+        self.address, self.name = address, name
+        self.inputs = [f"{name}.{kind}" for kind in inputs]
+        self.history, self.ends = [], {}
+        self.longest, self.where = 0.0, ""
+        self.over = threading.Event()
+
+    def note(self, now, ends, committed):
+        for place, end in ends.items():
+            if end > self.ends.get(place, 0):
+                self.ends[place] = end
+                self.history.append((place, end, now))
+        self.history = [row for row in self.history if committed.get(row[0], 0) < row[1]]
+        for (topic, partition), _, since in self.history:
+            if now - since > self.longest:
+                self.longest, self.where = now - since, f"{topic} [{partition}]"
+
+    def run(self):
+        client = Client(self.address)
+        while not self.over.wait(0.4):
+            try:
+                committed = client.committed(self.name, self.inputs)
+                self.note(time.time(), client.ends(self.inputs, True), committed)
+            except (Unanswered, OSError):
+                pass
+        client.close()
+
+    def finish(self):
+        self.over.set()
+        self.join()
 
 
 class Instance(threading.Thread):
@@ -225,6 +293,16 @@ class Instance(threading.Thread):
         since = time.time()
         process.send_signal(signal.SIGCONT)
         self.ready(since + 0.3)
+
+    def island(self):
+        """The process can't reach one broker; all others can."""
+        self.up()
+        self.ready()
+        broker = self.random.randrange(self.round.cluster.kafka.brokers) + 1
+        until = time.time() + self.random.choice((1, SESSION_MS / 1000 + 2))
+        while time.time() < until:
+            self.round.cluster.close_of(self.process.pid, broker)
+            time.sleep(0.1)
 
     def stop(self):
         self.up()

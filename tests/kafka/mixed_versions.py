@@ -148,10 +148,11 @@ def newer(checks, kafka):
     try:
         shop.ready()
         shop.stop()
-        later = subprocess.Popen(["kcat", "-b", shop.address, "-X", "client.id=weft-rows-99", "-X",
-                                  f"session.timeout.ms={SESSION_MS}", "-G", f"{shop.name}-publisher",
-                                  f"{shop.name}-model"], stdout=subprocess.DEVNULL,
-                                 stderr=subprocess.PIPE, text=True)
+        later = subprocess.Popen(
+            ["kcat", "-b", shop.address, "-X", "client.id=weft-rows-99", "-X",
+             f"session.timeout.ms={SESSION_MS}", "-G", f"{shop.name}-publisher",
+             f"{shop.name}-model"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         while "rebalanced" not in later.stderr.readline():
             pass
         out = subprocess.run([shop_module.WEFT, "run", *shop.common(), "--set",

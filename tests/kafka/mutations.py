@@ -4,7 +4,7 @@ the findings, as the fault in weft would have."""
 import copy
 from fractions import Fraction
 
-from verifier import side
+from verifier import DRIVER_TABLES, WAIT_MAX_S, side
 
 
 def some_visitor(found):
@@ -231,6 +231,68 @@ def strayed(found):
     found.changelog[visitor] = (partition + 1, record)
 
 
+def listed(found):
+    """The lists of a visitor, changed in a copy."""
+    visitor = some_visitor(found)
+    return found.lists[visitor].setdefault("lists", [{"placement": "home", "items": [
+        {"item_id": "i1", "reason": "popular"}]}])
+
+
+def item_twice(found):
+    items = listed(found)[0]["items"]
+    items.append(dict(items[0]))
+
+
+def strange_cause(found):
+    listed(found)[0]["items"].append({"item_id": "i2", "reason": "viewed_by_similar",
+                                      "because_item_id": "i of another"})
+
+
+def invented_pair(found):
+    visitor = some_visitor(found)
+    own = next(row["subject"] for row in found.changelog[visitor][1]["activities"]
+               if row["subject"].startswith("i"))
+    listed(found)[0]["items"].append({"item_id": "i never seen", "reason": "viewed_together",
+                                      "because_item_id": own})
+
+
+def driver_differs(table):
+    def mutate(found):
+        instance = max(key[0] for key in found.copies)
+        rows = found.copies[instance, table]
+        rows[0] = rows[0][:-1] + " "
+
+    return mutate
+
+
+def erased_returns(found):
+    """The row of a guest as it was before the erasure: a copy that missed the tombstone."""
+    guest = some_guest(found)
+    _, record = found.changelog[guest]
+    first = next(row["subject"] for row in found.interactions
+                 if row.get("subject", "").startswith("g") and row["event_id"] and
+                 row["subject"] not in {a["subject"] for a in record["activities"]})
+    old = {"elapsed_ms": 1, "kind": 0, "subject": first, "price": float("nan")}
+    change(found, guest, activities=[old, *record["activities"]])
+
+
+def product_missing(found):
+    found.products[max(found.products)] -= 1
+
+
+def time_ahead_stays(found):
+    """An event from hours ahead keeps its time, as if there were no rule for it."""
+    liar = next(key for key, (_, record) in sorted(found.changelog.items())
+                if key.startswith("liar") and len(record["activities"]) == 3)
+    activities = [dict(row) for row in found.changelog[liar][1]["activities"]]
+    activities[-1]["elapsed_ms"] += 5 * 3_600_000
+    change(found, liar, activities=activities)
+
+
+def waited_too_long(found):
+    found.longest_wait_s, found.longest_wait_at = WAIT_MAX_S + 1, "view [0]"
+
+
 # The first six are what a commit's steps in the wrong order, or left out, would do.
 MUTATIONS = [
     ("one event lost", event_lost),
@@ -264,6 +326,14 @@ MUTATIONS = [
     ("of one guest something that they did not do", guest_takes),
     ("the list of one who was erased", list_of_erased),
     ("a time of the machine's clock in a row", clock_in_row),
+    ("one who was erased and returns", erased_returns),
+    ("an item twice in a list", item_twice),
+    ("a cause that the visitor does not know", strange_cause),
+    ("a pair that nobody made", invented_pair),
+    *((f"one row of {table} not the driver's", driver_differs(table)) for table in DRIVER_TABLES),
+    ("a product missing in one catalogue", product_missing),
+    ("the time of an event from hours ahead", time_ahead_stays),
+    ("an event that waits too long", waited_too_long),
 ]
 
 

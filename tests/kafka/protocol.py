@@ -358,6 +358,28 @@ class Client:
         body.array(topics, body.text).number(4, 30000)
         self.any_broker(20, 3, body)
 
+    def delete_records(self, topic, offsets):
+        """Takes what is before these offsets, by partition, as the retention does."""
+        known = self.metadata([topic])[topic]
+        for partition, offset in offsets.items():
+            leader = known[partition][0]
+            if leader not in self.brokers:
+                raise Unanswered("no leader")
+            body = Writer()
+            body.array([topic], lambda name, row=(partition, offset), body=body: body.text(
+                name).array([row], lambda row: body.number(4, row[0]).number(8, row[1])))
+            reader = self.ask(self.brokers[leader], 21, 1, body.number(4, 30000))
+            reader.number(4)
+
+            def one(reader=reader):
+                reader.number(4)
+                reader.number(8)
+                return reader.number(2)
+
+            (errors,), = reader.array(lambda: (reader.text(), reader.array(one))[1:])
+            if any(errors):
+                raise Unanswered(f"{topic} [{partition}]: error {errors}")
+
     def add_partitions(self, topic, count):
         body = Writer()
         body.array([topic], lambda name: body.text(name).number(4, count).array(None, None))

@@ -5,8 +5,11 @@
 It reads commands from standard input, a line each, and ends with its input:
     cut SHARE SECONDS     closes that share of the connections and refuses as many new ones
     stall SHARE SECONDS   that share of the connections stays open, but nothing passes
+    deaf SHARE SECONDS    the same, but only what the broker sends is held up
+    mute SHARE SECONDS    the same, but only what the client sends is held up
     delay MS SECONDS      everything is late by MS
-Each lasts for SECONDS."""
+    close TARGET PORT,PORT...   closes the connections of these client ports to one broker
+Each of the others lasts for SECONDS."""
 
 import asyncio
 import random
@@ -21,13 +24,13 @@ class Proxy:
         self.delay = (0.0, 0.0)   # seconds, until
         self.cuts = 0
 
-    async def pump(self, connection, reader, writer):
+    async def pump(self, connection, way, reader, writer):
         try:
             while data := await reader.read(65536):
                 pause, until = self.delay
                 if time.time() < until:
                     await asyncio.sleep(pause)
-                while time.time() < connection.stalled_until:
+                while time.time() < connection.stalled_until[way]:
                     await asyncio.sleep(0.05)
                 writer.write(data)
                 await writer.drain()
@@ -45,14 +48,20 @@ class Proxy:
         except OSError:
             writer.transport.abort()
             return
-        connection = Connection(writer, far_writer)
+        connection = Connection(target, writer, far_writer)
         self.connections.add(connection)
-        await asyncio.gather(self.pump(connection, reader, far_writer),
-                             self.pump(connection, far_reader, writer))
+        await asyncio.gather(self.pump(connection, "mute", reader, far_writer),
+                             self.pump(connection, "deaf", far_reader, writer))
         self.connections.discard(connection)
 
     def command(self, line):
         what, first, seconds = line.split()
+        if what == "close":
+            ports = set(map(int, seconds.split(",")))
+            for connection in [c for c in self.connections
+                               if c.target == int(first) and c.port in ports]:
+                connection.close()
+            return
         until = time.time() + float(seconds)
         if what == "delay":
             self.delay = (float(first) / 1000, until)
@@ -61,16 +70,17 @@ class Proxy:
         for connection in chosen:
             if what == "cut":
                 connection.close()
-            else:
-                connection.stalled_until = until
+            for way in ("mute", "deaf") if what == "stall" else (what,):
+                connection.stalled_until[way] = until
         if what == "cut":
             self.refuse = (float(first), until)
 
 
 class Connection:
-    def __init__(self, *writers):
-        self.writers = writers
-        self.stalled_until = 0.0
+    def __init__(self, target, *writers):
+        self.target, self.writers = target, writers
+        self.port = writers[0].get_extra_info("peername")[1]  # of the client
+        self.stalled_until = {"mute": 0.0, "deaf": 0.0, "cut": 0.0}
 
     def close(self):
         for writer in self.writers:

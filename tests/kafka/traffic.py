@@ -1,9 +1,10 @@
 """Seeded traffic of a shop for the tests that break things. In their sessions visitors view,
-search, fill carts and buy. Some events are late, some are sent twice, some are damaged. There are
-also impressions, clicks, what the shop declares of users, and guests, who are erased time and
-again."""
+search, fill carts and buy. Some events are late, some are sent twice, some are damaged or very
+large, some are Avro. There are also impressions, clicks, what the shop declares of users, products
+that change and go, guests, who are erased time and again, and liars, whose clocks are ahead."""
 
 import json
+import os
 import random
 import subprocess
 import tempfile
@@ -11,21 +12,44 @@ import threading
 import time
 import zlib
 
+from avro import fingerprint, framed, put
+from shop import ROOT
+
 ACTIVITIES = ("view", "search", "cart", "purchase")
-KINDS = (*ACTIVITIES, "impression", "click", "user")
+KINDS = (*ACTIVITIES, "impression", "click", "user", "product")
 PLACEMENTS = ("home", "product", "cart")
 GUESTS = 6
+PRODUCTS = 60
+LARGE_BYTES = 700_000
+MINUTE_MS, HOUR_MS = 60_000, 3_600_000
+# Between the records of kcat. Avro may have any bytes, so no single one will do.
+KEY_ENDS, RECORD_ENDS = "\x1d\x1e\x1d", "\x1e\x1d\x1e\x1f"
 START_MS = 1_760_000_000_000
 CHANNELS = ("web", "web", "App ", "app", "Mobile web", None, "",
             "longer than any channel's name may be")
 
 
+def schemas():
+    found = {}
+    for kind in ACTIVITIES:
+        with open(os.path.join(ROOT, "schemas", f"{kind}.avsc"), encoding="utf-8") as file:
+            schema = json.load(file)
+        found[kind] = (b"\xc3\x01" + fingerprint(schema), schema)
+    return found
+
+
+def record(key, value):
+    """The bytes for kcat."""
+    value = value if isinstance(value, bytes) else value.encode()
+    return key.encode() + KEY_ENDS.encode() + value + RECORD_ENDS.encode()
+
+
 class Traffic:
-    """An endless sequence of (topic kind, key, value). A record without a value is a deletion. The
-    same seed gives the same sequence, except that the events of guests and the records of users
-    happen now. No two events of a visitor have the same time, and no two lie within a double click.
-    Only guests use the guests' items. Their events are sent once, since a repeat after an erasure
-    would be a new event."""
+    """An endless sequence of (topic kind, key, value). The value is a text, or bytes in Avro. A
+    record without a value is a deletion. The same seed gives the same sequence, except that the
+    events of guests and liars, and the records of users, happen now. No two events of a visitor
+    have the same time, and no two lie within a double click. Only guests and liars use their items.
+    Their events are sent once, since a repeat after an erasure would be a new event."""
 
     def __init__(self, seed, visitors=300, items=150):
         self.random = random.Random(seed)
@@ -36,6 +60,7 @@ class Traffic:
         self.recent = []
         self.follows = []  # rows that come next
         self.now_ms = 0
+        self.schemas = schemas()
         self.visitors = [self.name_visitor(i) for i in range(visitors)]
 
     def name_visitor(self, i):
@@ -108,6 +133,37 @@ class Traffic:
         items = [{"item_id": f"g{self.count}-{index}"} for index in range(2)]
         return "cart", key, json.dumps({**event, "action": "add", "items": items})
 
+    def liar(self):
+        """A visitor of their own: an honest event, one from hours ahead, and the clock set back.
+        Their items begin as the guests' do, so the model's tables leave them out."""
+        visitor = f"liar{self.count}"
+        ahead = self.random.choice((10 * MINUTE_MS, 5 * HOUR_MS, 20 * HOUR_MS, 26 * HOUR_MS))
+        now = max(self.now_ms + 1, int(time.time() * 1000))
+        for number, when in enumerate((now - HOUR_MS, now + ahead, now - HOUR_MS // 2)):
+            event = {"event_id": f"l{self.count}-{number}", "visitor_id": visitor,
+                     "event_time": when, "item": {"item_id": f"g{self.count}l{number}"}}
+            self.follows.insert(0, ("view", visitor, json.dumps(event)))
+        return self.follows.pop()
+
+    def product(self):
+        item = f"i{self.random.randrange(PRODUCTS)}"
+        if self.random.random() < 0.15:
+            return "product", item, ""
+        return "product", item, json.dumps({
+            "item_id": item, "title": f"Thing {item} {self.random.choice(('red', 'blue'))}",
+            "price": self.random.randrange(100, 9999) / 100,
+            "categories": [self.random.choice(("A > B", "A > C", "D"))],
+            "availability": self.random.choice(("in_stock", "in_stock", "out_of_stock"))})
+
+    def in_avro(self, row):
+        kind, key, value = row
+        header, schema = self.schemas[kind]
+        data = header + put(schema, json.loads(value))
+        if self.count % 2:
+            data = framed(ACTIVITIES.index(kind) + 1, schema, json.loads(value))
+        return row if RECORD_ENDS.encode() in data or KEY_ENDS.encode() in data else (kind, key,
+                                                                                       data)
+
     def event(self):
         visitor, user = self.random.choice(self.visitors[:1 + int(
             len(self.visitors) * self.random.random())])
@@ -147,22 +203,30 @@ class Traffic:
             return self.random.choice(self.recent)  # sent twice
         if chance < 0.013:  # what is no event
             return "view", f"bad{self.count}", '{"event_id":"broken%d", "visitor_id":' % self.count
+        if chance > 0.999:
+            return "view", f"bad{self.count}", '{"event_id":"' + "x" * LARGE_BYTES
+        if chance > 0.98:
+            return self.product()
         if self.follows:
             row = self.follows.pop()
+        elif chance > 0.975:
+            row = self.liar()
         else:
             row = self.beside() if self.random.random() < 0.1 else self.event()
-        if row[1].startswith("guest"):
+        if row[1].startswith(("guest", "liar")):
             return row
         if chance < 0.015:  # the right event under a key that is not its visitor's
             return row[0], "somebody else", row[2]
+        if row[0] in ACTIVITIES and self.count % 7 == 0:
+            row = self.in_avro(row)
         self.recent = [*self.recent[-20:], row]
         return row
 
 
 def producer(address, topic, *more, stderr=subprocess.DEVNULL):
-    """kcat that takes 'key<TAB>value' lines; no value is a deletion."""
+    """kcat that takes record()s; no value is a deletion."""
     return subprocess.Popen(
-        ["kcat", "-P", "-b", address, "-t", topic, "-K", "\t", "-Z", "-X",
+        ["kcat", "-P", "-b", address, "-t", topic, "-K", KEY_ENDS, "-D", RECORD_ENDS, "-Z", "-X",
          "topic.partitioner=murmur2_random", "-X", "linger.ms=5", *more],
         stdin=subprocess.PIPE, stderr=stderr)
 
@@ -207,7 +271,7 @@ class Feeder(threading.Thread):
                 due = int((time.time() - started) * self.rate)
                 for _ in range(min(due - self.sent, 1000)):
                     kind, key, value = next(self.traffic)
-                    self.send(kind, f"{key}\t{value}\n".encode())
+                    self.send(kind, record(key, value))
                     self.sent += 1
                 time.sleep(0.02)
         except OSError as error:

@@ -28,6 +28,10 @@ EVENT_TIME_MIN_MS = 946684800000  # event.time.min.ms: an earlier timestamp of K
 AHEAD_MAX_MS = 300_000  # event.ahead.max.ms: an event further ahead gets the time of its record
 FUTURE_MAX_MS = 86_400_000  # event.future.max.ms: an event further ahead is a dead letter
 recount.ACTIVITIES_MAX = ACTIVITIES_MAX
+WAIT_MAX_S = 120  # from an event to its commit, whatever breaks meanwhile
+# Tables that each process and the in-process driver compute from the log, the same to the last bit.
+DRIVER_TABLES = ("queries", "vectors", "weights")
+PAIR_REASONS = ("viewed_next", "viewed_together", "carted_together", "bought_together")
 MODEL_TABLES = ("cooccurrence", "popularity", "trends", "channels")
 ACTIVITY_KINDS = ("view", "search", "cart", "purchase", "cart_remove", "cart_update", "cart_clear",
                   "refund")
@@ -36,6 +40,10 @@ ACTIVITY_KINDS = ("view", "search", "cart", "purchase", "cart_remove", "cart_upd
 def outputs(name):
     return [f"{name}-interactions", f"{name}-visitor-changelog", f"{name}.recommendations",
             f"{name}.rankings", f"{name}-dead-letters", f"{name}-late", f"{name}-model"]
+
+
+def compacted(name):
+    return [f"{name}-visitor-changelog", f"{name}.recommendations", f"{name}.rankings"]
 
 
 class Found:
@@ -58,6 +66,11 @@ class Found:
         self.ends = {}          # (output topic, partition): (end, last stable offset)
         self.input_ends = {}    # (kind, partition): end
         self.committed = {}     # (kind, partition): the group's offset
+        self.longest_wait_s, self.longest_wait_at = 0.0, ""  # of an event for its commit
+        self.catalogue = {}     # item: (partition, product), the newest that are not deleted
+        self.products = {}      # instance: how many products it has
+        self.driver = {}        # table: rows that the in-process driver computes from the log
+        self.copies = {}        # (instance, table): the same rows of a process
 
 
 # ---- reading ----
@@ -87,6 +100,13 @@ def read_topic(address, topic, isolation="read_committed", times=None):
         if times is not None:
             times[int(partition), int(offset)] = int(when)
     return rows
+
+
+def read_inputs(address, topic):
+    """{(partition, offset): (key, value, when it was written)}"""
+    times = {}
+    return {row[:2]: (row[2], row[3], times[row[:2]])
+            for row in read_topic(address, topic, times=times)}
 
 
 def newest_by_key(rows, decode):
@@ -125,26 +145,48 @@ def read_offsets(found, address, name):
     client.close()
 
 
-def read(shop, address, owners, states, log_isolation="read_committed"):
-    """`owners`: {instance: partitions that it has}; `states`: {instance: state.dir}."""
+def catalogue(name, address):
+    return newest_by_key(read_topic(address, f"{name}.product"), json.loads)
+
+
+def read(shop, address, owners, states, log_isolation="read_committed", taken=()):
+    """`taken`: (input topic, what read_inputs() found before it was taken away). `owners`:
+    {instance: partitions that it has}; `states`: {instance: state.dir}."""
     name, found = shop.name, Found()
     in_log = SingleObject(ROOT, "interaction", "weights")
     in_changelog = SingleObject(ROOT, "visitor")
-    topics = [f"{name}.{kind}" for kind in INPUTS] + outputs(name)
-    times = {f"{name}.{kind}": {} for kind in INPUTS}
+    inputs = {f"{name}.{kind}": kind for kind in INPUTS}
+    there = {topic: {} for topic in inputs}
+    for topic, records in taken:
+        there[topic].update(records)
     with ThreadPoolExecutor(4) as pool:
-        rows = dict(zip(topics, pool.map(
+        rows = dict(zip(outputs(name), pool.map(
             lambda topic: read_topic(address, topic, log_isolation if topic.endswith(
-                "-interactions") else "read_committed", times.get(topic)), topics)))
+                "-interactions") else "read_committed"), outputs(name))))
+        for topic, records in zip(inputs, pool.map(
+                lambda topic: read_inputs(address, topic), inputs)):
+            there[topic].update(records)
         dumps = {}
         for instance, folder in states.items():
             for table in ("visitor", *MODEL_TABLES):
                 dumps[instance, table] = pool.submit(dump, shop, table, folder)
+            for table in DRIVER_TABLES:
+                dumps[instance, table] = pool.submit(dump, shop, table, folder)
+        for table in DRIVER_TABLES:
+            dumps["driver", table] = pool.submit(dump, shop, table, None)
         dumps = {key: future.result() for key, future in dumps.items()}
-    for kind in INPUTS:
-        found.inputs += [(kind, p, o, key, value) for p, o, key, value, _ in
-                         rows[f"{name}.{kind}"]]
-        for place, when in times[f"{name}.{kind}"].items():
+    for (instance, table), path in dumps.items():
+        if table in DRIVER_TABLES:
+            with open(path) as file:
+                rows_ = sorted(file.read().splitlines())
+            os.unlink(path)
+            if instance == "driver":
+                found.driver[table] = rows_
+            else:
+                found.copies[instance, table] = rows_
+    for topic, kind in inputs.items():
+        for place, (key, value, when) in there[topic].items():
+            found.inputs.append((kind, *place, key, value))
             found.times[kind, *place] = when
     log = sorted(rows[f"{name}-interactions"], key=lambda row: row[1])
     for *_, value, _ in log:
@@ -169,6 +211,7 @@ def read(shop, address, owners, states, log_isolation="read_committed"):
                                   recount.dumped_channels(paths[4]))
         for path in paths:
             os.unlink(path)
+    found.catalogue = catalogue(name, address)
     read_offsets(found, address, name)
     return found
 
@@ -184,26 +227,43 @@ def side(record):
 
 
 def dump(shop, table, folder):
-    """Through a copy: the process may be writing on."""
+    """A dump of a state, through a copy: the process may be writing on. Without a folder, the table
+    that the in-process driver computes from the log."""
     handle, path = tempfile.mkstemp(prefix=f"dump-{table}-", dir=shop.folder)
     with os.fdopen(handle, "w") as file:
         subprocess.run([os.environ.get("WEFT", os.path.join(ROOT, "build", "weft")), "get", "table",
-                        table, *shop.common(), "--set", f"state.dir={folder}"], stdout=file,
+                        table, *shop.common(), *(["--set", f"state.dir={folder}"] if folder else
+                                                 ["--from", "topics"])], stdout=file,
                        check=True, stderr=subprocess.PIPE)
     return path
 
 
 # ---- recomputing ----
 
+def without_nulls(value):
+    if isinstance(value, dict):
+        return {key: without_nulls(one) for key, one in value.items() if one is not None}
+    return [without_nulls(one) for one in value] if isinstance(value, list) else value
+
+
+def decode(avro, value):
+    """Of Confluent's framing, the ids are the places of the kinds in ACTIVITIES, from 1 on."""
+    if value[:1] == b"\0":
+        value = list(avro.decoders)[int.from_bytes(value[1:5], "big") - 1] + value[5:]
+    return avro.decode(value)[1]
+
+
 def accept(found):
     """Returns [(partition, event, time of writing)] of the accepted events, in the order of their
     topics, and the places of the dead letters. weft may refuse records that are no JSON, or whose
     key is not the visitor's."""
-    events, dead = [], []
+    events, dead, avro = [], [], SingleObject(ROOT, *ACTIVITIES)
     for kind, partition, offset, key, value in found.inputs:
         try:
             if kind == "user" and value is None:
                 event = {"user_id": key.decode(), "erased": True}
+            elif value[:1] in (b"\xc3", b"\0"):
+                event = without_nulls(decode(avro, value))
             else:
                 event = json.loads(value)
             if key.decode() != (event.get("user_id") or event["visitor_id"]):
@@ -273,6 +333,9 @@ class Expected:
         self.popularity = recount.popularity_rows(visitors)
         self.trends = recount.trends_rows(visitors)
         self.taken = recount.channels_rows(visitors)
+        for table in (self.cooccurrence, self.popularity, self.trends, self.taken):
+            for key in [key for key in table if of_guest(key)]:
+                del table[key]
 
     def expose(self, visitor, event):
         kind, item = event["type"], event.get("item", {}).get("item_id")
@@ -283,6 +346,11 @@ class Expected:
         elif item and "recommendation_id" in event:
             self.clicks.setdefault(visitor, set()).add(
                 (event["recommendation_id"], event["placement"], item))
+
+
+def of_guest(key):
+    """Whether a row of the model is of an item of guests or liars. Their sum is not judged."""
+    return (key if isinstance(key, str) else key[-1]).startswith("g")
 
 
 def take_new_items(orders, visitor, event):
@@ -484,10 +552,9 @@ def same_row(expected, found):
 
 def judge_models(expected, found, doubled, say):
     for instance, (cooccurrence, popularity, trends, channels) in found.models.items():
-        cooccurrence = {key: row for key, row in cooccurrence.items() if not key[2].startswith("g")}
-        popularity = {item: row for item, row in popularity.items() if not item.startswith("g")}
-        trends = {item: row for item, row in trends.items() if not item.startswith("g")}
-        channels = {key: row for key, row in channels.items() if not key[1].startswith("g")}
+        cooccurrence, popularity, trends, channels = (
+            {key: row for key, row in table.items() if not of_guest(key)}
+            for table in (cooccurrence, popularity, trends, channels))
         if doubled:  # what is counted twice is known; nothing may be missing
             wrong = [item for item, row in expected.popularity.items()
                      if any(a < b for a, b in zip(popularity.get(item, (0, 0, 0)), row[:3]))]
@@ -530,6 +597,66 @@ def judge_lists(expected, found, say):
         say(f"lists of visitors that no input has, {some(unknown)}")
 
 
+def judge_list_contents(expected, found, say):
+    """Each cause is an item of the visitor, or of the page that the list is for. Pairs that a list
+    names are pairs of the recomputed co-occurrence. No item stands in a list twice."""
+    pairs = defaultdict(set)
+    for (_, _, item), (_, entries) in expected.cooccurrence.items():
+        pairs[item].update(entries)
+    twice, strange, unpaired = [], [], []
+    for visitor, record in found.lists.items():
+        _, row = found.changelog.get(visitor, (0, {"activities": []}))
+        own = {activity["subject"] for activity in row["activities"]}
+        for entry in record.get("lists", ()):
+            ids = [item["item_id"] for item in entry["items"]]
+            if len(ids) > len(set(ids)):
+                twice.append(f"{visitor}/{entry['placement']}")
+            for item in entry["items"]:
+                cause, shown = item.get("because_item_id"), item["item_id"]
+                if cause is None:
+                    continue
+                if cause not in own and cause != entry.get("context_item_id"):
+                    strange.append(f"{visitor}/{entry['placement']}: {cause}")
+                if item["reason"] in PAIR_REASONS and shown not in pairs[cause] and \
+                        not (shown + cause).startswith("g") and not cause.startswith("g"):
+                    unpaired.append(f"{visitor}: {shown} {item['reason']} {cause}")
+    if twice:
+        say(f"lists with an item twice, {some(twice)}")
+    if strange:
+        say(f"lists with a cause that the visitor does not know, {some(strange)}")
+    if unpaired:
+        say(f"lists with a pair that nobody made, {some(unpaired)}")
+
+
+def merges(rows):
+    """How many records of the ranker a table knows; None: it is another table."""
+    match = re.search(r'"merges":(\d+)', rows[0]) if rows else None
+    return match and match.group(1)
+
+
+def judge_driver(found, say):
+    """A process that stops writes a last record of its ranker. Processes that stopped before do not
+    know it, so their rankers are not compared."""
+    for (instance, table), rows in found.copies.items():
+        if merges(rows) == merges(found.driver[table]) and rows != found.driver[table]:
+            wrong = set(rows) ^ set(found.driver[table])
+            say(f"instance {instance}: rows of {table} that are not those of the in-process driver "
+                f"on the same log, {some(text[:300] for text in wrong)}")
+
+
+def judge_catalogue(found, say):
+    wrong = [f"instance {instance}: {count}" for instance, count in found.products.items()
+             if count != len(found.catalogue)]
+    if wrong:
+        say(f"catalogues that have not the topic's {len(found.catalogue)} products, {some(wrong)}")
+
+
+def judge_wait(found, say):
+    if found.longest_wait_s > WAIT_MAX_S:
+        say(f"an event of {found.longest_wait_at} waited {found.longest_wait_s:.0f} s for its "
+            f"commit, longer than {WAIT_MAX_S} s")
+
+
 def judge_offsets(found, say):
     last = {}
     for kind, partition, offset, _, _ in found.inputs:
@@ -561,6 +688,11 @@ def judge(found, once=True, expected=None):
     judge_models(expected, found, doubled, wrong.append)
     judge_rankings(found, wrong.append)
     judge_lists(expected, found, wrong.append)
+    if once:
+        judge_list_contents(expected, found, wrong.append)
+    judge_driver(found, wrong.append)
+    judge_catalogue(found, wrong.append)
+    judge_wait(found, wrong.append)
     judge_offsets(found, wrong.append)
     return wrong, doubled
 
