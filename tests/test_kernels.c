@@ -108,7 +108,7 @@ static void test_elementwise(void)
     }
 }
 
-enum { LAYER_ROWS = LAYER_ROWS_MAX, LAYER_UNITS = 40, LAYER_STRIDE = 128 };
+enum { LAYER_ROWS = LAYER_ROWS_MAX, UNITS_MOST = 3 * LAYER_UNITS, LAYER_STRIDE = 128 };
 
 /* Rows of x, zero but in some groups of lanes, as the bits say; rows without any hold what may not
  * be read. */
@@ -129,31 +129,42 @@ static void fill_sparse(struct random *random, float *x, uint32_t rows, uint32_t
     }
 }
 
+/* The sum over f of w[f * w_stride] x[f * n]. */
+static void check_layer(float sum, const float *w, uint32_t w_stride, const float *x, uint32_t n,
+                        const uint16_t *filled, uint32_t count)
+{
+    double exact = 0, size = 0;
+    for (uint32_t f = 0; f < count; f++) {
+        double term = filled[f] ? (double)w[f * w_stride] * (double)x[f * n] : 0;
+        exact += term;
+        size += fabs(term);
+    }
+    CHECK_SAY(fabs((double)sum - exact) <= (2 + count) * UNIT * size, "%u rows: %g, not %g", count,
+              (double)sum, exact);
+}
+
 static void test_layer(void)
 {
     struct random random = random_from(3);
-    static float w[LAYER_ROWS * LAYER_UNITS], x[LAYER_ROWS * LAYER_STRIDE];
-    static float best[LAYER_UNITS * LAYER_STRIDE], plain[LAYER_UNITS * LAYER_STRIDE];
+    static float w[LAYER_ROWS * UNITS_MOST], linear[LAYER_ROWS], x[LAYER_ROWS * LAYER_STRIDE];
+    static float best[UNITS_MOST * LAYER_STRIDE], plain[UNITS_MOST * LAYER_STRIDE];
+    float best_linear[LAYER_STRIDE], plain_linear[LAYER_STRIDE];
     for (int round = 0; round < ROUNDS; round++) {
         uint16_t filled[LAYER_ROWS];
         uint32_t n = LANES * (1 + random_below(&random, LAYER_STRIDE / LANES));
-        uint32_t units = random_one_in(&random, 3) ? 1 : LANES * (1 + random_below(&random, 5));
+        uint32_t units = LAYER_UNITS * (1 + random_below(&random, UNITS_MOST / LAYER_UNITS));
         uint32_t count = random_below(&random, LAYER_ROWS + 1);
-        fill(&random, w, LAYER_ROWS * LAYER_UNITS);
+        fill(&random, w, count * units);
+        fill(&random, linear, count);
         fill_sparse(&random, x, count, n, filled);
-        kernels_best()->layer(w, LAYER_UNITS, units, x, n, filled, count, best);
-        kernels_plain()->layer(w, LAYER_UNITS, units, x, n, filled, count, plain);
-        CHECK_SAY(same(best, plain, units * n), "%u units, %u rows, n %u", units, count, n);
+        kernels_best()->layer(w, units, linear, x, n, filled, count, best, best_linear);
+        kernels_plain()->layer(w, units, linear, x, n, filled, count, plain, plain_linear);
+        CHECK_SAY(same(best, plain, units * n) && same(best_linear, plain_linear, n),
+                  "%u units, %u rows, n %u", units, count, n);
         for (uint32_t times = 0; times < 100; times++) {
             uint32_t u = random_below(&random, units), i = random_below(&random, n);
-            double exact = 0, size = 0;
-            for (uint32_t f = 0; f < count; f++) {
-                double term = filled[f] ? (double)w[f * LAYER_UNITS + u] * (double)x[f * n + i] : 0;
-                exact += term;
-                size += fabs(term);
-            }
-            CHECK_SAY(fabs((double)best[i * units + u] - exact) <= (2 + count) * UNIT * size,
-                      "%u rows: unit %u at %u", count, u, i);
+            check_layer(best[i * units + u], w + u, units, x + i, n, filled, count);
+            check_layer(best_linear[i], linear, 1, x + i, n, filled, count);
         }
     }
 }

@@ -30,12 +30,16 @@ struct kernels {
     /* The same with rows[places[i]]. */
     void (*combine_rows)(float *y, const float *x, const float *rows, const uint32_t *places,
                          uint32_t count, uint32_t n);
-    /* A layer of a network: ret_y[i][u] = the sum over f of w[f * w_stride + u] x[f][i], in f's
-     * order, for i < n and u < units (1, or a multiple of LANES). x has `count` rows of n, at most
-     * LAYER_ROWS_MAX. filled[f] is as filled() returns it for row x[f]: groups whose bit is 0 are
-     * skipped; a row without any bit is not read. */
-    void (*layer)(const float *w, uint32_t w_stride, uint32_t units, const float *x, uint32_t n,
-                  const uint16_t *filled, uint32_t count, float *ret_y);
+    /* A layer of a network with a linear unit beside it, for i < n and u < units:
+     *
+     *     ret_y[i * units + u] = the sum over f of w[f * units + u] x[f][i],  in f's order
+     *     ret_z[i]             = the sum over f of linear[f] x[f][i],         in f's order
+     *
+     * `units` is a multiple of LAYER_UNITS. x has `count` rows of n, at most LAYER_ROWS_MAX.
+     * filled[f] is as filled() returns it for row x[f]: groups whose bit is 0 are skipped; a row
+     * without any bit is not read. */
+    void (*layer)(const float *w, uint32_t units, const float *linear, const float *x, uint32_t n,
+                  const uint16_t *filled, uint32_t count, float *ret_y, float *ret_z);
     /* The layer's hidden units, a leaky ReLU, for `rows` rows of `units` (multiples of LANES):
      * z = x + bias; x = z, or leak z where z is not above 0; y[row] += a . x[row] */
     void (*units)(float *x, const float *bias, float leak, const float *a, uint32_t units,
@@ -92,6 +96,8 @@ struct kernels {
 
 #define QUERIES_MAX 8
 #define LAYER_ROWS_MAX 128
+#define LAYER_GROUPS_MAX 16 /* bits of `filled` */
+#define LAYER_UNITS 16      /* that a layer computes at once */
 
 /* The fastest kernels for this processor; all give the same bits. The table holds for ever. */
 const struct kernels *kernels_best(void);

@@ -2,63 +2,59 @@
  * Included by kernels_body.h only, once for each instruction set. */
 
 #define SUMS_WIDTH 5 /* vectors of a sum that stay in registers */
+#define LAYER_ITEMS 4
+#define LAYER_WIDTH 2 /* of LAYER_UNITS */
 
-/* Turns eight rows of eight into columns. */
-static inline KERNEL_TARGET void KERNEL(transpose)(lanes *v)
+/* For each group of x, the rows that are filled there, in order: the `ret_counts[g]` numbers
+ * ret_rows[g]. One walk over the set bits costs a third of testing each row for each group. */
+static inline void KERNEL(find_rows)(const uint16_t *filled, uint32_t count,
+                                     uint8_t (*ret_rows)[LAYER_ROWS_MAX], uint32_t *ret_counts)
 {
-    lanes pairs[LANES], fours[LANES];
-    for (int i = 0; i < LANES; i += 2) {
-        pairs[i] = __builtin_shufflevector(v[i], v[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
-        pairs[i + 1] = __builtin_shufflevector(v[i], v[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
-    }
-    for (int i = 0; i < LANES; i += 4)
-        for (int k = 0; k < 2; k++) {
-            lanes x = pairs[i + k], y = pairs[i + k + 2];
-            fours[i + 2 * k] = __builtin_shufflevector(x, y, 0, 1, 8, 9, 4, 5, 12, 13);
-            fours[i + 2 * k + 1] = __builtin_shufflevector(x, y, 2, 3, 10, 11, 6, 7, 14, 15);
+    memset(ret_counts, 0, LAYER_GROUPS_MAX * sizeof *ret_counts);
+    for (uint32_t f = 0; f < count; f++) {
+        for (uint32_t bits = filled[f]; bits; bits &= bits - 1) {
+            uint32_t group = (uint32_t)__builtin_ctz(bits);
+            ret_rows[group][ret_counts[group]++] = (uint8_t)f;
         }
-    for (int i = 0; i < LANES / 2; i++) {
-        lanes x = fours[i], y = fours[i + LANES / 2];
-        v[i] = __builtin_shufflevector(x, y, 0, 1, 2, 3, 8, 9, 10, 11);
-        v[i + LANES / 2] = __builtin_shufflevector(x, y, 4, 5, 6, 7, 12, 13, 14, 15);
     }
 }
 
-static inline KERNEL_TARGET void KERNEL(layer_block)(lanes *sums, uint32_t units, const float *w,
-                                                     uint32_t w_stride, const float *x, uint32_t n,
-                                                     const uint32_t *rows, uint32_t count)
+/* LAYER_WIDTH vectors of units for LAYER_ITEMS items: each number that is loaded is used for
+ * several products, and all sums stay in registers. */
+static inline KERNEL_TARGET void KERNEL(layer_block)(const float *w, uint32_t units, const float *x,
+                                                     uint32_t n, const uint8_t *rows,
+                                                     uint32_t count, float *ret_y)
 {
-    for (uint32_t u = 0; u < units; u++)
-        sums[u] = (lanes){0};
-    for (uint32_t i = 0; i < count; i++) {
-        lanes v = KERNEL(load)(x + (size_t)rows[i] * n);
-        const float *of = w + (size_t)rows[i] * w_stride;
-        for (uint32_t u = 0; u < units; u++)
-            sums[u] += v * of[u];
+    lanes sums[LAYER_ITEMS][LAYER_WIDTH] = {{{0}}};
+    for (uint32_t r = 0; r < count; r++) {
+        const float *weights = w + (size_t)rows[r] * units, *at = x + (size_t)rows[r] * n;
+        for (uint32_t k = 0; k < LAYER_ITEMS; k++)
+            for (uint32_t v = 0; v < LAYER_WIDTH; v++)
+                sums[k][v] += KERNEL(load)(weights + v * LANES) * at[k];
     }
+    for (uint32_t k = 0; k < LAYER_ITEMS; k++)
+        for (uint32_t v = 0; v < LAYER_WIDTH; v++)
+            KERNEL(store)(ret_y + (size_t)k * units + v * LANES, sums[k][v]);
 }
 
-static KERNEL_TARGET void KERNEL(layer)(const float *w, uint32_t w_stride, uint32_t units,
+static KERNEL_TARGET void KERNEL(layer)(const float *w, uint32_t units, const float *linear,
                                         const float *x, uint32_t n, const uint16_t *filled,
-                                        uint32_t count, float *ret_y)
+                                        uint32_t count, float *ret_y, float *ret_z)
 {
-    lanes sums[LANES];
+    uint8_t rows[LAYER_GROUPS_MAX][LAYER_ROWS_MAX];
+    uint32_t row_counts[LAYER_GROUPS_MAX];
+    KERNEL(find_rows)(filled, count, rows, row_counts);
     for (uint32_t i = 0; i < n; i += LANES) {
-        uint32_t rows[LAYER_ROWS_MAX], row_count = 0;
-        for (uint32_t f = 0; f < count; f++) {
-            rows[row_count] = f;
-            row_count += filled[f] >> (i / LANES) & 1;
-        }
-        if (units == 1) {
-            KERNEL(layer_block)(sums, 1, w, w_stride, x + i, n, rows, row_count);
-            KERNEL(store)(ret_y + i, sums[0]);
-        }
-        for (uint32_t u = 0; u + LANES <= units; u += LANES) {
-            KERNEL(layer_block)(sums, LANES, w + u, w_stride, x + i, n, rows, row_count);
-            KERNEL(transpose)(sums);
-            for (uint32_t k = 0; k < LANES; k++)
-                KERNEL(store)(ret_y + (size_t)(i + k) * units + u, sums[k]);
-        }
+        const uint8_t *of = rows[i / LANES];
+        uint32_t row_count = row_counts[i / LANES];
+        lanes sums = {0};
+        for (uint32_t r = 0; r < row_count; r++)
+            sums += KERNEL(load)(x + (size_t)of[r] * n + i) * linear[of[r]];
+        KERNEL(store)(ret_z + i, sums);
+        for (uint32_t k = i; k < i + LANES; k += LAYER_ITEMS)
+            for (uint32_t u = 0; u < units; u += LAYER_WIDTH * LANES)
+                KERNEL(layer_block)(w + u, units, x + k, n, of, row_count,
+                                    ret_y + (size_t)k * units + u);
     }
 }
 
@@ -123,3 +119,5 @@ static KERNEL_TARGET void KERNEL(outer)(float *sums, const float *x, uint32_t fi
 }
 
 #undef SUMS_WIDTH
+#undef LAYER_ITEMS
+#undef LAYER_WIDTH

@@ -95,10 +95,8 @@ static void forward(struct ranker *ranker, const float *run, const struct featur
         weights[i] = ranker->start[i] + run[i];
     memcpy(bias, weights + AT_BIAS, sizeof ranker->bias);
     kernels->combine(bias, matrix->common, weights, feature_count, HIDDEN);
-    kernels->layer(weights, HIDDEN, HIDDEN, matrix->columns, n, matrix->filled,
-                   feature_varying_count, ranker->hidden);
-    kernels->layer(weights + AT_LINEAR, 1, 1, matrix->columns, n, matrix->filled,
-                   feature_varying_count, ret_scores);
+    kernels->layer(weights, HIDDEN, weights + AT_LINEAR, matrix->columns, n, matrix->filled,
+                   feature_varying_count, ranker->hidden, ret_scores);
     float constant = kernels->dot(matrix->common, weights + AT_LINEAR, FEATURES_MAX);
     for (uint32_t i = 0; i < n; i++)
         ret_scores[i] += constant;
