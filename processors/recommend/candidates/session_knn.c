@@ -17,7 +17,7 @@ _Static_assert(KEYS_MAX >= FOUND_MAX && KEYS_MAX >= SESSIONS_MAX && BEST_MAX >= 
 _Static_assert(SLOTS == 1 << 12 && SLOTS >= 2 * FOUND_MAX && SLOTS >= 2 * SESSIONS_MAX,
                "first_slot() gives 12 bits, and half of the slots stay free");
 
-enum measure { BY_NEAR, BY_AFTER, BY_PAIR };
+enum measure { BY_NEAR, BY_AFTER, BY_PAIR, MEASURES };
 
 /* A session that shares an item with the visitor's. */
 struct neighbour_session {
@@ -29,7 +29,7 @@ struct neighbour_session {
 
 struct found_item {
     uint32_t item;
-    float near, after, pair;
+    float sums[MEASURES];
 };
 
 struct neighbourhood {
@@ -41,8 +41,8 @@ struct neighbourhood {
     uint32_t session_count;
     struct found_item found[FOUND_MAX];
     uint32_t found_count;
-    float near_sum, after_sum, pair_sum;
-    uint16_t slots[SLOTS]; /* index + 1 of a session, then of an item; 0: free */
+    float totals[MEASURES]; /* over all items */
+    uint16_t slots[SLOTS];  /* index + 1 of a session, then of an item; 0: free */
     uint64_t keys[KEYS_MAX];
 };
 
@@ -184,42 +184,37 @@ static void collect_items(struct neighbourhood *knn)
                 return;
             float near = weight * decay[j > place ? j - place : place - j];
             float after = j > place ? weight / (float)(j - place) : 0;
-            found->near += near;
-            found->after += after;
-            knn->near_sum += near;
-            knn->after_sum += after;
+            found->sums[BY_NEAR] += near;
+            found->sums[BY_AFTER] += after;
+            knn->totals[BY_NEAR] += near;
+            knn->totals[BY_AFTER] += after;
             if (j == place + 1 && follows_pair(knn->query, remembered, place)) {
-                found->pair += 1;
-                knn->pair_sum += 1;
+                found->sums[BY_PAIR] += 1;
+                knn->totals[BY_PAIR] += 1;
             }
         }
     }
 }
 
-static float measure_of(const struct found_item *found, enum measure measure)
-{
-    return measure == BY_NEAR ? found->near : measure == BY_AFTER ? found->after : found->pair;
-}
-
-/* Indices of the `most` items with the largest measure above 0, the largest first. */
+/* Indices of the `most` items with the largest measure above 0, the largest first. The loops write
+ * each item and count only the right ones: a branch here would be mispredicted. */
 static uint32_t select_items(struct neighbourhood *knn, enum measure measure, uint32_t most,
                              uint32_t *ret_indices)
 {
-    _Alignas(32) float values[BEST_MAX];
+    _Alignas(32) float values[BEST_MAX + LANES];
     uint16_t order[BEST_MAX];
-    uint32_t indices[BEST_MAX], key_count = 0, count = 0;
+    uint32_t indices[BEST_MAX + 1], key_count = 0, count = 0;
     for (uint32_t i = 0; i < knn->found_count; i++) {
-        float x = measure_of(&knn->found[i], measure);
-        if (x > 0)
-            knn->keys[key_count++] = key_make(x, i);
+        float x = knn->found[i].sums[measure];
+        knn->keys[key_count] = key_make(x, i);
+        key_count += x > 0;
     }
-    uint64_t least = key_count > most ? key_select(knn->keys, key_count, most) : 0;
+    uint64_t least = key_count > most ? key_select(knn->keys, key_count, most) : KEY_ABOVE_0;
     for (uint32_t i = 0; i < knn->found_count; i++) {
-        float x = measure_of(&knn->found[i], measure);
-        if (!(x > 0) || key_make(x, i) < least)
-            continue;
+        float x = knn->found[i].sums[measure];
         values[count] = x;
-        indices[count++] = i;
+        indices[count] = i;
+        count += key_make(x, i) >= least;
     }
     uint32_t padded = (count + LANES - 1) / LANES * LANES;
     for (uint32_t i = count; i < padded; i++)
@@ -235,22 +230,24 @@ static void propose(struct neighbourhood *knn, struct candidates *candidates, in
                     enum measure measure, uint32_t most)
 {
     uint32_t indices[BEST_MAX];
+    const float *totals = knn->totals;
     uint32_t count = select_items(knn, measure, most, indices);
     for (uint32_t i = 0; i < count; i++) {
         const struct found_item *found = &knn->found[indices[i]];
+        const float *sums = found->sums;
         struct candidate *candidate = candidates_propose(candidates, found->item, generator);
         if (candidate == NULL)
             return;
-        candidate->near = found->near / knn->near_sum;
-        candidate->near_after = knn->after_sum > 0 ? found->after / knn->after_sum : 0;
+        candidate->near = sums[BY_NEAR] / totals[BY_NEAR];
+        candidate->near_after = totals[BY_AFTER] > 0 ? sums[BY_AFTER] / totals[BY_AFTER] : 0;
         if (measure == BY_NEAR) {
-            candidate->near_of_most = found->near / knn->found[indices[0]].near;
+            candidate->near_of_most = sums[BY_NEAR] / knn->found[indices[0]].sums[BY_NEAR];
             candidate->near_rank = (uint16_t)(i + 1);
         } else if (measure == BY_AFTER) {
             candidate->near_after_rank = (uint16_t)(i + 1);
         } else {
-            candidate->pair = found->pair;
-            candidate->pair_share = found->pair / (knn->pair_sum + 1);
+            candidate->pair = sums[BY_PAIR];
+            candidate->pair_share = sums[BY_PAIR] / (totals[BY_PAIR] + 1);
             candidate->pair_rank = (uint16_t)(i + 1);
         }
     }
@@ -263,7 +260,7 @@ void session_knn_generate(const struct query *query, struct candidates *candidat
         return;
     knn.query = query;
     knn.item_count = knn.session_count = knn.found_count = 0;
-    knn.near_sum = knn.after_sum = knn.pair_sum = 0;
+    memset(knn.totals, 0, sizeof knn.totals);
     find_sessions(&knn);
     weigh_sessions(&knn);
     if (knn.session_count == 0)
