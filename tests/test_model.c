@@ -37,6 +37,16 @@ static void test_items(void)
     model_free(NULL);
 }
 
+static void test_shift(void)
+{
+    struct random random = random_from(4);
+    for (int by = -2200; by <= 2200; by++) {
+        double value = ldexp((double)random_below(&random, 1u << 30), by < 0 ? 0 : -40);
+        double shifted = decay_shift(value, by), exact = ldexp(value, by);
+        CHECK_SAY(memcmp(&shifted, &exact, sizeof exact) == 0, "%a by %d", value, by);
+    }
+}
+
 static void test_decay(void)
 {
     struct random random = random_from(91);
@@ -414,6 +424,7 @@ static void test_damaged(void)
 int main(void)
 {
     TEST_RUN(test_items);
+    TEST_RUN(test_shift);
     TEST_RUN(test_decay);
     TEST_RUN(test_additions);
     TEST_RUN(test_base_moves);

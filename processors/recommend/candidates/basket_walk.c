@@ -90,10 +90,10 @@ static void step(struct walk *walk, uint32_t item, float weight, bool second)
         int32_t base = rows[0].base > rows[1].base ? rows[0].base : rows[1].base;
         for (int i = 0; i < PAIR_DIRECTIONS; i++)
             if (rows[i].count > 0)
-                total += ldexp(rows[i].total, rows[i].base - base);
+                total += decay_shift(rows[i].total, rows[i].base - base);
         for (int i = 0; i < PAIR_DIRECTIONS && total > 0; i++) {
             const struct row *row = &rows[i];
-            double factor = row->count ? ldexp(1, row->base - base) / total : 0;
+            double factor = row->count ? decay_shift(1, row->base - base) / total : 0;
             for (uint32_t k = 0; k < row->count && k < most; k++) {
                 struct reached *reached = reach(walk, row->entries[k].item);
                 if (reached == NULL)
@@ -160,7 +160,7 @@ static bool in_cart(const struct basket *basket, uint32_t item)
 static double recent_of(const struct model *model, uint32_t at)
 {
     const struct item_counts *counts = &model->items[model->popular[at]].counts;
-    return ldexp(counts->recent, counts->base - model->items[model->popular[0]].counts.base);
+    return decay_shift(counts->recent, counts->base - model->items[model->popular[0]].counts.base);
 }
 
 static void add_popular(struct walk *walk, const struct basket *basket)

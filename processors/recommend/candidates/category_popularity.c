@@ -55,7 +55,7 @@ static struct category_list *list_of(struct category_popularity *popularity, uin
 static double quick_sum(const struct query *query, uint32_t item, int32_t k)
 {
     const struct trend *row = trends_row(query->model->trends, item);
-    return row ? ldexp(row->quick, row->quick_base - k) : 0;
+    return row ? decay_shift(row->quick, row->quick_base - k) : 0;
 }
 
 struct sorted_items {

@@ -31,7 +31,7 @@ struct decay_now {
 
 static inline float decay_count(struct decay_now now, double sum, int32_t base)
 {
-    return (float)(ldexp(sum, base - now.k) * (double)now.fraction);
+    return (float)(decay_shift(sum, base - now.k) * (double)now.fraction);
 }
 
 struct query {

@@ -96,7 +96,7 @@ static void add_evidence(struct taken_items *items, const struct model *model,
     struct decay now = decay_at(time_ms, model->limits.pair_half_life_ms);
     /* A clock long before the events says nothing: the sum has to stay finite. */
     int shift = row->base - now.k < QUERY_BASE_RANGE ? row->base - now.k : QUERY_BASE_RANGE;
-    float scale = factor * (float)(ldexp(1, shift) / now.m);
+    float scale = factor * (float)(decay_shift(1, shift) / now.m);
     for (uint32_t i = 0; i < row->count; i++) {
         uint32_t item = row->entries[i].item;
         uint32_t at = number_slot(items->slots, sizeof *items->slots, ITEM_SLOTS, item);
