@@ -56,7 +56,7 @@ static void test_dot(void)
 }
 
 /* The elementwise kernels, each with its naive result and the size of its terms. */
-enum elementwise { ADD, ADD_PRODUCT, PRODUCT, LARGER, SCALE, MULTIPLE, ELEMENTWISE };
+enum elementwise { ADD, ADD_PRODUCT, PRODUCT, LARGER, SCALE, MULTIPLE, SUM, ELEMENTWISE };
 
 static void run_elementwise(const struct kernels *kernels, enum elementwise which, float *y,
                             const float *x, const float *z, float a, uint32_t n)
@@ -71,6 +71,8 @@ static void run_elementwise(const struct kernels *kernels, enum elementwise whic
         kernels->product(y, x, a, z, n);
     else if (which == LARGER)
         kernels->larger(y, x, n);
+    else if (which == SUM)
+        kernels->sum(y, x, z, n);
     else
         kernels->scale(y, a, n);
 }
@@ -92,10 +94,10 @@ static void test_elementwise(void)
         run_elementwise(kernels_plain(), which, plain, x, z, a, n);
         CHECK_SAY(same(best, plain, n), "kernel %d, n %u", which, n);
         for (uint32_t i = 0; i < n; i++) {
-            double y = (double)before[i];
+            double y = which == SUM ? (double)z[i] : (double)before[i];
             if (which == MULTIPLE || which == PRODUCT)
                 y = 0;
-            double term = (double)x[i] * (double)a;
+            double term = (double)x[i] * (which == SUM ? 1 : (double)a);
             if (which == ADD_PRODUCT || which == PRODUCT)
                 term *= (double)z[i];
             double exact = which == SCALE    ? y * (double)a

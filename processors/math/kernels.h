@@ -69,6 +69,8 @@ struct kernels {
     void (*replace)(float *x, const uint32_t *places, uint32_t place, float a, uint32_t n);
     /* y = the larger of x and y, elementwise */
     void (*larger)(float *y, const float *x, uint32_t n);
+    /* y = x + z, elementwise */
+    void (*sum)(float *ret_y, const float *x, const float *z, uint32_t n);
     /* x *= a */
     void (*scale)(float *x, float a, uint32_t n);
     /* ret_scores[s][j] = queries[s] . rows[places[j]], for j < count and s < query_count, at most

@@ -61,6 +61,7 @@ static const struct kernels KERNEL(table) = {
     .slopes = KERNEL(slopes),
     .outer = KERNEL(outer),
     .turn_step = KERNEL(turn_step),
+    .sum = KERNEL(sum),
     .scale = KERNEL(scale),
     .dot_rows = KERNEL(dot_rows),
     .logits = KERNEL(logits),

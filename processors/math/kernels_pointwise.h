@@ -61,6 +61,12 @@ static KERNEL_TARGET void KERNEL(larger)(float *y, const float *x, uint32_t n)
     }
 }
 
+static KERNEL_TARGET void KERNEL(sum)(float *ret_y, const float *x, const float *z, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i += LANES)
+        KERNEL(store)(ret_y + i, KERNEL(load)(x + i) + KERNEL(load)(z + i));
+}
+
 static KERNEL_TARGET void KERNEL(scale)(float *x, float a, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i += LANES)
@@ -144,15 +150,12 @@ static KERNEL_TARGET void KERNEL(log_rank)(float *x, float a, float b, uint32_t 
 
 static KERNEL_TARGET void KERNEL(ranks)(const float *x, float *ret_ranks, uint32_t n)
 {
-    for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t i = 0; i < n; i += LANES) {
+        lanes own = KERNEL(load)(x + i);
         int_lanes larger = {0};
-        lanes own = (lanes){0} + x[i];
-        for (uint32_t k = 0; k < n; k += LANES)
-            larger -= KERNEL(load)(x + k) > own;
-        int32_t sum = 0;
-        for (int lane = 0; lane < LANES; lane++)
-            sum += larger[lane];
-        ret_ranks[i] = (float)(sum + 1);
+        for (uint32_t k = 0; k < n; k++)
+            larger -= (lanes){0} + x[k] > own;
+        KERNEL(store)(ret_ranks + i, __builtin_convertvector(larger + 1, lanes));
     }
 }
 

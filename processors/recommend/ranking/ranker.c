@@ -91,8 +91,7 @@ static void forward(struct ranker *ranker, const float *run, const struct featur
     uint32_t n = matrix->stride;
     const struct kernels *kernels = kernels_best();
     float *weights = ranker->scratch, *bias = ranker->bias;
-    for (uint32_t i = 0; i < WEIGHTS_COUNT; i++)
-        weights[i] = ranker->start[i] + run[i];
+    kernels->sum(weights, ranker->start, run, WEIGHTS_COUNT);
     memcpy(bias, weights + AT_BIAS, sizeof ranker->bias);
     kernels->combine(bias, matrix->common, weights, feature_count, HIDDEN);
     kernels->layer(weights, HIDDEN, weights + AT_LINEAR, matrix->columns, n, matrix->filled,
