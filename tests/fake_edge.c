@@ -429,7 +429,10 @@ static void poll_group(struct kafka_edge *self)
     enter(edge, FAKE_POLL);
     if (edge->dead || edge->member == NULL)
         return;
-    if (edge->kicked) {
+    if (edge->refused) {
+        edge->group->refused(edge->group, edge->refused);
+        edge->refused = NULL;
+    } else if (edge->kicked) {
         revoke(edge, true);
         edge->kicked = false;
         edge->generation = -1;
@@ -523,6 +526,11 @@ static enum verdict ask_members(struct kafka_edge *self, struct members *ret_mem
             snprintf(ret_members->names[ret_members->count++], sizeof *ret_members->names, "%s",
                      broker->members[i]->member);
     return VERDICT_OK;
+}
+
+static bool replaced(struct kafka_edge *self)
+{
+    return fake(self)->replaced;
 }
 
 static enum verdict topic_bytes(struct kafka_edge *self, const char *topic, int64_t *ret_bytes,
@@ -669,6 +677,7 @@ struct fake_edge *fake_edge_new(struct fake_broker *broker, const char *instance
         .committed_before = committed_before,
         .commit_offsets = commit_offsets,
         .members = ask_members,
+        .replaced = replaced,
         .topic_bytes = topic_bytes,
         .partitions = partitions,
         .open_input = open_input,

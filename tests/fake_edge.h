@@ -76,9 +76,11 @@ struct fake_edge {
     const char *member; /* NULL: not joined */
     struct edge_group *group;
     bool assigned;
-    bool revoking; /* inside the listener */
-    bool kicked;   /* out of the group: it stood still beyond its session */
-    bool dead;     /* the process is gone: nothing it does has an effect */
+    bool revoking;       /* inside the listener */
+    bool kicked;         /* out of the group: it stood still beyond its session */
+    bool replaced;       /* another process has joined under its name */
+    const char *refused; /* what the group tells at the next poll; NULL: nothing */
+    bool dead;           /* the process is gone: nothing it does has an effect */
     int generation;
     struct fake_slot slots[EDGE_SLOTS];
     long calls[FAKE_CALLS];

@@ -119,6 +119,42 @@ static void test_setup_at_every_call(void)
     }
 }
 
+struct name_script {
+    struct fault_script fault; /* first */
+    const char *refused;
+};
+
+static struct fake_fault take_name(struct script *script, struct life *life, enum fake_call call)
+{
+    struct name_script *self = (struct name_script *)(void *)script;
+    struct fake_fault fault = inject(script, life, call);
+    if (fault.outcome == EDGE_OK)
+        return fault;
+    life->edge->replaced = self->refused == NULL;
+    life->edge->refused = self->refused;
+    return self->refused ? (struct fake_fault){0} : fault;
+}
+
+/* Another process takes the member's name: its producers are fenced, or the group says so. The
+ * process ends, and does not fence the other one. The other one goes on without a loss. */
+static void test_same_name(void)
+{
+    static const char *const told[] = {NULL, "fenced by another process"};
+    for (int i = 0; i < 2; i++) {
+        struct world *world = world_new(small);
+        struct name_script script = {
+            .fault = fault_at(i ? FAKE_POLL : FAKE_COMMIT, i ? 3 : 5, 1, EDGE_FATAL),
+            .refused = told[i]};
+        script.fault.script.before = take_name;
+        world_fill(world, 20);
+        fake_assign_all(world->broker, "a");
+        world_live(world, 0, &script.fault.script);
+        CHECK_SAY(world->failed && script.fault.happened, "case %d: the process went on", i);
+        world_finish(world, 0);
+        world_free(world);
+    }
+}
+
 /* ---- the price of a commit ---- */
 
 struct slow_script {
@@ -740,6 +776,7 @@ int main(void)
     TEST_RUN(test_every_class_at_every_call);
     TEST_RUN(test_setup_at_every_call);
     TEST_RUN(test_price);
+    TEST_RUN(test_same_name);
     TEST_RUN(test_no_answer);
     TEST_RUN(test_unknown_commit);
     TEST_RUN(test_unknown_commit_writes_nothing);

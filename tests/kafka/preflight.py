@@ -151,9 +151,10 @@ class Case:
         self.more, self.count = list(more), count
 
     def run(self):
+        begun = time.time()
         out = subprocess.run([WEFT, "check", "--preflight", *self.more, *options(self.settings)],
                              capture_output=True, text=True, timeout=60)
-        self.out = out.stdout
+        self.seconds = time.time() - begun
         kind = {FIX: "fix: ", WAIT: "wait: ", 0: "none"}[self.code]
         found = [line for line in out.stdout.splitlines() if line.startswith(("fix: ", "wait: "))]
         told = [line for line in found
@@ -363,6 +364,33 @@ def stops_at_once(checks, folder):
     checks.check("at once", time.time() - begun < 5, time.time() - begun)
 
 
+def same_name(checks, kafka, folder):
+    """Two processes of one name: one of them ends and says why, and the other one works on."""
+    shop = Shop("twins", kafka.address, 4, ["instance.id=twin", "session.timeout.ms=6000"])
+    try:
+        events = os.path.join(folder, "twins.jsonl")
+        weft("simulate", "--out", events, "--events", "3000", "--no-catalogue")
+        shop.start(0)
+        shop.ready()
+        shop.start(1)
+        deadline = time.time() + 60
+        ended = {}
+        while time.time() < deadline and not ended:
+            shop.replay(events)
+            ended = {i: p.returncode for i, p in shop.processes.items() if p.poll() is not None}
+        checks.equal("same instance.id: one process ends with 1", list(ended.values()), [1])
+        for index in ended:
+            checks.check("and says why", "instance.id" in shop.log_end(index), shop.log_end(index))
+            shop.processes.pop(index)
+        before = shop.total("read")
+        shop.replay(events)
+        shop.settle()
+        checks.check("the other one works on", shop.total("read") > before, before)
+        shop.stop()
+    finally:
+        shop.remove()
+
+
 def main(whole):
     checks = Checks()
     folder = tempfile.mkdtemp(prefix="weft-preflight-")
@@ -395,10 +423,11 @@ def main(whole):
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(Case.run, cases))
         for case in cases:
-            checks.check(case.name, case.good, case.why)
+            checks.check(f"{case.name}, {case.seconds:.1f} s", case.good, case.why)
         delivers(checks, kafka, with_password("weft", authority), folder, "password")
         if whole:
             delivers(checks, kafka, tokens(), folder, "token")
+        same_name(checks, kafka, folder)
         stops_at_once(checks, folder)
         admin.close()
     finally:

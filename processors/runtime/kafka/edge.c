@@ -15,11 +15,13 @@
 #include <unistd.h>
 
 #define ANSWER_MS 10000
+#define REPLACED_ANSWER_MS 2000
 #define STABLE_ANSWER_MS 1500 /* librdkafka repeats by itself while offsets are not stable */
 #define FLUSH_MS 1000
 #define FULL_QUEUE_MS 10
 #define WAIT_MAX_US 50000 /* so that the caller looks at the group and at the process's end */
 #define TRANSACTION_TIMEOUT_MS "10000"
+#define UUID_BYTES 37 /* with the dash before it */
 
 struct edge_producer {
     rd_kafka_t *rk; /* NULL: closed */
@@ -348,12 +350,29 @@ static enum verdict join(struct kafka_edge *self, const char *member, struct edg
     return VERDICT_OK;
 }
 
+/* A fatal error, such as FENCED_INSTANCE_ID, stands behind a code that only says so. */
+static void meet_error(struct rdkafka_edge *edge, const rd_kafka_message_t *message)
+{
+    char why[256], text[512], advice[FAULT_ADVICE_BYTES_MAX];
+    rd_kafka_resp_err_t err = message->err;
+    snprintf(why, sizeof why, "%.255s", rd_kafka_message_errstr(message));
+    if (err == RD_KAFKA_RESP_ERR__FATAL)
+        err = rd_kafka_fatal_error(edge->consumer, why, sizeof why);
+    const struct fault_row *row = fault_find(FAULT_OF_KAFKA, err);
+    if (row->fault != FAULT_SETUP) {
+        log_line(LOG_LEVEL_WARN, edge->name, "consumer: %s", why);
+        return;
+    }
+    snprintf(text, sizeof text, "%s%s", why, fault_advice(row, advice));
+    edge->group->refused(edge->group, text);
+}
+
 static void poll_all(struct kafka_edge *self)
 {
     struct rdkafka_edge *edge = rdkafka_edge(self);
     rd_kafka_message_t *message = rd_kafka_consumer_poll(edge->consumer, 0);
     if (message) {
-        log_line(LOG_LEVEL_WARN, edge->name, "consumer: %s", rd_kafka_message_errstr(message));
+        meet_error(edge, message);
         rd_kafka_message_destroy(message);
     }
     for (int i = 0; i < EDGE_PRODUCERS; i++)
@@ -446,6 +465,41 @@ static enum verdict ask_members(struct kafka_edge *edge, struct members *ret_mem
     enum verdict verdict = member_watch_ask(watch, config->application_id, ret_members, error);
     member_watch_free(watch);
     return verdict;
+}
+
+/* The broker makes a static member's id of its name, a dash and a UUID, another for each process.
+ */
+static bool has_other_id(const struct rd_kafka_group_info *group, const char *own)
+{
+    size_t size = strlen(own), name = size > UUID_BYTES ? size - UUID_BYTES : 0;
+    for (int i = 0; i < group->member_cnt; i++) {
+        const char *id = group->members[i].member_id;
+        if (name > 0 && strlen(id) == size && memcmp(id, own, name) == 0 && strcmp(id, own) != 0)
+            return true;
+    }
+    return false;
+}
+
+static bool replaced(struct kafka_edge *self)
+{
+    struct rdkafka_edge *edge = rdkafka_edge(self);
+    const struct rd_kafka_group_list *list;
+    bool found = false;
+    char *before = edge->consumer ? rd_kafka_memberid(edge->consumer) : NULL;
+    if (before && *before &&
+        rd_kafka_list_groups(edge->consumer, edge->config->application_id, &list,
+                             REPLACED_ANSWER_MS) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        char *after = rd_kafka_memberid(edge->consumer);
+        for (int i = 0; i < list->group_cnt; i++)
+            found = found || has_other_id(&list->groups[i], before);
+        found = found && after && strcmp(before, after) == 0; /* else it joins again itself */
+        if (after)
+            rd_kafka_mem_free(edge->consumer, after);
+        rd_kafka_group_list_destroy(list);
+    }
+    if (before)
+        rd_kafka_mem_free(edge->consumer, before);
+    return found;
 }
 
 static enum verdict topic_bytes(struct kafka_edge *edge, const char *topic, int64_t *ret_bytes,
@@ -607,6 +661,7 @@ struct kafka_edge *kafka_edge_new(const struct config *config, const struct topo
         .committed_before = committed_before,
         .commit_offsets = commit_offsets,
         .members = ask_members,
+        .replaced = replaced,
         .topic_bytes = topic_bytes,
         .partitions = partitions,
         .open_input = open_input,

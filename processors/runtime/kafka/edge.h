@@ -84,6 +84,9 @@ struct edge_group {
     void (*assigned)(struct edge_group *self, struct edge_place *places, size_t count);
     /* `lost`: another member may have the partitions already. */
     void (*revoked)(struct edge_group *self, bool lost);
+    /* The group refuses this member until a person mends the setup: another process has joined
+     * under its name, or a right or a setting is wrong. `why` has the advice. Needs no assign(). */
+    void (*refused)(struct edge_group *self, const char *why);
 };
 
 struct members;
@@ -143,6 +146,9 @@ struct kafka_edge {
     /* Who is in the group now. RETRY: no answer. The caller releases `ret_members`. */
     enum verdict (*members)(struct kafka_edge *edge, struct members *ret_members,
                             struct error *error);
+    /* Whether another process has joined the group under this member's name. False too if nobody
+     * answers within two seconds, or while this member joins. */
+    bool (*replaced)(struct kafka_edge *edge);
     /* How large a batch a topic takes: its max.message.bytes as of now. SKIP: the broker does not
      * tell. RETRY: no answer. */
     enum verdict (*topic_bytes)(struct kafka_edge *edge, const char *topic, int64_t *ret_bytes,

@@ -14,6 +14,9 @@
 
 #define GRANT "grant weft's user the right (kafka-acls.sh; deploy/README.md lists the rights)"
 #define LOGIN "check kafka.sasl.* and kafka.ssl.*"
+#define SAME_NAME                                                                                  \
+    "another process has joined under the same instance.id; give each its own (instance.id, "      \
+    "state.dir)"
 #define RESTART_TOPIC "does the topic exist? A new start of weft creates it"
 
 const struct fault_row fault_rows[] = {
@@ -48,6 +51,7 @@ const struct fault_row fault_rows[] = {
     KAFKA(INVALID_SESSION_TIMEOUT, FAULT_SETUP,
           "set session.timeout.ms between the broker's group.min.session.timeout.ms and "
           "group.max.session.timeout.ms"),
+    KAFKA(FENCED_INSTANCE_ID, FAULT_SETUP, SAME_NAME),
     KAFKA(INVALID_GROUP_ID, FAULT_SETUP, "set another application.id"),
     KAFKA(GROUP_MAX_SIZE_REACHED, FAULT_SETUP, "raise the broker's group.max.size"),
     KAFKA(OFFSET_METADATA_TOO_LARGE, FAULT_SETUP,
@@ -65,7 +69,6 @@ const struct fault_row fault_rows[] = {
     KAFKA(UNKNOWN_PRODUCER_ID, FAULT_FENCED, NULL),
     KAFKA(OUT_OF_ORDER_SEQUENCE_NUMBER, FAULT_FENCED, NULL),
     KAFKA(INVALID_TXN_STATE, FAULT_FENCED, NULL),
-    KAFKA(FENCED_INSTANCE_ID, FAULT_FENCED, "does another process use the same instance.id?"),
     KAFKA(ILLEGAL_GENERATION, FAULT_FENCED, NULL),
     KAFKA(UNKNOWN_MEMBER_ID, FAULT_FENCED, NULL),
     KAFKA(REBALANCE_IN_PROGRESS, FAULT_FENCED, NULL),

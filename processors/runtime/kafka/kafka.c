@@ -222,6 +222,8 @@ enum verdict kafka_await(rd_kafka_t *rk, bool all, int64_t until_us, const atomi
         rd_kafka_resp_err_t err = rd_kafka_metadata(rk, all, NULL, ret_metadata, slice_ms);
         int64_t now_us = clock_monotonic_us();
         rd_kafka_message_t *message = rd_kafka_consumer_poll(rk, 0); /* serves note_trouble() */
+        if (message && message->err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED)
+            trouble->no_group_right = true;
         if (message)
             rd_kafka_message_destroy(message);
         if (err == RD_KAFKA_RESP_ERR_NO_ERROR)

@@ -42,7 +42,8 @@ rd_kafka_t *kafka_open(const struct config *config, enum kafka_role role,
 /* The error that tells best why a handle has no connection, of those that librdkafka reported. */
 #define KAFKA_TROUBLE_BYTES_MAX 256
 struct kafka_trouble {
-    int code; /* 0: none was reported */
+    int code;            /* 0: none was reported */
+    bool no_group_right; /* the handle's group was refused meanwhile, which is told once */
     char text[KAFKA_TROUBLE_BYTES_MAX];
 };
 

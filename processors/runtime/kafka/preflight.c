@@ -370,6 +370,8 @@ static void try_rights(struct probe *probe)
     start_writing(probe);
     start_reading(probe);
     start_groups(probe);
+    if (probe->trouble.no_group_right)
+        probe->look->group = RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
     if (probe->look->may_create)
         try_create(probe);
     try_transactions(probe);

@@ -100,6 +100,14 @@ void worker_revoked(struct edge_group *group, bool lost)
     worker_publish_totals(worker);
 }
 
+void worker_refused(struct edge_group *group, const char *why)
+{
+    struct worker *worker = worker_of(group);
+    error_clear(&worker->error);
+    error_set(&worker->error, VERDICT_FATAL, "%s", why);
+    worker_meet_trouble(worker, VERDICT_FATAL);
+}
+
 /* Takes up visitors whose lists wait, from before a crash or from another process. A new copy of
  * the state does not know whether there are any, so it searches. */
 static enum verdict find_looks(struct worker *worker)

@@ -252,6 +252,19 @@ static enum verdict run_step(struct worker *worker)
     return VERDICT_OK;
 }
 
+/* Two processes of one name would fence each other's producers and members for ever. The one that
+ * was replaced ends. */
+static enum verdict check_name(struct worker *worker)
+{
+    if (run_stops(worker->run) || !worker->edge->replaced(worker->edge))
+        return VERDICT_RETRY;
+    error_clear(&worker->error);
+    return error_set(&worker->error, VERDICT_FATAL,
+                     "another process has joined the group as %s; give each process its own name "
+                     "(instance.id, state.dir)",
+                     worker->run->instance);
+}
+
 static enum verdict run_session(struct worker *worker)
 {
     enum verdict verdict = open_session(worker);
@@ -259,6 +272,8 @@ static enum verdict run_session(struct worker *worker)
         verdict = run_step(worker);
     if (verdict == VERDICT_OK && worker->state == WORKER_RUNNING)
         verdict = worker_commit(worker); /* a clean stop loses no work */
+    if (verdict == VERDICT_RETRY && worker->joined)
+        verdict = check_name(worker);
     close_session(worker);
     worker_publish_totals(worker);
     return verdict;
@@ -329,7 +344,8 @@ struct worker *worker_new(struct run *run, int index, struct kafka_edge *edge)
     struct worker *worker = memory_zero(1, sizeof *worker);
     struct error error = {0};
     worker->outlet.emit = worker_emit;
-    worker->group = (struct edge_group){.assigned = worker_assigned, .revoked = worker_revoked};
+    worker->group = (struct edge_group){
+        .assigned = worker_assigned, .revoked = worker_revoked, .refused = worker_refused};
     worker->run = run;
     worker->index = index;
     worker->edge = edge;

@@ -89,6 +89,8 @@ enum verdict worker_check_presence(struct worker *worker);
 /* The edge's listener: partitions come, or go after a commit of their last batch. */
 void worker_assigned(struct edge_group *group, struct edge_place *places, size_t count);
 void worker_revoked(struct edge_group *group, bool lost);
+/* A person must mend something first: the process ends. */
+void worker_refused(struct edge_group *group, const char *why);
 /* Forgets the tasks, their visitors and the restore. */
 void worker_drop_tasks(struct worker *worker);
 /* Restores for some milliseconds; RUNNING once all tasks are level. OK: also when more is left. */
