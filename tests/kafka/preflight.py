@@ -181,10 +181,11 @@ RIGHTS = [
 
 # One of each kind.
 SHORT = {"no right to read an input", "no right to write the changelog",
-         "no right to use the group", "no right to use transactions", "no right to create", "partitions of the changelog",
-         "erasures that are forgotten", "a wrong password", "an authority that is not theirs",
-         "no encryption to a listener with TLS", "no broker", "a registry that is ill",
-         "nothing is broken", "no right at all", "all rights, over TLS with a password"}
+         "no right to use the group", "no right to use transactions", "no right to create",
+         "partitions of the changelog", "erasures that are forgotten", "a wrong password",
+         "an authority that is not theirs", "no encryption to a listener with TLS", "no broker",
+         "a registry that is ill", "nothing is broken", "no right at all",
+         "all rights, over TLS with a password"}
 
 
 def right_cases(admin, authority, needed):
