@@ -172,12 +172,12 @@ static const struct broken rows[] = {
     {LOOK(client_why), 0, "kafka.x: no", FINDING_FIX, 1, {"kafka.x: no"}},
     /* the registry */
     {LOOK(registry_status), 0, NULL, FINDING_WAIT, 1, {"does not answer"}},
-    {LOOK(registry_status), 401, NULL, FINDING_FIX, 1, {"401", "schema.registry.user"}},
-    {LOOK(registry_status), 403, NULL, FINDING_FIX, 1, {"let the registry's user read schemas"}},
+    {LOOK(registry_status), 401, NULL, FINDING_ADVISE, 1, {"401", "schema.registry.user"}},
+    {LOOK(registry_status), 403, NULL, FINDING_ADVISE, 1, {"let the registry's user read schemas"}},
     {LOOK(registry_status), 429, NULL, FINDING_WAIT, 1, {"429"}},
     {LOOK(registry_status), 503, NULL, FINDING_WAIT, 1, {"503"}},
     {LOOK(registry_status), 200, NULL, FINDING_FIX, 0, {""}},
-    {LOOK(registry_is_other), 1, NULL, FINDING_FIX, 1, {"names no schema registry"}},
+    {LOOK(registry_is_other), 1, NULL, FINDING_ADVISE, 1, {"names no schema registry"}},
     {LOOK(registry_unusable), 1, NULL, FINDING_FIX, 1, {""}},
 };
 

@@ -22,6 +22,8 @@
 #define INIT_SLICE_MS 500
 #define NEWEST_RECORDS 3        /* the last offsets may be marks of transactions */
 #define NO_PARTITION 1000000000 /* no topic has so many */
+#define GROUP_ANSWER_MS "3000"  /* librdkafka keeps a commit so long where it finds no coordinator \
+                                 */
 #define PROBE_KEY "weft-preflight"
 
 /* The handles of a look. NULL: not open. */
@@ -305,7 +307,10 @@ static void take_group(rd_kafka_queue_t *queue, int *code)
 static void start_groups(struct probe *probe)
 {
     struct error why = {0};
-    const struct kafka_extra extra[] = {{"group.id", probe->topology->publisher}, {NULL, NULL}};
+    const struct kafka_extra extra[] = {{"group.id", probe->topology->publisher},
+                                        {"session.timeout.ms", GROUP_ANSWER_MS},
+                                        {"heartbeat.interval.ms", "1000"},
+                                        {NULL, NULL}};
     const char *topic = probe->topology->topics[TOPIC_INTERACTIONS];
     probe->group_answer = rd_kafka_queue_new(probe->reader);
     try_group(probe->reader, topic, probe->group_answer, &probe->look->group);
@@ -415,6 +420,8 @@ static void look_at_kafka(const struct config *config, const struct topology *to
     struct error why = {0};
     const struct kafka_extra extra[] = {{"group.id", config->application_id},
                                         {"isolation.level", "read_uncommitted"},
+                                        {"session.timeout.ms", GROUP_ANSWER_MS},
+                                        {"heartbeat.interval.ms", "1000"},
                                         {NULL, NULL}};
     if (kafka_keys_check(config, &why) == VERDICT_OK)
         probe.reader = kafka_open_watched(config, extra, &probe.trouble, &why);

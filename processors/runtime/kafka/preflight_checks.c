@@ -526,6 +526,7 @@ static void check_state(const struct judging *judging)
              path, free_mib, (int)(STATE_FREE_BYTES / MIB));
 }
 
+/* `weft run` waits for a registry whatever it answers: it loses nothing meanwhile. */
 static void check_registry(const struct judging *judging)
 {
     const struct look *look = judging->look;
@@ -541,17 +542,17 @@ static void check_registry(const struct judging *judging)
         return;
     const struct fault_row *row = fault_find(FAULT_OF_REGISTRY, (int)status);
     if (look->registry_refuses_tls)
-        find(judging, FINDING_FIX,
+        find(judging, FINDING_ADVISE,
              "no encrypted connection to the schema registry (%s): set schema.registry.ca.file",
              look->registry_why);
     else if (status == 0)
         find(judging, FINDING_WAIT, "the schema registry does not answer: %s", look->registry_why);
     else if (status == 404)
-        find(judging, FINDING_FIX,
+        find(judging, FINDING_ADVISE,
              "schema.registry.url names no schema registry: %s answers 404 without an error code",
              look->registry_why);
     else
-        find(judging, status == 429 || status / 100 == 5 ? FINDING_WAIT : FINDING_FIX,
+        find(judging, status == 429 || status / 100 == 5 ? FINDING_WAIT : FINDING_ADVISE,
              "the schema registry answers with status %ld to %s%s", status, look->registry_why,
              fault_advice(row, advice));
 }
