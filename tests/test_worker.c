@@ -128,10 +128,8 @@ static struct fake_fault take_name(struct script *script, struct life *life, enu
 {
     const char *refused = ((struct name_script *)(void *)script)->refused;
     struct fake_fault fault = inject(script, life, call);
-    if (fault.outcome != EDGE_OK) {
-        life->edge->replaced = refused == NULL;
-        life->edge->refused = refused;
-    }
+    life->edge->replaced |= fault.outcome != EDGE_OK && refused == NULL;
+    life->edge->refused = fault.outcome != EDGE_OK ? refused : NULL;
     return fault; /* polls ignore it */
 }
 

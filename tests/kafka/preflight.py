@@ -345,7 +345,7 @@ def delivers(checks, kafka, settings, folder, name):
                      open(log).read()[-3000:])
         process.send_signal(signal.SIGTERM)
         checks.equal(f"{name}: weft stops cleanly", process.wait(timeout=30), 0)
-        text = open(log).read()
+        text = open(log).read().split(" run: stopping")[0]
         bad = [line for line in text.splitlines() if " ERROR " in line or
                " WARN " in line and " weft#" not in line]  # librdkafka's own pass
         checks.check(f"{name}: nothing is warned of", not bad, bad[:5])
