@@ -433,10 +433,10 @@ static void check_erasure(const struct judging *judging)
     char harm[200];
     for (size_t i = 0; i < sizeof remembering / sizeof remembering[0]; i++) {
         const struct topic_look *topic = &judging->look->topics[remembering[i].topic];
-        if (is_there(judging, remembering[i].topic) &&
+        if (is_there(judging, (int)remembering[i].topic) &&
             topic->delete_retention_ms != PREFLIGHT_UNKNOWN &&
             topic->delete_retention_ms < DELETE_RETENTION_DEFAULT_MS)
-            find_forgetting(judging, remembering[i].topic, remembering[i].harm);
+            find_forgetting(judging, (int)remembering[i].topic, remembering[i].harm);
     }
     if (!is_there(judging, TOPIC_PRODUCT) || product->delete_retention_ms == PREFLIGHT_UNKNOWN ||
         judging->config->catalogue_rescan_ms < product->delete_retention_ms)
