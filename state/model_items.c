@@ -29,6 +29,13 @@ void model_mark(struct model *model, uint32_t item, uint8_t bits)
     model->items[item].dirty |= bits;
 }
 
+static void release_rows(struct model_item *item)
+{
+    for (int i = 0; i < PAIR_ROWS; i++)
+        free(item->rows[i / PAIR_DIRECTIONS][i % PAIR_DIRECTIONS].entries);
+    memset(item->rows, 0, sizeof item->rows);
+}
+
 /* ---- numbers ---- */
 
 /* A number that nothing refers to: the smallest one. */
@@ -69,6 +76,7 @@ void model_free_number(struct model *model, uint32_t item)
     hash_index_remove(&model->index, hash_index_hash(*id), item);
     free((void *)(uintptr_t)id->at);
     *id = bytes_of(NULL, 0);
+    release_rows(&model->items[item]); /* a damaged store may have some of an evicted item */
     vectors_forget(model->vectors, item);
     session_memory_forget(model->sessions, item);
     model->item_states[item] = ITEM_UNUSED;
@@ -86,9 +94,7 @@ static void evict(struct model *model, uint32_t item)
     model->items_evicted++;
     model->items_unseated += !number_queue_has(&model->probation, item);
     number_queue_remove(&model->probation, item);
-    for (int i = 0; i < PAIR_ROWS; i++)
-        free(row->rows[i / PAIR_DIRECTIONS][i % PAIR_DIRECTIONS].entries);
-    memset(row->rows, 0, sizeof row->rows);
+    release_rows(row);
     row->counts = (struct item_counts){.last_ms = INT64_MIN};
     model_popular_forget(model, item);
     trends_forget(model->trends, item);

@@ -271,7 +271,7 @@ static enum verdict load_pairs(struct model *model, struct bytes key, struct byt
                                struct error *error)
 {
     (void)error;
-    if (key.size != 6 || model_key_number(key) >= model->item_count)
+    if (key.size != 6 || !is_used(model, model_key_number(key)))
         return VERDICT_SKIP;
     unsigned row = (unsigned char)key.at[1];
     if (row >= PAIR_ROWS)
