@@ -235,7 +235,7 @@ static void put_on_probation(struct model *model)
         uint64_t activities = 0;
         for (int kind = 0; kind < PAIR_KINDS; kind++)
             activities += model->items[item].counts.count[kind];
-        if (activities > 1)
+        if (activities > 1 || model->item_states[item] != ITEM_LIVE)
             continue;
         number_queue_add_stored(&model->probation, item, 0, item + 1);
         model_mark(model, item, ITEM_DIRTY_STATE);
