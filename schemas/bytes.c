@@ -190,6 +190,14 @@ struct bytes arena_copy(struct arena *arena, struct bytes bytes)
     return bytes_of(copy, bytes.size);
 }
 
+size_t arena_bytes(const struct arena *arena)
+{
+    size_t bytes = 0;
+    for (const struct arena_block *block = arena->block; block; block = block->older)
+        bytes += sizeof *block + block->size;
+    return bytes;
+}
+
 /* Keeps one ordinary block, so that steady use allocates nothing. */
 void arena_clear(struct arena *arena)
 {

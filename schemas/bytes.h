@@ -62,6 +62,14 @@ void *memory_resize(void *at, size_t size);
 void *memory_aligned(size_t size);     /* to a cache line of 64 bytes */
 char *memory_text(struct bytes bytes); /* a NUL-terminated copy */
 
+/* The bytes that the C library takes for a block of that size: with its header, in steps of 16. */
+static inline size_t memory_block_bytes(size_t size)
+{
+    if (size == 0)
+        return 0;
+    return size < 24 ? 32 : (size + 8 + 15) & ~(size_t)15;
+}
+
 /* Scratch memory of one batch. Allocations are 8-byte aligned and hold until arena_clear(), which
  * frees them all together. Zero-initialised is empty and valid. */
 struct arena {
@@ -71,7 +79,8 @@ struct arena {
 
 void *arena_get(struct arena *arena, size_t size);
 struct bytes arena_copy(struct arena *arena, struct bytes bytes); /* absent stays absent */
-void arena_clear(struct arena *arena); /* keeps one block for the next batch */
+void arena_clear(struct arena *arena);         /* keeps one block for the next batch */
+size_t arena_bytes(const struct arena *arena); /* of memory */
 void arena_release(struct arena *arena);
 
 /* A growing run of bytes, which it owns. Zero-initialised is empty and valid. */

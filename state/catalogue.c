@@ -122,19 +122,31 @@ float catalogue_discount(const struct catalogue *catalogue)
     return present ? (float)catalogue->discount_steps / DISCOUNT_STEPS / (float)present : 0;
 }
 
-size_t catalogue_bytes(const struct catalogue *catalogue)
+size_t catalogue_tables_bytes(const struct catalogue *catalogue)
 {
-    size_t bytes =
-        sizeof *catalogue + catalogue->product_capacity * sizeof *catalogue->products +
-        hash_index_bytes(&catalogue->index) + catalogue->dirty_capacity * sizeof *catalogue->dirty +
-        number_queue_bytes(&catalogue->gone) + catalogue->free_capacity * sizeof *catalogue->free +
-        catalogue->deleted.capacity + words_bytes(&catalogue->words);
-    for (uint32_t i = 0; i < catalogue->product_count; i++) {
+    return sizeof *catalogue + catalogue->product_count * sizeof *catalogue->products +
+           hash_index_bytes(&catalogue->index) +
+           catalogue->dirty_capacity * sizeof *catalogue->dirty +
+           number_queue_bytes(&catalogue->gone) +
+           catalogue->free_capacity * sizeof *catalogue->free + catalogue->deleted.capacity +
+           words_bytes(&catalogue->words);
+}
+
+size_t catalogue_products_bytes(const struct catalogue *catalogue, uint32_t from, uint32_t to)
+{
+    size_t bytes = 0;
+    for (uint32_t i = from; i < to; i++) {
         const struct product *product = &catalogue->products[i];
-        bytes += product->starts[PRODUCT_KINDS] * sizeof(uint32_t) + product->id_size +
-                 product->title_size + product->image_size;
+        bytes += memory_block_bytes(product->starts[PRODUCT_KINDS] * sizeof(uint32_t) +
+                                    product->id_size + product->title_size + product->image_size);
     }
     return bytes;
+}
+
+size_t catalogue_bytes(const struct catalogue *catalogue)
+{
+    return catalogue_tables_bytes(catalogue) +
+           catalogue_products_bytes(catalogue, 0, catalogue->product_count);
 }
 
 /* ---- writing ---- */

@@ -49,7 +49,8 @@ size_t words_bytes(const struct catalogue_words *words)
                    hash_index_bytes(&words->index) + hash_index_bytes(&words->by_tag) +
                    (words->free_capacity + words->dirty_capacity) * sizeof(uint32_t);
     for (uint32_t i = 0; i < words->count; i++)
-        bytes += words->at[i].size + 1 + words->at[i].postings.capacity * sizeof(uint32_t);
+        bytes += memory_block_bytes(words->at[i].size + 1u) +
+                 memory_block_bytes(words->at[i].postings.capacity * sizeof(uint32_t));
     return bytes;
 }
 

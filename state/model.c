@@ -245,20 +245,30 @@ void model_merge(struct model *model, const struct weights *difference)
     model->weights_dirty = true;
 }
 
-size_t model_bytes(const struct model *model)
+size_t model_tables_bytes(const struct model *model)
 {
-    size_t bytes = sizeof *model + vectors_bytes(model->vectors) +
-                   session_memory_bytes(model->sessions) + queries_bytes(model->queries) +
-                   queries_bytes(model->channels) + trends_bytes(model->trends) +
-                   sizeof *model->weights + model->item_capacity * (sizeof *model->items + 1) +
-                   hash_index_bytes(&model->index) + number_queue_bytes(&model->probation) +
-                   number_queue_bytes(&model->evicted) +
-                   model->dirty_capacity * sizeof *model->dirty;
-    for (uint32_t i = 0; i < model->item_count; i++) {
-        bytes += model->items[i].id.size + 1;
+    return sizeof *model + vectors_bytes(model->vectors) + trends_bytes(model->trends) +
+           sizeof *model->weights + model->item_count * (sizeof *model->items + 1) +
+           hash_index_bytes(&model->index) + number_queue_bytes(&model->probation) +
+           number_queue_bytes(&model->evicted) + model->dirty_capacity * sizeof *model->dirty;
+}
+
+size_t model_items_bytes(const struct model *model, uint32_t from, uint32_t to)
+{
+    size_t bytes = 0;
+    for (uint32_t i = from; i < to; i++) {
+        bytes += memory_block_bytes(model->items[i].id.size + 1);
         for (int row = 0; row < PAIR_ROWS; row++)
-            bytes += model->items[i].rows[row / PAIR_DIRECTIONS][row % PAIR_DIRECTIONS].capacity *
-                     sizeof(struct row_entry);
+            bytes += memory_block_bytes(
+                model->items[i].rows[row / PAIR_DIRECTIONS][row % PAIR_DIRECTIONS].capacity *
+                sizeof(struct row_entry));
     }
     return bytes;
+}
+
+size_t model_bytes(const struct model *model)
+{
+    return model_tables_bytes(model) + model_items_bytes(model, 0, model->item_count) +
+           session_memory_bytes(model->sessions) + queries_bytes(model->queries) +
+           queries_bytes(model->channels);
 }

@@ -192,20 +192,21 @@ void model_add(struct model *model, uint32_t owner, enum pair_kind kind,
 void model_count(struct model *model, uint32_t item, enum pair_kind kind, struct decay decay,
                  int64_t time_ms);
 
-/* Adds what a worker's ranker has learned; model->weights is another object afterwards. If a sum
- * would not be finite, the difference is only marked as folded and counted as dropped. Thread:
- * writer. */
+/* Adds what a worker's ranker has learned; model->weights is another object afterwards. A
+ * difference whose sum would not be finite only counts as folded and dropped. Thread: writer. */
 void model_merge(struct model *model, const struct weights *difference);
 
-/* Bytes of memory. */
+/* Bytes of memory: all; without items, sessions and queries; of items `from` to `to` - 1. */
 size_t model_bytes(const struct model *model);
+size_t model_tables_bytes(const struct model *model);
+size_t model_items_bytes(const struct model *model, uint32_t from, uint32_t to);
 
 /* ---- loading: for model_store.c ---- */
 
 /* Adds an item, which is not there yet. Numbers ascend; those between are unused. False: too many
  * are. */
 bool model_add_stored(struct model *model, uint32_t item, struct bytes id);
-/* The item's counts were read: updates what follows from them. */
+/* The item's counts were read. */
 void model_stored_counts(struct model *model, uint32_t item);
 /* The item is on probation, or evicted. */
 void model_stored_state(struct model *model, uint32_t item, enum item_state state, uint64_t visitor,
@@ -228,8 +229,7 @@ void model_popular_forget(struct model *model, uint32_t item);
  * of a sweep it frees the numbers that were evicted before it began. */
 void model_sweep(struct model *model);
 
-/* How many steps a sweep has. */
-uint32_t model_sweep_steps(const struct model *model);
+uint32_t model_sweep_steps(const struct model *model); /* of a whole sweep */
 /* A hash of the limits that the steps of a sweep depend on. A model that is loaded with other
  * limits begins its sweep again. */
 uint64_t model_sweep_key(const struct model *model);

@@ -410,9 +410,9 @@ size_t queries_bytes(const struct queries *queries)
                    hash_index_bytes(&queries->by_word) +
                    queries->dirty_capacity * sizeof *queries->dirty;
     for (uint32_t i = 0; i < queries->count; i++)
-        bytes += queries->rows[i].size + 1u +
-                 queries->rows[i].capacity * sizeof *queries->rows[i].entries;
+        bytes += memory_block_bytes(queries->rows[i].size + 1u) +
+                 memory_block_bytes(queries->rows[i].capacity * sizeof *queries->rows[i].entries);
     for (uint32_t i = 0; i < queries->word_count; i++)
-        bytes += queries->words[i].capacity * sizeof *queries->words[i].at;
+        bytes += memory_block_bytes(queries->words[i].capacity * sizeof *queries->words[i].at);
     return bytes;
 }

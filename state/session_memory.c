@@ -251,10 +251,13 @@ void session_memory_loaded(struct session_memory *memory)
 
 size_t session_memory_bytes(const struct session_memory *memory)
 {
-    size_t bytes = sizeof *memory + memory->limits.sessions_max * sizeof *memory->sessions +
+    uint64_t made = memory->next_serial, most = memory->limits.sessions_max;
+    size_t used = (size_t)(made < most ? made : most); /* zeroed pages take memory once used */
+    size_t bytes = sizeof *memory + used * sizeof *memory->sessions +
                    memory->item_capacity * sizeof *memory->postings +
                    hash_index_bytes(&memory->newest);
     for (uint32_t i = 0; i < memory->item_capacity; i++)
-        bytes += memory->postings[i].capacity * sizeof *memory->postings[i].serials;
+        bytes +=
+            memory_block_bytes(memory->postings[i].capacity * sizeof *memory->postings[i].serials);
     return bytes;
 }

@@ -57,6 +57,13 @@ struct store_visitor {
                         struct error *error);
 };
 
+/* Memory of a store on disk, in bytes. */
+struct store_memory {
+    uint64_t cache;  /* blocks of files, as read */
+    uint64_t writes; /* rows that are not in files yet */
+    uint64_t tables; /* the indexes and filters of open files */
+};
+
 struct store {
     /* Appends the value to the buffer. SKIP: there is no such key. FATAL: it can't be read. */
     enum verdict (*get)(struct store *store, enum family family, struct bytes key,
@@ -71,6 +78,8 @@ struct store {
     enum verdict (*sync)(struct store *store, struct error *error);
     /* A row that was read makes no sense: the next opening returns RETRY. `why` is copied. */
     void (*condemn)(struct store *store, const char *why);
+    /* NULL: it takes none. Thread: any. */
+    struct store_memory (*memory)(struct store *store);
     void (*free)(struct store *store);
 };
 
@@ -89,6 +98,13 @@ struct store {
  * it. `read_only` works beside the process that has it; then FATAL stands for SKIP and RETRY. */
 enum verdict store_rocksdb_open(const char *path, bool read_only, struct store **ret_store,
                                 struct error *error);
+/* The same, with bounds of memory; a store that store_rocksdb_open() opens has 64 and 32 MB. */
+struct store_bounds {
+    uint64_t cache_bytes;  /* blocks of files, as read */
+    uint64_t writes_bytes; /* rows that are not in files yet; some more while they are written */
+};
+enum verdict store_rocksdb_open_within(const char *path, const struct store_bounds *bounds,
+                                       struct store **ret_store, struct error *error);
 /* Whether a call on this store failed because the disk is full. RocksDB may then refuse all writes
  * until the store is opened again. All that was written before is there. Thread: any. */
 bool store_rocksdb_full(struct store *store);

@@ -20,8 +20,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define WRITE_BUFFER_BYTES ((size_t)32 << 20)
-#define BLOCK_CACHE_BYTES ((size_t)64 << 20)
+static const struct store_bounds usual_bounds = {.cache_bytes = 64 << 20, .writes_bytes = 32 << 20};
 #define WAL_BYTES_MAX ((uint64_t)256 << 20)
 #define READ_ONLY_TRIES_MAX 50
 #define READ_ONLY_PAUSE_US 20000
@@ -222,6 +221,26 @@ static enum verdict rocksdb_sync(struct store *store, struct error *error)
     return message ? fail(self, "can't sync", message, error) : VERDICT_OK;
 }
 
+static struct store_memory rocksdb_memory(struct store *store)
+{
+    struct rocksdb_store *self = self_of(store);
+    struct store_memory memory = {0};
+    char *message = NULL;
+    rocksdb_memory_consumers_t *consumers = rocksdb_memory_consumers_create();
+    rocksdb_memory_consumers_add_db(consumers, self->db);
+    rocksdb_memory_consumers_add_cache(consumers, self->cache);
+    rocksdb_memory_usage_t *usage = rocksdb_approximate_memory_usage_create(consumers, &message);
+    if (message == NULL) {
+        memory.cache = rocksdb_approximate_memory_usage_get_cache_total(usage);
+        memory.writes = rocksdb_approximate_memory_usage_get_mem_table_total(usage);
+        memory.tables = rocksdb_approximate_memory_usage_get_mem_table_readers_total(usage);
+        rocksdb_approximate_memory_usage_destroy(usage);
+    }
+    rocksdb_free(message);
+    rocksdb_memory_consumers_destroy(consumers);
+    return memory;
+}
+
 /* Frees the handles before the database: Debian's build asserts it. */
 static void rocksdb_store_free(struct store *store)
 {
@@ -244,21 +263,24 @@ static void rocksdb_store_free(struct store *store)
     free(self);
 }
 
-/* RocksDB's journal (LOG) stays empty: on a full disk its second line fails an assertion of
+/* The families share `writes_bytes`: by themselves each could have as much, twice.
+ *
+ * RocksDB's journal (LOG) stays empty: on a full disk its second line fails an assertion of
  * Debian's build, which aborts the process. Errors come with the calls that fail. */
-static void set_options(struct rocksdb_store *self)
+static void set_options(struct rocksdb_store *self, const struct store_bounds *bounds)
 {
     self->options = rocksdb_options_create();
     rocksdb_options_set_create_if_missing(self->options, 1);
     rocksdb_options_set_create_missing_column_families(self->options, 1);
-    rocksdb_options_set_write_buffer_size(self->options, WRITE_BUFFER_BYTES);
+    rocksdb_options_set_write_buffer_size(self->options, bounds->writes_bytes);
+    rocksdb_options_set_db_write_buffer_size(self->options, bounds->writes_bytes);
     rocksdb_options_set_max_total_wal_size(self->options, WAL_BYTES_MAX);
     rocksdb_options_set_max_open_files(self->options, 500);
     rocksdb_options_set_keep_log_file_num(self->options, 1);
     rocksdb_options_set_info_log_level(self->options, JOURNAL_NOTHING);
     rocksdb_options_set_atomic_flush(self->options, 1);
     rocksdb_options_set_compression(self->options, rocksdb_lz4_compression);
-    self->cache = rocksdb_cache_create_lru(BLOCK_CACHE_BYTES);
+    self->cache = rocksdb_cache_create_lru(bounds->cache_bytes);
     self->table_options = rocksdb_block_based_options_create();
     rocksdb_block_based_options_set_block_cache(self->table_options, self->cache);
     rocksdb_block_based_options_set_filter_policy(self->table_options,
@@ -416,8 +438,8 @@ static enum verdict open_database(struct rocksdb_store *self, struct error *erro
     return verdict;
 }
 
-enum verdict store_rocksdb_open(const char *path, bool read_only, struct store **ret_store,
-                                struct error *error)
+static enum verdict open_store(const char *path, bool read_only, const struct store_bounds *bounds,
+                               struct store **ret_store, struct error *error)
 {
     struct rocksdb_store *self = memory_zero(1, sizeof *self);
     self->store = (struct store){
@@ -426,11 +448,12 @@ enum verdict store_rocksdb_open(const char *path, bool read_only, struct store *
         .scan = rocksdb_scan,
         .sync = rocksdb_sync,
         .condemn = rocksdb_condemn,
+        .memory = rocksdb_memory,
         .free = rocksdb_store_free,
     };
     self->path = memory_text(bytes_text(path));
     self->read_only = read_only;
-    set_options(self);
+    set_options(self, bounds);
     enum verdict verdict = open_database(self, error);
     if (verdict != VERDICT_OK) {
         if (store_rocksdb_full(&self->store))
@@ -440,4 +463,16 @@ enum verdict store_rocksdb_open(const char *path, bool read_only, struct store *
     }
     *ret_store = &self->store;
     return VERDICT_OK;
+}
+
+enum verdict store_rocksdb_open(const char *path, bool read_only, struct store **ret_store,
+                                struct error *error)
+{
+    return open_store(path, read_only, &usual_bounds, ret_store, error);
+}
+
+enum verdict store_rocksdb_open_within(const char *path, const struct store_bounds *bounds,
+                                       struct store **ret_store, struct error *error)
+{
+    return open_store(path, false, bounds, ret_store, error);
 }

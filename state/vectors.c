@@ -500,7 +500,7 @@ enum verdict vectors_loaded(struct vectors *vectors)
 size_t vectors_bytes(const struct vectors *vectors)
 {
     size_t place = VECTOR_SIZE * sizeof(float) + 2 * sizeof(float) + sizeof(uint32_t) + 2;
-    return sizeof *vectors + vectors->place_capacity * place + vectors->item_capacity * 8ul +
-           (vectors->ring ? vectors->limits.ring_max * (4 + sizeof *vectors->ring) : 0) +
+    return sizeof *vectors + vectors->place_count * place + vectors->item_capacity * 8ul +
+           vectors->ring_count * (4 + sizeof *vectors->ring) +
            vectors->dirty_capacity * sizeof *vectors->dirty_places;
 }

@@ -50,12 +50,15 @@ uint32_t visitor_position(const struct visitor *visitor, int64_t time_ms, enum k
 
 size_t visitor_bytes(const struct visitor *visitor)
 {
-    return sizeof *visitor + visitor->key_size + visitor->capacity * sizeof *visitor->activities +
-           visitor->text_capacity + visitor->tastes_capacity +
-           visitor->display_capacity * sizeof *visitor->displays +
-           (visitor->exposure ? sizeof *visitor->exposure : 0) + visitor->gender_size +
-           visitor->age_group_size + visitor->channel_size +
-           visitor->line_capacity * sizeof *visitor->lines;
+    return memory_block_bytes(sizeof *visitor + visitor->key_size) +
+           memory_block_bytes(visitor->capacity * sizeof *visitor->activities) +
+           memory_block_bytes(visitor->text_capacity) +
+           memory_block_bytes(visitor->tastes_capacity) +
+           memory_block_bytes(visitor->display_capacity * sizeof *visitor->displays) +
+           memory_block_bytes(visitor->exposure ? sizeof *visitor->exposure : 0) +
+           memory_block_bytes(visitor->gender_size) + memory_block_bytes(visitor->age_group_size) +
+           memory_block_bytes(visitor->channel_size) +
+           memory_block_bytes(visitor->line_capacity * sizeof *visitor->lines);
 }
 
 /* Drops the text of activities that fell out when it is more than half of all text. */

@@ -241,3 +241,10 @@ size_t visitor_table_bytes(const struct visitor_table *table)
 {
     return table->bytes;
 }
+
+size_t visitor_table_memory(const struct visitor_table *table)
+{
+    return table->bytes + table->capacity * sizeof(struct visitor *) +
+           table->dirty_capacity * sizeof(struct visitor *) + hash_index_bytes(&table->index) +
+           arena_bytes(&table->encoded) + table->scratch.capacity;
+}

@@ -57,5 +57,7 @@ void visitor_table_forget(struct visitor_table *table, int32_t partition);
 /* Objects in memory, and the bytes of the clean ones. */
 size_t visitor_table_count(const struct visitor_table *table);
 size_t visitor_table_bytes(const struct visitor_table *table);
+/* Bytes of memory of the whole table. Between batches, when no object is dirty. */
+size_t visitor_table_memory(const struct visitor_table *table);
 
 #endif

@@ -606,6 +606,12 @@ static void release(struct kafka_edge *self, struct edge_message *message)
     fake(self)->held--;
 }
 
+static size_t queued_bytes(struct kafka_edge *self)
+{
+    (void)self;
+    return 0;
+}
+
 static int64_t end(struct kafka_edge *self, const struct edge_input *input)
 {
     const struct fake_broker *broker = fake(self)->broker;
@@ -685,6 +691,7 @@ struct fake_edge *fake_edge_new(struct fake_broker *broker, const char *instance
         .next = next,
         .release = release,
         .end = end,
+        .queued_bytes = queued_bytes,
         .now_us = now_us,
         .wait = wait_until,
         .free = free_edge,

@@ -21,7 +21,11 @@ static const char expected[] =
     "\"row_entries_evicted\":56,\"queries_evicted\":57,\"query_entries_evicted\":58,"
     "\"channels_evicted\":59,\"channel_entries_evicted\":18446744073709551615,"
     "\"rankings_offset\":60,\"rankings_written\":61,\"rankings_same\":62,\"rankings_deleted\":63,"
-    "\"rankings_scopes_out\":64,\"rankings_terms_out\":65}";
+    "\"rankings_scopes_out\":64,\"rankings_terms_out\":65,\"memory_resident\":70,"
+    "\"memory_visitors\":71,\"memory_lists\":72,\"memory_model\":73,\"memory_sessions\":74,"
+    "\"memory_queries\":75,\"memory_catalogue\":76,\"memory_search\":77,\"memory_batches\":78,"
+    "\"memory_kafka\":79,\"memory_store_cache\":80,\"memory_store_writes\":81,"
+    "\"memory_store_tables\":82,\"memory_free\":83,\"memory_other\":84}";
 
 static void test_json(void)
 {
@@ -79,6 +83,9 @@ static void test_json(void)
         metrics.totals.counts.fates[i] = (uint64_t)i + 1;
     for (int i = 0; i < COUNTERS; i++)
         metrics.totals.counts.counters[i] = (uint64_t)i + 10;
+    metrics.memory.resident = 70;
+    for (int i = 0; i < MEMORY_PARTS; i++)
+        metrics.memory.parts[i] = (uint64_t)i + 71;
     metrics_write_json(&metrics, &text);
     CHECK_BYTES(buffer_bytes(&text), bytes_text(expected));
     buffer_release(&text);

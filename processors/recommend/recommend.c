@@ -250,6 +250,11 @@ size_t recommend_shown_bytes(const struct recommender *recommender)
     return shown_log_bytes(recommender->shown_log);
 }
 
+size_t recommend_waiting_bytes(const struct recommender *recommender)
+{
+    return shown_log_bytes(recommender->shown_log) + training_log_bytes(recommender->training_log);
+}
+
 struct outcome recommend_learn(struct recommender *recommender, struct visitor *visitor,
                                uint32_t item, enum kind kind)
 {

@@ -122,5 +122,7 @@ void recommend_measure(const struct recommender *recommender, const struct visit
                        struct bytes item_id, enum kind kind, struct online_metrics *metrics);
 /* Memory of the shown lists. */
 size_t recommend_shown_bytes(const struct recommender *recommender);
+/* Memory of all lists that wait for their click: those, and the training log. */
+size_t recommend_waiting_bytes(const struct recommender *recommender);
 
 #endif

@@ -83,6 +83,10 @@ struct config {
     int64_t batch_records_max;
     int64_t max_task_idle_ms;
     int64_t visitor_cache_bytes;
+    int64_t queue_bytes;
+    int64_t input_partitions; /* no key: of each input, as the broker says. 0: not known yet */
+    int64_t store_cache_bytes;
+    int64_t store_writes_bytes;
     int64_t schema_registry_timeout_ms;
     int64_t schema_registry_retry_max_ms;
     int64_t schema_registry_refusal_ms;

@@ -103,6 +103,16 @@ const struct config_key config_keys[] = {
            "time between two writes of the model's changed rows to disk"),
     NUMBER(CONFIG_PROCESS, "snapshot.interval.ms", "600000", snapshot_interval_ms, 0, 604800000,
            "time between two snapshots of the model, from which new processes start; 0: none"),
+    NUMBER(CONFIG_PROCESS, "memory.queue.bytes", "167772160", queue_bytes, 1048576, INT64_MAX,
+           "memory of the process for records that were fetched and wait to be read, of all topics "
+           "and partitions together; it sets librdkafka's bounds of queues and answers"),
+    NUMBER(CONFIG_PROCESS, "memory.store.cache.bytes", "67108864", store_cache_bytes, 1048576,
+           INT64_MAX,
+           "memory of each of the two stores on disk, visitors and model, for what it has read"),
+    NUMBER(CONFIG_PROCESS, "memory.store.writes.bytes", "33554432", store_writes_bytes, 1048576,
+           INT64_MAX,
+           "memory of each of the two stores for rows that it has not written to files yet; about "
+           "twice as much while it writes them"),
     NUMBER(CONFIG_PROCESS, "metrics.interval.ms", "10000", metrics_interval_ms, 100, 3600000,
            "time between two reports of metrics, in the log and on <application.id>-metrics"),
 

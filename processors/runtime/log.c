@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#define LINE_BYTES_MAX 2048
+#define LINE_BYTES_MAX 32768 /* so that the metrics fit in one line */
 
 static const char *const level_names[] = {"ERROR", "WARN", "INFO", "DEBUG"};
 

@@ -72,6 +72,8 @@ static const struct metric metrics_table[] = {
     COUNT("rankings_deleted", rankings.deleted),
     COUNT("rankings_scopes_out", rankings.scopes_out),
     COUNT("rankings_terms_out", rankings.terms_out),
+    COUNT("memory_resident", memory.resident),
+    COUNT_EACH(memory_names, MEMORY_PARTS, memory.parts),
 };
 
 /* ---- taking the figures ---- */

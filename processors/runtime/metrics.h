@@ -5,6 +5,7 @@
 #define WEFT_RUNTIME_METRICS_H
 
 #include "processors/runtime/kafka/registry.h"
+#include "processors/runtime/memory.h"
 #include "processors/runtime/process.h"
 
 /* The figures of one moment. Counts are since the start of the process. */
@@ -23,6 +24,7 @@ struct metrics {
         struct catalogue_counts counts;
     } catalogue;
     struct registry_counts registry;
+    struct memory_use memory;
     struct {
         uint64_t items, folded, items_refused, items_evicted, entries_evicted;
         uint64_t queries_evicted, query_entries_evicted;
@@ -35,9 +37,10 @@ struct metrics {
     } rankings;
 };
 
-/* Takes the figures. `totals` is the sum of the workers' figures; `last`: the process stops. Until
- * the model or the catalogue is loaded its figures are 0. Texts and placements are borrowed from
- * `run`. Thread: any; takes the model's read lock, then the catalogue's, one after the other. */
+/* Takes the figures, but for `memory` (memory.h). `totals` is the sum of the workers' figures;
+ * `last`: the process stops. Until the model or the catalogue is loaded its figures are 0. Texts
+ * and placements are borrowed from `run`. Thread: any; takes the model's read lock, then the
+ * catalogue's, one after the other. */
 void metrics_take(struct run *run, const struct totals *totals, int64_t started_us, bool last,
                   struct metrics *ret_metrics);
 

@@ -439,3 +439,8 @@ const struct counts *pipeline_counts(const struct pipeline *pipeline)
 {
     return &pipeline->committed;
 }
+
+size_t pipeline_batch_bytes(const struct pipeline *pipeline)
+{
+    return arena_bytes(&pipeline->arena) + pipeline->scratch.capacity;
+}

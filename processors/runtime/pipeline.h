@@ -79,6 +79,8 @@ void pipeline_aborted(struct pipeline *pipeline);
 const struct owed_lists *pipeline_owed(const struct pipeline *pipeline);
 struct visitor_table *pipeline_visitors(struct pipeline *pipeline);
 struct context *pipeline_context(struct pipeline *pipeline);
+/* Bytes of memory for the batch at hand. */
+size_t pipeline_batch_bytes(const struct pipeline *pipeline);
 /* The sums over all committed batches. */
 const struct counts *pipeline_counts(const struct pipeline *pipeline);
 

@@ -20,6 +20,17 @@
 
 struct registry;
 
+/* The readers of topics whose queues are counted. */
+enum { READER_FOLD, READER_CATALOGUE, READER_STANDBY, READERS };
+
+/* Memory of workers, in bytes. */
+struct worker_memory {
+    uint64_t visitors;
+    uint64_t lists;   /* that wait for their click */
+    uint64_t batches; /* arenas and buffers */
+    uint64_t kafka;   /* records in queues */
+};
+
 /* Figures of the workers, as of their last commits. */
 struct totals {
     struct counts counts;
@@ -28,7 +39,8 @@ struct totals {
     uint64_t restored; /* rows read from changelogs */
     uint64_t visitors_cached;
     uint64_t visitors_bytes;
-    uint64_t shown_bytes;    /* memory of shown lists that wait for their click */
+    uint64_t shown_bytes; /* memory of shown lists that wait for their click */
+    struct worker_memory memory;
     uint64_t ready_workers;  /* workers that have restored their assignment */
     uint64_t behind_workers; /* workers that are behind (visitors/catch_up.h) */
     uint64_t lag_ms;         /* age of the oldest record that waits, of all workers */
@@ -73,9 +85,10 @@ struct run {
     struct rankings_view
         *view_wanted; /* under view_lock: the publisher sets it; the fold fills it, sets NULL */
     struct rankings_totals rankings;
-    atomic_bool catalogue_whole;  /* folded up to the end that it had at the start */
-    atomic_ullong catalogue_rows; /* records folded since the start of the process */
-    atomic_bool fold_ready;       /* the log was folded up to the end that it had at the start */
+    atomic_bool catalogue_whole;         /* folded up to the end that it had at the start */
+    atomic_ullong catalogue_rows;        /* records folded since the start of the process */
+    atomic_ullong queued_bytes[READERS]; /* memory of records that wait to be read */
+    atomic_bool fold_ready; /* the log was folded up to the end that it had at the start */
 };
 
 /* Logs a thread's fatal error and stops the process. `who` is the thread's name. Thread: any. */

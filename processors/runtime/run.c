@@ -39,6 +39,7 @@ struct runner {
     int thread_count, worker_count;
     struct client_producer *metrics;
     int64_t started_us;
+    struct memory_watch memory;
     const char *metrics_file, *seed_model;
     bool full; /* the last run ended because the disk of state.dir is full */
 };
@@ -75,6 +76,7 @@ static void report(struct runner *runner, bool last)
     struct buffer text = {0};
     struct error error = {0};
     metrics_take(&runner->run, &totals, runner->started_us, last, &metrics);
+    memory_take(&runner->memory, &runner->run, &totals, &metrics.memory);
     metrics_write_json(&metrics, &text);
     log_line(LOG_LEVEL_INFO, "metrics", "%.*s", (int)text.size, text.at);
     if (runner->metrics) {
@@ -160,6 +162,7 @@ static enum verdict start(struct runner *runner, bool create, struct error *erro
     if (verdict == VERDICT_OK)
         verdict = topics_ensure(&runner->config, &run->topology, create, &command_interrupted,
                                 &run->partitions, &run->sizes, error);
+    runner->config.input_partitions = run->partitions;
     if (verdict == VERDICT_OK)
         verdict = upgrade_await(run, error);
     if (verdict != VERDICT_OK)
@@ -192,6 +195,7 @@ static enum verdict start(struct runner *runner, bool create, struct error *erro
             return error_set(error, VERDICT_FATAL, "worker %d can't start", i);
         runner->worker_count++;
     }
+    memory_start(&runner->memory, run);
     return start_threads(runner, error);
 }
 
@@ -328,6 +332,7 @@ static int run_command(const struct command *command, int argc, char **argv)
         code = command_fail(command, EXIT_USAGE, "'%s' is not an option", argv[optind]);
     if (code < 0 && (code = command_config(&runner->config)) == EXIT_DONE) {
         command_catch_signals();
+        memory_prepare();
         code = run_until_end(runner, create);
     }
     free(runner);

@@ -126,14 +126,16 @@ static enum verdict open_part(const struct config *config, const char *part,
 {
     char path[PATH_BYTES_MAX];
     struct error why = {0};
+    const struct store_bounds bounds = {.cache_bytes = (uint64_t)config->store_cache_bytes,
+                                        .writes_bytes = (uint64_t)config->store_writes_bytes};
     part_path(config, part, path);
-    enum verdict verdict = store_rocksdb_open(path, false, ret_store, &why);
+    enum verdict verdict = store_rocksdb_open_within(path, &bounds, ret_store, &why);
     if (verdict == VERDICT_RETRY) {
         log_line(LOG_LEVEL_WARN, "state", "%s; it is deleted and rebuilt from Kafka", why.message);
         error_clear(&why);
         verdict = store_rocksdb_remove(path, &why);
         if (verdict == VERDICT_OK)
-            verdict = store_rocksdb_open(path, false, ret_store, &why);
+            verdict = store_rocksdb_open_within(path, &bounds, ret_store, &why);
     }
     if (verdict == VERDICT_OK)
         return verdict;

@@ -65,6 +65,11 @@ uint64_t training_log_add(struct training_log *log, int64_t time_ms,
     return list->pending.serial;
 }
 
+size_t training_log_bytes(const struct training_log *log)
+{
+    return pending_ring_bytes(&log->lists);
+}
+
 void training_log_renumber(struct training_log *log, uint64_t numbering)
 {
     if (log->numbering != numbering)

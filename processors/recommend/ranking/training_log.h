@@ -15,6 +15,7 @@ struct training_log;
  * `age_ms`. The caller owns it. */
 struct training_log *training_log_new(size_t bytes, uint32_t candidates_max, int64_t age_ms);
 void training_log_free(struct training_log *log);
+size_t training_log_bytes(const struct training_log *log); /* of memory that it uses */
 
 /* Adds a copy of a standardised matrix, with the candidates' items and ranks (by place, from 1).
  * Returns its serial number; 0: no place is free. */

@@ -432,13 +432,14 @@ size_t search_index_bytes(const struct search_index *index)
                    (index->title_capacity + index->word_capacity) * sizeof *index->titles +
                    index->pair_capacity * sizeof *index->pairs;
     for (uint32_t i = 0; i < index->term_count; i++)
-        bytes += index->terms[i].size + 1u + product_set_bytes(&index->terms[i].products) +
-                 index->terms[i].words.capacity * sizeof(uint32_t);
+        bytes += memory_block_bytes(index->terms[i].size + 1u) +
+                 memory_block_bytes(product_set_bytes(&index->terms[i].products)) +
+                 memory_block_bytes(index->terms[i].words.capacity * sizeof(uint32_t));
     for (uint32_t i = 0; i < index->title_capacity; i++)
-        bytes += text_bytes(&index->titles[i]);
+        bytes += memory_block_bytes(text_bytes(&index->titles[i]));
     for (uint32_t i = 0; i < index->word_capacity; i++)
-        bytes += text_bytes(&index->words[i]);
+        bytes += memory_block_bytes(text_bytes(&index->words[i]));
     for (uint32_t i = 0; i < index->pair_count; i++)
-        bytes += index->pairs[i].terms.capacity * sizeof(uint32_t);
+        bytes += memory_block_bytes(index->pairs[i].terms.capacity * sizeof(uint32_t));
     return bytes;
 }

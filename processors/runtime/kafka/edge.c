@@ -33,6 +33,8 @@ struct edge_input {
     const char *topic;
     int32_t partition;
     rd_kafka_queue_t *queue;
+    struct edge_input *older;
+    uint32_t bytes; /* of a record: the mean of the last ones */
 };
 
 struct rdkafka_edge {
@@ -45,7 +47,9 @@ struct rdkafka_edge {
     rd_kafka_t *consumer; /* NULL: closed */
     rd_kafka_queue_t *group_queue;
     struct edge_group *group;
-    int wake[2]; /* a pipe: librdkafka writes a byte when something arrives */
+    struct edge_input *inputs; /* the newest of those that are open */
+    uint32_t sent_bytes;       /* of a record: the mean of the last ones */
+    int wake[2];               /* a pipe: librdkafka writes a byte when something arrives */
 };
 
 static struct rdkafka_edge *rdkafka_edge(struct kafka_edge *edge)
@@ -203,6 +207,7 @@ static enum edge_outcome produce(struct kafka_edge *edge, int slot,
 {
     struct edge_producer *producer = &rdkafka_edge(edge)->producers[slot];
     rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
+    kafka_note_size(&rdkafka_edge(edge)->sent_bytes, record->key.size + record->value.size);
     if (record->headers)
         err = produce_with_headers(producer, record);
     else if (rd_kafka_produce(producer->topics[record->topic], record->partition,
@@ -528,6 +533,8 @@ static struct edge_input *open_input(struct kafka_edge *self, const char *topic,
     struct edge_input *input = memory_zero(1, sizeof *input);
     input->topic = topic;
     input->partition = partition;
+    input->older = edge->inputs;
+    edge->inputs = input;
     input->queue = rd_kafka_queue_get_partition(edge->consumer, topic, partition);
     rd_kafka_queue_forward(input->queue, NULL);
     rd_kafka_queue_io_event_enable(input->queue, edge->wake[1], "w", 1);
@@ -536,7 +543,10 @@ static struct edge_input *open_input(struct kafka_edge *self, const char *topic,
 
 static void close_input(struct kafka_edge *edge, struct edge_input *input)
 {
-    (void)edge;
+    struct edge_input **at = &rdkafka_edge(edge)->inputs;
+    while (*at != input)
+        at = &(*at)->older;
+    *at = input->older;
     rd_kafka_queue_io_event_enable(input->queue, -1, NULL, 0);
     rd_kafka_queue_destroy(input->queue);
     free(input);
@@ -565,6 +575,7 @@ static enum edge_arrival next(struct kafka_edge *edge, struct edge_input *input,
                 .written_ms = written_ms(message),
                 .handle = message,
             };
+            kafka_note_size(&input->bytes, message->key_len + message->len);
             return EDGE_RECORD;
         }
         bool end = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
@@ -594,6 +605,19 @@ static int64_t end(struct kafka_edge *edge, const struct edge_input *input)
     rd_kafka_resp_err_t err = rd_kafka_get_watermark_offsets(
         rdkafka_edge(edge)->consumer, input->topic, input->partition, &low, &high);
     return err == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0 ? high : -1;
+}
+
+static size_t queued_bytes(struct kafka_edge *self)
+{
+    const struct rdkafka_edge *edge = rdkafka_edge(self);
+    size_t bytes = 0;
+    for (const struct edge_input *input = edge->inputs; input; input = input->older)
+        bytes += kafka_records_bytes(rd_kafka_queue_length(input->queue), input->bytes);
+    for (int slot = 0; slot < EDGE_SLOTS; slot++)
+        if (edge->producers[slot].rk)
+            bytes += kafka_records_bytes((size_t)rd_kafka_outq_len(edge->producers[slot].rk),
+                                         edge->sent_bytes);
+    return bytes;
 }
 
 /* ---- time ---- */
@@ -669,6 +693,7 @@ struct kafka_edge *kafka_edge_new(const struct config *config, const struct topo
         .next = next,
         .release = release,
         .end = end,
+        .queued_bytes = queued_bytes,
         .now_us = now_us,
         .wait = wait_until,
         .free = free_edge,

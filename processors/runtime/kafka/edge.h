@@ -169,6 +169,8 @@ struct kafka_edge {
     void (*release)(struct kafka_edge *edge, struct edge_message *message);
     /* The offset at which the partition ends, by what the last fetch told; -1: unknown. Cheap. */
     int64_t (*end)(struct kafka_edge *edge, const struct edge_input *input);
+    /* About how much memory the records take that wait in the clients, read and to be sent. */
+    size_t (*queued_bytes)(struct kafka_edge *edge);
 
     /* ---- time ---- */
 

@@ -2,6 +2,7 @@
 
 #include "processors/runtime/kafka/client_id.h"
 #include "processors/runtime/kafka/faults.h"
+#include "processors/runtime/kafka/queue_budget.h"
 #include "processors/runtime/kafka/size_budget.h"
 #include "processors/runtime/log.h"
 #include "state/visitor_codec.h"
@@ -25,6 +26,10 @@ static const struct kafka_extra common[] = {
 /* queued.min.messages: at the default, librdkafka 2.0.2 pauses fetching for a second each time the
  * queue has been full (librdkafka#2879).
  *
+ * fetch.wait.max.ms: a partition whose queue is full is left out of a fetch. If the others are at
+ * their ends, it waits so long for the next one. fetch.error.backoff.ms is the same wait when all
+ * queues are full.
+ *
  * receive.message.max.bytes: at the default of 100 MB, librdkafka refuses for ever a batch that is
  * larger, or (zstd) that is larger once it is decompressed. */
 static const struct kafka_extra consumer[] = {
@@ -33,10 +38,8 @@ static const struct kafka_extra consumer[] = {
     {"auto.offset.reset", "earliest"},
     {"enable.partition.eof", "true"},
     {"queued.min.messages", "1000000"},
-    {"queued.max.messages.kbytes", "4096"},
-    {"fetch.wait.max.ms", "100"},
-    {"fetch.error.backoff.ms", "50"},
-    {"fetch.message.max.bytes", "524288"},
+    {"fetch.wait.max.ms", "20"},
+    {"fetch.error.backoff.ms", "10"},
     {"receive.message.max.bytes", "1073741824"},
     {"check.crcs", "true"},
     {NULL, NULL},
@@ -84,6 +87,30 @@ static bool set_all(rd_kafka_conf_t *conf, const struct kafka_extra *extra, stru
     return true;
 }
 
+static bool set_bounds(rd_kafka_conf_t *conf, const struct queue_bounds *bounds,
+                       struct error *error)
+{
+    char queued[24], answer[24], partition[24];
+    snprintf(queued, sizeof queued, "%lld", (long long)bounds->queued_kbytes);
+    snprintf(answer, sizeof answer, "%lld", (long long)bounds->answer_bytes);
+    snprintf(partition, sizeof partition, "%lld", (long long)bounds->partition_bytes);
+    const struct kafka_extra extra[] = {
+        {"queued.max.messages.kbytes", queued},
+        {"fetch.max.bytes", answer},
+        {"fetch.message.max.bytes", partition},
+        {NULL, NULL},
+    };
+    return set_all(conf, extra, error);
+}
+
+static struct queue_bounds bounds_of(const struct config *config, enum kafka_role role)
+{
+    if (role == KAFKA_MEMBER && config->input_partitions > 0)
+        return queue_bounds_inputs(config->queue_bytes, INPUT_TOPICS, config->input_partitions,
+                                   config->threads);
+    return queue_bounds_reader(config->queue_bytes);
+}
+
 static bool set_configured(rd_kafka_conf_t *conf, const struct config *config, bool produces,
                            struct error *error)
 {
@@ -119,6 +146,7 @@ rd_kafka_conf_t *kafka_conf(const struct config *config, enum kafka_role role,
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     bool produces = role == KAFKA_PRODUCER;
+    const struct queue_bounds bounds = bounds_of(config, role);
     struct kafka_extra own[] = {
         {"bootstrap.servers", config->bootstrap_servers},
         {"isolation.level",
@@ -129,6 +157,7 @@ rd_kafka_conf_t *kafka_conf(const struct config *config, enum kafka_role role,
         own[1].name = NULL;
     rd_kafka_conf_set_log_cb(conf, log_kafka);
     if (set_all(conf, common, error) && set_all(conf, produces ? producer : consumer, error) &&
+        (produces || set_bounds(conf, &bounds, error)) &&
         (role != KAFKA_MEMBER || set_all(conf, member, error)) && set_all(conf, own, error) &&
         set_all(conf, extra, error) && set_configured(conf, config, produces, error) &&
         (role != KAFKA_MEMBER || tell_format(conf, error)))

@@ -37,6 +37,21 @@ rd_kafka_t *kafka_new(enum kafka_role role, rd_kafka_conf_t *conf, struct error 
 rd_kafka_t *kafka_open(const struct config *config, enum kafka_role role,
                        const struct kafka_extra *extra, struct error *error);
 
+/* Memory of a record in librdkafka's queues, beside its key and value. */
+#define KAFKA_QUEUED_BYTES 800
+
+/* Takes a record's size into the mean of the last ones. */
+static inline void kafka_note_size(uint32_t *mean_bytes, size_t bytes)
+{
+    int64_t most = bytes < UINT32_MAX / 2 ? (int64_t)bytes : UINT32_MAX / 2, mean = *mean_bytes;
+    *mean_bytes = (uint32_t)(mean == 0 ? most : mean + (most - mean) / 16);
+}
+
+static inline size_t kafka_records_bytes(size_t count, uint32_t mean_bytes)
+{
+    return count * (KAFKA_QUEUED_BYTES + mean_bytes);
+}
+
 /* ---- why no broker answers ---- */
 
 /* The error that tells best why a handle has no connection, of those that librdkafka reported. */

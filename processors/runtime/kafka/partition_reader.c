@@ -32,6 +32,8 @@ struct partition_reader {
     size_t assigned_count, ended_count;
     rd_kafka_message_t *messages[READER_RECORDS_MAX]; /* handed out, until the next read */
     size_t message_count;
+    rd_kafka_queue_t *queue;
+    uint32_t record_bytes; /* the mean of the last ones */
 };
 
 struct partition_reader *partition_reader_open(const struct config *config,
@@ -47,6 +49,7 @@ struct partition_reader *partition_reader_open(const struct config *config,
     struct partition_reader *reader = memory_zero(1, sizeof *reader);
     reader->rk = rk;
     reader->options = *options;
+    reader->queue = rd_kafka_queue_get_consumer(rk);
     return reader;
 }
 
@@ -62,6 +65,9 @@ void partition_reader_free(struct partition_reader *reader)
     if (reader == NULL)
         return;
     release_records(reader);
+    rd_kafka_queue_destroy(reader->queue);
+    if (reader->options.queued_bytes)
+        atomic_store(reader->options.queued_bytes, 0);
     rd_kafka_consumer_close(reader->rk);
     rd_kafka_destroy(reader->rk);
     free(reader->partitions);
@@ -231,6 +237,7 @@ static void hand_out(struct partition_reader *reader, struct partition *partitio
     partition->at_end = false;
     partition->position = message->offset + 1;
     reader->messages[reader->message_count++] = message;
+    kafka_note_size(&reader->record_bytes, message->key_len + message->len);
     *ret_record = (struct kafka_record){
         .partition = message->partition,
         .offset = message->offset,
@@ -278,6 +285,10 @@ enum verdict partition_reader_read(struct partition_reader *reader, int timeout_
         timeout_ms = 0;
     }
     *ret_count = reader->message_count;
+    if (reader->options.queued_bytes)
+        atomic_store(
+            reader->options.queued_bytes,
+            kafka_records_bytes(rd_kafka_queue_length(reader->queue), reader->record_bytes));
     return VERDICT_OK;
 }
 

@@ -32,8 +32,10 @@ struct reader_options {
     enum reader_isolation isolation;
     bool strict; /* an offset that the topic does not have is FATAL; otherwise the reader goes on at
                   * the topic's beginning */
-    const atomic_bool *stop; /* once it is set, calls that ask the broker end with RETRY within
-                              * about 10 s; borrowed; NULL: none */
+    atomic_ullong *queued_bytes; /* takes about how much memory the records take that wait in the
+                                  * client, at each read; borrowed; NULL: nobody wants it */
+    const atomic_bool *stop;     /* once it is set, calls that ask the broker end with RETRY within
+                                  * about 10 s; borrowed; NULL: none */
 };
 
 struct reader_start {

@@ -116,7 +116,10 @@ static enum verdict open_codec(struct catalogue_fold *fold, struct error *error)
 
 static enum verdict open_reader(struct catalogue_fold *fold, struct error *error)
 {
-    const struct reader_options options = {.topic = fold->topic, .log_name = "catalogue"};
+    const struct reader_options options = {.topic = fold->topic,
+                                           .log_name = "catalogue",
+                                           .queued_bytes =
+                                               &fold->run->queued_bytes[READER_CATALOGUE]};
     fold->reader = partition_reader_open(fold->run->config, &options, error);
     if (fold->reader == NULL)
         return VERDICT_FATAL;

@@ -193,8 +193,10 @@ static enum verdict ask_ends(struct fold *fold, enum reader_isolation isolation,
  * loads a snapshot then. */
 static enum verdict open_reader(struct fold *fold, struct error *error)
 {
-    const struct reader_options options = {
-        .topic = fold->topic, .log_name = "model", .strict = true};
+    const struct reader_options options = {.topic = fold->topic,
+                                           .log_name = "model",
+                                           .strict = true,
+                                           .queued_bytes = &fold->run->queued_bytes[READER_FOLD]};
     const struct reader_start start = {.partition = 0, .offset = fold->next};
     fold->reader = partition_reader_open(fold->run->config, &options, error);
     if (fold->reader == NULL)

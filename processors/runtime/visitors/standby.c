@@ -415,7 +415,10 @@ static enum verdict only_sweep(struct standby *standby, struct error *error)
 
 static enum verdict run_standby(struct standby *standby, struct error *error)
 {
-    const struct reader_options options = {.topic = standby->topic, .log_name = "standby"};
+    const struct reader_options options = {.topic = standby->topic,
+                                           .log_name = "standby",
+                                           .queued_bytes =
+                                               &standby->run->queued_bytes[READER_STANDBY]};
     enum verdict verdict = VERDICT_OK;
     standby->reader = partition_reader_open(standby->run->config, &options, error);
     standby->member_watch = member_watch_new(standby->run->config, error);

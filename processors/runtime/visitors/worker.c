@@ -39,6 +39,17 @@ void worker_meet_trouble(struct worker *worker, enum verdict verdict)
         worker->trouble = verdict;
 }
 
+static struct worker_memory memory_of(struct worker *worker)
+{
+    const struct context *context = pipeline_context(worker->pipeline);
+    return (struct worker_memory){
+        .visitors = visitor_table_memory(context->visitors),
+        .lists = recommend_waiting_bytes(context->recommender),
+        .batches = pipeline_batch_bytes(worker->pipeline) + worker->batch.changes.capacity,
+        .kafka = worker->edge->queued_bytes(worker->edge),
+    };
+}
+
 void worker_publish_totals(struct worker *worker)
 {
     pthread_mutex_lock(&worker->totals_lock);
@@ -50,6 +61,7 @@ void worker_publish_totals(struct worker *worker)
         .visitors_cached = visitor_table_count(pipeline_visitors(worker->pipeline)),
         .visitors_bytes = visitor_table_bytes(pipeline_visitors(worker->pipeline)),
         .shown_bytes = recommend_shown_bytes(pipeline_context(worker->pipeline)->recommender),
+        .memory = memory_of(worker),
         .ready_workers = worker->state == WORKER_RUNNING,
         .behind_workers = worker->catch_up.behind,
         .lag_ms = (uint64_t)worker->catch_up.lag_ms,
@@ -397,6 +409,10 @@ void worker_totals(struct worker *worker, struct totals *totals)
     totals->restored += mine->restored;
     totals->visitors_cached += mine->visitors_cached;
     totals->visitors_bytes += mine->visitors_bytes;
+    totals->memory.visitors += mine->memory.visitors;
+    totals->memory.lists += mine->memory.lists;
+    totals->memory.batches += mine->memory.batches;
+    totals->memory.kafka += mine->memory.kafka;
     totals->ready_workers += mine->ready_workers;
     totals->behind_workers += mine->behind_workers;
     totals->lag_ms = mine->lag_ms > totals->lag_ms ? mine->lag_ms : totals->lag_ms;

@@ -1,0 +1,161 @@
+#include "processors/runtime/memory.h"
+
+#include "processors/recommend/search/search_index.h"
+#include "processors/runtime/log.h"
+
+#include <malloc.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define COUNT_AGAIN_US 10000000
+#define SLICE 4096 /* items or products that are counted under one lock */
+
+const char *const memory_names[MEMORY_PARTS] = {
+    "memory_visitors", "memory_lists",       "memory_model",        "memory_sessions",
+    "memory_queries",  "memory_catalogue",   "memory_search",       "memory_batches",
+    "memory_kafka",    "memory_store_cache", "memory_store_writes", "memory_store_tables",
+    "memory_free",     "memory_other"};
+
+/* Each thread beyond the first few would get an arena of its own. A record's buffer is allocated by
+ * one thread and freed by another, so most of those arenas would be free blocks. */
+#define ARENAS_MAX 2
+/* Left alone, the C library raises both bounds with each large block that is freed, up to 32 and 64
+ * MB. Large blocks then lie in the arenas, and each arena keeps up to 64 MB of free blocks. */
+#define LARGE_BLOCK_BYTES (256 * 1024)
+#define FREE_BYTES_MAX (1024 * 1024)
+
+void memory_prepare(void)
+{
+    mallopt(M_ARENA_MAX, ARENAS_MAX);
+    mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES);
+    mallopt(M_TRIM_THRESHOLD, FREE_BYTES_MAX);
+}
+
+/* ---- the system ---- */
+
+/* In bytes: all resident pages, and those of them that are pages of files. */
+static void read_statm(uint64_t *ret_resident, uint64_t *ret_files)
+{
+    unsigned long long size, resident, files;
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    FILE *file = fopen("/proc/self/statm", "r");
+    *ret_resident = *ret_files = 0;
+    if (file == NULL)
+        return;
+    if (fscanf(file, "%llu %llu %llu", &size, &resident, &files) == 3) {
+        *ret_resident = resident * page;
+        *ret_files = files * page;
+    }
+    fclose(file);
+}
+
+/* ---- the parts ---- */
+
+static uint64_t count_items(struct model *model)
+{
+    uint64_t bytes = 0;
+    for (uint32_t from = 0, count = 1; from < count; from += SLICE) {
+        model_lock_read(model);
+        count = model->item_count;
+        uint32_t to = count - from > SLICE && count > from ? from + SLICE : count;
+        if (from < to)
+            bytes += model_items_bytes(model, from, to);
+        model_unlock_read(model);
+    }
+    return bytes;
+}
+
+static uint64_t count_products(const struct catalogue *catalogue)
+{
+    uint64_t bytes = 0;
+    for (uint32_t from = 0, count = 1; from < count; from += SLICE) {
+        catalogue_lock_read(catalogue);
+        count = catalogue->product_count;
+        uint32_t to = count - from > SLICE && count > from ? from + SLICE : count;
+        if (from < to)
+            bytes += catalogue_products_bytes(catalogue, from, to);
+        catalogue_unlock_read(catalogue);
+    }
+    return bytes;
+}
+
+static void count_model(struct model *model, uint64_t *parts)
+{
+    uint64_t items = count_items(model);
+    model_lock_read(model);
+    parts[MEMORY_MODEL] = items + model_tables_bytes(model);
+    parts[MEMORY_SESSIONS] = session_memory_bytes(model->sessions);
+    parts[MEMORY_QUERIES] = queries_bytes(model->queries) + queries_bytes(model->channels);
+    model_unlock_read(model);
+}
+
+static void count_catalogue(const struct run *run, uint64_t *parts)
+{
+    uint64_t products = count_products(run->catalogue);
+    catalogue_lock_read(run->catalogue);
+    parts[MEMORY_CATALOGUE] = products + catalogue_tables_bytes(run->catalogue);
+    if (run->search)
+        parts[MEMORY_SEARCH] = search_index_bytes(run->search);
+    catalogue_unlock_read(run->catalogue);
+}
+
+/* Until they are loaded they are locked for long. */
+static void count_shared(struct memory_watch *watch, struct run *run)
+{
+    int64_t now_us = clock_monotonic_us();
+    if (watch->counted_us != 0 && now_us - watch->counted_us < COUNT_AGAIN_US)
+        return;
+    if (!atomic_load(&run->fold_ready) || !atomic_load(&run->catalogue_whole))
+        return;
+    watch->counted_us = now_us;
+    count_model(run->model, watch->last.parts);
+    count_catalogue(run, watch->last.parts);
+}
+
+static void add_store(struct store *store, uint64_t *parts)
+{
+    if (store == NULL || store->memory == NULL)
+        return;
+    struct store_memory memory = store->memory(store);
+    parts[MEMORY_STORE_CACHE] += memory.cache;
+    parts[MEMORY_STORE_WRITES] += memory.writes;
+    parts[MEMORY_STORE_TABLES] += memory.tables;
+}
+
+static void take_parts(struct memory_watch *watch, struct run *run, const struct totals *totals)
+{
+    uint64_t *parts = watch->last.parts;
+    count_shared(watch, run);
+    parts[MEMORY_VISITORS] = totals->memory.visitors;
+    parts[MEMORY_LISTS] = totals->memory.lists;
+    parts[MEMORY_BATCHES] = totals->memory.batches;
+    parts[MEMORY_KAFKA] = totals->memory.kafka;
+    for (int i = 0; i < READERS; i++)
+        parts[MEMORY_KAFKA] += atomic_load(&run->queued_bytes[i]);
+    parts[MEMORY_STORE_CACHE] = parts[MEMORY_STORE_WRITES] = parts[MEMORY_STORE_TABLES] = 0;
+    add_store(run->store, parts);
+    add_store(run->model_store, parts);
+    parts[MEMORY_FREE] = mallinfo2().fordblks;
+}
+
+void memory_start(struct memory_watch *watch, struct run *run)
+{
+    const struct totals none = {0};
+    uint64_t resident, files, known = 0;
+    *watch = (struct memory_watch){0};
+    take_parts(watch, run, &none);
+    read_statm(&resident, &files);
+    for (int i = 0; i < MEMORY_PARTS; i++)
+        known += watch->last.parts[i];
+    watch->start_bytes = resident > files + known ? resident - files - known : 0;
+}
+
+void memory_take(struct memory_watch *watch, struct run *run, const struct totals *totals,
+                 struct memory_use *ret_use)
+{
+    uint64_t files;
+    take_parts(watch, run, totals);
+    read_statm(&watch->last.resident, &files);
+    watch->last.parts[MEMORY_OTHER] = watch->start_bytes + files;
+    *ret_use = watch->last;
+}
