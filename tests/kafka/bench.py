@@ -3,8 +3,9 @@
 nothing.
 
     bench.py [drain] [latency] [driver] [restore] [catalogue] [rankings] [scale]
+    bench.py soak [--minutes N] [--rate N]
 
-Without a name it runs all but scale.
+Without a name it runs all but scale and soak.
 
 drain      a backlog of 500,000 events, exactly-once, with lists: events/s from the start of the
            process to the last commit, CPU of weft and of the broker for each event, peak memory
@@ -18,11 +19,13 @@ catalogue  1,000,000 products of 50 attributes: rows/s from JSON, bytes an item,
 rankings   the rankings of 3,000 and 200,000 items: the cost of an event and of a publication
 restore    rows/s from a changelog after the local state was deleted; the time from kill -9 to the
            first new list
+soak       memory over a long time: the process's memory and its parts, in MB, each minute, and the
+           mean of the last third by that of the third before. --minutes N (100), --rate N (1500)
 scale      a lost state of a million visitors and a lost model of 200,000 items: time, rows/s and
            memory of the restore from the changelog and from the snapshot; takes some minutes
 
-With WEFT_QUALITY=lean (or rules), drain, latency and driver run with that set of the ranker. With
-WEFT_SET="KEY=VALUE KEY=VALUE" they run with these settings (placements.off= : all placements).
+With WEFT_QUALITY=lean (or rules), drain, latency, soak and driver run with that set of the ranker.
+With WEFT_SET="KEY=VALUE KEY=VALUE" they run with these settings (placements.off= : all placements).
 """
 
 import json
@@ -262,26 +265,92 @@ def scale(kafka, folder):
     shop.remove()
 
 
+PARTS = ("visitors", "lists", "model", "sessions", "queries", "catalogue", "search", "batches",
+         "kafka", "store_cache", "store_writes", "store_tables", "free", "other")
+REBALANCE_S = 600
+
+
+def soak_row(row, start):
+    """One line of the curve, in MB."""
+    parts = [row[f"memory_{part}"] / 1e6 for part in PARTS]
+    whole = row["memory_resident"] / 1e6
+    print(f"  {(time.time() - start) / 60:6.1f} {row['read']:10,} {whole:7.0f} "
+          f"{sum(parts) / whole:5.2f}  "
+          + " ".join(f"{part:{max(len(name), 5)}.0f}" for part, name in zip(parts, PARTS)),
+          flush=True)
+
+
+def soak_rebalance(shop):
+    """A second process takes half of the partitions, and goes again."""
+    shop.start(1, *SETTINGS)
+    shop.ready(2, timeout=300)
+    time.sleep(10)
+    shop.stop(1)
+
+
+def soak(kafka, minutes, rate):
+    print(f"soak: {minutes} minutes at {rate} events/s, a million visitors, 100,000 products, "
+          f"erasures, a rebalance each {REBALANCE_S // 60} minutes", flush=True)
+    shop = Shop("soak", kafka.address, 4)
+    shop.start(0, "--set", "metrics.interval.ms=5000", *SETTINGS)
+    shop.ready()
+    traffic = subprocess.Popen(
+        [WEFT, "simulate", *shop.common(), "--rate", str(rate), "--minutes", str(minutes),
+         "--visitors", "1000000", "--products", "100000", "--users", "--erasures", ".01"],
+        stdout=subprocess.DEVNULL)
+    print("  minute     events      MB   sum  " + " ".join(f"{name:>5}" for name in PARTS))
+    start, curve, rebalanced = time.time(), [], time.time()
+    try:
+        while traffic.poll() is None:
+            time.sleep(60)
+            shop.alive()
+            row = shop.metrics()
+            curve.append(row["memory_resident"])
+            soak_row(row, start)
+            if time.time() - rebalanced > REBALANCE_S:
+                soak_rebalance(shop)
+                rebalanced = time.time()
+    finally:
+        traffic.kill()
+    third = len(curve) // 3
+    if third > 0:
+        last, before = curve[-third:], curve[-2 * third:-third]
+        print(f"  mean memory of the last third by that of the third before: "
+              f"{statistics.mean(last) / statistics.mean(before):.3f}", flush=True)
+    shop.stop()
+    shop.remove()
+
+
 def disk_mb(folder):
     return sum(os.path.getsize(os.path.join(root, name)) for root, _, names in os.walk(folder)
                for name in names) / 1e6
+
+
+def take_number(arguments, name, fallback):
+    """(the number behind `name`, the other arguments)"""
+    if name not in arguments:
+        return fallback, arguments
+    at = arguments.index(name)
+    return int(arguments[at + 1]), arguments[:at] + arguments[at + 2:]
 
 
 def main(wanted):
     if "--help" in wanted or "-h" in wanted:
         print(__doc__)
         return 0
+    minutes, wanted = take_number(wanted, "--minutes", 100)
+    rate, wanted = take_number(wanted, "--rate", 1500)
     wanted = wanted or ["drain", "latency", "driver", "restore", "catalogue", "rankings"]
     print(f"{WEFT}, {os.cpu_count()} cores", flush=True)
     with tempfile.TemporaryDirectory(prefix="weft-bench-") as folder:
-        path = None if set(wanted) <= {"scale", "rankings"} else make_events(folder)
+        path = None if set(wanted) <= {"scale", "soak", "rankings"} else make_events(folder)
         if "driver" in wanted:
             driver(path)
         if "catalogue" in wanted:
             catalogue()
         if "rankings" in wanted:
             rankings()
-        if set(wanted) & {"drain", "latency", "restore", "scale"}:
+        if set(wanted) & {"drain", "latency", "restore", "scale", "soak"}:
             os.environ["WEFT_KAFKA_HEAP"] = "1g"
             kafka = Kafka(19292)
             try:
@@ -293,6 +362,8 @@ def main(wanted):
                     restore(kafka, path)
                 if "scale" in wanted:
                     scale(kafka, folder)
+                if "soak" in wanted:
+                    soak(kafka, minutes, rate)
             finally:
                 kafka.stop()
     return 0
