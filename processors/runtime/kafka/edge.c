@@ -531,9 +531,7 @@ static struct edge_input *open_input(struct kafka_edge *self, const char *topic,
 {
     struct rdkafka_edge *edge = rdkafka_edge(self);
     struct edge_input *input = memory_zero(1, sizeof *input);
-    input->topic = topic;
-    input->partition = partition;
-    input->older = edge->inputs;
+    *input = (struct edge_input){.topic = topic, .partition = partition, .older = edge->inputs};
     edge->inputs = input;
     input->queue = rd_kafka_queue_get_partition(edge->consumer, topic, partition);
     rd_kafka_queue_forward(input->queue, NULL);
@@ -544,8 +542,8 @@ static struct edge_input *open_input(struct kafka_edge *self, const char *topic,
 static void close_input(struct kafka_edge *edge, struct edge_input *input)
 {
     struct edge_input **at = &rdkafka_edge(edge)->inputs;
-    while (*at != input)
-        at = &(*at)->older;
+    for (; *at != input; at = &(*at)->older)
+        ;
     *at = input->older;
     rd_kafka_queue_io_event_enable(input->queue, -1, NULL, 0);
     rd_kafka_queue_destroy(input->queue);
@@ -613,10 +611,10 @@ static size_t queued_bytes(struct kafka_edge *self)
     size_t bytes = 0;
     for (const struct edge_input *input = edge->inputs; input; input = input->older)
         bytes += kafka_records_bytes(rd_kafka_queue_length(input->queue), input->bytes);
-    for (int slot = 0; slot < EDGE_SLOTS; slot++)
-        if (edge->producers[slot].rk)
-            bytes += kafka_records_bytes((size_t)rd_kafka_outq_len(edge->producers[slot].rk),
-                                         edge->sent_bytes);
+    for (int slot = 0; slot < EDGE_SLOTS; slot++) {
+        rd_kafka_t *rk = edge->producers[slot].rk;
+        bytes += kafka_records_bytes(rk ? (size_t)rd_kafka_outq_len(rk) : 0, edge->sent_bytes);
+    }
     return bytes;
 }
 
