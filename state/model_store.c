@@ -10,6 +10,7 @@
 #define ENTRY_BYTES 24
 #define ROOM_BYTES 48
 #define STATE_BYTES 17
+#define SERIAL_MAX (UINT64_MAX / 2) /* no log is as long */
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "values are written as they lie");
 
@@ -186,6 +187,9 @@ static enum verdict load_room(struct model *model, struct bytes key, struct byte
     memcpy(&model->stored_count, value.at + 28, 4);
     memcpy(&model->queries->serial, value.at + 32, 8);
     memcpy(&model->channels->serial, value.at + 40, 8);
+    if (model->serial > SERIAL_MAX || model->queries->serial > SERIAL_MAX ||
+        model->channels->serial > SERIAL_MAX)
+        return VERDICT_SKIP;
     if (sweep_key != model_sweep_key(model)) { /* other limits: it begins again */
         model->sweep_step = 0;
         model->sweep_from = model->serial + 1;
