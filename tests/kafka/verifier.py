@@ -470,7 +470,7 @@ def judge_sides(expected, found, once, say):
 
 
 def judge_times(expected, found, say):
-    """Items count as shown since an event of the visitor's, not since a time of a machine's clock."""
+    """Items count as shown since an event of the visitor, not since a time of a machine's clock."""
     wrong = [key for key, (_, record) in found.changelog.items() if record.get("shown") and
              record["shown_since"] not in expected.seconds.get(key, ())]
     if wrong:
