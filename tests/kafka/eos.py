@@ -263,8 +263,9 @@ class Round:
                 self.shop.start(i)
             for instance in self.threads_of:
                 instance.ready()
-            self.feeder = Feeder(Traffic(self.seed), self.cluster.address, self.shop.name,
-                                 self.rate, brokers_die=self.cluster.kafka.brokers > 1)
+            self.feeder = Feeder(Traffic(self.seed, products=self.long), self.cluster.address,
+                                 self.shop.name, self.rate,
+                                 brokers_die=self.cluster.kafka.brokers > 1)
             self.feeder.start()
             waits.start()
             for instance in self.threads_of:

@@ -51,7 +51,8 @@ class Traffic:
     have the same time, and no two lie within a double click. Only guests and liars use their items.
     Their events are sent once, since a repeat after an erasure would be a new event."""
 
-    def __init__(self, seed, visitors=300, items=150):
+    def __init__(self, seed, visitors=300, items=150, products=True):
+        self.products = products
         self.random = random.Random(seed)
         self.items = items
         self.clocks = {}
@@ -205,7 +206,7 @@ class Traffic:
             return "view", f"bad{self.count}", '{"event_id":"broken%d", "visitor_id":' % self.count
         if chance > 0.999:
             return "view", f"bad{self.count}", '{"event_id":"' + "x" * LARGE_BYTES
-        if chance > 0.98:
+        if chance > 0.98 and self.products:
             return self.product()
         if self.follows:
             row = self.follows.pop()
