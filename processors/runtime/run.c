@@ -157,7 +157,7 @@ static enum verdict start(struct runner *runner, bool create, struct error *erro
     if (verdict == VERDICT_OK)
         verdict = statedir_open(&runner->config, &runner->state, error);
     runner->full = verdict == VERDICT_RETRY;
-    if (verdict == VERDICT_OK)
+    if (verdict == VERDICT_OK && run->disk_waits == 0) /* it refuses a disk that is nearly full */
         verdict = look_ahead(runner, create, error);
     if (verdict == VERDICT_OK)
         verdict = topics_ensure(&runner->config, &run->topology, create, &command_interrupted,

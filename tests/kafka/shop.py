@@ -125,12 +125,12 @@ class Shop:
     def metrics_path(self, index):
         return os.path.join(self.folder, f"metrics-{index}.json")
 
-    def start(self, index=0, *more, environment=None):
+    def start(self, index=0, *more, environment=None, before=()):
         if os.path.exists(self.metrics_path(index)):
             os.unlink(self.metrics_path(index))
         log = open(os.path.join(self.folder, f"log-{index}.txt"), "a")
         self.processes[index] = subprocess.Popen(
-            [WEFT, "run", *self.common(), "--set", f"state.dir={self.state(index)}", "--set",
+            [*before, WEFT, "run", *self.common(), "--set", f"state.dir={self.state(index)}", "--set",
              "metrics.interval.ms=200", "--metrics-file", self.metrics_path(index), *more],
             stderr=log, env={**os.environ, **(environment or {})})
         log.close()

@@ -23,6 +23,7 @@ import time
 from protocol import Client
 from shop import Checks, Kafka, Shop, INPUTS, ROOT, WEFT, recount, split, weft
 
+SMALL_DISK = "24m"  # below what RocksDB reserves for a log, so that each write takes room
 LONG = "visitor.activities.max=1000"
 WIDE = ("cooccurrence.row.entries.max=100000", "channels.entries.max=100000")
 
@@ -175,6 +176,57 @@ def full_disk(checks, kafka, file):
         again = weft("verify", *shop.common(), "--set", f"state.dir={shop.state(0)}", check=False)
         checks.check("after a full disk: verify finds no difference", again.returncode == 0,
                      again.stdout + again.stderr)
+    finally:
+        shop.remove()
+
+
+def fill(folder):
+    """Takes all room on the folder's disk; the file to delete for more."""
+    path = os.path.join(folder, "ballast")
+    with open(path, "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            return path
+
+
+def room_again(checks, kafka, file):
+    """The disk of state.dir is full for a while: a small one in memory, which the process mounts in a
+    namespace of its own."""
+    if subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode:
+        print("left out: a disk that is full for a while (this machine allows no user namespaces)")
+        return
+    shop = Shop("room", kafka.address, 2, [*WIDE, LONG, "model.save.ms=100"])
+    try:
+        os.mkdir(shop.state(0))
+        shop.start(0, before=["unshare", "-rm", "sh", "-c",
+                              f'mount -t tmpfs -o size={SMALL_DISK} tmpfs "$0" && '
+                              'cat /dev/zero >"$0/ballast" 2>/dev/null; exec "$@"', shop.state(0)])
+        full = wait_log(shop, 0, "the disk of state.dir .* is full: free space on it")
+        checks.check("a start on a full disk waits", full, log_of(shop, 0)[-1500:])
+        disk = f"/proc/{shop.processes[0].pid}/root{shop.state(0)}"
+        os.unlink(os.path.join(disk, "ballast"))
+        shop.ready()
+        seen = len(log_of(shop, 0))
+        ballast = fill(disk)
+        shop.replay(file)
+        full = wait_log(shop, 0, "the disk of state.dir .* is full: free space on it", seen)
+        checks.check("a full disk: the log says what to do", full, log_of(shop, 0)[-1500:])
+        time.sleep(2.5)  # it tries again meanwhile
+        checks.check("a full disk: the process waits", shop.processes[0].poll() is None,
+                     log_of(shop, 0)[-1500:])
+        os.unlink(ballast)
+        deadline = time.time() + 40
+        while time.time() < deadline and shop.lag() != 0:
+            time.sleep(0.2)
+        shop.settle()
+        waits = (shop.metrics(0) or {}).get("disk_waits", 0)
+        checks.check("a full disk: the metrics count the waits", waits > 0, str(waits))
+        time.sleep(0.5)  # until the model is saved
+        shutil.copytree(disk, shop.state(1))
+        tables_equal(checks, "when there is room again", shop, file, 1)
+        shop.stop()
     finally:
         shop.remove()
 
@@ -463,7 +515,7 @@ def other_inputs(checks, kafka, file):
 
 
 CASES = {function.__name__: function for function in
-         (damage, full_disk, snapshots, no_snapshot, shipped, verify, more_partitions,
+         (damage, full_disk, room_again, snapshots, no_snapshot, shipped, verify, more_partitions,
           other_inputs)}
 
 
