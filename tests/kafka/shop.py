@@ -130,8 +130,8 @@ class Shop:
             os.unlink(self.metrics_path(index))
         log = open(os.path.join(self.folder, f"log-{index}.txt"), "a")
         self.processes[index] = subprocess.Popen(
-            [*before, WEFT, "run", *self.common(), "--set", f"state.dir={self.state(index)}", "--set",
-             "metrics.interval.ms=200", "--metrics-file", self.metrics_path(index), *more],
+            [*before, WEFT, "run", *self.common(), "--set", f"state.dir={self.state(index)}",
+             "--set", "metrics.interval.ms=200", "--metrics-file", self.metrics_path(index), *more],
             stderr=log, env={**os.environ, **(environment or {})})
         log.close()
 

@@ -192,8 +192,8 @@ def fill(folder):
 
 
 def room_again(checks, kafka, file):
-    """The disk of state.dir is full for a while: a small one in memory, which the process mounts in a
-    namespace of its own."""
+    """The disk of state.dir is full for a while: a small one in memory, which the process mounts in
+    a namespace of its own."""
     if subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode:
         print("left out: a disk that is full for a while (this machine allows no user namespaces)")
         return
