@@ -564,6 +564,37 @@ static void test_threads(void)
     free(folder);
 }
 
+/* ---- producers ---- */
+
+struct renewal {
+    struct script script; /* first */
+    long commit;          /* the call without an answer; after it the producer is opened again */
+};
+
+static struct fake_fault fail_renewal(struct script *script, struct life *life, enum fake_call call)
+{
+    long n = life->edge->calls[call];
+    if (call == FAKE_OPEN_PRODUCER && n > EDGE_PRODUCERS)
+        return (struct fake_fault){.outcome = EDGE_FATAL};
+    if (call == FAKE_COMMIT && n == ((struct renewal *)(void *)script)->commit)
+        return (struct fake_fault){.outcome = EDGE_RETRIABLE, .applied = true};
+    return (struct fake_fault){0};
+}
+
+static void test_producer_cant_be_opened_again(void)
+{
+    for (long commit = 3; commit < 8; commit++) { /* both producers' turns */
+        struct world *world = world_new(small);
+        struct renewal renewal = {.script.before = fail_renewal, .commit = commit};
+        world_fill(world, EVENTS);
+        fake_assign_all(world->broker, "a");
+        world_live(world, 0, &renewal.script);
+        CHECK(world->failed);
+        world_finish(world, 0);
+        world_free(world);
+    }
+}
+
 int main(void)
 {
     setenv("WEFT_LOG", "error", 0);
@@ -575,5 +606,6 @@ int main(void)
     TEST_RUN(test_loading_a_model);
     TEST_RUN(test_file_calls);
     TEST_RUN(test_threads);
+    TEST_RUN(test_producer_cant_be_opened_again);
     return test_done();
 }

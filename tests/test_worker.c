@@ -270,30 +270,6 @@ static void test_abort_fails(void)
     }
 }
 
-/* After a late commit its producer is opened again, and that fails. */
-static struct fake_fault fail_renewal(struct script *script, struct life *life, enum fake_call call)
-{
-    if (call == FAKE_OPEN_PRODUCER && life->edge->calls[call] > EDGE_PRODUCERS)
-        return (struct fake_fault){.outcome = EDGE_FATAL};
-    return inject(script, life, call);
-}
-
-static void test_producer_cant_be_opened_again(void)
-{
-    for (long nth = 3; nth < 8; nth++) { /* both producers' turns */
-        struct world *world = world_new(small);
-        struct fault_script script = fault_at(FAKE_COMMIT, nth, 1, EDGE_RETRIABLE);
-        script.fault.applied = true;
-        script.script.before = fail_renewal;
-        world_fill(world, 20);
-        fake_assign_all(world->broker, "a");
-        world_live(world, 0, &script.script);
-        CHECK(world->failed && script.happened);
-        world_finish(world, 0);
-        world_free(world);
-    }
-}
-
 /* ---- kills ---- */
 
 struct kill_script {
@@ -802,7 +778,6 @@ int main(void)
     TEST_RUN(test_unknown_commit);
     TEST_RUN(test_unknown_commit_writes_nothing);
     TEST_RUN(test_abort_fails);
-    TEST_RUN(test_producer_cant_be_opened_again);
     TEST_RUN(test_kill_at_every_call);
     TEST_RUN(test_large_garbage);
     TEST_RUN(test_known_size_needs_no_abort);
