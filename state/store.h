@@ -122,7 +122,8 @@ struct store *store_memory_new(void);
 void row_check(enum family family, struct bytes key, struct bytes value, char *ret_check);
 bool row_open(enum family family, struct bytes key, struct bytes stored, struct bytes *ret_value);
 
-/* Offsets: which record of a topic's partition comes next. The value is the byte on disk. */
+/* Offsets: which record of a topic's partition comes next, and the like. The value is the byte on
+ * disk. */
 enum offset_table {
     OFFSETS_INPUT = 'i',
     OFFSETS_CHANGELOG = 'c',    /* the visitors' changelog */
@@ -130,6 +131,8 @@ enum offset_table {
     OFFSETS_CATALOGUE = 'p',    /* the products' topic, and the time at which they were saved */
     OFFSETS_SECOND_LOOKS = 'l', /* a flag: 1 while visitors of a changelog's partition wait for a
                                  * second look at their lists, else 0 */
+    OFFSETS_MARK = 'o',         /* of any topic: a record that was read (kafka/topic_mark.h) */
+    OFFSETS_PRINT = 'f',        /* a hash of this record */
 };
 
 void batch_put_offset(struct store_batch *batch, enum offset_table table, const char *topic,

@@ -12,7 +12,8 @@ static const char expected[] =
     "\"lists_deferred\":25,"
     "\"shown_bytes\":20,\"quality\":{},"
     "\"products\":30,\"products_rejected\":31,\"products_refused\":32,\"attributes_out\":33,"
-    "\"words_refused\":34,\"texts_cut\":35,\"commits\":40,\"aborts\":41,\"restored\":42,"
+    "\"words_refused\":34,\"texts_cut\":35,\"catalogue_rereads\":36,\"commits\":40,\"aborts\":41,"
+    "\"restored\":42,"
     "\"disk_waits\":48,\"visitors_cached\":43,\"visitors_bytes\":44,\"workers_ready\":45,\"workers_"
     "behind\":451,\"lag_ms\":452,\"records_left\":453,\"lists_owed\":454,\"schemas_awaited\":46,"
     "\"schema_requests_failed\":47,\"items\":50,\"folded\":51,"
@@ -54,6 +55,7 @@ static void test_json(void)
         .placements = &placements,
         .catalogue = {.products = 30,
                       .rejected = 31,
+                      .rereads = 36,
                       .counts = {.products_refused = 32,
                                  .attributes_out = 33,
                                  .words_refused = 34,

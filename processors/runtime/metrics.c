@@ -41,6 +41,7 @@ static const struct metric metrics_table[] = {
     COUNT("attributes_out", catalogue.counts.attributes_out),
     COUNT("words_refused", catalogue.counts.words_refused),
     COUNT("texts_cut", catalogue.counts.texts_cut),
+    COUNT("catalogue_rereads", catalogue.rereads),
     COUNT("commits", totals.commits),
     COUNT("aborts", totals.aborts),
     COUNT("restored", totals.restored),
@@ -102,6 +103,7 @@ static void take_model(struct run *run, struct metrics *metrics)
 static void take_catalogue(struct run *run, struct metrics *metrics)
 {
     metrics->catalogue.rejected = atomic_load(&run->catalogue_rejected);
+    metrics->catalogue.rereads = atomic_load(&run->catalogue_rereads);
     if (!atomic_load(&run->catalogue_ready))
         return;
     catalogue_lock_read(run->catalogue);

@@ -21,6 +21,7 @@ struct metrics {
     struct {
         uint64_t products; /* present now */
         uint64_t rejected; /* records that can't be used */
+        uint64_t rereads;  /* of the topic, from its beginning, while the process runs */
         struct catalogue_counts counts;
     } catalogue;
     struct registry_counts registry;

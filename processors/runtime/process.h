@@ -81,6 +81,7 @@ struct run {
                                      * long that workers start without it */
     atomic_bool has_first_partition;  /* a worker of this process has the visitors' partition 0 */
     atomic_ullong catalogue_rejected; /* records that can't be used */
+    atomic_ullong catalogue_rereads;  /* how often the topic was read again from its beginning */
     pthread_mutex_t view_lock;
     struct rankings_view
         *view_wanted; /* under view_lock: the publisher sets it; the fold fills it, sets NULL */

@@ -2,6 +2,7 @@
 """Tests the catalogue through Apache Kafka. No later list has a product that is sold out,
 deleted, bought or excluded. Lists also have products that nobody has clicked. Rows that can't be
 used go to the dead letters once. The catalogue is the same after kill -9 and in a second process.
+A topic that is deleted and created again replaces all products.
 The test needs kcat and the programs that tools/kafka needs."""
 
 import json
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from shop import Checks, Kafka, Shop, weft
+from shop import ROOT, Checks, Kafka, Shop, weft
 
 NOW = int(time.time() * 1000) - 3600_000
 PRODUCTS = 40
@@ -224,6 +225,31 @@ def rescan(checks, shop):
                                     len(everything) >= 10), (set(), True))
 
 
+def created_again(checks, shop, kafka):
+    """The topic is deleted and created again while the process runs; the new one has more records,
+    so that the process's position lies within it."""
+    topic, count = f"{shop.name}.product2", 300
+
+    def change(*arguments):
+        subprocess.run([os.path.join(ROOT, "tools", "kafka"), "tool",
+                        "org.apache.kafka.tools.TopicCommand", "--bootstrap-server", kafka.address,
+                        "--topic", topic, *arguments], env=kafka.environment, check=True,
+                       stdout=subprocess.DEVNULL)
+
+    change("--delete")
+    change("--create", "--partitions", "2", "--config", "cleanup.policy=compact")
+    lines = "".join(f"n{i}\t{json.dumps(product(i, item_id=f'n{i}'))}\n" for i in range(count))
+    subprocess.run(["kcat", "-P", "-b", shop.address, "-t", topic, "-K", "\t"],
+                   input=lines.encode(), check=True)
+    checks.equal("a topic that was created again replaces all products",
+                 wait_for(shop, "products", count), True)
+    checks.equal("which is counted", shop.metrics(0)["catalogue_rereads"] >= 1, True)
+    shop.stop(0, signal.SIGKILL)
+    shop.start(0, "--set", f"topics.product={topic}")
+    shop.ready()
+    checks.equal("and holds after kill -9", wait_for(shop, "products", count), True)
+
+
 def main():
     checks = Checks()
     kafka = Kafka(int(os.environ.get("WEFT_KAFKA_PORT", "19400")))
@@ -238,6 +264,7 @@ def main():
         restarts(checks, shop)
         rules(checks, shop)
         rescan(checks, shop)
+        created_again(checks, shop, kafka)
     finally:
         shop.remove()
         kafka.stop()

@@ -4,6 +4,7 @@
 #include "processors/runtime/kafka/letter.h"
 #include "processors/runtime/kafka/partition_reader.h"
 #include "processors/runtime/kafka/registry.h"
+#include "processors/runtime/kafka/topic_mark.h"
 #include "processors/runtime/log.h"
 #include "processors/runtime/model/rules_watch.h"
 #include "processors/runtime/schemas_folder.h"
@@ -25,18 +26,24 @@
 #define SCHEMA_LOOK_US 20000 /* between looks for a schema that a record awaits */
 #define SAVED_AT "saved"     /* the offset table's name of the time of the last save */
 #define WARN_US 60000000     /* between two warnings of products that are refused */
+#define LOOK_US 10000000     /* between looks at whether the topic is still the same one */
 
 struct catalogue_fold {
     struct run *run;
     struct partition_reader *reader;
+    struct partition_reader *watcher; /* asks for the topic's ends and records at marks */
     struct client_producer *producer; /* of dead letters; NULL: none was needed yet */
     struct codec *codec;
     const char *topic;
     int32_t partitions;
-    int64_t *next;   /* by partition: offset of the next record to fold */
-    int64_t *target; /* by partition: its end at the start */
-    bool *at_target; /* by partition: `next` has reached the target */
+    int64_t *next;            /* by partition: offset of the next record to fold */
+    int64_t *target;          /* by partition: its end at the start */
+    bool *at_target;          /* by partition: `next` has reached the target */
+    struct topic_mark *marks; /* by partition: the last record that was folded */
     bool rescan;
+    bool gone; /* there was no such topic at the last look */
+    bool lost; /* the topic does not have the next record */
+    int64_t look_due_us;
     bool *met; /* by product: the rescan has met it */
     size_t met_capacity;
     bool changed; /* since the last save */
@@ -52,8 +59,61 @@ struct catalogue_fold {
 
 /* ---- where to begin ---- */
 
-static enum verdict find_start(struct catalogue_fold *fold, struct partition_reader *watcher,
-                               int32_t partition, struct error *error)
+/* Makes room for so many partitions, of which nothing is known yet. */
+static void size_partitions(struct catalogue_fold *fold, int32_t partitions)
+{
+    size_t count = (size_t)partitions;
+    fold->partitions = partitions;
+    free(fold->next);
+    free(fold->target);
+    free(fold->at_target);
+    free(fold->marks);
+    fold->next = memory_zero(count, sizeof *fold->next);
+    fold->target = memory_zero(count, sizeof *fold->target);
+    fold->at_target = memory_zero(count, sizeof *fold->at_target);
+    fold->marks = memory_zero(count, sizeof *fold->marks);
+    for (size_t i = 0; i < count; i++)
+        fold->marks[i].offset = -1;
+}
+
+/* Compares with the topic what the store knows of it. RETRY: the process stops. */
+static enum verdict check_stored(struct catalogue_fold *fold, int32_t partition, int64_t low,
+                                 struct error *error)
+{
+    int64_t next = fold->next[partition], high = fold->target[partition];
+    enum topic_identity identity = TOPIC_UNKNOWN;
+    struct topic_mark *mark = &fold->marks[partition];
+    enum verdict verdict = VERDICT_OK;
+    if (next > high || next < low) {
+        log_line(LOG_LEVEL_WARN, "catalogue",
+                 "%s [%d] has offsets %lld to %lld, but the stored one is %lld: the topic was "
+                 "created again or cut",
+                 fold->topic, (int)partition, (long long)low, (long long)high, (long long)next);
+        fold->rescan = true;
+        return VERDICT_OK;
+    }
+    verdict = topic_mark_get(fold->run->model_store, fold->topic, partition, mark, error);
+    while (verdict == VERDICT_OK) {
+        struct error why = {0};
+        enum verdict told =
+            topic_mark_compare(mark, fold->watcher, partition, &fold->run->stop, &identity, &why);
+        if (told != VERDICT_RETRY)
+            break;
+        if (run_stops(fold->run))
+            return error_set(error, VERDICT_RETRY, "%s", why.message);
+        log_line(LOG_LEVEL_WARN, "catalogue", "%s: %s; asking again", fold->topic, why.message);
+    }
+    if (identity != TOPIC_OTHER)
+        return verdict;
+    log_line(LOG_LEVEL_WARN, "catalogue",
+             "%s [%d] has another record at %lld than the one that was read there: the topic was "
+             "created again",
+             fold->topic, (int)partition, (long long)mark->offset);
+    fold->rescan = true;
+    return verdict;
+}
+
+static enum verdict find_start(struct catalogue_fold *fold, int32_t partition, struct error *error)
 {
     int64_t low, high, *next = &fold->next[partition];
     enum verdict stored = store_get_offset(fold->run->model_store, OFFSETS_CATALOGUE, fold->topic,
@@ -61,38 +121,44 @@ static enum verdict find_start(struct catalogue_fold *fold, struct partition_rea
     if (stored == VERDICT_FATAL)
         return stored;
     enum verdict verdict =
-        partition_reader_await_ends(watcher, partition, &fold->run->stop, &low, &high, error);
+        partition_reader_await_ends(fold->watcher, partition, &fold->run->stop, &low, &high, error);
     if (verdict != VERDICT_OK)
         return verdict;
     fold->target[partition] = high;
-    if (stored != VERDICT_OK) {
-        *next = low;
-    } else if (*next > high || *next < low) {
-        log_line(LOG_LEVEL_WARN, "catalogue",
-                 "%s [%d] has offsets %lld to %lld, but the stored one is %lld: the topic was "
-                 "created again or cut",
-                 fold->topic, (int)partition, (long long)low, (long long)high, (long long)*next);
-        fold->rescan = true;
-    }
+    if (stored == VERDICT_OK)
+        return check_stored(fold, partition, low, error);
+    *next = low;
     return VERDICT_OK;
+}
+
+/* The topic of before had more partitions. */
+static enum verdict check_count(struct catalogue_fold *fold, struct error *error)
+{
+    int64_t next;
+    enum verdict stored = store_get_offset(fold->run->model_store, OFFSETS_CATALOGUE, fold->topic,
+                                           fold->partitions, &next, error);
+    if (stored == VERDICT_OK)
+        log_line(LOG_LEVEL_WARN, "catalogue",
+                 "%s has fewer partitions than before: the topic was created again", fold->topic);
+    fold->rescan = fold->rescan || stored == VERDICT_OK;
+    return stored == VERDICT_FATAL ? stored : VERDICT_OK;
 }
 
 static enum verdict find_starts(struct catalogue_fold *fold, struct error *error)
 {
-    const struct reader_options options = {
-        .topic = fold->topic, .log_name = "catalogue", .isolation = READ_UNCOMMITTED};
-    struct partition_reader *watcher = partition_reader_open(fold->run->config, &options, error);
-    if (watcher == NULL)
+    const struct reader_options options = {.topic = fold->topic,
+                                           .log_name = "catalogue",
+                                           .isolation = READ_UNCOMMITTED,
+                                           .stop = &fold->run->stop};
+    int32_t partitions = 0;
+    fold->watcher = partition_reader_open(fold->run->config, &options, error);
+    if (fold->watcher == NULL)
         return VERDICT_FATAL;
-    enum verdict verdict = partition_reader_partitions(watcher, &fold->partitions, error);
-    size_t count = (size_t)fold->partitions;
-    fold->next = memory_zero(count, sizeof *fold->next);
-    fold->target = memory_zero(count, sizeof *fold->target);
-    fold->at_target = memory_zero(count, sizeof *fold->at_target);
+    enum verdict verdict = partition_reader_partitions(fold->watcher, &partitions, error);
+    size_partitions(fold, partitions);
     for (int32_t i = 0; verdict == VERDICT_OK && i < fold->partitions; i++)
-        verdict = find_start(fold, watcher, i, error);
-    partition_reader_free(watcher);
-    return verdict;
+        verdict = find_start(fold, i, error);
+    return verdict == VERDICT_OK ? check_count(fold, error) : verdict;
 }
 
 /* Whether the process was away for so long that it may have missed deletions. */
@@ -108,6 +174,25 @@ static enum verdict check_age(struct catalogue_fold *fold, struct error *error)
     return VERDICT_OK;
 }
 
+/* From here on, a start of the process reads the topic from its beginning, until the rescan has
+ * ended. Else a rescan that is cut short would go on from an offset of the former topic. */
+static enum verdict forget_offsets(struct catalogue_fold *fold, struct error *error)
+{
+    struct store *store = fold->run->model_store;
+    struct store_batch batch = {0};
+    int64_t next;
+    batch_put_offset(&batch, OFFSETS_CATALOGUE, SAVED_AT, 0, 0);
+    for (int32_t i = 0;
+         store_get_offset(store, OFFSETS_CATALOGUE, fold->topic, i, &next, NULL) == VERDICT_OK;
+         i++) {
+        batch_delete_offset(&batch, OFFSETS_CATALOGUE, fold->topic, i);
+        batch_delete_offset(&batch, OFFSETS_MARK, fold->topic, i);
+    }
+    enum verdict verdict = store->write(store, &batch, error);
+    batch_release(&batch);
+    return verdict;
+}
+
 static enum verdict open_codec(struct catalogue_fold *fold, struct error *error)
 {
     fold->codec = codec_new(registry_source(fold->run->registry));
@@ -118,6 +203,7 @@ static enum verdict open_reader(struct catalogue_fold *fold, struct error *error
 {
     const struct reader_options options = {.topic = fold->topic,
                                            .log_name = "catalogue",
+                                           .strict = true,
                                            .queued_bytes =
                                                &fold->run->queued_bytes[READER_CATALOGUE]};
     fold->reader = partition_reader_open(fold->run->config, &options, error);
@@ -142,13 +228,104 @@ static enum verdict open_topic(struct catalogue_fold *fold, struct error *error)
         verdict = check_age(fold, error);
     if (verdict != VERDICT_OK)
         return verdict;
-    if (fold->rescan)
+    if (fold->rescan) {
         log_line(LOG_LEVEL_INFO, "catalogue", "reading %s from its beginning", fold->topic);
+        for (int32_t i = 0; i < fold->partitions; i++)
+            fold->marks[i].offset = -1;
+        if (forget_offsets(fold, error) != VERDICT_OK)
+            return VERDICT_FATAL;
+    }
     log_line(LOG_LEVEL_INFO, "catalogue", "%u products, %.1f s", run->catalogue->present,
              (double)(clock_monotonic_us() - fold->started_us) / 1e6);
     if (open_codec(fold, error) != VERDICT_OK)
         return VERDICT_FATAL;
     return open_reader(fold, error);
+}
+
+/* ---- a topic that was created again ---- */
+
+static void clear_met(struct catalogue_fold *fold)
+{
+    free(fold->met);
+    fold->met = NULL;
+    fold->met_capacity = 0;
+}
+
+/* Reads the topic from its beginning while the process runs. At its end, the products that it does
+ * not have are deleted. RETRY: the process stops. */
+static enum verdict read_again(struct catalogue_fold *fold, const char *why, struct error *error)
+{
+    int32_t partitions = 0;
+    int64_t low;
+    if (partition_reader_partitions(fold->watcher, &partitions, NULL) != VERDICT_OK ||
+        partitions == 0)
+        return VERDICT_OK; /* the next look tries again */
+    log_line(LOG_LEVEL_WARN, "catalogue", "%s %s; it is read again from its beginning", fold->topic,
+             why);
+    atomic_fetch_add(&fold->run->catalogue_rereads, 1);
+    size_partitions(fold, partitions);
+    for (int32_t i = 0; i < partitions; i++) {
+        enum verdict verdict = partition_reader_await_ends(fold->watcher, i, &fold->run->stop, &low,
+                                                           &fold->target[i], error);
+        if (verdict != VERDICT_OK)
+            return verdict;
+    }
+    fold->rescan = true;
+    fold->lost = fold->gone = false;
+    clear_met(fold);
+    if (forget_offsets(fold, error) != VERDICT_OK)
+        return VERDICT_FATAL;
+    partition_reader_free(fold->reader);
+    return open_reader(fold, error);
+}
+
+/* `ret_identity`: OTHER if one partition is another one; SAME if one is known to be the same. */
+static enum verdict compare_marks(struct catalogue_fold *fold, enum topic_identity *ret_identity)
+{
+    *ret_identity = TOPIC_UNKNOWN;
+    for (int32_t i = 0; i < fold->partitions; i++) {
+        enum topic_identity identity;
+        enum verdict verdict = topic_mark_compare(&fold->marks[i], fold->watcher, i,
+                                                  &fold->run->stop, &identity, NULL);
+        if (verdict != VERDICT_OK)
+            return verdict;
+        if (identity > *ret_identity)
+            *ret_identity = identity;
+    }
+    return VERDICT_OK;
+}
+
+static void note_gone(struct catalogue_fold *fold)
+{
+    if (!fold->gone)
+        log_line(LOG_LEVEL_WARN, "catalogue",
+                 "%s does not exist any more; its products stay until it is created again",
+                 fold->topic);
+    fold->gone = true;
+}
+
+/* Looks whether the topic is still the one that was read. Without an answer, the next look asks
+ * again. */
+static enum verdict look(struct catalogue_fold *fold, struct error *error)
+{
+    int32_t partitions;
+    enum topic_identity identity;
+    if (partition_reader_partitions(fold->watcher, &partitions, NULL) != VERDICT_OK)
+        return VERDICT_OK;
+    if (partitions == 0) {
+        note_gone(fold);
+        return VERDICT_OK;
+    }
+    if (partitions != fold->partitions)
+        return read_again(fold, "has another number of partitions than before", error);
+    if (compare_marks(fold, &identity) != VERDICT_OK)
+        return VERDICT_OK;
+    if (identity == TOPIC_OTHER || (fold->gone && identity != TOPIC_SAME))
+        return read_again(fold, "was created again", error);
+    if (fold->lost)
+        return read_again(fold, "no longer has the next record", error);
+    fold->gone = false;
+    return VERDICT_OK;
 }
 
 /* ---- dead letters ---- */
@@ -254,9 +431,8 @@ static void sweep(struct catalogue_fold *fold)
         swept++;
     }
     fold->rescan = false;
-    free(fold->met);
-    fold->met = NULL;
-    fold->met_capacity = 0;
+    fold->changed = true;
+    clear_met(fold);
     if (swept > 0)
         log_line(LOG_LEVEL_INFO, "catalogue", "%u products are no longer in %s", swept,
                  fold->topic);
@@ -385,8 +561,10 @@ static enum verdict save(struct catalogue_fold *fold, struct error *error)
         return VERDICT_OK;
     catalogue_save(run->catalogue, &batch);
     if (!fold->rescan) { /* a rescan that is cut short begins again */
-        for (int32_t i = 0; i < fold->partitions; i++)
+        for (int32_t i = 0; i < fold->partitions; i++) {
             batch_put_offset(&batch, OFFSETS_CATALOGUE, fold->topic, i, fold->next[i]);
+            topic_mark_put(&fold->marks[i], fold->topic, i, &batch);
+        }
         /* a process that refused products reads the topic again at its next start */
         int64_t saved_ms = run->catalogue->counts.products_refused > 0 ? 0 : clock_now_ms();
         batch_put_offset(&batch, OFFSETS_CATALOGUE, SAVED_AT, 0, saved_ms);
@@ -418,6 +596,17 @@ static enum verdict tend(struct catalogue_fold *fold, struct error *error)
     return save(fold, error);
 }
 
+/* A look, when one is due. */
+static enum verdict look_when_due(struct catalogue_fold *fold, struct error *error)
+{
+    int64_t now_us = clock_monotonic_us();
+    if (now_us < fold->look_due_us)
+        return VERDICT_OK;
+    enum verdict verdict = look(fold, error);
+    fold->look_due_us = clock_monotonic_us() + LOOK_US;
+    return verdict;
+}
+
 /* The topic's position moves once the whole slice is folded. RETRY: the process stops. */
 static enum verdict fold_records(struct catalogue_fold *fold, const struct kafka_record *records,
                                  size_t count, struct error *error)
@@ -432,8 +621,22 @@ static enum verdict fold_records(struct catalogue_fold *fold, const struct kafka
             return verdict;
         taken += fold_ready(fold, records + taken, count - taken);
     }
+    for (size_t i = 0; i < count; i++)
+        topic_mark_set(&fold->marks[records[i].partition], &records[i]);
     note_positions(fold);
     return VERDICT_OK;
+}
+
+/* A record that is lost makes a look due. */
+static void read_records(struct catalogue_fold *fold, struct kafka_record *records, size_t *count)
+{
+    enum verdict verdict =
+        partition_reader_read(fold->reader, READ_MS, SLICE_RECORDS_MAX, records, count);
+    if (verdict != VERDICT_FATAL)
+        return;
+    *count = 0;
+    fold->lost = true;
+    fold->look_due_us = 0;
 }
 
 static enum verdict run_fold(struct catalogue_fold *fold, struct error *error)
@@ -443,13 +646,16 @@ static enum verdict run_fold(struct catalogue_fold *fold, struct error *error)
     if (verdict != VERDICT_OK)
         return verdict;
     fold->save_due_us = clock_monotonic_us() + run->config->model_save_ms * 1000;
+    fold->look_due_us = clock_monotonic_us() + LOOK_US;
     while (!run_stops(run)) {
         struct kafka_record records[SLICE_RECORDS_MAX];
         size_t count = 0;
-        partition_reader_read(fold->reader, READ_MS, SLICE_RECORDS_MAX, records, &count);
+        read_records(fold, records, &count);
         verdict = fold_records(fold, records, count, error);
         if (verdict == VERDICT_OK)
             verdict = tend(fold, error);
+        if (verdict == VERDICT_OK)
+            verdict = look_when_due(fold, error);
         if (verdict == VERDICT_RETRY) /* the process stops */
             break;
         if (verdict != VERDICT_OK)
@@ -461,6 +667,7 @@ static enum verdict run_fold(struct catalogue_fold *fold, struct error *error)
 static void free_fold(struct catalogue_fold *fold)
 {
     partition_reader_free(fold->reader);
+    partition_reader_free(fold->watcher);
     client_producer_free(fold->producer);
     codec_free(fold->codec);
     rules_watch_release(&fold->rules);
@@ -468,6 +675,7 @@ static void free_fold(struct catalogue_fold *fold)
     free(fold->next);
     free(fold->target);
     free(fold->at_target);
+    free(fold->marks);
     free(fold->met);
     free(fold);
 }

@@ -3,9 +3,11 @@
  * topic's offsets.
  *
  * A compacted topic forgets its deletions after a while (delete.retention.ms). So the fold rescans
- * the topic from its beginning when the process was away for longer than catalogue.rescan.ms, or
- * when the topic does not have the stored offsets. A product that the rescan does not meet is
- * deleted.
+ * the topic from its beginning when the process was away for longer than catalogue.rescan.ms. It
+ * also does so when the topic was created again, or has another number of partitions: the topic
+ * does not have the next offset, or has another record where the fold has read one
+ * (kafka/topic_mark.h). The fold looks at the start and every ten seconds. A product that the
+ * rescan does not meet is deleted. So the catalogue is the same in all processes.
  *
  * A record whose schema the registry does not tell yet is waited for, and with it all that the
  * topic has behind it. Meanwhile workers start without the whole catalogue after half a minute.
