@@ -64,8 +64,9 @@ struct fake_broker {
     struct fake_id ids[FAKE_IDS_MAX];
     size_t id_count;
     struct fake_offsets offsets[INPUT_TOPICS][FAKE_PARTITIONS_MAX]; /* the group's */
-    struct fake_edge *members[FAKE_MEMBERS_MAX];                    /* in the group now */
-    const char *owners[FAKE_PARTITIONS_MAX]; /* instance that is to have the partition */
+    int64_t lows[INPUT_TOPICS][FAKE_PARTITIONS_MAX]; /* retention took what is before it */
+    struct fake_edge *members[FAKE_MEMBERS_MAX];     /* in the group now */
+    const char *owners[FAKE_PARTITIONS_MAX];         /* instance that is to have the partition */
     int generation;
     int32_t answered_partitions[INPUT_TOPICS]; /* 0: the true number */
     int lacking_assignments;                   /* so many more lack an input */

@@ -449,9 +449,12 @@ static void assign(struct kafka_edge *self, const struct edge_place *places, siz
 {
     struct fake_edge *edge = fake(self);
     edge->assigned = places != NULL && count > 0;
-    for (size_t i = 0; i < count; i++)
-        edge->starts[input_of(edge->broker, places[i].topic)][places[i].partition] =
-            places[i].offset < 0 ? 0 : places[i].offset;
+    for (size_t i = 0; i < count; i++) {
+        int input = input_of(edge->broker, places[i].topic);
+        int32_t p = places[i].partition;
+        edge->starts[input][p] =
+            places[i].offset < 0 ? edge->broker->lows[input][p] : places[i].offset;
+    }
 }
 
 static void leave(struct kafka_edge *self)
@@ -500,6 +503,27 @@ static enum edge_outcome committed_before(struct kafka_edge *self, struct edge_p
     if (fault.outcome == EDGE_OK)
         fill_offsets(edge->broker, places, count);
     return answer(edge, fault.outcome, "committed_before", error);
+}
+
+/* An input's end is its end for readers; another topic's counts open transactions too. */
+static enum edge_outcome ranges(struct kafka_edge *self, const struct edge_place *places,
+                                size_t count, struct edge_range *ret_ranges, struct error *error)
+{
+    struct fake_edge *edge = fake(self);
+    struct fake_fault fault = enter(edge, FAKE_READ_OFFSETS);
+    for (size_t i = 0; i < count && fault.outcome == EDGE_OK; i++) {
+        const struct fake_broker *broker = edge->broker;
+        int32_t partition = places[i].partition;
+        int topic = 0;
+        while (strcmp(broker->topology->topics[topic], places[i].topic) != 0)
+            topic++;
+        ret_ranges[i] = (struct edge_range){
+            .low = topic < INPUT_TOPICS ? broker->lows[topic][partition] : 0,
+            .high = topic < INPUT_TOPICS ? fake_arrived(broker, (enum topic)topic, partition)
+                                         : (int64_t)broker->logs[topic][partition].count,
+        };
+    }
+    return answer(edge, fault.outcome, "ranges", error);
 }
 
 static enum edge_outcome commit_offsets(struct kafka_edge *self, const struct edge_place *places,
@@ -583,6 +607,9 @@ static enum edge_arrival next(struct kafka_edge *self, struct edge_input *input,
         return EDGE_NOTHING;
     if (input->position < 0)
         input->position = edge->starts[input->topic][input->partition];
+    if (input->position < edge->broker->lows[input->topic][input->partition] ||
+        input->position > fake_arrived(edge->broker, input->topic, input->partition))
+        return EDGE_LOST;
     if (input->position >= fake_arrived(edge->broker, input->topic, input->partition)) {
         bool told = input->told_end || edge->broker->silent_ends;
         input->told_end = !edge->broker->silent_ends;
@@ -681,6 +708,7 @@ struct fake_edge *fake_edge_new(struct fake_broker *broker, const char *instance
         .close_consumer = close_consumer,
         .committed = committed,
         .committed_before = committed_before,
+        .ranges = ranges,
         .commit_offsets = commit_offsets,
         .members = ask_members,
         .replaced = replaced,

@@ -28,6 +28,7 @@ struct bench {
     struct assignment assignment;
     struct edge_place places[INPUT_TOPICS * PARTITIONS];
     size_t count;
+    uint64_t lost;
 };
 
 static struct bench *bench_new(void)
@@ -95,7 +96,15 @@ static void store_offset(struct bench *bench, int input, int32_t partition, int6
 
 static enum verdict find_offsets(struct bench *bench)
 {
-    return assignment_offsets(&bench->assignment, bench->places, bench->count, NULL);
+    return assignment_offsets(&bench->assignment, bench->places, bench->count, &bench->lost, NULL);
+}
+
+/* Records that are there, so that an offset among them is one that the partition has. */
+static void fill(struct bench *bench, int input, int32_t partition, int records)
+{
+    for (int i = 0; i < records; i++)
+        fake_append(bench->broker, (enum topic)input, partition, bytes_text("v"), bytes_text("{}"),
+                    0);
 }
 
 /* A group that was away from the requests to erase users goes on; the log says what may be lost. */
@@ -106,17 +115,28 @@ static void test_lost_requests(void)
     for (int i = 0; i < 3; i++)
         fake_append(bench->broker, TOPIC_USER, 1, bytes_text("u"), bytes_of(NULL, 0), 0);
     bench->broker->offsets[TOPIC_USER][1].next = 1;
-    CHECK(assignment_offsets(&bench->assignment, bench->places, bench->count, NULL) == VERDICT_OK);
+    CHECK(find_offsets(bench) == VERDICT_OK);
     CHECK_INT(bench->places[TOPIC_USER * PARTITIONS + 1].offset, 1);
     bench_free(bench);
+}
+
+static void set_group(struct bench *bench, int input, int32_t partition, int64_t offset,
+                      const char *owner)
+{
+    struct fake_offsets *offsets = &bench->broker->offsets[input][partition];
+    offsets->next = offset;
+    snprintf(offsets->owner, sizeof offsets->owner, "%s", owner);
 }
 
 /* The group's offset; without one the store's; without both the beginning. */
 static void test_where_to_go_on(void)
 {
     struct bench *bench = bench_new();
-    bench->broker->offsets[0][0].next = 7;
-    bench->broker->offsets[0][1].next = 9;
+    for (int i = 0; i < 2; i++)
+        for (int32_t p = 0; p < PARTITIONS; p++)
+            fill(bench, i, p, 10);
+    set_group(bench, 0, 0, 7, "b-0");
+    set_group(bench, 0, 1, 9, "b-0");
     store_offset(bench, 0, 0, 7);
     store_offset(bench, 0, 1, 5); /* one transaction behind */
     store_offset(bench, 1, 0, 4);
@@ -127,6 +147,55 @@ static void test_where_to_go_on(void)
     CHECK_INT(bench->places[3].offset, -1);
     store_offset(bench, 0, 0, 8);
     CHECK(find_offsets(bench) == VERDICT_FATAL); /* the group was moved back */
+    bench_free(bench);
+}
+
+/* Retention took records that were not read. */
+static void test_retention(void)
+{
+    struct bench *bench = bench_new();
+    fill(bench, 0, 0, 30);
+    fill(bench, 0, 1, 30);
+    bench->broker->lows[0][0] = bench->broker->lows[0][1] = 20;
+    set_group(bench, 0, 0, 7, "b-0");
+    store_offset(bench, 0, 1, 12); /* the group's is gone */
+    CHECK(find_offsets(bench) == VERDICT_OK);
+    CHECK_INT(bench->places[0].offset, 20);
+    CHECK_INT(bench->places[1].offset, 20);
+    CHECK_INT(bench->lost, 13 + 8);
+    bench_free(bench);
+}
+
+/* An operator's tool names no owner. */
+static void test_moved_forward(void)
+{
+    struct bench *bench = bench_new();
+    fill(bench, 0, 0, 30);
+    fill(bench, 0, 1, 30);
+    store_offset(bench, 0, 0, 5);
+    store_offset(bench, 0, 1, 5);
+    set_group(bench, 0, 0, 25, "");
+    set_group(bench, 0, 1, 25, "b-0"); /* another process read on */
+    CHECK(find_offsets(bench) == VERDICT_OK);
+    CHECK_INT(bench->places[0].offset, 25);
+    CHECK_INT(bench->places[1].offset, 25);
+    CHECK_INT(bench->lost, 20);
+    bench_free(bench);
+}
+
+/* The topic ends before what was read: it was created again. Kafka forgets the group's offset with
+ * a topic. A process that comes later finds the group's offset behind its own. */
+static void test_created_again(void)
+{
+    struct bench *bench = bench_new();
+    fill(bench, 0, 0, 3);
+    store_offset(bench, 0, 0, 50);
+    CHECK(find_offsets(bench) == VERDICT_OK);
+    CHECK_INT(bench->places[0].offset, 0);
+    set_group(bench, 0, 0, 2, "b-0");
+    CHECK(find_offsets(bench) == VERDICT_OK);
+    CHECK_INT(bench->places[0].offset, 2);
+    CHECK_INT(bench->lost, 0);
     bench_free(bench);
 }
 
@@ -146,6 +215,7 @@ static void test_fences_the_gone(void)
     char id[2 * CONFIG_TEXT_MAX];
     int64_t began_us = bench->broker->now_us;
     snprintf(id, sizeof id, "%s-b-0-a", bench->config.application_id);
+    fill(bench, 0, 0, 10);
     leave_open(bench, "b-0", id);
     CHECK(find_offsets(bench) == VERDICT_OK);
     CHECK_INT(bench->places[0].offset, 7);
@@ -190,6 +260,9 @@ int main(void)
     setenv("WEFT_LOG", "error", 0);
     TEST_RUN(test_complete);
     TEST_RUN(test_where_to_go_on);
+    TEST_RUN(test_retention);
+    TEST_RUN(test_moved_forward);
+    TEST_RUN(test_created_again);
     TEST_RUN(test_lost_requests);
     TEST_RUN(test_fences_the_gone);
     TEST_RUN(test_spares_the_living);

@@ -13,7 +13,7 @@ static const char expected[] =
     "\"shown_bytes\":20,\"quality\":{},"
     "\"products\":30,\"products_rejected\":31,\"products_refused\":32,\"attributes_out\":33,"
     "\"words_refused\":34,\"texts_cut\":35,\"catalogue_rereads\":36,\"commits\":40,\"aborts\":41,"
-    "\"restored\":42,"
+    "\"restored\":42,\"records_lost\":420,"
     "\"disk_waits\":48,\"visitors_cached\":43,\"visitors_bytes\":44,\"workers_ready\":45,\"workers_"
     "behind\":451,\"lag_ms\":452,\"records_left\":453,\"lists_owed\":454,\"schemas_awaited\":46,"
     "\"schema_requests_failed\":47,\"items\":50,\"folded\":51,"
@@ -44,6 +44,7 @@ static void test_json(void)
         .totals = {.commits = 40,
                    .aborts = 41,
                    .restored = 42,
+                   .lost = 420,
                    .visitors_cached = 43,
                    .visitors_bytes = 44,
                    .ready_workers = 45,

@@ -45,6 +45,7 @@ static const struct metric metrics_table[] = {
     COUNT("commits", totals.commits),
     COUNT("aborts", totals.aborts),
     COUNT("restored", totals.restored),
+    COUNT("records_lost", totals.lost),
     COUNT("disk_waits", disk_waits),
     COUNT("visitors_cached", totals.visitors_cached),
     COUNT("visitors_bytes", totals.visitors_bytes),

@@ -37,6 +37,7 @@ struct totals {
     uint64_t commits;
     uint64_t aborts;
     uint64_t restored; /* rows read from changelogs */
+    uint64_t lost;     /* records of inputs that retention took unread, or that were skipped */
     uint64_t visitors_cached;
     uint64_t visitors_bytes;
     uint64_t shown_bytes; /* memory of shown lists that wait for their click */

@@ -2,8 +2,8 @@
  * librdkafka, or a few, with their errors sorted into classes. */
 #include "processors/runtime/kafka/edge.h"
 
+#include "processors/runtime/kafka/edge_ask.h"
 #include "processors/runtime/kafka/kafka.h"
-#include "processors/runtime/kafka/members.h"
 #include "processors/runtime/kafka/size_budget.h"
 #include "processors/runtime/kafka/topic_settings.h"
 #include "processors/runtime/log.h"
@@ -449,6 +449,14 @@ static enum edge_outcome committed_before(struct kafka_edge *edge, struct edge_p
     return outcome;
 }
 
+static enum edge_outcome ranges(struct kafka_edge *edge, const struct edge_place *places,
+                                size_t count, struct edge_range *ret_ranges, struct error *error)
+{
+    rd_kafka_t *rk = rdkafka_edge(edge)->consumer;
+    rd_kafka_resp_err_t err = edge_ask_ranges(rk, list_of(places, count), ret_ranges);
+    return err ? refused(EDGE_RETRIABLE, err, error) : EDGE_OK;
+}
+
 static enum edge_outcome commit_offsets(struct kafka_edge *edge, const struct edge_place *places,
                                         size_t count, struct error *error)
 {
@@ -463,13 +471,7 @@ static enum edge_outcome commit_offsets(struct kafka_edge *edge, const struct ed
 static enum verdict ask_members(struct kafka_edge *edge, struct members *ret_members,
                                 struct error *error)
 {
-    const struct config *config = rdkafka_edge(edge)->config;
-    struct member_watch *watch = member_watch_new(config, error);
-    if (watch == NULL)
-        return VERDICT_FATAL;
-    enum verdict verdict = member_watch_ask(watch, config->application_id, ret_members, error);
-    member_watch_free(watch);
-    return verdict;
+    return edge_ask_members(rdkafka_edge(edge)->config, ret_members, error);
 }
 
 /* The broker makes a static member's id of its name, a dash and a UUID, another for each process.
@@ -550,13 +552,6 @@ static void close_input(struct kafka_edge *edge, struct edge_input *input)
     free(input);
 }
 
-static int64_t written_ms(const rd_kafka_message_t *message)
-{
-    rd_kafka_timestamp_type_t type;
-    int64_t time_ms = rd_kafka_message_timestamp(message, &type);
-    return type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? INT64_MIN : time_ms;
-}
-
 static enum edge_arrival next(struct kafka_edge *edge, struct edge_input *input,
                               struct edge_message *ret_message)
 {
@@ -570,13 +565,14 @@ static enum edge_arrival next(struct kafka_edge *edge, struct edge_input *input,
                 .key = bytes_of(message->key, message->key_len),
                 .value = bytes_of(message->payload, message->len),
                 .offset = message->offset,
-                .written_ms = written_ms(message),
+                .written_ms = edge_written_ms(message),
                 .handle = message,
             };
             kafka_note_size(&input->bytes, message->key_len + message->len);
             return EDGE_RECORD;
         }
         bool end = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+        bool lost = message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET;
         int64_t offset = message->offset;
         if (!end)
             log_line(LOG_LEVEL_WARN, "input", "%s [%d]: %s", input->topic, (int)input->partition,
@@ -586,6 +582,8 @@ static enum edge_arrival next(struct kafka_edge *edge, struct edge_input *input,
             *ret_message = (struct edge_message){.offset = offset};
             return EDGE_END;
         }
+        if (lost)
+            return EDGE_LOST;
     }
 }
 
@@ -681,6 +679,7 @@ struct kafka_edge *kafka_edge_new(const struct config *config, const struct topo
         .close_consumer = close_consumer,
         .committed = committed,
         .committed_before = committed_before,
+        .ranges = ranges,
         .commit_offsets = commit_offsets,
         .members = ask_members,
         .replaced = replaced,

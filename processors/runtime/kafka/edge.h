@@ -13,6 +13,7 @@
 #define WEFT_KAFKA_EDGE_H
 
 #include "processors/runtime/kafka/faults.h"
+#include "processors/runtime/kafka/range.h"
 #include "processors/runtime/topology.h"
 
 #define MEMBER_NAME_MAX (2 * CONFIG_TEXT_MAX)
@@ -50,7 +51,8 @@ struct edge_message {
 enum edge_arrival {
     EDGE_NOTHING, /* nothing is here now */
     EDGE_RECORD,
-    EDGE_END, /* the partition ends at the message's offset, as last heard */
+    EDGE_END,  /* the partition ends at the message's offset, as last heard */
+    EDGE_LOST, /* the partition does not have the next record: nothing comes any more */
 };
 
 /* One partition of an input topic, as a queue of its own. The edge's. */
@@ -140,6 +142,9 @@ struct kafka_edge {
     /* The same, as the offsets were before any open transaction. */
     enum edge_outcome (*committed_before)(struct kafka_edge *edge, struct edge_place *places,
                                           size_t count, struct error *error);
+    /* Asks where each place's partition begins and ends. RETRIABLE: no answer. */
+    enum edge_outcome (*ranges)(struct kafka_edge *edge, const struct edge_place *places,
+                                size_t count, struct edge_range *ret_ranges, struct error *error);
     /* Commits offsets without a transaction (at_least_once). */
     enum edge_outcome (*commit_offsets)(struct kafka_edge *edge, const struct edge_place *places,
                                         size_t count, struct error *error);

@@ -159,24 +159,133 @@ static enum verdict committed_offsets(const struct assignment *assignment,
     return error_set(error, VERDICT_RETRY, "no broker tells the group's offsets: %s", why.message);
 }
 
-static enum verdict set_start(const struct assignment *assignment, struct edge_place *place,
-                              struct error *error)
+/* A place's offsets, as found. */
+struct start {
+    int64_t group, stored; /* -1: none */
+    struct edge_range range;
+    bool by_weft; /* weft committed the group's offset; an operator's tool names no owner */
+};
+
+/* Somebody else may have the partition since the local state was written, so a group that is ahead
+ * of it is fine if weft moved it. */
+static void check_forward(const struct assignment *assignment, const struct edge_place *place,
+                          const struct start *start, uint64_t *lost)
 {
-    int64_t stored = -1;
+    if (start->group < 0 || start->by_weft || start->group <= start->stored || start->stored < 0)
+        return;
+    int64_t count = start->group - start->stored;
+    *lost += (uint64_t)count;
+    log_line(LOG_LEVEL_WARN, assignment->name,
+             "somebody moved the group forward: its offset of %s [%d] is %lld, the local state has "
+             "read it up to %lld; up to %lld records stay unread",
+             place->topic, (int)place->partition, (long long)start->group, (long long)start->stored,
+             (long long)count);
+}
+
+/* The partition does not have the offset. */
+static void check_range(const struct assignment *assignment, struct edge_place *place,
+                        const struct start *start, uint64_t *lost)
+{
+    const struct edge_range *range = &start->range;
+    if (place->offset < 0 || range->low < 0 || range->high < 0)
+        return;
+    if (place->offset > range->high) {
+        log_line(LOG_LEVEL_WARN, assignment->name,
+                 "%s [%d] was read up to %lld, but ends at %lld: the topic was created again, or "
+                 "its brokers lost records; it is read from its beginning",
+                 place->topic, (int)place->partition, (long long)place->offset,
+                 (long long)range->high);
+        place->offset = range->low;
+    } else if (place->offset < range->low) {
+        int64_t count = range->low - place->offset;
+        *lost += (uint64_t)count;
+        log_line(
+            LOG_LEVEL_WARN, assignment->name,
+            "%s [%d] was read up to %lld, but begins at %lld: up to %lld records are lost; the "
+            "topic's retention.ms and retention.bytes must outlast the longest pause",
+            place->topic, (int)place->partition, (long long)place->offset, (long long)range->low,
+            (long long)count);
+        place->offset = range->low;
+    }
+}
+
+static enum verdict set_start(const struct assignment *assignment, struct edge_place *place,
+                              const struct edge_range *range, uint64_t *lost, struct error *error)
+{
+    struct start start = {
+        .group = place->offset, .stored = -1, .range = *range, .by_weft = place->owner[0] != '\0'};
     enum verdict verdict = store_get_offset(assignment->run->store, OFFSETS_INPUT, place->topic,
-                                            place->partition, &stored, error);
+                                            place->partition, &start.stored, error);
     if (verdict == VERDICT_FATAL)
         return verdict;
-    if (place->offset < 0)
-        place->offset = stored;
-    else if (place->offset < stored)
+    bool created_again = range->high >= 0 && start.stored > range->high;
+    if (start.group >= 0 && start.group < start.stored && !created_again)
         return error_set(error, VERDICT_FATAL,
                          "the group's offset of %s [%d] is %lld, the local state has seen it up to "
-                         "%lld: somebody moved the group back; to read again from there use "
-                         "'weft reset', which clears the state with it",
-                         place->topic, (int)place->partition, (long long)place->offset,
-                         (long long)stored);
+                         "%lld: somebody moved the group back, or the topic was created again; to "
+                         "read again from there use 'weft reset', which clears the state with it",
+                         place->topic, (int)place->partition, (long long)start.group,
+                         (long long)start.stored);
+    if (start.group < 0)
+        place->offset = start.stored;
+    check_forward(assignment, place, &start, lost);
+    check_range(assignment, place, &start, lost);
     return VERDICT_OK;
+}
+
+/* Without an answer the ranges stay unknown: an offset that a partition does not have shows when it
+ * is read (EDGE_LOST). */
+static struct edge_range *find_ranges(const struct assignment *assignment,
+                                      const struct edge_place *places, size_t count)
+{
+    struct edge_range *ranges = memory_get((count + 1) * sizeof *ranges);
+    struct error why = {0};
+    for (size_t i = 0; i < count; i++)
+        ranges[i] = (struct edge_range){-1, -1};
+    if (assignment->edge->ranges(assignment->edge, places, count, ranges, &why) != EDGE_OK)
+        log_line(LOG_LEVEL_WARN, assignment->name,
+                 "the broker does not tell where inputs begin: %s", why.message);
+    return ranges;
+}
+
+static bool has_offset(const struct edge_place *places, size_t count, int32_t partition)
+{
+    for (size_t i = 0; i < count; i++)
+        if (places[i].partition == partition && places[i].offset >= 0)
+            return true;
+    return false;
+}
+
+static const char *changelog_topic(const struct assignment *assignment)
+{
+    return assignment->run->topology.topics[TOPIC_VISITOR_CHANGELOG];
+}
+
+/* Whether the changelog has visitors of the partition. */
+static bool has_visitors(const struct assignment *assignment, int32_t partition)
+{
+    const struct edge_place place = {.topic = changelog_topic(assignment), .partition = partition};
+    struct edge_range range = {-1, -1};
+    return assignment->edge->ranges(assignment->edge, &place, 1, &range, NULL) == EDGE_OK &&
+           range.high > 0;
+}
+
+/* Visitors remember few of their impressions and clicks, so a second reading counts older ones once
+ * more. */
+static void warn_of_second_reading(const struct assignment *assignment,
+                                   const struct edge_place *places, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(places[i].topic, places[0].topic) == 0 &&
+            !has_offset(places, count, places[i].partition) &&
+            has_visitors(assignment, places[i].partition))
+            log_line(
+                LOG_LEVEL_WARN, assignment->name,
+                "neither the group nor the local state has an offset of the inputs [%d], but "
+                "%s has visitors: the inputs are read from their beginning, and impressions "
+                "may count twice; set the group's offsets with kafka-consumer-groups, or begin "
+                "again with 'weft reset'",
+                (int)places[i].partition, changelog_topic(assignment));
 }
 
 /* A request to erase a user is a tombstone, which Kafka may remove before the group reads it. */
@@ -216,12 +325,18 @@ static void warn_of_lost_requests(const struct assignment *assignment,
 }
 
 enum verdict assignment_offsets(const struct assignment *assignment, struct edge_place *places,
-                                size_t count, struct error *error)
+                                size_t count, uint64_t *lost, struct error *error)
 {
     enum verdict verdict = committed_offsets(assignment, places, count, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    struct edge_range *ranges = find_ranges(assignment, places, count);
     for (size_t i = 0; i < count && verdict == VERDICT_OK; i++)
-        verdict = set_start(assignment, &places[i], error);
-    if (verdict == VERDICT_OK)
-        warn_of_lost_requests(assignment, places, count);
-    return verdict;
+        verdict = set_start(assignment, &places[i], &ranges[i], lost, error);
+    free(ranges);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    warn_of_lost_requests(assignment, places, count);
+    warn_of_second_reading(assignment, places, count);
+    return VERDICT_OK;
 }

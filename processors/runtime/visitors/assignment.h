@@ -30,9 +30,15 @@ enum verdict assignment_check(const struct assignment *assignment, const struct 
  *
  * Warns if requests to erase users may be lost, because nobody has read them for too long.
  *
+ * Warns of records that nobody will read, and adds their number to `lost`: retention took them, or
+ * somebody moved the group forward. Offsets count, so these are upper bounds. Also warns of a topic
+ * that ends before the offset, since it was created again; it is read from its beginning. Also
+ * warns if both offsets are gone while the changelog has visitors: what is read again may count
+ * twice.
+ *
  * RETRY: the group's offsets are not to be had for a minute. FATAL: the group was moved back behind
  * what the store has seen. */
 enum verdict assignment_offsets(const struct assignment *assignment, struct edge_place *places,
-                                size_t count, struct error *error);
+                                size_t count, uint64_t *lost, struct error *error);
 
 #endif

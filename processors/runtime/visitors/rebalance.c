@@ -56,7 +56,7 @@ static enum verdict check_assignment(struct worker *worker, struct edge_place *p
     worker->stale_assignments = stale ? worker->stale_assignments + 1 : 0;
     if (verdict != VERDICT_OK || count == 0)
         return verdict;
-    return assignment_offsets(&assignment, places, count, &worker->error);
+    return assignment_offsets(&assignment, places, count, &worker->lost, &worker->error);
 }
 
 void worker_assigned(struct edge_group *group, struct edge_place *places, size_t count)

@@ -69,7 +69,8 @@ static void reach_end(struct input *input, int64_t offset)
         input->position = input->next = offset;
 }
 
-static void fill_input(struct input *input, struct kafka_edge *edge, struct pipeline *pipeline,
+/* False: the partition does not have the next record. */
+static bool fill_input(struct input *input, struct kafka_edge *edge, struct pipeline *pipeline,
                        int64_t now_us)
 {
     enum edge_arrival arrival;
@@ -83,15 +84,16 @@ static void fill_input(struct input *input, struct kafka_edge *edge, struct pipe
         input->at_end = false;
         input->empty_since_us = 0;
         decode_head(input, pipeline, now_us);
-        return;
+        return true;
     }
     if (input->at_end || input->empty_since_us != 0)
-        return;
+        return arrival != EDGE_LOST;
     int64_t end = edge->end(edge, input->source);
     if (end >= 0 && input->position >= end)
         input->at_end = true;
     else
         input->empty_since_us = now_us;
+    return arrival != EDGE_LOST;
 }
 
 /* So a topic without records costs nothing for each record of the others, and neither does a head
@@ -112,8 +114,8 @@ void task_fill(struct task *task, struct kafka_edge *edge, struct pipeline *pipe
             continue;
         if (input->awaits_schema)
             decode_head(input, pipeline, now_us);
-        else
-            fill_input(input, edge, pipeline, now_us);
+        else if (!fill_input(input, edge, pipeline, now_us))
+            task->lost = input;
     }
 }
 

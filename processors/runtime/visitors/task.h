@@ -45,6 +45,8 @@ struct task {
     int64_t changelog_next; /* offset up to which the store has the changelog */
     int64_t changelog_target;
     struct copy_deadline fresh; /* while RESTORING: until when the store's rows count as fresh */
+    const struct input *lost;   /* its partition does not have the next record, so that nothing
+                                 * comes any more; NULL: none */
     bool looks_wait;            /* the store's row says: visitors wait for a second look */
 };
 

@@ -58,6 +58,7 @@ void worker_publish_totals(struct worker *worker)
         .commits = worker->commits,
         .aborts = worker->aborts,
         .restored = worker->restored,
+        .lost = worker->lost,
         .visitors_cached = visitor_table_count(pipeline_visitors(worker->pipeline)),
         .visitors_bytes = visitor_table_bytes(pipeline_visitors(worker->pipeline)),
         .shown_bytes = recommend_shown_bytes(pipeline_context(worker->pipeline)->recommender),
@@ -137,6 +138,12 @@ static enum verdict take_records(struct worker *worker, int64_t at_us, int64_t *
     while (taken < RECORDS_A_LOOK && idle < worker->task_count && verdict == VERDICT_OK) {
         struct task *task = worker->tasks[worker->task_turn];
         task_fill(task, worker->edge, worker->pipeline, at_us);
+        if (task->lost) { /* the next session begins where the partition does (assignment.c) */
+            verdict =
+                error_set(&worker->error, VERDICT_RETRY, "%s [%d] does not have the next record",
+                          task->lost->topic, (int)task->partition);
+            break;
+        }
         struct input *input = task_next(task, idle_max_us, at_us, ret_wait_us);
         if (input == NULL) {
             idle++;
@@ -407,6 +414,7 @@ void worker_totals(struct worker *worker, struct totals *totals)
     totals->commits += mine->commits;
     totals->aborts += mine->aborts;
     totals->restored += mine->restored;
+    totals->lost += mine->lost;
     totals->visitors_cached += mine->visitors_cached;
     totals->visitors_bytes += mine->visitors_bytes;
     totals->memory.visitors += mine->memory.visitors;

@@ -47,6 +47,7 @@ struct worker {
     bool warned[TOPICS];    /* of records that are cut to fit the topic */
     int stale_assignments;  /* in a row: they lacked inputs */
     uint64_t commits, aborts, restored;
+    uint64_t lost; /* records of inputs that nobody reads (assignment.h) */
     pthread_mutex_t totals_lock;
     struct totals totals; /* as of the last commit; under totals_lock */
 };
