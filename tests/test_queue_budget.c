@@ -56,7 +56,7 @@ static void test_settings(void)
     static struct config config;
     struct error error = {0};
     config_init(&config);
-    CHECK(config_assign(&config, "threads=2", &error) == VERDICT_OK);
+    CHECK(config_assign(&config, "workers=2", &error) == VERDICT_OK);
     CHECK(config_finish(&config, &error) == VERDICT_OK);
     config.input_partitions = PARTITIONS;
     struct queue_bounds inputs =

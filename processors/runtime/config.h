@@ -72,7 +72,8 @@ struct config {
     enum guarantee guarantee;
     enum quality_preset quality;
     bool trust_keys; /* a record's key is not compared with its visitor */
-    int64_t threads;
+    int64_t threads; /* of each worker */
+    int64_t workers;
     int64_t partitions;
     int64_t replication_factor;
     int64_t commit_interval_ms;

@@ -74,7 +74,11 @@ const struct config_key config_keys[] = {
     CHOICE(CONFIG_PROCESS, "processing.guarantee", "exactly_once", guarantee, guarantee_names,
            "at_least_once works without transactions"),
     NUMBER(CONFIG_PROCESS, "threads", "1", threads, 1, 64,
-           "workers in this process, at most one a core; one makes lists while another commits"),
+           "threads that make a worker's lists side by side, at most one a core"),
+    NUMBER(
+        CONFIG_PROCESS, "workers", "1", workers, 1, 64,
+        "workers in this process, each with a consumer and transactions of its own; more than one "
+        "pays where one thread cannot read the events any more, from some 30,000 a second on"),
     NUMBER(CONFIG_PROCESS, "commit.interval.ms", "100", commit_interval_ms, 1, 60000,
            "the longest time between the first record of a batch and its commit"),
     NUMBER(CONFIG_PROCESS, "commit.min.ms", "3", commit_min_ms, 0, 60000,

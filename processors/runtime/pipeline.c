@@ -1,5 +1,7 @@
 #include "processors/runtime/pipeline.h"
 
+#include "processors/runtime/checked_outlet.h"
+#include "processors/runtime/list_makers.h"
 #include "processors/runtime/log.h"
 #include "processors/runtime/rules_file.h"
 #include "processors/runtime/schemas_folder.h"
@@ -8,6 +10,7 @@
 
 #define LOOKS_A_BATCH_MAX 2000
 #define OWED_A_BATCH_MAX 500 /* lists that waited; a batch with them takes some 30 ms longer */
+#define DUE_MAX 1024         /* visitors whose lists are made together */
 #define SAMPLE_OF 16         /* one of so many visitors gets lists while the worker is behind */
 
 const char *const fate_names[FATES] = {"processed", "duplicates", "double_clicks",
@@ -30,13 +33,11 @@ const char *const counter_names[COUNTERS] = {"interactions",
                                              "lists_deferred"};
 
 struct pipeline {
-    struct outlet checked; /* first: a step emits to it. It checks and passes on to `outlet` */
-    struct outlet *outlet;
+    struct checked_outlet checked; /* the steps emit to it */
     const struct config *config;
     const struct topology *topology;
-    size_t running;                  /* the step whose function runs now */
-    uint32_t step_topics[STEPS_MAX]; /* that each step declares, as bits */
     struct context context;
+    struct list_makers *makers;
     struct codec *codec;
     struct counts committed, batch;
     struct arena arena;
@@ -44,40 +45,11 @@ struct pipeline {
     struct second_looks looks;
     struct owed_lists owed;
     bool behind;
+    struct visitor *due[DUE_MAX]; /* their lists are made next */
+    int due_tries[DUE_MAX];       /* second looks that each had */
+    size_t due_count;
     struct rules_file rules;
 };
-
-/* ---- declared outputs ---- */
-
-static enum verdict refuse(const struct pipeline *pipeline, enum topic topic, struct error *error)
-{
-    return error_set(error, VERDICT_FATAL, "step %s writes to '%s', which its row does not declare",
-                     pipeline->topology->visitors[pipeline->running]->name, topic_rows[topic].name);
-}
-
-static bool declares(const struct pipeline *pipeline, enum topic topic)
-{
-    return pipeline->step_topics[pipeline->running] >> topic & 1;
-}
-
-static enum verdict checked_emit(struct outlet *self, enum output output, int32_t partition,
-                                 struct bytes key, struct bytes value, struct error *error)
-{
-    struct pipeline *pipeline = (struct pipeline *)(void *)self;
-    if (!declares(pipeline, output_topics[output]))
-        return refuse(pipeline, output_topics[output], error);
-    return pipeline->outlet->emit(pipeline->outlet, output, partition, key, value, error);
-}
-
-/* A step that ends a record as late or as a dead letter writes to that topic. */
-static enum verdict check_fate(const struct pipeline *pipeline, enum fate fate, struct error *error)
-{
-    enum topic topic = fate_topic(fate);
-    if (topic == TOPICS || declares(pipeline, topic))
-        return VERDICT_SKIP;
-    error_clear(error); /* the reason for the fate */
-    return refuse(pipeline, topic, error);
-}
 
 enum verdict pipeline_new(const struct config *config, const struct topology *topology,
                           struct store *store, struct model *model,
@@ -86,12 +58,9 @@ enum verdict pipeline_new(const struct config *config, const struct topology *to
                           struct error *error)
 {
     struct pipeline *pipeline = memory_zero(1, sizeof *pipeline);
-    pipeline->checked.emit = checked_emit;
-    pipeline->outlet = outlet;
+    checked_outlet_init(&pipeline->checked, topology, outlet);
     pipeline->config = config;
     pipeline->topology = topology;
-    for (size_t i = 0; i < topology->visitors_count; i++)
-        pipeline->step_topics[i] = step_topics(topology->visitors[i]);
     pipeline->codec = codec_new(source);
     second_looks_init(&pipeline->looks);
     owed_lists_init(&pipeline->owed);
@@ -99,11 +68,10 @@ enum verdict pipeline_new(const struct config *config, const struct topology *to
         .settings = &config->settings,
         .counts = &pipeline->batch,
         .arena = &pipeline->arena,
-        .outlet = &pipeline->checked,
+        .outlet = &pipeline->checked.outlet,
         .visitors = visitor_table_new(store, (size_t)config->visitor_cache_bytes),
         .model = model,
         .catalogue = catalogue,
-        .recommender = recommender_new(&config->settings.recommend, model),
         .scratch = &pipeline->scratch,
         .interaction_fingerprint = schema_fingerprint("interaction"),
         .recommendation_fingerprint = schema_fingerprint("recommendation"),
@@ -111,10 +79,11 @@ enum verdict pipeline_new(const struct config *config, const struct topology *to
         .visitor_row_bytes_max = SIZE_MAX,
         .lists_bytes_max = SIZE_MAX,
     };
+    pipeline->makers = list_makers_new(&pipeline->context, topology, outlet);
     enum verdict verdict = schemas_folder_read(pipeline->codec, config->schemas_path, error);
     if (verdict == VERDICT_OK)
         verdict = rules_file_open(&pipeline->rules, config, error);
-    recommender_set_rules(pipeline->context.recommender, &pipeline->rules.rules);
+    recommender_set_rules(list_makers_at(pipeline->makers, 0), &pipeline->rules.rules);
     if (verdict != VERDICT_OK) {
         pipeline_free(pipeline);
         return verdict;
@@ -123,9 +92,18 @@ enum verdict pipeline_new(const struct config *config, const struct topology *to
     return VERDICT_OK;
 }
 
+enum verdict pipeline_start_makers(struct pipeline *pipeline, int count, struct error *error)
+{
+    enum verdict verdict = list_makers_start(pipeline->makers, count, error);
+    for (int i = 0; i < list_makers_count(pipeline->makers); i++)
+        recommender_set_rules(list_makers_at(pipeline->makers, i), &pipeline->rules.rules);
+    return verdict;
+}
+
 void pipeline_search(struct pipeline *pipeline, const struct search_index *search)
 {
-    recommender_set_search(pipeline->context.recommender, search);
+    for (int i = 0; i < list_makers_count(pipeline->makers); i++)
+        recommender_set_search(list_makers_at(pipeline->makers, i), search);
 }
 
 void pipeline_free(struct pipeline *pipeline)
@@ -136,7 +114,7 @@ void pipeline_free(struct pipeline *pipeline)
     owed_lists_release(&pipeline->owed);
     codec_free(pipeline->codec);
     visitor_table_free(pipeline->context.visitors);
-    recommender_free(pipeline->context.recommender);
+    list_makers_free(pipeline->makers);
     rules_file_release(&pipeline->rules);
     arena_release(&pipeline->arena);
     buffer_release(&pipeline->scratch);
@@ -202,16 +180,18 @@ enum verdict pipeline_event(struct pipeline *pipeline, struct record *record, co
     enum verdict verdict =
         visitor_table_get(context->visitors, record->partition, event_visitor(&record->event),
                           &context->visitor, error);
+    if (verdict == VERDICT_OK)
+        context->recommender = list_makers_of(pipeline->makers, context->visitor);
     record->fate = FATE_PROCESSED;
     for (size_t i = 0; verdict == VERDICT_OK && i < pipeline->topology->visitors_count; i++) {
         const struct step *step = pipeline->topology->visitors[i];
         if (step->event == NULL)
             continue;
         *ret_step = step->name;
-        pipeline->running = i;
+        pipeline->checked.running = i;
         verdict = step->event(context, record, error);
         if (verdict == VERDICT_SKIP)
-            verdict = check_fate(pipeline, record->fate, error);
+            verdict = checked_outlet_fate(&pipeline->checked, record->fate, error);
     }
     if (verdict == VERDICT_OK || verdict == VERDICT_SKIP) {
         pipeline->batch.fates[record->fate]++;
@@ -221,21 +201,6 @@ enum verdict pipeline_event(struct pipeline *pipeline, struct record *record, co
 }
 
 /* ---- the end of a batch ---- */
-
-static enum verdict close_visitor(struct pipeline *pipeline, struct visitor *visitor,
-                                  struct error *error)
-{
-    enum verdict verdict = VERDICT_OK;
-    for (size_t i = 0; verdict == VERDICT_OK && i < pipeline->topology->visitors_count; i++) {
-        const struct step *step = pipeline->topology->visitors[i];
-        if (step->close == NULL)
-            continue;
-        pipeline->running = i;
-        verdict = step->close(&pipeline->context, visitor, error);
-    }
-    visitor->touched = false;
-    return verdict;
-}
 
 /* ---- lists that wait ---- */
 
@@ -290,20 +255,33 @@ static bool lists_can_wait(struct pipeline *pipeline, struct visitor *visitor, i
     return true;
 }
 
-static enum verdict make_lists(struct pipeline *pipeline, struct visitor *visitor, int tries,
-                               struct error *error)
+/* Makes the lists of the visitors that were collected. */
+static enum verdict make_due(struct pipeline *pipeline, struct error *error)
 {
-    enum verdict verdict = close_visitor(pipeline, visitor, error);
-    owed_lists_remove(&pipeline->owed, visitor);
-    if (verdict == VERDICT_OK && visitor->look_again)
-        second_looks_add(&pipeline->looks, visitor, tries);
+    enum verdict verdict =
+        list_makers_run(pipeline->makers, pipeline->due, pipeline->due_count, error);
+    for (size_t i = 0; i < pipeline->due_count; i++) {
+        owed_lists_remove(&pipeline->owed, pipeline->due[i]);
+        if (verdict == VERDICT_OK && pipeline->due[i]->look_again)
+            second_looks_add(&pipeline->looks, pipeline->due[i], pipeline->due_tries[i]);
+    }
+    pipeline->due_count = 0;
     return verdict;
 }
 
-/* Makes the lists of a visitor that waited, unless the batch made them already. `tries`: second
- * looks that it had. */
-static enum verdict make_waiting(struct pipeline *pipeline, int32_t partition, struct bytes key,
-                                 int tries, struct error *error)
+/* `tries`: second looks that the visitor had. */
+static enum verdict add_due(struct pipeline *pipeline, struct visitor *visitor, int tries,
+                            struct error *error)
+{
+    visitor->touched = true; /* until its lists are made, so it stands there once */
+    pipeline->due[pipeline->due_count] = visitor;
+    pipeline->due_tries[pipeline->due_count++] = tries;
+    return pipeline->due_count == DUE_MAX ? make_due(pipeline, error) : VERDICT_OK;
+}
+
+/* Adds a visitor that waited, unless its lists are due already. */
+static enum verdict add_waiting(struct pipeline *pipeline, int32_t partition, struct bytes key,
+                                int tries, struct error *error)
 {
     struct visitor_table *visitors = pipeline->context.visitors;
     struct visitor *visitor;
@@ -311,7 +289,7 @@ static enum verdict make_waiting(struct pipeline *pipeline, int32_t partition, s
     if (verdict != VERDICT_OK || visitor->accepted == 0 || visitor->touched)
         return verdict;
     visitor_table_mark_dirty(visitors, visitor);
-    return make_lists(pipeline, visitor, tries, error);
+    return add_due(pipeline, visitor, tries, error);
 }
 
 static bool next_owed(struct pipeline *pipeline, int64_t now_us, struct owed_list *ret_list)
@@ -330,7 +308,7 @@ static enum verdict take_owed(struct pipeline *pipeline, struct error *error)
         if (!next_owed(pipeline, now_us, &list))
             break;
         verdict =
-            make_waiting(pipeline, list.partition, bytes_of(list.key, list.key_size), 0, error);
+            add_waiting(pipeline, list.partition, bytes_of(list.key, list.key_size), 0, error);
         free(list.key);
     }
     return verdict;
@@ -345,21 +323,23 @@ static enum verdict take_second_looks(struct pipeline *pipeline, struct error *e
     for (int i = 0; verdict == VERDICT_OK && i < LOOKS_A_BATCH_MAX; i++) {
         if (!second_looks_take(&pipeline->looks, now_us, &look))
             break;
-        verdict = make_waiting(pipeline, look.partition, bytes_of(look.key, look.key_size),
-                               look.tries + 1, error);
+        verdict = add_waiting(pipeline, look.partition, bytes_of(look.key, look.key_size),
+                              look.tries + 1, error);
         free(look.key);
     }
     return verdict;
 }
 
-static enum verdict run_batch_ends(struct pipeline *pipeline, struct error *error)
+static enum verdict run_batch_ends(struct pipeline *pipeline, struct recommender *recommender,
+                                   struct error *error)
 {
     enum verdict verdict = VERDICT_OK;
+    pipeline->context.recommender = recommender;
     for (size_t i = 0; verdict == VERDICT_OK && i < pipeline->topology->visitors_count; i++) {
         const struct step *step = pipeline->topology->visitors[i];
         if (step->batch == NULL)
             continue;
-        pipeline->running = i;
+        pipeline->checked.running = i;
         verdict = step->batch(&pipeline->context, error);
     }
     return verdict;
@@ -371,15 +351,21 @@ enum verdict pipeline_close(struct pipeline *pipeline, struct error *error)
     size_t touched = visitor_table_dirty_count(visitors);
     int64_t now_us = clock_monotonic_us();
     rules_file_reload(&pipeline->rules);
-    enum verdict verdict = run_batch_ends(pipeline, error);
+    enum verdict verdict = VERDICT_OK;
+    for (int i = 0; verdict == VERDICT_OK && i < list_makers_count(pipeline->makers); i++)
+        verdict = run_batch_ends(pipeline, list_makers_at(pipeline->makers, i), error);
     for (size_t i = 0; verdict == VERDICT_OK && i < touched; i++) {
         struct visitor *visitor = visitor_table_dirty_at(visitors, i);
         if (visitor->touched && !lists_can_wait(pipeline, visitor, now_us))
-            verdict = make_lists(pipeline, visitor, 0, error);
+            verdict = add_due(pipeline, visitor, 0, error);
     }
     if (verdict == VERDICT_OK)
+        verdict = make_due(pipeline, error);
+    if (verdict == VERDICT_OK)
         verdict = take_owed(pipeline, error);
-    return verdict == VERDICT_OK ? take_second_looks(pipeline, error) : verdict;
+    if (verdict == VERDICT_OK)
+        verdict = take_second_looks(pipeline, error);
+    return verdict == VERDICT_OK ? make_due(pipeline, error) : verdict;
 }
 
 /* ---- the outcome of a batch ---- */
@@ -395,6 +381,8 @@ void counts_add(struct counts *to, const struct counts *from)
 
 static void clear_batch(struct pipeline *pipeline)
 {
+    pipeline->due_count = 0;
+    list_makers_clear(pipeline->makers);
     memset(&pipeline->batch, 0, sizeof pipeline->batch);
     arena_clear(&pipeline->arena);
 }
@@ -403,21 +391,23 @@ void pipeline_committed(struct pipeline *pipeline)
 {
     counts_add(&pipeline->committed, &pipeline->batch);
     visitor_table_commit(pipeline->context.visitors);
-    learner_commit(recommender_learner(pipeline->context.recommender));
+    for (int i = 0; i < list_makers_count(pipeline->makers); i++)
+        learner_commit(recommender_learner(list_makers_at(pipeline->makers, i)));
     clear_batch(pipeline);
 }
 
 void pipeline_aborted(struct pipeline *pipeline)
 {
     visitor_table_abort(pipeline->context.visitors);
-    learner_abort(recommender_learner(pipeline->context.recommender));
+    for (int i = 0; i < list_makers_count(pipeline->makers); i++)
+        learner_abort(recommender_learner(list_makers_at(pipeline->makers, i)));
     clear_batch(pipeline);
 }
 
 void pipeline_ignore_clock(struct pipeline *pipeline)
 {
     second_looks_turn_off(&pipeline->looks);
-    learner_never_aborts(recommender_learner(pipeline->context.recommender));
+    learner_never_aborts(recommender_learner(list_makers_at(pipeline->makers, 0)));
 }
 
 const struct owed_lists *pipeline_owed(const struct pipeline *pipeline)
@@ -428,6 +418,22 @@ const struct owed_lists *pipeline_owed(const struct pipeline *pipeline)
 struct visitor_table *pipeline_visitors(struct pipeline *pipeline)
 {
     return pipeline->context.visitors;
+}
+
+size_t pipeline_waiting_bytes(const struct pipeline *pipeline)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < list_makers_count(pipeline->makers); i++)
+        bytes += recommend_waiting_bytes(list_makers_at(pipeline->makers, i));
+    return bytes;
+}
+
+size_t pipeline_shown_bytes(const struct pipeline *pipeline)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < list_makers_count(pipeline->makers); i++)
+        bytes += recommend_shown_bytes(list_makers_at(pipeline->makers, i));
+    return bytes;
 }
 
 struct context *pipeline_context(struct pipeline *pipeline)
@@ -442,5 +448,6 @@ const struct counts *pipeline_counts(const struct pipeline *pipeline)
 
 size_t pipeline_batch_bytes(const struct pipeline *pipeline)
 {
-    return arena_bytes(&pipeline->arena) + pipeline->scratch.capacity;
+    return arena_bytes(&pipeline->arena) + pipeline->scratch.capacity +
+           list_makers_bytes(pipeline->makers);
 }

@@ -10,7 +10,7 @@
  * What a step emits goes to the outlet, if the step's row declares it. Each step's outputs are
  * known, so an emit that is not declared is FATAL.
  *
- * Thread: all calls come from the one that made it. */
+ * Thread: all calls come from the one that made it. Threads of its own may run close(). */
 #ifndef WEFT_RUNTIME_PIPELINE_H
 #define WEFT_RUNTIME_PIPELINE_H
 
@@ -30,6 +30,9 @@ enum verdict pipeline_new(const struct config *config, const struct topology *to
                           struct schema_source *source, struct pipeline **ret_pipeline,
                           struct error *error);
 void pipeline_free(struct pipeline *pipeline); /* NULL is fine */
+/* Lists are made by `count` threads side by side, this one among them (list_makers.h). Before the
+ * first record and pipeline_search(). FATAL: a thread can't be started. */
+enum verdict pipeline_start_makers(struct pipeline *pipeline, int count, struct error *error);
 /* Sets the search index of the catalogue; borrowed. Without it there are no lists for searches. */
 void pipeline_search(struct pipeline *pipeline, const struct search_index *search);
 /* For a driver that must not depend on the clock and never aborts: no second looks, no copies of
@@ -81,6 +84,9 @@ struct visitor_table *pipeline_visitors(struct pipeline *pipeline);
 struct context *pipeline_context(struct pipeline *pipeline);
 /* Bytes of memory for the batch at hand. */
 size_t pipeline_batch_bytes(const struct pipeline *pipeline);
+/* Memory of the shown lists of all makers, and of all their lists that wait for a click. */
+size_t pipeline_shown_bytes(const struct pipeline *pipeline);
+size_t pipeline_waiting_bytes(const struct pipeline *pipeline);
 /* The sums over all committed batches. */
 const struct counts *pipeline_counts(const struct pipeline *pipeline);
 

@@ -3,7 +3,7 @@
  * and starts the threads. The threads include this file, and run.c includes them.
  *
  *     run (main thread)   starts the others, writes metrics
- *     worker, 1 to 64     visitors/worker.c
+ *     worker, 1 to 64     visitors/worker.c; each has list makers (list_makers.h)
  *     standby             visitors/standby.c: copies that no worker has
  *     fold                model/fold.c, the model's only writer
  *     catalogue fold      model/catalogue_fold.c, the catalogue's only writer

@@ -186,7 +186,7 @@ static enum verdict start(struct runner *runner, bool create, struct error *erro
     log_line(LOG_LEVEL_INFO, "run", "%s at %s, %d partitions, %s, instance %s",
              runner->config.application_id, runner->config.bootstrap_servers, (int)run->partitions,
              guarantee_names[runner->config.guarantee], run->instance);
-    int wanted = (int)runner->config.threads;
+    int wanted = (int)runner->config.workers;
     for (int i = 0; i < wanted; i++) {
         struct kafka_edge *edge =
             kafka_edge_new(&runner->config, &run->topology, &run->sizes, i, error);

@@ -109,7 +109,7 @@ static struct queue_bounds bounds_of(const struct config *config, enum kafka_rol
 {
     if (role == KAFKA_MEMBER && config->input_partitions > 0)
         return queue_bounds_inputs(config->queue_bytes, INPUT_TOPICS, config->input_partitions,
-                                   config->threads);
+                                   config->workers);
     return queue_bounds_reader(config->queue_bytes);
 }
 

@@ -44,7 +44,7 @@ static struct worker_memory memory_of(struct worker *worker)
     const struct context *context = pipeline_context(worker->pipeline);
     return (struct worker_memory){
         .visitors = visitor_table_memory(context->visitors),
-        .lists = recommend_waiting_bytes(context->recommender),
+        .lists = pipeline_waiting_bytes(worker->pipeline),
         .batches = pipeline_batch_bytes(worker->pipeline) + worker->batch.changes.capacity,
         .kafka = worker->edge->queued_bytes(worker->edge),
     };
@@ -61,7 +61,7 @@ void worker_publish_totals(struct worker *worker)
         .lost = worker->lost,
         .visitors_cached = visitor_table_count(pipeline_visitors(worker->pipeline)),
         .visitors_bytes = visitor_table_bytes(pipeline_visitors(worker->pipeline)),
-        .shown_bytes = recommend_shown_bytes(pipeline_context(worker->pipeline)->recommender),
+        .shown_bytes = pipeline_shown_bytes(worker->pipeline),
         .memory = memory_of(worker),
         .ready_workers = worker->state == WORKER_RUNNING,
         .behind_workers = worker->catch_up.behind,
@@ -384,7 +384,8 @@ struct worker *worker_new(struct run *run, int index, struct kafka_edge *edge)
     pthread_mutex_init(&worker->totals_lock, NULL);
     if (pipeline_new(run->config, &run->topology, run->store, run->model, run->catalogue,
                      &worker->outlet, registry_source(run->registry), &worker->pipeline,
-                     &error) != VERDICT_OK) {
+                     &error) != VERDICT_OK ||
+        pipeline_start_makers(worker->pipeline, (int)run->config->threads, &error) != VERDICT_OK) {
         run_fail(run, worker->name, &error);
         worker_free(worker);
         return NULL;
