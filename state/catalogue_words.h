@@ -92,8 +92,8 @@ size_t words_bytes(const struct catalogue_words *words);
 
 /* WORD_NONE: there is no such word. Categories as "A > B". */
 uint32_t words_find(const struct catalogue_words *words, enum word_kind kind, struct bytes text);
-/* By the low half of the word's hash: of the words that have it, the one with the lowest hash. Never
- * a tag, an attribute or a name. */
+/* By the low half of the word's hash: of the words that have it, the one with the lowest hash.
+ * Never a tag, an attribute or a name. */
 uint32_t words_find_tagged(const struct catalogue_words *words, enum word_kind kind, uint32_t tag);
 /* Whether the category `word` is `category`, or lies in it. */
 bool words_within(const struct catalogue_words *words, uint32_t word, uint32_t category);

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Tests files of events, and of rules, as people have them. Each folder of tests/cases/files holds `input` and
-`expected.txt`. The lines of `expected.txt` are parts of the output of `weft check input`; the last
-line is its exit code. `weft backtest` refuses the files that check refuses, for the same reason.
-Equal records of two files are one event, different records are two.
+"""Tests files of events, and of rules, as people have them. Each folder of tests/cases/files holds
+`input` and `expected.txt`. The lines of `expected.txt` are parts of the output of `weft check
+input`; the last line is its exit code. `weft backtest` refuses the files that check refuses, for
+the same reason. Equal records of two files are one event, different records are two.
 
 The folders of tests/cases/rules do the same for files of merchandising rules: `input` is the
 rules.path of the configuration that `weft check` checks; without `input` the file is not there.

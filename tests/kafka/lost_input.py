@@ -75,7 +75,8 @@ def log_has(shop, text):
 
 
 def expect(checks, shop, what, lost, processed, text):
-    checks.equal(f"{what}: the rest is processed", wait_for(shop, "processed", processed), processed)
+    checks.equal(f"{what}: the rest is processed", wait_for(shop, "processed", processed),
+                 processed)
     checks.equal(f"{what}: the lost records are counted", shop.metrics()["records_lost"], lost)
     checks.equal(f"{what}: the log says it", log_has(shop, text), True)
 

@@ -160,7 +160,7 @@ class Shop:
 
     def log_end(self, index=0):
         with open(os.path.join(self.folder, f"log-{index}.txt")) as log:
-            return log.read()[-1500:]
+            return log.read()[-8000:]
 
     def total(self, name):
         return sum((self.metrics(i) or {}).get(name, 0) for i in self.processes)

@@ -22,8 +22,8 @@
 #define INIT_SLICE_MS 500
 #define NEWEST_RECORDS 3        /* the last offsets may be marks of transactions */
 #define NO_PARTITION 1000000000 /* no topic has so many */
-#define GROUP_ANSWER_MS "3000"  /* librdkafka keeps a commit so long where it finds no coordinator \
-                                 */
+/* librdkafka keeps a commit so long where it finds no coordinator */
+#define GROUP_ANSWER_MS "3000"
 #define PROBE_KEY "weft-preflight"
 
 /* The handles of a look. NULL: not open. */

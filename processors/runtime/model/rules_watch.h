@@ -8,9 +8,9 @@
 
 #include "processors/runtime/rules_file.h"
 
-#define RULES_STILL_US 1000000     /* the catalogue stands still for so long: it has been read */
-#define RULES_PATIENCE_US 30000000 /* a catalogue that never stands still is taken as it is then   \
-                                    */
+#define RULES_STILL_US 1000000 /* the catalogue stands still for so long: it has been read */
+/* a catalogue that never stands still is taken as it is then */
+#define RULES_PATIENCE_US 30000000
 
 struct rules_watch {
     struct rules_file file;
