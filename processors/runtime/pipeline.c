@@ -200,8 +200,6 @@ enum verdict pipeline_event(struct pipeline *pipeline, struct record *record, co
     return verdict;
 }
 
-/* ---- the end of a batch ---- */
-
 /* ---- lists that wait ---- */
 
 void pipeline_set_behind(struct pipeline *pipeline, bool behind)
@@ -269,7 +267,7 @@ static enum verdict make_due(struct pipeline *pipeline, struct error *error)
     return verdict;
 }
 
-/* `tries`: second looks that the visitor had. */
+/* Collects a visitor whose lists are due. `tries`: second looks that it had. */
 static enum verdict add_due(struct pipeline *pipeline, struct visitor *visitor, int tries,
                             struct error *error)
 {
@@ -292,6 +290,7 @@ static enum verdict add_waiting(struct pipeline *pipeline, int32_t partition, st
     return add_due(pipeline, visitor, tries, error);
 }
 
+/* While the worker is behind only visitors that waited for the longest time come out. */
 static bool next_owed(struct pipeline *pipeline, int64_t now_us, struct owed_list *ret_list)
 {
     if (pipeline->behind)
@@ -329,6 +328,8 @@ static enum verdict take_second_looks(struct pipeline *pipeline, struct error *e
     }
     return verdict;
 }
+
+/* ---- the end of a batch ---- */
 
 static enum verdict run_batch_ends(struct pipeline *pipeline, struct recommender *recommender,
                                    struct error *error)

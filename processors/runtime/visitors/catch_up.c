@@ -78,10 +78,11 @@ static void tell(const struct catch_up *catch_up, const struct run *run, int64_t
 void catch_up_look(struct catch_up *catch_up, struct run *run, struct kafka_edge *edge,
                    struct task *const *tasks, size_t task_count, uint64_t taken, const char *name)
 {
-    int64_t now_us = edge->now_us(edge), now_ms = clock_now_ms();
+    int64_t now_us = edge->now_us(edge);
     catch_up->records += taken;
     if (catch_up->looked_us != 0 && now_us - catch_up->looked_us < CATCH_UP_LOOK_US)
         return;
+    int64_t now_ms = clock_now_ms();
     struct catch_up_view view = {.fold_left = atomic_load(&run->fold_left),
                                  .lag_max_ms = run->config->catch_up_lag_ms};
     for (size_t i = 0; i < task_count; i++)
