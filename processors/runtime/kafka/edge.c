@@ -21,7 +21,6 @@
 #define FULL_QUEUE_MS 10
 #define WAIT_MAX_US 50000 /* so that the caller looks at the group and at the process's end */
 #define TRANSACTION_TIMEOUT_MS "10000"
-#define UUID_BYTES 37 /* with the dash before it */
 
 struct edge_producer {
     rd_kafka_t *rk; /* NULL: closed */
@@ -474,11 +473,10 @@ static enum verdict ask_members(struct kafka_edge *edge, struct members *ret_mem
     return edge_ask_members(rdkafka_edge(edge)->config, ret_members, error);
 }
 
-/* The broker makes a static member's id of its name, a dash and a UUID, another for each process.
- */
+/* Whether the group has this member's name under another id: each process gets its own. */
 static bool has_other_id(const struct rd_kafka_group_info *group, const char *own)
 {
-    size_t size = strlen(own), name = size > UUID_BYTES ? size - UUID_BYTES : 0;
+    size_t size = strlen(own), name = member_name_bytes(own);
     for (int i = 0; i < group->member_cnt; i++) {
         const char *id = group->members[i].member_id;
         if (name > 0 && strlen(id) == size && memcmp(id, own, name) == 0 && strcmp(id, own) != 0)

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #define ANSWER_MS 5000
-#define UUID_SIZE 37 /* with the dash before it */
-#define GONE_MAX 2   /* beyond these two bounds every partition is wanted */
+#define UUID_BYTES 37 /* with the dash before it */
+#define GONE_MAX 2    /* beyond these two bounds every partition is wanted */
 #define INSTANCES_MAX 64
 
 struct member_watch {
@@ -18,14 +18,20 @@ static int name_order(const void *a, const void *b)
     return strcmp(a, b);
 }
 
+size_t member_name_bytes(const char *member_id)
+{
+    size_t size = strlen(member_id);
+    return size > UUID_BYTES ? size - UUID_BYTES : 0;
+}
+
 void members_take(struct members *members, const char *const *ids, size_t count)
 {
     *members = (struct members){0};
     members->names = memory_zero(MEMBERS_MAX, sizeof *members->names);
     for (size_t i = 0; i < count && members->count < MEMBERS_MAX; i++) {
-        size_t size = strlen(ids[i]);
-        if (size > UUID_SIZE && size - UUID_SIZE < CONFIG_TEXT_MAX)
-            memcpy(members->names[members->count++], ids[i], size - UUID_SIZE);
+        size_t size = member_name_bytes(ids[i]);
+        if (size > 0 && size < CONFIG_TEXT_MAX)
+            memcpy(members->names[members->count++], ids[i], size);
     }
     qsort(members->names, members->count, sizeof *members->names, name_order);
 }

@@ -15,6 +15,9 @@ struct members {
     char (*names)[CONFIG_TEXT_MAX]; /* sorted as the assignment sorts them; owned */
 };
 
+/* The bytes of the name at the start of a member id; 0: the id is no static member's. */
+size_t member_name_bytes(const char *member_id);
+
 /* Takes the names out of the broker's ids. Ids that are no static member's are left out, and so are
  * those beyond MEMBERS_MAX. The caller releases the members. */
 void members_take(struct members *members, const char *const *ids, size_t count);

@@ -2,12 +2,12 @@
 
 #include "processors/runtime/kafka/client_id.h"
 #include "processors/runtime/kafka/kafka.h"
+#include "processors/runtime/kafka/members.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #define ANSWER_MS 5000
-#define UUID_SIZE 37  /* with the dash before it; the end of a member's id */
 #define SILENT_MAX 64 /* more are not looked at */
 
 static void note_host(const char *host, char ret_host[VERSION_HOST_SIZE])
@@ -98,12 +98,12 @@ static bool is_known(const struct silent *silent, const char *name)
 /* True: the member is older, and new here. */
 static bool note_member(struct version_watch *watch, const struct rd_kafka_group_member_info *info)
 {
-    size_t size = strlen(info->member_id);
+    size_t size = member_name_bytes(info->member_id);
     struct silent *found = &watch->found;
-    if (client_id_format(info->client_id) > 0 || size <= UUID_SIZE || found->count == SILENT_MAX)
+    if (client_id_format(info->client_id) > 0 || size == 0 || found->count == SILENT_MAX)
         return false;
     char *name = found->names[found->count++];
-    snprintf(name, CONFIG_TEXT_MAX, "%.*s", (int)(size - UUID_SIZE), info->member_id);
+    snprintf(name, CONFIG_TEXT_MAX, "%.*s", (int)size, info->member_id);
     return watch->looked && !is_known(&watch->known, name);
 }
 
