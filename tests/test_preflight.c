@@ -299,6 +299,12 @@ static void test_missing_topics(void)
     parts[1] = "does not exist; create it: ";
     look.may_create = false;
     expect("--no-create", &look, FINDING_FIX, 1, parts, 3);
+    const char *rankings[] = {"--topic rankings --partitions 1",
+                              "--config cleanup.policy=compact --config segment.bytes=67108864"};
+    make_good(&look);
+    look.may_create = false;
+    look.topics[TOPIC_RANKINGS].seen = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    expect("every setting", &look, FINDING_FIX, 1, rankings, 2);
 }
 
 /* A user without any right hears of each at once. */

@@ -2,6 +2,7 @@
 #include "processors/runtime/kafka/preflight.h"
 #include "processors/runtime/kafka/rights.h"
 #include "processors/runtime/kafka/size_budget.h"
+#include "processors/runtime/kafka/topic_declare.h"
 #include "processors/runtime/kafka/topic_settings.h"
 
 #include <inttypes.h>
@@ -152,26 +153,18 @@ static int32_t input_partitions(const struct judging *judging)
 
 static void create_command(const struct judging *judging, int topic, struct buffer *command)
 {
-    const struct topic_row *row = &topic_rows[topic];
+    struct topic_settings settings;
     struct bytes broker = rights_broker(judging->config);
     buffer_format(command,
                   "kafka-topics.sh --bootstrap-server %.*s --create --topic %s --partitions %d",
                   (int)broker.size, broker.at, topic_name(judging, topic),
-                  (int)(row->partitioned ? input_partitions(judging) : 1));
+                  (int)(topic_rows[topic].partitioned ? input_partitions(judging) : 1));
     if (judging->config->replication_factor > 0)
         buffer_format(command, " --replication-factor %d",
                       (int)judging->config->replication_factor);
-    if (row->cleanup == CLEANUP_COMPACT)
-        buffer_text(command, " --config cleanup.policy=compact");
-    if (row->retention_ms != 0)
-        buffer_format(command, " --config retention.ms=%" PRId64, row->retention_ms);
-    if (row->delete_retention_ms != 0)
-        buffer_format(command, " --config " DELETE_RETENTION "=%" PRId64, row->delete_retention_ms);
-    if (topic == TOPIC_VISITOR_CHANGELOG)
-        buffer_text(command, " --config message.timestamp.type=LogAppendTime");
-    if (size_budget_created((enum topic)topic) != 0)
-        buffer_format(command, " --config max.message.bytes=%" PRId64,
-                      size_budget_created((enum topic)topic));
+    topic_settings_declared((enum topic)topic, &settings);
+    for (size_t i = 0; i < settings.count; i++)
+        buffer_format(command, " --config %s=%s", settings.at[i].name, settings.at[i].value);
 }
 
 static void find_missing(const struct judging *judging, int topic)

@@ -3,39 +3,56 @@
 #include "processors/runtime/kafka/size_budget.h"
 #include "processors/runtime/kafka/topic_settings.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
-#define RANKINGS_SEGMENT_BYTES "67108864"
+#define RANKINGS_SEGMENT_BYTES 67108864
+
+static void add_text(struct topic_settings *settings, const char *name, const char *value)
+{
+    struct topic_setting *setting = &settings->at[settings->count++];
+    setting->name = name;
+    snprintf(setting->value, sizeof setting->value, "%s", value);
+}
+
+static void add_number(struct topic_settings *settings, const char *name, int64_t value)
+{
+    char text[TOPIC_VALUE_BYTES_MAX];
+    snprintf(text, sizeof text, "%" PRId64, value);
+    if (value != 0)
+        add_text(settings, name, text);
+}
+
+void topic_settings_declared(enum topic topic, struct topic_settings *ret_settings)
+{
+    const struct topic_row *row = &topic_rows[topic];
+    ret_settings->count = 0;
+    if (row->cleanup == CLEANUP_COMPACT)
+        add_text(ret_settings, "cleanup.policy", "compact");
+    add_number(ret_settings, "retention.ms", row->retention_ms);
+    add_number(ret_settings, DELETE_RETENTION, row->delete_retention_ms);
+    if (topic == TOPIC_VISITOR_CHANGELOG) /* the brokers' clocks alone tell which copies are old */
+        add_text(ret_settings, "message.timestamp.type", "LogAppendTime");
+    if (topic == TOPIC_RANKINGS) /* the publisher reads it at its election: compacted early */
+        add_number(ret_settings, "segment.bytes", RANKINGS_SEGMENT_BYTES);
+    add_number(ret_settings, "max.message.bytes", size_budget_created(topic));
+}
 
 static rd_kafka_NewTopic_t *declare_topic(const struct config *config, const char *name,
                                           enum topic topic, int32_t partitions, struct error *error)
 {
-    const struct topic_row *row = &topic_rows[topic];
-    char why[256], number[32];
-    rd_kafka_NewTopic_t *declared = rd_kafka_NewTopic_new(
-        name, row->partitioned ? partitions : 1, (int)config->replication_factor, why, sizeof why);
+    struct topic_settings settings;
+    char why[256];
+    rd_kafka_NewTopic_t *declared =
+        rd_kafka_NewTopic_new(name, topic_rows[topic].partitioned ? partitions : 1,
+                              (int)config->replication_factor, why, sizeof why);
     if (declared == NULL) {
         error_set(error, VERDICT_FATAL, "%s: %s", name, why);
         return NULL;
     }
-    if (row->cleanup == CLEANUP_COMPACT)
-        rd_kafka_NewTopic_set_config(declared, "cleanup.policy", "compact");
-    if (row->retention_ms != 0) {
-        snprintf(number, sizeof number, "%lld", (long long)row->retention_ms);
-        rd_kafka_NewTopic_set_config(declared, "retention.ms", number);
-    }
-    if (row->delete_retention_ms != 0) {
-        snprintf(number, sizeof number, "%lld", (long long)row->delete_retention_ms);
-        rd_kafka_NewTopic_set_config(declared, DELETE_RETENTION, number);
-    }
-    if (topic == TOPIC_VISITOR_CHANGELOG) /* the brokers' clocks alone tell which copies are old */
-        rd_kafka_NewTopic_set_config(declared, "message.timestamp.type", "LogAppendTime");
-    if (topic == TOPIC_RANKINGS) /* the publisher reads it at its election: compacted early */
-        rd_kafka_NewTopic_set_config(declared, "segment.bytes", RANKINGS_SEGMENT_BYTES);
-    if (size_budget_created(topic) != 0) {
-        snprintf(number, sizeof number, "%lld", (long long)size_budget_created(topic));
-        rd_kafka_NewTopic_set_config(declared, "max.message.bytes", number);
-    }
+    topic_settings_declared(topic, &settings);
+    for (size_t i = 0; i < settings.count; i++)
+        rd_kafka_NewTopic_set_config(declared, settings.at[i].name, settings.at[i].value);
     return declared;
 }
 

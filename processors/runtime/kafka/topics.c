@@ -144,20 +144,17 @@ static enum verdict look(struct ensuring *ensuring, int64_t until_us, int32_t *r
 static enum verdict refuse_missing(const struct topology *topology, int topic, int32_t partitions,
                                    struct error *error)
 {
-    const struct topic_row *row = &topic_rows[topic];
-    char remembers[48] = "", takes[48] = "";
-    if (size_budget_created((enum topic)topic) != 0)
-        snprintf(takes, sizeof takes, ", max.message.bytes=%lld",
-                 (long long)size_budget_created((enum topic)topic));
-    if (row->delete_retention_ms != 0)
-        snprintf(remembers, sizeof remembers, ", " DELETE_RETENTION "=%lld",
-                 (long long)row->delete_retention_ms);
-    return error_set(error, VERDICT_FATAL,
-                     "topic %s does not exist; create it (%d partitions%s%s%s) or run without "
-                     "--no-create",
-                     topology->topics[topic], (int)(row->partitioned ? partitions : 1),
-                     row->cleanup == CLEANUP_COMPACT ? ", cleanup.policy=compact" : "", remembers,
-                     takes);
+    struct topic_settings settings;
+    struct buffer list = {0};
+    topic_settings_declared((enum topic)topic, &settings);
+    for (size_t i = 0; i < settings.count; i++)
+        buffer_format(&list, ", %s=%s", settings.at[i].name, settings.at[i].value);
+    error_set(error, VERDICT_FATAL,
+              "topic %s does not exist; create it (%d partitions%.*s) or run without --no-create",
+              topology->topics[topic], (int)(topic_rows[topic].partitioned ? partitions : 1),
+              (int)list.size, list.size ? list.at : "");
+    buffer_release(&list);
+    return VERDICT_FATAL;
 }
 
 /* ---- settings ---- */
