@@ -1,5 +1,7 @@
 #include "processors/runtime/kafka/size_budget.h"
 
+#include "processors/runtime/kafka/rights.h"
+
 #define KIB 1024
 #define BATCH_BYTES_MAX 1000000 /* librdkafka's default of batch.size */
 #define OVERHEAD 512            /* a batch has a header, and a record has lengths and times */
@@ -45,13 +47,14 @@ enum verdict size_budget_set(struct size_budget *budget, enum topic topic, int64
                              struct error *error)
 {
     const struct size_row *row = &rows[topic];
+    struct bytes broker = rights_broker(budget->config);
     if (limit < row->least)
         return error_set(error, VERDICT_FATAL,
                          "%s takes records of %lld bytes; weft needs %lld at least; mend it: "
-                         "kafka-configs.sh --bootstrap-server %s --alter --entity-type topics "
+                         "kafka-configs.sh --bootstrap-server %.*s --alter --entity-type topics "
                          "--entity-name %s --add-config max.message.bytes=%lld",
                          budget->topology->topics[topic], (long long)limit, (long long)row->least,
-                         budget->config->bootstrap_servers, budget->topology->topics[topic],
+                         (int)broker.size, broker.at, budget->topology->topics[topic],
                          (long long)(row->created ? row->created : KAFKA_RECORD_BYTES));
     atomic_store(&budget->limits[topic], limit < RECORD_BYTES_MAX ? limit : RECORD_BYTES_MAX);
     return VERDICT_OK;

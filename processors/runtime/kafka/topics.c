@@ -1,5 +1,6 @@
 #include "processors/runtime/kafka/topics.h"
 
+#include "processors/runtime/kafka/rights.h"
 #include "processors/runtime/kafka/topic_declare.h"
 #include "processors/runtime/kafka/topic_settings.h"
 #include "processors/runtime/log.h"
@@ -181,6 +182,7 @@ static enum verdict check_policy(rd_kafka_t *rk, const struct config *config,
     struct error why = {0};
     char policy[SETTING_BYTES_MAX] = "";
     const char *name = topology->topics[topic];
+    struct bytes broker = rights_broker(config);
     if (topic_rows[topic].cleanup == CLEANUP_COMPACT)
         return VERDICT_OK;
     enum verdict verdict = topic_setting_text(rk, name, "cleanup.policy", policy, &why);
@@ -191,9 +193,9 @@ static enum verdict check_policy(rd_kafka_t *rk, const struct config *config,
     return error_set(
         error, VERDICT_FATAL,
         "%s has cleanup.policy=%s and takes no records without keys, which weft writes; "
-        "mend it: kafka-configs.sh --bootstrap-server %s --alter --entity-type topics "
+        "mend it: kafka-configs.sh --bootstrap-server %.*s --alter --entity-type topics "
         "--entity-name %s --add-config cleanup.policy=delete",
-        name, policy, config->bootstrap_servers, name);
+        name, policy, (int)broker.size, broker.at, name);
 }
 
 /* RETRY: no answer. FATAL: the topic takes too little. */
