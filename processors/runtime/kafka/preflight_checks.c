@@ -192,17 +192,16 @@ static void find_missing(const struct judging *judging, int topic)
     buffer_release(&command);
 }
 
-/* `format` has # in place of the topic. */
+/* "weft may not <action> <topic><harm>": the harm may be empty. */
 static void find_right(const struct judging *judging, enum finding_kind kind, int topic,
-                       uint32_t rights, const char *format)
+                       uint32_t rights, const char *action, const char *harm)
 {
     struct buffer command = {0};
-    char start[FINDING_BYTES_MAX];
+    char text[FINDING_BYTES_MAX];
     right_topic_command(judging->config, judging->topology, (enum topic)topic, rights, &command);
-    int before = (int)strcspn(format, "#");
-    snprintf(start, sizeof start, "weft may not %.*s%s%s; allow it", before, format,
-             topic_name(judging, topic), format + before + 1);
-    find_command(judging, kind, start, &command);
+    snprintf(text, sizeof text, "weft may not %s %s%s; allow it", action,
+             topic_name(judging, topic), harm);
+    find_command(judging, kind, text, &command);
     buffer_release(&command);
 }
 
@@ -211,13 +210,11 @@ static void check_topics(const struct judging *judging)
     char text[FINDING_BYTES_MAX];
     for (int i = 0; i < TOPICS; i++) {
         int seen = judging->look->topics[i].seen;
-        uint32_t rights = 0;
-        for (int right = 0; right < RIGHTS; right++)
-            rights |= right_needed((enum topic)i, (enum right)right) ? 1u << right : 0;
         if (seen == 0 || !tried(seen))
             continue;
         if (seen == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
-            find_right(judging, FINDING_FIX, i, rights, "see topic #, which may not exist either");
+            find_right(judging, FINDING_FIX, i, rights_needed((enum topic)i), "see topic",
+                       ", which may not exist either");
         else if (seen == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
             find_missing(judging, i);
         else {
@@ -255,55 +252,58 @@ static void check_partitions(const struct judging *judging)
 
 /* ---- rights ---- */
 
+static bool is_refused(enum right right, int code)
+{
+    return code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+           (right == RIGHT_SETTINGS && code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED);
+}
+
+/* The sentences of a right that the brokers refuse, and of another error. */
+struct right_words {
+    enum finding_kind kind;
+    const char *action, *harm; /* see find_right() */
+    const char *what, *done;   /* "<what> <topic> can't be <done>" */
+};
+
+static const struct right_words right_words[RIGHTS] = {
+    [RIGHT_READ] = {FINDING_FIX, "read topic", "", "topic", "read"},
+    [RIGHT_WRITE] = {FINDING_FIX, "write to topic", "", "topic", "written"},
+    [RIGHT_SETTINGS] = {FINDING_ADVISE, "read the settings of topic",
+                        ", so it takes Kafka's defaults", "the settings of topic", "read"},
+};
+
+/* `code`: the answer to the try of a right. */
+static void check_try(const struct judging *judging, int topic, enum right right, int code)
+{
+    const struct right_words *words = &right_words[right];
+    char text[FINDING_BYTES_MAX];
+    if (!is_there(judging, topic) || code == 0 || !tried(code))
+        return;
+    if (is_refused(right, code)) {
+        find_right(judging, words->kind, topic, RIGHT_BIT(right), words->action, words->harm);
+        return;
+    }
+    snprintf(text, sizeof text, "%s %s can't be %s", words->what, topic_name(judging, topic),
+             words->done);
+    find_code(judging, code, text);
+}
+
 static void check_read(const struct judging *judging)
 {
-    char text[FINDING_BYTES_MAX];
-    for (int i = 0; i < TOPICS; i++) {
-        int code = judging->look->topics[i].read;
-        if (!is_there(judging, i) || code == 0 || !tried(code))
-            continue;
-        if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {
-            find_right(judging, FINDING_FIX, i, 1u << RIGHT_READ, "read topic #");
-            continue;
-        }
-        snprintf(text, sizeof text, "topic %s can't be read", topic_name(judging, i));
-        find_code(judging, code, text);
-    }
+    for (int i = 0; i < TOPICS; i++)
+        check_try(judging, i, RIGHT_READ, judging->look->topics[i].read);
 }
 
 static void check_write(const struct judging *judging)
 {
-    char text[FINDING_BYTES_MAX];
-    for (int i = 0; i < TOPICS; i++) {
-        int code = judging->look->topics[i].write;
-        if (!is_there(judging, i) || code == 0 || !tried(code))
-            continue;
-        if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {
-            find_right(judging, FINDING_FIX, i, 1u << RIGHT_WRITE, "write to topic #");
-            continue;
-        }
-        snprintf(text, sizeof text, "topic %s can't be written", topic_name(judging, i));
-        find_code(judging, code, text);
-    }
+    for (int i = 0; i < TOPICS; i++)
+        check_try(judging, i, RIGHT_WRITE, judging->look->topics[i].write);
 }
 
 static void check_settings_right(const struct judging *judging)
 {
-    char text[FINDING_BYTES_MAX];
-    for (int i = 0; i < TOPICS; i++) {
-        int code = judging->look->topics[i].settings;
-        if (!is_there(judging, i) || code == 0 || !tried(code))
-            continue;
-        if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
-            code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED) {
-            find_right(judging, FINDING_ADVISE, i, 1u << RIGHT_SETTINGS,
-                       "read the settings of topic #, so it takes Kafka's defaults");
-            continue;
-        }
-        snprintf(text, sizeof text, "the settings of topic %s can't be read",
-                 topic_name(judging, i));
-        find_code(judging, code, text);
-    }
+    for (int i = 0; i < TOPICS; i++)
+        check_try(judging, i, RIGHT_SETTINGS, judging->look->topics[i].settings);
 }
 
 static void check_group(const struct judging *judging, const char *group, int code)

@@ -1,31 +1,39 @@
 #include "processors/runtime/kafka/rights.h"
 
-#define BIT(right) (1u << (right))
+/* Kafka's names of the operations. */
+static const char *const operations[RIGHTS] = {"Read", "Write", "DescribeConfigs"};
 
-const char *const right_names[RIGHTS] = {"Read", "Write", "DescribeConfigs", "Create"};
+#define READ RIGHT_BIT(RIGHT_READ)
+#define WRITE RIGHT_BIT(RIGHT_WRITE)
+#define SETTINGS RIGHT_BIT(RIGHT_SETTINGS)
 
 static const uint32_t needed[TOPICS] = {
-    [TOPIC_VIEW] = BIT(RIGHT_READ),
-    [TOPIC_SEARCH] = BIT(RIGHT_READ),
-    [TOPIC_CART] = BIT(RIGHT_READ),
-    [TOPIC_PURCHASE] = BIT(RIGHT_READ),
-    [TOPIC_IMPRESSION] = BIT(RIGHT_READ),
-    [TOPIC_CLICK] = BIT(RIGHT_READ),
-    [TOPIC_USER] = BIT(RIGHT_READ) | BIT(RIGHT_SETTINGS),
-    [TOPIC_PRODUCT] = BIT(RIGHT_READ) | BIT(RIGHT_SETTINGS),
-    [TOPIC_RECOMMENDATIONS] = BIT(RIGHT_WRITE) | BIT(RIGHT_SETTINGS),
-    [TOPIC_RANKINGS] = BIT(RIGHT_READ) | BIT(RIGHT_WRITE) | BIT(RIGHT_SETTINGS),
-    [TOPIC_INTERACTIONS] = BIT(RIGHT_READ) | BIT(RIGHT_WRITE) | BIT(RIGHT_SETTINGS),
-    [TOPIC_VISITOR_CHANGELOG] = BIT(RIGHT_READ) | BIT(RIGHT_WRITE) | BIT(RIGHT_SETTINGS),
-    [TOPIC_MODEL] = BIT(RIGHT_READ) | BIT(RIGHT_WRITE) | BIT(RIGHT_SETTINGS),
-    [TOPIC_LATE] = BIT(RIGHT_WRITE) | BIT(RIGHT_SETTINGS),
-    [TOPIC_DEAD_LETTERS] = BIT(RIGHT_WRITE) | BIT(RIGHT_SETTINGS),
-    [TOPIC_METRICS] = BIT(RIGHT_WRITE) | BIT(RIGHT_SETTINGS),
+    [TOPIC_VIEW] = READ,
+    [TOPIC_SEARCH] = READ,
+    [TOPIC_CART] = READ,
+    [TOPIC_PURCHASE] = READ,
+    [TOPIC_IMPRESSION] = READ,
+    [TOPIC_CLICK] = READ,
+    [TOPIC_USER] = READ | SETTINGS,
+    [TOPIC_PRODUCT] = READ | SETTINGS,
+    [TOPIC_RECOMMENDATIONS] = WRITE | SETTINGS,
+    [TOPIC_RANKINGS] = READ | WRITE | SETTINGS,
+    [TOPIC_INTERACTIONS] = READ | WRITE | SETTINGS,
+    [TOPIC_VISITOR_CHANGELOG] = READ | WRITE | SETTINGS,
+    [TOPIC_MODEL] = READ | WRITE | SETTINGS,
+    [TOPIC_LATE] = WRITE | SETTINGS,
+    [TOPIC_DEAD_LETTERS] = WRITE | SETTINGS,
+    [TOPIC_METRICS] = WRITE | SETTINGS,
 };
+
+uint32_t rights_needed(enum topic topic)
+{
+    return needed[topic];
+}
 
 bool right_needed(enum topic topic, enum right right)
 {
-    return (needed[topic] & BIT(right)) != 0;
+    return (needed[topic] & RIGHT_BIT(right)) != 0;
 }
 
 struct bytes rights_broker(const struct config *config)
@@ -55,8 +63,8 @@ void right_topic_command(const struct config *config, const struct topology *top
 {
     start_command(config, buffer);
     for (int right = 0; right < RIGHTS; right++)
-        if (rights & BIT(right))
-            buffer_format(buffer, " --operation %s", right_names[right]);
+        if (rights & RIGHT_BIT(right))
+            buffer_format(buffer, " --operation %s", operations[right]);
     buffer_format(buffer, " --topic %s", topology->topics[topic]);
 }
 

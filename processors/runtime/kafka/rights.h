@@ -1,5 +1,6 @@
 /* The rights (ACLs) that `weft run` needs on the brokers, as a table, and the command that grants
- * each. Names no librdkafka. Thread: any. */
+ * each. Only rights_text() has the right to create topics: it is a right on the cluster. Names no
+ * librdkafka. Thread: any. */
 #ifndef WEFT_KAFKA_RIGHTS_H
 #define WEFT_KAFKA_RIGHTS_H
 
@@ -9,17 +10,18 @@ enum right {
     RIGHT_READ,
     RIGHT_WRITE,
     RIGHT_SETTINGS, /* DescribeConfigs: weft runs without it, but takes Kafka's defaults */
-    RIGHT_CREATE,   /* only where weft creates its topics */
     RIGHTS,
 };
 
-/* Kafka's names of the operations. */
-extern const char *const right_names[RIGHTS];
+/* A set of rights has this bit of each. */
+#define RIGHT_BIT(right) (1u << (right))
 
-/* Whether `weft run` needs the right on a topic. Kafka includes Describe in each of them. */
+/* The set of rights that `weft run` needs on a topic. Kafka includes Describe in each of them. */
+uint32_t rights_needed(enum topic topic);
+/* Whether a right is one of them. */
 bool right_needed(enum topic topic, enum right right);
 
-/* Appends the command that grants `rights`, bits of 1 << enum right, on a topic. */
+/* Appends the command that grants a set of rights on a topic. */
 void right_topic_command(const struct config *config, const struct topology *topology,
                          enum topic topic, uint32_t rights, struct buffer *buffer);
 /* The same for Read on a consumer group, and for Write on the transactional ids. */
