@@ -132,7 +132,7 @@ static bool set_configured(rd_kafka_conf_t *conf, const struct config *config, b
     return true;
 }
 
-/* Members of groups tell the format of visitors by their client.id, which may be configured. */
+/* A member's client.id, which may be configured, also tells the format of visitors' rows. */
 static bool tell_format(rd_kafka_conf_t *conf, struct error *error)
 {
     char id[CLIENT_ID_SIZE], client_id[CONFIG_TEXT_MAX] = "";
@@ -222,7 +222,7 @@ rd_kafka_t *kafka_open_watched(const struct config *config, const struct kafka_e
     *trouble = (struct kafka_trouble){0};
     if (conf == NULL)
         return NULL;
-    /* a listener of another protocol closes connections, which librdkafka else keeps to itself */
+    /* a listener of another protocol closes the connection: librdkafka tells it only with this */
     rd_kafka_conf_set(conf, "log.connection.close", "true", NULL, 0);
     rd_kafka_conf_set_error_cb(conf, note_trouble);
     rd_kafka_conf_set_opaque(conf, trouble);

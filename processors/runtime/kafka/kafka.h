@@ -24,8 +24,8 @@ struct kafka_extra {
 
 /* The properties of a role, then `extra` (NULL: none), then the configuration's kafka.* keys
  * (kafka.consumer.* and kafka.producer.* only for their kind). A member's client.id also tells its
- * version (versions.h). The caller owns the result. NULL
- * with the error when librdkafka refuses a property. */
+ * format of rows (client_id.h). The caller owns the result. NULL with the error when librdkafka
+ * refuses a property. */
 rd_kafka_conf_t *kafka_conf(const struct config *config, enum kafka_role role,
                             const struct kafka_extra *extra, struct error *error);
 
@@ -68,7 +68,7 @@ rd_kafka_t *kafka_open_watched(const struct config *config, const struct kafka_e
                                struct kafka_trouble *trouble, struct error *error);
 
 /* Waits for metadata of the topics that the handle knows, or of all, until `until_us` (monotonic)
- * or until `stop` is set (NULL: never), which is seen within a second. RETRY: no answer;
+ * or until `stop` is set (NULL: never), which it sees within two seconds. RETRY: no answer;
  * `trouble` has the reason. FATAL: the brokers refuse this client, so waiting does not help. */
 enum verdict kafka_await(rd_kafka_t *rk, bool all, int64_t until_us, const atomic_bool *stop,
                          struct kafka_trouble *trouble,

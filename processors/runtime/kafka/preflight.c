@@ -22,7 +22,7 @@
 #define INIT_SLICE_MS 500
 #define NEWEST_RECORDS 3        /* the last offsets may be marks of transactions */
 #define NO_PARTITION 1000000000 /* no topic has so many */
-/* librdkafka keeps a commit so long where it finds no coordinator */
+/* librdkafka holds a commit for this time if it finds no coordinator */
 #define GROUP_ANSWER_MS "3000"
 #define PROBE_KEY "weft-preflight"
 
@@ -219,7 +219,7 @@ static void refused(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opa
             message->err == RD_KAFKA_RESP_ERR_INVALID_REQUIRED_ACKS ? 0 : message->err;
 }
 
-/* Brokers take acks of -1, 0 and 1, and look at the right first. */
+/* A broker checks the right first. Then it refuses acks=2, so nothing is written. */
 static void start_writing(struct probe *probe)
 {
     char timeout[24];

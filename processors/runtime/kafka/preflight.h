@@ -1,9 +1,9 @@
 /* Preflight: tries what `weft run` will need, and names everything that is missing at once, each in
  * a sentence with what to do.
  *
- * It has two halves. The look (preflight.c) asks the brokers, the registry and this machine, and
- * changes nothing: rights are tried by requests that have no effect. The judgement
- * (preflight_checks.c) is a pure function of the answers, one row a check.
+ * It has two halves. The look (preflight.c) asks the brokers, the registry and this machine. It
+ * tries rights by requests without effect. Only the transactional id stays on the brokers. The
+ * judgement (preflight_checks.c) is a pure function of the answers, one row a check.
  *
  *     right                tried by
  *     Read on a topic      a fetch at the end of partition 0
@@ -97,8 +97,9 @@ extern const size_t preflight_check_count;
 const char *preflight_check_name(size_t index);
 
 /* Looks and judges. Waits up to `patience_ms` for the first broker, and up to 10 s for answers
- * after that. `stop` is borrowed: once set, the call ends within a second, with findings that mean
- * nothing; NULL: none. Returns whether a broker answered. */
+ * after that; the settings of topics may take 30 s. `stop` is borrowed; NULL: none. Once it is set,
+ * the call ends within two seconds, with findings that mean nothing. While it asks for settings or
+ * tries to create topics, it ends only with the answer. Returns whether a broker answered. */
 bool preflight(const struct config *config, const struct topology *topology, bool may_create,
                int patience_ms, const atomic_bool *stop, struct findings *findings);
 
