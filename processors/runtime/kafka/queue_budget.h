@@ -12,8 +12,8 @@
  * A worker has a queue for each partition, and librdkafka's bound is that of one queue. A reader
  * has one queue for all its partitions.
  *
- * The least answer of librdkafka is a megabyte, so the sum holds from about 160 MB on; below that
- * it may be 64 MB more.
+ * librdkafka takes no bound of an answer below a megabyte. So the sum holds from 160 MB on, with up
+ * to five workers. With less memory or more workers, each consumer may take 8 MB more.
  *
  * Names no librdkafka. Thread: any. */
 #ifndef WEFT_KAFKA_QUEUE_BUDGET_H
