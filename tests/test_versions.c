@@ -1,4 +1,4 @@
-/* The client.id of the publisher's group tells the format of visitors' rows. */
+/* The client.id of a group's member tells the format of visitors' rows. */
 #include "processors/runtime/kafka/client_id.h"
 #include "processors/runtime/kafka/versions.h"
 #include "tests/test.h"

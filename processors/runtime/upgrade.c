@@ -11,7 +11,8 @@
 #define PAUSE_US 1000000
 #define STEP_US 50000
 #define SAY_AGAIN_US 30000000
-#define LOOK_US 2000000 /* shorter than session.timeout.ms: the group remembers for that time */
+/* The group remembers a member for session.timeout.ms, which is longer by default. */
+#define LOOK_US 2000000
 
 static bool interrupted(const struct run *run)
 {

@@ -9,8 +9,8 @@
  * The log says what to do. FATAL: a newer weft runs. Thread: main, before the others start. */
 enum verdict upgrade_await(const struct run *run, struct error *error);
 
-/* Looks every few seconds for processes of an older weft that have been started meanwhile, and logs
- * an error for each. Thread: publisher. */
+/* Looks every few seconds for processes of an older weft that have been started meanwhile. Logs an
+ * error that names one of those that it finds. Thread: publisher. */
 struct upgrade_watch;
 
 /* NULL with the error: the configuration is wrong. `run` is borrowed until the end. */

@@ -1,11 +1,11 @@
-/* Recognises a topic that was deleted and made again under the same name: its offsets begin at 0
+/* Recognises a topic that was deleted and created again under the same name: its offsets begin at 0
  * again, so an offset from before leads to another record, or behind the end.
  *
- * A mark is the offset of a record that was read, and a print of its timestamp, key and value. The
+ * A mark is the offset of a record that was read, and a hash of its timestamp, key and value. The
  * topic is another one if it has another record at this offset. Compaction and retention may have
  * taken the record; then the mark tells nothing.
  *
- * Thread: the caller's, and the store's. */
+ * Thread: one at a time for each mark; the store and the reader have rules of their own. */
 #ifndef WEFT_KAFKA_TOPIC_MARK_H
 #define WEFT_KAFKA_TOPIC_MARK_H
 
@@ -14,7 +14,7 @@
 
 struct topic_mark {
     int64_t offset; /* -1: none */
-    int64_t print;
+    int64_t print;  /* the hash */
 };
 
 enum topic_identity {
@@ -26,7 +26,7 @@ enum topic_identity {
 /* Puts the mark at the record. */
 void topic_mark_set(struct topic_mark *mark, const struct kafka_record *record);
 
-/* Keeps the mark in a store; no mark is none there either. */
+/* Adds the mark to a batch of the store. Without a mark it deletes the one that the store has. */
 void topic_mark_put(const struct topic_mark *mark, const char *topic, int32_t partition,
                     struct store_batch *batch);
 /* Sets "none" if the store has none. FATAL: it can't be read. */
