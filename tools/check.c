@@ -161,8 +161,7 @@ static int check_file(const struct command *command, const struct config *config
 
 /* ---- the files that the configuration names ---- */
 
-/* Lists every mistake, and placements that are not known, which only leave a rule without effect.
- */
+/* Lists every mistake, and unknown placements, which only leave a rule without effect. */
 static int check_rules(const struct command *command, const struct config *config)
 {
     struct merchandising_rules rules;

@@ -17,9 +17,8 @@
 #define CONFIG_LIST_MAX 1024 /* lists of names */
 #define CONFIG_LONG_MAX 4096 /* paths and addresses */
 #define CONFIG_KAFKA_MAX 64
-#define CONFIG_KAFKA_BYTES_MAX                                                                     \
-    65536 /* of the values of all kafka.* keys: room for certificates                              \
-           */
+/* All values of kafka.* keys together: room for certificates. */
+#define CONFIG_KAFKA_BYTES_MAX 65536
 #define CONFIG_WARNINGS_MAX 8
 #define CONFIG_WARNING_BYTES_MAX 96
 

@@ -128,10 +128,10 @@ def downgrade(mixed):
     except subprocess.TimeoutExpired:
         code = "none: it runs on"
     print(f"the older process ended with {code}")
-    del_ = shop.processes.pop(3)
-    if del_.poll() is None:
-        del_.terminate()
-        del_.wait()
+    process = shop.processes.pop(3)
+    if process.poll() is None:
+        process.terminate()
+        process.wait()
     checks.check("the new ones run on", all(p.poll() is None for p in shop.processes.values()))
     wait("the group forgets it", lambda: shop.total("workers_ready") == 2, 60)
     mixed.feed(2)
