@@ -1,6 +1,7 @@
 #include "state/catalogue.h"
 
 #include "schemas/array.h"
+#include "schemas/sorted.h"
 
 #include <assert.h>
 #include <math.h>
@@ -93,15 +94,7 @@ bool catalogue_has(const struct catalogue *catalogue, uint32_t product, uint32_t
                 return true;
         return false;
     }
-    uint32_t from = 0, to = words.count;
-    while (from < to) {
-        uint32_t middle = (from + to) / 2;
-        if (words.at[middle] < word)
-            from = middle + 1;
-        else
-            to = middle;
-    }
-    return from < words.count && words.at[from] == word;
+    return sorted_has(words.at, words.count, word);
 }
 
 uint32_t catalogue_newest(const struct catalogue *catalogue, uint32_t age)

@@ -2,6 +2,7 @@
 
 #include "schemas/array.h"
 #include "schemas/draw.h"
+#include "schemas/sorted.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -88,30 +89,14 @@ static void drop_word(struct queries *queries, uint32_t number)
     hash_index_renumber(&queries->by_word, word->hash, last, number);
 }
 
-/* Where the query stands in the word's list, or belongs. */
-static uint32_t place_in(const struct query_word *word, uint32_t query)
-{
-    uint32_t low = 0, high = word->count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (word->at[middle] < query)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static void list_word(struct queries *queries, struct bytes text, uint32_t query)
 {
     struct query_word *word = intern_word(queries, hash_index_hash(text));
-    uint32_t at = place_in(word, query);
-    if (at < word->count && word->at[at] == query)
+    uint32_t at = sorted_place(word->at, 0, word->count, query);
+    if (sorted_is_at(word->at, word->count, at, query))
         return;
     ARRAY_RESERVE_SMALL(word->at, word->capacity, word->count + 1);
-    memmove(word->at + at + 1, word->at + at, (word->count - at) * sizeof *word->at);
-    word->at[at] = query;
-    word->count++;
+    sorted_insert(word->at, word->count++, at, query);
 }
 
 static void unlist_word(struct queries *queries, struct bytes text, uint32_t query)
@@ -120,10 +105,10 @@ static void unlist_word(struct queries *queries, struct bytes text, uint32_t que
     if (number == WORD_NONE)
         return; /* the text has the word twice */
     struct query_word *word = &queries->words[number];
-    uint32_t at = place_in(word, query);
-    if (at == word->count || word->at[at] != query)
+    uint32_t at = sorted_place(word->at, 0, word->count, query);
+    if (!sorted_is_at(word->at, word->count, at, query))
         return;
-    memmove(word->at + at, word->at + at + 1, (--word->count - at) * sizeof *word->at);
+    sorted_remove(word->at, word->count--, at);
     if (word->count == 0)
         drop_word(queries, number);
 }

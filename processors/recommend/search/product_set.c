@@ -1,5 +1,7 @@
 #include "processors/recommend/search/product_set.h"
 
+#include "schemas/sorted.h"
+
 #include <stdlib.h>
 
 #define BITS_OF_A_NUMBER 32
@@ -13,29 +15,14 @@ uint32_t product_set_seek(const struct product_set *set, uint32_t from, uint32_t
         to = set->count - to > step ? to + step : set->count;
         step *= 2;
     }
-    while (from < to) {
-        uint32_t middle = from + (to - from) / 2;
-        if (list[middle] < product)
-            from = middle + 1;
-        else
-            to = middle;
-    }
-    return from;
+    return sorted_place(list, from, to, product);
 }
 
 bool product_set_has(const struct product_set *set, uint32_t product)
 {
     if (set->dense)
         return product_set_word(set, product / 64) >> product % 64 & 1;
-    uint32_t from = 0, to = set->count;
-    while (from < to) {
-        uint32_t middle = from + (to - from) / 2;
-        if (set->list[middle] < product)
-            from = middle + 1;
-        else
-            to = middle;
-    }
-    return from < set->count && set->list[from] == product;
+    return sorted_has(set->list, set->count, product);
 }
 
 static void make_dense(struct product_set *set)
@@ -83,9 +70,7 @@ static void put_list(struct product_set *set, uint32_t product)
         set->capacity = (set->count + set->count / 4 + 1) & INT32_MAX;
         set->list = memory_resize(set->list, set->capacity * sizeof *set->list);
     }
-    memmove(set->list + at + 1, set->list + at, (set->count - at) * sizeof *set->list);
-    set->list[at] = product;
-    set->count++;
+    sorted_insert(set->list, set->count++, at, product);
     if (set->count > PRODUCT_SET_LIST_MIN &&
         (uint64_t)set->count * BITS_OF_A_NUMBER > set->list[set->count - 1])
         make_dense(set);
@@ -122,7 +107,7 @@ void product_set_take(struct product_set *set, uint32_t product)
         return;
     }
     uint32_t at = product_set_seek(set, 0, product);
-    memmove(set->list + at, set->list + at + 1, (set->count - at) * sizeof *set->list);
+    sorted_remove(set->list, set->count + 1, at);
 }
 
 void product_set_release(struct product_set *set)

@@ -2,6 +2,7 @@
 
 #include "schemas/array.h"
 #include "schemas/draw.h"
+#include "schemas/sorted.h"
 
 #include <stdlib.h>
 
@@ -62,32 +63,17 @@ static struct pair_row *intern_pair(struct search_index *index, uint64_t letters
     return &index->pairs[index->pair_count++];
 }
 
-/* Where the term stands among the pair's, or belongs. */
-static uint32_t place_in(const struct numbers *terms, uint32_t term)
-{
-    uint32_t low = 0, high = terms->count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (terms->at[middle] < term)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static void add_pairs(struct search_index *index, uint32_t term, struct bytes text)
 {
     uint64_t pairs[LETTERS_MAX + 1];
     uint32_t count = search_index_pairs_of(text, pairs);
     for (uint32_t i = 0; i < count; i++) {
         struct numbers *terms = &intern_pair(index, pairs[i])->terms;
-        uint32_t at = place_in(terms, term);
-        if (at < terms->count && terms->at[at] == term)
+        uint32_t at = sorted_place(terms->at, 0, terms->count, term);
+        if (sorted_is_at(terms->at, terms->count, at, term))
             continue; /* the text has the pair twice */
-        push(terms, term);
-        memmove(terms->at + at + 1, terms->at + at, (terms->count - 1 - at) * sizeof *terms->at);
-        terms->at[at] = term;
+        ARRAY_RESERVE_SMALL(terms->at, terms->capacity, terms->count + 1);
+        sorted_insert(terms->at, terms->count++, at, term);
     }
 }
 
@@ -113,10 +99,10 @@ static void remove_pairs(struct search_index *index, uint32_t term, struct bytes
         if (number == PAIR_NONE)
             continue;
         struct numbers *terms = &index->pairs[number].terms;
-        uint32_t at = place_in(terms, term);
-        if (at == terms->count || terms->at[at] != term)
+        uint32_t at = sorted_place(terms->at, 0, terms->count, term);
+        if (!sorted_is_at(terms->at, terms->count, at, term))
             continue; /* a part of a run has no pairs */
-        memmove(terms->at + at, terms->at + at + 1, (--terms->count - at) * sizeof *terms->at);
+        sorted_remove(terms->at, terms->count--, at);
         if (terms->count == 0)
             drop_pair(index, number);
     }
