@@ -1,10 +1,9 @@
 /* Files of a model, as `weft run --model` reads them. The input's first byte tells what follows:
- * 'f' a file's bytes; else rows, size(1) key, size(2) value, from which a file is made whose checks
- * are right. */
-#include "schemas/byte_order.h"
+ * 'f' a file's bytes; else rows (fuzz_rows.h), from which a file is made whose checks are right. */
 #include "state/model_file.h"
 #include "state/model_store.h"
 #include "tests/fuzz.h"
+#include "tests/fuzz_rows.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -14,9 +13,6 @@ static const struct model_limits limits = {.items_max = 10,
                                            .pair_half_life_ms = 1000000,
                                            .popular_half_life_ms = 1000000,
                                            .quick_half_life_ms = 1000000};
-
-/* Larger numbers are fine, and take the memory of a model of that size: here only time. */
-#define NUMBER_MAX 4096
 
 /* ---- files ---- */
 
@@ -34,22 +30,16 @@ static void make_file(struct bytes rows, struct buffer *file)
 {
     struct snapshot_header header = {.offset = 5};
     struct buffer record = {0};
+    struct bytes key, value;
     char format[4];
     put_le(format, MODEL_FILE_FORMAT, 4);
     buffer_text(file, "weft model\n");
     buffer_append(file, format, sizeof format);
-    while (rows.size >= 3) {
-        size_t key_size = (unsigned char)rows.at[0], size = get_le(rows.at + 1, 2);
-        size_t left = rows.size - 3;
-        key_size = key_size < left ? key_size : left;
-        size = size < left - key_size ? size : left - key_size;
-        struct bytes key = bytes_of(rows.at + 3, key_size);
-        bool large = key_size == 5 && get_be(key.at + 1, 4) > NUMBER_MAX;
-        rows = bytes_of(key.at + key_size + size, left - key_size - size);
-        if (large)
+    while (fuzz_next_row(&rows, &key, &value)) {
+        if (key.size == 5 && get_be(key.at + 1, 4) > FUZZ_NUMBER_MAX)
             continue;
         buffer_clear(&record);
-        header.sum += snapshot_write_row(key, bytes_of(key.at + key_size, size), 5, &record);
+        header.sum += snapshot_write_row(key, value, 5, &record);
         header.rows++;
         append_record(file, key, buffer_bytes(&record));
     }
@@ -100,32 +90,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 /* ---- seeds ---- */
 
-struct seed {
-    struct store_visitor visitor;
-    struct buffer rows;
-};
-
-static enum verdict add_row(struct store_visitor *self, struct bytes key, struct bytes value,
-                            struct error *error)
-{
-    struct buffer *rows = &((struct seed *)(void *)self)->rows;
-    char size[2];
-    (void)error;
-    put_le(size, value.size, 2);
-    buffer_byte(rows, (char)key.size);
-    buffer_append(rows, size, sizeof size);
-    buffer_append(rows, key.at, key.size);
-    buffer_append(rows, value.at, value.size);
-    return VERDICT_OK;
-}
-
 void fuzz_seeds(struct fuzz_sink *sink)
 {
     struct store *store = store_memory_new();
     struct model *model = model_new(&limits);
     struct store_batch batch = {0};
-    struct seed seed = {.visitor.row = add_row};
-    struct buffer file = {0};
+    struct buffer rows = {0}, file = {0};
     struct decay decay = decay_at(1700000000000, limits.pair_half_life_ms);
     uint32_t a = model_intern(model, bytes_text("a"), 1),
              b = model_intern(model, bytes_text("b"), 0);
@@ -134,14 +104,14 @@ void fuzz_seeds(struct fuzz_sink *sink)
     model_save(model, &batch);
     batch_delete(&batch, FAMILY_MODEL, bytes_text("w")); /* long, and has a target of its own */
     FUZZ_CHECK(store->write(store, &batch, NULL) == VERDICT_OK);
-    buffer_byte(&seed.rows, 'r');
-    store->scan(store, FAMILY_MODEL, bytes_of("", 0), &seed.visitor, NULL);
-    sink->add(sink, buffer_bytes(&seed.rows));
+    buffer_byte(&rows, 'r');
+    fuzz_put_rows(store, FAMILY_MODEL, &rows);
+    sink->add(sink, buffer_bytes(&rows));
     buffer_byte(&file, 'f');
-    make_file(bytes_of(seed.rows.at + 1, seed.rows.size - 1), &file);
+    make_file(bytes_of(rows.at + 1, rows.size - 1), &file);
     sink->add(sink, buffer_bytes(&file));
     buffer_release(&file);
-    buffer_release(&seed.rows);
+    buffer_release(&rows);
     batch_release(&batch);
     model_free(model);
     store->free(store);

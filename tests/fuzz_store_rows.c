@@ -1,14 +1,13 @@
 /* Whole stores with any rows: of the model, of the catalogue and of offsets. A store that is loaded
  * can be used, saved and loaded again.
  *
- * The input's first byte names the family. Rows follow: size(1) key, size(2, little endian) value.
- */
-#include "schemas/byte_order.h"
+ * The input's first byte names the family. Rows follow (fuzz_rows.h). */
 #include "state/catalogue_store.h"
 #include "state/model_store.h"
 #define FUZZ_MUTATIONS 300
 #define FUZZ_CUT_STEP 3
 #include "tests/fuzz.h"
+#include "tests/fuzz_rows.h"
 #include "tests/steps.h"
 
 #define START_MS 1700000000000
@@ -35,37 +34,10 @@ static const struct catalogue_limits products = {.products_max = 5,
 
 /* ---- rows ---- */
 
-static void put_row(struct buffer *rows, struct bytes key, struct bytes value)
-{
-    char size[2];
-    buffer_byte(rows, (char)key.size);
-    buffer_append(rows, key.at, key.size);
-    put_le(size, value.size, 2);
-    buffer_append(rows, size, sizeof size);
-    buffer_append(rows, value.at, value.size);
-}
-
-static bool next_row(struct bytes *rows, struct bytes *ret_key, struct bytes *ret_value)
-{
-    size_t key_size = rows->size > 0 ? (unsigned char)rows->at[0] : 0;
-    if (rows->size < 3 + key_size)
-        return false;
-    size_t value_size = get_le(rows->at + 1 + key_size, 2), left = rows->size - 3 - key_size;
-    value_size = value_size < left ? value_size : left;
-    *ret_key = bytes_of(rows->at + 1, key_size);
-    *ret_value = bytes_of(rows->at + 3 + key_size, value_size);
-    *rows = bytes_of(ret_value->at + value_size, left - value_size);
-    return true;
-}
-
-/* Numbers up to some million are fine, and take the memory of a store of that size. Here they would
- * only take time. */
-#define NUMBER_MAX 4096
-
 static bool is_large(struct bytes key, struct bytes value)
 {
-    return (key.size == 5 && get_be(key.at + 1, 4) > NUMBER_MAX) ||
-           (key.size == 1 && value.size == 48 && get_le(value.at + 28, 4) > NUMBER_MAX);
+    return (key.size == 5 && get_be(key.at + 1, 4) > FUZZ_NUMBER_MAX) ||
+           (key.size == 1 && value.size == 48 && get_le(value.at + 28, 4) > FUZZ_NUMBER_MAX);
 }
 
 static struct store *fill(enum family family, struct bytes rows)
@@ -73,7 +45,7 @@ static struct store *fill(enum family family, struct bytes rows)
     struct store *store = store_memory_new();
     struct store_batch batch = {0};
     struct bytes key, value;
-    while (next_row(&rows, &key, &value))
+    while (fuzz_next_row(&rows, &key, &value))
         if (!is_large(key, value))
             batch_put(&batch, family, key, value);
     FUZZ_CHECK(store->write(store, &batch, NULL) == VERDICT_OK);
@@ -219,26 +191,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 /* ---- seeds ---- */
 
-struct seed {
-    struct store_visitor visitor;
-    struct buffer rows;
-};
-
-static enum verdict add_row(struct store_visitor *self, struct bytes key, struct bytes value,
-                            struct error *error)
-{
-    (void)error;
-    put_row(&((struct seed *)(void *)self)->rows, key, value);
-    return VERDICT_OK;
-}
-
 static void add_seed(struct fuzz_sink *sink, struct store *store, enum family family, char name)
 {
-    struct seed seed = {.visitor.row = add_row};
-    buffer_byte(&seed.rows, name);
-    store->scan(store, family, bytes_of("", 0), &seed.visitor, NULL);
-    sink->add(sink, buffer_bytes(&seed.rows));
-    buffer_release(&seed.rows);
+    struct buffer seed = {0};
+    buffer_byte(&seed, name);
+    fuzz_put_rows(store, family, &seed);
+    sink->add(sink, buffer_bytes(&seed));
+    buffer_release(&seed);
 }
 
 void fuzz_seeds(struct fuzz_sink *sink)
