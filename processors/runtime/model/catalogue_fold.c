@@ -131,7 +131,7 @@ static enum verdict find_start(struct catalogue_fold *fold, int32_t partition, s
     return VERDICT_OK;
 }
 
-/* The topic of before had more partitions. */
+/* Looks whether the store has a partition that the topic lacks. */
 static enum verdict check_count(struct catalogue_fold *fold, struct error *error)
 {
     int64_t next;
@@ -263,6 +263,7 @@ static enum verdict read_again(struct catalogue_fold *fold, const char *why, str
     log_line(LOG_LEVEL_WARN, "catalogue", "%s %s; it is read again from its beginning", fold->topic,
              why);
     atomic_fetch_add(&fold->run->catalogue_rereads, 1);
+    fold->rescan = true; /* a save must not store the offsets that are forgotten here */
     size_partitions(fold, partitions);
     for (int32_t i = 0; i < partitions; i++) {
         enum verdict verdict = partition_reader_await_ends(fold->watcher, i, &fold->run->stop, &low,
@@ -270,7 +271,6 @@ static enum verdict read_again(struct catalogue_fold *fold, const char *why, str
         if (verdict != VERDICT_OK)
             return verdict;
     }
-    fold->rescan = true;
     fold->lost = fold->gone = false;
     clear_met(fold);
     if (forget_offsets(fold, error) != VERDICT_OK)
@@ -411,9 +411,7 @@ static void note_met(struct catalogue_fold *fold, struct bytes item_id)
     uint32_t index = catalogue_find(fold->run->catalogue, item_id);
     if (!fold->rescan || index == PRODUCT_NONE)
         return;
-    size_t old = fold->met_capacity;
-    ARRAY_RESERVE(fold->met, fold->met_capacity, (size_t)index + 1);
-    memset(fold->met + old, 0, fold->met_capacity - old);
+    ARRAY_RESERVE_ZERO(fold->met, fold->met_capacity, (size_t)index + 1);
     fold->met[index] = true;
 }
 
