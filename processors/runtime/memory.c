@@ -51,15 +51,19 @@ static void read_statm(uint64_t *ret_resident, uint64_t *ret_files)
 
 /* ---- the parts ---- */
 
+/* The end of the slice that begins at `from`; the last one is shorter, or empty. */
+static uint32_t slice_end(uint32_t from, uint32_t count)
+{
+    return count > from && count - from > SLICE ? from + SLICE : count;
+}
+
 static uint64_t count_items(struct model *model)
 {
     uint64_t bytes = 0;
     for (uint32_t from = 0, count = 1; from < count; from += SLICE) {
         model_lock_read(model);
         count = model->item_count;
-        uint32_t to = count - from > SLICE && count > from ? from + SLICE : count;
-        if (from < to)
-            bytes += model_items_bytes(model, from, to);
+        bytes += model_items_bytes(model, from, slice_end(from, count));
         model_unlock_read(model);
     }
     return bytes;
@@ -71,9 +75,7 @@ static uint64_t count_products(const struct catalogue *catalogue)
     for (uint32_t from = 0, count = 1; from < count; from += SLICE) {
         catalogue_lock_read(catalogue);
         count = catalogue->product_count;
-        uint32_t to = count - from > SLICE && count > from ? from + SLICE : count;
-        if (from < to)
-            bytes += catalogue_products_bytes(catalogue, from, to);
+        bytes += catalogue_products_bytes(catalogue, from, slice_end(from, count));
         catalogue_unlock_read(catalogue);
     }
     return bytes;
