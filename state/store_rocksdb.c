@@ -431,7 +431,7 @@ static enum verdict open_database(struct rocksdb_store *self, struct error *erro
                             "another process uses %s (%s); give each its own state.dir", self->path,
                             message);
     else if (says_full(message))
-        verdict = fail(self, "can't open", message, error), message = NULL;
+        return fail(self, "can't open", message, error); /* frees the message */
     else
         error_set(error, verdict, "can't open %s: %s", self->path, message);
     rocksdb_free(message);

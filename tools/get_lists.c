@@ -27,9 +27,8 @@ static struct visitor *read_state(const struct get_request *request, struct byte
     struct buffer value = {0};
     struct visitor *visitor = NULL;
     if (topic_newest(request, request->topology.topics[TOPIC_VISITOR_CHANGELOG], id, &value,
-                     NULL) != VERDICT_OK ||
-        visitor_decode(0, id, buffer_bytes(&value), &visitor, NULL) != VERDICT_OK)
-        visitor = NULL;
+                     NULL) == VERDICT_OK)
+        visitor_decode(0, id, buffer_bytes(&value), &visitor, NULL); /* untouched on failure */
     buffer_release(&value);
     return visitor;
 }
