@@ -96,7 +96,7 @@ struct model_item {
     struct bytes id;
     struct item_counts counts;
     struct row rows[PAIR_KINDS][PAIR_DIRECTIONS];
-    uint32_t reserve_place; /* + 1: its place in model.reserve; 0: none */
+    uint32_t reserve_place; /* its place in model.reserve, plus 1; 0: none */
     uint8_t dirty; /* ITEM_DIRTY_*, and 1 << (kind * PAIR_DIRECTIONS + direction) of each row */
 };
 #define ITEM_DIRTY_COUNTS 0x80u /* counts or id */
@@ -196,7 +196,7 @@ void model_count(struct model *model, uint32_t item, enum pair_kind kind, struct
  * difference whose sum would not be finite only counts as folded and dropped. Thread: writer. */
 void model_merge(struct model *model, const struct weights *difference);
 
-/* Bytes of memory: all; without items, sessions and queries; of items `from` to `to` - 1. */
+/* Bytes of memory: of all; of all but items, sessions and queries; of items `from` to `to` - 1. */
 size_t model_bytes(const struct model *model);
 size_t model_tables_bytes(const struct model *model);
 size_t model_items_bytes(const struct model *model, uint32_t from, uint32_t to);

@@ -1,6 +1,6 @@
-/* Prints records as text: lists, a ranking, a visitor's state. A record comes from a topic,
- * topic, where others may write too, so any bytes are fine; a field that is missing counts as empty
- * or 0. Thread: one. */
+/* Prints records as text: lists, a ranking, a visitor's state. A record comes from a topic, where
+ * others may write too, so any bytes are fine. A missing field counts as empty, or as 0.
+ * Thread: one. */
 #ifndef WEFT_TOOLS_SHOW_H
 #define WEFT_TOOLS_SHOW_H
 
