@@ -48,8 +48,9 @@ static void test_marks(void)
 {
     check_terms("ボール", "ボール (ボー) (ール)");
     check_terms("ポール", "ポール (ポー) (ール)");
-    check_terms("ホ\xE3\x82\x99ール", "ボール (ボー) (ール)"); /* the mark as a character */
-    check_terms("ﾎﾞｰﾙ", "ボール (ボー) (ール)");               /* half width */
+    /* the mark as a character; half width */
+    check_terms("ホ\xE3\x82\x99ール", "ボール (ボー) (ール)");
+    check_terms("ﾎﾞｰﾙ", "ボール (ボー) (ール)");
     check_terms("कमर कुमार", "कमर कुमार");
     check_terms("ขาว ข้าว", "ขาว ข้าว");
     check_terms("Ελλάδα", "ελλαδα");

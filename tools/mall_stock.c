@@ -28,12 +28,14 @@ const struct mall_category mall_categories[MALL_CATEGORIES] = {
 const char *const mall_colours[MALL_COLOURS] = {"Black", "White", "Navy",  "Grey", "Beige",
                                                 "Red",   "Green", "Brown", "Blue", "Pink"};
 const char *const mall_korean_colours[MALL_COLOURS] = {
-    "블랙", "화이트", "네이비", "그레이", "베이지", "레드", "그린", "브라운", "블루", "핑크"};
+    "블랙", "화이트", "네이비", "그레이", "베이지", "레드", "그린", "브라운", "블루", "핑크",
+};
 
 const char *const mall_materials[MALL_MATERIALS] = {"Wool",  "Cotton", "Linen",    "Leather",
                                                     "Denim", "Silk",   "Cashmere", "Recycled"};
-const char *const mall_korean_materials[MALL_MATERIALS] = {"울",   "면",   "린넨",     "가죽",
-                                                           "데님", "실크", "캐시미어", "리사이클"};
+const char *const mall_korean_materials[MALL_MATERIALS] = {
+    "울", "면", "린넨", "가죽", "데님", "실크", "캐시미어", "리사이클",
+};
 
 static const char *const cuts[] = {"Oversized", "Slim",    "Classic", "Cropped",
                                    "Relaxed",   "Quilted", "Striped", "Plain"};
