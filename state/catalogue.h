@@ -108,9 +108,9 @@ uint32_t catalogue_newest(const struct catalogue *catalogue, uint32_t age);
 /* Mean of product_discount() over the products that are not gone; 0 without any. */
 float catalogue_discount(const struct catalogue *catalogue);
 bool catalogue_has(const struct catalogue *catalogue, uint32_t product, uint32_t word);
-/* Bytes of memory: of all but what the products own; of what the products `from` to `to` - 1 own;
- * of all. The last one looks at each product. A caller that must not hold the lock for long adds up
- * the others, a few products at a time. */
+/* Bytes of memory: the tables; the texts and words that the products `from` to `to` - 1 own; all.
+ * The last one looks at each product. A caller that must not hold the lock for long adds up the
+ * others, a few products at a time. */
 size_t catalogue_tables_bytes(const struct catalogue *catalogue);
 size_t catalogue_products_bytes(const struct catalogue *catalogue, uint32_t from, uint32_t to);
 size_t catalogue_bytes(const struct catalogue *catalogue);
