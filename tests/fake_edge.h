@@ -95,4 +95,22 @@ void fake_kick(struct fake_edge *edge);
 /* The process is killed. */
 void fake_kill(struct fake_edge *edge);
 
+/* ---- for fake_edge.c and fake_producers.c ---- */
+
+struct fake_edge *fake_edge_of(struct kafka_edge *edge);
+/* Begins a call: counts it and asks the hook for its fault. */
+struct fake_fault fake_enter(struct fake_edge *edge, enum fake_call call);
+/* Ends a call: returns `outcome`, and sets `error` unless it is EDGE_OK. */
+enum edge_outcome fake_answer(struct fake_edge *edge, enum edge_outcome outcome, const char *call,
+                              struct error *error);
+/* The number of an input, which must be one. */
+int fake_input_of(const struct fake_broker *broker, const char *topic);
+/* Whether the group takes offsets of this member. */
+bool fake_may_commit(const struct fake_edge *edge);
+void fake_set_offsets(struct fake_offsets (*offsets)[FAKE_PARTITIONS_MAX],
+                      const struct fake_broker *broker, const struct edge_place *places,
+                      size_t count);
+/* Sets the calls of producers. */
+void fake_add_producers(struct kafka_edge *edge);
+
 #endif

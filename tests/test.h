@@ -28,6 +28,14 @@
 #define TEST_ROUNDS(n) (n)
 #endif
 
+/* The stride with which a test visits `places` in about `runs` runs, fewer with a sanitizer. 1 with
+ * WEFT_TEST_LONG=1 in the environment: all of them. */
+static inline long test_stride(long places, long runs)
+{
+    const char *all = getenv("WEFT_TEST_LONG");
+    return all && *all == '1' ? 1 : places / TEST_ROUNDS(runs) + 1;
+}
+
 static unsigned long test_passed, test_failed;
 static uint64_t test_seed; /* of the random test that runs; 0: none */
 

@@ -23,16 +23,6 @@
 #define ROOM 200  /* records of a log, transactions */
 #define HANG_S 60 /* a process that lasts longer hangs */
 
-static const char *const small[] = {"commit.interval.ms=40", NULL};
-
-/* So that a run visits `places` in at most RUNS_MAX steps, not always the same of a loop. */
-static long step_of(long places)
-{
-    const char *all = getenv("WEFT_TEST_LONG");
-    long runs = TEST_ROUNDS(RUNS_MAX);
-    return all && *all == '1' ? 1 : places / runs + 1;
-}
-
 static void fail_call(enum call_kind kind, long nth)
 {
     failing_calls = (struct failing_calls){.kind = kind, .nth = nth, .code = EIO};
@@ -162,7 +152,7 @@ static void test_allocations(void)
     bool failed;
     long places = live_and_finish(0, &failed);
     CHECK(places > 300 && !failed);
-    for (long nth = 1; nth <= places; nth += step_of(places))
+    for (long nth = 1; nth <= places; nth += test_stride(places, RUNS_MAX))
         fail_allocation(nth);
 }
 
@@ -185,13 +175,6 @@ static void test_out_of_memory_ends_the_process(void)
 }
 
 /* ---- RocksDB ---- */
-
-static enum verdict plain_write(struct store *store, const struct store_batch *batch,
-                                struct error *error)
-{
-    struct store *inner = guard_of(store)->inner;
-    return inner->write(inner, batch, error);
-}
 
 static void guard_condemn(struct store *store, const char *why)
 {
@@ -269,7 +252,7 @@ static long live_on_disk(long nth, const struct store_fault *fault)
 static void test_store_calls(void)
 {
     long places = live_on_disk(0, &store_faults[0]), turn = 0;
-    long step = step_of(places * STORE_FAULTS * 4);
+    long step = test_stride(places * STORE_FAULTS * 4, RUNS_MAX);
     CHECK(places > 20);
     for (long nth = 1; nth <= places; nth++)
         for (int i = 0; i < STORE_FAULTS; i++)

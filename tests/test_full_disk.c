@@ -17,8 +17,6 @@
 #define RUNS_MAX 40 /* by default; with WEFT_TEST_LONG=1 each place is tried */
 #define FILES_MAX 1024
 
-static const char *const small[] = {"commit.interval.ms=40", NULL};
-
 static const char *disk; /* the folder that is on the full disk; NULL: none. RocksDB has threads,
                           * which are gone while this changes */
 static atomic_bool on_disk[FILES_MAX];
@@ -89,13 +87,6 @@ int mkdir(const char *path, mode_t mode)
     return is_full(is_below(path) && access(path, F_OK) != 0) ? -1 : next_mkdir(path, mode);
 }
 
-static enum verdict plain_write(struct store *store, const struct store_batch *batch,
-                                struct error *error)
-{
-    struct store *inner = guard_of(store)->inner;
-    return inner->write(inner, batch, error);
-}
-
 static void open_disk(struct world *world, const char *path)
 {
     struct guard *guard = &world->guards[0];
@@ -163,17 +154,11 @@ static long live_on_disk(long room_left)
     return calls;
 }
 
-static long step_of(long places)
-{
-    const char *all = getenv("WEFT_TEST_LONG");
-    return all && *all == '1' ? 1 : places / TEST_ROUNDS(RUNS_MAX) + 1;
-}
-
 static void test_a_full_disk_in_mid_work(void)
 {
     long calls = live_on_disk(INT32_MAX);
     CHECK(calls > 3);
-    for (long room_left = 0; room_left < calls; room_left += step_of(calls))
+    for (long room_left = 0; room_left < calls; room_left += test_stride(calls, RUNS_MAX))
         live_on_disk(room_left);
 }
 

@@ -2,8 +2,6 @@
  * partition begins, and counts what it lost. */
 #include "tests/fake_world.h"
 
-static const char *const small[] = {"commit.interval.ms=40", NULL};
-
 struct cut_script {
     struct script script; /* first */
     long nth;             /* call of next() */
