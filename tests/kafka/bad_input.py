@@ -114,15 +114,14 @@ def send(shop, topic, key, value):
 
 def main():
     checks = Checks()
-    kafka = Kafka(19192)
-    shop = Shop("bad", kafka.address, 1, ["kafka.consumer.fetch.message.max.bytes=20000000"])
-    try:
+    settings = ["kafka.consumer.fetch.message.max.bytes=20000000"]
+    with Kafka(19192) as kafka, Shop("bad", kafka.address, 1, settings) as shop:
         shop.start(0)
         shop.ready()
         for topic in ("view", "search", "cart"):
-            kafka.run("tool", "kafka.admin.ConfigCommand", "--bootstrap-server", kafka.address,
-                      "--alter", "--entity-type", "topics", "--entity-name", f"bad.{topic}",
-                      "--add-config", "max.message.bytes=20000000")
+            kafka.tool("kafka.admin.ConfigCommand", "--alter", "--entity-type", "topics",
+                       "--entity-name", f"bad.{topic}",
+                       "--add-config", "max.message.bytes=20000000")
         fingerprint = weft("check", "--fingerprint", "view").stdout.strip()
         cases = CASES + [
             ("Avro cut off", "view", "v", avro_view(fingerprint, cut=3), "cut off"),
@@ -163,9 +162,6 @@ def main():
                          size == (-1 if value is None else len(value)) and
                          parsed.get("partition") == "0" and
                          parsed.get("step") in ("decode", "validate"), (size, parsed))
-    finally:
-        shop.remove()
-        kafka.stop()
     return checks.end()
 
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from shop import ROOT, Checks, Kafka, Shop, weft
+from shop import Checks, Kafka, Shop, weft
 
 NOW = int(time.time() * 1000) - 3600_000
 PRODUCTS = 40
@@ -231,10 +231,7 @@ def created_again(checks, shop, kafka):
     topic, count = f"{shop.name}.product2", 300
 
     def change(*arguments):
-        subprocess.run([os.path.join(ROOT, "tools", "kafka"), "tool",
-                        "org.apache.kafka.tools.TopicCommand", "--bootstrap-server", kafka.address,
-                        "--topic", topic, *arguments], env=kafka.environment, check=True,
-                       stdout=subprocess.DEVNULL)
+        kafka.tool("org.apache.kafka.tools.TopicCommand", "--topic", topic, *arguments)
 
     change("--delete")
     change("--create", "--partitions", "2", "--config", "cleanup.policy=compact")
@@ -252,9 +249,8 @@ def created_again(checks, shop, kafka):
 
 def main():
     checks = Checks()
-    kafka = Kafka(int(os.environ.get("WEFT_KAFKA_PORT", "19400")))
-    shop = Shop("products", kafka.address, extra=["model.save.ms=300"])
-    try:
+    port = int(os.environ.get("WEFT_KAFKA_PORT", "19400"))
+    with Kafka(port) as kafka, Shop("products", kafka.address, extra=["model.save.ms=300"]) as shop:
         shop.start(0)
         shop.ready()
         lists_follow(checks, shop)
@@ -265,9 +261,6 @@ def main():
         rules(checks, shop)
         rescan(checks, shop)
         created_again(checks, shop, kafka)
-    finally:
-        shop.remove()
-        kafka.stop()
     return checks.end()
 
 

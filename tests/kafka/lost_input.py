@@ -7,11 +7,10 @@ The test needs kcat and the programs that tools/kafka needs."""
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 
-from shop import ROOT, Checks, Kafka, Shop
+from shop import Checks, Kafka, Shop
 
 NOW = int(time.time() * 1000) - 3600_000
 
@@ -23,10 +22,7 @@ class Broker:
         self.kafka, self.topic = kafka, topic
 
     def run(self, tool, *arguments):
-        return subprocess.run([os.path.join(ROOT, "tools", "kafka"), "tool",
-                               f"org.apache.kafka.tools.{tool}", "--bootstrap-server",
-                               self.kafka.address, *arguments], env=self.kafka.environment,
-                              check=True, capture_output=True, text=True).stdout
+        return self.kafka.tool(f"org.apache.kafka.tools.{tool}", *arguments)
 
     def cut(self, shop, offset):
         """As retention does."""
@@ -88,10 +84,9 @@ def restart(shop):
 
 def main():
     checks = Checks()
-    kafka = Kafka(int(os.environ.get("WEFT_KAFKA_PORT", "19700")))
-    shop = Shop("lost", kafka.address, 1, ["session.timeout.ms=6000"])
-    broker = Broker(kafka, "lost.view")
-    try:
+    port = int(os.environ.get("WEFT_KAFKA_PORT", "19700"))
+    with Kafka(port) as kafka, Shop("lost", kafka.address, 1, ["session.timeout.ms=6000"]) as shop:
+        broker = Broker(kafka, "lost.view")
         restart(shop)
         send(shop, 100)
         checks.equal("all is read at first", wait_for(shop, "processed", 100), 100)
@@ -119,9 +114,6 @@ def main():
         restart(shop)
         expect(checks, shop, "a topic that was created again", 0, 30,
                "lost.view [0] was read up to 400, but ends at 30: the topic was created again")
-    finally:
-        shop.remove()
-        kafka.stop()
     return checks.end()
 
 

@@ -75,9 +75,22 @@ class Kafka:
         subprocess.run([os.path.join(ROOT, "tools", "kafka"), *arguments], env=self.environment,
                        check=True, stdout=subprocess.DEVNULL)
 
+    def tool(self, name, *arguments):
+        """The output of one of Kafka's own tools."""
+        return subprocess.run([os.path.join(ROOT, "tools", "kafka"), "tool", name,
+                               "--bootstrap-server", self.address, *arguments],
+                              env=self.environment, check=True, stdout=subprocess.PIPE,
+                              text=True).stdout
+
     def stop(self):
         self.run("stop")
         shutil.rmtree(self.home, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
 
 
 class Embedded:
@@ -192,6 +205,12 @@ class Shop:
         if self.processes:
             self.stop(how=signal.SIGKILL)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.remove()
 
     def replay(self, path, *more):
         """(lines read, published, rejected)"""
