@@ -94,8 +94,8 @@ class Round:
         self.lock = threading.Lock()
         self.doubled, self.taken = 0, []
         self.registry = Registry()
-        for number, (_, schema) in enumerate(schemas().values()):
-            self.registry.add(number + 1, schema)
+        for schema_id, (_, schema) in enumerate(schemas().values(), 1):
+            self.registry.add(schema_id, schema)
         commit = 5000 if self.long else 100
         settings = ["cooccurrence.row.entries.max=100000", "channels.entries.max=100000",
                     "visitor.activities.max=1000", "list.shown.max=5",
