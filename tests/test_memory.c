@@ -26,7 +26,7 @@ struct shop {
     struct log_reader reader;
     struct store_batch batch;
     struct memory_watch watch;
-    char folders[2][64];
+    char *folders[2];
 };
 
 static enum verdict fold(struct outlet *outlet, enum output output, int32_t partition,
@@ -47,8 +47,7 @@ static struct store *open_store(struct shop *shop, int number)
     struct store *store = NULL;
     struct error error = {0};
     const struct store_bounds bounds = {.cache_bytes = 8 << 20, .writes_bytes = 8 << 20};
-    snprintf(shop->folders[number], sizeof shop->folders[number], "/tmp/weft-memory-XXXXXX");
-    CHECK(mkdtemp(shop->folders[number]) != NULL);
+    shop->folders[number] = test_new_folder();
     CHECK_SAY(store_rocksdb_open_within(shop->folders[number], &bounds, &store, &error) ==
                   VERDICT_OK,
               "%s", error.message);
@@ -90,8 +89,10 @@ static void close_shop(struct shop *shop)
     shop->run.model_store->free(shop->run.model_store);
     log_reader_release(&shop->reader);
     batch_release(&shop->batch);
-    for (int i = 0; i < 2; i++)
-        CHECK(store_rocksdb_remove(shop->folders[i], NULL) == VERDICT_OK);
+    for (int i = 0; i < 2; i++) {
+        test_remove_folder(shop->folders[i]);
+        free(shop->folders[i]);
+    }
 }
 
 static void commit(struct shop *shop)

@@ -1,17 +1,9 @@
 /* Visitors whose lists wait: their order, their bound, and their return after a start. */
 #include "processors/runtime/owed_lists.h"
-#include "state/visitor_table.h"
-#include "tests/test.h"
+#include "tests/table_visitor.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-static struct visitor *visitor_of(struct visitor_table *table, const char *key)
-{
-    struct visitor *visitor = NULL;
-    CHECK(visitor_table_get(table, 3, bytes_text(key), &visitor, NULL) == VERDICT_OK);
-    return visitor;
-}
 
 static void check_list(struct owed_list *list, const char *key, int64_t since_us)
 {

@@ -1,18 +1,10 @@
 /* Visitors that wait for a second look: their order, their waits and their bounds. */
 #include "processors/runtime/second_looks.h"
-#include "state/visitor_table.h"
-#include "tests/test.h"
+#include "tests/table_visitor.h"
 
 #include <stdlib.h>
 
 #define SOON_US (INT64_MAX / 2)
-
-static struct visitor *visitor_of(struct visitor_table *table, const char *key)
-{
-    struct visitor *visitor = NULL;
-    CHECK(visitor_table_get(table, 3, bytes_text(key), &visitor, NULL) == VERDICT_OK);
-    return visitor;
-}
 
 static void check_taken(struct second_looks *looks, const char *key, int tries)
 {
