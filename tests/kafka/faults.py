@@ -29,8 +29,6 @@ READY_S = 90 * SLOW
 POINT_S = 40 * SLOW
 OPEN_S = 8 * SLOW
 ENDS_MAX = 10  # of one process in one round, by itself
-
-
 FAST_COMPACTION = {"delete_retention_ms": 12000, "segment_ms": 1000, "min_compaction_lag_ms": 0,
                    "min_cleanable_dirty_ratio": 0.001, "max_compaction_lag_ms": 1000}
 
@@ -118,8 +116,8 @@ def ports_of(pid):
 
 
 class Waits(threading.Thread):
-    """How long records of the inputs wait until they are committed, with their lists. Each of
-    `history` is (partition, end of the input, when it was seen first)."""
+    """Measures how long records of the inputs wait for the commit that has their lists, too. A row
+    of `history` is ((topic, partition), end of the input, when this end was seen first)."""
 
     def __init__(self, address, name, inputs):
         super().__init__(daemon=True)
@@ -127,6 +125,7 @@ class Waits(threading.Thread):
         self.inputs = [f"{name}.{kind}" for kind in inputs]
         self.history, self.ends = [], {}
         self.longest, self.where = 0.0, ""
+        self.looks, self.ended = 0, False
         self.over = threading.Event()
 
     def note(self, now, ends, committed):
@@ -145,13 +144,18 @@ class Waits(threading.Thread):
             try:
                 committed = client.committed(self.name, self.inputs)
                 self.note(time.time(), client.ends(self.inputs, True), committed)
+                self.looks += 1
             except (Unanswered, OSError):
                 pass
         client.close()
+        self.ended = True
 
     def finish(self):
+        """Nothing is known of waits if the thread died, or never had an answer."""
         self.over.set()
         self.join()
+        if not self.ended or not self.looks:
+            raise Broken("nobody measured how long events wait for their commit")
 
 
 class Instance(threading.Thread):

@@ -181,7 +181,7 @@ def full_disk(checks, kafka, file):
 
 
 def fill(folder):
-    """Takes all room on the folder's disk; the file to delete for more."""
+    """Takes all room on the folder's disk. Returns the file to delete for more."""
     path = os.path.join(folder, "ballast")
     with open(path, "wb", buffering=0) as file:
         try:

@@ -151,8 +151,8 @@ def catalogue(name, address):
 
 
 def read(shop, address, owners, states, log_isolation="read_committed", taken=()):
-    """`taken`: (input topic, what read_inputs() found before it was taken away). `owners`:
-    {instance: partitions that it has}; `states`: {instance: state.dir}."""
+    """`owners`: {instance: partitions that it has}; `states`: {instance: state.dir}; `taken`:
+    [(input topic, the answer of read_inputs() before records were taken away)]."""
     name, found = shop.name, Found()
     in_log = SingleObject(ROOT, "interaction", "weights")
     in_changelog = SingleObject(ROOT, "visitor")
@@ -179,12 +179,12 @@ def read(shop, address, owners, states, log_isolation="read_committed", taken=()
     for (instance, table), path in dumps.items():
         if table in DRIVER_TABLES:
             with open(path) as file:
-                rows_ = sorted(file.read().splitlines())
+                lines = sorted(file.read().splitlines())
             os.unlink(path)
             if instance == "driver":
-                found.driver[table] = rows_
+                found.driver[table] = lines
             else:
-                found.copies[instance, table] = rows_
+                found.copies[instance, table] = lines
     for topic, kind in inputs.items():
         for place, (key, value, when) in there[topic].items():
             found.inputs.append((kind, *place, key, value))
@@ -249,7 +249,8 @@ def without_nulls(value):
 
 
 def decode(avro, value):
-    """Of Confluent's framing, the ids are the places of the kinds in ACTIVITIES, from 1 on."""
+    """The event of a record in Avro. The schema ids of Confluent's framing are the places of the
+    kinds in ACTIVITIES, from 1 on."""
     if value[:1] == b"\0":
         value = list(avro.decoders)[int.from_bytes(value[1:5], "big") - 1] + value[5:]
     return avro.decode(value)[1]
