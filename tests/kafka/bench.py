@@ -24,7 +24,7 @@ soak       memory over a long time: the process's memory and its parts, in MB, e
 scale      a lost state of a million visitors and a lost model of 200,000 items: time, rows/s and
            memory of the restore from the changelog and from the snapshot; takes some minutes
 
-With WEFT_QUALITY=lean (or rules), drain, latency, soak and driver run with that set of the ranker.
+With WEFT_QUALITY=lean (or rules), drain, latency, restore, soak and driver run with that set of the ranker.
 With WEFT_SET="KEY=VALUE KEY=VALUE" they run with these settings (placements.off= : all placements).
 """
 
@@ -190,12 +190,12 @@ def restore(kafka, path):
     print("restore:", flush=True)
     shop = Shop("restore", kafka.address, 4)
     shop.replay(path)
-    shop.start(0)
+    shop.start(0, *SETTINGS)
     wait_read(shop, EVENTS)
     shop.stop(how=signal.SIGKILL)
     for part in ("visitors", "model"):
         subprocess.run(["rm", "-rf", os.path.join(shop.state(0), part)], check=True)
-    shop.start(0)
+    shop.start(0, *SETTINGS)
     shop.ready()
     time.sleep(0.5)
     with open(os.path.join(shop.folder, "log-0.txt")) as log:
@@ -205,12 +205,12 @@ def restore(kafka, path):
     shop.stop(how=signal.SIGKILL)
     times = []
     for _ in range(3):
-        shop.start(0)
+        shop.start(0, *SETTINGS)
         shop.ready()
         first_list_after(shop, "probe")
         shop.stop(how=signal.SIGKILL)
         begun = time.time()
-        shop.start(0)
+        shop.start(0, *SETTINGS)
         first_list_after(shop, "probe")
         times.append(time.time() - begun)
         shop.stop(how=signal.SIGKILL)
