@@ -2,15 +2,9 @@
 #include "schemas/avro.h"
 #include "schemas/codec.h"
 #include "schemas/event_write.h"
+#include "tests/avro_leaks.h"
 #include "tests/fuzz.h"
 #include "tests/test_events.h"
-
-/* avro-c leaks what it had parsed of a schema that it then refuses. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:libavro.so";
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -2,16 +2,10 @@
  * byte. */
 #include "processors/runtime/kafka/registry_answer.h"
 #include "schemas/codec.h"
+#include "tests/avro_leaks.h"
 #include "tests/fuzz.h"
 
 static const long statuses[] = {200, 200, 200, 200, 404, 401, 429, 503, 302, 0};
-
-/* avro-c leaks what it had parsed of a schema that it then refuses. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:libavro.so";
-}
 
 static void compile(struct bytes schema)
 {

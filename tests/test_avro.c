@@ -3,17 +3,11 @@
 #include "schemas/codec.h"
 #include "schemas/event_write.h"
 #include "tests/avro_exact.h"
+#include "tests/avro_leaks.h"
 #include "tests/test_events.h"
 
 #include <avro.h>
 #include <jansson.h>
-
-/* avro-c leaks what it had parsed of a schema that it then refuses. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:libavro.so";
-}
 
 static struct avro_plan *own_plan(enum event_type type)
 {

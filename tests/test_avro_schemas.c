@@ -3,6 +3,7 @@
 #include "schemas/codec.h"
 #include "schemas/event_write.h"
 #include "tests/avro_exact.h"
+#include "tests/avro_leaks.h"
 
 #include <math.h>
 
