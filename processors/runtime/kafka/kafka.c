@@ -105,6 +105,13 @@ static bool set_bounds(rd_kafka_conf_t *conf, const struct queue_bounds *bounds,
     return set_all(conf, extra, error);
 }
 
+/* From librdkafka 2.2 on: time until it looks again at a queue that has been full. */
+static void set_queue_backoff(rd_kafka_conf_t *conf)
+{
+    char why[256];
+    rd_kafka_conf_set(conf, "fetch.queue.backoff.ms", "10", why, sizeof why);
+}
+
 static struct queue_bounds bounds_of(const struct config *config, enum kafka_role role)
 {
     if (role == KAFKA_MEMBER && config->input_partitions > 0)
@@ -158,6 +165,8 @@ rd_kafka_conf_t *kafka_conf(const struct config *config, enum kafka_role role,
     if (produces)
         own[1].name = NULL;
     rd_kafka_conf_set_log_cb(conf, log_kafka);
+    if (!produces)
+        set_queue_backoff(conf);
     if (set_all(conf, common, error) && set_all(conf, produces ? producer : consumer, error) &&
         (produces || set_bounds(conf, &bounds, error)) &&
         (role != KAFKA_MEMBER || set_all(conf, member, error)) && set_all(conf, own, error) &&

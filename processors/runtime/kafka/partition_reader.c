@@ -34,7 +34,24 @@ struct partition_reader {
     size_t message_count;
     rd_kafka_queue_t *queue;
     uint32_t record_bytes; /* the mean of the last ones */
+    bool wakes;            /* the fetcher must be woken after the queue has been full */
+    bool was_full;
+    size_t full_bytes; /* with so many, the queue counts as full */
+    size_t woken;      /* the partition whose leader is asked next */
 };
+
+/* librdkafka before 2.2 looks again at a queue that has been full when a second is over, or when
+ * something arrives from the partition's leader. Later versions have fetch.queue.backoff.ms. */
+#define VERSION_THAT_WAKES 0x02020000
+
+static size_t full_bytes(const rd_kafka_t *rk)
+{
+    char value[32];
+    size_t size = sizeof value;
+    rd_kafka_conf_get(rd_kafka_conf((rd_kafka_t *)rk), "queued.max.messages.kbytes", value, &size);
+    return (size_t)atoll(value) * 1024 / 4 *
+           3; /* the fetcher stops within an answer of its bound */
+}
 
 struct partition_reader *partition_reader_open(const struct config *config,
                                                const struct reader_options *options,
@@ -50,6 +67,8 @@ struct partition_reader *partition_reader_open(const struct config *config,
     reader->rk = rk;
     reader->options = *options;
     reader->queue = rd_kafka_queue_get_consumer(rk);
+    reader->wakes = rd_kafka_version() < VERSION_THAT_WAKES;
+    reader->full_bytes = full_bytes(rk);
     return reader;
 }
 
@@ -247,6 +266,39 @@ static void hand_out(struct partition_reader *reader, struct partition *partitio
     };
 }
 
+/* A question to the leader of a partition that is not at its end; the answer wakes the fetcher.
+ * With several leaders, they take turns. */
+static void wake_fetcher(struct partition_reader *reader)
+{
+    for (size_t tries = 0; tries < reader->partition_capacity; tries++) {
+        size_t number = reader->woken++ % reader->partition_capacity;
+        const struct partition *partition = &reader->partitions[number];
+        if (!partition->assigned || partition->at_end)
+            continue;
+        int64_t low, high;
+        rd_kafka_query_watermark_offsets(reader->rk, reader->options.topic, (int32_t)number, &low,
+                                         &high, SHORT_ANSWER_MS);
+        return;
+    }
+}
+
+/* After each read: tells what waits in the queue, and has it filled again once it is half empty. */
+static void look_at_queue(struct partition_reader *reader)
+{
+    size_t count = rd_kafka_queue_length(reader->queue);
+    size_t bytes = count * reader->record_bytes;
+    if (reader->options.queued_bytes)
+        atomic_store(reader->options.queued_bytes,
+                     kafka_records_bytes(count, reader->record_bytes));
+    if (bytes >= reader->full_bytes) {
+        reader->was_full = true;
+    } else if (reader->was_full && bytes < reader->full_bytes / 2) {
+        reader->was_full = false;
+        if (reader->wakes)
+            wake_fetcher(reader);
+    }
+}
+
 enum polled { POLLED_NOTHING, POLLED_RECORD, POLLED_OTHER, POLLED_LOST };
 
 /* One by one: librdkafka 2.0.2's call for a batch loses messages around an assignment. */
@@ -285,10 +337,7 @@ enum verdict partition_reader_read(struct partition_reader *reader, int timeout_
         timeout_ms = 0;
     }
     *ret_count = reader->message_count;
-    if (reader->options.queued_bytes)
-        atomic_store(
-            reader->options.queued_bytes,
-            kafka_records_bytes(rd_kafka_queue_length(reader->queue), reader->record_bytes));
+    look_at_queue(reader);
     return VERDICT_OK;
 }
 
@@ -303,8 +352,10 @@ enum verdict partition_reader_next(struct partition_reader *reader, int timeout_
     release_records(reader);
     for (;;) {
         enum polled polled = poll_one(reader, timeout_ms, ret_record);
-        if (polled == POLLED_RECORD)
+        if (polled == POLLED_RECORD) {
+            look_at_queue(reader);
             return VERDICT_OK;
+        }
         if (polled == POLLED_LOST)
             return VERDICT_FATAL;
         if (all_at_end(reader))
