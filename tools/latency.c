@@ -25,7 +25,8 @@ struct latency {
     struct sent *slots;
     double *ms;
     size_t count, capacity;
-    pthread_mutex_t lock; /* guards slots, ms, count and capacity */
+    size_t told;          /* of `count`: those of the minutes before */
+    pthread_mutex_t lock; /* guards slots, ms, count, capacity and told */
 };
 
 static uint64_t event_hash(struct bytes visitor, int64_t time_ms)
@@ -103,9 +104,31 @@ static int number_order(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double percentile(const struct latency *latency, double p)
+/* Sorts the times and prints them behind `title`. */
+static void print_times(const char *title, double *ms, size_t count)
 {
-    return latency->ms[(size_t)(p * (double)(latency->count - 1))];
+    qsort(ms, count, sizeof *ms, number_order);
+    const double last = (double)(count - 1);
+    printf("%s, %zu lists, ms: p50 %.1f, p99 %.1f, p99.9 %.1f, max %.1f\n", title, count,
+           ms[(size_t)(.5 * last)], ms[(size_t)(.99 * last)], ms[(size_t)(.999 * last)],
+           ms[count - 1]);
+    fflush(stdout);
+}
+
+void latency_report_minute(struct latency *latency, int minute)
+{
+    char title[64];
+    pthread_mutex_lock(&latency->lock);
+    size_t count = latency->count - latency->told;
+    double *copy = memory_get(count * sizeof *copy);
+    if (count > 0)
+        memcpy(copy, latency->ms + latency->told, count * sizeof *copy);
+    latency->told = latency->count;
+    pthread_mutex_unlock(&latency->lock);
+    snprintf(title, sizeof title, "minute %d", minute);
+    if (count > 0)
+        print_times(title, copy, count);
+    free(copy);
 }
 
 void latency_report(struct latency *latency)
@@ -113,13 +136,10 @@ void latency_report(struct latency *latency)
     struct timespec pause = {.tv_sec = LAST_LISTS_MS / 1000};
     nanosleep(&pause, NULL);
     pthread_mutex_lock(&latency->lock);
-    if (latency->count == 0) {
+    if (latency->count == 0)
         printf("no lists came back: is 'weft run' running?\n");
-    } else {
-        qsort(latency->ms, latency->count, sizeof *latency->ms, number_order);
-        printf("event to list, %zu lists, ms: p50 %.1f, p99 %.1f, p99.9 %.1f, max %.1f\n",
-               latency->count, percentile(latency, .5), percentile(latency, .99),
-               percentile(latency, .999), latency->ms[latency->count - 1]);
-    }
+    else
+        print_times("event to list", latency->ms, latency->count);
+    latency->told = latency->count;
     pthread_mutex_unlock(&latency->lock);
 }

@@ -16,6 +16,8 @@ void latency_free(struct latency *latency);
 /* Notes that an event of this visitor and time is sent now. Thread: any. */
 void latency_sent(struct latency *latency, struct bytes visitor, int64_t event_time_ms);
 
+/* Prints the same as the report, of the lists since its last call. */
+void latency_report_minute(struct latency *latency, int minute);
 /* Waits a moment for the last lists, then prints count, p50, p99, p99.9 and max in ms. */
 void latency_report(struct latency *latency);
 

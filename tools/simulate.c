@@ -37,6 +37,7 @@ struct simulate {
     struct mall *mall;
     struct client_producer *producer;
     struct latency *latency;
+    int minutes_told; /* of the latency */
     struct clickstream *clickstream;
     FILE *file;
     struct buffer scratch;
@@ -175,6 +176,16 @@ static int64_t end_ms(const struct simulate *sim)
     return sim->settings.start_ms + (int64_t)(sim->minutes * 60000 + sim->history_s * 1000);
 }
 
+/* Each minute, how long events took to become lists. */
+static void tell_latency(struct simulate *sim)
+{
+    int minute = (int)((clock_monotonic_us() - sim->progress.started_us) / 60000000);
+    if (sim->latency == NULL || minute <= sim->minutes_told)
+        return;
+    sim->minutes_told = minute;
+    latency_report_minute(sim->latency, minute);
+}
+
 static enum verdict send_events(struct simulate *sim, struct error *error)
 {
     struct event event;
@@ -193,6 +204,7 @@ static enum verdict send_events(struct simulate *sim, struct error *error)
             return verdict;
         if (sim->sent % 256 == 0 && sim->producer)
             client_producer_poll(sim->producer, 0);
+        tell_latency(sim);
         progress_show(&sim->progress, sim->events ? (double)sim->sent / (double)sim->events : -1.0,
                       sim->sent, "events");
     }
@@ -449,7 +461,8 @@ WEFT_COMMAND(simulate) = {
         "  --cut-off X        share of records cut off in the middle (default .001)\n"
         "  --wire W           json (default), avro or confluent\n"
         "  --no-catalogue     do not send the products first\n"
-        "  --measure          also read the lists and report the time from event to list\n"
+        "  --measure          also read the lists and report the time from event to list,\n"
+        "                     at the end and each minute\n"
         "  --shown            also read the lists (as JSON); send an impression of each list that\n"
         "                     a visitor sees, and a click for each view of an item in it\n"
         "  --users            first send the mall's records of its users\n"

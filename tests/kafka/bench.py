@@ -19,18 +19,20 @@ catalogue  1,000,000 products of 50 attributes: rows/s from JSON, bytes an item,
 rankings   the rankings of 3,000 and 200,000 items: the cost of an event and of a publication
 restore    rows/s from a changelog after the local state was deleted; the time from kill -9 to the
            first new list
-soak       memory over a long time: the process's memory and its parts, in MB, each minute, and the
-           mean of the last third by that of the third before. --minutes N (100), --rate N (1500)
+soak       memory and latency over a long time: the process's memory and its parts, in MB, each
+           minute; the last third by the third before. --minutes N (100), --rate N (1500)
 scale      a lost state of a million visitors and a lost model of 200,000 items: time, rows/s and
            memory of the restore from the changelog and from the snapshot; takes some minutes
 
-With WEFT_QUALITY=lean (or rules), drain, latency, restore, soak and driver run with that set of the ranker.
+With WEFT_QUALITY=lean (or rules), drain, latency, restore, soak and driver run with that set of the
+ranker.
 With WEFT_SET="KEY=VALUE KEY=VALUE" they run with these settings (placements.off= : all placements).
 """
 
 import json
 import os
 import random
+import re
 import signal
 import statistics
 import subprocess
@@ -288,16 +290,28 @@ def soak_rebalance(shop):
     shop.stop(1)
 
 
+def tell_thirds(name, curve):
+    """Is the curve flat once weft has warmed up?"""
+    third = len(curve) // 3
+    if third == 0:
+        return
+    last, before = statistics.median(curve[-third:]), statistics.median(curve[-2 * third:-third])
+    print(f"  {name}: median of the last third {last:.1f}, of the third before {before:.1f}, "
+          f"ratio {last / before:.3f}", flush=True)
+
+
 def soak(kafka, minutes, rate):
     print(f"soak: {minutes} minutes at {rate} events/s, a million visitors, 100,000 products, "
           f"erasures, a rebalance each {REBALANCE_S // 60} minutes", flush=True)
     shop = Shop("soak", kafka.address, 4)
     shop.start(0, "--set", "metrics.interval.ms=5000", *SETTINGS)
     shop.ready()
-    traffic = subprocess.Popen(
-        [WEFT, "simulate", *shop.common(), "--rate", str(rate), "--minutes", str(minutes),
-         "--visitors", "1000000", "--products", "100000", "--users", "--erasures", ".01"],
-        stdout=subprocess.DEVNULL)
+    told = os.path.join(shop.folder, "simulate.txt")
+    with open(told, "w") as out:
+        traffic = subprocess.Popen(
+            [WEFT, "simulate", *shop.common(), "--rate", str(rate), "--minutes", str(minutes),
+             "--visitors", "1000000", "--products", "100000", "--users", "--erasures", ".01",
+             "--measure"], stdout=out)
     print("  minute     events      MB   sum  " + " ".join(f"{name:>5}" for name in PARTS))
     start, curve, rebalanced = time.time(), [], time.time()
     try:
@@ -312,11 +326,11 @@ def soak(kafka, minutes, rate):
                 rebalanced = time.time()
     finally:
         traffic.kill()
-    third = len(curve) // 3
-    if third > 0:
-        last, before = curve[-third:], curve[-2 * third:-third]
-        print(f"  mean memory of the last third by that of the third before: "
-              f"{statistics.mean(last) / statistics.mean(before):.3f}", flush=True)
+    tell_thirds("memory, MB", [bytes / 1e6 for bytes in curve])
+    with open(told) as file:
+        minutes = re.findall(r"minute \d+, .* p50 ([0-9.]+), p99 ([0-9.]+),", file.read())
+    tell_thirds("event to list, p50 of a minute, ms", [float(p50) for p50, _ in minutes])
+    tell_thirds("event to list, p99 of a minute, ms", [float(p99) for _, p99 in minutes])
     shop.stop()
     shop.remove()
 
