@@ -68,7 +68,7 @@ static void test_broker_and_network_pass(void)
         CHECK_SAY(of_kafka(codes[i]) == FAULT_PASSING, "%s does not pass",
                   rd_kafka_err2name((rd_kafka_resp_err_t)codes[i]));
     CHECK_INT(of_kafka(RD_KAFKA_RESP_ERR__FENCED), FAULT_FENCED);
-    CHECK_INT(of_kafka(RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID), FAULT_SETUP);
+    CHECK_INT(of_kafka(RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID), FAULT_FENCED);
     CHECK_INT(of_kafka(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED), FAULT_SETUP);
 }
 

@@ -296,6 +296,13 @@ static void test_missing_topics(void)
     snprintf(look.create_why, sizeof look.create_why, "Replication factor: 3 larger than 1");
     look.topics[TOPIC_VISITOR_CHANGELOG].create = RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR;
     expect("too few brokers", &look, FINDING_FIX, 1, parts, 3);
+    look.topics[TOPIC_VISITOR_CHANGELOG].create = RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS;
+    expect("another process has created it", &look, FINDING_FIX, 0, NULL, 0);
+    expect("and nothing is waited for", &look, FINDING_WAIT, 0, NULL, 0);
+    const char *passing[] = {"weft-visitor-changelog does not exist and can't be created now"};
+    look.topics[TOPIC_VISITOR_CHANGELOG].create = RD_KAFKA_RESP_ERR_NOT_CONTROLLER;
+    expect("the controller moves", &look, FINDING_WAIT, 1, passing, 1);
+    look.topics[TOPIC_VISITOR_CHANGELOG].create = RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR;
     parts[1] = "does not exist; create it: ";
     look.may_create = false;
     expect("--no-create", &look, FINDING_FIX, 1, parts, 3);

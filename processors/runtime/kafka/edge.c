@@ -354,16 +354,18 @@ static enum verdict join(struct kafka_edge *self, const char *member, struct edg
     return VERDICT_OK;
 }
 
-/* A fatal error, such as FENCED_INSTANCE_ID, stands behind a code that only says so. */
+/* A fatal error stands behind a code that only says so. With FENCED_INSTANCE_ID, another process
+ * has joined the group under this member's name. */
 static void meet_error(struct rdkafka_edge *edge, const rd_kafka_message_t *message)
 {
     char why[256], text[512], advice[FAULT_ADVICE_BYTES_MAX];
     rd_kafka_resp_err_t err = message->err;
+    bool fatal = err == RD_KAFKA_RESP_ERR__FATAL;
     snprintf(why, sizeof why, "%.255s", rd_kafka_message_errstr(message));
-    if (err == RD_KAFKA_RESP_ERR__FATAL)
+    if (fatal)
         err = rd_kafka_fatal_error(edge->consumer, why, sizeof why);
     const struct fault_row *row = fault_find(FAULT_OF_KAFKA, err);
-    if (row->fault != FAULT_SETUP) {
+    if (row->fault != FAULT_SETUP && !fatal) {
         log_line(LOG_LEVEL_WARN, edge->name, "consumer: %s", why);
         return;
     }
@@ -489,11 +491,12 @@ static bool replaced(struct kafka_edge *self)
 {
     struct rdkafka_edge *edge = rdkafka_edge(self);
     const struct rd_kafka_group_list *list;
+    struct error why = {0};
     bool found = false;
     char *before = edge->consumer ? rd_kafka_memberid(edge->consumer) : NULL;
     if (before && *before &&
-        rd_kafka_list_groups(edge->consumer, edge->config->application_id, &list,
-                             REPLACED_ANSWER_MS) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        kafka_describe_group(edge->consumer, edge->config->application_id, REPLACED_ANSWER_MS,
+                             &list, &why) == VERDICT_OK) {
         char *after = rd_kafka_memberid(edge->consumer);
         for (int i = 0; i < list->group_cnt; i++)
             found = found || has_other_id(&list->groups[i], before);

@@ -35,6 +35,9 @@ const struct fault_row fault_rows[] = {
     KAFKA(INVALID_REQUIRED_ACKS, FAULT_SETUP, "remove kafka.producer.acks"),
     KAFKA(POLICY_VIOLATION, FAULT_SETUP, "the broker's policy refuses this request"),
     KAFKA(TOPIC_EXCEPTION, FAULT_SETUP, "the broker refuses the topic's name"),
+    KAFKA(INVALID_REPLICATION_FACTOR, FAULT_SETUP,
+          "set replication.factor to at most the number of brokers, or start those that are down"),
+    KAFKA(INVALID_PARTITIONS, FAULT_SETUP, "set partitions to 1 or more"),
 
     /* ---- rights and settings ---- */
     KAFKA(TOPIC_AUTHORIZATION_FAILED, FAULT_SETUP, GRANT),
@@ -51,7 +54,6 @@ const struct fault_row fault_rows[] = {
     KAFKA(INVALID_SESSION_TIMEOUT, FAULT_SETUP,
           "set session.timeout.ms between the broker's group.min.session.timeout.ms and "
           "group.max.session.timeout.ms"),
-    KAFKA(FENCED_INSTANCE_ID, FAULT_SETUP, SAME_NAME),
     KAFKA(INVALID_GROUP_ID, FAULT_SETUP, "set another application.id"),
     KAFKA(GROUP_MAX_SIZE_REACHED, FAULT_SETUP, "raise the broker's group.max.size"),
     KAFKA(OFFSET_METADATA_TOO_LARGE, FAULT_SETUP,
@@ -63,6 +65,9 @@ const struct fault_row fault_rows[] = {
 
     /* ---- somebody else has taken over ---- */
     KAFKA(_FENCED, FAULT_FENCED, NULL),
+    /* by another process of the same name, or by this one: a member whose session was over has
+     * joined again while its transaction goes on */
+    KAFKA(FENCED_INSTANCE_ID, FAULT_FENCED, SAME_NAME),
     KAFKA(PRODUCER_FENCED, FAULT_FENCED, NULL),
     KAFKA(INVALID_PRODUCER_EPOCH, FAULT_FENCED, NULL),
     KAFKA(INVALID_PRODUCER_ID_MAPPING, FAULT_FENCED, NULL),

@@ -174,8 +174,14 @@ static void find_missing(const struct judging *judging, int topic)
     char text[FINDING_BYTES_MAX];
     const char *name = topic_name(judging, topic);
     int code = look->topics[topic].create;
-    if (look->may_create && (code == 0 || !tried(code)))
-        return; /* weft creates it */
+    if (look->may_create &&
+        (code == 0 || !tried(code) || code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS))
+        return; /* weft creates it, or another process has done so meanwhile */
+    if (look->may_create && fault_find(FAULT_OF_KAFKA, code)->fault != FAULT_SETUP) {
+        snprintf(text, sizeof text, "topic %s does not exist and can't be created now", name);
+        find_code(judging, code, text);
+        return;
+    }
     create_command(judging, topic, &command);
     if (!look->may_create)
         snprintf(text, sizeof text, "topic %s does not exist; create it", name);

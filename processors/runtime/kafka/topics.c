@@ -1,5 +1,6 @@
 #include "processors/runtime/kafka/topics.h"
 
+#include "processors/runtime/kafka/faults.h"
 #include "processors/runtime/kafka/rights.h"
 #include "processors/runtime/kafka/topic_declare.h"
 #include "processors/runtime/kafka/topic_settings.h"
@@ -23,12 +24,20 @@ struct ensuring {
 
 /* ---- creating ---- */
 
+/* RETRY: it may pass. */
+static enum verdict creation_verdict(int code)
+{
+    return fault_find(FAULT_OF_KAFKA, code)->fault == FAULT_SETUP ? VERDICT_FATAL : VERDICT_RETRY;
+}
+
 /* The first of the answers that is an error. */
 static enum verdict check_created(rd_kafka_event_t *event, struct error *error)
 {
-    if (event == NULL || rd_kafka_event_error(event))
-        return error_set(error, VERDICT_FATAL, "topics can't be created: %s",
-                         event ? rd_kafka_event_error_string(event) : "no answer");
+    if (event == NULL)
+        return error_set(error, VERDICT_RETRY, "topics can't be created: no answer");
+    if (rd_kafka_event_error(event))
+        return error_set(error, creation_verdict(rd_kafka_event_error(event)),
+                         "topics can't be created: %s", rd_kafka_event_error_string(event));
     size_t count = 0;
     const rd_kafka_topic_result_t **results =
         rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count);
@@ -36,26 +45,36 @@ static enum verdict check_created(rd_kafka_event_t *event, struct error *error)
         rd_kafka_resp_err_t err = rd_kafka_topic_result_error(results[i]);
         const char *why = rd_kafka_topic_result_error_string(results[i]);
         if (err && err != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
-            return error_set(error, VERDICT_FATAL, "topic %s can't be created: %s",
+            return error_set(error, creation_verdict(err), "topic %s can't be created: %s",
                              rd_kafka_topic_result_name(results[i]),
                              why ? why : rd_kafka_err2str(err));
     }
     return VERDICT_OK;
 }
 
-static enum verdict create_topics(rd_kafka_t *rk, const struct config *config,
-                                  const struct topology *topology, const bool *missing,
-                                  int32_t partitions, struct error *error)
+/* NULL: no answer until `until_us`, or the process stops. */
+static rd_kafka_event_t *await_answer(rd_kafka_queue_t *queue, int64_t until_us,
+                                      const atomic_bool *stop)
 {
+    rd_kafka_event_t *event = NULL;
+    while (event == NULL && clock_monotonic_us() < until_us && !(stop && atomic_load(stop)))
+        event = rd_kafka_queue_poll(queue, 100);
+    return event;
+}
+
+static enum verdict create_topics(const struct ensuring *ensuring, const bool *missing,
+                                  int32_t partitions, int64_t until_us, struct error *error)
+{
+    rd_kafka_t *rk = ensuring->rk;
     rd_kafka_NewTopic_t *declared[TOPICS];
     size_t count;
-    enum verdict verdict =
-        topics_declare(config, topology, missing, partitions, declared, &count, error);
+    enum verdict verdict = topics_declare(ensuring->config, ensuring->topology, missing, partitions,
+                                          declared, &count, error);
     if (verdict != VERDICT_OK)
         return verdict;
     rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
     rd_kafka_CreateTopics(rk, declared, count, NULL, queue);
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, FIRST_BROKER_MS);
+    rd_kafka_event_t *event = await_answer(queue, until_us, ensuring->stop);
     verdict = check_created(event, error);
     if (event)
         rd_kafka_event_destroy(event);
@@ -253,7 +272,7 @@ static enum verdict ensure_once(struct ensuring *ensuring, int64_t until_us,
         any = true;
     }
     if (any)
-        return create_topics(ensuring->rk, config, topology, missing, *ret_partitions, error);
+        return create_topics(ensuring, missing, *ret_partitions, until_us, error);
     enum verdict sized =
         sizes ? read_settings(ensuring->rk, config, topology, sizes, error) : VERDICT_OK;
     *ret_done = sized == VERDICT_OK;
