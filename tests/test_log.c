@@ -45,9 +45,27 @@ static void test_redact_random(void)
     }
 }
 
+static void test_growth(void)
+{
+    static const struct {
+        uint64_t count;
+        int64_t now_us;
+        bool due;
+    } steps[] = {
+        {0, 0, false},   {1, 1, true},   {1, 200, false},  {2, 100, false},  {3, 101, true},
+        {5, 900, false}, {6, 900, true}, {99, 950, false}, {99, 1000, true},
+    };
+    struct log_growth growth = {0}, other = {0};
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+        CHECK_SAY(log_growth_due(&growth, steps[i].count, steps[i].now_us, 100) == steps[i].due,
+                  "step %zu", i);
+    CHECK(log_growth_due(&other, 1, 0, 100)); /* nothing is shared */
+}
+
 int main(void)
 {
     TEST_RUN(test_redact);
     TEST_RUN(test_redact_random);
+    TEST_RUN(test_growth);
     return test_done();
 }

@@ -78,3 +78,12 @@ int64_t clock_monotonic_us(void)
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
+
+bool log_growth_due(struct log_growth *growth, uint64_t count, int64_t now_us, int64_t pause_us)
+{
+    if (count == 0 || count < 2 * growth->told || now_us < growth->due_us)
+        return false;
+    growth->told = count;
+    growth->due_us = now_us + pause_us;
+    return true;
+}

@@ -3,6 +3,7 @@
 #ifndef WEFT_RUNTIME_LOG_H
 #define WEFT_RUNTIME_LOG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
@@ -14,6 +15,16 @@ void log_line(enum log_level level, const char *who, const char *format, ...)
 /* Masks the user and the password of each URL in the text, in its place: of "http://u:p@host" three
  * stars and "@host" are left. log_line() does it; use it for what goes elsewhere. */
 void log_redact(char *text);
+
+/* A number that grows, and how much of it the log was told. Zero-initialised: nothing yet. */
+struct log_growth {
+    uint64_t told;
+    int64_t due_us;
+};
+
+/* Whether it is time to tell of `count`: once it is above zero, then each time that it has doubled,
+ * but not within `pause_us` of the last time. Notes that it was told. */
+bool log_growth_due(struct log_growth *growth, uint64_t count, int64_t now_us, int64_t pause_us);
 
 /* The last level that is written. The environment variable WEFT_LOG sets it to error, warn, info or
  * debug; the default is info. */

@@ -90,7 +90,8 @@ static enum verdict write_name(const char *path, const char *name, struct error 
     char part[PATH_BYTES_MAX + 8];
     snprintf(part, sizeof part, "%s.part", path);
     FILE *file = fopen(part, "w");
-    bool good = file && fprintf(file, "%s\n", name) > 0;
+    bool good =
+        file && fprintf(file, "%s\n", name) > 0 && fflush(file) == 0 && fsync(fileno(file)) == 0;
     int code = errno;
     if (file && fclose(file) != 0 && good) {
         good = false;

@@ -198,15 +198,13 @@ static enum verdict group_result(rd_kafka_event_t *event, struct error *error)
     return VERDICT_OK;
 }
 
-/* Number of members, by the request that the oldest brokers know too. */
 static enum verdict group_members(rd_kafka_t *rk, const char *group, int *ret_members,
                                   struct error *error)
 {
     const struct rd_kafka_group_list *list;
-    rd_kafka_resp_err_t err = rd_kafka_list_groups(rk, group, &list, ANSWER_MS);
-    if (err)
-        return error_set(error, VERDICT_RETRY, "the broker does not tell the group's members: %s",
-                         rd_kafka_err2str(err));
+    enum verdict verdict = kafka_describe_group(rk, group, ANSWER_MS, &list, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
     *ret_members = 0;
     for (int i = 0; i < list->group_cnt; i++)
         *ret_members += list->groups[i].member_cnt;

@@ -309,3 +309,15 @@ enum verdict kafka_partitions(rd_kafka_t *rk, const char *topic, int32_t *ret_co
     rd_kafka_metadata_destroy(metadata);
     return VERDICT_OK;
 }
+
+enum verdict kafka_describe_group(rd_kafka_t *rk, const char *group, int answer_ms,
+                                  const struct rd_kafka_group_list **ret_list, struct error *error)
+{
+    rd_kafka_resp_err_t err = rd_kafka_list_groups(rk, group, ret_list, answer_ms);
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
+        return VERDICT_OK;
+    enum verdict verdict =
+        err == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE ? VERDICT_SKIP : VERDICT_RETRY;
+    return error_set(error, verdict, "no broker tells the members of %s: %s", group,
+                     rd_kafka_err2str(err));
+}

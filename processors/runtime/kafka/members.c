@@ -68,10 +68,8 @@ enum verdict member_watch_ask(struct member_watch *watch, const char *group,
                               struct members *ret_members, struct error *error)
 {
     const struct rd_kafka_group_list *list;
-    rd_kafka_resp_err_t err = rd_kafka_list_groups(watch->rk, group, &list, ANSWER_MS);
-    if (err)
-        return error_set(error, VERDICT_RETRY, "no broker tells the group's members: %s",
-                         rd_kafka_err2str(err));
+    if (kafka_describe_group(watch->rk, group, ANSWER_MS, &list, error) != VERDICT_OK)
+        return VERDICT_RETRY;
     if (list->group_cnt > 0) /* of the one that was asked for */
         take_group(ret_members, &list->groups[0]);
     else

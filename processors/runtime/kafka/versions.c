@@ -38,8 +38,8 @@ enum verdict versions_ask(const struct config *config, const char *group, int fo
     rd_kafka_t *rk = kafka_open(config, KAFKA_WATCHER, NULL, error);
     if (rk == NULL)
         return VERDICT_FATAL;
-    rd_kafka_resp_err_t err = rd_kafka_list_groups(rk, group, &list, ANSWER_MS);
-    if (err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    enum verdict verdict = kafka_describe_group(rk, group, ANSWER_MS, &list, error);
+    if (verdict == VERDICT_OK) {
         for (int i = 0; i < list->group_cnt; i++)
             for (int k = 0; k < list->groups[i].member_cnt; k++)
                 versions_add(&versions, list->groups[i].members[k].client_id,
@@ -47,9 +47,8 @@ enum verdict versions_ask(const struct config *config, const char *group, int fo
         rd_kafka_group_list_destroy(list);
     }
     rd_kafka_destroy(rk);
-    if (err != RD_KAFKA_RESP_ERR_NO_ERROR && err != RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE)
-        return error_set(error, VERDICT_RETRY, "no broker tells the members of %s: %s", group,
-                         rd_kafka_err2str(err));
+    if (verdict == VERDICT_RETRY)
+        return verdict;
     *ret_versions = versions;
     return VERDICT_OK;
 }
@@ -112,13 +111,10 @@ enum verdict version_watch_look(struct version_watch *watch, char ret_member[CON
 {
     const struct rd_kafka_group_list *list;
     const char *group = watch->config->application_id;
-    enum verdict verdict = VERDICT_SKIP;
-    rd_kafka_resp_err_t err = rd_kafka_list_groups(watch->rk, group, &list, ANSWER_MS);
-    if (err == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE)
-        return VERDICT_SKIP;
-    if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return error_set(error, VERDICT_RETRY, "no broker tells the members of %s: %s", group,
-                         rd_kafka_err2str(err));
+    enum verdict verdict = kafka_describe_group(watch->rk, group, ANSWER_MS, &list, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    verdict = VERDICT_SKIP;
     watch->found.count = 0;
     for (int i = 0; i < list->group_cnt; i++)
         for (int k = 0; k < list->groups[i].member_cnt; k++) {

@@ -47,9 +47,8 @@ struct catalogue_fold {
     bool *met; /* by product: the rescan has met it */
     size_t met_capacity;
     bool changed; /* since the last save */
-    int64_t save_due_us, started_us, warn_due_us;
-    uint64_t warned;       /* refused products that the last warning told of */
-    uint64_t warned_terms; /* likewise, evicted terms of the search index */
+    int64_t save_due_us, started_us;
+    struct log_growth refused, evicted_terms;      /* what the log was told of them */
     struct letter *dead_letters[DEAD_LETTERS_MAX]; /* owned, with their keys and values */
     uint32_t dead_letter_count;
     size_t dead_letter_bytes; /* of their keys and values */
@@ -523,15 +522,13 @@ static void warn_of_refused(struct catalogue_fold *fold, int64_t now_us)
 {
     const struct catalogue *catalogue = fold->run->catalogue;
     uint64_t refused = catalogue->counts.products_refused;
-    if (refused == 0 || refused < 2 * fold->warned || now_us < fold->warn_due_us)
+    if (!log_growth_due(&fold->refused, refused, now_us, WARN_US))
         return;
     log_line(LOG_LEVEL_WARN, "catalogue",
              "catalogue.products.max=%u is reached, and no product is deleted: %llu times a new "
              "product was refused since the start; raise it and start again, which reads %s from "
              "its beginning",
              catalogue->limits.products_max, (unsigned long long)refused, fold->topic);
-    fold->warned = refused;
-    fold->warn_due_us = now_us + WARN_US;
 }
 
 /* The same of terms that the search index has lost. */
@@ -539,14 +536,12 @@ static void warn_of_terms(struct catalogue_fold *fold, int64_t now_us)
 {
     const struct run *run = fold->run;
     uint64_t evicted = search_index_evicted(run->search);
-    if (evicted == 0 || evicted < 2 * fold->warned_terms || now_us < fold->warn_due_us)
+    if (!log_growth_due(&fold->evicted_terms, evicted, now_us, WARN_US))
         return;
     log_line(LOG_LEVEL_WARN, "catalogue",
              "search.terms.max=%u is reached: %llu terms of few products were evicted since the "
              "start, and searches for them find nothing; raise it if the shop's texts have more",
              run->config->settings.search_terms_max, (unsigned long long)evicted);
-    fold->warned_terms = evicted;
-    fold->warn_due_us = now_us + WARN_US;
 }
 
 static enum verdict save(struct catalogue_fold *fold, struct error *error)

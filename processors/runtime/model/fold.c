@@ -27,9 +27,8 @@ struct fold {
     int64_t saved;  /* `next` of the store */
     int64_t save_due_us;
     int64_t started_us, progress_us;
-    uint64_t skipped;        /* records that weft did not write */
-    uint64_t warned[BOUNDS]; /* evictions that the last warning told of */
-    int64_t warn_due_us;
+    uint64_t skipped;                  /* records that weft did not write */
+    struct log_growth evicted[BOUNDS]; /* what the log was told of evictions */
 };
 
 /* ---- where the model comes from ---- */
@@ -337,18 +336,14 @@ static void warn_of_bounds(struct fold *fold, int64_t now_us)
         {"channels.max", model->limits.channels.queries_max, model->channels->evicted,
          model->channels->unseated},
     };
-    if (now_us < fold->warn_due_us)
-        return;
     for (int i = 0; i < BOUNDS; i++) {
-        if (bounds[i].evicted == 0 || bounds[i].evicted < 2 * fold->warned[i])
+        if (!log_growth_due(&fold->evicted[i], bounds[i].evicted, now_us, WARN_US))
             continue;
         log_line(LOG_LEVEL_WARN, "model",
                  "%s=%u is reached: %llu were evicted since the start, %llu of them had more than "
                  "one visitor; raise %s if the shop has more",
                  bounds[i].key, bounds[i].max, (unsigned long long)bounds[i].evicted,
                  (unsigned long long)bounds[i].unseated, bounds[i].key);
-        fold->warned[i] = bounds[i].evicted;
-        fold->warn_due_us = now_us + WARN_US;
     }
 }
 
