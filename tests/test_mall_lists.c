@@ -297,6 +297,43 @@ static bool in_cart(const struct visitor *visitor, struct bytes item_id)
     return inside;
 }
 
+static bool is_pair(const struct model *model, uint32_t cause, uint32_t item, enum pair_kind kind)
+{
+    bool found = false;
+    for (int direction = 0; direction < PAIR_DIRECTIONS; direction++) {
+        const struct row *row = &model->items[cause].rows[kind][direction];
+        for (uint32_t i = 0; i < row->count; i++)
+            found = found || row->entries[i].item == item;
+    }
+    return found;
+}
+
+/* The reason is true: the model has the pair that it tells of. */
+static void check_cause(const struct shop *shop, const struct list *list,
+                        const struct list_item *item)
+{
+    static const struct {
+        const char *reason;
+        enum pair_kind kind;
+    } reasons[] = {{"viewed_next", PAIR_VIEW},
+                   {"viewed_together", PAIR_VIEW},
+                   {"carted_together", PAIR_CART},
+                   {"bought_together", PAIR_PURCHASE}};
+    const struct model *model = driver_model(shop->driver);
+    bool before =
+        strcmp(item->reason, "viewed_before") == 0 || strcmp(item->reason, "bought_before") == 0;
+    CHECK_SAY(!before || item->because_item_id.size == 0, "%s has a cause", item->reason);
+    CHECK_SAY(!bytes_equal(item->because_item_id, item->item_id), "%s: %.*s because of itself",
+              list->placement, (int)item->item_id.size, item->item_id.at);
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+        if (strcmp(item->reason, reasons[i].reason) == 0)
+            CHECK_SAY(is_pair(model, model_find(model, item->because_item_id),
+                              model_find(model, item->item_id), reasons[i].kind),
+                      "%s: %.*s %s %.*s, which nobody did", list->placement,
+                      (int)item->item_id.size, item->item_id.at, item->reason,
+                      (int)item->because_item_id.size, item->because_item_id.at);
+}
+
 static void check_item(const struct shop *shop, const struct visitor *visitor,
                        const struct list *list, const struct list_item *item, int64_t now_ms)
 {
@@ -326,6 +363,10 @@ static void check_item(const struct shop *shop, const struct visitor *visitor,
         CHECK(strcmp(good->path, context->path) != 0);
     if (free && strcmp(list->placement, "category") == 0 && context)
         CHECK_TEXT(good->path, context->path);
+    check_cause(shop, list, item);
+    if (strcmp(item->reason, "viewed_before") == 0 || strcmp(item->reason, "bought_before") == 0)
+        CHECK_SAY(did(visitor, item->item_id), "%s: %s was %s", list->placement, good->id,
+                  item->reason);
     if (item->because_item_id.size > 0)
         CHECK_SAY(did(visitor, item->because_item_id),
                   "%s: %s because of %.*s, with which the "

@@ -250,6 +250,13 @@ static void check_reason(const struct model *model, const struct naive *naive,
     for (int k = 0; k < generator_count; k++)
         if (strcmp(generators[k].reason, item->reason) == 0)
             reason = k;
+    if (strcmp(item->reason, "viewed_before") == 0) { /* itself, whichever generator gave most */
+        bool viewed = false;
+        for (uint32_t i = 0; i < naive->recent_count; i++)
+            viewed = viewed || naive->recent[i] == index;
+        CHECK(viewed && item->because_item_id.at == NULL);
+        return;
+    }
     CHECK_SAY(reason >= (repeats ? 0 : 1), "reason %s", item->reason);
     for (int k = repeats ? 0 : 1; k < POPULAR; k++)
         most = fmax(most, naive->parts[k][index]);
@@ -263,9 +270,8 @@ static void check_reason(const struct model *model, const struct naive *naive,
     for (uint32_t i = 0; i < naive->recent_count; i++)
         recent = recent || naive->recent[i] == cause;
     CHECK(recent);
-    if (reason == REPEATS)
-        CHECK(cause == index);
-    else if (reason != PREVIOUS)
+    CHECK(cause != index && reason != REPEATS);
+    if (reason != PREVIOUS)
         CHECK(cause == naive->recent[0]);
 }
 

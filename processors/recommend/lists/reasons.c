@@ -1,9 +1,9 @@
 #include "processors/recommend/lists/reasons.h"
 
+#include "processors/recommend/candidates/cooccurrence.h"
 #include "processors/recommend/candidates/generators.h"
 
 static const char *const origin_reasons[ORIGINS] = {
-    [ORIGIN_BASKET] = "bought_together",
     [ORIGIN_POPULAR] = "popular",
     [ORIGIN_SEARCH] = "searched",
     [ORIGIN_QUERY_HISTORY] = "taken_after_search",
@@ -27,6 +27,36 @@ static int heaviest_generator(const struct placement *placement, const struct ca
         }
     }
     return heaviest;
+}
+
+static bool is_pair(const struct model *model, uint32_t cause, uint32_t item, enum pair_kind kind)
+{
+    for (int direction = 0; direction < PAIR_DIRECTIONS; direction++) {
+        const struct row *row =
+            cooccurrence_row(model, cause, kind, (enum pair_direction)direction);
+        for (uint32_t i = 0; i < row->count; i++)
+            if (row->entries[i].item == item)
+                return true;
+    }
+    return false;
+}
+
+/* The walk goes over carts and purchases, one step or two. */
+static const char *basket_reason(const struct model *model, uint32_t cause, uint32_t item)
+{
+    if (item != ITEM_NONE && is_pair(model, cause, item, PAIR_PURCHASE))
+        return "bought_together";
+    if (item != ITEM_NONE && is_pair(model, cause, item, PAIR_CART))
+        return "carted_together";
+    return "related";
+}
+
+static void explain_basket(const struct model *model, uint32_t cause, struct list_item *ret_item)
+{
+    ret_item->reason = basket_reason(model, cause, model_find(model, ret_item->item_id));
+    ret_item->because_item_id = model->items[cause].id;
+    if (bytes_equal(ret_item->because_item_id, ret_item->item_id))
+        ret_item->reason = "bought_before"; /* the history itself is proposed, too */
 }
 
 static void explain_candidate(const struct ranked_candidates *ranked,
@@ -53,6 +83,11 @@ struct list_item reasons_explain(const struct ranked_candidates *ranked,
     if (item->origin == ORIGIN_CANDIDATE)
         explain_candidate(ranked, placement, item->index, &explained);
     else if (item->origin == ORIGIN_BASKET)
-        explained.because_item_id = ranked->query.model->items[item->index].id;
+        explain_basket(ranked->query.model, item->index, &explained);
+    if (!bytes_equal(explained.because_item_id, explained.item_id))
+        return explained;
+    explained.because_item_id = (struct bytes){0};
+    if (item->origin == ORIGIN_CANDIDATE)
+        explained.reason = "viewed_before";
     return explained;
 }

@@ -2,7 +2,11 @@
  * "bought_together", ...), and its cause, the item of the visitor's history that brought it in.
  *
  * A ranked candidate has the reason of the generator that weighs most in the placement; any other
- * item has the reason of its origin (filters.h). */
+ * item has the reason of its origin (filters.h). An item of the basket walk has the reason of its
+ * pair with the cause: bought or put in carts together, or "related" by two steps.
+ *
+ * An item is never its own cause: then the visitor has viewed or bought it before, and no cause is
+ * named. */
 #ifndef WEFT_LISTS_REASONS_H
 #define WEFT_LISTS_REASONS_H
 
