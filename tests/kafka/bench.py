@@ -18,7 +18,7 @@ catalogue  1,000,000 products of 50 attributes: rows/s from JSON, bytes an item,
            of an event in a mall of that size
 rankings   the rankings of 3,000 and 200,000 items: the cost of an event and of a publication
 restore    rows/s from a changelog after the local state was deleted; the time from kill -9 to the
-           first new list
+           first new list, with the state and without it (session.timeout.ms is part of that)
 soak       memory and latency over a long time: the process's memory and its parts, in MB, each
            minute; the last third by the third before. --minutes N (100), --rate N (1500)
 scale      a lost state of a million visitors and a lost model of 200,000 items: time, rows/s and
@@ -205,19 +205,23 @@ def restore(kafka, path):
             if "restore: " in line and "rows in" in line or "model: ready" in line:
                 print("  after the state was deleted:", line.split("INFO ")[1].strip(), flush=True)
     shop.stop(how=signal.SIGKILL)
-    times = []
-    for _ in range(3):
-        shop.start(0, *SETTINGS)
-        shop.ready()
-        first_list_after(shop, "probe")
-        shop.stop(how=signal.SIGKILL)
-        begun = time.time()
-        shop.start(0, *SETTINGS)
-        first_list_after(shop, "probe")
-        times.append(time.time() - begun)
-        shop.stop(how=signal.SIGKILL)
-    print(f"  kill -9 to the first new list, the reader's own start with it: median "
-          f"{statistics.median(times):.2f} s of {len(times)}", flush=True)
+    for lost in (False, True):
+        times = []
+        for _ in range(3):
+            shop.start(0, *SETTINGS)
+            shop.ready()
+            first_list_after(shop, "probe")
+            shop.stop(how=signal.SIGKILL)
+            if lost:
+                subprocess.run(["rm", "-rf", shop.state(0)], check=True)
+            begun = time.time()
+            shop.start(0, *SETTINGS)
+            first_list_after(shop, "probe")
+            times.append(time.time() - begun)
+            shop.stop(how=signal.SIGKILL)
+        print(f"  kill -9 to the first new list, {'state and name lost' if lost else 'state kept'}, "
+              f"the reader's own start with it: median {statistics.median(times):.2f} s, all "
+              f"{', '.join(f'{t:.2f}' for t in times)}", flush=True)
     shop.remove()
 
 

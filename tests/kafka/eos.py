@@ -336,6 +336,7 @@ class Round:
         self.found = verifier.read(self.shop, self.cluster.address, self.owners, states,
                                    taken=self.taken)
         self.found.products = self.products
+        self.found.publisher_killed = self.ending == "kill"
         self.found.longest_wait_s, self.found.longest_wait_at = waits.longest / SLOW, waits.where
         self.expected = verifier.Expected(self.found)
         wrong, self.doubled = verifier.judge(self.found, self.once, self.expected)
