@@ -607,10 +607,16 @@ def judge_lists(expected, found, say):
 
 def judge_list_contents(expected, found, say):
     """Each cause is an item of the visitor, or of the page that the list is for. Pairs that a list
-    names are pairs of the recomputed co-occurrence. No item stands in a list twice."""
+    names are pairs of the recomputed co-occurrence, or of the log: a late event may have taken them
+    back since. No item stands in a list twice."""
     pairs = defaultdict(set)
     for (_, _, item), (_, entries) in expected.cooccurrence.items():
         pairs[item].update(entries)
+    for row in found.interactions:
+        after = [neighbour["item_id"] for neighbour in row.get("after", ())]
+        for other in [*row.get("before", ()), *after]:
+            pairs[row["subject"]].add(other)
+            pairs[other].add(row["subject"])
     twice, strange, unpaired = [], [], []
     for visitor, record in found.lists.items():
         _, row = found.changelog.get(visitor, (0, {"activities": []}))
