@@ -225,6 +225,8 @@ static enum verdict replay(const struct list_maker *maker, struct error *error)
 {
     struct outlet *outlet = maker->makers->outlet;
     enum verdict verdict = VERDICT_OK;
+    if (maker->emitted.size == 0)
+        return VERDICT_OK;
     const char *at = maker->emitted.at, *end = at + maker->emitted.size;
     while (at < end && verdict == VERDICT_OK) {
         struct emitted emitted;
