@@ -45,6 +45,7 @@ struct settings {
     uint32_t list_items;         /* in a list */
     uint32_t search_terms_max;   /* in the search index */
     bool output_avro;            /* else JSON */
+    bool lists_early;            /* lists also go ahead of their commit (runtime/early_lists.h) */
     struct model_limits model;
     struct catalogue_limits catalogue;
     struct recommend_settings recommend;
@@ -81,6 +82,7 @@ enum counter {
     COUNT_LISTS_CUT,      /* recommendation records that lost items, to fit their topic */
     COUNT_LETTERS_CUT,    /* dead letters and late records that were cut, to fit their topic */
     COUNT_LISTS_DEFERRED, /* times that a visitor's lists waited, since the worker was behind */
+    COUNT_LISTS_EARLY,    /* recommendation records sent ahead of their commit */
     COUNTERS,
 };
 
@@ -115,6 +117,7 @@ struct record {
 enum output {
     OUTPUT_INTERACTIONS,
     OUTPUT_RECOMMENDATIONS,
+    OUTPUT_EARLY, /* of the pipeline alone: a list ahead of its commit */
     OUTPUTS,
 };
 

@@ -15,7 +15,7 @@ static enum verdict erase(struct context *context, bool refused, struct error *e
 {
     struct visitor *visitor = context->visitor;
     enum verdict verdict = VERDICT_OK;
-    if (visitor->list_hash != 0)
+    if (visitor->list_hash != 0 || context->settings->lists_early) /* one may have gone ahead */
         verdict = context->outlet->emit(context->outlet, OUTPUT_RECOMMENDATIONS, visitor->partition,
                                         visitor_key(visitor), bytes_of(NULL, 0), error);
     context->counts->counters[COUNT_ERASED] += !visitor->refused && !visitor_is_blank(visitor);

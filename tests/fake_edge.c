@@ -10,7 +10,7 @@
 
 const char *const fake_call_names[FAKE_CALLS] = {
     "open_producer", "init", "begin", "produce",      "flush", "send_offsets", "commit",
-    "abort",         "join", "poll",  "read_offsets", "next",  "wait",
+    "abort",         "join", "poll",  "read_offsets", "next",  "wait",         "send_early",
 };
 
 struct edge_input {

@@ -23,6 +23,7 @@ enum fake_call {
     FAKE_READ_OFFSETS,
     FAKE_NEXT,
     FAKE_WAIT,
+    FAKE_SEND_EARLY, /* a fault: the record is not delivered */
     FAKE_CALLS,
 };
 extern const char *const fake_call_names[FAKE_CALLS];

@@ -108,6 +108,8 @@ static enum edge_outcome produce(struct kafka_edge *self, int number,
                  slot->state == SLOT_IN || (!slot->transactional && slot->state == SLOT_OPENED));
     if (fault.outcome == EDGE_RETRIABLE)
         fake_pass_time(edge->broker, FULL_QUEUE_US);
+    if (record->topic == TOPIC_EARLY)
+        fake_break(edge->broker, "an early list goes through a transaction's producer");
     enter_state(slot, fault.outcome);
     if (fault.outcome != EDGE_OK)
         return error_set(error, VERDICT_RETRY, "fake produce"), fault.outcome;
@@ -293,6 +295,18 @@ static void close_producer(struct kafka_edge *self, int number)
     *slot = (struct fake_slot){0};
 }
 
+/* At once, beside all transactions. */
+static void send_early(struct kafka_edge *self, const struct edge_record *record)
+{
+    struct fake_edge *edge = fake_edge_of(self);
+    struct fake_fault fault = fake_enter(edge, FAKE_SEND_EARLY);
+    const struct fake_sent sent = {.record = *record, .source_offset = -1};
+    if (record->topic != TOPIC_EARLY || record->value.at == NULL)
+        fake_break(edge->broker, "a record that is no early list goes ahead");
+    if (fault.outcome == EDGE_OK && !edge->dead)
+        fake_write(edge->broker, -1, &sent);
+}
+
 void fake_add_producers(struct kafka_edge *edge)
 {
     edge->open_producer = open_producer;
@@ -304,4 +318,5 @@ void fake_add_producers(struct kafka_edge *edge)
     edge->commit = commit;
     edge->abort = abort_transaction;
     edge->close_producer = close_producer;
+    edge->send_early = send_early;
 }

@@ -10,6 +10,8 @@
 #include "tests/fake_edge.h"
 #include "tests/test.h"
 
+#include <math.h>
+
 #define WORLD_PARTITIONS 2
 #define WORLD_VISITORS 6
 #define WORLD_EVENTS_MAX 200
@@ -266,6 +268,56 @@ static inline void world_free(struct world *world)
     catalogue_free(world->catalogue);
     fake_broker_free(world->broker);
     free(world);
+}
+
+/* Lets the model know the items, so that visitors get lists. */
+static inline void world_teach(struct world *world)
+{
+    model_lock_write(world->model);
+    for (uint32_t i = 0; i < 70; i++) {
+        char item[8], other[8], event[12];
+        snprintf(item, sizeof item, "i%u", i % 7);
+        snprintf(other, sizeof other, "i%u", (i + 1 + i / 7) % 7);
+        snprintf(event, sizeof event, "taught%u", i);
+        struct log_record record = {.interaction = {.event_id = bytes_text(event),
+                                                    .kind = KIND_VIEW,
+                                                    .subject = bytes_text(item),
+                                                    .event_time_ms = WORLD_START_MS + i,
+                                                    .price = NAN,
+                                                    .visitor = 1000 + i,
+                                                    .before_count = 1,
+                                                    .before = {{.item_id = bytes_text(other)}}}};
+        log_fold(&world->topology, world->model, &record);
+    }
+    model_unlock_write(world->model);
+}
+
+/* Each record of lists that readers see went ahead, byte by byte the same, and no early list is in
+ * a transaction. Holds if the producer of early lists had no faults and no process stood still.
+ * Returns how many records of lists readers see. */
+static inline int judge_early(const struct world *world)
+{
+    int count = 0;
+    for (int32_t p = 0; p < WORLD_PARTITIONS; p++) {
+        const struct fake_log *lists = &world->broker->logs[TOPIC_RECOMMENDATIONS][p];
+        const struct fake_log *early = &world->broker->logs[TOPIC_EARLY][p];
+        for (size_t i = 0; i < early->count; i++)
+            CHECK_INT(early->records[i].transaction, -1);
+        for (size_t i = 0; i < lists->count; i++) {
+            const struct fake_record *list = &lists->records[i];
+            size_t k = 0;
+            if (!fake_is_visible(world->broker, TOPIC_RECOMMENDATIONS, p, (int64_t)i) ||
+                list->value.at == NULL)
+                continue;
+            while (k < early->count && !(bytes_equal(early->records[k].key, list->key) &&
+                                         bytes_equal(early->records[k].value, list->value)))
+                k++;
+            CHECK_SAY(k < early->count, "a list of %.*s did not go ahead", (int)list->key.size,
+                      list->key.at);
+            count++;
+        }
+    }
+    return count;
 }
 
 /* A view of the visitor, or garbage in its partition. */

@@ -9,12 +9,13 @@ static const char expected[] =
     "\"lists\":12,\"lists_same\":13,\"activities_out\":14,\"asked\":15,\"hits\":16,"
     "\"reciprocal_millionths\":17,\"weights\":18,\"erased\":19,\"order_lines_out\":20,\"times_"
     "ahead\":21,\"activities_cut\":22,\"lists_cut\":23,\"letters_cut\":24,"
-    "\"lists_deferred\":25,"
+    "\"lists_deferred\":25,\"lists_early\":26,"
     "\"shown_bytes\":20,\"quality\":{},"
     "\"products\":30,\"products_rejected\":31,\"products_refused\":32,\"attributes_out\":33,"
     "\"words_refused\":34,\"texts_cut\":35,\"catalogue_rereads\":36,\"commits\":40,\"aborts\":41,"
     "\"restored\":42,\"records_lost\":420,"
-    "\"disk_waits\":48,\"visitors_cached\":43,\"visitors_bytes\":44,\"workers_ready\":45,\"workers_"
+    "\"disk_waits\":48,\"lists_early_failed\":481,\"visitors_cached\":43,\"visitors_bytes\":44,"
+    "\"workers_ready\":45,\"workers_"
     "behind\":451,\"lag_ms\":452,\"records_left\":453,\"lists_owed\":454,\"schemas_awaited\":46,"
     "\"schema_requests_failed\":47,\"items\":50,\"folded\":51,"
     "\"folded_offset\":52,\"saved_offset\":-53,\"snapshot_offset\":54,\"items_refused\":55,"
@@ -41,6 +42,7 @@ static void test_json(void)
         .uptime_s = 12.34,
         .read = 21,
         .disk_waits = 48,
+        .lists_early_failed = 481,
         .totals = {.commits = 40,
                    .aborts = 41,
                    .restored = 42,

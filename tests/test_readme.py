@@ -24,8 +24,8 @@ LINES_MAX = {"README.md": 160, "CONTRIBUTING.md": 40}
 CELL_MAX = 120
 
 # Names with dots in code that are no keys of the configuration.
-NO_KEYS = re.compile(r"events\.|catalog\.product|__weft|isolation\.level|quality\.PLACEMENT|"
-                     r"placements\.|diversity\.percent$|delete\.retention\.ms$|kafka\.|"
+NO_KEYS = re.compile(r"events\.|catalog\.product|recommendations\.early$|__weft|"
+                     r"isolation\.level|quality\.PLACEMENT|placements\.|diversity\.percent$|delete\.retention\.ms$|kafka\.|"
                      r"instance\.id$|.*\.(py|md|c|h|avsc|properties|sh)$")
 A_COMMAND = re.compile(r"\bweft [a-z]+|tools/|build/|tests/|python3|WEFT_[A-Z]+=|--[a-z]+")
 A_FIGURE = re.compile(r"^[-+~]?(p50 )?[\d.]*\d")

@@ -3,15 +3,21 @@
 #include "schemas/codec.h"
 #include "tests/test.h"
 
-static struct topology build(void)
+static struct topology build_with(bool early)
 {
     struct config config;
     struct topology topology;
     struct error error = {0};
     config_init(&config);
+    CHECK(config_set(&config, "lists.early", early ? "on" : "off", NULL) == VERDICT_OK);
     CHECK(config_finish(&config, &error) == VERDICT_OK);
     CHECK_SAY(topology_build(&config, &topology, &error) == VERDICT_OK, "%s", error.message);
     return topology;
+}
+
+static struct topology build(void)
+{
+    return build_with(true);
 }
 
 static void check_stage(const struct step *const *steps, size_t count, enum stage stage)
@@ -145,11 +151,25 @@ static void test_text(void)
     buffer_release(&text);
 }
 
+/* A topic that is not in use is nowhere. */
+static void test_without_early(void)
+{
+    struct topology topology = build_with(false);
+    struct buffer text = {0};
+    topology_text(&topology, &text);
+    topology_dot(&topology, &text);
+    buffer_byte(&text, '\0');
+    CHECK(strstr(text.at, "early") == NULL);
+    CHECK_TEXT(topology.topics[TOPIC_EARLY], "recommendations.early");
+    buffer_release(&text);
+}
+
 int main(void)
 {
     TEST_RUN(test_real);
     TEST_RUN(test_same_topic_twice);
     TEST_RUN(test_dot);
     TEST_RUN(test_text);
+    TEST_RUN(test_without_early);
     return test_done();
 }

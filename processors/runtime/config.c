@@ -507,6 +507,18 @@ enum verdict config_finish(struct config *config, struct error *error)
         return error_set(error, VERDICT_SKIP, "application.id must have 1 to 150 characters");
     if (config->commit_min_ms > config->commit_interval_ms)
         return error_set(error, VERDICT_SKIP, "commit.min.ms is larger than commit.interval.ms");
+    if (config->chosen.lists_early && config->chosen.recommend.filters.shown_max > 0 &&
+        !config->chosen.shown_from_impressions)
+        return error_set(error, VERDICT_SKIP,
+                         "lists.early=on with list.shown.max needs list.shown.from=impressions: an "
+                         "early list may be taken back, so that it can't count as shown");
+    if (config->chosen.lists_early && config_exactly_once(config) &&
+        config->commit_interval_ms > COMMIT_INTERVAL_EARLY_MAX_MS)
+        return error_set(
+            error, VERDICT_SKIP,
+            "lists.early=on needs a commit.interval.ms of at most %d: a transaction is "
+            "open for so long, and brokers abort it after 10 s",
+            COMMIT_INTERVAL_EARLY_MAX_MS);
     if (check_registry(config, error) != VERDICT_OK)
         return VERDICT_SKIP;
     return finish_settings(config, &config->settings, error);

@@ -19,6 +19,7 @@
 #define CONFIG_KAFKA_MAX 64
 /* All values of kafka.* keys together: room for certificates. */
 #define CONFIG_KAFKA_BYTES_MAX 65536
+#define COMMIT_INTERVAL_EARLY_MAX_MS 5000 /* of commit.interval.ms with lists.early=on */
 #define CONFIG_WARNINGS_MAX 8
 #define CONFIG_WARNING_BYTES_MAX 96
 
@@ -78,6 +79,7 @@ struct config {
     int64_t commit_interval_ms;
     int64_t commit_min_ms;
     float commit_share; /* 0: no bound */
+    int64_t early_retention_ms;
     int64_t catch_up_lag_ms;
     int64_t catch_up_wait_ms;
     int64_t batch_records_max;

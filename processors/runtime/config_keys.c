@@ -205,6 +205,13 @@ const struct config_key config_keys[] = {
     TEXT(CONFIG_LISTS, "placements.off", "email,category", placements_off,
          "placements without lists, with commas: home, email, product, goes_with, search, cart, "
          "category, or your own"),
+    CHOICE(
+        CONFIG_LISTS, "lists.early", "off", chosen.lists_early, switch_names,
+        "on: each list also goes at once, ahead of the commit, to <topics.recommendations>.early "
+        "(deploy/README.md); commit.interval.ms is then the time from commit to commit"),
+    NUMBER(CONFIG_LISTS, "lists.early.retention.ms", "600000", early_retention_ms, 1000, 604800000,
+           "how long an early list counts: readers ignore older ones, and the topic forgets them; "
+           "10 minutes"),
     TEXT(CONFIG_LISTS, "rules.path", "", rules_path,
          "file of merchandising rules: pin, boost, bury, exclude, ... (deploy/rules.example)"),
     NUMBER(CONFIG_LISTS, "rules.reload.ms", "1000", rules_reload_ms, 0, 86400000,

@@ -14,8 +14,9 @@ struct metrics {
     const char *application_id, *instance_id;
     const char *event; /* "metrics", and "stop" for the last report */
     double uptime_s;
-    uint64_t read;       /* records, whatever their fate */
-    uint64_t disk_waits; /* times that the process waited for a full disk */
+    uint64_t read;               /* records, whatever their fate */
+    uint64_t lists_early_failed; /* early lists that were not delivered */
+    uint64_t disk_waits;         /* times that the process waited for a full disk */
     struct totals totals;
     const struct placements *placements; /* that the online metrics in `totals` count */
     struct {

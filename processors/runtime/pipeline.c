@@ -1,6 +1,7 @@
 #include "processors/runtime/pipeline.h"
 
 #include "processors/runtime/checked_outlet.h"
+#include "processors/runtime/early_lists.h"
 #include "processors/runtime/list_makers.h"
 #include "processors/runtime/log.h"
 #include "processors/runtime/rules_file.h"
@@ -30,7 +31,8 @@ const char *const counter_names[COUNTERS] = {"interactions",
                                              "activities_cut",
                                              "lists_cut",
                                              "letters_cut",
-                                             "lists_deferred"};
+                                             "lists_deferred",
+                                             "lists_early"};
 
 struct pipeline {
     struct checked_outlet checked; /* the steps emit to it */
@@ -44,6 +46,7 @@ struct pipeline {
     struct buffer scratch;
     struct second_looks looks;
     struct owed_lists owed;
+    struct early_lists early;
     bool behind;
     struct visitor *due[DUE_MAX]; /* their lists are made next */
     int due_tries[DUE_MAX];       /* second looks that each had */
@@ -58,7 +61,8 @@ enum verdict pipeline_new(const struct config *config, const struct topology *to
                           struct error *error)
 {
     struct pipeline *pipeline = memory_zero(1, sizeof *pipeline);
-    checked_outlet_init(&pipeline->checked, topology, outlet);
+    early_lists_init(&pipeline->early, outlet, &pipeline->batch.counters[COUNT_LISTS]);
+    checked_outlet_init(&pipeline->checked, topology, &pipeline->early.outlet);
     pipeline->config = config;
     pipeline->topology = topology;
     pipeline->codec = codec_new(source);
@@ -79,7 +83,7 @@ enum verdict pipeline_new(const struct config *config, const struct topology *to
         .visitor_row_bytes_max = SIZE_MAX,
         .lists_bytes_max = SIZE_MAX,
     };
-    pipeline->makers = list_makers_new(&pipeline->context, topology, outlet);
+    pipeline->makers = list_makers_new(&pipeline->context, topology, &pipeline->early.outlet);
     enum verdict verdict = schemas_folder_read(pipeline->codec, config->schemas_path, error);
     if (verdict == VERDICT_OK)
         verdict = rules_file_open(&pipeline->rules, config, error);
@@ -112,6 +116,7 @@ void pipeline_free(struct pipeline *pipeline)
         return;
     second_looks_release(&pipeline->looks);
     owed_lists_release(&pipeline->owed);
+    early_lists_release(&pipeline->early);
     codec_free(pipeline->codec);
     visitor_table_free(pipeline->context.visitors);
     list_makers_free(pipeline->makers);
@@ -205,6 +210,7 @@ enum verdict pipeline_event(struct pipeline *pipeline, struct record *record, co
 void pipeline_set_behind(struct pipeline *pipeline, bool behind)
 {
     pipeline->behind = behind;
+    pipeline->early.silent = behind;
 }
 
 static int64_t wait_max_us(const struct pipeline *pipeline)
@@ -346,27 +352,50 @@ static enum verdict run_batch_ends(struct pipeline *pipeline, struct recommender
     return verdict;
 }
 
-enum verdict pipeline_close(struct pipeline *pipeline, struct error *error)
+void pipeline_start_early(struct pipeline *pipeline)
+{
+    early_lists_start(&pipeline->early);
+}
+
+/* Makes the lists of the visitors that the batch touched since their last lists. */
+static enum verdict make_touched(struct pipeline *pipeline, struct error *error)
 {
     struct visitor_table *visitors = pipeline->context.visitors;
     size_t touched = visitor_table_dirty_count(visitors);
     int64_t now_us = clock_monotonic_us();
-    rules_file_reload(&pipeline->rules);
     enum verdict verdict = VERDICT_OK;
-    for (int i = 0; verdict == VERDICT_OK && i < list_makers_count(pipeline->makers); i++)
-        verdict = run_batch_ends(pipeline, list_makers_at(pipeline->makers, i), error);
     for (size_t i = 0; verdict == VERDICT_OK && i < touched; i++) {
         struct visitor *visitor = visitor_table_dirty_at(visitors, i);
         if (visitor->touched && !lists_can_wait(pipeline, visitor, now_us))
             verdict = add_due(pipeline, visitor, 0, error);
     }
+    return verdict == VERDICT_OK ? make_due(pipeline, error) : verdict;
+}
+
+enum verdict pipeline_make_early(struct pipeline *pipeline, struct error *error)
+{
+    if (pipeline->behind)
+        return VERDICT_OK;
+    enum verdict verdict = make_touched(pipeline, error);
+    list_makers_clear(pipeline->makers);
+    return verdict;
+}
+
+enum verdict pipeline_close(struct pipeline *pipeline, struct error *error)
+{
+    rules_file_reload(&pipeline->rules);
+    enum verdict verdict = VERDICT_OK;
+    for (int i = 0; verdict == VERDICT_OK && i < list_makers_count(pipeline->makers); i++)
+        verdict = run_batch_ends(pipeline, list_makers_at(pipeline->makers, i), error);
     if (verdict == VERDICT_OK)
-        verdict = make_due(pipeline, error);
+        verdict = make_touched(pipeline, error);
     if (verdict == VERDICT_OK)
         verdict = take_owed(pipeline, error);
     if (verdict == VERDICT_OK)
         verdict = take_second_looks(pipeline, error);
-    return verdict == VERDICT_OK ? make_due(pipeline, error) : verdict;
+    if (verdict == VERDICT_OK)
+        verdict = make_due(pipeline, error);
+    return verdict == VERDICT_OK ? early_lists_write(&pipeline->early, error) : verdict;
 }
 
 /* ---- the outcome of a batch ---- */
@@ -383,6 +412,7 @@ void counts_add(struct counts *to, const struct counts *from)
 static void clear_batch(struct pipeline *pipeline)
 {
     pipeline->due_count = 0;
+    early_lists_clear(&pipeline->early);
     list_makers_clear(pipeline->makers);
     memset(&pipeline->batch, 0, sizeof pipeline->batch);
     arena_clear(&pipeline->arena);
@@ -450,5 +480,5 @@ const struct counts *pipeline_counts(const struct pipeline *pipeline)
 size_t pipeline_batch_bytes(const struct pipeline *pipeline)
 {
     return arena_bytes(&pipeline->arena) + pipeline->scratch.capacity +
-           list_makers_bytes(pipeline->makers);
+           list_makers_bytes(pipeline->makers) + pipeline->early.bytes;
 }

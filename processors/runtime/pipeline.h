@@ -68,6 +68,14 @@ enum verdict pipeline_find_waiting(struct pipeline *pipeline, struct store *stor
 /* Forgets the visitors that wait: their partitions may go to another worker. */
 void pipeline_forget_waiting(struct pipeline *pipeline);
 
+/* From now on each list also goes to OUTPUT_EARLY, as soon as it is made, unless the worker is
+ * behind. OUTPUT_RECOMMENDATIONS gets the last one of each visitor in pipeline_close(), byte by
+ * byte the same (early_lists.h). For a worker, before the first record. */
+void pipeline_start_early(struct pipeline *pipeline);
+/* Within a batch: makes the lists of the visitors that it touched since their last lists. A visitor
+ * that nothing touches afterwards keeps them at the end of the batch. FATAL: a step failed. */
+enum verdict pipeline_make_early(struct pipeline *pipeline, struct error *error);
+
 /* Ends the batch: makes the lists of the visitors that it touched, of some that waited, and of
  * those whose second look is due (second_looks.h). Reads the file of merchandising rules again if
  * it has changed. FATAL: a step failed. */

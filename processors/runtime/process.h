@@ -72,6 +72,7 @@ struct run {
     struct search_index *search;    /* under the catalogue's lock; written by its fold only */
     struct catalogue *catalogue;    /* under its lock; written by the catalogue's fold only */
     uint64_t disk_waits;            /* times that the process waited for a full disk */
+    atomic_ullong early_failures;   /* early lists that were not delivered */
     atomic_bool stop;               /* all threads end */
     atomic_bool failed;             /* a thread met a fatal error and has logged it */
     atomic_llong folded_offset;     /* of the log: the next record to fold */

@@ -1,7 +1,7 @@
 /* `weft run`: opens the state, starts the threads (process.h), writes metrics, and stops it all. */
 #include "processors/runtime/command.h"
 #include "processors/runtime/kafka/client.h"
-#include "processors/runtime/kafka/edge.h"
+#include "processors/runtime/kafka/early_sender.h"
 #include "processors/runtime/kafka/preflight.h"
 #include "processors/runtime/kafka/registry.h"
 #include "processors/runtime/kafka/topics.h"
@@ -38,6 +38,7 @@ struct runner {
     pthread_t threads[WORKERS_MAX + OTHER_THREADS]; /* that are started */
     int thread_count, worker_count;
     struct client_producer *metrics;
+    struct early_sender *early; /* NULL: lists do not go ahead of their commit */
     int64_t started_us;
     struct memory_watch memory;
     const char *metrics_file, *seed_model;
@@ -186,10 +187,14 @@ static enum verdict start(struct runner *runner, bool create, struct error *erro
     log_line(LOG_LEVEL_INFO, "run", "%s at %s, %d partitions, %s, instance %s",
              runner->config.application_id, runner->config.bootstrap_servers, (int)run->partitions,
              guarantee_names[runner->config.guarantee], run->instance);
+    if (run->topology.early &&
+        early_sender_new(&runner->config, &run->topology, &run->sizes, &run->early_failures,
+                         &runner->early, error) != VERDICT_OK)
+        return VERDICT_FATAL;
     int wanted = (int)runner->config.workers;
     for (int i = 0; i < wanted; i++) {
         struct kafka_edge *edge =
-            kafka_edge_new(&runner->config, &run->topology, &run->sizes, i, error);
+            kafka_edge_new(&runner->config, &run->topology, &run->sizes, runner->early, i, error);
         runner->workers[i] = edge ? worker_new(run, i, edge) : NULL;
         if (runner->workers[i] == NULL)
             return error_set(error, VERDICT_FATAL, "worker %d can't start", i);
@@ -229,6 +234,7 @@ static void finish(struct runner *runner)
     client_producer_free(runner->metrics);
     for (int i = 0; i < runner->worker_count; i++)
         worker_free(runner->workers[i]);
+    early_sender_free(runner->early);
     registry_free(runner->run.registry);
     model_free(runner->run.model);
     catalogue_free(runner->run.catalogue);

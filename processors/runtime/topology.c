@@ -19,6 +19,7 @@ const struct topic_row topic_rows[TOPICS] = {
     [TOPIC_PRODUCT] = {"product", "product", false, true, CLEANUP_COMPACT, 0, 0},
     [TOPIC_RECOMMENDATIONS] = {"recommendations", "recommendation", true, false, CLEANUP_COMPACT, 0,
                                ERASURES_REMEMBERED_MS},
+    [TOPIC_EARLY] = {"recommendations.early", "recommendation", true, false, CLEANUP_DELETE, 0, 0},
     [TOPIC_RANKINGS] = {"rankings", "ranking", false, false, CLEANUP_COMPACT, 0, 0},
     [TOPIC_INTERACTIONS] = {"interactions", "interaction", false, false, CLEANUP_DELETE, -1, 0},
     [TOPIC_VISITOR_CHANGELOG] = {"visitor-changelog", "visitor", true, false, CLEANUP_COMPACT, 0,
@@ -32,6 +33,7 @@ const struct topic_row topic_rows[TOPICS] = {
 const enum topic output_topics[OUTPUTS] = {
     [OUTPUT_INTERACTIONS] = TOPIC_INTERACTIONS,
     [OUTPUT_RECOMMENDATIONS] = TOPIC_RECOMMENDATIONS,
+    [OUTPUT_EARLY] = TOPIC_EARLY,
 };
 
 /* ---- the rows ---- */
@@ -43,6 +45,7 @@ static const char *const decode_outputs[] = {"events", "dead-letters", NULL};
 static const char *const changelog_outputs[] = {"visitor-changelog", NULL};
 static const char *const changelog_reads[] = {"visitor", NULL};
 static const char *const catalogue_inputs[] = {"product", NULL};
+static const char *const early_outputs[] = {"recommendations.early", NULL};
 static const char *const rankings_outputs[] = {"rankings", NULL};
 static const char *const rankings_reads[] = {"trends", "queries", "catalogue", NULL};
 static const char *const snapshot_outputs[] = {"model", NULL};
@@ -64,6 +67,11 @@ static const struct step parts[] = {
      .inputs = none,
      .outputs = changelog_outputs,
      .reads = changelog_reads},
+    {.name = "early lists",
+     .stage = STAGE_RUNTIME,
+     .summary = "writes each list at once, ahead of its commit (lists.early)",
+     .inputs = none,
+     .outputs = early_outputs},
     {.name = "catalogue fold",
      .stage = STAGE_RUNTIME,
      .summary = "keeps the newest record of each product",
@@ -229,7 +237,8 @@ static enum verdict check_topics(const struct topology *topology, struct error *
             return error_set(error, VERDICT_FATAL, "no step %s topic %s",
                              row->input ? "reads" : "writes", row->name);
         for (int k = 0; k < i; k++)
-            if (strcmp(topology->topics[i], topology->topics[k]) == 0)
+            if (topology_uses(topology, i) && topology_uses(topology, k) &&
+                strcmp(topology->topics[i], topology->topics[k]) == 0)
                 return error_set(error, VERDICT_FATAL, "%s and %s are both the topic %s",
                                  topic_rows[k].name, row->name, topology->topics[i]);
     }
@@ -278,6 +287,9 @@ static void name_topics(const struct config *config, struct topology *topology)
     for (int i = 0; i < TOPICS; i++) {
         if (configured[i])
             snprintf(topology->topics[i], sizeof topology->topics[i], "%s", configured[i]);
+        else if (i == TOPIC_EARLY)
+            snprintf(topology->topics[i], sizeof topology->topics[i], "%s.early",
+                     config->topic_recommendations);
         else
             config_topic(config, topic_rows[i].name, topology->topics[i],
                          sizeof topology->topics[i]);
@@ -297,11 +309,18 @@ enum verdict topology_build(const struct config *config, struct topology *ret_to
     if (verdict != VERDICT_OK)
         return verdict;
     name_topics(config, ret_topology);
+    ret_topology->early = config->chosen.lists_early;
     config_topic(config, "publisher", ret_topology->publisher, sizeof ret_topology->publisher);
     return check_topics(ret_topology, error);
 }
 
 /* ---- printing ---- */
+
+/* A part whose topic is not in use does nothing. */
+static bool is_idle(const struct topology *topology, const struct step *row)
+{
+    return row->outputs == early_outputs && !topology_uses(topology, TOPIC_EARLY);
+}
 
 static const char *shown_name(const struct topology *topology, const char *name)
 {
@@ -347,9 +366,12 @@ void topology_text(const struct topology *topology, struct buffer *buffer)
     buffer_format(buffer, "runtime (one process publishes, elected by the consumer group %s)\n",
                   topology->publisher);
     for (size_t i = 0; i < PARTS; i++)
-        text_row(topology, &parts[i], buffer);
+        if (!is_idle(topology, &parts[i]))
+            text_row(topology, &parts[i], buffer);
     buffer_text(buffer, "topics\n");
     for (int i = 0; i < TOPICS; i++) {
+        if (!topology_uses(topology, i))
+            continue;
         buffer_format(buffer, "  %-28s %-7s %-14s %-8s %s", topology->topics[i],
                       topic_rows[i].input ? "input" : "output",
                       topic_rows[i].partitioned ? "co-partitioned" : "one partition",
@@ -408,13 +430,15 @@ void topology_dot(const struct topology *topology, struct buffer *buffer)
                         "  node [shape=box, style=rounded, fontname=\"sans-serif\"];\n"
                         "  graph [fontname=\"sans-serif\"];\n");
     for (int i = 0; i < TOPICS; i++)
-        dot_node("topic", topology->topics[i], ", shape=cds, style=solid", buffer);
+        if (topology_uses(topology, i))
+            dot_node("topic", topology->topics[i], ", shape=cds, style=solid", buffer);
     dot_stage("visitors", "visitors stage: partitioned by visitor", topology->visitors,
               topology->visitors_count, buffer);
     dot_stage("model", "model stage: every process folds the whole log", topology->model,
               topology->model_count, buffer);
     for (size_t i = 0; i < PARTS; i++)
-        dot_node("step", parts[i].name, ", style=\"rounded,dotted\"", buffer);
+        if (!is_idle(topology, &parts[i]))
+            dot_node("step", parts[i].name, ", style=\"rounded,dotted\"", buffer);
     for (size_t i = 0; (row = row_at(i)); i++)
         if (row->table)
             dot_node("table", row->table, ", shape=cylinder", buffer);
@@ -423,6 +447,7 @@ void topology_dot(const struct topology *topology, struct buffer *buffer)
     for (size_t i = 0; i < topology->model_count; i++)
         dot_edges(topology, topology->model[i], buffer);
     for (size_t i = 0; i < PARTS; i++)
-        dot_edges(topology, &parts[i], buffer);
+        if (!is_idle(topology, &parts[i]))
+            dot_edges(topology, &parts[i], buffer);
     buffer_text(buffer, "}\n");
 }

@@ -19,6 +19,7 @@ enum topic {
     TOPIC_USER,
     TOPIC_PRODUCT,
     TOPIC_RECOMMENDATIONS,
+    TOPIC_EARLY, /* lists ahead of their commit; in use with lists.early=on alone */
     TOPIC_RANKINGS,
     TOPIC_INTERACTIONS,
     TOPIC_VISITOR_CHANGELOG,
@@ -61,7 +62,14 @@ struct topology {
     size_t model_count;
     char topics[TOPICS][CONFIG_TEXT_MAX + 32]; /* names on the broker */
     char publisher[CONFIG_TEXT_MAX + 32];      /* the publisher's consumer group */
+    bool early;                                /* TOPIC_EARLY is in use */
 };
+
+/* Whether the configuration uses the topic. Nobody creates, reads, writes or checks others. */
+static inline bool topology_uses(const struct topology *topology, int topic)
+{
+    return topic != TOPIC_EARLY || topology->early;
+}
 
 /* FATAL for a mistake in a row: an unknown topic, no such predecessor, a name or a table with two
  * owners, a stream that nobody writes, a table that nobody owns. FATAL too if two topics have one

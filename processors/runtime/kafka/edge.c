@@ -2,6 +2,7 @@
  * librdkafka, or a few, with their errors sorted into classes. */
 #include "processors/runtime/kafka/edge.h"
 
+#include "processors/runtime/kafka/early_sender.h"
 #include "processors/runtime/kafka/edge_ask.h"
 #include "processors/runtime/kafka/kafka.h"
 #include "processors/runtime/kafka/size_budget.h"
@@ -41,6 +42,7 @@ struct rdkafka_edge {
     const struct config *config;
     const struct topology *topology;
     const struct size_budget *sizes;
+    struct early_sender *early; /* NULL: none */
     char name[32];
     struct edge_producer producers[EDGE_SLOTS];
     rd_kafka_t *consumer; /* NULL: closed */
@@ -157,7 +159,8 @@ static enum verdict open_producer(struct kafka_edge *self, int slot, const char 
     if (producer->rk == NULL)
         return VERDICT_FATAL;
     for (int i = 0; i < TOPICS; i++)
-        producer->topics[i] = rd_kafka_topic_new(producer->rk, edge->topology->topics[i], NULL);
+        if (topology_uses(edge->topology, i))
+            producer->topics[i] = rd_kafka_topic_new(producer->rk, edge->topology->topics[i], NULL);
     return VERDICT_OK;
 }
 
@@ -286,6 +289,11 @@ static void close_producer(struct kafka_edge *edge, int slot)
     *producer = (struct edge_producer){0};
 }
 
+static void send_early(struct kafka_edge *edge, const struct edge_record *record)
+{
+    early_sender_send(rdkafka_edge(edge)->early, record->partition, record->key, record->value);
+}
+
 /* ---- the group ---- */
 
 static void rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err,
@@ -384,6 +392,7 @@ static void poll_all(struct kafka_edge *self)
     for (int i = 0; i < EDGE_PRODUCERS; i++)
         if (edge->producers[i].rk)
             rd_kafka_poll(edge->producers[i].rk, 0);
+    early_sender_poll(edge->early);
 }
 
 static void assign(struct kafka_edge *edge, const struct edge_place *places, size_t count)
@@ -475,18 +484,6 @@ static enum verdict ask_members(struct kafka_edge *edge, struct members *ret_mem
     return edge_ask_members(rdkafka_edge(edge)->config, ret_members, error);
 }
 
-/* Whether the group has this member's name under another id: each process gets its own. */
-static bool has_other_id(const struct rd_kafka_group_info *group, const char *own)
-{
-    size_t size = strlen(own), name = member_name_bytes(own);
-    for (int i = 0; i < group->member_cnt; i++) {
-        const char *id = group->members[i].member_id;
-        if (name > 0 && strlen(id) == size && memcmp(id, own, name) == 0 && strcmp(id, own) != 0)
-            return true;
-    }
-    return false;
-}
-
 static bool replaced(struct kafka_edge *self)
 {
     struct rdkafka_edge *edge = rdkafka_edge(self);
@@ -499,7 +496,7 @@ static bool replaced(struct kafka_edge *self)
                              &list, &why) == VERDICT_OK) {
         char *after = rd_kafka_memberid(edge->consumer);
         for (int i = 0; i < list->group_cnt; i++)
-            found = found || has_other_id(&list->groups[i], before);
+            found = found || edge_has_other_id(&list->groups[i], before);
         found = found && after && strcmp(before, after) == 0; /* else it joins again itself */
         if (after)
             rd_kafka_mem_free(edge->consumer, after);
@@ -513,12 +510,7 @@ static bool replaced(struct kafka_edge *self)
 static enum verdict topic_bytes(struct kafka_edge *edge, const char *topic, int64_t *ret_bytes,
                                 struct error *error)
 {
-    rd_kafka_t *rk = kafka_open(rdkafka_edge(edge)->config, KAFKA_PRODUCER, NULL, error);
-    if (rk == NULL)
-        return VERDICT_FATAL;
-    enum verdict verdict = topic_setting_number(rk, topic, "max.message.bytes", ret_bytes, error);
-    rd_kafka_destroy(rk);
-    return verdict == VERDICT_FATAL ? VERDICT_SKIP : verdict; /* weft is not allowed to ask */
+    return edge_ask_topic_bytes(rdkafka_edge(edge)->config, topic, ret_bytes, error);
 }
 
 static enum verdict partitions(struct kafka_edge *edge, const char *topic, int32_t *ret_count,
@@ -651,7 +643,8 @@ static void free_edge(struct kafka_edge *self)
 }
 
 struct kafka_edge *kafka_edge_new(const struct config *config, const struct topology *topology,
-                                  const struct size_budget *sizes, int index, struct error *error)
+                                  const struct size_budget *sizes, struct early_sender *early,
+                                  int index, struct error *error)
 {
     struct rdkafka_edge *edge = memory_zero(1, sizeof *edge);
     if (pipe2(edge->wake, O_NONBLOCK | O_CLOEXEC) != 0) {
@@ -662,6 +655,7 @@ struct kafka_edge *kafka_edge_new(const struct config *config, const struct topo
     edge->config = config;
     edge->topology = topology;
     edge->sizes = sizes;
+    edge->early = early;
     snprintf(edge->name, sizeof edge->name, "worker %d", index);
     edge->edge = (struct kafka_edge){
         .open_producer = open_producer,
@@ -673,6 +667,7 @@ struct kafka_edge *kafka_edge_new(const struct config *config, const struct topo
         .commit = commit,
         .abort = abort_transaction,
         .close_producer = close_producer,
+        .send_early = send_early,
         .join = join,
         .poll = poll_all,
         .assign = assign,

@@ -118,6 +118,9 @@ struct kafka_edge {
     enum edge_outcome (*abort)(struct kafka_edge *edge, int slot, struct error *error);
     /* Drops undelivered records. A closed slot is fine. */
     void (*close_producer)(struct kafka_edge *edge, int slot);
+    /* Sends a record outside of any transaction, through the process's producer of early lists
+     * (early_sender.h). Never waits. A record that can't be delivered is counted there. */
+    void (*send_early)(struct kafka_edge *edge, const struct edge_record *record);
 
     /* ---- the group ---- */
 
@@ -187,12 +190,14 @@ struct kafka_edge {
 };
 
 struct size_budget;
+struct early_sender;
 
 /* The edge of worker `index` over librdkafka. Opens nothing yet. The pointers are borrowed; `sizes`
- * bounds the batches of the producers that are opened from then on. NULL with the error: no pipe
- * can be made. */
+ * bounds the batches of the producers that are opened from then on. `early` may be NULL: lists do
+ * not go ahead. NULL with the error: no pipe can be made. */
 struct kafka_edge *kafka_edge_new(const struct config *config, const struct topology *topology,
-                                  const struct size_budget *sizes, int index, struct error *error);
+                                  const struct size_budget *sizes, struct early_sender *early,
+                                  int index, struct error *error);
 
 static inline void edge_pause(struct kafka_edge *edge, int64_t pause_us)
 {

@@ -1,5 +1,7 @@
 #include "processors/runtime/kafka/edge_ask.h"
 
+#include "processors/runtime/kafka/topic_settings.h"
+
 #define ANSWER_MS 10000
 
 /* Sets each place's offset to one side of its partition, which Kafka takes in place of a time. */
@@ -45,4 +47,26 @@ int64_t edge_written_ms(const rd_kafka_message_t *message)
     rd_kafka_timestamp_type_t type;
     int64_t time_ms = rd_kafka_message_timestamp(message, &type);
     return type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? INT64_MIN : time_ms;
+}
+
+bool edge_has_other_id(const struct rd_kafka_group_info *group, const char *own)
+{
+    size_t size = strlen(own), name = member_name_bytes(own);
+    for (int i = 0; i < group->member_cnt; i++) {
+        const char *id = group->members[i].member_id;
+        if (name > 0 && strlen(id) == size && memcmp(id, own, name) == 0 && strcmp(id, own) != 0)
+            return true;
+    }
+    return false;
+}
+
+enum verdict edge_ask_topic_bytes(const struct config *config, const char *topic,
+                                  int64_t *ret_bytes, struct error *error)
+{
+    rd_kafka_t *rk = kafka_open(config, KAFKA_PRODUCER, NULL, error);
+    if (rk == NULL)
+        return VERDICT_FATAL;
+    enum verdict verdict = topic_setting_number(rk, topic, "max.message.bytes", ret_bytes, error);
+    rd_kafka_destroy(rk);
+    return verdict == VERDICT_FATAL ? VERDICT_SKIP : verdict; /* weft is not allowed to ask */
 }

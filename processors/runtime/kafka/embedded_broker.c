@@ -20,8 +20,9 @@ struct embedded_broker *embedded_broker_new(const struct config *config,
     if (broker->rk)
         broker->cluster = rd_kafka_handle_mock_cluster(broker->rk);
     for (int i = 0; broker->cluster && i < TOPICS; i++)
-        rd_kafka_mock_topic_create(broker->cluster, topology->topics[i],
-                                   topic_rows[i].partitioned ? (int)config->partitions : 1, 1);
+        if (topology_uses(topology, i))
+            rd_kafka_mock_topic_create(broker->cluster, topology->topics[i],
+                                       topic_rows[i].partitioned ? (int)config->partitions : 1, 1);
     if (broker->cluster)
         return broker;
     error_set(error, VERDICT_FATAL, "the embedded broker can't start");

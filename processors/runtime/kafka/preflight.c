@@ -81,7 +81,8 @@ static enum verdict look_at_topics(struct probe *probe, int patience_ms)
     struct look *look = probe->look;
     int64_t until_us = clock_monotonic_us() + (int64_t)patience_ms * 1000;
     for (int i = 0; i < TOPICS; i++)
-        probe->known[i] = rd_kafka_topic_new(probe->reader, probe->topology->topics[i], NULL);
+        if (topology_uses(probe->topology, i))
+            probe->known[i] = rd_kafka_topic_new(probe->reader, probe->topology->topics[i], NULL);
     look->connection = 0;
     enum verdict verdict =
         kafka_await(probe->reader, false, until_us, probe->stop, &probe->trouble, &metadata, &why);

@@ -162,7 +162,7 @@ static void create_command(const struct judging *judging, int topic, struct buff
     if (judging->config->replication_factor > 0)
         buffer_format(command, " --replication-factor %d",
                       (int)judging->config->replication_factor);
-    topic_settings_declared((enum topic)topic, &settings);
+    topic_settings_declared(judging->config, (enum topic)topic, &settings);
     for (size_t i = 0; i < settings.count; i++)
         buffer_format(command, " --config %s=%s", settings.at[i].name, settings.at[i].value);
 }

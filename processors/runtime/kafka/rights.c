@@ -17,6 +17,7 @@ static const uint32_t needed[TOPICS] = {
     [TOPIC_USER] = READ | SETTINGS,
     [TOPIC_PRODUCT] = READ | SETTINGS,
     [TOPIC_RECOMMENDATIONS] = WRITE | SETTINGS,
+    [TOPIC_EARLY] = WRITE | SETTINGS,
     [TOPIC_RANKINGS] = READ | WRITE | SETTINGS,
     [TOPIC_INTERACTIONS] = READ | WRITE | SETTINGS,
     [TOPIC_VISITOR_CHANGELOG] = READ | WRITE | SETTINGS,
@@ -86,6 +87,8 @@ void rights_text(const struct config *config, const struct topology *topology,
                  struct buffer *buffer)
 {
     for (int i = 0; i < TOPICS; i++) {
+        if (!topology_uses(topology, i))
+            continue;
         right_topic_command(config, topology, (enum topic)i, needed[i], buffer);
         buffer_byte(buffer, '\n');
     }

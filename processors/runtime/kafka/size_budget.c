@@ -20,6 +20,7 @@ struct size_row {
  *     late, dead-letters the headers, and the head of the value */
 static const struct size_row rows[TOPICS] = {
     [TOPIC_RECOMMENDATIONS] = {RECORD_BYTES_MAX, 64 * KIB, true},
+    [TOPIC_EARLY] = {RECORD_BYTES_MAX, 64 * KIB, true},
     [TOPIC_RANKINGS] = {0, 64 * KIB, false},
     [TOPIC_INTERACTIONS] = {0, 64 * KIB, true},
     [TOPIC_VISITOR_CHANGELOG] = {RECORD_BYTES_MAX, 64 * KIB, true},

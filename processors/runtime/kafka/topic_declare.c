@@ -23,7 +23,8 @@ static void add_number(struct topic_settings *settings, const char *name, int64_
         add_text(settings, name, text);
 }
 
-void topic_settings_declared(enum topic topic, struct topic_settings *ret_settings)
+void topic_settings_declared(const struct config *config, enum topic topic,
+                             struct topic_settings *ret_settings)
 {
     const struct topic_row *row = &topic_rows[topic];
     ret_settings->count = 0;
@@ -33,6 +34,11 @@ void topic_settings_declared(enum topic topic, struct topic_settings *ret_settin
     add_number(ret_settings, DELETE_RETENTION, row->delete_retention_ms);
     if (topic == TOPIC_VISITOR_CHANGELOG) /* the brokers' clocks alone tell which copies are old */
         add_text(ret_settings, "message.timestamp.type", "LogAppendTime");
+    if (topic == TOPIC_EARLY) { /* a segment that is written to outlives the retention */
+        add_text(ret_settings, "cleanup.policy", "delete");
+        add_number(ret_settings, "retention.ms", config->early_retention_ms);
+        add_number(ret_settings, "segment.ms", config->early_retention_ms);
+    }
     if (topic == TOPIC_RANKINGS) /* the publisher reads it at its election: compacted early */
         add_number(ret_settings, "segment.bytes", RANKINGS_SEGMENT_BYTES);
     add_number(ret_settings, "max.message.bytes", size_budget_created(topic));
@@ -50,7 +56,7 @@ static rd_kafka_NewTopic_t *declare_topic(const struct config *config, const cha
         error_set(error, VERDICT_FATAL, "%s: %s", name, why);
         return NULL;
     }
-    topic_settings_declared(topic, &settings);
+    topic_settings_declared(config, topic, &settings);
     for (size_t i = 0; i < settings.count; i++)
         rd_kafka_NewTopic_set_config(declared, settings.at[i].name, settings.at[i].value);
     return declared;

@@ -19,7 +19,8 @@ struct topic_settings {
 };
 
 /* The settings that weft gives a topic when it creates it. */
-void topic_settings_declared(enum topic topic, struct topic_settings *ret_settings);
+void topic_settings_declared(const struct config *config, enum topic topic,
+                             struct topic_settings *ret_settings);
 
 /* Declares each topic that is `missing`, an array of TOPICS as `declared` is. The caller destroys
  * the `ret_count` declarations. FATAL: librdkafka refuses one. */

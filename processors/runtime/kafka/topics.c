@@ -116,7 +116,7 @@ static enum verdict check_topics(const struct topology *topology,
     for (int i = 0; i < TOPICS; i++) {
         int32_t count = kafka_partitions_in(metadata, topology->topics[i]);
         int32_t wanted = topic_rows[i].partitioned ? partitions : 1;
-        ret_missing[i] = count == 0;
+        ret_missing[i] = count == 0 && topology_uses(topology, i);
         if (count != 0 && count != wanted && !topic_rows[i].input)
             return error_set(error, VERDICT_FATAL,
                              "%s has %d partitions and needs %d, as many as the inputs; if "
@@ -161,18 +161,19 @@ static enum verdict look(struct ensuring *ensuring, int64_t until_us, int32_t *r
     return verdict;
 }
 
-static enum verdict refuse_missing(const struct topology *topology, int topic, int32_t partitions,
+static enum verdict refuse_missing(const struct ensuring *ensuring, int topic, int32_t partitions,
                                    struct error *error)
 {
     struct topic_settings settings;
     struct buffer list = {0};
-    topic_settings_declared((enum topic)topic, &settings);
+    topic_settings_declared(ensuring->config, (enum topic)topic, &settings);
     for (size_t i = 0; i < settings.count; i++)
         buffer_format(&list, ", %s=%s", settings.at[i].name, settings.at[i].value);
     error_set(error, VERDICT_FATAL,
               "topic %s does not exist; create it (%d partitions%.*s) or run without --no-create",
-              topology->topics[topic], (int)(topic_rows[topic].partitioned ? partitions : 1),
-              (int)list.size, list.size ? list.at : "");
+              ensuring->topology->topics[topic],
+              (int)(topic_rows[topic].partitioned ? partitions : 1), (int)list.size,
+              list.size ? list.at : "");
     buffer_release(&list);
     return VERDICT_FATAL;
 }
@@ -238,7 +239,7 @@ static enum verdict read_settings(rd_kafka_t *rk, const struct config *config,
 {
     int64_t own = producer_limit(config);
     for (int i = 0; i < TOPICS; i++) {
-        if (topic_rows[i].input)
+        if (topic_rows[i].input || !topology_uses(topology, i))
             continue;
         enum verdict verdict = check_policy(rk, config, topology, (enum topic)i, error);
         if (verdict == VERDICT_OK)
@@ -267,7 +268,7 @@ static enum verdict ensure_once(struct ensuring *ensuring, int64_t until_us,
         if (!missing[i])
             continue;
         if (!ensuring->create)
-            return refuse_missing(topology, i, *ret_partitions, error);
+            return refuse_missing(ensuring, i, *ret_partitions, error);
         log_line(LOG_LEVEL_INFO, "topics", "creating %s", topology->topics[i]);
         any = true;
     }
@@ -283,13 +284,14 @@ static enum verdict ensure(struct ensuring *ensuring, int32_t *ret_partitions,
                            struct size_budget *sizes, struct error *error)
 {
     const char *brokers = ensuring->config->bootstrap_servers;
-    rd_kafka_topic_t *known[TOPICS];
+    rd_kafka_topic_t *known[TOPICS] = {NULL};
     struct error why;
     enum verdict verdict;
     bool done = false, stops;
     int64_t until_us = clock_monotonic_us() + FIRST_BROKER_MS * 1000;
     for (int i = 0; i < TOPICS; i++) /* the metadata has these, and no others */
-        known[i] = rd_kafka_topic_new(ensuring->rk, ensuring->topology->topics[i], NULL);
+        if (topology_uses(ensuring->topology, i))
+            known[i] = rd_kafka_topic_new(ensuring->rk, ensuring->topology->topics[i], NULL);
     do {
         why = (struct error){0};
         verdict = ensure_once(ensuring, until_us, ret_partitions, sizes, &done, &why);
@@ -298,7 +300,8 @@ static enum verdict ensure(struct ensuring *ensuring, int32_t *ret_partitions,
             usleep(100000);
     } while (!done && verdict != VERDICT_FATAL && !stops && clock_monotonic_us() < until_us);
     for (int i = 0; i < TOPICS; i++)
-        rd_kafka_topic_destroy(known[i]);
+        if (known[i])
+            rd_kafka_topic_destroy(known[i]);
     if (verdict == VERDICT_FATAL)
         return error_set(error, verdict, "%s", why.message);
     if (stops && !done)

@@ -53,6 +53,7 @@ static bool exactly_once(const struct worker *worker)
  * output may be older than what other processes wrote of the same visitors since. */
 enum verdict worker_check_presence(struct worker *worker)
 {
+    worker_watch_session(worker);
     if (exactly_once(worker))
         return VERDICT_OK;
     int64_t away_us = now_us(worker) - worker->group_polled_us;
@@ -195,6 +196,8 @@ int64_t worker_commit_pause_us(const struct worker *worker)
 {
     const struct config *config = worker->run->config;
     int64_t pause_us = config->commit_min_ms * 1000;
+    if (config->settings.lists_early)
+        return config->commit_interval_ms * 1000;
     if (!(config->commit_share > 0))
         return pause_us;
     double rest = (1 - (double)config->commit_share) / (double)config->commit_share;
@@ -245,8 +248,9 @@ static enum verdict close_batch(struct worker *worker)
     for (size_t i = 0; i < worker->task_count; i++)
         for (int k = 0; k < INPUT_TOPICS; k++)
             worker->tasks[i]->inputs[k].next = -1;
-    worker->batch_records = 0;
-    worker->committed_us = now_us(worker);
+    worker->batch_records = worker->early_records = 0;
+    worker->committed_us = worker->early_us = now_us(worker);
+    worker->early_stopped = false;
     return transactions_turn(worker->transactions, &worker->error);
 }
 

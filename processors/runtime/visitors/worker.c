@@ -86,6 +86,10 @@ static enum verdict worker_emit(struct outlet *outlet, enum output output, int32
     const struct edge_record record = {
         .topic = output_topics[output], .partition = partition, .key = key, .value = value};
     (void)error; /* the worker's own */
+    if (output == OUTPUT_EARLY) {
+        worker_send_early(worker, &record);
+        return VERDICT_OK;
+    }
     return transaction_send(worker->transactions, &record, &worker->error);
 }
 
@@ -198,12 +202,14 @@ static enum verdict run_batch(struct worker *worker)
         worker->batch_opened_us = 0;
         return worker_commit(worker);
     }
-    if (!nothing_ready)
-        return VERDICT_OK;
     if (open)
         wait_us = calm_us < late_us ? calm_us : late_us;
     else if (look_us < wait_us)
         wait_us = look_us;
+    context->generated_ms = clock_now_ms();
+    verdict = worker_make_early(worker, at_us, !nothing_ready, &wait_us);
+    if (verdict != VERDICT_OK || !nothing_ready)
+        return verdict;
     worker->edge->wait(worker->edge, wait_us);
     return VERDICT_OK;
 }
@@ -247,8 +253,9 @@ static void close_session(struct worker *worker)
         worker->joined = false;
     }
     transactions_close(worker->transactions);
-    worker->batch_records = 0;
+    worker->batch_records = worker->early_records = 0;
     worker->batch_opened_us = 0;
+    worker->early_stopped = false;
 }
 
 static enum verdict run_step(struct worker *worker)
@@ -391,6 +398,8 @@ struct worker *worker_new(struct run *run, int index, struct kafka_edge *edge)
         return NULL;
     }
     pipeline_search(worker->pipeline, run->search);
+    if (run->config->settings.lists_early)
+        pipeline_start_early(worker->pipeline);
     return worker;
 }
 

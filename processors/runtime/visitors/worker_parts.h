@@ -1,6 +1,6 @@
-/* Shared by the files of the worker: worker.c (sessions and batches), commit.c (the end of a
- * batch) and rebalance.c (partitions that come and go). Nobody else includes this.
- * Thread: the worker's, unless it says otherwise. */
+/* Shared by the files of the worker: worker.c (sessions and batches), early.c (lists ahead of
+ * the commit), commit.c (the end of a batch) and rebalance.c (partitions that come and go). Nobody
+ * else includes this. Thread: the worker's, unless it says otherwise. */
 #ifndef WEFT_VISITORS_WORKER_PARTS_H
 #define WEFT_VISITORS_WORKER_PARTS_H
 
@@ -38,6 +38,9 @@ struct worker {
     int64_t batch_opened_us; /* 0: no batch is open */
     int64_t committed_us, group_polled_us;
     int64_t commit_cost_us; /* how long a commit takes: a moving mean, without making the lists */
+    int64_t early_us;       /* when early lists were made last, or the last commit */
+    uint64_t early_records; /* of the batch, whose lists are made */
+    bool early_stopped;     /* the process stood still: no early lists until the group knows it */
     struct catch_up catch_up;
     enum verdict trouble; /* met inside a rebalance: RETRY or FATAL */
     struct error error;
@@ -74,10 +77,22 @@ enum verdict worker_send_letter(struct worker *worker, enum topic topic, const s
 /* Warns, once a topic, of records that were cut to fit it. */
 void worker_warn_of_cuts(struct worker *worker);
 
+/* ---- early.c ---- */
+
+/* With lists.early=on: makes the lists of the visitors that changed, if it is time; otherwise
+ * lowers `ret_wait_us` to that time. `ready`: more records are ready. */
+enum verdict worker_make_early(struct worker *worker, int64_t at_us, bool ready,
+                               int64_t *ret_wait_us);
+/* Sends a record of lists ahead of its commit, unless the worker's session may be over. */
+void worker_send_early(struct worker *worker, const struct edge_record *record);
+/* Notes whether the process stood still for longer than its session, by the clock. */
+void worker_watch_session(struct worker *worker);
+
 /* ---- commit.c ---- */
 
 /* The shortest time from the last commit to the next one: commit.min.ms, or longer, so that commits
- * take at most the share commit.share.percent of the time. */
+ * take at most the share commit.share.percent of the time. With lists.early=on it is
+ * commit.interval.ms. */
 int64_t worker_commit_pause_us(const struct worker *worker);
 /* Ends the batch: steps 2 to 6 of the recipe. RETRY: abort and start again from the last commit.
  * FATAL: the store can't be written. */
