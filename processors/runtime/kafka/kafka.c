@@ -30,6 +30,10 @@ static const struct kafka_extra common[] = {
  * their ends, it waits so long for the next one. fetch.error.backoff.ms is the same wait when all
  * queues are full.
  *
+ * socket.timeout.ms: a connection that a broken switch swallows is noticed only when a request has
+ * waited so long, and all that is read waits with it; the default is 60 s. For producers librdkafka
+ * takes about the time-out of their transactions.
+ *
  * receive.message.max.bytes: at the default of 100 MB, librdkafka refuses for ever a batch that is
  * larger, or (zstd) that is larger once it is decompressed. */
 static const struct kafka_extra consumer[] = {
@@ -40,6 +44,7 @@ static const struct kafka_extra consumer[] = {
     {"queued.min.messages", "1000000"},
     {"fetch.wait.max.ms", "20"},
     {"fetch.error.backoff.ms", "10"},
+    {"socket.timeout.ms", "15000"},
     {"receive.message.max.bytes", "1073741824"},
     {"check.crcs", "true"},
     {NULL, NULL},
