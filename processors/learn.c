@@ -38,21 +38,23 @@ static enum verdict learn_event(struct context *context, struct record *record, 
 {
     const struct event *event = &record->event;
     struct visitor *visitor = context->visitor;
+    uint64_t *counters = context->counts->counters;
     (void)error;
     if (!is_choice(event))
         return VERDICT_OK;
     for (uint32_t i = 0; i < event->item_count; i++)
         recommend_measure(context->recommender, visitor, event->items[i].item_id, kind_of(event),
                           &context->counts->online);
-    visitor->shown_serial = 0; /* the lists are measured once */
-    if (visitor->training_serial == 0)
+    recommend_measured(context->recommender, visitor); /* the lists are measured once */
+    counters[COUNT_CLICKS] += visitor->accepted > 0;
+    if (visitor->training_list == 0)
         return VERDICT_OK;
     uint32_t item = find_item(context, event->items[0].item_id);
     struct outcome outcome = recommend_learn(context->recommender, visitor, item, kind_of(event));
     if (!outcome.known)
         return VERDICT_OK;
-    uint64_t *counters = context->counts->counters;
     counters[COUNT_MEASURED]++;
+    counters[COUNT_LEARNED] += outcome.learned;
     if (outcome.rank > 0 && outcome.rank <= HIT_LENGTH) {
         counters[COUNT_HITS]++;
         counters[COUNT_RECIPROCAL] += 1000000 / outcome.rank;

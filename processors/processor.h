@@ -81,6 +81,8 @@ enum counter {
     COUNT_ACTIVITIES_CUT, /* of ACTIVITIES_OUT, those that left to fit the changelog */
     COUNT_LISTS_CUT,      /* recommendation records that lost items, to fit their topic */
     COUNT_LETTERS_CUT,    /* dead letters and late records that were cut, to fit their topic */
+    COUNT_CLICKS,         /* clicks of visitors who were here before: there was a list to measure */
+    COUNT_LEARNED,        /* of COUNT_MEASURED, clicks that the ranker learned from */
     COUNT_LISTS_DEFERRED, /* times that a visitor's lists waited, since the worker was behind */
     COUNT_LISTS_EARLY,    /* recommendation records sent ahead of their commit */
     COUNTERS,

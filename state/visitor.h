@@ -81,14 +81,14 @@ struct visitor {
     uint16_t line_count, line_capacity;
     struct order_line *lines; /* in the order of their arrival */
     uint8_t channel_size;
-    char *channel;            /* of the newest activity that has one */
-    int64_t channel_time_ms;  /* of that activity */
-    int64_t accepted;         /* number of activities so far, also of those that fell out */
-    int64_t latest_time_ms;   /* of all activities */
-    uint64_t list_hash;       /* of the lists that were written last */
-    uint64_t training_serial; /* of the last list in the training log; 0: none. Not stored */
-    uint64_t shown_serial; /* of the last list in the shown log of the online metrics; likewise */
-    struct bytes encoded;  /* set by visitor_table_encode() until the batch ends */
+    char *channel;           /* of the newest activity that has one */
+    int64_t channel_time_ms; /* of that activity */
+    int64_t accepted;        /* number of activities so far, also of those that fell out */
+    int64_t latest_time_ms;  /* of all activities */
+    uint64_t list_hash;      /* of the lists that were written last */
+    uint64_t training_list;  /* handle of the last list in the training log; 0: none. Not stored */
+    uint64_t shown_lists; /* of the last lists in the shown log of the online metrics; likewise */
+    struct bytes encoded; /* set by visitor_table_encode() until the batch ends */
     uint32_t key_size;
     char key[];
 };

@@ -410,6 +410,8 @@ static void test_former_names(void)
     CHECK(config_set(&config, "placements.email.generators", "forward, shelves:.5 ,similar",
                      &error) == VERDICT_OK);
     CHECK_INT(config.warnings.count, 4); /* each is told once */
+    CHECK(config_set(&config, "ranker.served.ms", "7", &error) == VERDICT_OK);
+    CHECK_TEXT(config.warnings.text[4], "'ranker.served.ms' has no effect any more: remove it");
     CHECK(config_set(&config, "placements.email.generators", "brand:.5", &error) == VERDICT_SKIP);
     CHECK_CONTAINS(error.message, "there is no generator 'brand'");
     error_clear(&error);

@@ -1,7 +1,9 @@
 /* Live quality against a naive count that reads the written records as a shop would: for each
- * click, the ranks of its items in the visitor's last record; and the ring's bound. */
+ * click, the ranks of its items in the visitor's last record; and the bound of the shown lists. */
 #include "processors/runtime/driver.h"
 #include "tests/test.h"
+
+#include <math.h>
 
 #define START_MS 1700000000000
 #define VISITORS 12
@@ -114,7 +116,6 @@ static void test_against_naive(void)
     uint64_t hits = 0;
     config_init(&config);
     CHECK(config_assign(&config, "list.bought.ms=0", &error) == VERDICT_OK);
-    CHECK(config_assign(&config, "ranker.served.ms=0", &error) == VERDICT_OK);
     CHECK(config_finish(&config, &error) == VERDICT_OK);
     naive.placements = &config.settings.recommend.placements;
     CHECK(driver_new(&config, true, &naive.sink, NULL, &driver, &error) == VERDICT_OK);
@@ -149,7 +150,7 @@ static struct list list_of(const char *placement, struct list_item *items, uint3
     return (struct list){.placement = placement, .items = items, .item_count = count};
 }
 
-static void test_ring(void)
+static void test_shown_log(void)
 {
     struct online_metrics quality = {0};
     struct list_item items[30];
@@ -158,35 +159,33 @@ static void test_ring(void)
         snprintf(ids[i], sizeof ids[i], "%u", i);
         items[i] = (struct list_item){.item_id = bytes_text(ids[i])};
     }
-    struct shown_log *ring = shown_log_new(1000, &two, 100);
-    CHECK_INT(shown_log_bytes(ring), 0);
+    struct shown_log *log = shown_log_new(10000, &two);
+    CHECK_INT(shown_log_bytes(log), 0);
     struct list lists[] = {list_of("page", items, 30), list_of("elsewhere", items, 3),
                            list_of("home", items, 0)};
-    uint64_t first = shown_log_add(ring, 50, lists, 3);
-    CHECK_INT(first, 1);
-    size_t one = shown_log_bytes(ring);
+    uint64_t first = shown_log_add(log, 0, 1, 50, lists, 3);
+    CHECK(first != 0);
+    size_t one = shown_log_bytes(log);
     CHECK(one >= 2 * 20 * 4 && one < 300);
-    online_metrics_outcome(&quality, ring, first, bytes_text("3"), KIND_VIEW);
-    online_metrics_outcome(&quality, ring, first, bytes_text("19"), KIND_VIEW);
-    online_metrics_outcome(&quality, ring, first, bytes_text("20"),
+    online_metrics_outcome(&quality, log, first, bytes_text("3"), KIND_VIEW);
+    online_metrics_outcome(&quality, log, first, bytes_text("19"), KIND_VIEW);
+    online_metrics_outcome(&quality, log, first, bytes_text("20"),
                            KIND_VIEW); /* beyond the ranks kept */
-    online_metrics_outcome(&quality, ring, first, bytes_text("0"), KIND_CART);
-    online_metrics_outcome(&quality, ring, 0, bytes_text("3"), KIND_VIEW);
-    online_metrics_outcome(&quality, ring, 2, bytes_text("3"), KIND_VIEW);
+    online_metrics_outcome(&quality, log, first, bytes_text("0"), KIND_CART);
+    online_metrics_outcome(&quality, log, 0, bytes_text("3"), KIND_VIEW);
+    online_metrics_outcome(&quality, log, first + 1, bytes_text("3"), KIND_VIEW);
     const struct online_metrics_cell *cell = &quality.cells[1][KIND_VIEW];
     CHECK(cell->clicks == 3 && cell->hits == 2 && cell->reciprocal_millionths == 250000 + 50000);
+    CHECK(cell->clicks_weighted >= 3 && cell->clicks_weighted <= 3);
     CHECK_INT(quality.cells[1][KIND_CART].reciprocal_millionths, 1000000);
     CHECK_INT(quality.cells[0][KIND_VIEW].clicks, 0); /* it was empty */
 
-    uint64_t places = 1000 / one, stored = 1;
-    while (stored < 100 && shown_log_add(ring, 60, lists, 3) != 0)
-        stored++;
-    CHECK_INT(stored, places); /* all are younger than 100 ms */
-    CHECK_INT(shown_log_add(ring, 149, lists, 3), 0);
-    CHECK_INT(shown_log_add(ring, 150, lists, 3), places + 1);
-    CHECK_INT(shown_log_bytes(ring), places * one);
-    online_metrics_outcome(&quality, ring, first, bytes_text("3"), KIND_VIEW);
-    CHECK_INT(cell->clicks, 3); /* overwritten */
+    uint64_t second = shown_log_add(log, first, 1, 60, lists, 3); /* the visitor's newer lists */
+    CHECK_INT(shown_log_bytes(log), one);
+    online_metrics_outcome(&quality, log, first, bytes_text("3"), KIND_VIEW);
+    CHECK_INT(cell->clicks, 3);
+    shown_log_drop(log, second);
+    CHECK_INT(shown_log_bytes(log), 0);
 
     struct buffer text = {0};
     struct online_metrics sum = {0};
@@ -195,22 +194,90 @@ static void test_ring(void)
     online_metrics_write_json(&sum, &two, &text);
     buffer_byte(&text, 0);
     CHECK_TEXT(text.at,
-               "{\"page\":{\"view\":{\"asked\":6,\"hits\":4,\"hit_rate\":0.6667,"
-               "\"reciprocal_rank\":0.1000},\"cart\":{\"asked\":2,\"hits\":2,\"hit_rate\":1.0000,"
-               "\"reciprocal_rank\":1.0000}}}");
+               "{\"page\":{\"view\":{\"asked\":6,\"asked_of\":6,\"hits\":4,\"hit_rate\":0.6667,"
+               "\"reciprocal_rank\":0.1000},\"cart\":{\"asked\":2,\"asked_of\":2,\"hits\":2,"
+               "\"hit_rate\":1.0000,\"reciprocal_rank\":1.0000}}}");
     buffer_release(&text);
-    shown_log_free(ring);
-    ring = shown_log_new(0, &two, 0);
-    CHECK_INT(shown_log_add(ring, 1, lists, 3), 0);
-    online_metrics_outcome(&quality, ring, 1, bytes_text("3"), KIND_VIEW);
-    CHECK_INT(cell->clicks, 3);
-    shown_log_free(ring);
+    shown_log_free(log);
+    log = shown_log_new(0, &two);
+    CHECK_INT(shown_log_add(log, 0, 1, 1, lists, 3), 0);
+    shown_log_free(log);
     shown_log_free(NULL);
+}
+
+#define CROWD 400
+#define CROWD_EVENTS 12000
+
+/* One view of a crowd whose visits are interleaved. */
+static void view(struct driver *driver, struct random *random, int number, int visitor)
+{
+    char key[16], value[200];
+    struct error error = {0};
+    enum fate fate;
+    snprintf(key, sizeof key, "v%d", visitor);
+    snprintf(value, sizeof value,
+             "{\"event_id\":\"e%d\",\"visitor_id\":\"v%d\",\"event_time\":%" PRId64
+             ",\"item\":{\"item_id\":\"I%u\"}}",
+             number, visitor, START_MS + number, random_below(random, ITEMS));
+    CHECK(driver_record(driver, EVENT_VIEW, bytes_text(key), bytes_text(value), &fate, &error) ==
+          VERDICT_OK);
+}
+
+/* With room for all, each visitor's next click is measured and learned from once. With room for a
+ * part, some of them always are, and the rate stands for all. */
+static void run_crowd(const char *served, const char *shown, bool whole)
+{
+    struct random random = random_from(7);
+    struct config config;
+    struct driver *driver = NULL;
+    struct error error = {0};
+    config_init(&config);
+    CHECK(config_assign(&config, served, &error) == VERDICT_OK);
+    CHECK(config_assign(&config, shown, &error) == VERDICT_OK);
+    CHECK(config_assign(&config, "double.click.ms=0", &error) == VERDICT_OK);
+    CHECK(config_finish(&config, &error) == VERDICT_OK);
+    CHECK(driver_new(&config, true, NULL, NULL, &driver, &error) == VERDICT_OK);
+    const struct counts *counts = driver_counts(driver);
+    const struct online_metrics_cell *home = &counts->online.cells[0][KIND_VIEW];
+    uint64_t seen[CROWD] = {0}, visitors = 0, compared = 0, measured = 0;
+    for (int i = 0; i < CROWD_EVENTS; i++) {
+        int visitor = (int)random_below(&random, CROWD);
+        visitors += seen[visitor]++ == 0;
+        view(driver, &random, i, visitor);
+        if (i % 1000 != 999)
+            continue;
+        uint64_t new_compared = counts->counters[COUNT_MEASURED] - compared;
+        uint64_t new_measured = home->clicks - measured;
+        CHECK_SAY(i < 2000 || (new_compared >= 100 && new_measured >= 100), "%d: %d, %d", i,
+                  (int)new_compared, (int)new_measured);
+        compared += new_compared;
+        measured += new_measured;
+    }
+    CHECK_INT(counts->counters[COUNT_CLICKS], CROWD_EVENTS - visitors);
+    CHECK(counts->counters[COUNT_LEARNED] > compared * 9 / 10);
+    CHECK(counts->counters[COUNT_LEARNED] <= compared);
+    if (whole)
+        CHECK_INT(compared, CROWD_EVENTS - visitors);
+    else
+        CHECK_SAY(compared < CROWD_EVENTS / 2 && measured < CROWD_EVENTS / 2, "%d %d",
+                  (int)compared, (int)measured);
+    CHECK_SAY(fabs(home->clicks_weighted / (CROWD_EVENTS - (double)visitors) - 1) < .1, "%g",
+              home->clicks_weighted);
+    CHECK_SAY(fabs(home->hits_weighted / home->clicks_weighted - 20.0 / ITEMS) < .05, "%g",
+              home->hits_weighted / home->clicks_weighted);
+    driver_free(driver);
+}
+
+static void test_crowd(void)
+{
+    run_crowd("ranker.served.bytes=134217728", "quality.shown.bytes=33554432", true);
+    run_crowd("ranker.served.bytes=300000", "quality.shown.bytes=80000", false);
 }
 
 int main(void)
 {
     TEST_RUN(test_against_naive);
-    TEST_RUN(test_ring);
+    TEST_RUN(test_shown_log);
+    TEST_RUN(test_crowd);
     return test_done();
 }

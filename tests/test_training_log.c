@@ -1,14 +1,13 @@
-/* The ring of served lists against a naive one: what is found, for how long it is kept, and how
- * much bfloat16 takes away. */
+/* Served lists that wait for their click: what is found of them, and how much bfloat16 takes away.
+ */
 #include "processors/recommend/ranking/training_log.h"
 #include "tests/test.h"
 
 #define CANDIDATES 21 /* whose last group is not whole */
-#define AGE_MS 1000
+#define VISITORS 40
 #define LISTS 4000
 
 struct snapshot {
-    int64_t time_ms;
     uint32_t count, stride;
     uint32_t items[CANDIDATES];
     uint16_t ranks[CANDIDATES];
@@ -18,7 +17,7 @@ struct snapshot {
 };
 
 struct fixture {
-    struct training_log *ring;
+    struct training_log *log;
     struct candidates candidates;
     struct feature_matrix *matrix, *found;
     uint16_t ranks[CANDIDATES];
@@ -52,11 +51,10 @@ static void draw_list(struct random *random, struct fixture *fixture)
         fixture->ranks[i] = (uint16_t)(1 + random_below(random, count));
 }
 
-static struct snapshot keep(const struct fixture *fixture, int64_t time_ms)
+static struct snapshot keep(const struct fixture *fixture)
 {
     const struct feature_matrix *matrix = fixture->matrix;
-    struct snapshot snapshot = {
-        .time_ms = time_ms, .count = matrix->count, .stride = matrix->stride};
+    struct snapshot snapshot = {.count = matrix->count, .stride = matrix->stride};
     size_t bytes = feature_varying_count * matrix->stride * sizeof *snapshot.columns;
     for (uint32_t i = 0; i < matrix->count; i++)
         snapshot.items[i] = fixture->candidates.at[i].item;
@@ -84,66 +82,57 @@ static void check_list(const struct training_list *list, const struct snapshot *
     CHECK_INT(training_log_place(list, 1000000, &rank), UINT32_MAX);
     CHECK_INT(rank, 77);
     for (uint32_t i = 0; i < feature_varying_count * snapshot->stride; i++) {
-        if (snapshot->filled[i / snapshot->stride] == 0)
+        uint32_t group = i % snapshot->stride / FEATURE_GROUP;
+        if (!(snapshot->filled[i / snapshot->stride] >> group & 1))
             continue;
         double x = (double)snapshot->columns[i], error = fabs((double)matrix->columns[i] - x);
         CHECK_SAY(error <= fabs(x) * 0x1p-8, "%g became %g", x, (double)matrix->columns[i]);
     }
 }
 
-/* How many lists it has room for: the first is overwritten when all are taken and old. */
-static uint64_t places_of(size_t bytes, struct fixture *fixture)
-{
-    struct training_log *ring = training_log_new(bytes, CANDIDATES, 0);
-    uint64_t count = 0;
-    while (training_log_add(ring, 1, &fixture->candidates, fixture->matrix, fixture->ranks) > 0 &&
-           training_log_find(ring, 1))
-        count++;
-    training_log_free(ring);
-    return count;
-}
-
+/* The visitor's newest list is found until a click takes it; the same bytes as the sample says. */
 static void test_against_naive(uint64_t seed)
 {
     struct random random = random_from(seed);
     struct fixture fixture = {.matrix = memory_aligned(sizeof *fixture.matrix),
                               .found = memory_aligned(sizeof *fixture.found)};
-    struct snapshot *snapshot = memory_zero(LISTS + 1, sizeof *snapshot); /* by serial */
-    size_t bytes = (seed % 2 ? 40 : 7) * 10000;
-    uint64_t newest = 0, refused = 0;
-    int64_t time_ms = 1700000000000;
+    struct snapshot snapshots[VISITORS] = {{0}};
+    uint64_t handles[VISITORS] = {0}, gone = 0, found = 0;
+    size_t bytes = seed % 2 ? 1 << 20 : 1 << 15;
     candidates_init(&fixture.candidates);
-    draw_list(&random, &fixture);
-    uint64_t places = places_of(bytes, &fixture);
-    CHECK(places > 1 && places < 200);
-    fixture.ring = training_log_new(bytes, CANDIDATES, AGE_MS);
+    fixture.log = training_log_new(bytes);
     for (int i = 0; i < LISTS; i++) {
-        time_ms += random_below(&random, random_one_in(&random, 50) ? 5000 : 40);
-        time_ms -= random_one_in(&random, 40) ? 2500 : 0; /* visitors' clocks are not one */
-        draw_list(&random, &fixture);
-        uint64_t serial = training_log_add(fixture.ring, time_ms, &fixture.candidates,
-                                           fixture.matrix, fixture.ranks);
-        uint64_t old = newest + 1 > places ? newest + 1 - places : 0; /* whose place is next */
-        int64_t age_ms = old ? time_ms - snapshot[old].time_ms : 0;
-        if (old && age_ms >= 0 && age_ms < AGE_MS) {
-            CHECK_INT(serial, 0);
-            refused++;
-        } else {
-            CHECK_INT(serial, newest + 1);
-            snapshot[++newest] = keep(&fixture, time_ms);
+        uint32_t visitor = random_below(&random, VISITORS);
+        double weight = 0;
+        const struct training_list *list =
+            training_log_find(fixture.log, handles[visitor], &weight);
+        CHECK((list != NULL) == (weight >= 1));
+        if (list) {
+            check_list(list, &snapshots[visitor], fixture.found);
+            found++;
         }
-        uint64_t serial_wanted = random_below(&random, (uint32_t)newest + 2);
-        const struct training_list *list = training_log_find(fixture.ring, serial_wanted);
-        CHECK((list != NULL) ==
-              (serial_wanted > 0 && serial_wanted <= newest && serial_wanted + places > newest));
-        if (list)
-            check_list(list, &snapshot[serial_wanted], fixture.found);
+        gone += handles[visitor] != 0 && list == NULL;
+        uint64_t before = handles[visitor];
+        if (random_one_in(&random, 2)) {
+            training_log_drop(fixture.log, before);
+            CHECK(training_log_find(fixture.log, before, &weight) == NULL);
+        }
+        draw_list(&random, &fixture);
+        handles[visitor] = training_log_add(fixture.log, before, visitor, i, &fixture.candidates,
+                                            fixture.matrix, fixture.ranks);
+        CHECK(training_log_find(fixture.log, before, &weight) == NULL);
+        CHECK((training_log_find(fixture.log, handles[visitor], &weight) != NULL) ==
+              (handles[visitor] != 0));
+        CHECK(training_log_bytes(fixture.log) <= bytes);
+        free(snapshots[visitor].columns);
+        snapshots[visitor] = keep(&fixture);
     }
-    CHECK(refused > 100 && newest > 500);
-    for (uint64_t serial = 1; serial <= newest; serial++)
-        free(snapshot[serial].columns);
-    free(snapshot);
-    training_log_free(fixture.ring);
+    CHECK(found > 200 && (gone > 0) == (seed % 2 == 0));
+    training_log_renumber(fixture.log, 1);
+    CHECK_INT(training_log_bytes(fixture.log), 0);
+    for (int v = 0; v < VISITORS; v++)
+        free(snapshots[v].columns);
+    training_log_free(fixture.log);
     candidates_release(&fixture.candidates);
     free(fixture.matrix);
     free(fixture.found);
@@ -159,18 +148,26 @@ static void test_nothing_to_keep(void)
 {
     struct random random = random_from(11);
     struct fixture fixture = {.matrix = memory_aligned(sizeof *fixture.matrix)};
+    double weight;
     candidates_init(&fixture.candidates);
     draw_list(&random, &fixture);
-    fixture.ring = training_log_new(100, CANDIDATES, AGE_MS); /* no room for one */
-    CHECK_INT(training_log_add(fixture.ring, 1, &fixture.candidates, fixture.matrix, fixture.ranks),
+    fixture.log = training_log_new(100); /* no room for one */
+    CHECK_INT(
+        training_log_add(fixture.log, 0, 1, 1, &fixture.candidates, fixture.matrix, fixture.ranks),
+        0);
+    CHECK(training_log_find(fixture.log, 0, &weight) == NULL);
+    CHECK(training_log_find(fixture.log, 1, &weight) == NULL);
+    training_log_free(fixture.log);
+    fixture.log = training_log_new(1000000);
+    uint64_t before =
+        training_log_add(fixture.log, 0, 1, 1, &fixture.candidates, fixture.matrix, fixture.ranks);
+    CHECK(training_log_find(fixture.log, before, &weight) != NULL);
+    fixture.matrix->count = fixture.matrix->stride = 0; /* the newer list is empty */
+    CHECK_INT(training_log_add(fixture.log, before, 1, 2, &fixture.candidates, fixture.matrix,
+                               fixture.ranks),
               0);
-    CHECK(training_log_find(fixture.ring, 0) == NULL && training_log_find(fixture.ring, 1) == NULL);
-    training_log_free(fixture.ring);
-    fixture.ring = training_log_new(1000000, CANDIDATES, AGE_MS);
-    fixture.matrix->count = fixture.matrix->stride = 0;
-    CHECK_INT(training_log_add(fixture.ring, 1, &fixture.candidates, fixture.matrix, fixture.ranks),
-              0);
-    training_log_free(fixture.ring);
+    CHECK(training_log_find(fixture.log, before, &weight) == NULL);
+    training_log_free(fixture.log);
     training_log_free(NULL);
     candidates_release(&fixture.candidates);
     free(fixture.matrix);

@@ -28,7 +28,7 @@ NAMES = {
     "anew": "again",
 }
 # Structures, the functions that start with their names, and files.
-STRUCTURES = {"pages": "clickstream", "published": "topic_contents", "waiting": "pending_ring",
+STRUCTURES = {"pages": "clickstream", "published": "topic_contents", "waiting": "pending_sample",
               "best": "top_k", "rules_shop": "merchandising"}
 # Whole identifiers.
 WHOLE_NAMES = {"is_answer": "outcome of a click", "online_metrics_answer": "online_metrics_click"}

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#define LEARN_WEIGHT_MAX 4 /* clicks that one click may stand for in learning */
 #define LIST_ROOM (RANKED_MAX + EXPLORE_PLACES_MAX + FILTER_PINS_MAX)
 
 struct recommender {
@@ -30,10 +31,8 @@ struct recommender *recommender_new(const struct recommend_settings *settings,
     ranked_init(&recommender->ranked);
     sources_init(&recommender->sources);
     recommender->filters = filters_new();
-    recommender->training_log = training_log_new(
-        settings->training_log_bytes, settings->rank.candidates_max, settings->training_log_age_ms);
-    recommender->shown_log =
-        shown_log_new(settings->shown_bytes, &settings->placements, settings->training_log_age_ms);
+    recommender->training_log = training_log_new(settings->training_log_bytes);
+    recommender->shown_log = shown_log_new(settings->shown_bytes, &settings->placements);
     return recommender;
 }
 
@@ -95,9 +94,9 @@ static void rank_first(struct recommender *recommender, const struct model *mode
     recommender_check_numbers(recommender, model, catalogue);
     rank_visitor(ranked, &settings->rank, &recommender->learner.ranker, model, catalogue, visitor);
     if (settings->learning && !settings->rank.ranker_off)
-        visitor->training_serial =
-            training_log_add(recommender->training_log, visitor->latest_time_ms,
-                             &ranked->candidates, &ranked->matrix, ranked->ranks);
+        visitor->training_list = training_log_add(
+            recommender->training_log, visitor->training_list, bytes_hash(visitor_key(visitor)),
+            visitor->latest_time_ms, &ranked->candidates, &ranked->matrix, ranked->ranks);
 }
 
 /* Ranks again where the placement needs another ranking than the one at hand. */
@@ -216,8 +215,9 @@ uint32_t recommend_lists(struct recommender *recommender, struct model *model,
             ret_lists[list_count++] =
                 write_list(recommender, &request, placement, &context, items, shown);
     }
-    visitor->shown_serial =
-        shown_log_add(recommender->shown_log, visitor->latest_time_ms, ret_lists, list_count);
+    visitor->shown_lists = shown_log_add(recommender->shown_log, visitor->shown_lists,
+                                         bytes_hash(visitor_key(visitor)), visitor->latest_time_ms,
+                                         ret_lists, list_count);
     *ret_look_again = look_again;
     return list_count;
 }
@@ -242,7 +242,13 @@ uint32_t recommend_next(struct recommender *recommender, struct model *model,
 void recommend_measure(const struct recommender *recommender, const struct visitor *visitor,
                        struct bytes item_id, enum kind kind, struct online_metrics *metrics)
 {
-    online_metrics_outcome(metrics, recommender->shown_log, visitor->shown_serial, item_id, kind);
+    online_metrics_outcome(metrics, recommender->shown_log, visitor->shown_lists, item_id, kind);
+}
+
+void recommend_measured(struct recommender *recommender, struct visitor *visitor)
+{
+    shown_log_drop(recommender->shown_log, visitor->shown_lists);
+    visitor->shown_lists = 0;
 }
 
 size_t recommend_shown_bytes(const struct recommender *recommender)
@@ -255,25 +261,38 @@ size_t recommend_waiting_bytes(const struct recommender *recommender)
     return shown_log_bytes(recommender->shown_log) + training_log_bytes(recommender->training_log);
 }
 
+/* Learns from a click on the candidate. Returns whether the ranker did. */
+static bool learn(struct recommender *recommender, const struct training_list *list, uint32_t place,
+                  float weight)
+{
+    const struct recommend_settings *settings = recommender->settings;
+    struct feature_matrix *matrix = &recommender->ranked.matrix;
+    if (!settings->learning || recommender->clicks++ % settings->learn_every != 0)
+        return false;
+    training_log_matrix(list, matrix);
+    if (matrix->count < 2)
+        return false;
+    ranker_learn(&recommender->learner.ranker, matrix, place, weight);
+    recommender->learner.changed = true;
+    return true;
+}
+
 struct outcome recommend_learn(struct recommender *recommender, struct visitor *visitor,
                                uint32_t item, enum kind kind)
 {
     const struct recommend_settings *settings = recommender->settings;
-    struct feature_matrix *matrix = &recommender->ranked.matrix;
+    double weight = 1;
     const struct training_list *list =
-        training_log_find(recommender->training_log, visitor->training_serial);
+        training_log_find(recommender->training_log, visitor->training_list, &weight);
     struct outcome outcome = {.known = list != NULL};
-    visitor->training_serial = 0;
-    if (list == NULL || item == ITEM_NONE)
-        return outcome;
-    uint32_t place = training_log_place(list, item, &outcome.rank);
-    if (place == UINT32_MAX || !settings->learning ||
-        recommender->clicks++ % settings->learn_every != 0)
-        return outcome;
-    training_log_matrix(list, matrix);
-    if (matrix->count > 1) {
-        ranker_learn(&recommender->learner.ranker, matrix, place, settings->kind_weights[kind]);
-        recommender->learner.changed = true;
+    uint32_t place =
+        list && item != ITEM_NONE ? training_log_place(list, item, &outcome.rank) : UINT32_MAX;
+    if (place != UINT32_MAX) {
+        weight = weight < LEARN_WEIGHT_MAX ? weight : LEARN_WEIGHT_MAX;
+        outcome.learned =
+            learn(recommender, list, place, settings->kind_weights[kind] * (float)weight);
     }
+    training_log_drop(recommender->training_log, visitor->training_list);
+    visitor->training_list = 0;
     return outcome;
 }

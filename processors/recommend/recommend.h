@@ -25,13 +25,12 @@
 
 struct recommend_settings {
     struct rank_settings rank;
-    bool learning;               /* false: the ranker stays as it is */
-    uint32_t learn_every;        /* 1: the ranker learns from each click, 2: from every second */
-    float kind_weights[KINDS];   /* of a click in learning, by its kind */
-    int64_t merge_ms;            /* between differences written to the log (learner.h) */
-    size_t training_log_bytes;   /* memory for served lists that wait for their click */
-    int64_t training_log_age_ms; /* how long at least a served list waits */
-    size_t shown_bytes;          /* memory for shown lists that wait for their click */
+    bool learning;             /* false: the ranker stays as it is */
+    uint32_t learn_every;      /* 1: the ranker learns from each click, 2: from every second */
+    float kind_weights[KINDS]; /* of a click in learning, by its kind */
+    int64_t merge_ms;          /* between differences written to the log (learner.h) */
+    size_t training_log_bytes; /* memory for served lists that wait for their click */
+    size_t shown_bytes;        /* memory for shown lists that wait for their click */
     struct cold_start_settings cold_start;
     struct explore_settings explore;
     struct filter_settings filters;
@@ -77,7 +76,7 @@ void recommender_watch(struct recommender *recommender, struct list_watcher *wat
  * locked. `ret_look_again`: the model is too young for this visitor: it did not fill a ranked list,
  * or does not know an item of the visitor's yet.
  *
- * Remembers what was served under the visitor's training_serial and shown_serial. `catalogue` may
+ * Remembers what was served under the visitor's training_list and shown_lists. `catalogue` may
  * be NULL. Thread: the owner's of the recommender and the visitor; holds the model's read lock,
  * then the catalogue's. */
 uint32_t recommend_lists(struct recommender *recommender, struct model *model,
@@ -91,7 +90,7 @@ struct ranked_item {
 };
 
 /* Predicts the next item: the ranked candidates, repeats among them, nothing filtered, the best
- * first. Backtests measure it. Remembers it under training_serial. Returns how many items of
+ * first. Backtests measure it. Remembers it under training_list. Returns how many items of
  * `length` there are. Thread: as recommend_lists(). */
 uint32_t recommend_next(struct recommender *recommender, struct model *model,
                         const struct catalogue *catalogue, struct visitor *visitor, uint32_t length,
@@ -100,7 +99,8 @@ uint32_t recommend_next(struct recommender *recommender, struct model *model,
 /* ---- the visitor's next click ---- */
 
 struct outcome {
-    bool known;    /* the visitor's last list is remembered */
+    bool known;    /* the visitor's last list is in the sample (ranking/pending_sample.h) */
+    bool learned;  /* the ranker learned from the click */
     uint32_t rank; /* of the item among all its candidates, from 1; 0: it was none */
 };
 
@@ -120,6 +120,8 @@ struct outcome recommend_learn(struct recommender *recommender, struct visitor *
  * recommend_learn(). */
 void recommend_measure(const struct recommender *recommender, const struct visitor *visitor,
                        struct bytes item_id, enum kind kind, struct online_metrics *metrics);
+/* The click is measured: forgets these lists. */
+void recommend_measured(struct recommender *recommender, struct visitor *visitor);
 /* Memory of the shown lists. */
 size_t recommend_shown_bytes(const struct recommender *recommender);
 /* Memory of all lists that wait for their click: those, and the training log. */

@@ -60,17 +60,25 @@ static const struct former_name former_generators[] = {
 
 static const struct former_name former_quality = {"quality", "rules", "counts"};
 
-static void warn_former(struct config *config, const struct former_name *former)
+/* A key of former versions that is accepted still. */
+static const char key_without_effect[] = "ranker.served.ms";
+
+static void add_warning(struct config *config, const char *text)
 {
     struct config_warnings *warnings = &config->warnings;
-    char text[CONFIG_WARNING_BYTES_MAX];
-    snprintf(text, sizeof text, "%s '%s' is called '%s' now", former->kind, former->former,
-             former->name);
     for (uint32_t i = 0; i < warnings->count; i++)
         if (strcmp(warnings->text[i], text) == 0)
             return;
     if (warnings->count < CONFIG_WARNINGS_MAX)
         strcpy(warnings->text[warnings->count++], text);
+}
+
+static void warn_former(struct config *config, const struct former_name *former)
+{
+    char text[CONFIG_WARNING_BYTES_MAX];
+    snprintf(text, sizeof text, "%s '%s' is called '%s' now", former->kind, former->former,
+             former->name);
+    add_warning(config, text);
 }
 
 static const struct former_name *find_former_generator(struct bytes name)
@@ -281,6 +289,10 @@ static enum verdict set_value(struct config *config, const char *name, const cha
 enum verdict config_set(struct config *config, const char *name, const char *value,
                         struct error *error)
 {
+    if (strcmp(name, key_without_effect) == 0) {
+        add_warning(config, "'ranker.served.ms' has no effect any more: remove it");
+        return VERDICT_OK;
+    }
     if (names_generators(name)) {
         struct buffer present = {0};
         rename_generators(config, value, &present);

@@ -31,6 +31,8 @@ const char *const counter_names[COUNTERS] = {"interactions",
                                              "activities_cut",
                                              "lists_cut",
                                              "letters_cut",
+                                             "clicks",
+                                             "learned",
                                              "lists_deferred",
                                              "lists_early"};
 

@@ -1,28 +1,25 @@
 #include "processors/recommend/lists/online_metrics.h"
 
-#include "processors/recommend/ranking/pending_ring.h"
+#include "processors/recommend/ranking/pending_sample.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 struct shown {
-    struct pending pending;
     uint8_t counts[PLACEMENTS_MAX];
     uint32_t hashes[]; /* [placement][ONLINE_METRICS_RANKS] */
 };
 
 struct shown_log {
-    struct pending_ring lists;
+    struct pending_sample lists;
     const struct placements *placements;
 };
 
-struct shown_log *shown_log_new(size_t bytes, const struct placements *placements, int64_t age_ms)
+struct shown_log *shown_log_new(size_t bytes, const struct placements *placements)
 {
     struct shown_log *log = memory_zero(1, sizeof *log);
     log->placements = placements;
-    pending_ring_init(
-        &log->lists, bytes,
-        sizeof(struct shown) + sizeof(uint32_t) * ONLINE_METRICS_RANKS * placements->count, age_ms);
+    pending_sample_init(&log->lists, bytes);
     return log;
 }
 
@@ -30,7 +27,7 @@ void shown_log_free(struct shown_log *log)
 {
     if (log == NULL)
         return;
-    pending_ring_release(&log->lists);
+    pending_sample_release(&log->lists);
     free(log);
 }
 
@@ -48,10 +45,14 @@ static uint32_t number_of(const struct shown_log *log, const char *placement)
     return number;
 }
 
-uint64_t shown_log_add(struct shown_log *log, int64_t time_ms, const struct list *lists,
-                       uint32_t list_count)
+uint64_t shown_log_add(struct shown_log *log, uint64_t before, uint64_t visitor_hash,
+                       int64_t time_ms, const struct list *lists, uint32_t list_count)
 {
-    struct shown *shown = pending_ring_take(&log->lists, time_ms);
+    uint64_t handle;
+    struct shown *shown = pending_sample_add(
+        &log->lists, before, visitor_hash, time_ms,
+        sizeof *shown + sizeof *shown->hashes * ONLINE_METRICS_RANKS * log->placements->count,
+        &handle);
     if (shown == NULL)
         return 0;
     memset(shown->counts, 0, sizeof shown->counts);
@@ -64,13 +65,19 @@ uint64_t shown_log_add(struct shown_log *log, int64_t time_ms, const struct list
             shown->hashes[number * ONLINE_METRICS_RANKS + k] = hash_of(lists[i].items[k].item_id);
         shown->counts[number] = (uint8_t)count;
     }
-    return shown->pending.serial;
+    return handle;
+}
+
+void shown_log_drop(struct shown_log *log, uint64_t handle)
+{
+    pending_sample_drop(&log->lists, handle);
 }
 
 void online_metrics_outcome(struct online_metrics *metrics, const struct shown_log *log,
-                            uint64_t serial, struct bytes item_id, enum kind kind)
+                            uint64_t handle, struct bytes item_id, enum kind kind)
 {
-    const struct shown *shown = pending_ring_find(&log->lists, serial);
+    double weight;
+    const struct shown *shown = pending_sample_find(&log->lists, handle, &weight);
     if (shown == NULL)
         return;
     uint32_t hash = hash_of(item_id);
@@ -81,16 +88,19 @@ void online_metrics_outcome(struct online_metrics *metrics, const struct shown_l
         while (k < count && hashes[k] != hash)
             k++;
         cell->clicks += count > 0;
+        cell->clicks_weighted += count > 0 ? weight : 0;
         if (k < count) {
             cell->hits++;
             cell->reciprocal_millionths += 1000000 / (k + 1);
+            cell->hits_weighted += weight;
+            cell->reciprocal_weighted += weight / (k + 1);
         }
     }
 }
 
 size_t shown_log_bytes(const struct shown_log *log)
 {
-    return pending_ring_bytes(&log->lists);
+    return log->lists.bytes;
 }
 
 static struct online_metrics_exposure *exposure_of(struct online_metrics *metrics,
@@ -127,9 +137,14 @@ void online_metrics_add(struct online_metrics *to, const struct online_metrics *
     }
     for (int p = 0; p < PLACEMENTS_MAX; p++) {
         for (int kind = 0; kind < KINDS; kind++) {
-            to->cells[p][kind].clicks += from->cells[p][kind].clicks;
-            to->cells[p][kind].hits += from->cells[p][kind].hits;
-            to->cells[p][kind].reciprocal_millionths += from->cells[p][kind].reciprocal_millionths;
+            struct online_metrics_cell *sum = &to->cells[p][kind];
+            const struct online_metrics_cell *cell = &from->cells[p][kind];
+            sum->clicks += cell->clicks;
+            sum->hits += cell->hits;
+            sum->reciprocal_millionths += cell->reciprocal_millionths;
+            sum->clicks_weighted += cell->clicks_weighted;
+            sum->hits_weighted += cell->hits_weighted;
+            sum->reciprocal_weighted += cell->reciprocal_weighted;
         }
     }
 }
@@ -137,11 +152,12 @@ void online_metrics_add(struct online_metrics *to, const struct online_metrics *
 static void write_cell(const struct online_metrics_cell *cell, const char *kind,
                        struct buffer *buffer)
 {
-    double clicks = (double)cell->clicks;
-    buffer_format(
-        buffer, "\"%s\":{\"asked\":%llu,\"hits\":%llu,\"hit_rate\":%.4f,\"reciprocal_rank\":%.4f}",
-        kind, (unsigned long long)cell->clicks, (unsigned long long)cell->hits,
-        (double)cell->hits / clicks, (double)cell->reciprocal_millionths / 1e6 / clicks);
+    buffer_format(buffer,
+                  "\"%s\":{\"asked\":%llu,\"asked_of\":%.0f,\"hits\":%llu,\"hit_rate\":%.4f,"
+                  "\"reciprocal_rank\":%.4f}",
+                  kind, (unsigned long long)cell->clicks, cell->clicks_weighted,
+                  (unsigned long long)cell->hits, cell->hits_weighted / cell->clicks_weighted,
+                  cell->reciprocal_weighted / cell->clicks_weighted);
 }
 
 static void write_exposure(const struct online_metrics_exposure *exposure, struct buffer *buffer)
