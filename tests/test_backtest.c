@@ -1,6 +1,7 @@
 /* Comparing variants: pairs, and whether the intervals hold what they should. */
 #include "tests/test.h"
 #include "tools/backtest_compare.h"
+#include "tools/backtest_interleave.h"
 #include "tools/backtest_search.h"
 
 #include <math.h>
@@ -243,6 +244,75 @@ static void test_search_task(void)
     free(folder);
 }
 
+/* ---- many visitors at a time ---- */
+
+#define SESSIONS 300
+
+static int number_of(struct bytes text)
+{
+    int number = 0;
+    for (size_t i = 0; i < text.size; i++)
+        number = number * 10 + text.at[i] - '0';
+    return number;
+}
+
+/* Each line is there once and a visitor's lines keep their order. Visitors come in their order, at
+ * most `active` of them at a time, and times are real ones. */
+static void check_interleaved(const struct recorded *recorded, const int *lengths, uint32_t active)
+{
+    int seen[SESSIONS] = {0}, newest = -1, lines = 0, most = 0, now = 0;
+    for (size_t i = 0; i < recorded->count; i++) {
+        const struct event *event = &recorded->lines[i].event;
+        int visitor = number_of(event_visitor(event));
+        int item = number_of(event->items[0].item_id);
+        CHECK_INT(event->event_time_ms, INTERLEAVE_START_MS + (int64_t)i);
+        CHECK_INT(item, visitor * 10 + seen[visitor]);
+        newest = visitor > newest ? visitor : newest;
+        CHECK(visitor + (int)active * 40 > newest);
+        now += seen[visitor] == 0;
+        most = now > most ? now : most;
+        now -= ++seen[visitor] == lengths[visitor];
+        lines++;
+    }
+    for (int v = 0; v < SESSIONS; v++) {
+        CHECK_INT(seen[v], lengths[v]);
+        lines -= lengths[v];
+    }
+    CHECK_INT(lines, 0);
+    CHECK_SAY(most <= (int)active && most > (int)active / 2, "%d of %u", most, active);
+    CHECK_INT(recorded->sessions, SESSIONS);
+}
+
+static void test_interleave(void)
+{
+    char *folder = test_new_folder(), path[300];
+    int lengths[SESSIONS];
+    struct random random = random_from(9);
+    struct config config;
+    struct error error = {0};
+    snprintf(path, sizeof path, "%s/sessions.txt", folder);
+    FILE *file = fopen(path, "w");
+    for (int v = 0; v < SESSIONS; v++) {
+        lengths[v] = 2 + (int)random_below(&random, 8);
+        for (int k = 0; k < lengths[v]; k++)
+            fprintf(file, "%d%c", v * 10 + k, k + 1 < lengths[v] ? ' ' : '\n');
+    }
+    fclose(file);
+    config_init(&config);
+    CHECK(config_finish(&config, &error) == VERDICT_OK);
+    for (uint32_t active = 1; active <= 40; active += 13) {
+        struct recorded recorded = {0};
+        char *paths[] = {path};
+        CHECK_SAY(recorded_read(&recorded, &config, "sessions", 1, paths, &error) == VERDICT_OK,
+                  "%s", error.message);
+        recorded_interleave(&recorded, active, config.settings.session_gap_ms);
+        check_interleaved(&recorded, lengths, active);
+        recorded_release(&recorded);
+    }
+    test_remove_folder(folder);
+    free(folder);
+}
+
 int main(void)
 {
     TEST_RUN(test_pairs);
@@ -253,5 +323,6 @@ int main(void)
     TEST_RUN(test_ablations);
     TEST_RUN(test_alone);
     TEST_RUN(test_search_task);
+    TEST_RUN(test_interleave);
     return test_done();
 }

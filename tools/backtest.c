@@ -5,6 +5,7 @@
  * <- backtest_report <- backtest.c. The tasks basket and search are files of their own. */
 #include "processors/runtime/command.h"
 #include "tools/backtest_basket.h"
+#include "tools/backtest_interleave.h"
 #include "tools/backtest_report.h"
 #include "tools/backtest_search.h"
 #include "tools/event_formats.h"
@@ -21,6 +22,7 @@ struct backtest {
     const char *a, *b; /* --compare */
     bool basket, search, json, ablate, alone;
     uint64_t seed;
+    uint32_t active; /* --interleave; 0: the order of the files */
     struct recorded recorded;
 };
 
@@ -97,6 +99,8 @@ static int backtest_files(struct backtest *test, int count, char **paths)
                 "take the order of lines for the order of time\n",
                 (unsigned long long)test->recorded.older,
                 (double)test->recorded.older_ms_most / 1e3);
+    if (verdict == VERDICT_OK && test->active > 0)
+        recorded_interleave(&test->recorded, test->active, test->config.settings.session_gap_ms);
     if (verdict == VERDICT_OK)
         verdict = test->ablate || test->alone || test->a ? measure_variants(test, &error)
                                                          : measure_one(test, &error);
@@ -123,11 +127,16 @@ static int set_number(struct backtest *test, int option)
 {
     char *end = NULL;
     unsigned long long number = strtoull(optarg, &end, 10);
-    unsigned long long max = option == 'k' ? LIST_ITEMS_MAX : option == 'm' ? 1000 : UINT64_MAX;
+    unsigned long long max = option == 'k'   ? LIST_ITEMS_MAX
+                             : option == 'm' ? 1000
+                             : option == 'i' ? INTERLEAVE_MAX
+                                             : UINT64_MAX;
     if (*end != '\0' || *optarg == '-' || number == 0 || number > max)
         return command_fail(test->command, EXIT_USAGE, "'%s' is out of range", optarg);
     if (option == 'd')
         test->seed = number;
+    else if (option == 'i')
+        test->active = (uint32_t)number;
     else
         *(option == 'k' ? &test->settings.at : &test->settings.min_prefix) = (uint32_t)number;
     return -1;
@@ -172,6 +181,7 @@ static int backtest_option(struct backtest *test, int option)
     case 'm':
     case 'k':
     case 'd':
+    case 'i':
         return set_number(test, option);
     default:
         return command_option(test->command, option, &test->config);
@@ -190,6 +200,7 @@ static int backtest_command(const struct command *command, int argc, char **argv
         {"compare", required_argument, NULL, 'x'},
         {"ablate", no_argument, NULL, 'a'},
         {"alone", no_argument, NULL, 'o'},
+        {"interleave", required_argument, NULL, 'i'},
         {"seed", required_argument, NULL, 'd'},
         {"json", no_argument, NULL, 'j'},
         {"task", required_argument, NULL, 't'},
@@ -214,6 +225,9 @@ static int backtest_command(const struct command *command, int argc, char **argv
     if (code < 0 && (test->a != NULL) + test->ablate + test->alone > 1)
         code =
             command_fail(command, EXIT_USAGE, "--compare, --ablate and --alone exclude each other");
+    if (code < 0 && test->active > 0 && (test->settings.freeze || test->basket || test->search))
+        code = command_fail(command, EXIT_USAGE,
+                            "--interleave excludes --freeze and the tasks basket and search");
     if (code < 0 && optind == argc)
         code = command_fail(command, EXIT_USAGE, "name at least one file");
     if (code < 0 && (code = command_config(&test->config)) == EXIT_DONE) {
@@ -238,6 +252,8 @@ WEFT_COMMAND(backtest) = {
         "  --freeze               the protocol of the papers: until then learn each session when "
         "it\n"
         "                         ends; from then on learn nothing but the visitor's own session\n"
+        "  --interleave ACTIVE    as a shop's traffic: so many visitors at a time, 1,000 events a "
+        "second\n"
         "  --min-prefix N         count cases with at least N activities before (default 1)\n"
         "  --at K                 length of the list (default 20)\n"
         "  --task basket          leave out one item of each basket and predict it (default: "

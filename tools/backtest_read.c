@@ -115,9 +115,10 @@ static bool find_last_line(const struct hash_index *last_lines, const struct rec
     return false;
 }
 
-static void number_sessions(struct recorded *recorded, int64_t gap_ms)
+void recorded_number_sessions(struct recorded *recorded, int64_t gap_ms)
 {
     struct hash_index last_lines = {0}; /* by visitor */
+    recorded->sessions = 0;
     for (uint32_t i = 0; i < recorded->count; i++) {
         struct line *line = &recorded->lines[i];
         if (line->event.type == EVENT_PRODUCT)
@@ -155,7 +156,7 @@ enum verdict recorded_read(struct recorded *recorded, const struct config *confi
         return error_set(error, VERDICT_SKIP, "the files hold no events");
     if (recorded->count > LINES_MAX)
         return error_set(error, VERDICT_SKIP, "the files hold too many events");
-    number_sessions(recorded, config->settings.session_gap_ms);
+    recorded_number_sessions(recorded, config->settings.session_gap_ms);
     return VERDICT_OK;
 }
 

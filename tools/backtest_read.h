@@ -27,6 +27,8 @@ struct recorded {
  * (events.h). SKIP, with the file: it can't be read, or there are no events. */
 enum verdict recorded_read(struct recorded *recorded, const struct config *config,
                            const char *format, int count, char **paths, struct error *error);
+/* Numbers the sessions again: a pause of more than `gap_ms` of a visitor's ends one. */
+void recorded_number_sessions(struct recorded *recorded, int64_t gap_ms);
 void recorded_release(struct recorded *recorded);
 
 #endif
