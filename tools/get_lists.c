@@ -1,6 +1,8 @@
 #include "tools/get_lists.h"
 
 #include "processors/recommend/search/text.h"
+#include "processors/runtime/log.h"
+#include "schemas/early_choice.h"
 #include "state/visitor_codec.h"
 #include "tools/explain.h"
 #include "tools/get_topics.h"
@@ -46,6 +48,49 @@ static void show_record(const struct get_request *request, struct bytes id,
     titles_release(&titles);
 }
 
+/* Reads the newest record of a topic, whose times are those of its JSON text. SKIP: none is there.
+ */
+static enum verdict read_version(const struct get_request *request, const char *topic,
+                                 struct bytes id, struct buffer *value,
+                                 struct list_version *ret_version, struct error *error)
+{
+    struct list_version version = {.there = true};
+    enum verdict verdict = topic_newest_any(request, topic, id, value, &version.written_ms, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    version.tombstone = value->size == 0;
+    read_list_version(buffer_bytes(value), &version);
+    *ret_version = version;
+    return VERDICT_OK;
+}
+
+/* The record that a reader of both topics shows (schemas/early_choice.h), and which one it is. */
+static enum verdict read_either(const struct get_request *request, struct bytes id,
+                                struct buffer *ret_value, struct error *error)
+{
+    const char(*topics)[sizeof request->topology.topics[0]] = request->topology.topics;
+    struct list_version committed = {0}, early = {0};
+    struct buffer ahead = {0};
+    enum verdict verdict =
+        read_version(request, topics[TOPIC_RECOMMENDATIONS], id, ret_value, &committed, error);
+    if (verdict == VERDICT_OK || (verdict == VERDICT_SKIP && error->message[0] == '\0'))
+        verdict = read_version(request, topics[TOPIC_EARLY], id, &ahead, &early, error);
+    enum early_choice choice = SHOW_NOTHING;
+    if (verdict == VERDICT_OK || (verdict == VERDICT_SKIP && error->message[0] == '\0')) {
+        choice =
+            early_choose(&committed, &early, clock_now_ms(), request->config.early_retention_ms);
+        verdict = choice == SHOW_NOTHING ? VERDICT_SKIP : VERDICT_OK;
+    }
+    if (choice == SHOW_EARLY) {
+        buffer_clear(ret_value);
+        buffer_append(ret_value, ahead.at, ahead.size);
+    }
+    if (choice != SHOW_NOTHING && !request->json)
+        printf("from %s\n", topics[choice == SHOW_EARLY ? TOPIC_EARLY : TOPIC_RECOMMENDATIONS]);
+    buffer_release(&ahead);
+    return verdict;
+}
+
 int get_visitor(struct get_request *request, int count, char **words)
 {
     struct bytes id = bytes_text(words[0]);
@@ -58,7 +103,10 @@ int get_visitor(struct get_request *request, int count, char **words)
                    ? EXIT_DONE
                    : command_fail(request->command, EXIT_FAILED, "%s", error.message);
     enum verdict verdict =
-        topic_newest(request, request->topology.topics[TOPIC_RECOMMENDATIONS], id, &value, &error);
+        request->topology.early
+            ? read_either(request, id, &value, &error)
+            : topic_newest(request, request->topology.topics[TOPIC_RECOMMENDATIONS], id, &value,
+                           &error);
     if (verdict != VERDICT_OK)
         code = command_fail(request->command, EXIT_FAILED, "%s",
                             error.message[0] ? error.message : "no lists for this visitor");

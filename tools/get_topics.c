@@ -21,10 +21,17 @@ enum verdict topic_next(struct partition_reader *reader, struct kafka_record *re
     return read;
 }
 
+/* The newest record of a key, as far as the topic was read. */
+struct newest {
+    struct buffer *value;
+    bool there, has_value;
+    int64_t time_ms;
+};
+
 /* Reads the partition to its end. OK, whether or not the key was there. */
 static enum verdict search_partition(const struct get_request *request, const char *topic,
-                                     int32_t partition, struct bytes key, struct buffer *value,
-                                     bool *found, struct error *error)
+                                     int32_t partition, struct bytes key, struct newest *newest,
+                                     struct error *error)
 {
     struct kafka_record message;
     struct partition_reader *reader = NULL;
@@ -35,19 +42,20 @@ static enum verdict search_partition(const struct get_request *request, const ch
     while ((verdict = topic_next(reader, &message, error)) == VERDICT_OK) {
         if (!bytes_equal(message.key, key))
             continue;
-        buffer_clear(value);
-        buffer_append(value, message.value.at, message.value.size);
-        *found = message.value.at != NULL;
+        buffer_clear(newest->value);
+        buffer_append(newest->value, message.value.at, message.value.size);
+        newest->there = true;
+        newest->has_value = message.value.at != NULL;
+        newest->time_ms = message.time_ms;
     }
     partition_reader_free(reader);
     return verdict == VERDICT_SKIP ? VERDICT_OK : verdict;
 }
 
-enum verdict topic_newest(const struct get_request *request, const char *topic, struct bytes key,
-                          struct buffer *ret_value, struct error *error)
+static enum verdict find_newest(const struct get_request *request, const char *topic,
+                                struct bytes key, struct newest *newest, struct error *error)
 {
     int32_t partitions = 0;
-    bool found = false;
     enum verdict verdict = topics_partitions(&request->config, topic, &partitions, error);
     if (verdict != VERDICT_OK)
         return verdict;
@@ -55,12 +63,32 @@ enum verdict topic_newest(const struct get_request *request, const char *topic, 
         return error_set(error, VERDICT_SKIP, "there is no topic %s", topic);
     /* First where Java's partitioner puts the key, then everywhere: producers may differ. */
     const int32_t places[] = {topics_partition_of(key, partitions), CLIENT_ALL_PARTITIONS};
-    for (int i = 0; i < 2 && !found; i++) {
-        verdict = search_partition(request, topic, places[i], key, ret_value, &found, error);
+    for (int i = 0; i < 2 && !newest->has_value; i++) {
+        verdict = search_partition(request, topic, places[i], key, newest, error);
         if (verdict != VERDICT_OK)
             return verdict;
     }
-    return found ? VERDICT_OK : VERDICT_SKIP;
+    return VERDICT_OK;
+}
+
+enum verdict topic_newest(const struct get_request *request, const char *topic, struct bytes key,
+                          struct buffer *ret_value, struct error *error)
+{
+    struct newest newest = {.value = ret_value};
+    enum verdict verdict = find_newest(request, topic, key, &newest, error);
+    return verdict == VERDICT_OK && !newest.has_value ? VERDICT_SKIP : verdict;
+}
+
+enum verdict topic_newest_any(const struct get_request *request, const char *topic,
+                              struct bytes key, struct buffer *ret_value, int64_t *ret_time_ms,
+                              struct error *error)
+{
+    struct newest newest = {.value = ret_value};
+    enum verdict verdict = find_newest(request, topic, key, &newest, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    *ret_time_ms = newest.time_ms;
+    return newest.there ? VERDICT_OK : VERDICT_SKIP;
 }
 
 /* ---- titles ---- */

@@ -16,6 +16,12 @@ enum verdict topic_next(struct partition_reader *reader, struct kafka_record *re
 enum verdict topic_newest(const struct get_request *request, const char *topic, struct bytes key,
                           struct buffer *ret_value, struct error *error);
 
+/* The same for the newest record with or without a value, and its Kafka timestamp. A tombstone
+ * leaves `ret_value` empty. */
+enum verdict topic_newest_any(const struct get_request *request, const char *topic,
+                              struct bytes key, struct buffer *ret_value, int64_t *ret_time_ms,
+                              struct error *error);
+
 /* Titles with prices, by item. Zero-initialised is empty; owns its texts. */
 struct title {
     struct bytes item_id;

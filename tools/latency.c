@@ -21,7 +21,7 @@ struct sent {
 };
 
 struct latency {
-    struct listener *listener;
+    struct listener *listener, *early;
     struct sent *slots;
     double *ms;
     size_t count, capacity;
@@ -63,7 +63,7 @@ static void take_list(void *opaque, const struct kafka_record *message)
     pthread_mutex_unlock(&latency->lock);
 }
 
-enum verdict latency_new(const struct config *config, const char *topic,
+enum verdict latency_new(const struct config *config, const char *topic, const char *early,
                          struct latency **ret_latency, struct error *error)
 {
     struct latency *latency = memory_zero(1, sizeof *latency);
@@ -71,6 +71,8 @@ enum verdict latency_new(const struct config *config, const char *topic,
     pthread_mutex_init(&latency->lock, NULL);
     enum verdict verdict =
         listener_new(config, topic, take_list, latency, &latency->listener, error);
+    if (verdict == VERDICT_OK && early)
+        verdict = listener_new(config, early, take_list, latency, &latency->early, error);
     if (verdict == VERDICT_OK)
         *ret_latency = latency;
     else
@@ -83,6 +85,7 @@ void latency_free(struct latency *latency)
     if (latency == NULL)
         return;
     listener_free(latency->listener);
+    listener_free(latency->early);
     pthread_mutex_destroy(&latency->lock);
     free(latency->slots);
     free(latency->ms);

@@ -7,9 +7,10 @@
 
 struct latency;
 
-/* Starts a thread that reads the topic of the lists from its present end (listener.h). SKIP: there
- * is no such topic. */
-enum verdict latency_new(const struct config *config, const char *topic,
+/* Starts a thread that reads the topic of the lists from its present end (listener.h). `early` is
+ * the topic of lists ahead of their commit; NULL: none. It is read too, and the first list of an
+ * event counts. SKIP: there is no such topic. */
+enum verdict latency_new(const struct config *config, const char *topic, const char *early,
                          struct latency **ret_latency, struct error *error);
 void latency_free(struct latency *latency);
 

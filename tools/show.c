@@ -85,6 +85,15 @@ static void show_list(json_t *list, const struct titles *titles, size_t items_ma
     }
 }
 
+void read_list_version(struct bytes record, struct list_version *ret_version)
+{
+    json_t *object = json_loadb(record.at, record.size, 0, NULL);
+    ret_version->generated_time_ms = number_of(object, "generated_time");
+    ret_version->source_event_time_ms = number_of(object, "source_event_time");
+    ret_version->recommendation_id = strtoull(text_of(object, "recommendation_id"), NULL, 16);
+    json_decref(object);
+}
+
 void show_lists(const struct shown_lists *shown, size_t items_max)
 {
     size_t i;

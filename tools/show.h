@@ -4,6 +4,7 @@
 #ifndef WEFT_TOOLS_SHOW_H
 #define WEFT_TOOLS_SHOW_H
 
+#include "schemas/early_choice.h"
 #include "state/visitor.h"
 #include "tools/get_topics.h"
 
@@ -13,6 +14,9 @@ struct shown_lists {
     const struct visitor *state; /* NULL: not known */
     const struct titles *titles;
 };
+
+/* The times and the id of a record of lists in JSON; 0 in Avro. */
+void read_list_version(struct bytes record, struct list_version *ret_version);
 
 /* `items_max`: of each list. */
 void show_lists(const struct shown_lists *shown, size_t items_max);

@@ -226,8 +226,9 @@ static enum verdict open_topics(struct simulate *sim, struct error *error)
     if (sim->producer == NULL)
         return VERDICT_FATAL;
     const char *lists = sim->topology.topics[TOPIC_RECOMMENDATIONS];
+    const char *early = sim->topology.early ? sim->topology.topics[TOPIC_EARLY] : NULL;
     if (sim->measure)
-        verdict = latency_new(&sim->config, lists, &sim->latency, error);
+        verdict = latency_new(&sim->config, lists, early, &sim->latency, error);
     if (verdict == VERDICT_OK && sim->shown)
         verdict = clickstream_new(&sim->config, lists, &sim->clickstream, error);
     return verdict;
