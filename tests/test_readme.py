@@ -25,7 +25,8 @@ CELL_MAX = 120
 
 # Names with dots in code that are no keys of the configuration.
 NO_KEYS = re.compile(r"events\.|catalog\.product|recommendations\.early$|__weft|"
-                     r"isolation\.level|quality\.PLACEMENT|placements\.|diversity\.percent$|delete\.retention\.ms$|kafka\.|"
+                     r"isolation\.level|quality\.PLACEMENT|placements\.|diversity\.percent$|"
+                     r"delete\.retention\.ms$|kafka\.|"
                      r"instance\.id$|.*\.(py|md|c|h|avsc|properties|sh)$")
 A_COMMAND = re.compile(r"\bweft [a-z]+|tools/|build/|tests/|python3|WEFT_[A-Z]+=|--[a-z]+")
 A_FIGURE = re.compile(r"^[-+~]?(p50 )?[\d.]*\d")

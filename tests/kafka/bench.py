@@ -219,9 +219,10 @@ def restore(kafka, path):
             first_list_after(shop, "probe")
             times.append(time.time() - begun)
             shop.stop(how=signal.SIGKILL)
-        print(f"  kill -9 to the first new list, {'state and name lost' if lost else 'state kept'}, "
-              f"the reader's own start with it: median {statistics.median(times):.2f} s, all "
-              f"{', '.join(f'{t:.2f}' for t in times)}", flush=True)
+        what = "state and name lost" if lost else "state kept"
+        print(f"  kill -9 to the first new list, {what}, the reader's own start with it: median "
+              f"{statistics.median(times):.2f} s, all {', '.join(f'{t:.2f}' for t in times)}",
+              flush=True)
     shop.remove()
 
 
