@@ -108,8 +108,13 @@ def check_lists(checks, name, shop, file):
                         wrong.append((visitor, item["reason"], "has a cause"))
                     if "search" in item["reason"] and not searches:
                         wrong.append((visitor, item["reason"], "without a search"))
+                elif item["reason"] in ("viewed_before", "bought_before"):
+                    if cause is not None or item["item_id"] not in history:
+                        wrong.append((visitor, item["reason"], item["item_id"]))
                 elif cause not in history:
                     wrong.append((visitor, "cause not in history", cause))
+                elif cause == item["item_id"]:
+                    wrong.append((visitor, "its own cause", cause))
     checks.check(f"{name}: lists are whole, new and true", not wrong, wrong[:3])
     some = next(iter(lists))
     shown = weft("get", "visitor", some, "--json", *shop.common()).stdout

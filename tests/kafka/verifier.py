@@ -627,6 +627,9 @@ def judge_list_contents(expected, found, say):
                 twice.append(f"{visitor}/{entry['placement']}")
             for item in entry["items"]:
                 cause, shown = item.get("because_item_id"), item["item_id"]
+                if item["reason"] in ("viewed_before", "bought_before") and \
+                        (cause is not None or shown not in own):
+                    strange.append(f"{visitor}/{entry['placement']}: {shown} {item['reason']}")
                 if cause is None:
                     continue
                 if cause not in own and cause != entry.get("context_item_id"):
