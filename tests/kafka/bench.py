@@ -87,7 +87,7 @@ def wait_read(shop, count):
 
 
 def drain(kafka, path):
-    print(f"drain: {EVENTS} events, 4 partitions, exactly-once, lists on, {os.cpu_count()} workers",
+    print(f"drain: {EVENTS} events, 4 partitions, exactly-once, lists on, {os.cpu_count()} threads",
           flush=True)
     for run in ("cold broker", "warm broker"):
         shop = Shop(f"drain-{run[:4]}", kafka.address, 4)
