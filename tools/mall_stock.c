@@ -28,7 +28,8 @@ const struct mall_category mall_categories[MALL_CATEGORIES] = {
 const char *const mall_colours[MALL_COLOURS] = {"Black", "White", "Navy",  "Grey", "Beige",
                                                 "Red",   "Green", "Brown", "Blue", "Pink"};
 const char *const mall_korean_colours[MALL_COLOURS] = {
-    "블랙", "화이트", "네이비", "그레이", "베이지", "레드", "그린", "브라운", "블루", "핑크",
+    "블랙", "화이트", "네이비", "그레이", "베이지", /* black to beige */
+    "레드", "그린",   "브라운", "블루",   "핑크",
 };
 
 const char *const mall_materials[MALL_MATERIALS] = {"Wool",  "Cotton", "Linen",    "Leather",
