@@ -21,6 +21,7 @@ struct shop {
     size_t log_count, folded;
     uint64_t lists;     /* hash of all records of lists, in any order */
     uint64_t lists_out; /* how many */
+    size_t shown_bytes; /* of lists that wait for their click, at the end */
     pthread_t thread;   /* that may emit */
 };
 
@@ -71,7 +72,7 @@ static void fold_log(struct shop *shop, const struct topology *topology, struct 
 }
 
 /* Every third batch has too few visitors for several threads. */
-static struct counts run_shop(struct shop *shop, const char *learning, int threads)
+static struct counts run_shop(struct shop *shop, const char *setting, int threads)
 {
     struct config config;
     struct topology topology;
@@ -80,7 +81,7 @@ static struct counts run_shop(struct shop *shop, const char *learning, int threa
     struct error error = {0};
     *shop = (struct shop){.outlet.emit = emit, .thread = pthread_self()};
     config_init(&config);
-    CHECK(config_assign(&config, learning, &error) == VERDICT_OK);
+    CHECK(config_assign(&config, setting, &error) == VERDICT_OK);
     CHECK(config_finish(&config, &error) == VERDICT_OK);
     CHECK(topology_build(&config, &topology, NULL) == VERDICT_OK);
     struct store *store = store_memory_new();
@@ -101,6 +102,7 @@ static struct counts run_shop(struct shop *shop, const char *learning, int threa
         fold_log(shop, &topology, model);
     }
     struct counts counts = *pipeline_counts(pipeline);
+    shop->shown_bytes = pipeline_shown_bytes(pipeline);
     pipeline_free(pipeline);
     model_free(model);
     catalogue_free(catalogue);
@@ -135,9 +137,21 @@ static void test_learning(void)
     CHECK_INT(more.counters[COUNT_MEASURED], one.counters[COUNT_MEASURED]);
 }
 
+/* The makers share the worker's memory for lists that wait. */
+static void test_bound(void)
+{
+    static struct shop shop;
+    for (int threads = 1; threads <= 5; threads += 2) {
+        run_shop(&shop, "quality.shown.bytes=30000", threads);
+        CHECK_SAY(shop.shown_bytes > 15000 && shop.shown_bytes <= 30000, "%d threads: %zu bytes",
+                  threads, shop.shown_bytes);
+    }
+}
+
 int main(void)
 {
     TEST_RUN(test_same_lists);
     TEST_RUN(test_learning);
+    TEST_RUN(test_bound);
     return test_done();
 }

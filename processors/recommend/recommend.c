@@ -36,6 +36,13 @@ struct recommender *recommender_new(const struct recommend_settings *settings,
     return recommender;
 }
 
+void recommender_share(struct recommender *recommender, int count)
+{
+    const struct recommend_settings *settings = recommender->settings;
+    training_log_bound(recommender->training_log, settings->training_log_bytes / (size_t)count);
+    shown_log_bound(recommender->shown_log, settings->shown_bytes / (size_t)count);
+}
+
 void recommender_free(struct recommender *recommender)
 {
     if (recommender == NULL)

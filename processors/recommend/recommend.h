@@ -42,6 +42,9 @@ struct recommend_settings {
 struct recommender;
 struct recommender *recommender_new(const struct recommend_settings *settings,
                                     const struct model *model);
+/* From now on it holds one of `count` shares of the lists that wait for their click: the bounds in
+ * bytes are those of all. */
+void recommender_share(struct recommender *recommender, int count);
 void recommender_free(struct recommender *recommender);
 
 /* The merchandising rules from now on; borrowed. NULL: none. */

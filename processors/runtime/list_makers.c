@@ -183,6 +183,8 @@ enum verdict list_makers_start(struct list_makers *makers, int count, struct err
         }
         makers->at[makers->count++] = maker;
     }
+    for (int i = 0; i < makers->count; i++)
+        recommender_share(makers->at[i]->recommender, makers->count);
     return VERDICT_OK;
 }
 

@@ -23,6 +23,11 @@ struct shown_log *shown_log_new(size_t bytes, const struct placements *placement
     return log;
 }
 
+void shown_log_bound(struct shown_log *log, size_t bytes)
+{
+    pending_sample_bound(&log->lists, bytes);
+}
+
 void shown_log_free(struct shown_log *log)
 {
     if (log == NULL)

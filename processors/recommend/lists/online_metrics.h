@@ -21,6 +21,7 @@ struct shown_log;
  * measured. The caller owns it. */
 struct shown_log *shown_log_new(size_t bytes, const struct placements *placements);
 void shown_log_free(struct shown_log *log);
+void shown_log_bound(struct shown_log *log, size_t bytes); /* another one */
 
 /* Adds the lists that a visitor is shown from `time_ms` on, in the place of the visitor's lists
  * `before`. Lists without items, and lists of other placements, are left out. Returns their handle;

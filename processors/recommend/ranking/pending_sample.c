@@ -34,6 +34,11 @@ void pending_sample_release(struct pending_sample *sample)
     *sample = (struct pending_sample){0};
 }
 
+void pending_sample_bound(struct pending_sample *sample, size_t bytes_max)
+{
+    sample->bytes_max = bytes_max;
+}
+
 /* ---- the heap ---- */
 
 static bool is_before(const struct pending_sample *sample, uint32_t a, uint32_t b)

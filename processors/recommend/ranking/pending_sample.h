@@ -42,6 +42,8 @@ struct pending_sample {
 
 void pending_sample_init(struct pending_sample *sample, size_t bytes_max);
 void pending_sample_release(struct pending_sample *sample);
+/* Sets another bound, which holds from the next pending_sample_add() on. */
+void pending_sample_bound(struct pending_sample *sample, size_t bytes_max);
 
 /* Drops the visitor's record `before` (0: none) and makes room for a new one of `bytes`, whose
  * content the caller writes. `visitor_hash` is the same in every process. `ret_handle` names the

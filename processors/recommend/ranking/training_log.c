@@ -36,6 +36,11 @@ void training_log_free(struct training_log *log)
     free(log);
 }
 
+void training_log_bound(struct training_log *log, size_t bytes)
+{
+    pending_sample_bound(&log->lists, bytes);
+}
+
 static size_t group_count(const uint16_t *filled, uint32_t stride)
 {
     size_t groups = 0;

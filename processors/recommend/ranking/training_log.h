@@ -15,7 +15,8 @@ struct training_log;
 /* Room for `bytes` of lists, of one list a visitor. The caller owns it. */
 struct training_log *training_log_new(size_t bytes);
 void training_log_free(struct training_log *log);
-size_t training_log_bytes(const struct training_log *log); /* of memory that it uses */
+void training_log_bound(struct training_log *log, size_t bytes); /* another one */
+size_t training_log_bytes(const struct training_log *log);       /* of memory that it uses */
 
 /* Adds a copy of a standardised matrix, with the candidates' items and ranks (by place, from 1), in
  * the place of the visitor's list `before`. Returns its handle; 0: it is not in the sample. */
