@@ -14,9 +14,7 @@
 
 #define GRANT "grant weft's user the right (kafka-acls.sh; deploy/README.md lists the rights)"
 #define LOGIN "check kafka.sasl.* and kafka.ssl.*"
-#define SAME_NAME                                                                                  \
-    "another process has joined under the same instance.id; give each its own (instance.id, "      \
-    "state.dir)"
+#define SAME_NAME "another process may have this instance.id: give each its own (and state.dir)"
 #define RESTART_TOPIC "does the topic exist? A new start of weft creates it"
 
 const struct fault_row fault_rows[] = {

@@ -54,7 +54,6 @@ static inline size_t kafka_records_bytes(size_t count, uint32_t mean_bytes)
 
 /* Describes a group by the request that the oldest brokers know too. The caller frees the list by
  * rd_kafka_group_list_destroy(). SKIP: the broker does not know it. RETRY: no answer in time. */
-struct rd_kafka_group_list;
 enum verdict kafka_describe_group(rd_kafka_t *rk, const char *group, int answer_ms,
                                   const struct rd_kafka_group_list **ret_list, struct error *error);
 

@@ -49,8 +49,8 @@ static size_t full_bytes(const rd_kafka_t *rk)
     char value[32];
     size_t size = sizeof value;
     rd_kafka_conf_get(rd_kafka_conf((rd_kafka_t *)rk), "queued.max.messages.kbytes", value, &size);
-    return (size_t)atoll(value) * 1024 / 4 *
-           3; /* the fetcher stops within an answer of its bound */
+    /* the fetcher stops within an answer of its bound */
+    return (size_t)atoll(value) * 1024 / 4 * 3;
 }
 
 struct partition_reader *partition_reader_open(const struct config *config,
