@@ -35,6 +35,7 @@ struct settings {
     int64_t double_click_ms;     /* a second view of an item within this time is dropped */
     uint32_t activities_max;     /* remembered of a visitor */
     uint32_t order_lines_max;    /* items of orders that are remembered of a visitor */
+    uint32_t cart_items_max;     /* items of a cart that are remembered, likewise */
     int64_t tastes_half_life_ms; /* of preferences; 0: no preferences are learned */
     int64_t shown_ms;            /* how long the lists that showed an item are counted */
     bool shown_from_impressions; /* items count as shown by impressions; else by written lists */
@@ -85,6 +86,7 @@ enum counter {
     COUNT_LEARNED,        /* of COUNT_MEASURED, clicks that the ranker learned from */
     COUNT_LISTS_DEFERRED, /* times that a visitor's lists waited, since the worker was behind */
     COUNT_LISTS_EARLY,    /* recommendation records sent ahead of their commit */
+    COUNT_CART_ITEMS_OUT, /* items that fell out of a visitor's cart at its bound */
     COUNTERS,
 };
 

@@ -75,8 +75,10 @@ static enum verdict write_joints(struct context *context, uint32_t position, enu
 /* Drops activities until the visitor's row fits the changelog. */
 static uint32_t fit_row(struct context *context, struct visitor *visitor)
 {
-    uint32_t out = visitor_fit(visitor, context->visitor_row_bytes_max);
+    struct cart_bound bound = {.items_max = context->settings->cart_items_max};
+    uint32_t out = visitor_fit(visitor, context->visitor_row_bytes_max, &bound);
     context->counts->counters[COUNT_ACTIVITIES_CUT] += out;
+    context->counts->counters[COUNT_CART_ITEMS_OUT] += bound.fallen;
     return out;
 }
 
@@ -101,8 +103,10 @@ static enum verdict remember(struct context *context, const struct record *recor
         .price = price,
         .kind = (uint8_t)kind,
     };
-    uint32_t out =
-        visitor_insert(visitor, position, activity, subject, context->settings->activities_max);
+    struct cart_bound bound = {.items_max = context->settings->cart_items_max};
+    uint32_t out = visitor_insert(visitor, position, activity, subject,
+                                  context->settings->activities_max, &bound);
+    context->counts->counters[COUNT_CART_ITEMS_OUT] += bound.fallen;
     out += fit_row(context, visitor);
     context->counts->counters[COUNT_ACTIVITIES_OUT] += out;
     if (out > position) /* the bound is smaller than the event: it fell out at once */

@@ -26,6 +26,7 @@ static void free_parts(struct visitor *visitor)
     free(visitor->declared);
     free(visitor->channel);
     free(visitor->lines);
+    cart_release(&visitor->cart);
 }
 
 void visitor_free(struct visitor *visitor)
@@ -58,7 +59,8 @@ size_t visitor_bytes(const struct visitor *visitor)
            memory_block_bytes(visitor->exposure ? sizeof *visitor->exposure : 0) +
            memory_block_bytes(visitor->gender_size) + memory_block_bytes(visitor->age_group_size) +
            memory_block_bytes(visitor->channel_size) +
-           memory_block_bytes(visitor->line_capacity * sizeof *visitor->lines);
+           memory_block_bytes(visitor->line_capacity * sizeof *visitor->lines) +
+           memory_block_bytes(visitor->cart.capacity);
 }
 
 /* Drops the text of activities that fell out when it is more than half of all text. */
@@ -110,9 +112,12 @@ static void reserve_activity(struct visitor *visitor)
         memory_resize(visitor->activities, visitor->capacity * sizeof *visitor->activities);
 }
 
-/* Drops the `out` oldest activities. */
-static void drop_oldest(struct visitor *visitor, uint32_t out)
+/* Drops the `out` oldest activities; the cart takes over what they did. */
+static void drop_oldest(struct visitor *visitor, uint32_t out, struct cart_bound *bound)
 {
+    for (uint32_t i = 0; i < out; i++)
+        cart_apply(&visitor->cart, (enum kind)visitor->activities[i].kind,
+                   activity_subject(visitor, &visitor->activities[i]), bound);
     visitor->count -= out;
     memmove(visitor->activities, visitor->activities + out,
             visitor->count * sizeof *visitor->activities);
@@ -121,7 +126,7 @@ static void drop_oldest(struct visitor *visitor, uint32_t out)
 }
 
 uint32_t visitor_insert(struct visitor *visitor, uint32_t position, struct activity activity,
-                        struct bytes subject, uint32_t max)
+                        struct bytes subject, uint32_t max, struct cart_bound *bound)
 {
     assert(position <= visitor->count && max > 0);
     reserve_activity(visitor);
@@ -136,11 +141,11 @@ uint32_t visitor_insert(struct visitor *visitor, uint32_t position, struct activ
         visitor->latest_time_ms = activity.time_ms;
     if (visitor->count <= max)
         return 0;
-    drop_oldest(visitor, 1);
+    drop_oldest(visitor, 1, bound);
     return 1;
 }
 
-uint32_t visitor_fit(struct visitor *visitor, size_t bytes_max)
+uint32_t visitor_fit(struct visitor *visitor, size_t bytes_max, struct cart_bound *bound)
 {
     size_t bytes = VISITOR_ROW_REST_BYTES + (size_t)visitor->count * ACTIVITY_ROW_BYTES;
     if (bytes + visitor->text_size <= bytes_max) /* text that fell out counts here */
@@ -151,7 +156,7 @@ uint32_t visitor_fit(struct visitor *visitor, size_t bytes_max)
     for (; bytes > bytes_max && out + 1 < visitor->count; out++)
         bytes -= ACTIVITY_ROW_BYTES + (size_t)visitor->activities[out].text_size;
     if (out > 0)
-        drop_oldest(visitor, out);
+        drop_oldest(visitor, out, bound);
     return out;
 }
 

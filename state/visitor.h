@@ -9,6 +9,7 @@
  *       exposure   --> [ counts, newest marks ]       impressions and clicks; NULL: none
  *       declared   --> [ gender | age group ]         as the shop says; NULL: it said nothing
  *       lines      --> [ order, item, time ][ ... ]   what was ordered; NULL: nothing
+ *       cart       --> [ "sku-7" ][ "sku-2" ]         what was in the cart when activities fell out
  *       channel    --> [ "newsletter" ]               NULL: not known
  *       key[]                                         the visitor's key, behind the struct
  *
@@ -21,6 +22,7 @@
 #define WEFT_STATE_VISITOR_H
 
 #include "schemas/interaction.h"
+#include "state/cart.h"
 #include "state/preferences.h"
 
 struct activity {
@@ -80,6 +82,7 @@ struct visitor {
     uint16_t gender_size, age_group_size;
     uint16_t line_count, line_capacity;
     struct order_line *lines; /* in the order of their arrival */
+    struct cart cart;         /* as of the activities that fell out */
     uint8_t channel_size;
     char *channel;           /* of the newest activity that has one */
     int64_t channel_time_ms; /* of that activity */
@@ -118,16 +121,18 @@ static inline struct bytes activity_subject(const struct visitor *visitor,
 uint32_t visitor_position(const struct visitor *visitor, int64_t time_ms, enum kind kind);
 
 /* Inserts an activity at `position` and copies its subject. With more than `max` activities, max >
- * 0, the oldest falls out. Returns how many fell out: 0 or 1. */
+ * 0, the oldest falls out, and the cart takes it over within the bound. Returns how many fell out:
+ * 0 or 1. */
 uint32_t visitor_insert(struct visitor *visitor, uint32_t position, struct activity activity,
-                        struct bytes subject, uint32_t max);
+                        struct bytes subject, uint32_t max, struct cart_bound *bound);
 
-/* The oldest activities fall out, but never the last one, until the stored row and its key surely
- * have at most `bytes_max` bytes: VISITOR_ROW_REST_BYTES, and ACTIVITY_ROW_BYTES and the subject
- * for each activity. Depends on the activities and `bytes_max` alone. Returns how many fell out. */
+/* The oldest activities fall out into the cart, but never the last one, until the stored row and
+ * its key surely have at most `bytes_max` bytes: VISITOR_ROW_REST_BYTES, and ACTIVITY_ROW_BYTES and
+ * the subject for each activity. Depends on the activities and `bytes_max` alone. Returns how many
+ * fell out. */
 #define ACTIVITY_ROW_BYTES 32        /* in a stored row, without the subject, at most */
-#define VISITOR_ROW_REST_BYTES 32768 /* everything else in the row, and the key */
-uint32_t visitor_fit(struct visitor *visitor, size_t bytes_max);
+#define VISITOR_ROW_REST_BYTES 40960 /* everything else in the row, and the key */
+uint32_t visitor_fit(struct visitor *visitor, size_t bytes_max, struct cart_bound *bound);
 
 /* Appends an activity that was counted before: for the decoder. */
 void visitor_append(struct visitor *visitor, struct activity activity, struct bytes subject);

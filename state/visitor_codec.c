@@ -32,7 +32,17 @@ static void write_order_lines(const struct visitor *visitor, struct buffer *buff
     avro_put_long(buffer, 0);
 }
 
-/* The fields from "refused" to "order_lines". */
+static void write_cart(const struct cart *cart, struct buffer *buffer)
+{
+    uint32_t at = 0;
+    if (cart->count > 0)
+        avro_put_long(buffer, cart->count);
+    for (struct bytes item_id; (item_id = cart_next(cart, &at)).at;)
+        avro_put_string(buffer, item_id);
+    avro_put_long(buffer, 0);
+}
+
+/* The fields from "refused" to "cart". */
 static void write_rest(const struct visitor *visitor, struct buffer *buffer)
 {
     static const struct exposure none;
@@ -51,6 +61,7 @@ static void write_rest(const struct visitor *visitor, struct buffer *buffer)
     avro_put_long(buffer,
                   visitor->channel ? visitor->latest_time_ms - visitor->channel_time_ms : 0);
     write_order_lines(visitor, buffer);
+    write_cart(&visitor->cart, buffer);
 }
 
 void visitor_encode(const struct visitor *visitor, struct buffer *buffer)
@@ -199,19 +210,33 @@ static bool read_order_lines(struct avro_reader *reader, struct visitor *visitor
     return !reader->failed;
 }
 
+static bool read_cart(struct avro_reader *reader, struct visitor *visitor)
+{
+    for (uint64_t block; (block = avro_get_block(reader)) > 0;) {
+        for (; block > 0 && !reader->failed; block--) {
+            struct bytes item_id = avro_get_string(reader);
+            if (reader->failed || item_id.size > EVENT_ID_BYTES_MAX ||
+                !cart_restore(&visitor->cart, item_id))
+                return false;
+        }
+    }
+    return !reader->failed;
+}
+
 /* The formats from which on the part is there. */
 #define FORMAT_CHECKSUM 2
 #define FORMAT_PREFERENCES 3
 #define FORMAT_EXPOSURE 4
 #define FORMAT_CHANNEL 5
 #define FORMAT_ORDER_LINES 6
+#define FORMAT_CART 7
 
 /* The format of the value, 1 the oldest; 0: none that is known. */
 static int open_value(struct bytes value, struct avro_reader *ret_reader)
 {
-    static const uint64_t fingerprints[] = {VISITOR_FINGERPRINT_1, VISITOR_FINGERPRINT_2,
-                                            VISITOR_FINGERPRINT_3, VISITOR_FINGERPRINT_4,
-                                            VISITOR_FINGERPRINT_5, VISITOR_FINGERPRINT};
+    static const uint64_t fingerprints[] = {
+        VISITOR_FINGERPRINT_1, VISITOR_FINGERPRINT_2, VISITOR_FINGERPRINT_3, VISITOR_FINGERPRINT_4,
+        VISITOR_FINGERPRINT_5, VISITOR_FINGERPRINT_6, VISITOR_FINGERPRINT};
     static_assert(sizeof fingerprints / sizeof fingerprints[0] == VISITOR_FORMAT,
                   "a fingerprint for each format");
     int format = VISITOR_FORMAT;
@@ -238,7 +263,8 @@ static bool read_visitor(struct bytes value, struct visitor *visitor)
          (!read_preferences(&reader, visitor) || !read_shown(&reader, visitor))) ||
         (format >= FORMAT_EXPOSURE && !read_exposure(&reader, visitor)) ||
         (format >= FORMAT_CHANNEL && !read_channel(&reader, visitor)) ||
-        (format >= FORMAT_ORDER_LINES && !read_order_lines(&reader, visitor)))
+        (format >= FORMAT_ORDER_LINES && !read_order_lines(&reader, visitor)) ||
+        (format >= FORMAT_CART && !read_cart(&reader, visitor)))
         return false;
     if (format >= FORMAT_CHECKSUM) {
         uint64_t sum =

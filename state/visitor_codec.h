@@ -19,9 +19,11 @@
  *     3  with preferences and counts of shown items
  *     4  with consent, declared gender and age group, impressions and clicks
  *     5  with a channel
- *     6  with the lines of orders: the current one */
-#define VISITOR_FORMAT 6
-#define VISITOR_FINGERPRINT 0x486c18cf9399c052u
+ *     6  with the lines of orders
+ *     7  with the cart as of the activities that fell out: the current one */
+#define VISITOR_FORMAT 7
+#define VISITOR_FINGERPRINT 0xc95c595456b3864eu
+#define VISITOR_FINGERPRINT_6 0x486c18cf9399c052u
 #define VISITOR_FINGERPRINT_5 0x68886677f663d4dcu
 #define VISITOR_FINGERPRINT_4 0x3cf2b13ce9fd3863u
 #define VISITOR_FINGERPRINT_3 0x881539fdb5ee58f9u

@@ -123,15 +123,14 @@ struct bytes visitor_history_search_before(const struct visitor *visitor, uint32
 
 /* ---- whether it happened ---- */
 
-/* An update to a quantity above 0; sessions.c makes a removal of one to 0. */
 static bool puts_in(const struct activity *activity)
 {
-    return activity->kind == KIND_CART || activity->kind == KIND_CART_UPDATE;
+    return cart_puts_in((enum kind)activity->kind);
 }
 
 static bool takes_out(const struct activity *activity)
 {
-    return activity->kind == KIND_CART_REMOVE || activity->kind == KIND_PURCHASE;
+    return cart_takes_out((enum kind)activity->kind);
 }
 
 bool visitor_history_has_event(const struct visitor *visitor, struct bytes event_id)
@@ -189,7 +188,7 @@ bool visitor_history_in_cart(const struct visitor *visitor, struct bytes item_id
             bytes_equal(activity_subject(visitor, activity), item_id))
             return puts_in(activity);
     }
-    return false;
+    return visitor && cart_has(&visitor->cart, item_id);
 }
 
 /* ---- lists of items ---- */
@@ -221,10 +220,21 @@ static uint32_t put_in(uint32_t *items, uint32_t count, uint32_t max, uint32_t i
     return count + 1;
 }
 
+/* Begins with the items whose activities fell out. */
+static uint32_t put_in_earlier(const struct visitor *visitor, const struct model *model,
+                               uint32_t max, uint32_t *ret_items)
+{
+    uint32_t count = 0, at = 0, item;
+    for (struct bytes id; visitor && (id = cart_next(&visitor->cart, &at)).at;)
+        if ((item = model_find(model, id)) != ITEM_NONE)
+            count = put_in(ret_items, count, max, item);
+    return count;
+}
+
 uint32_t visitor_history_cart(const struct visitor *visitor, const struct model *model,
                               uint32_t max, uint32_t *ret_items)
 {
-    uint32_t count = 0;
+    uint32_t count = put_in_earlier(visitor, model, max, ret_items);
     for (uint32_t i = 0; i < count_of(visitor); i++) {
         const struct activity *activity = &visitor->activities[i];
         if (activity->kind == KIND_CART_CLEAR)

@@ -52,7 +52,7 @@ bool visitor_history_bought_at(const struct visitor *visitor, struct bytes item_
                                int64_t *ret_time_ms);
 
 /* Whether the item is in the cart: put in or updated, and not taken out, bought or cleared since.
- */
+ * The cart of the visitor answers for activities that fell out. */
 bool visitor_history_in_cart(const struct visitor *visitor, struct bytes item_id);
 
 /* ---- lists of items ---- */

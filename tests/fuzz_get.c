@@ -112,7 +112,7 @@ static void add_state(struct fuzz_sink *sink)
         sink->add(sink, buffer_bytes(&seed));
         visitor_set_declared(visitor, bytes_text("female"), bytes_text("30-39"));
         visitor_update_channel(visitor, bytes_text("web"), 1700000000000);
-        visitor_insert(visitor, i, activity, bytes_text("item"), 4);
+        visitor_insert(visitor, i, activity, bytes_text("item"), 4, NULL);
     }
     buffer_release(&seed);
     visitor_free(visitor);

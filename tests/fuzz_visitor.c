@@ -23,6 +23,8 @@ static void check_same(const struct visitor *a, const struct visitor *b)
         (a->exposure == NULL) == (b->exposure == NULL) &&
         (a->exposure == NULL || memcmp(a->exposure, b->exposure, sizeof *a->exposure) == 0) &&
         (a->tastes_size == 0 || memcmp(a->tastes, b->tastes, a->tastes_size) == 0));
+    FUZZ_CHECK(
+        bytes_equal(bytes_of(a->cart.text, a->cart.size), bytes_of(b->cart.text, b->cart.size)));
     for (uint32_t i = 0; i < a->line_count; i++) {
         const struct order_line *x = &a->lines[i], *y = &b->lines[i];
         FUZZ_CHECK(x->order == y->order && x->item == y->item && x->time_ms == y->time_ms &&
@@ -93,8 +95,9 @@ void fuzz_seeds(struct fuzz_sink *sink)
             visitor, (struct order_line){i / 2, i * 1000000007, activity.time_ms, i == 4}, 5);
         if (i > 2)
             visitor_update_channel(visitor, bytes_text("web"), activity.time_ms - 1000);
+        cart_apply(&visitor->cart, KIND_CART, bytes_of(&"abcdefghi"[i / 2], 2), NULL);
         sink->add(sink, visitor_table_encode(seeds, visitor));
-        visitor_insert(visitor, i < 4 ? i : 3, activity, bytes_text("item"), 4);
+        visitor_insert(visitor, i < 4 ? i : 3, activity, bytes_text("item"), 4, NULL);
     }
     sink->add(sink, visitor_table_encode(seeds, visitor));
     buffer_release(&scratch);

@@ -32,7 +32,8 @@ SESSION_GAP_MS = 30 * 60 * 1000
 DOUBLE_CLICK_MS = 500
 ACTIVITIES_MAX = 64
 ROW_BYTES = None
-ACTIVITY_BYTES, REST_BYTES = 32, 32768  # of a row: an activity without its subject, the rest
+ACTIVITY_BYTES, REST_BYTES = 32, 40960  # of a row: an activity without its subject, the rest
+CART_ITEMS_MAX, CART_BYTES_MAX = 100, 8192
 GAPS = 8
 RULES_HALF_LIFE_MS = 90 * 86400 * 1000
 POPULAR_HALF_LIFE_MS = 3 * 86400 * 1000
@@ -272,6 +273,27 @@ def channels_rows(visitors):
             for key, weight in rows.items()}
 
 
+def carts_of(visitors):
+    """What each visitor's cart held when the older activities were dropped; none of one whose cart
+    was empty."""
+    carts = {}
+    for user, activities in visitors.items():
+        cart = []
+        for _, kind, item, _, _ in activities[:len(activities) - len(fitting(activities))]:
+            if kind == "cart_clear":
+                cart = []
+            if kind in ("cart", "cart_remove", "purchase") and item in cart:
+                cart.remove(item)
+            if item and (kind == "cart" or kind == "cart_update" and item not in cart):
+                cart.append(item)
+            while len(cart) > CART_ITEMS_MAX or sum(
+                    len(item.encode()) + 2 for item in cart) > CART_BYTES_MAX:
+                cart.pop(0)
+        if cart:
+            carts[user] = cart
+    return carts
+
+
 def newest_channels(visitors):
     """Of each visitor who came by a known one."""
     newest = {}
@@ -295,6 +317,17 @@ def dumped_visitors(path):
     return rows
 
 
+def fitting(activities):
+    """The newest ones."""
+    room, count = (ROW_BYTES or sys.maxsize) - REST_BYTES, 0
+    for _, _, subject, _, _ in reversed(activities):
+        room -= ACTIVITY_BYTES + len(subject.encode())
+        if (room < 0 and count > 0) or count == ACTIVITIES_MAX:
+            break
+        count += 1
+    return activities[len(activities) - count:]
+
+
 def expected_visitors(visitors):
     def single(price):  # as a 32-bit float prints with nine digits
         import struct
@@ -302,18 +335,17 @@ def expected_visitors(visitors):
             return None
         return float("%.9g" % struct.unpack("f", struct.pack("f", price))[0])
 
-    def fitting(activities):  # the newest ones
-        room, count = (ROW_BYTES or sys.maxsize) - REST_BYTES, 0
-        for _, _, subject, _, _ in reversed(activities):
-            room -= ACTIVITY_BYTES + len(subject.encode())
-            if (room < 0 and count > 0) or count == ACTIVITIES_MAX:
-                break
-            count += 1
-        return activities[len(activities) - count:]
-
     return {user: (len(activities), [(w, k, i, single(p)) for w, k, i, p, _ in
                                      fitting(activities)])
             for user, activities in visitors.items()}
+
+
+def dumped_carts(path):
+    return {row["visitor"]: row["cart"] for row in read_dump(path)}
+
+
+def with_carts(rows, carts):
+    return {user: (*row, carts.get(user, [])) for user, row in rows.items()}
 
 
 def dumped_cooccurrence(path):
@@ -351,7 +383,8 @@ def main(arguments):
         sys.exit(__doc__)
     visitors = visitors_of(arguments[0])
     tables = {
-        "--visitor": lambda path: (expected_visitors(visitors), dumped_visitors(path)),
+        "--visitor": lambda path: (with_carts(expected_visitors(visitors), carts_of(visitors)),
+                                   with_carts(dumped_visitors(path), dumped_carts(path))),
         "--cooccurrence": lambda path: (cooccurrence_rows(visitors), dumped_cooccurrence(path)),
         "--popularity": lambda path: (popularity_rows(visitors), dumped_popularity(path)),
         "--trends": lambda path: (trends_rows(visitors), dumped_trends(path)),

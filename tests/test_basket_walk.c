@@ -117,7 +117,7 @@ static void test_room(void)
 static void act(struct visitor *visitor, enum kind kind, const char *item)
 {
     struct activity activity = {.time_ms = NOW_MS + visitor->count, .kind = (uint8_t)kind};
-    visitor_insert(visitor, visitor->count, activity, bytes_text(item), 1000);
+    visitor_insert(visitor, visitor->count, activity, bytes_text(item), 1000, NULL);
 }
 
 static void test_cart(void)

@@ -205,7 +205,7 @@ static enum removal removal_of(const struct shop *shop, const char *id, uint32_t
 static void buy(struct shop *shop, const char *id, int64_t ago_ms, enum kind kind)
 {
     struct activity activity = {.time_ms = NOW_MS - ago_ms, .kind = (uint8_t)kind};
-    visitor_insert(shop->visitor, shop->visitor->count, activity, bytes_text(id), 100);
+    visitor_insert(shop->visitor, shop->visitor->count, activity, bytes_text(id), 100, NULL);
 }
 
 static void test_each(void)

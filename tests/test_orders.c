@@ -282,6 +282,41 @@ static void test_cart_quantities(void)
     driver_free(shop.driver);
 }
 
+/* The activities of a cart fall out, the cart does not; what is taken out, bought or cleared later
+ * leaves it. */
+static void test_cart_outlives_activities(void)
+{
+    struct shop shop;
+    open_shop(&shop, "visitor.cart.items.max=3");
+    cart(&shop, "v", "add", "ABC", "");
+    view_others(&shop, "v", 70);
+    CHECK(in_cart(&shop, "A") && in_cart(&shop, "B") && in_cart(&shop, "C"));
+    cart(&shop, "v", "remove", "B", "");
+    CHECK_INT(buy(&shop, "v", "o", "C", "completed"), FATE_PROCESSED);
+    CHECK(in_cart(&shop, "A") && !in_cart(&shop, "B") && !in_cart(&shop, "C"));
+    cart(&shop, "v", "add", "D", "");
+    view_others(&shop, "v", 70); /* the removal and the purchase fall out as well */
+    CHECK(in_cart(&shop, "A") && !in_cart(&shop, "B") && !in_cart(&shop, "C"));
+    uint32_t items[4], count;
+    const struct visitor *visitor = driver_visitor(shop.driver, bytes_text("v"));
+    struct model *model = driver_model(shop.driver);
+    count = visitor_history_cart(visitor, model, 4, items);
+    CHECK_INT(count, 2);
+    CHECK(items[0] == model_find(model, bytes_text("A")) &&
+          items[1] == model_find(model, bytes_text("D")));
+    cart(&shop, "v", "add", "EFG", "");
+    CHECK_INT(driver_counts(shop.driver)->counters[COUNT_CART_ITEMS_OUT], 0);
+    view_others(&shop, "v", 70); /* five items, of which three are remembered */
+    CHECK(!in_cart(&shop, "A") && !in_cart(&shop, "D") && in_cart(&shop, "E"));
+    CHECK_INT(driver_counts(shop.driver)->counters[COUNT_CART_ITEMS_OUT], 2);
+    cart(&shop, "v", "clear", "", "");
+    CHECK(!in_cart(&shop, "E"));
+    view_others(&shop, "v", 70);
+    CHECK(!in_cart(&shop, "E"));
+    CHECK_INT(driver_visitor(shop.driver, bytes_text("v"))->cart.count, 0);
+    driver_free(shop.driver);
+}
+
 /* Lines in the store's bytes, and against a naive memory. */
 static void test_lines(void)
 {
@@ -340,6 +375,7 @@ int main(void)
     TEST_RUN(test_outlives_activities);
     TEST_RUN(test_bought_stays_out);
     TEST_RUN(test_cart_quantities);
+    TEST_RUN(test_cart_outlives_activities);
     TEST_RUN(test_lines);
     return test_done();
 }

@@ -65,7 +65,7 @@ static struct visitor *random_visitor(struct random *random, struct visitor_tabl
         uint32_t item = random_below(random, random_one_in(random, 2) ? 10 : ITEMS + 20);
         visitor_insert(visitor,
                        visitor_position(visitor, activity.time_ms, (enum kind)activity.kind),
-                       activity, item_id(item, id), 100);
+                       activity, item_id(item, id), 100, NULL);
     }
     return visitor;
 }
@@ -425,7 +425,7 @@ static void test_frozen_model(void)
         char key[2] = {(char)('a' + i), 0};
         visitor_table_get(table, 0, bytes_text(key), &visitor, NULL);
         struct activity activity = {.time_ms = times_ms[i], .kind = KIND_VIEW};
-        visitor_insert(visitor, 0, activity, bytes_text("item 3"), 10);
+        visitor_insert(visitor, 0, activity, bytes_text("item 3"), 10, NULL);
         query_init(&query, model, NULL, visitor, settings.rank.session_gap_ms);
         CHECK_INT(query.time_ms, times_ms[i]);
         worth[i] = (double)decay_count(query.popular_now, 1, (int32_t)(START_MS / 86400000));

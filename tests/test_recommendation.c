@@ -333,7 +333,7 @@ static void test_visitors(void)
                                 .price = NAN,
                                 .kind = KIND_VIEW};
         visitor_insert(visitor, visitor_position(visitor, next.time_ms, KIND_VIEW), next,
-                       random_text(&random, &arena, false), 30);
+                       random_text(&random, &arena, false), 30, NULL);
         visitor_count_exposure(visitor, random_below(&random, UINT32_MAX),
                                random_one_in(&random, 2));
         visitor_set_declared(visitor, random_text(&random, &arena, false),

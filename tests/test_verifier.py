@@ -20,7 +20,8 @@ LOST_ONLY = ("one event lost", "one stale row restored", "one list missing",
              "one offset behind", "a transaction that hangs", "one dead letter lost")
 
 
-SIDE = ("refused", "gender", "age_group", "impressions", "clicks", "channel", "order_lines")
+SIDE = ("refused", "gender", "age_group", "impressions", "clicks", "channel", "order_lines",
+        "cart")
 
 
 class Guests:
@@ -53,7 +54,8 @@ class Guests:
                     before = event["event_time"]
             yield guest, {"accepted": len(rows), "activities": rows,
                           "refused": guest in self.refused, "gender": "", "age_group": "",
-                          "impressions": 0, "clicks": 0, "channel": channel, "order_lines": 0}
+                          "impressions": 0, "clicks": 0, "channel": channel, "order_lines": 0,
+                          "cart": []}
 
 
 def made_up(seed, events=1400):

@@ -111,10 +111,10 @@ static void test_fit(void)
                                         .kind = KIND_SEARCH,
                                         .price = 1,
                                         .event_hash = random_next(&random)};
-            visitor_insert(visitor, visitor->count, activity, bytes_of(text, sizes[i]), 1000);
+            visitor_insert(visitor, visitor->count, activity, bytes_of(text, sizes[i]), 1000, NULL);
             if (i % every > 0 && i < 299)
                 continue;
-            fallen += visitor_fit(visitor, bytes_max);
+            fallen += visitor_fit(visitor, bytes_max, NULL);
             CHECK_INT(visitor->count, naive_fit(sizes, i + 1, bytes_max));
             CHECK_INT(visitor->truncated, fallen > 0);
             CHECK_INT(fallen + visitor->count, i + 1);
@@ -123,7 +123,7 @@ static void test_fit(void)
         CHECK_INT(visitor->accepted, 300);
         check_decoded(table, visitor);
         uint32_t all = visitor->count;
-        CHECK_INT(visitor_fit(visitor, 0), all - 1);
+        CHECK_INT(visitor_fit(visitor, 0, NULL), all - 1);
         CHECK_INT(visitor->count, 1); /* the newest one stays under any bound */
         visitor_table_free(table);
         store->free(store);
@@ -155,6 +155,10 @@ static void test_rest_of_row(void)
                                                    (uint32_t)random_next(&random) | 1u << 31,
                                                    i % 2 ? INT64_MAX / 4 : 1, true},
                                ORDER_LINES_MAX);
+    for (uint32_t i = 0; i < CART_ITEMS_MAX; i++) {
+        memcpy(word, &i, sizeof i);
+        cart_apply(&visitor->cart, KIND_CART, bytes_of(word, 6), NULL);
+    }
     memset(word, 'w', sizeof word);
     visitor_set_declared(visitor, bytes_of(word, sizeof word), bytes_of(word, sizeof word));
     visitor_update_channel(visitor, bytes_of(word, CHANNEL_BYTES_MAX), 1);

@@ -59,7 +59,7 @@ static void make(struct fixture *fixture)
                                          .event_hash = bytes_hash(event_id(i)),
                                          .price = NAN,
                                          .kind = (uint8_t)fixture->actions[i].kind},
-                       item_id(fixture->actions[i].item), ACTIVITIES_MAX);
+                       item_id(fixture->actions[i].item), ACTIVITIES_MAX, NULL);
     }
 }
 
@@ -274,6 +274,51 @@ static void test_random(void)
     model_free(fixture.model);
 }
 
+/* A visitor of few activities has the cart of one with all, in any order of arrival that makes none
+ * of them late. */
+static void check_short_memory(struct fixture *fixture, uint32_t max)
+{
+    struct visitor *all = fixture->visitor, *few = memory_zero(1, sizeof *few);
+    uint32_t items[ITEMS], short_items[ITEMS];
+    uint32_t from = all->count > max ? all->count - max : 0; /* these come in a random order */
+    bool sent[ACTIVITIES_MAX] = {false};
+    for (uint32_t i = 0; i < all->count; i++) {
+        uint32_t next = i;
+        if (i >= from)
+            for (next = from + random_below(&fixture->random, max);
+                 next >= all->count || sent[next];)
+                next = from + random_below(&fixture->random, max);
+        sent[next] = true;
+        struct activity activity = all->activities[next];
+        /* equal times would let the order of arrival decide */
+        activity.time_ms = activity.time_ms * 100 + next;
+        visitor_insert(few, visitor_position(few, activity.time_ms, (enum kind)activity.kind),
+                       activity, activity_subject(all, &all->activities[next]), max, NULL);
+        if (random_one_in(&fixture->random, 4))
+            visitor_fit(few, VISITOR_ROW_REST_BYTES + max * 34, NULL);
+    }
+    for (uint32_t item = 0; item < ITEMS; item++)
+        CHECK_INT(visitor_history_in_cart(few, item_id(item)),
+                  visitor_history_in_cart(all, item_id(item)));
+    uint32_t count = visitor_history_cart(all, fixture->model, ITEMS, items);
+    CHECK_INT(visitor_history_cart(few, fixture->model, ITEMS, short_items), count);
+    CHECK(count == 0 || memcmp(items, short_items, count * sizeof *items) == 0);
+    visitor_free(few);
+}
+
+static void test_cart_of_short_memory(void)
+{
+    struct fixture fixture = {.random = random_from(6), .model = model_new(&limits)};
+    for (uint32_t item = 0; item < KNOWN_ITEMS; item++)
+        CHECK_INT(model_intern(fixture.model, item_id(item), 0), item);
+    for (int round = 0; round < TEST_ROUNDS(2000); round++) {
+        make(&fixture);
+        check_short_memory(&fixture, 1 + random_below(&fixture.random, ACTIVITIES_MAX));
+        visitor_free(fixture.visitor);
+    }
+    model_free(fixture.model);
+}
+
 static void test_nobody(void)
 {
     uint32_t item;
@@ -295,6 +340,7 @@ static void test_nobody(void)
 int main(void)
 {
     TEST_RUN(test_random);
+    TEST_RUN(test_cart_of_short_memory);
     TEST_RUN(test_nobody);
     return test_done();
 }

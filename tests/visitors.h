@@ -25,7 +25,7 @@ static inline void insert(struct visitor *visitor, int64_t time_ms, enum kind ki
                                 .price = 1.5f,
                                 .event_hash = (uint64_t)time_ms * 7 + kind};
     visitor_insert(visitor, visitor_position(visitor, time_ms, kind), activity, bytes_text(subject),
-                   max);
+                   max, NULL);
 }
 
 /* Likes something, of brands that are not many. */
@@ -71,6 +71,9 @@ static inline void check_decoded(struct visitor_table *table, struct visitor *vi
         CHECK(a->order == b->order && a->item == b->item && a->time_ms == b->time_ms &&
               a->returned == b->returned);
     }
+    CHECK_INT(again->cart.count, visitor->cart.count);
+    CHECK_BYTES(bytes_of(again->cart.text, again->cart.size),
+                bytes_of(visitor->cart.text, visitor->cart.size));
     CHECK_INT(again->exposure != NULL, visitor->exposure != NULL);
     if (visitor->exposure && again->exposure)
         CHECK(memcmp(again->exposure, visitor->exposure, sizeof *visitor->exposure) == 0);

@@ -39,10 +39,17 @@ void dump_visitor(const struct visitor *visitor, FILE *to)
     buffer_text(&line, ",\"channel\":");
     buffer_json(&line, visitor_channel(visitor));
     const struct exposure *exposure = visitor->exposure;
-    buffer_format(&line, ",\"impressions\":%lld,\"clicks\":%lld,\"refused\":%s,\"order_lines\":%u}",
-                  exposure ? (long long)exposure->impressions : 0LL,
-                  exposure ? (long long)exposure->clicks : 0LL, visitor->refused ? "true" : "false",
-                  (unsigned)visitor->line_count);
+    buffer_format(
+        &line, ",\"impressions\":%lld,\"clicks\":%lld,\"refused\":%s,\"order_lines\":%u,\"cart\":[",
+        exposure ? (long long)exposure->impressions : 0LL,
+        exposure ? (long long)exposure->clicks : 0LL, visitor->refused ? "true" : "false",
+        (unsigned)visitor->line_count);
+    uint32_t at = 0;
+    for (struct bytes item_id; (item_id = cart_next(&visitor->cart, &at)).at;) {
+        buffer_text(&line, line.at[line.size - 1] == '[' ? "" : ",");
+        buffer_json(&line, item_id);
+    }
+    buffer_text(&line, "]}");
     put(to, &line);
 }
 

@@ -34,7 +34,8 @@ const char *const counter_names[COUNTERS] = {"interactions",
                                              "clicks",
                                              "learned",
                                              "lists_deferred",
-                                             "lists_early"};
+                                             "lists_early",
+                                             "cart_items_out"};
 
 struct pipeline {
     struct checked_outlet checked; /* the steps emit to it */

@@ -192,7 +192,12 @@ def click_not_read_back(found):
 
 def order_line_lost(found):
     visitor = max(key for key, (_, record) in found.changelog.items() if record["order_lines"])
-    change(found, visitor, order_lines=side(found.changelog[visitor][1])[-1] - 1)
+    change(found, visitor, order_lines=side(found.changelog[visitor][1])[-2] - 1)
+
+
+def cart_item_invented(found):
+    visitor = some_visitor(found)
+    change(found, visitor, cart=[*found.changelog[visitor][1]["cart"], "i of no cart"])
 
 
 def refusal_lost(found):
@@ -322,6 +327,7 @@ MUTATIONS = [
     ("what was declared of one lost", declaration_lost),
     ("one click not read back", click_not_read_back),
     ("one line of an order lost", order_line_lost),
+    ("one item of a cart that nobody put in", cart_item_invented),
     ("one refusal lost", refusal_lost),
     ("of one guest something that they did not do", guest_takes),
     ("the list of one who was erased", list_of_erased),

@@ -220,14 +220,15 @@ def read(shop, address, owners, states, log_isolation="read_committed", taken=()
     return found
 
 
-NOTHING = (False, "", "", 0, 0, "", 0)
+NOTHING = (False, "", "", 0, 0, "", 0, ())
 
 
 def side(record):
     """What is kept of a visitor beside the activities; NOTHING of one who has none of it."""
     lines = record["order_lines"]  # in a dump their number
     return (record["refused"], record["gender"], record["age_group"], record["impressions"],
-            record["clicks"], record["channel"], lines if isinstance(lines, int) else len(lines))
+            record["clicks"], record["channel"], lines if isinstance(lines, int) else len(lines),
+            tuple(record["cart"]))
 
 
 def dump(shop, table, folder):
@@ -325,11 +326,12 @@ class Expected:
             file.flush()
             visitors = recount.visitors_of(file.name) if activities else {}
         self.visitors = recount.expected_visitors(visitors)
-        channel_of = recount.newest_channels(visitors)
+        channel_of, carts = recount.newest_channels(visitors), recount.carts_of(visitors)
         self.sides = {visitor: (False, *self.declared.get(visitor, ("", "")),
                                 len(self.impressions.get(visitor, ())),
                                 len(self.clicks.get(visitor, ())), channel_of.get(visitor, ""),
-                                min(len(orders.lines.get(visitor, ())), ORDER_LINES_MAX))
+                                min(len(orders.lines.get(visitor, ())), ORDER_LINES_MAX),
+                                tuple(carts.get(visitor, ())))
                       for visitor in self.partitions if visitor not in self.guests}
         for visitor, of_them in self.sides.items():
             if of_them != NOTHING:  # who was only shown something has a row, too
