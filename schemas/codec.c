@@ -25,7 +25,8 @@ struct codec {
     struct schema_source *source;
     struct known_plan *plans;
     size_t plan_count;
-    size_t latest[EVENT_TYPES]; /* the plan of the last record of each type */
+    size_t latest[EVENT_TYPES];                  /* the plan of the last record of each type */
+    const struct mapping *mappings[EVENT_TYPES]; /* NULL: weft's own records */
 };
 
 struct bytes schema_text(const char *name)
@@ -195,6 +196,19 @@ static enum verdict decode_avro(struct codec *codec, enum event_type type, struc
                        error);
 }
 
+void codec_set_mapping(struct codec *codec, enum event_type type, const struct mapping *mapping)
+{
+    codec->mappings[type] = mapping;
+}
+
+static enum verdict decode_json(const struct codec *codec, enum event_type type, struct bytes json,
+                                struct arena *arena, struct event *event, struct error *error)
+{
+    if (codec->mappings[type])
+        return mapping_decode(codec->mappings[type], type, json, arena, event, error);
+    return json_decode(json, arena, event, error);
+}
+
 enum verdict codec_decode(struct codec *codec, enum event_type type, struct bytes bytes,
                           struct arena *arena, struct event *event, struct error *error)
 {
@@ -211,9 +225,9 @@ enum verdict codec_decode(struct codec *codec, enum event_type type, struct byte
     if (first == 0x00 || (first == 0xC3 && bytes.size > 1 && bytes.at[1] == 0x01))
         verdict = decode_avro(codec, type, bytes, arena, event, error);
     else if (first == '{' || first == ' ' || first == '\t' || first == '\n' || first == '\r')
-        verdict = json_decode(bytes, arena, event, error);
+        verdict = decode_json(codec, type, bytes, arena, event, error);
     else
         verdict = error_set(error, VERDICT_SKIP, "neither JSON nor Avro: the first byte is 0x%02x",
                             first);
-    return verdict == VERDICT_OK ? event_check(event, error) : verdict;
+    return verdict == VERDICT_OK && !event->dropped ? event_check(event, error) : verdict;
 }

@@ -4,6 +4,7 @@
 #include "processors/runtime/kafka/registry.h"
 #include "processors/runtime/kafka/rights.h"
 #include "processors/runtime/log.h"
+#include "processors/runtime/mapping_files.h"
 #include "processors/runtime/rules_file.h"
 #include "processors/runtime/schemas_folder.h"
 #include "processors/runtime/topology.h"
@@ -188,9 +189,13 @@ static int check_rules(const struct command *command, const struct config *confi
 static int check_named_files(const struct command *command, const struct config *config)
 {
     struct error error = {0};
+    struct mapping_files mappings = {0};
     struct codec *codec = codec_new(NULL);
     enum verdict verdict = schemas_folder_read(codec, config->schemas_path, &error);
+    if (verdict == VERDICT_OK)
+        verdict = mapping_files_open(&mappings, config, codec, &error);
     codec_free(codec);
+    mapping_files_release(&mappings);
     if (verdict != VERDICT_OK)
         return command_fail(command, EXIT_FAILED, "%s", error.message);
     return config->rules_path[0] ? check_rules(command, config) : EXIT_DONE;

@@ -136,6 +136,13 @@ const struct config_key config_keys[] = {
          "output: each visitor's lists"),
     TEXT(CONFIG_TOPICS, "topics.rankings", "rankings", topic_rankings,
          "output: the most viewed, bought, ..., and trending items, for everybody"),
+    TEXT(CONFIG_TOPICS, "topics.view.map", "", topic_maps[EVENT_VIEW],
+         "the mapping of this topic alone, as input.map; empty: input.map"),
+    TEXT(CONFIG_TOPICS, "topics.search.map", "", topic_maps[EVENT_SEARCH], "the same"),
+    TEXT(CONFIG_TOPICS, "topics.cart.map", "", topic_maps[EVENT_CART], "the same"),
+    TEXT(CONFIG_TOPICS, "topics.purchase.map", "", topic_maps[EVENT_PURCHASE], "the same"),
+    TEXT(CONFIG_TOPICS, "topics.impression.map", "", topic_maps[EVENT_IMPRESSION], "the same"),
+    TEXT(CONFIG_TOPICS, "topics.click.map", "", topic_maps[EVENT_CLICK], "the same"),
     NUMBER(CONFIG_TOPICS, "partitions", "4", partitions, 1, 4096,
            "partitions of the topics that weft creates"),
     NUMBER(CONFIG_TOPICS, "replication.factor", "-1", replication_factor, -1, 10,
@@ -143,6 +150,9 @@ const struct config_key config_keys[] = {
 
     CHOICE(CONFIG_INPUT, "input.key", "check", trust_keys, input_key_names,
            "check: a record whose key differs from its visitor goes to the dead letters"),
+    TEXT(CONFIG_INPUT, "input.map", "weft", input_map,
+         "the form of the events: weft (its own), the name of a ready-made mapping such as ga4, or "
+         "the path of a mapping file (schemas/README.md)"),
     CHOICE(CONFIG_INPUT, "output.format", "json", chosen.output_avro, format_names,
            "the format of recommendations and rankings"),
     TEXT(CONFIG_INPUT, "schema.registry.url", "", schema_registry_url,
