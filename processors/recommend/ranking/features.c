@@ -137,8 +137,6 @@ static void fill_candidates(const struct filling *to)
 #define VECTOR_ITEMS 6 /* the newest, one by one */
 #define VECTOR_QUERIES (VECTOR_ITEMS + 2)
 
-_Static_assert(VECTOR_QUERIES <= QUERIES_MAX, "the kernel's bound");
-
 /* Rows: the session as the encoder sees it, the mean of its items, then the newest items one by
  * one. Returns how many there are. */
 static uint32_t make_queries(const struct query *query, float (*ret_queries)[VECTOR_SIZE])
