@@ -197,6 +197,8 @@ static void fill_vectors(const struct filling *to, struct candidates *candidates
         scores[i] = column(to, VECTOR_RANK)[i] = 0;
 }
 
+#define PRODUCTS_AHEAD 6 /* products whose words are fetched from memory before their turn */
+
 static void fill_products(const struct filling *to, float band)
 {
     struct product_taste taste;
@@ -209,6 +211,8 @@ static void fill_products(const struct filling *to, float band)
             __builtin_prefetch(&taste.catalogue->products[products[i]]);
     }
     for (uint32_t i = 0; i < count; i++) {
+        if (i + PRODUCTS_AHEAD < count && products[i + PRODUCTS_AHEAD] != PRODUCT_NONE)
+            product_fetch(&taste, products[i + PRODUCTS_AHEAD]);
         if (products[i] == PRODUCT_NONE)
             continue;
         struct product_match match = product_match(&taste, products[i], band);
