@@ -40,6 +40,10 @@ enum verdict codec_learn(struct codec *codec, enum event_type type, struct bytes
  * borrowed, makes events of them, of the types that it says. NULL: weft's own records again. */
 void codec_set_mapping(struct codec *codec, enum event_type type, const struct mapping *mapping);
 
+/* From now on the records of `type` are weft's own events of all kinds. JSON says its kind as
+ * "type", and Avro by the fingerprint of single-object encoding. */
+void codec_set_all_kinds(struct codec *codec, enum event_type type);
+
 /* Decodes and checks one record. Slices of `event` point into `bytes` or `arena`. SKIP, with the
  * reason: the record belongs to the dead-letter topic. RETRY: the source does not have its schema
  * yet; the same call may succeed later. */

@@ -5,6 +5,7 @@
  * The folder's name is that of a ready-made mapping, or the folder has a `mapping.json`. */
 #include "processors/runtime/driver.h"
 #include "processors/runtime/mapping_files.h"
+#include "schemas/avro_binary.h"
 #include "schemas/event_write.h"
 #include "schemas/json.h"
 #include "schemas/json_tree.h"
@@ -53,13 +54,13 @@ static void written(struct driver_sink *self, enum output output, struct bytes k
     sink->count++;
 }
 
-static struct driver *new_driver(struct hash_sink *sink, const char *map)
+static struct driver *new_driver(struct hash_sink *sink, const char *key, const char *value)
 {
     struct config config;
     struct driver *driver = NULL;
     struct error error = {0};
     config_init(&config);
-    CHECK(config_set(&config, "input.map", map, &error) == VERDICT_OK);
+    CHECK(config_set(&config, key, value, &error) == VERDICT_OK);
     CHECK(config_finish(&config, &error) == VERDICT_OK);
     sink->sink.written = written;
     CHECK_SAY(driver_new(&config, true, &sink->sink, NULL, &driver, &error) == VERDICT_OK, "%s",
@@ -173,8 +174,8 @@ static void run_case(const char *name)
     CHECK_SAY(mapping_open(chosen, &mapping, &error) == VERDICT_OK, "%s", error.message);
     if (mapping == NULL)
         return;
-    twins.mapped = new_driver(&twins.mapped_sink, chosen);
-    twins.own = new_driver(&twins.own_sink, "weft");
+    twins.mapped = new_driver(&twins.mapped_sink, "input.map", chosen);
+    twins.own = new_driver(&twins.own_sink, "input.map", "weft");
     snprintf(path, sizeof path, "%s/mappings/%s/input.jsonl", WEFT_CASES_DIR, name);
     struct buffer input = read_file(path);
     snprintf(path, sizeof path, "%s/mappings/%s/expected.jsonl", WEFT_CASES_DIR, name);
@@ -431,6 +432,12 @@ static void test_names(void)
     CHECK(config_finish(&config, &error) == VERDICT_OK);
     CHECK(driver_new(&config, true, NULL, NULL, &driver, &error) == VERDICT_SKIP);
     CHECK_CONTAINS(error.message, "topics.cart.map: there is no mapping 'nowhere.json'");
+    error_clear(&error);
+    CHECK(config_set(&config, "topics.events", "all", &error) == VERDICT_OK);
+    CHECK(config_set(&config, "topics.events.map", "nowhere.json", &error) == VERDICT_OK);
+    CHECK(config_finish(&config, &error) == VERDICT_OK);
+    CHECK(driver_new(&config, true, NULL, NULL, &driver, &error) == VERDICT_SKIP);
+    CHECK_CONTAINS(error.message, "topics.events.map: there is no mapping 'nowhere.json'");
 }
 
 /* A topic of one kind needs no "kind"; another topic keeps weft's own records. */
@@ -465,6 +472,47 @@ static void test_one_topic(void)
     free(folder);
 }
 
+/* weft's own events in one topic: JSON says its type, Avro has it in the fingerprint. */
+static void test_all_kinds(void)
+{
+    struct hash_sink one_sink = {.sink.written = written}, many_sink = {.sink.written = written};
+    struct driver *one = new_driver(&one_sink, "topics.events", "all");
+    struct driver *many = new_driver(&many_sink, "input.map", "weft");
+    struct random random = random_from(7);
+    struct arena arena = {0};
+    struct buffer json = {0}, avro = {0};
+    struct error error = {0};
+    enum fate fate, other;
+    for (int i = 0; i < 300; i++) {
+        struct event event = random_event(&random, &arena, (enum event_type)(i % EVENT_USER));
+        struct bytes key = event_visitor(&event);
+        event.event_time_ms = 1767225600000 + i;
+        buffer_clear(&json);
+        buffer_clear(&avro);
+        event_write_json(&event, true, &json);
+        avro_put_header(&avro, schema_fingerprint(event_type_names[event.type]));
+        event_write_avro(&event, &avro);
+        CHECK(driver_record(one, EVENT_VIEW, key, buffer_bytes(i % 2 ? &json : &avro), &fate,
+                            &error) == VERDICT_OK);
+        CHECK_SAY(fate != FATE_DEAD_LETTER, "%s", error.message);
+        CHECK(driver_record(many, event.type, key, buffer_bytes(&json), &other, &error) ==
+              VERDICT_OK);
+        CHECK_INT(fate, other);
+        arena_clear(&arena);
+    }
+    CHECK(one_sink.hash == many_sink.hash && one_sink.count > 100);
+    error_clear(&error);
+    CHECK(driver_record(one, EVENT_VIEW, bytes_text("v"), bytes_text("{\"type\":\"user\"}"), &fate,
+                        &error) == VERDICT_OK);
+    CHECK_INT(fate, FATE_DEAD_LETTER);
+    CHECK_CONTAINS(error.message, "type is 'user', not view, search");
+    driver_free(one);
+    driver_free(many);
+    buffer_release(&json);
+    buffer_release(&avro);
+    arena_release(&arena);
+}
+
 int main(void)
 {
     TEST_RUN(test_cases);
@@ -474,5 +522,6 @@ int main(void)
     TEST_RUN(test_mistakes);
     TEST_RUN(test_names);
     TEST_RUN(test_one_topic);
+    TEST_RUN(test_all_kinds);
     return test_done();
 }

@@ -46,9 +46,31 @@ enum verdict mapping_open(const char *name, struct mapping **ret_mapping, struct
     return verdict;
 }
 
+/* The one topic of events takes the place of the views'. */
+static enum verdict open_all_kinds(struct mapping_files *files, const struct config *config,
+                                   struct codec *codec, struct error *error)
+{
+    struct error inner = {0};
+    const char *own = config->topic_events_map;
+    struct mapping **mapping = &files->at[EVENT_VIEW];
+    codec_set_all_kinds(codec, EVENT_VIEW);
+    if (mapping_open(own[0] ? own : config->input_map, mapping, &inner) != VERDICT_OK)
+        return error_set(error, VERDICT_SKIP, "%s: %s", own[0] ? "topics.events.map" : "input.map",
+                         inner.message);
+    if (*mapping && !mapping_has_kinds(*mapping))
+        return error_set(error, VERDICT_SKIP,
+                         "topics.events has events of all kinds, but the mapping %s does not say "
+                         "where the kind stands; add kind and kinds to it",
+                         mapping_name(*mapping));
+    codec_set_mapping(codec, EVENT_VIEW, *mapping);
+    return VERDICT_OK;
+}
+
 enum verdict mapping_files_open(struct mapping_files *files, const struct config *config,
                                 struct codec *codec, struct error *error)
 {
+    if (config->topic_events[0])
+        return open_all_kinds(files, config, codec, error);
     for (int type = 0; type < EVENT_USER; type++) {
         struct error inner = {0};
         const char *own = config->topic_maps[type];

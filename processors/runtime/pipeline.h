@@ -43,8 +43,8 @@ void pipeline_ignore_clock(struct pipeline *pipeline);
  * event.ahead.max.ms ahead of record->written_ms takes that as its time; record->ahead_ms says by
  * how much it lay ahead. Beyond event.future.max.ms its time stays, and the step validate refuses
  * it. The clock of this machine plays no part. SKIP: the record ends here, and its fate is set: a
- * dead letter, for the reason in `error`, or dropped by a mapping. RETRY: its schema is not here yet; the record has no fate. Slices hold as
- * long as value and arena. */
+ * dead letter, for the reason in `error`, or dropped by a mapping. RETRY: its schema is not here
+ * yet; the record has no fate. Slices hold as long as value and arena. */
 enum verdict pipeline_decode(struct pipeline *pipeline, struct record *record, struct arena *arena,
                              struct error *error);
 
