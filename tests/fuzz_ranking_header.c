@@ -1,6 +1,6 @@
-/* The header of a ranking as it is read back from its topic: any bytes; what is taken is written as
- * it was read. */
-#include "processors/runtime/model/publish_rankings.h"
+/* The header of a published record as it is read back from its topic: any bytes; what is taken is
+ * written as it was read. */
+#include "processors/runtime/model/publication.h"
 #include "tests/fuzz.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint64_t version;
     int64_t offset;
     char written[48];
-    if (!ranking_header_read(bytes_of(data, size), &version, &offset))
+    if (!publication_header_read(bytes_of(data, size), &version, &offset))
         return 0;
     FUZZ_CHECK(offset >= 0);
     int written_size = snprintf(written, sizeof written, "%016llx:%lld",

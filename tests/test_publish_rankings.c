@@ -2,6 +2,7 @@
  * nothing. A thread plays the fold, which hands out the model's numbers. */
 #include "processors/runtime/kafka/partition_reader.h"
 #include "processors/runtime/model/publish_rankings.h"
+#include "processors/runtime/model/publication.h"
 #include "tests/mock_broker.h"
 #include "tests/steps.h"
 
@@ -123,7 +124,7 @@ static struct contents read_contents(void)
         contents.records += record.value.at != NULL;
         contents.deletions += record.value.at == NULL;
         CHECK(partition_reader_header(reader, RANKING_HEADER, &header) &&
-              ranking_header_read(header, &version, &offset));
+              publication_header_read(header, &version, &offset));
         contents.offset = offset > contents.offset ? offset : contents.offset;
     }
     partition_reader_free(reader);

@@ -2,7 +2,7 @@
  * made from, and what is remembered of a topic. */
 #include "processors/recommend/rankings/rankings.h"
 #include "processors/recommend/rankings/topic_contents.h"
-#include "processors/runtime/model/publish_rankings.h"
+#include "processors/runtime/model/publication.h"
 #include "state/model_store.h"
 #include "tests/steps.h"
 #include "tests/test.h"
@@ -643,7 +643,7 @@ static void check_header(const char *text, bool good)
 {
     uint64_t version = 1;
     int64_t offset = 1;
-    CHECK_SAY(ranking_header_read(bytes_text(text), &version, &offset) == good, "'%s'", text);
+    CHECK_SAY(publication_header_read(bytes_text(text), &version, &offset) == good, "'%s'", text);
     if (good)
         CHECK(version == 0x0123456789abcdef && offset == 987654321);
     else
@@ -667,7 +667,7 @@ static void test_header(void)
         int64_t offset;
         for (uint32_t n = random_below(&random, 3); n < 3; n++)
             bytes[random_below(&random, 40)] = (char)random_next(&random);
-        if (ranking_header_read(bytes_of(bytes, random_below(&random, 41)), &version, &offset))
+        if (publication_header_read(bytes_of(bytes, random_below(&random, 41)), &version, &offset))
             CHECK(offset >= 0);
     }
 }

@@ -6,11 +6,7 @@
  * that both write do no harm. Under exactly-once one publication is one transaction with the id
  * <application.id>-rankings: of two publishers the older is fenced.
  *
- * Each record has the header RANKING_HEADER, VERSION:OFFSET in hexadecimal and decimal digits.
- * VERSION is a hash of the record: a record whose version the topic already has is not written
- * again. OFFSET is that of the log. A process that is elected first reads the topic for its
- * versions and for its highest offset, and writes nothing that is older than this offset, unless
- * the log was created again and ends before it. Records without the header stay as they are. */
+ * The topic's records, versions and transactions: publication.h. */
 #ifndef WEFT_MODEL_PUBLISH_RANKINGS_H
 #define WEFT_MODEL_PUBLISH_RANKINGS_H
 
@@ -32,8 +28,5 @@ void rankings_publisher_forget(struct rankings_publisher *publisher);
  * numbers and waits for them. SKIP: nothing can have changed, the model is empty or behind what the
  * topic has, or the lease is gone. RETRY: it failed, and no reader sees anything of it. */
 enum verdict rankings_publish(struct rankings_publisher *publisher, struct error *error);
-
-/* Parses "VERSION:OFFSET". False: it is not of this form. */
-bool ranking_header_read(struct bytes header, uint64_t *ret_version, int64_t *ret_offset);
 
 #endif
