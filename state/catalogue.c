@@ -267,6 +267,19 @@ static void drop_words(struct catalogue *catalogue, struct words dropped)
 
 /* ---- products ---- */
 
+/* The sums over the present products. */
+static void add_sums(struct catalogue *catalogue, const struct product *product)
+{
+    catalogue->discount_steps += discount_steps(product);
+    catalogue->digest += product_digest(product);
+}
+
+static void take_sums(struct catalogue *catalogue, const struct product *product)
+{
+    catalogue->discount_steps -= discount_steps(product);
+    catalogue->digest -= product_digest(product);
+}
+
 static enum catalogue_change put_numbers(struct catalogue *catalogue, uint32_t index,
                                          const struct event *event)
 {
@@ -274,10 +287,10 @@ static enum catalogue_change put_numbers(struct catalogue *catalogue, uint32_t i
     product_set_numbers(&numbers, event);
     if (product_same_numbers(product, &numbers))
         return CATALOGUE_SAME;
-    catalogue->discount_steps -= discount_steps(product);
+    take_sums(catalogue, product);
     catalogue->availability_changes += product->availability != numbers.availability;
     product_set_numbers(product, event);
-    catalogue->discount_steps += discount_steps(product);
+    add_sums(catalogue, product);
     mark_product(catalogue, index, PRODUCT_DIRTY_NUMBERS);
     return CATALOGUE_NUMBERS;
 }
@@ -301,7 +314,7 @@ enum catalogue_change catalogue_put(struct catalogue *catalogue, const struct ev
     if (known) {
         if (!known->gone) {
             notify_changing(catalogue, index);
-            catalogue->discount_steps -= discount_steps(known);
+            take_sums(catalogue, known);
         }
         number_queue_remove(&catalogue->gone, index);
         old = product_all_words(known);
@@ -311,7 +324,7 @@ enum catalogue_change catalogue_put(struct catalogue *catalogue, const struct ev
         index = add_row(catalogue, &product);
     }
     catalogue->present += was_gone;
-    catalogue->discount_steps += discount_steps(&product);
+    add_sums(catalogue, &product);
     take_words(catalogue, index);
     drop_words(catalogue, old);
     free(old_data);
@@ -341,7 +354,7 @@ enum catalogue_change catalogue_delete(struct catalogue *catalogue, struct bytes
         .gone = true,
         .dirty = product->dirty,
     };
-    catalogue->discount_steps -= discount_steps(product);
+    take_sums(catalogue, product);
     *product = gone;
     catalogue->present--;
     drop_words(catalogue, old);
@@ -368,6 +381,6 @@ uint32_t catalogue_add_stored(struct catalogue *catalogue, const struct product 
 void catalogue_end_loading(struct catalogue *catalogue)
 {
     for (uint32_t i = 0; i < catalogue->product_count; i++)
-        catalogue->discount_steps += discount_steps(&catalogue->products[i]);
+        add_sums(catalogue, &catalogue->products[i]);
     words_end_loading(&catalogue->words, catalogue->present);
 }

@@ -76,6 +76,7 @@ struct catalogue {
     struct catalogue_words words;
     uint32_t present;              /* products that are not gone */
     uint64_t discount_steps;       /* sum over the present ones; 1,024ths */
+    uint64_t digest;               /* sum of product_digest() over the present ones */
     uint64_t changes;              /* calls of `changed` */
     uint64_t availability_changes; /* of products, among CATALOGUE_NUMBERS */
     uint32_t *dirty;

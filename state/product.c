@@ -2,6 +2,7 @@
 
 #include "schemas/draw.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* ---- reading ---- */
@@ -76,6 +77,24 @@ static bool same_bits(float a, float b)
     memcpy(&x, &a, sizeof x);
     memcpy(&y, &b, sizeof y);
     return x == y;
+}
+
+static uint64_t digest_float(uint64_t digest, float number)
+{
+    uint32_t bits = 0;
+    if (!isnan(number)) /* there are several NaN */
+        memcpy(&bits, &number, sizeof bits);
+    return draw_mix(digest ^ bits);
+}
+
+uint64_t product_digest(const struct product *product)
+{
+    uint64_t digest = draw_mix(bytes_hash(product_id(product)) ^ product->content);
+    digest = digest_float(digest, product->price);
+    digest = digest_float(digest, product->original_price);
+    digest = digest_float(digest, product->rating);
+    digest = draw_mix(digest ^ ((uint64_t)product->rating_count << 32 | product->like_count));
+    return draw_mix(digest ^ product->availability);
 }
 
 bool product_same_numbers(const struct product *a, const struct product *b)

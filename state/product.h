@@ -74,6 +74,9 @@ void product_build(const struct event *event, uint32_t attributes_max,
 /* Hash of the event without the product's numbers: product.content. It is on disk. */
 uint64_t product_hash_content(const struct event *event);
 
+/* Hash of the product with its item_id and its numbers, the same on every machine. */
+uint64_t product_digest(const struct product *product);
+
 /* Sets price, rating and the like. */
 void product_set_numbers(struct product *product, const struct event *event);
 bool product_same_numbers(const struct product *a, const struct product *b);

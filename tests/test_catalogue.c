@@ -155,6 +155,7 @@ static void check_word(const struct catalogue *catalogue, const struct naive *na
 static void check_all(const struct catalogue *catalogue, const struct naive *naive)
 {
     uint32_t present = 0, kinds[WORD_KINDS] = {0};
+    uint64_t digest = 0;
     double discounts = 0;
     for (uint32_t i = 0; i < catalogue->words.count; i++) {
         const struct word *word = &catalogue->words.at[i];
@@ -181,6 +182,7 @@ static void check_all(const struct catalogue *catalogue, const struct naive *nai
         CHECK_INT(product->gone, !naive->present[i]);
         if (product->gone)
             continue;
+        digest += product_digest(product);
         CHECK_BYTES(product_title(product), naive->products[i].title);
         CHECK_REAL(product->price, naive->products[i].price);
         CHECK_INT(product->rating_count, naive->products[i].rating_count);
@@ -188,6 +190,7 @@ static void check_all(const struct catalogue *catalogue, const struct naive *nai
             discounts += 1 - naive->products[i].price / naive->products[i].original_price;
     }
     CHECK_INT(catalogue->present, present);
+    CHECK(catalogue->digest == digest);
     CHECK(fabs((double)catalogue_discount(catalogue) * present - discounts) < .001 * 60);
 }
 

@@ -2,6 +2,7 @@
 
 #include "processors/recommend/lists/near_word.h"
 #include "schemas/array.h"
+#include "schemas/draw.h"
 
 #include <errno.h>
 #include <math.h>
@@ -417,6 +418,30 @@ void merchandising_rules_release(struct merchandising_rules *rules)
         free(rules->at[i].text);
     free(rules->at);
     *rules = (struct merchandising_rules){0};
+}
+
+static uint64_t digest_number(uint64_t digest, double number)
+{
+    uint64_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    return draw_mix(digest ^ bits);
+}
+
+uint64_t merchandising_rules_digest(const struct merchandising_rules *rules)
+{
+    uint64_t digest = 0;
+    for (uint32_t i = 0; i < rules->count; i++) {
+        const struct merchandising_rule *rule = &rules->at[i];
+        digest = draw_mix(digest ^ ((uint64_t)rule->action << 8 | (uint8_t)rule->what));
+        digest = draw_mix(digest ^ bytes_hash(bytes_of(rule->text, rule->text_size)));
+        digest = digest_number(digest, rule->number);
+        digest = draw_mix(digest ^ (uint64_t)rule->after_ms);
+        digest = draw_mix(digest ^ (uint64_t)rule->from_ms);
+        digest = draw_mix(digest ^ (uint64_t)rule->to_ms);
+        for (uint32_t k = 0; k < rule->placement_count; k++)
+            digest = draw_mix(digest ^ bytes_hash(bytes_text(rule->placements[k])));
+    }
+    return digest;
 }
 
 bool merchandising_rule_applies(const struct merchandising_rule *rule, const char *placement,

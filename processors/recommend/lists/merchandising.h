@@ -75,6 +75,8 @@ enum verdict merchandising_rules_read(const char *path, struct merchandising_rul
  * each. OK: there is none; `mistakes` is untouched. */
 enum verdict merchandising_rules_check(const char *path, struct buffer *mistakes);
 void merchandising_rules_release(struct merchandising_rules *rules);
+/* A hash of the rules and their order, the same on every machine; 0: there are none. */
+uint64_t merchandising_rules_digest(const struct merchandising_rules *rules);
 
 /* Whether the rule is for this placement at this time. */
 bool merchandising_rule_applies(const struct merchandising_rule *rule, const char *placement,
