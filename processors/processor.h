@@ -19,6 +19,7 @@
 #ifndef WEFT_PROCESSORS_PROCESSOR_H
 #define WEFT_PROCESSORS_PROCESSOR_H
 
+#include "processors/recommend/rankings/item_lists.h"
 #include "processors/recommend/rankings/rankings.h"
 #include "processors/recommend/recommend.h"
 #include "schemas/event.h"
@@ -51,6 +52,7 @@ struct settings {
     struct catalogue_limits catalogue;
     struct recommend_settings recommend;
     struct rankings_settings rankings;
+    struct item_lists_settings items;
 };
 
 /* The outcome of a record. Each record that is read has exactly one. */
@@ -60,7 +62,6 @@ enum fate {
     FATE_DOUBLE_CLICK, /* the same item again within double.click.ms */
     FATE_LATE,         /* older than all remembered activities: written to the late topic */
     FATE_NO_CONSENT,   /* its visitor refuses that it is used: dropped */
-    FATE_DROPPED,      /* the mapping of its topic drops records of its kind */
     FATE_DEAD_LETTER,  /* written to the dead-letter topic */
     FATES,
 };

@@ -18,12 +18,15 @@ static inline void check_ok(enum verdict verdict, const struct error *error)
     CHECK_SAY(verdict == VERDICT_OK, "%s", error->message);
 }
 
-static inline struct mock_broker mock_broker_open(int partitions)
+/* `assignment`: "KEY=VALUE" of the configuration; NULL: none. */
+static inline struct mock_broker mock_broker_open_with(int partitions, const char *assignment)
 {
     struct mock_broker mock = {0};
     struct error error = {0};
     config_init(&mock.config);
     mock.config.partitions = partitions;
+    if (assignment)
+        check_ok(config_assign(&mock.config, assignment, &error), &error);
     check_ok(config_finish(&mock.config, &error), &error);
     check_ok(topology_build(&mock.config, &mock.topology, &error), &error);
     mock.broker = embedded_broker_new(&mock.config, &mock.topology, &error);
@@ -34,6 +37,11 @@ static inline struct mock_broker mock_broker_open(int partitions)
     snprintf(mock.config.bootstrap_servers, sizeof mock.config.bootstrap_servers, "%s",
              embedded_broker_address(mock.broker));
     return mock;
+}
+
+static inline struct mock_broker mock_broker_open(int partitions)
+{
+    return mock_broker_open_with(partitions, NULL);
 }
 
 static inline void mock_broker_close(struct mock_broker *mock)

@@ -5,7 +5,7 @@
 static const char expected[] =
     "{\"time\":1700000000000,\"application_id\":\"shop\",\"instance_id\":\"shop-x\",\"event\":"
     "\"metrics\",\"uptime_s\":12.3,\"processed\":1,\"duplicates\":2,\"double_clicks\":3,\"late\":4,"
-    "\"no_consent\":5,\"dropped\":6,\"dead_letters\":7,\"read\":21,\"interactions\":10,\"reordered\":11,"
+    "\"no_consent\":5,\"dead_letters\":6,\"read\":21,\"interactions\":10,\"reordered\":11,"
     "\"lists\":12,\"lists_same\":13,\"activities_out\":14,\"asked\":15,\"hits\":16,"
     "\"reciprocal_millionths\":17,\"weights\":18,\"erased\":19,\"order_lines_out\":20,\"times_"
     "ahead\":21,\"activities_cut\":22,\"lists_cut\":23,\"letters_cut\":24,"
@@ -23,7 +23,10 @@ static const char expected[] =
     "\"row_entries_evicted\":56,\"queries_evicted\":57,\"query_entries_evicted\":58,"
     "\"channels_evicted\":59,\"channel_entries_evicted\":18446744073709551615,"
     "\"rankings_offset\":60,\"rankings_written\":61,\"rankings_same\":62,\"rankings_deleted\":63,"
-    "\"rankings_scopes_out\":64,\"rankings_terms_out\":65,\"memory_resident\":70,"
+    "\"rankings_scopes_out\":64,\"rankings_terms_out\":65,\"item_lists_offset\":66,"
+    "\"item_lists_written\":67,\"item_lists_same\":68,\"item_lists_deleted\":69,"
+    "\"item_lists_cut\":690,\"item_lists_left\":691,\"item_lists_lag_ms\":692,\"memory_resident\":"
+    "70,"
     "\"memory_visitors\":71,\"memory_lists\":72,\"memory_model\":73,\"memory_sessions\":74,"
     "\"memory_queries\":75,\"memory_catalogue\":76,\"memory_search\":77,\"memory_batches\":78,"
     "\"memory_kafka\":79,\"memory_store_cache\":80,\"memory_store_writes\":81,"
@@ -76,6 +79,13 @@ static void test_json(void)
                   .query_entries_evicted = 58,
                   .channels_evicted = 59,
                   .channel_entries_evicted = UINT64_MAX},
+        .items = {.offset = 66,
+                  .written = 67,
+                  .same = 68,
+                  .deleted = 69,
+                  .cut = 690,
+                  .left = 691,
+                  .lag_ms = 692},
         .rankings = {.offset = 60,
                      .written = 61,
                      .same = 62,

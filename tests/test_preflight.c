@@ -201,6 +201,7 @@ static void make_config(struct config *config, struct topology *topology)
     config_init(config);
     CHECK(config_set(config, "kafka.sasl.username", "alice", NULL) == VERDICT_OK);
     CHECK(config_set(config, "lists.early", "on", NULL) == VERDICT_OK);
+    CHECK(config_set(config, "items.lists", "on", NULL) == VERDICT_OK);
     CHECK(config_finish(config, NULL) == VERDICT_OK);
     CHECK(topology_build(config, topology, NULL) == VERDICT_OK);
 }
@@ -343,7 +344,7 @@ static void test_rights(void)
         count += right_needed((enum topic)i, RIGHT_READ);
         count += right_needed((enum topic)i, RIGHT_WRITE);
     }
-    CHECK_INT(count, 24);
+    CHECK_INT(count, 26);
     buffer_release(&text);
 }
 

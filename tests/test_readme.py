@@ -24,7 +24,7 @@ LINES_MAX = {"README.md": 160, "CONTRIBUTING.md": 40}
 CELL_MAX = 120
 
 # Names with dots in code that are no keys of the configuration.
-NO_KEYS = re.compile(r"events\.|catalog\.product|recommendations\.early$|__weft|"
+NO_KEYS = re.compile(r"events\.|catalog\.product|recommendations\.(early|item)$|__weft|"
                      r"isolation\.level|quality\.PLACEMENT|placements\.|diversity\.percent$|"
                      r"delete\.retention\.ms$|kafka\.|"
                      r"instance\.id$|.*\.(py|md|c|h|avsc|properties|sh)$")
@@ -222,7 +222,7 @@ def check_reference(pages, helps, check):
                   metric in pages["deploy/README.md"].spans)
     schemas = "\n".join(pages["schemas/README.md"].lines)
     for name in ("view", "search", "cart", "purchase", "impression", "click", "user", "product",
-                 "recommendation", "ranking"):
+                 "recommendation", "ranking", "item_lists"):
         with open(os.path.join(ROOT, "schemas", name + ".avsc")) as file:
             for field in sorted(fields_of(json.load(file))):
                 check(f"schemas/README.md lacks the field {field} of {name}.avsc",

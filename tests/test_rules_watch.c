@@ -157,7 +157,8 @@ static void test_placements(void)
 {
     struct shop shop;
     struct buffer text = {0};
-    open_shop(&shop, "exclude tag a placement home\nexclude tag a placement hoem placement x\n");
+    open_shop(&shop, "exclude tag a placement home placement rankings placement items\n"
+                     "exclude tag a placement hoem placement x\n");
     rules_placements_text(&shop.watch.file.rules, shop.watch.placements, &text);
     CHECK_BYTES(buffer_bytes(&text), bytes_text("line 2: there is no placement 'hoem' (home?)\n"
                                                 "line 2: there is no placement 'x'\n"));

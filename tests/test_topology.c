@@ -3,13 +3,14 @@
 #include "schemas/codec.h"
 #include "tests/test.h"
 
-static struct topology build_with(bool early)
+static struct topology build_with(bool optional)
 {
     struct config config;
     struct topology topology;
     struct error error = {0};
     config_init(&config);
-    CHECK(config_set(&config, "lists.early", early ? "on" : "off", NULL) == VERDICT_OK);
+    CHECK(config_set(&config, "lists.early", optional ? "on" : "off", NULL) == VERDICT_OK);
+    CHECK(config_set(&config, "items.lists", optional ? "on" : "off", NULL) == VERDICT_OK);
     CHECK(config_finish(&config, &error) == VERDICT_OK);
     CHECK_SAY(topology_build(&config, &topology, &error) == VERDICT_OK, "%s", error.message);
     return topology;
@@ -152,7 +153,7 @@ static void test_text(void)
 }
 
 /* A topic that is not in use is nowhere. */
-static void test_without_early(void)
+static void test_without_optional(void)
 {
     struct topology topology = build_with(false);
     struct buffer text = {0};
@@ -161,29 +162,8 @@ static void test_without_early(void)
     buffer_byte(&text, '\0');
     CHECK(strstr(text.at, "early") == NULL);
     CHECK_TEXT(topology.topics[TOPIC_EARLY], "recommendations.early");
-    buffer_release(&text);
-}
-
-/* One topic with all kinds takes the place of the six. */
-static void test_all_kinds(void)
-{
-    struct config config;
-    struct topology topology;
-    struct buffer text = {0};
-    struct error error = {0};
-    config_init(&config);
-    config_set(&config, "topics.events", "shop.clicks", NULL);
-    CHECK_SAY(topology_build(&config, &topology, &error) == VERDICT_OK, "%s", error.message);
-    CHECK_INT(topology.input_count, 2);
-    for (int type = 0; type < EVENT_USER; type++)
-        CHECK_TEXT(topology_topic_of(&topology, (enum event_type)type), "shop.clicks");
-    CHECK_TEXT(topology_topic_of(&topology, EVENT_USER), "users");
-    topology_text(&topology, &text);
-    topology_dot(&topology, &text);
-    buffer_byte(&text, '\0');
-    CHECK_CONTAINS(text.at, "reads  shop.clicks users\n");
-    CHECK_CONTAINS(text.at, "all kinds");
-    CHECK(strstr(text.at, "events.") == NULL);
+    CHECK(strstr(text.at, "item lists") == NULL && strstr(text.at, "recommendations.item") == NULL);
+    CHECK_TEXT(topology.topics[TOPIC_ITEMS], "recommendations.item");
     buffer_release(&text);
 }
 
@@ -193,7 +173,6 @@ int main(void)
     TEST_RUN(test_same_topic_twice);
     TEST_RUN(test_dot);
     TEST_RUN(test_text);
-    TEST_RUN(test_without_early);
-    TEST_RUN(test_all_kinds);
+    TEST_RUN(test_without_optional);
     return test_done();
 }

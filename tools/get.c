@@ -61,6 +61,9 @@ static int read_option(struct get_request *request, int option)
     case 'e':
         request->explain = true;
         return -1;
+    case 'l':
+        request->lists = true;
+        return -1;
     case 'j':
         request->json = true;
         return -1;
@@ -80,6 +83,7 @@ static int get_command(const struct command *command, int argc, char **argv)
         {"format", required_argument, NULL, 'f'},
         {"wire", required_argument, NULL, 'w'},
         {"json", no_argument, NULL, 'j'},
+        {"lists", no_argument, NULL, 'l'},
         {"shown", required_argument, NULL, 'n'},
         {"explain", no_argument, NULL, 'e'},
         {"category", required_argument, NULL, SCOPE_OPTION + SCOPE_CATEGORY},
@@ -122,12 +126,15 @@ WEFT_COMMAND(get) = {
         "visitor ID [OPTION]...\n"
         "       weft get ranking viewed|carted|bought|trending [OPTION]...\n"
         "       weft get ranking --term TERM [OPTION]...\n"
-        "       weft get item ID [OPTION]...\n"
+        "       weft get item ID [--lists] [OPTION]...\n"
         "       weft get table visitor|cooccurrence|popularity|queries|channels|trends|\n"
         "                      vectors|weights|lists [OPTION]... [FILE]...\n"
         "       weft get model FILE [OPTION]...\n\n" COMMAND_OPTIONS_HELP
-        "  --json             visitor, ranking: print the record as it is in the topic\n"
-        "  --shown N          visitor, ranking: print only the first N items of each list\n"
+        "  --lists            item: print its lists in topics.items, not its neighbours\n"
+        "  --json             visitor, ranking, item --lists: print the record as it is in the\n"
+        "                     topic\n"
+        "  --shown N          visitor, ranking, item --lists: print only the first N items of\n"
+        "                     each list\n"
         "  --category C       ranking: the ranking of a category (\"Women > Coats\"), not of the\n"
         "                     whole shop; also --brand B, --gender G, --age-group A\n"
         "  --explain          visitor: make the lists again from state.dir, and say why each\n"

@@ -167,3 +167,26 @@ int get_ranking(struct get_request *request, int count, char **words)
     buffer_release(&value);
     return code;
 }
+
+/* ---- the lists of an item ---- */
+
+int get_item_lists(struct get_request *request, int count, char **words)
+{
+    struct buffer value = {0};
+    struct error error = {0};
+    struct titles titles = {0};
+    int code = EXIT_DONE;
+    (void)count;
+    enum verdict verdict = topic_newest(request, request->topology.topics[TOPIC_ITEMS],
+                                        bytes_text(words[0]), &value, &error);
+    if (verdict != VERDICT_OK) {
+        code = command_fail(request->command, EXIT_FAILED, "%s",
+                            error.message[0] ? error.message : "no lists of this item");
+    } else if (!printed_raw(request, &value)) {
+        titles_read(request, &titles);
+        show_item_lists(buffer_bytes(&value), &titles, request->shown_max);
+        titles_release(&titles);
+    }
+    buffer_release(&value);
+    return code;
+}

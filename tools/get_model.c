@@ -5,6 +5,7 @@
 #include "processors/runtime/pipeline.h"
 #include "state/model_file.h"
 #include "state/model_store.h"
+#include "tools/get_lists.h"
 #include "tools/get_topics.h"
 #include "tools/local_store.h"
 
@@ -82,9 +83,10 @@ static int show_item(const struct get_request *request, const struct model *mode
 int get_item(struct get_request *request, int count, char **words)
 {
     struct error error = {0};
+    if (request->lists)
+        return get_item_lists(request, count, words);
     struct model *model = model_new(&request->config.settings.model);
     enum verdict verdict = get_load_model(request, model, &error);
-    (void)count;
     int code = verdict == VERDICT_OK
                    ? show_item(request, model, bytes_text(words[0]))
                    : command_fail(request->command, EXIT_FAILED, "%s", error.message);

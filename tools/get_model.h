@@ -11,7 +11,8 @@ enum verdict get_load_model(const struct get_request *request, struct model *mod
                             struct error *error);
 
 /* Both take the words behind the name of the thing and return the exit code.
- * item: words[0] is its id. Prints its counts and the items seen before and after it. */
+ * item: words[0] is its id. Prints its counts and the items seen before and after it; with --lists
+ * what get_item_lists() prints. */
 int get_item(struct get_request *request, int count, char **words);
 /* model: words[0] is the path of the file that is written (state/model_file.h). */
 int get_model(struct get_request *request, int count, char **words);

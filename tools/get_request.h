@@ -22,6 +22,7 @@ struct get_request {
     const char *format, *wire; /* how event files are read; format NULL: guessed */
     bool json;                 /* the record as it is in the topic */
     bool explain;
+    bool lists;       /* of an item, in place of its neighbours */
     size_t shown_max; /* items of a list or ranking that are printed */
     enum ranking_scope scope;
     const char *scope_name; /* NULL: the whole shop */

@@ -130,3 +130,30 @@ void show_ranking(struct bytes ranking, const struct titles *titles, size_t item
     }
     json_decref(record);
 }
+
+/* ---- the lists of an item ---- */
+
+void show_item_lists(struct bytes record, const struct titles *titles, size_t items_max)
+{
+    json_t *list, *item, *object = json_loadb(record.at, record.size, 0, NULL);
+    const char *id = text_of(object, "item_id");
+    size_t i, k;
+    print_text("item %s %s\n", id, titles_find(titles, id));
+    show_time("as of", number_of(object, "event_time"));
+    print_text("offset of the log %lld, catalogue %s, rules %s\n",
+               (long long)number_of(object, "offset"), text_of(object, "catalogue"),
+               text_of(object, "rules"));
+    json_array_foreach(json_object_get(object, "lists"), i, list)
+    {
+        print_text("\n%s\n", text_of(list, "list"));
+        json_array_foreach(json_object_get(list, "items"), k, item)
+        {
+            id = text_of(item, "item_id");
+            if (k >= items_max)
+                break;
+            print_text("  %2zu. %-12s %-48s %8.4f  %s\n", k + 1, id, titles_find(titles, id),
+                       score_of(item), text_of(item, "reason"));
+        }
+    }
+    json_decref(object);
+}

@@ -20,6 +20,7 @@ void read_list_version(struct bytes record, struct list_version *ret_version);
 
 /* `items_max`: of each list. */
 void show_lists(const struct shown_lists *shown, size_t items_max);
+void show_item_lists(struct bytes record, const struct titles *titles, size_t items_max);
 void show_ranking(struct bytes ranking, const struct titles *titles, size_t items_max);
 
 #endif

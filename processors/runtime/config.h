@@ -69,10 +69,7 @@ struct config {
     char topic_product[CONFIG_TEXT_MAX];
     char topic_recommendations[CONFIG_TEXT_MAX];
     char topic_rankings[CONFIG_TEXT_MAX];
-    char topic_events[CONFIG_TEXT_MAX]; /* one topic with events of all kinds; empty: none */
-    char topic_events_map[CONFIG_LONG_MAX];
-    char input_map[CONFIG_LONG_MAX];
-    char topic_maps[EVENT_USER][CONFIG_LONG_MAX]; /* by event type; empty: input_map */
+    char topic_items[CONFIG_TEXT_MAX];
     enum guarantee guarantee;
     enum quality_preset quality;
     bool trust_keys; /* a record's key is not compared with its visitor */
@@ -100,6 +97,8 @@ struct config {
     int64_t num_standby;
     int64_t rules_reload_ms;
     int64_t rankings_interval_ms;
+    int64_t items_interval_ms;
+    int64_t items_per_second; /* whose lists are made */
     int64_t catalogue_rescan_ms;
     int64_t model_save_ms;
     int64_t snapshot_interval_ms;

@@ -75,6 +75,13 @@ static const struct metric metrics_table[] = {
     COUNT("rankings_deleted", rankings.deleted),
     COUNT("rankings_scopes_out", rankings.scopes_out),
     COUNT("rankings_terms_out", rankings.terms_out),
+    ONE("item_lists_offset", METRIC_OFFSET, items.offset),
+    COUNT("item_lists_written", items.written),
+    COUNT("item_lists_same", items.same),
+    COUNT("item_lists_deleted", items.deleted),
+    COUNT("item_lists_cut", items.cut),
+    COUNT("item_lists_left", items.left),
+    COUNT("item_lists_lag_ms", items.lag_ms),
     COUNT("memory_resident", memory.resident),
     COUNT_EACH(memory_names, MEMORY_PARTS, memory.parts),
 };
@@ -124,6 +131,18 @@ static void take_rankings(struct run *run, struct metrics *metrics)
     metrics->rankings.terms_out = atomic_load(&run->rankings.terms_out);
 }
 
+static void take_items(struct run *run, struct metrics *metrics)
+{
+    int64_t round_us = atomic_load(&run->items.round_us);
+    metrics->items.offset = atomic_load(&run->items.offset);
+    metrics->items.written = atomic_load(&run->items.written);
+    metrics->items.same = atomic_load(&run->items.same);
+    metrics->items.deleted = atomic_load(&run->items.deleted);
+    metrics->items.cut = atomic_load(&run->items.cut);
+    metrics->items.left = atomic_load(&run->items.left);
+    metrics->items.lag_ms = round_us > 0 ? (uint64_t)(clock_monotonic_us() - round_us) / 1000 : 0;
+}
+
 void metrics_take(struct run *run, const struct totals *totals, int64_t started_us, bool last,
                   struct metrics *ret_metrics)
 {
@@ -144,6 +163,7 @@ void metrics_take(struct run *run, const struct totals *totals, int64_t started_
     take_model(run, ret_metrics);
     take_catalogue(run, ret_metrics);
     take_rankings(run, ret_metrics);
+    take_items(run, ret_metrics);
 }
 
 /* ---- writing them ---- */

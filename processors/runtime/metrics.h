@@ -37,6 +37,10 @@ struct metrics {
         int64_t offset;
         uint64_t written, same, deleted, scopes_out, terms_out;
     } rankings;
+    struct {
+        int64_t offset;
+        uint64_t written, same, deleted, cut, left, lag_ms;
+    } items;
 };
 
 /* Takes the figures, but for `memory` (memory.h). `totals` is the sum of the workers' figures;

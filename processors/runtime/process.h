@@ -56,6 +56,14 @@ struct rankings_totals {
     atomic_ullong scopes_out, terms_out;  /* left out at the bounds, in the last publication */
 };
 
+/* The lists of items, likewise. */
+struct item_lists_totals {
+    atomic_llong offset;                       /* the log's offset at the start of the last round */
+    atomic_ullong written, same, deleted, cut; /* records since the start; shortened to fit */
+    atomic_ullong left;                        /* items and products before the round's end */
+    atomic_llong round_us; /* when the last whole round began, monotonic; 0: there was none */
+};
+
 /* Fields without a lock or an atomic type are set before the threads start, and only read then. */
 struct run {
     const struct config *config;
@@ -75,7 +83,8 @@ struct run {
     atomic_ullong early_failures;   /* early lists that were not delivered */
     atomic_bool stop;               /* all threads end */
     atomic_bool failed;             /* a thread met a fatal error and has logged it */
-    atomic_llong folded_offset;     /* of the log: the next record to fold */
+    atomic_llong folded_offset;     /* of the log: the next record to fold; the model is as of it
+                                     * for a thread that holds the model's read lock */
     atomic_llong fold_left;         /* records of the log that are not folded yet, as last heard */
     atomic_llong snapshot_offset;   /* of the log: the last snapshot that this process wrote */
     atomic_llong saved_offset;      /* of the log: the model as last written to the store */
@@ -88,6 +97,7 @@ struct run {
     struct rankings_view
         *view_wanted; /* under view_lock: the publisher sets it; the fold fills it, sets NULL */
     struct rankings_totals rankings;
+    struct item_lists_totals items;
     atomic_bool catalogue_whole;         /* folded up to the end that it had at the start */
     atomic_ullong catalogue_rows;        /* records folded since the start of the process */
     atomic_ullong queued_bytes[READERS]; /* memory of records that wait to be read */

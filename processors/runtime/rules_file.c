@@ -1,6 +1,8 @@
 #include "processors/runtime/rules_file.h"
 
 #include "processors/recommend/lists/near_word.h"
+#include "processors/recommend/rankings/item_lists.h"
+#include "processors/recommend/rankings/rankings.h"
 #include "processors/runtime/log.h"
 
 static bool has_changed(struct rules_file *file)
@@ -74,12 +76,19 @@ static void add_placement(const struct placements *placements, const char *name,
     near_word_release(&near);
 }
 
+/* Rankings and lists of items are no placements, but rules may name them. */
+static bool is_placement(const struct placements *placements, const char *name)
+{
+    return strcmp(name, RANKINGS_PLACEMENT) == 0 || strcmp(name, ITEM_LISTS_PLACEMENT) == 0 ||
+           placements_find(placements, name) != NULL;
+}
+
 void rules_placements_text(const struct merchandising_rules *rules,
                            const struct placements *placements, struct buffer *text)
 {
     for (uint32_t i = 0; i < rules->count; i++)
         for (uint32_t k = 0; k < rules->at[i].placement_count; k++)
-            if (placements_find(placements, rules->at[i].placements[k]) == NULL)
+            if (!is_placement(placements, rules->at[i].placements[k]))
                 add_placement(placements, rules->at[i].placements[k], rules->at[i].line, text);
 }
 

@@ -21,6 +21,7 @@ const struct topic_row topic_rows[TOPICS] = {
                                ERASURES_REMEMBERED_MS},
     [TOPIC_EARLY] = {"recommendations.early", "recommendation", true, false, CLEANUP_DELETE, 0, 0},
     [TOPIC_RANKINGS] = {"rankings", "ranking", false, false, CLEANUP_COMPACT, 0, 0},
+    [TOPIC_ITEMS] = {"recommendations.item", "item_lists", false, false, CLEANUP_COMPACT, 0, 0},
     [TOPIC_INTERACTIONS] = {"interactions", "interaction", false, false, CLEANUP_DELETE, -1, 0},
     [TOPIC_VISITOR_CHANGELOG] = {"visitor-changelog", "visitor", true, false, CLEANUP_COMPACT, 0,
                                  ERASURES_REMEMBERED_MS},
@@ -48,6 +49,8 @@ static const char *const catalogue_inputs[] = {"product", NULL};
 static const char *const early_outputs[] = {"recommendations.early", NULL};
 static const char *const rankings_outputs[] = {"rankings", NULL};
 static const char *const rankings_reads[] = {"trends", "queries", "catalogue", NULL};
+static const char *const items_outputs[] = {"recommendations.item", NULL};
+static const char *const items_reads[] = {"cooccurrence", "vectors", "trends", "catalogue", NULL};
 static const char *const snapshot_outputs[] = {"model", NULL};
 static const char *const snapshot_reads[] = {"cooccurrence", "popularity", "vectors",
                                              "sessions",     "queries",    "trends",
@@ -84,6 +87,12 @@ static const struct step parts[] = {
      .inputs = none,
      .outputs = rankings_outputs,
      .reads = rankings_reads},
+    {.name = "item lists publisher",
+     .stage = STAGE_RUNTIME,
+     .summary = "writes lists of each item, for everybody (items.lists)",
+     .inputs = none,
+     .outputs = items_outputs,
+     .reads = items_reads},
     {.name = "snapshot publisher",
      .stage = STAGE_RUNTIME,
      .summary = "writes snapshots of the model, from which new processes start",
@@ -273,7 +282,7 @@ static enum verdict order_stage(enum stage stage, const struct step **ret_steps,
 static void name_topics(const struct config *config, struct topology *topology)
 {
     const char *configured[TOPICS] = {
-        [TOPIC_VIEW] = config->topic_events[0] ? config->topic_events : config->topic_view,
+        [TOPIC_VIEW] = config->topic_view,
         [TOPIC_SEARCH] = config->topic_search,
         [TOPIC_CART] = config->topic_cart,
         [TOPIC_PURCHASE] = config->topic_purchase,
@@ -283,6 +292,7 @@ static void name_topics(const struct config *config, struct topology *topology)
         [TOPIC_PRODUCT] = config->topic_product,
         [TOPIC_RECOMMENDATIONS] = config->topic_recommendations,
         [TOPIC_RANKINGS] = config->topic_rankings,
+        [TOPIC_ITEMS] = config->topic_items,
     };
     for (int i = 0; i < TOPICS; i++) {
         if (configured[i])
@@ -310,9 +320,7 @@ enum verdict topology_build(const struct config *config, struct topology *ret_to
         return verdict;
     name_topics(config, ret_topology);
     ret_topology->early = config->chosen.lists_early;
-    ret_topology->all_kinds = config->topic_events[0] != '\0';
-    for (int i = 0; i < INPUT_TOPICS; i++)
-        ret_topology->input_count += topology_uses(ret_topology, i);
+    ret_topology->items = config->chosen.items.on;
     config_topic(config, "publisher", ret_topology->publisher, sizeof ret_topology->publisher);
     return check_topics(ret_topology, error);
 }
@@ -322,20 +330,14 @@ enum verdict topology_build(const struct config *config, struct topology *ret_to
 /* A part whose topic is not in use does nothing. */
 static bool is_idle(const struct topology *topology, const struct step *row)
 {
-    return row->outputs == early_outputs && !topology_uses(topology, TOPIC_EARLY);
+    return (row->outputs == early_outputs && !topology_uses(topology, TOPIC_EARLY)) ||
+           (row->outputs == items_outputs && !topology_uses(topology, TOPIC_ITEMS));
 }
 
 static const char *shown_name(const struct topology *topology, const char *name)
 {
     int topic = find_topic(name);
     return topic < 0 ? name : topology->topics[topic];
-}
-
-/* A topic in use, or a stream. */
-static bool is_shown(const struct topology *topology, const char *name)
-{
-    int topic = find_topic(name);
-    return topic < 0 || topology_uses(topology, topic);
 }
 
 static void text_names(const struct topology *topology, const char *label, const char *const *names,
@@ -345,9 +347,8 @@ static void text_names(const struct topology *topology, const char *label, const
         return;
     buffer_format(buffer, "    %s", label);
     for (; *names; names++)
-        if (is_shown(topology, *names))
-            buffer_format(buffer, " %s%s", shown_name(topology, *names),
-                          find_topic(*names) < 0 ? " (stream)" : "");
+        buffer_format(buffer, " %s%s", shown_name(topology, *names),
+                      find_topic(*names) < 0 ? " (stream)" : "");
     buffer_byte(buffer, '\n');
 }
 
@@ -387,9 +388,7 @@ void topology_text(const struct topology *topology, struct buffer *buffer)
                       topic_rows[i].input ? "input" : "output",
                       topic_rows[i].partitioned ? "co-partitioned" : "one partition",
                       topic_rows[i].cleanup == CLEANUP_COMPACT ? "compact" : "delete",
-                      topology->all_kinds && i == TOPIC_VIEW ? "all kinds"
-                      : topic_rows[i].schema                 ? topic_rows[i].schema
-                                                             : "-");
+                      topic_rows[i].schema ? topic_rows[i].schema : "-");
         if (topic_rows[i].delete_retention_ms != 0)
             buffer_format(buffer, ", delete.retention.ms=%lld",
                           (long long)topic_rows[i].delete_retention_ms);
@@ -408,8 +407,6 @@ static void dot_edges(const struct topology *topology, const struct step *row,
 {
     for (const char *const *input = row->inputs; *input; input++) {
         const struct step *writer = find_writer(*input, row);
-        if (!is_shown(topology, *input))
-            continue;
         if (find_topic(*input) >= 0)
             buffer_format(buffer, "  \"topic %s\" -> \"step %s\";\n", shown_name(topology, *input),
                           row->name);

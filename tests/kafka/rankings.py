@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Tests rankings through Apache Kafka. The topic has the result of an independent recount of the
-events. The next publisher writes nothing that is there already. A process that starts with nothing
-writes the same bytes. Products that are sold out, deleted or excluded leave the rankings, and empty
-rankings are deleted. The test needs kcat and the programs that tools/kafka needs."""
+"""Tests rankings and lists of items through Apache Kafka. The topics have the result of an
+independent recount of the events. The next publisher writes nothing that is there already. A
+process that starts with nothing writes the same bytes. Products that are sold out, deleted or
+excluded leave the rankings and lists, and empty ones are deleted. A publisher that is killed in the
+middle of its writing loses none. The test needs kcat and the programs that tools/kafka needs."""
 
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -14,11 +16,16 @@ from collections import defaultdict
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from recount import POPULAR_HALF_LIFE_MS, QUICK_HALF_LIFE_MS, RULES_HALF_LIFE_MS, growth  # noqa
+from recount import count_pairs, visitors_of  # noqa
 from shop import WEFT, Checks, Kafka, Shop, weft  # noqa
 
 NOW = int(time.time() * 1000) - 3600_000
 DAY = 86400_000
 LENGTH, TERMS, PRODUCTS = 10, 4, 60
+ITEM_LENGTH = 8
+COUNTED = {"viewed_next": (("view",), ("forward",)),
+           "bought_together": (("purchase",), ("forward", "backward")),
+           "goes_with": (("cart", "purchase"), ("forward", "backward"))}
 UNITS = {"view": 1, "cart": 3, "purchase": 6}
 
 
@@ -122,6 +129,101 @@ def expected(rows, catalogue, when):
             for key, found in rankings.items()}
 
 
+def item_lists(path, catalogue):
+    """{item: {list: [(item, score)]}} of the lists that are counts."""
+    reference = NOW // RULES_HALF_LIFE_MS
+    weights = defaultdict(lambda: defaultdict(float))  # (kind, direction, item): {other: weight}
+    for (kind, earlier, later), pair in count_pairs(visitors_of(path)).items():
+        weight = pair[0].value(reference, 1)
+        weights[kind, "forward", earlier][later] += weight
+        weights[kind, "backward", later][earlier] += weight
+    lists = defaultdict(dict)
+    for item in catalogue:
+        for name, (kinds, directions) in COUNTED.items():
+            sums, total = defaultdict(float), 0
+            for kind in kinds:
+                for direction in directions:
+                    for other, weight in weights[kind, direction, item].items():
+                        sums[other] += weight
+                        total += weight
+            found = [(other, weight / total) for other, weight in sums.items()
+                     if other != item and other in catalogue and
+                     catalogue[other]["availability"] == "in_stock" and
+                     (name != "goes_with" or
+                      catalogue[other]["categories"] != catalogue[item]["categories"])]
+            if found:
+                lists[item][name] = sorted(found, key=lambda row: (
+                    -float("%.9g" % row[1]), row[0]))[:ITEM_LENGTH]
+    return lists
+
+
+def compare_items(checks, shop, rows, catalogue):
+    """Returns the topic's records."""
+    path = os.path.join(shop.folder, "all.jsonl")
+    with open(path, "w") as file:
+        for row in rows:
+            file.write(json.dumps(row) + "\n")
+    found, count = topic(shop, f"{shop.name}.items")
+    records = {key: json.loads(value) for key, value in found.items()}
+    expected_lists = item_lists(path, catalogue)
+    checks.equal("each item's lists are written once", count, len(found))
+    checks.check("most items have lists", PRODUCTS - 3 <= len(found) <= PRODUCTS, len(found))
+    wrong = []
+    for item in catalogue:
+        lists = {row["list"]: row["items"] for row in records.get(item, {}).get("lists", ())}
+        for name in COUNTED:
+            got = [(row["item_id"], row["score"]) for row in lists.get(name, ())]
+            want = expected_lists[item].get(name, [])
+            if [row[0] for row in got] != [row[0] for row in want] or any(
+                    abs(a[1] - b[1]) > 2e-6 for a, b in zip(got, want)):
+                wrong.append((item, name, got, want))
+    checks.equal("items' lists that are counts are the recounted ones", wrong[:1], [])
+    checks.equal("nobody's own item is in its lists", [
+        key for key, record in records.items() for row in record["lists"]
+        if key in [item["item_id"] for item in row["items"]]], [])
+    names = {row["list"] for record in records.values() for row in record["lists"]}
+    checks.equal("all lists are there", sorted(names), [
+        "bought_together", "goes_with", "nearest", "similar", "viewed_next"])
+    checks.equal("of one catalogue, without rules", [
+        len({record["catalogue"] for record in records.values()}),
+        {record["rules"] for record in records.values()}], [1, {"0" * 16}])
+    out = weft("get", "item", "p3", "--lists", "--shown", "2", *shop.common()).stdout
+    checks.check("weft get item --lists has titles", "Thing number 3" in out and
+                 "viewed_next" in out and " 2. p" in out and " 3. p" not in out, out)
+    return found
+
+
+def in_lists(shop, item):
+    return any(item == row["item_id"] for value in topic(shop, f"{shop.name}.items")[0].values()
+               for one in json.loads(value)["lists"] for row in one["items"])
+
+
+def items_level(shop, index):
+    """Whether a round ended that began after all was folded."""
+    row = shop.metrics(index) or {}
+    return row.get("item_lists_offset", 0) > 0 and row["item_lists_left"] == 0 and \
+        row["item_lists_offset"] == row["folded_offset"]
+
+
+def killed_publisher(checks, shop, index, found):
+    """Kills the publisher in the middle of its first round; another one writes what is missing."""
+    topic_of = ["--set", "topics.items=chart.killed"]
+    shop.start(index, *ITEMS_ON, *topic_of, "--set", "items.lists.per.second=16")
+    checks.equal("the publisher is in the middle", wait_for(lambda: 0 < (
+        shop.metrics(index) or {}).get("item_lists_written", 0) < len(found)), True)
+    shop.stop(index, how=signal.SIGKILL)
+    shop.start(index, *ITEMS_ON, *topic_of)
+    checks.equal("the next one ends the round", wait_for(lambda: items_level(shop, index)), True)
+    newest, count = topic(shop, "chart.killed")
+    checks.equal("kill -9 loses no list and doubles none", (
+        count, {key: json.loads(value)["lists"] for key, value in newest.items()}), (
+        len(found), {key: json.loads(value)["lists"] for key, value in found.items()}))
+    shop.stop(index)
+
+
+ITEMS_ON = ["--set", "items.lists=on", "--set", "items.lists.interval.ms=1000"]
+
+
 def send(shop, rows):
     path = os.path.join(shop.folder, "lines.jsonl")
     with open(path, "w") as file:
@@ -222,6 +324,9 @@ def changes(checks, shop, index, rows, catalogue):
                     "-Z"], input=b"p50\t\n", check=True)
     checks.equal("what is sold out goes, without an event", wait_for(
         lambda: first not in topic(shop, name)[0]["viewed|shop"]), True)
+    checks.equal("and leaves the lists of items", wait_for(lambda: not in_lists(shop, first)), True)
+    checks.equal("a deleted product's lists are deleted", wait_for(
+        lambda: "p50" not in topic(shop, f"{shop.name}.items")[0]), True)
     checks.equal("what is empty is deleted", wait_for(
         lambda: not any(key.endswith("|Lone") for key in topic(shop, name)[0])), True)
     catalogue[first]["availability"] = "out_of_stock"
@@ -243,7 +348,8 @@ def main():
     quiet = "rankings.interval.ms=0"
     shop = Shop("chart", kafka.address, extra=[
         "model.save.ms=300", f"rankings.length={LENGTH}", f"rankings.terms.max={TERMS}",
-        "rankings.scopes.max=1000"])
+        "rankings.scopes.max=1000", f"items.lists.length={ITEM_LENGTH}", "topics.items=chart.items",
+        "cooccurrence.row.entries.max=1000"])
     try:
         rows = events()
         catalogue = {f"p{i}": product(i) for i in range(PRODUCTS)}
@@ -253,14 +359,16 @@ def main():
         send(shop, rows)
         shop.settle(len(rows))
         shop.stop(0)
-        shop.start(0, "--set", "rankings.interval.ms=500")
+        shop.start(0, "--set", "rankings.interval.ms=500", *ITEMS_ON)
         offset = published(shop, 0)
         name = f"{shop.name}.rankings"
         found, count = topic(shop, name)
         checks.equal("each is written once", count, len(found))
         compare(checks, found, rows, catalogue, offset)
         shown(checks, shop)
-        shop.start(1, "--set", "rankings.interval.ms=500")
+        wait_for(lambda: items_level(shop, 0))
+        items = compare_items(checks, shop, rows, catalogue)
+        shop.start(1, "--set", "rankings.interval.ms=500", *ITEMS_ON)
         shop.ready()
         shop.stop(0)
         published(shop, 1)
@@ -268,13 +376,18 @@ def main():
         checks.equal("the next publisher writes nothing that is there",
                      (topic(shop, name)[1], shop.metrics(1)["rankings_written"],
                       shop.metrics(1)["rankings_same"]), (count, 0, len(found)))
+        wait_for(lambda: (shop.metrics(1) or {}).get("item_lists_same", 0) > 0)
+        checks.equal("nor lists of items", (
+            topic(shop, f"{shop.name}.items")[1], shop.metrics(1)["item_lists_written"],
+            shop.metrics(1)["item_lists_same"] >= len(items)), (len(items), 0, True))
         shop.stop(1)
         shop.start(2, "--set", "rankings.interval.ms=500", "--set",
                    "topics.rankings=chart.again")
         checks.equal("who starts with nothing folds as much", published(shop, 2), offset)
         checks.equal("and writes the same bytes", topic(shop, "chart.again")[0] == found, True)
         shop.stop(2)
-        shop.start(1, "--set", "rankings.interval.ms=500")
+        killed_publisher(checks, shop, 1, items)
+        shop.start(1, "--set", "rankings.interval.ms=500", *ITEMS_ON)
         published(shop, 1)
         changes(checks, shop, 1, rows, catalogue)
         shop.stop(1)

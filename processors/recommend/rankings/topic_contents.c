@@ -114,6 +114,16 @@ bool topic_contents_offer(struct topic_contents *contents, struct bytes key, uin
     return !entry->there || entry->old || entry->version != version;
 }
 
+bool topic_contents_put(struct topic_contents *contents, struct bytes key, uint64_t version)
+{
+    bool writes = topic_contents_offer(contents, key, version);
+    struct entry *entry = &contents->entries[find(contents, key)];
+    entry->there = true;
+    entry->old = false;
+    entry->version = version;
+    return writes;
+}
+
 bool topic_contents_next_gone(const struct topic_contents *contents, size_t *cursor,
                               struct bytes *ret_key)
 {

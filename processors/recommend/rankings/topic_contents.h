@@ -34,6 +34,9 @@ size_t topic_contents_count(const struct topic_contents *contents);
 void topic_contents_begin(struct topic_contents *contents);
 /* True: the record must be written. */
 bool topic_contents_offer(struct topic_contents *contents, struct bytes key, uint64_t version);
+/* The same in a round of several transactions: the record counts as written from now on. If that
+ * fails, the topic must be read again. */
+bool topic_contents_put(struct topic_contents *contents, struct bytes key, uint64_t version);
 /* The next key to delete; `cursor` is 0 at first. False: no more. The key holds
  * until topic_contents_end(). */
 bool topic_contents_next_gone(const struct topic_contents *contents, size_t *cursor,

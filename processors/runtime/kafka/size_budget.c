@@ -22,6 +22,7 @@ static const struct size_row rows[TOPICS] = {
     [TOPIC_RECOMMENDATIONS] = {RECORD_BYTES_MAX, 64 * KIB, true},
     [TOPIC_EARLY] = {RECORD_BYTES_MAX, 64 * KIB, true},
     [TOPIC_RANKINGS] = {0, 64 * KIB, false},
+    [TOPIC_ITEMS] = {0, 64 * KIB, false},
     [TOPIC_INTERACTIONS] = {0, 64 * KIB, true},
     [TOPIC_VISITOR_CHANGELOG] = {RECORD_BYTES_MAX, 64 * KIB, true},
     [TOPIC_MODEL] = {RECORD_BYTES_MAX, 64 * KIB, false},

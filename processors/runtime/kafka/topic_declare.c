@@ -39,7 +39,8 @@ void topic_settings_declared(const struct config *config, enum topic topic,
         add_number(ret_settings, "retention.ms", config->early_retention_ms);
         add_number(ret_settings, "segment.ms", config->early_retention_ms);
     }
-    if (topic == TOPIC_RANKINGS) /* the publisher reads it at its election: compacted early */
+    /* the publisher reads them at its election: compacted early */
+    if (topic == TOPIC_RANKINGS || topic == TOPIC_ITEMS)
         add_number(ret_settings, "segment.bytes", RANKINGS_SEGMENT_BYTES);
     add_number(ret_settings, "max.message.bytes", size_budget_created(topic));
 }

@@ -259,6 +259,7 @@ static void fold_records(struct fold *fold, const struct kafka_record *records, 
     int64_t locked_us = clock_monotonic_us();
     for (size_t i = 0; i < count; i++) {
         fold_record(fold, &records[i]);
+        atomic_store(&fold->run->folded_offset, records[i].offset + 1); /* before the lock goes */
         if (i % RECORDS_A_LOOK == 0 && clock_monotonic_us() - locked_us > SLICE_US_MAX) {
             model_unlock_write(model);
             model_lock_write(model);

@@ -2,6 +2,7 @@
 
 #include "processors/runtime/kafka/election.h"
 #include "processors/runtime/log.h"
+#include "processors/runtime/model/publish_items.h"
 #include "processors/runtime/model/publish_rankings.h"
 #include "processors/runtime/model/snapshots.h"
 #include "processors/runtime/upgrade.h"
@@ -22,6 +23,8 @@ struct publisher {
     struct rankings_publisher *rankings;
     struct upgrade_watch *watch;
     int64_t rankings_due_us;
+    struct items_publisher *items; /* NULL: items.lists=off */
+    int64_t items_due_us;
 };
 
 /* ---- snapshots ---- */
@@ -114,6 +117,23 @@ static void rankings_if_due(struct publisher *publisher)
     log_line(LOG_LEVEL_WARN, "publisher", "no rankings now: %s", error.message);
 }
 
+/* ---- lists of items ---- */
+
+static void items_if_due(struct publisher *publisher)
+{
+    struct error error = {0};
+    int64_t from_us = clock_monotonic_us();
+    if (publisher->items == NULL || !atomic_load(&publisher->run->catalogue_whole) ||
+        from_us < publisher->items_due_us)
+        return;
+    enum verdict verdict = items_publish(publisher->items, &error);
+    publisher->items_due_us = from_us + ITEMS_SLICE_MS * 1000;
+    if (verdict == VERDICT_OK || verdict == VERDICT_SKIP)
+        return;
+    publisher->items_due_us = clock_monotonic_us() + AGAIN_US;
+    log_line(LOG_LEVEL_WARN, "publisher", "no lists of items now: %s", error.message);
+}
+
 /* ---- the thread ---- */
 
 /* Another process may have written since: both topics are to be read again. */
@@ -121,8 +141,10 @@ static void forget(struct publisher *publisher)
 {
     publisher->decisions = election_decisions(publisher->election);
     publisher->knows_newest = false;
-    publisher->snapshot_due_us = publisher->rankings_due_us = 0;
+    publisher->snapshot_due_us = publisher->rankings_due_us = publisher->items_due_us = 0;
     rankings_publisher_forget(publisher->rankings);
+    if (publisher->items)
+        items_publisher_forget(publisher->items);
 }
 
 /* False: this process is not the publisher now. */
@@ -150,15 +172,20 @@ static enum verdict run_publisher(struct publisher *publisher, struct error *err
         return VERDICT_FATAL;
     }
     publisher->rankings = rankings_publisher_new(run, election_lease(publisher->election));
+    if (run->topology.items)
+        publisher->items = items_publisher_new(run, election_lease(publisher->election));
     while (!run_stops(run)) {
         election_poll(publisher->election, POLL_MS);
         upgrade_look(publisher->watch);
         if (is_elected(publisher))
             rankings_if_due(publisher);
         if (is_elected(publisher))
+            items_if_due(publisher);
+        if (is_elected(publisher))
             snapshot_if_due(publisher);
     }
     rankings_publisher_free(publisher->rankings);
+    items_publisher_free(publisher->items);
     election_leave(publisher->election);
     upgrade_watch_free(publisher->watch);
     return VERDICT_OK;
@@ -170,7 +197,8 @@ void *publish_thread(void *argument)
     struct publisher publisher = {.run = run, .newest_offset = -1};
     struct error error = {0};
     pthread_setname_np(pthread_self(), "publisher");
-    if (run->config->snapshot_interval_ms == 0 && run->config->rankings_interval_ms == 0)
+    if (run->config->snapshot_interval_ms == 0 && run->config->rankings_interval_ms == 0 &&
+        !run->topology.items)
         return NULL;
     while (!run_stops(run) && !atomic_load(&run->fold_ready))
         usleep(POLL_MS * 1000);

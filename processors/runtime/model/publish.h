@@ -1,8 +1,10 @@
 /* The publisher: the one process that writes snapshots of the model every snapshot.interval.ms
- * (snapshots.h) and rankings every rankings.interval.ms (publish_rankings.h).
+ * (snapshots.h), rankings every rankings.interval.ms (publish_rankings.h), and with items.lists=on
+ * lists of items (publish_items.h).
  *
- * The consumer group <application.id>-publisher elects it (kafka/election.h). Snapshots and
- * rankings are functions of the interactions log, so two processes that both write do no harm. */
+ * The consumer group <application.id>-publisher elects it (kafka/election.h). All that it writes
+ * follows from the interactions log and the catalogue, so two processes that both write do no
+ * harm. */
 #ifndef WEFT_MODEL_PUBLISH_H
 #define WEFT_MODEL_PUBLISH_H
 
