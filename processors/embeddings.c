@@ -25,7 +25,7 @@
 #include "processors/math/kernels.h"
 #include "processors/processor.h"
 #include "processors/recommend/candidates/session_encoder.h"
-#include "schemas/draw.h"
+#include "schemas/rate_sample.h"
 
 #include <math.h>
 
@@ -264,17 +264,9 @@ static void learn(struct model *model)
 /* Whether the fold learns from this click: from each below the bound, from a sample above it. */
 static bool is_chosen(struct vectors *vectors, int64_t time_ms, uint32_t rate_max)
 {
-    int64_t second = time_ms / 1000;
-    if (second > vectors->second) {
-        vectors->rate = second == vectors->second + 1 ? vectors->second_clicks : 0;
-        vectors->second = second;
-        vectors->second_clicks = 0;
-    }
-    vectors->second_clicks++;
     vectors->seen++;
     vectors->dirty = true;
-    uint32_t rate = vectors->rate > vectors->second_clicks ? vectors->rate : vectors->second_clicks;
-    return rate <= rate_max || draw_below(draw_mix(vectors->seen), rate) < rate_max;
+    return rate_sample_choose(&vectors->rate, time_ms, rate_max, draw_mix(vectors->seen));
 }
 
 static void fold(struct model *model, const struct interaction *interaction)

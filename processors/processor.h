@@ -62,6 +62,7 @@ enum fate {
     FATE_DOUBLE_CLICK, /* the same item again within double.click.ms */
     FATE_LATE,         /* older than all remembered activities: written to the late topic */
     FATE_NO_CONSENT,   /* its visitor refuses that it is used: dropped */
+    FATE_DROPPED,      /* the mapping of its topic drops records of its kind */
     FATE_DEAD_LETTER,  /* written to the dead-letter topic */
     FATES,
 };

@@ -25,7 +25,9 @@ struct codec {
     struct schema_source *source;
     struct known_plan *plans;
     size_t plan_count;
-    size_t latest[EVENT_TYPES]; /* the plan of the last record of each type */
+    size_t latest[EVENT_TYPES];                  /* the plan of the last record of each type */
+    const struct mapping *mappings[EVENT_TYPES]; /* NULL: weft's own records */
+    bool all_kinds[EVENT_TYPES];                 /* see codec_set_all_kinds() */
 };
 
 struct bytes schema_text(const char *name)
@@ -149,6 +151,10 @@ static enum verdict confluent_plan(struct codec *codec, struct bytes bytes, enum
         return error_set(error, VERDICT_SKIP,
                          "the record is framed for a schema registry, but "
                          "schema.registry.url is not set");
+    if (codec->all_kinds[type])
+        return error_set(error, VERDICT_SKIP,
+                         "the record is framed for a schema registry, which does not say its kind; "
+                         "set topics.events.map, or give each kind a topic");
     if (bytes.size < CONFLUENT_HEADER)
         return error_set(error, VERDICT_SKIP, "cut off in the schema id");
     uint32_t id = (uint32_t)get_be(bytes.at + 1, 4);
@@ -166,10 +172,13 @@ static enum verdict single_object_plan(struct codec *codec, struct bytes bytes,
                                        enum event_type type, struct known_plan **ret_known,
                                        struct error *error)
 {
+    int last = codec->all_kinds[type] ? EVENT_USER - 1 : (int)type;
     if (bytes.size < SINGLE_OBJECT_HEADER)
         return error_set(error, VERDICT_SKIP, "cut off in the schema's fingerprint");
     uint64_t fingerprint = get_le(bytes.at + 2, 8);
-    *ret_known = find_plan(codec, fingerprint, false, type);
+    *ret_known = NULL;
+    for (int i = (int)type; i <= last && *ret_known == NULL; i++)
+        *ret_known = find_plan(codec, fingerprint, false, (enum event_type)i);
     if (*ret_known == NULL)
         return error_set(error, VERDICT_SKIP,
                          "no %s schema has the fingerprint %016llx; put its .avsc file into "
@@ -191,8 +200,48 @@ static enum verdict decode_avro(struct codec *codec, enum event_type type, struc
     if (known->plan == NULL)
         return error_set(error, VERDICT_SKIP, "schema id %llu: %s", (unsigned long long)known->id,
                          known->why.message);
+    if (known->type != type)
+        event_init(event, known->type);
     return avro_decode(known->plan, bytes_of(bytes.at + header, bytes.size - header), arena, event,
                        error);
+}
+
+void codec_set_mapping(struct codec *codec, enum event_type type, const struct mapping *mapping)
+{
+    codec->mappings[type] = mapping;
+}
+
+void codec_set_all_kinds(struct codec *codec, enum event_type type)
+{
+    codec->all_kinds[type] = true;
+}
+
+static enum verdict decode_typed_json(struct bytes json, struct arena *arena, struct event *event,
+                                      struct error *error)
+{
+    struct bytes type;
+    char quoted[BYTES_QUOTED_SIZE];
+    if (json_text_field(json, "type", arena, &type, error) != VERDICT_OK)
+        return VERDICT_SKIP;
+    for (int i = 0; i < EVENT_USER; i++) {
+        if (bytes_equal(type, bytes_text(event_type_names[i]))) {
+            event_init(event, (enum event_type)i);
+            return json_decode(json, arena, event, error);
+        }
+    }
+    return error_set(error, VERDICT_SKIP,
+                     "type is %s, not view, search, cart, purchase, impression or click",
+                     bytes_quote(type, quoted));
+}
+
+static enum verdict decode_json(const struct codec *codec, enum event_type type, struct bytes json,
+                                struct arena *arena, struct event *event, struct error *error)
+{
+    if (codec->mappings[type])
+        return mapping_decode(codec->mappings[type], type, json, arena, event, error);
+    if (codec->all_kinds[type])
+        return decode_typed_json(json, arena, event, error);
+    return json_decode(json, arena, event, error);
 }
 
 enum verdict codec_decode(struct codec *codec, enum event_type type, struct bytes bytes,
@@ -211,9 +260,9 @@ enum verdict codec_decode(struct codec *codec, enum event_type type, struct byte
     if (first == 0x00 || (first == 0xC3 && bytes.size > 1 && bytes.at[1] == 0x01))
         verdict = decode_avro(codec, type, bytes, arena, event, error);
     else if (first == '{' || first == ' ' || first == '\t' || first == '\n' || first == '\r')
-        verdict = json_decode(bytes, arena, event, error);
+        verdict = decode_json(codec, type, bytes, arena, event, error);
     else
         verdict = error_set(error, VERDICT_SKIP, "neither JSON nor Avro: the first byte is 0x%02x",
                             first);
-    return verdict == VERDICT_OK ? event_check(event, error) : verdict;
+    return verdict == VERDICT_OK && !event->dropped ? event_check(event, error) : verdict;
 }

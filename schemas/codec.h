@@ -11,7 +11,7 @@
 #ifndef WEFT_SCHEMAS_CODEC_H
 #define WEFT_SCHEMAS_CODEC_H
 
-#include "schemas/event.h"
+#include "schemas/mapping.h"
 
 #define CODEC_PLANS_MAX 1024
 
@@ -35,6 +35,14 @@ void codec_free(struct codec *codec);
  * own schemas are there from the start. SKIP: it can't be parsed or resolved. */
 enum verdict codec_learn(struct codec *codec, enum event_type type, struct bytes schema,
                          struct error *error);
+
+/* From now on the records of topics of `type` are those of another system: `mapping`, which is
+ * borrowed, makes events of them, of the types that it says. NULL: weft's own records again. */
+void codec_set_mapping(struct codec *codec, enum event_type type, const struct mapping *mapping);
+
+/* From now on the records of `type` are weft's own events of all kinds. JSON says its kind as
+ * "type", and Avro by the fingerprint of single-object encoding. */
+void codec_set_all_kinds(struct codec *codec, enum event_type type);
 
 /* Decodes and checks one record. Slices of `event` point into `bytes` or `arena`. SKIP, with the
  * reason: the record belongs to the dead-letter topic. RETRY: the source does not have its schema

@@ -1,5 +1,5 @@
-# Writes OUTPUT, a C file with the text of each of FILES.
-set(text "#include \"schemas/embedded.h\"\n\nconst struct embedded_schema embedded_schemas[] = {\n")
+# Writes OUTPUT, a C file with the text of each of FILES, in the array NAME.
+set(text "#include \"schemas/embedded.h\"\n\nconst struct embedded_file ${NAME}[] = {\n")
 foreach(file ${FILES})
   get_filename_component(name ${file} NAME_WE)
   file(READ ${file} hex HEX)

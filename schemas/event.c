@@ -282,8 +282,13 @@ static enum verdict check_items(const struct event *event, struct error *error)
 {
     bool needs_items =
         event->type != EVENT_SEARCH && !(event->type == EVENT_CART && event->action == CART_CLEAR);
+    bool one = event->type == EVENT_VIEW || event->type == EVENT_CLICK;
     if (needs_items && event->item_count == 0)
-        return error_set(error, VERDICT_SKIP, "items is empty");
+        return error_set(error, VERDICT_SKIP, one ? "item is missing" : "items is empty");
+    if (one && event->item_count > 1)
+        return error_set(error, VERDICT_SKIP,
+                         "a %s is of one item, and items has %u; send a record for each item",
+                         event_type_names[event->type], event->item_count);
     for (uint32_t i = 0; i < event->item_count; i++) {
         if (check_item(&event->items[i], error) != VERDICT_OK)
             return VERDICT_SKIP;

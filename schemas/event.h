@@ -109,6 +109,8 @@ struct event {
     struct bytes age_group;
     struct bytes segment;
     bool erased; /* a record without a value: the shop deletes the user */
+    /* of mappings (schemas/mapping.h) */
+    bool dropped; /* the mapping drops this kind: nothing else of the event counts */
 };
 
 /* A user's record without a value, which erases the user. The event borrows `user_id`. */

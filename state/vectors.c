@@ -18,7 +18,7 @@ struct vectors *vectors_new(const struct vectors_limits *limits)
 {
     struct vectors *vectors = memory_zero(1, sizeof *vectors);
     vectors->limits = *limits;
-    vectors->second = INT64_MIN;
+    vectors->rate.second = INT64_MIN;
     float gate = 1;
     for (int p = 0; p < ENCODER_ITEMS; p++, gate *= .6f) {
         for (int k = 0; k < VECTOR_SIZE; k++) {
@@ -295,9 +295,9 @@ static void save_header(const struct vectors *vectors, struct store_batch *batch
     buffer_append(value, &vectors->hand, 4);
     buffer_append(value, &vectors->steps, 8);
     buffer_append(value, &vectors->seen, 8);
-    buffer_append(value, &vectors->second, 8);
-    buffer_append(value, &vectors->second_clicks, 4);
-    buffer_append(value, &vectors->rate, 4);
+    buffer_append(value, &vectors->rate.second, 8);
+    buffer_append(value, &vectors->rate.count, 4);
+    buffer_append(value, &vectors->rate.rate, 4);
     buffer_append(value, vectors->gates, sizeof vectors->gates);
     buffer_append(value, vectors->gate_sums, sizeof vectors->gate_sums);
     for (uint32_t i = 0; i < vectors->pending_count; i++)
@@ -396,9 +396,9 @@ static enum verdict load_header(struct vectors *vectors, uint32_t item_count, st
     take(cursor, &vectors->hand, 4);
     take(cursor, &vectors->steps, 8);
     take(cursor, &vectors->seen, 8);
-    take(cursor, &vectors->second, 8);
-    take(cursor, &vectors->second_clicks, 4);
-    take(cursor, &vectors->rate, 4);
+    take(cursor, &vectors->rate.second, 8);
+    take(cursor, &vectors->rate.count, 4);
+    take(cursor, &vectors->rate.rate, 4);
     take(cursor, vectors->gates, sizeof vectors->gates);
     take(cursor, vectors->gate_sums, sizeof vectors->gate_sums);
     while (!cursor->failed && cursor->at < cursor->end) {

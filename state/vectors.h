@@ -28,6 +28,7 @@
 #ifndef WEFT_STATE_VECTORS_H
 #define WEFT_STATE_VECTORS_H
 
+#include "schemas/rate_sample.h"
 #include "state/item_state.h"
 #include "state/store.h"
 
@@ -77,8 +78,7 @@ struct vectors {
     uint64_t steps; /* batches learned; the draws follow from it */
     /* sampling under load */
     uint64_t seen; /* clicks, learned or not */
-    int64_t second;
-    uint32_t second_clicks, rate;
+    struct rate_sample rate;
     /* what the store lacks yet */
     uint8_t *dirty_chunks;
     uint32_t *dirty_places;

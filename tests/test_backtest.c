@@ -1,5 +1,6 @@
 /* Comparing variants: pairs, and whether the intervals hold what they should. */
 #include "tests/test.h"
+#include "tools/backtest_basket.h"
 #include "tools/backtest_compare.h"
 #include "tools/backtest_interleave.h"
 #include "tools/backtest_search.h"
@@ -244,6 +245,48 @@ static void test_search_task(void)
     free(folder);
 }
 
+/* A file with a line for each item: the lines of a session and a time are one basket. Items 2k and
+ * 2k + 1 are always bought together, so the cart alone leads to the one that is left out. */
+static void test_basket_task(void)
+{
+    char *folder = test_new_folder(), path[300], said[300], line[200] = "";
+    struct config config;
+    struct error error = {0};
+    snprintf(path, sizeof path, "%s/events.tsv", folder);
+    snprintf(said, sizeof said, "%s/said", folder);
+    FILE *file = fopen(path, "w");
+    fprintf(file, "ts_ms\tuser\tsession\tkind\titem\tcategory\tbrand\tprice\tqty\ttext\n");
+    for (int i = 0; i < 400; i++)
+        fprintf(file, "%lld\tu%d\t%d\tpurchase\tp%d\t\t\t1\t1\t\n",
+                1767225600000ll + i / 2 * 60000ll, i / 2, i / 2, i / 2 % 40 * 2 + i % 2);
+    fclose(file);
+    config_init(&config);
+    CHECK(config_finish(&config, &error) == VERDICT_OK);
+    fflush(stdout);
+    int saved = dup(STDOUT_FILENO);
+    CHECK(freopen(said, "w", stdout) != NULL);
+    char *paths[] = {path};
+    CHECK_SAY(basket_backtest(&config, NULL, .5, 1, paths, &error) == VERDICT_OK, "%s",
+              error.message);
+    fflush(stdout);
+    dup2(saved, STDOUT_FILENO);
+    close(saved);
+    file = fopen(said, "r");
+    unsigned baskets = 0, cases = 0;
+    CHECK(file && fgets(line, sizeof line, file) &&
+          sscanf(line, "%u baskets, %u cases", &baskets, &cases) == 2);
+    CHECK_INT(baskets, 200);
+    CHECK_INT(cases, 100);
+    bool alone = false;
+    while (file && fgets(line, sizeof line, file))
+        alone = alone || (strstr(line, "the cart alone") && strstr(line, "HR@20 1.0000"));
+    CHECK(alone);
+    if (file)
+        fclose(file);
+    test_remove_folder(folder);
+    free(folder);
+}
+
 /* ---- many visitors at a time ---- */
 
 #define SESSIONS 300
@@ -323,6 +366,7 @@ int main(void)
     TEST_RUN(test_ablations);
     TEST_RUN(test_alone);
     TEST_RUN(test_search_task);
+    TEST_RUN(test_basket_task);
     TEST_RUN(test_interleave);
     return test_done();
 }

@@ -9,6 +9,7 @@ rules.path of the configuration that `weft check` checks; without `input` the fi
 
     test_event_files.py WEFT"""
 
+import json
 import os
 import subprocess
 import sys
@@ -39,6 +40,31 @@ def cases(weft, check):
             printed, exit_code = run(weft, "backtest", source, folder=folder)
             check(f"{name}: backtest refuses it too",
                   exit_code == 1 and parts[-1] in printed, printed)
+
+
+def mapped(weft, check):
+    """The cases of test_mapping.c as files: check, backtest and replay read them."""
+    folder = os.path.join(os.path.dirname(CASES), "mappings")
+    for name in sorted(os.listdir(folder)):
+        path = os.path.join(folder, name, "input.jsonl")
+        own = os.path.join(folder, name, "mapping.json")
+        chosen = own if os.path.exists(own) else name
+        with open(os.path.join(folder, name, "expected.jsonl"), encoding="utf-8") as file:
+            lines = [json.loads(line) for line in file]
+        views = sum(line.get("type") == "view" for line in lines)
+        refused = sum("refused" in line for line in lines)
+        dropped = sum("dropped" in line for line in lines)
+        printed, exit_code = run(weft, "check", "--map", chosen, path)
+        for part in (f"{len(lines)} lines, {refused} rejected", f"view       {views}",
+                     f"dropped    {dropped}"):
+            check(f"{name}: check says '{part}'", part in printed, printed)
+        check(f"{name}: check", exit_code == (1 if refused else 0), printed)
+        printed, exit_code = run(weft, "backtest", "--json", "--map", chosen, path)
+        check(f"{name}: backtest", exit_code == 0 and f'"rejected":{refused}' in printed, printed)
+    printed, exit_code = run(weft, "check", "--map", "ga3", path)
+    check("no such mapping", exit_code == 1 and "there is no mapping 'ga3'" in printed, printed)
+    printed, exit_code = run(weft, "check", "--map", "weft", path)
+    check("no mapping needed", exit_code == 1 and "take --format weft" in printed, printed)
 
 
 def rules(weft, check):
@@ -75,6 +101,7 @@ def main(weft):
             print(f"FAIL  {name}: {detail}")
 
     cases(weft, check)
+    mapped(weft, check)
     rules(weft, check)
     made_up_ids(weft, check)
     print(f"{counts[0]} passed, {counts[1]} failed")

@@ -1,5 +1,5 @@
-/* Every kernel, in the best table and in the plain one: the same bits as each other, and within the
- * stated error of a naive version in double precision. */
+/* Every kernel, in each table that this processor can run and in the plain one: the same bits as
+ * each other, and within the stated error of a naive version in double precision. */
 #include "processors/math/kernels.h"
 #include "tests/test.h"
 
@@ -7,7 +7,10 @@
 
 #define N_MAX 136
 #define ROUNDS 200
+#define QUERIES_MAX 9
 #define UNIT 0x1p-24 /* half of a float's last place, relative */
+
+static const struct kernels *tested;
 
 /* Draws numbers of either sign, over some ten orders of magnitude, now and then zero. */
 static float draw(struct random *random)
@@ -48,7 +51,7 @@ static void test_dot(void)
             sum += (double)x[i] * (double)y[i];
             sizes += fabs((double)x[i] * (double)y[i]);
         }
-        float best = kernels_best()->dot(x, y, n), plain = kernels_plain()->dot(x, y, n);
+        float best = tested->dot(x, y, n), plain = kernels_at(0)->dot(x, y, n);
         CHECK_SAY(same(&best, &plain, 1), "n %u: %g and %g", n, (double)best, (double)plain);
         CHECK_SAY(fabs((double)best - sum) <= (n / 8.0 + 5) * UNIT * sizes, "n %u: %g, not %g", n,
                   (double)best, sum);
@@ -90,8 +93,8 @@ static void test_elementwise(void)
         fill(&random, before, n);
         memcpy(best, before, sizeof best);
         memcpy(plain, before, sizeof plain);
-        run_elementwise(kernels_best(), which, best, x, z, a, n);
-        run_elementwise(kernels_plain(), which, plain, x, z, a, n);
+        run_elementwise(tested, which, best, x, z, a, n);
+        run_elementwise(kernels_at(0), which, plain, x, z, a, n);
         CHECK_SAY(same(best, plain, n), "kernel %d, n %u", which, n);
         for (uint32_t i = 0; i < n; i++) {
             double y = which == SUM ? (double)z[i] : (double)before[i];
@@ -159,8 +162,8 @@ static void test_layer(void)
         fill(&random, w, count * units);
         fill(&random, linear, count);
         fill_sparse(&random, x, count, n, filled);
-        kernels_best()->layer(w, units, linear, x, n, filled, count, best, best_linear);
-        kernels_plain()->layer(w, units, linear, x, n, filled, count, plain, plain_linear);
+        tested->layer(w, units, linear, x, n, filled, count, best, best_linear);
+        kernels_at(0)->layer(w, units, linear, x, n, filled, count, plain, plain_linear);
         CHECK_SAY(same(best, plain, units * n) && same(best_linear, plain_linear, n),
                   "%u units, %u rows, n %u", units, count, n);
         for (uint32_t times = 0; times < 100; times++) {
@@ -185,18 +188,18 @@ static void test_combine(void)
         fill(&random, before, n);
         memcpy(best, before, sizeof best);
         memcpy(plain, before, sizeof plain);
-        kernels_best()->combine(best, x, rows, count, n);
-        kernels_plain()->combine(plain, x, rows, count, n);
+        tested->combine(best, x, rows, count, n);
+        kernels_at(0)->combine(plain, x, rows, count, n);
         CHECK(same(best, plain, n));
         memcpy(chosen, before, sizeof chosen);
         for (uint32_t i = 0; i < ROWS; i++) /* the same rows, in another order and place */
             places[i] = ROWS - 1 - i;
         for (uint32_t i = 0; i < ROWS; i++)
             memcpy(turned + places[i] * n, rows + i * n, n * sizeof *rows);
-        kernels_best()->combine_rows(chosen, x, turned, places, count, n);
+        tested->combine_rows(chosen, x, turned, places, count, n);
         CHECK(same(best, chosen, n));
         memcpy(chosen, before, sizeof chosen);
-        kernels_plain()->combine_rows(chosen, x, turned, places, count, n);
+        kernels_at(0)->combine_rows(chosen, x, turned, places, count, n);
         CHECK(same(best, chosen, n));
         for (uint32_t k = 0; k < n; k++) {
             double exact = (double)before[k], size = fabs(exact);
@@ -231,8 +234,8 @@ static void test_outer(void)
         first[LAYER_STRIDE / LANES] = count;
         memcpy(best, before, sizeof best);
         memcpy(plain, before, sizeof plain);
-        kernels_best()->outer(best, x, filled, first, places, y, n);
-        kernels_plain()->outer(plain, x, filled, first, places, y, n);
+        tested->outer(best, x, filled, first, places, y, n);
+        kernels_at(0)->outer(plain, x, filled, first, places, y, n);
         CHECK(same(best, plain, n));
         for (uint32_t k = 0; k < n; k++) {
             double exact = (double)before[k], size = fabs(exact);
@@ -255,8 +258,8 @@ static void test_filled(void)
             x[i] = random_one_in(&random, 10) ? random_one_in(&random, 4) ? NAN : 1e-42f : 0;
             exact |= (uint32_t)(x[i] < 0 || x[i] > 0 || isnan(x[i])) << (i / LANES);
         }
-        CHECK_INT(kernels_best()->filled(x, n), exact);
-        CHECK_INT(kernels_plain()->filled(x, n), exact);
+        CHECK_INT(tested->filled(x, n), exact);
+        CHECK_INT(kernels_at(0)->filled(x, n), exact);
     }
 }
 
@@ -268,10 +271,10 @@ static void test_narrow(void)
         uint16_t best_halves[N_MAX], plain_halves[N_MAX];
         uint32_t n = draw_size(&random);
         fill(&random, x, n);
-        kernels_best()->narrow(best_halves, x, n);
-        kernels_plain()->narrow(plain_halves, x, n);
-        kernels_best()->widen(best, best_halves, n);
-        kernels_plain()->widen(plain, plain_halves, n);
+        tested->narrow(best_halves, x, n);
+        kernels_at(0)->narrow(plain_halves, x, n);
+        tested->widen(best, best_halves, n);
+        kernels_at(0)->widen(plain, plain_halves, n);
         CHECK(memcmp(best_halves, plain_halves, n * sizeof *best_halves) == 0);
         CHECK(same(best, plain, n));
         for (uint32_t i = 0; i < n; i++)
@@ -291,8 +294,8 @@ static void test_logits(void)
         fill(&random, shifts, n);
         memcpy(best, before, n * sizeof *best);
         memcpy(plain, before, n * sizeof *plain);
-        float most = kernels_best()->logits(best, scales, a, shifts, n), largest = best[0];
-        CHECK(most == kernels_plain()->logits(plain, scales, a, shifts, n));
+        float most = tested->logits(best, scales, a, shifts, n), largest = best[0];
+        CHECK(most == kernels_at(0)->logits(plain, scales, a, shifts, n));
         CHECK(same(best, plain, n));
         for (uint32_t i = 0; i < n; i++) {
             double term = (double)before[i] * (double)scales[i] * (double)a;
@@ -318,14 +321,14 @@ static void test_dot_rows(void)
         fill(&random, queries, QUERIES_MAX * n);
         for (uint32_t j = 0; j < count; j++)
             places[j] = random_below(&random, ROWS);
-        kernels_best()->dot_rows(rows, places, count, n, queries, query_count, best, STRIDE);
-        kernels_plain()->dot_rows(rows, places, count, n, queries, query_count, plain, STRIDE);
+        tested->dot_rows(rows, places, count, n, queries, query_count, best, STRIDE);
+        kernels_at(0)->dot_rows(rows, places, count, n, queries, query_count, plain, STRIDE);
         CHECK(same(best, plain, QUERIES_MAX * STRIDE));
         for (uint32_t s = 0; s < QUERIES_MAX; s++) {
             for (uint32_t j = 0; j < STRIDE; j++) {
                 bool wanted = s < query_count && j < count;
-                float one = wanted ? kernels_plain()->dot(queries + (size_t)s * n,
-                                                          rows + (size_t)places[j] * n, n)
+                float one = wanted ? kernels_at(0)->dot(queries + (size_t)s * n,
+                                                        rows + (size_t)places[j] * n, n)
                                    : 0; /* and nothing beside is written */
                 CHECK_SAY(same(&best[s * STRIDE + j], &one, 1), "query %u, row %u", s, j);
             }
@@ -353,8 +356,8 @@ static void test_units(void)
         memcpy(plain_x, x, sizeof x);
         memcpy(best_y, y, sizeof y);
         memcpy(plain_y, y, sizeof y);
-        kernels_best()->units(best_x, bias, leak, a, units, rows, best_y);
-        kernels_plain()->units(plain_x, bias, leak, a, units, rows, plain_y);
+        tested->units(best_x, bias, leak, a, units, rows, best_y);
+        kernels_at(0)->units(plain_x, bias, leak, a, units, rows, plain_y);
         CHECK(same(best_x, plain_x, rows * units) && same(best_y, plain_y, rows));
         for (uint32_t r = 0; r < rows; r++) {
             double exact = (double)y[r], size = fabs(exact);
@@ -366,8 +369,8 @@ static void test_units(void)
                 size += fabs((double)z * (double)a[u]);
             }
             CHECK(fabs((double)best_y[r] - exact) <= (2 + units) * UNIT * size);
-            kernels_best()->slopes(best, best_x + r * units, a, leak, g, units);
-            kernels_plain()->slopes(plain, best_x + r * units, a, leak, g, units);
+            tested->slopes(best, best_x + r * units, a, leak, g, units);
+            kernels_at(0)->slopes(plain, best_x + r * units, a, leak, g, units);
             CHECK(same(best, plain, units));
             for (uint32_t u = 0; u < units; u++) {
                 double slope =
@@ -394,8 +397,8 @@ static void test_exponential(void)
         x[2] = shift + 80; /* within what a float holds */
         memcpy(best, x, sizeof x);
         memcpy(plain, x, sizeof x);
-        float best_sum = kernels_best()->exponential(best, shift, n);
-        float plain_sum = kernels_plain()->exponential(plain, shift, n);
+        float best_sum = tested->exponential(best, shift, n);
+        float plain_sum = kernels_at(0)->exponential(plain, shift, n);
         CHECK(same(best, plain, n) && same(&best_sum, &plain_sum, 1));
         for (uint32_t i = 0; i < n; i++) {
             float v = x[i] - shift;
@@ -425,8 +428,8 @@ static void test_log1p(void)
             x[i] = fabsf(draw(&random));
         memcpy(best, x, sizeof x);
         memcpy(plain, x, sizeof x);
-        kernels_best()->log1p(best, a, b, n);
-        kernels_plain()->log1p(plain, a, b, n);
+        tested->log1p(best, a, b, n);
+        kernels_at(0)->log1p(plain, a, b, n);
         CHECK(same(best, plain, n));
         for (uint32_t i = 0; i < n && b != 0; i++) {
             double exact = log1p((double)a * (double)x[i]);
@@ -452,8 +455,8 @@ static void test_log_rank(void)
                                              : (float)(1 + random_below(&random, 1u << 24));
         memcpy(best, x, sizeof x);
         memcpy(plain, x, sizeof x);
-        kernels_best()->log_rank(best, a, b, n);
-        kernels_plain()->log_rank(plain, a, b, n);
+        tested->log_rank(best, a, b, n);
+        kernels_at(0)->log_rank(plain, a, b, n);
         CHECK(same(best, plain, n));
         for (uint32_t i = 0; i < n; i++) {
             double term = x[i] > 0 ? (double)b * log((double)x[i]) : 0;
@@ -488,8 +491,8 @@ static void test_ranks(void)
         uint32_t n = draw_size(&random);
         for (uint32_t i = 0; i < n; i++)
             x[i] = (float)random_below(&random, n); /* with ties */
-        kernels_best()->ranks(x, best, n);
-        kernels_plain()->ranks(x, plain, n);
+        tested->ranks(x, best, n);
+        kernels_at(0)->ranks(x, plain, n);
         CHECK(same(best, plain, n));
         for (uint32_t i = 0; i < n; i++) {
             uint32_t rank = 1;
@@ -510,8 +513,8 @@ static void test_order(void)
         for (uint32_t i = 0; i < n; i++)
             x[i] =
                 random_one_in(&random, 20) ? -INFINITY : (float)random_below(&random, values) - 100;
-        kernels_best()->order(x, best, n);
-        kernels_plain()->order(x, plain, n);
+        tested->order(x, best, n);
+        kernels_at(0)->order(x, plain, n);
         for (uint32_t r = 0; r < n; r++) {
             CHECK_INT(best[r], plain[r]);
             CHECK(r == 0 || x[best[r - 1]] > x[best[r]] ||
@@ -531,8 +534,8 @@ static void test_replace(void)
             places[i] = random_below(&random, 10);
         memcpy(best, x, sizeof best);
         memcpy(plain, x, sizeof plain);
-        kernels_best()->replace(best, places, place, a, n);
-        kernels_plain()->replace(plain, places, place, a, n);
+        tested->replace(best, places, place, a, n);
+        kernels_at(0)->replace(plain, places, place, a, n);
         for (uint32_t i = 0; i < n; i++)
             CHECK(same(&best[i], places[i] == place ? &a : &x[i], 1) &&
                   same(&plain[i], &best[i], 1));
@@ -555,8 +558,8 @@ static void test_adagrad(void)
         memcpy(plain_x, x, sizeof x);
         memcpy(best_sums, sums, sizeof sums);
         memcpy(plain_sums, sums, sizeof sums);
-        kernels_best()->adagrad(best_x, best_sums, g, rate, epsilon, n);
-        kernels_plain()->adagrad(plain_x, plain_sums, g, rate, epsilon, n);
+        tested->adagrad(best_x, best_sums, g, rate, epsilon, n);
+        kernels_at(0)->adagrad(plain_x, plain_sums, g, rate, epsilon, n);
         CHECK(same(best_x, plain_x, n) && same(best_sums, plain_sums, n));
         for (uint32_t i = 0; i < n; i++) {
             double sum = (double)sums[i] + (double)g[i] * (double)g[i];
@@ -591,8 +594,8 @@ static void test_turn_step(void)
         float inverse = (float)(1 / norm), first = 1e-3f, best_sum = first, plain_sum = first;
         memcpy(best, row, sizeof row);
         memcpy(plain, row, sizeof row);
-        float best_norm = kernels_best()->turn_step(best, gradient, inverse, &best_sum, .1f, n);
-        float plain_norm = kernels_plain()->turn_step(plain, gradient, inverse, &plain_sum, .1f, n);
+        float best_norm = tested->turn_step(best, gradient, inverse, &best_sum, .1f, n);
+        float plain_norm = kernels_at(0)->turn_step(plain, gradient, inverse, &plain_sum, .1f, n);
         CHECK(same(best, plain, n) && same(&best_sum, &plain_sum, 1) &&
               same(&best_norm, &plain_norm, 1));
         double sum = (double)first + squares / n, after = 0;
@@ -607,7 +610,7 @@ static void test_turn_step(void)
     }
 }
 
-int main(void)
+static void test_table(void)
 {
     TEST_RUN(test_dot);
     TEST_RUN(test_elementwise);
@@ -628,5 +631,11 @@ int main(void)
     TEST_RUN(test_replace);
     TEST_RUN(test_adagrad);
     TEST_RUN(test_turn_step);
+}
+
+int main(void)
+{
+    for (uint32_t which = 0; (tested = kernels_at(which)); which++)
+        test_table();
     return test_done();
 }

@@ -23,6 +23,7 @@ static const struct model_limits limits = {.items_max = 1000,
 static struct recommend_settings settings = {.rank.session_gap_ms = 1800000,
                                              .rank.candidates_max = RANKED_MAX,
                                              .learn_every = 1,
+                                             .learn_rate_max = UINT32_MAX,
                                              .learning = true,
                                              .merge_ms = 5000,
                                              .training_log_bytes = 1 << 20};

@@ -167,6 +167,29 @@ static void test_without_optional(void)
     buffer_release(&text);
 }
 
+/* One topic with all kinds takes the place of the six. */
+static void test_all_kinds(void)
+{
+    struct config config;
+    struct topology topology;
+    struct buffer text = {0};
+    struct error error = {0};
+    config_init(&config);
+    config_set(&config, "topics.events", "shop.clicks", NULL);
+    CHECK_SAY(topology_build(&config, &topology, &error) == VERDICT_OK, "%s", error.message);
+    CHECK_INT(topology.input_count, 2);
+    for (int type = 0; type < EVENT_USER; type++)
+        CHECK_TEXT(topology_topic_of(&topology, (enum event_type)type), "shop.clicks");
+    CHECK_TEXT(topology_topic_of(&topology, EVENT_USER), "users");
+    topology_text(&topology, &text);
+    topology_dot(&topology, &text);
+    buffer_byte(&text, '\0');
+    CHECK_CONTAINS(text.at, "reads  shop.clicks users\n");
+    CHECK_CONTAINS(text.at, "all kinds");
+    CHECK(strstr(text.at, "events.") == NULL);
+    buffer_release(&text);
+}
+
 int main(void)
 {
     TEST_RUN(test_real);
@@ -174,5 +197,6 @@ int main(void)
     TEST_RUN(test_dot);
     TEST_RUN(test_text);
     TEST_RUN(test_without_optional);
+    TEST_RUN(test_all_kinds);
     return test_done();
 }

@@ -85,8 +85,8 @@ static void check_same(const struct vectors *a, const struct vectors *b)
     uint32_t n = a->place_count;
     CHECK(n == b->place_count && a->hand == b->hand && a->ring_count == b->ring_count &&
           a->ring_next == b->ring_next && a->pending_count == b->pending_count &&
-          a->steps == b->steps && a->seen == b->seen && a->second == b->second &&
-          a->second_clicks == b->second_clicks && a->rate == b->rate);
+          a->steps == b->steps && a->seen == b->seen && a->rate.second == b->rate.second &&
+          a->rate.count == b->rate.count && a->rate.rate == b->rate.rate);
     CHECK(memcmp(a->gates, b->gates, sizeof a->gates) == 0 &&
           memcmp(a->gate_sums, b->gate_sums, sizeof a->gate_sums) == 0);
     if (n > 0)
@@ -138,9 +138,9 @@ static void wait_for(struct vectors *vectors, const struct sample *sample)
         return;
     vectors->pending[vectors->pending_count++] = *sample;
     vectors->seen++;
-    vectors->second = (int64_t)vectors->seen / 7;
-    vectors->second_clicks = (uint32_t)vectors->seen % 7;
-    vectors->rate = (uint32_t)vectors->seen % 11;
+    vectors->rate.second = (int64_t)vectors->seen / 7;
+    vectors->rate.count = (uint32_t)vectors->seen % 7;
+    vectors->rate.rate = (uint32_t)vectors->seen % 11;
     vectors->dirty = true;
 }
 

@@ -19,7 +19,8 @@ struct backtest {
     struct config config;
     struct measure_settings settings;
     const char *format;
-    const char *a, *b; /* --compare */
+    char mapped[CONFIG_LONG_MAX]; /* the format of --map */
+    const char *a, *b;            /* --compare */
     bool basket, search, json, ablate, alone;
     uint64_t seed;
     uint32_t active; /* --interleave; 0: the order of the files */
@@ -146,6 +147,10 @@ static int backtest_option(struct backtest *test, int option)
 {
     char *end = NULL;
     switch (option) {
+    case 'M':
+        snprintf(test->mapped, sizeof test->mapped, FORMAT_MAPPED_PREFIX "%s", optarg);
+        test->format = test->mapped;
+        return -1;
     case 'f':
         test->format = optarg;
         if (event_format_find(optarg) == FORMAT_UNKNOWN)
@@ -193,6 +198,7 @@ static int backtest_command(const struct command *command, int argc, char **argv
     static const struct option options[] = {
         COMMAND_OPTIONS,
         {"format", required_argument, NULL, 'f'},
+        {"map", required_argument, NULL, 'M'},
         {"evaluate-from", required_argument, NULL, 'e'},
         {"freeze", no_argument, NULL, 'z'},
         {"min-prefix", required_argument, NULL, 'm'},
@@ -247,6 +253,8 @@ WEFT_COMMAND(backtest) = {
         "  --format F             weft, rees46, tsv, retailrocket or sessions; without it the "
         "format\n"
         "                         is guessed\n"
+        "  --map M                FILEs are JSON lines of another system: ga4, segment, snowplow,\n"
+        "                         google-retail, or the path of a mapping file\n"
         "  --evaluate-from T      count cases from this time in ms on, or from this fraction of\n"
         "                         the events on\n"
         "  --freeze               the protocol of the papers: until then learn each session when "

@@ -28,6 +28,13 @@ struct bought_item {
     uint32_t partner_count, partner_capacity;
 };
 
+/* A completed purchase. `session`: as the file names it; the event has none, so that weft's
+ * sessions go by time alone. */
+struct basket_line {
+    struct event event;
+    struct bytes session;
+};
+
 struct test {
     struct driver *driver;
     struct basket_walk_memory *walk_memory;
@@ -35,7 +42,7 @@ struct test {
     struct bought_item *items;
     uint32_t item_capacity; /* all are zero beyond ids->item_count */
     struct arena memory;    /* owns all that the lines point to */
-    struct event *lines;    /* completed purchases */
+    struct basket_line *lines;
     size_t line_count, line_capacity;
     uint64_t baskets;
     uint64_t cases, hits[METHODS], only_walk, only_counts;
@@ -44,9 +51,10 @@ struct test {
 static void add_line(struct test *test, const struct event *event)
 {
     ARRAY_RESERVE(test->lines, test->line_capacity, test->line_count + 1);
-    struct event *line = &test->lines[test->line_count++];
-    *line = event_copy(event, &test->memory);
-    line->session_id = bytes_of(NULL, 0); /* sessions go by time alone */
+    struct basket_line *line = &test->lines[test->line_count++];
+    line->event = event_copy(event, &test->memory);
+    line->session = line->event.session_id;
+    line->event.session_id = bytes_of(NULL, 0);
 }
 
 static enum verdict read_lines(struct test *test, const char *format, const char *path,
@@ -179,13 +187,13 @@ static void test_basket(struct test *test, const struct event *first, const stru
 }
 
 /* The distinct items of the lines, at most BASKET_ITEMS_MAX. Returns how many. */
-static uint32_t distinct_items(struct test *test, const struct event *lines, size_t line_count,
-                               struct bytes *ret_ids, uint32_t *ret_numbers)
+static uint32_t distinct_items(struct test *test, const struct basket_line *lines,
+                               size_t line_count, struct bytes *ret_ids, uint32_t *ret_numbers)
 {
     uint32_t count = 0;
     for (size_t i = 0; i < line_count; i++) {
-        for (uint32_t k = 0; k < lines[i].item_count && count < BASKET_ITEMS_MAX; k++) {
-            struct bytes id = lines[i].items[k].item_id;
+        for (uint32_t k = 0; k < lines[i].event.item_count && count < BASKET_ITEMS_MAX; k++) {
+            struct bytes id = lines[i].event.items[k].item_id;
             uint32_t item = number_of(test, id), at = 0;
             while (at < count && ret_numbers[at] != item)
                 at++;
@@ -198,14 +206,14 @@ static uint32_t distinct_items(struct test *test, const struct event *lines, siz
     return count;
 }
 
-static enum verdict take_basket(struct test *test, const struct event *lines, size_t line_count,
-                                bool testing, struct error *error)
+static enum verdict take_basket(struct test *test, const struct basket_line *lines,
+                                size_t line_count, bool testing, struct error *error)
 {
     struct bytes ids[BASKET_ITEMS_MAX];
     uint32_t numbers[BASKET_ITEMS_MAX];
     uint32_t count = distinct_items(test, lines, line_count, ids, numbers);
     if (testing && count >= 2)
-        test_basket(test, &lines[0], ids, numbers, count);
+        test_basket(test, &lines[0].event, ids, numbers, count);
     for (uint32_t i = 0; i < count; i++) {
         test->items[numbers[i]].bought++;
         for (uint32_t k = 0; k < count; k++)
@@ -214,20 +222,22 @@ static enum verdict take_basket(struct test *test, const struct event *lines, si
     }
     for (size_t i = 0; i < line_count; i++) {
         enum fate fate;
-        enum verdict verdict = driver_event(test->driver, &lines[i], &fate, error);
+        enum verdict verdict = driver_event(test->driver, &lines[i].event, &fate, error);
         if (verdict != VERDICT_OK)
             return verdict;
     }
     return VERDICT_OK;
 }
 
-/* Formats with a line for each item have no orders: the session stands for one. */
-static bool same_basket(const struct event *a, const struct event *b)
+/* Formats with a line for each item have no orders: each line is one. The session stands for the
+ * basket. */
+static bool same_basket(const struct basket_line *a, const struct basket_line *b)
 {
-    if (a->event_time_ms != b->event_time_ms || !bytes_equal(event_visitor(a), event_visitor(b)))
+    if (a->event.event_time_ms != b->event.event_time_ms ||
+        !bytes_equal(event_visitor(&a->event), event_visitor(&b->event)))
         return false;
-    return bytes_equal(a->transaction_id, b->transaction_id) ||
-           (a->session_id.size > 0 && bytes_equal(a->session_id, b->session_id));
+    return bytes_equal(a->event.transaction_id, b->event.transaction_id) ||
+           (a->session.size > 0 && bytes_equal(a->session, b->session));
 }
 
 static enum verdict take_baskets(struct test *test, double from, struct error *error)

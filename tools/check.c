@@ -4,6 +4,7 @@
 #include "processors/runtime/kafka/registry.h"
 #include "processors/runtime/kafka/rights.h"
 #include "processors/runtime/log.h"
+#include "processors/runtime/mapping_files.h"
 #include "processors/runtime/rules_file.h"
 #include "processors/runtime/schemas_folder.h"
 #include "processors/runtime/topology.h"
@@ -114,6 +115,8 @@ static void print_summary(const struct summary *summary, const char *path,
 {
     printf("%s: format %s, %" PRIu64 " lines, %" PRIu64 " rejected\n", path,
            event_file_format(file), event_file_lines(file), summary->rejected);
+    if (event_file_dropped(file) > 0)
+        printf("  dropped    %" PRIu64 "\n", event_file_dropped(file));
     for (int i = 0; i < EVENT_TYPES; i++)
         if (summary->types[i] > 0)
             printf("  %-10s %" PRIu64 "\n", event_type_names[i], summary->types[i]);
@@ -188,9 +191,13 @@ static int check_rules(const struct command *command, const struct config *confi
 static int check_named_files(const struct command *command, const struct config *config)
 {
     struct error error = {0};
+    struct mapping_files mappings = {0};
     struct codec *codec = codec_new(NULL);
     enum verdict verdict = schemas_folder_read(codec, config->schemas_path, &error);
+    if (verdict == VERDICT_OK)
+        verdict = mapping_files_open(&mappings, config, codec, &error);
     codec_free(codec);
+    mapping_files_release(&mappings);
     if (verdict != VERDICT_OK)
         return command_fail(command, EXIT_FAILED, "%s", error.message);
     return config->rules_path[0] ? check_rules(command, config) : EXIT_DONE;
@@ -251,12 +258,20 @@ static int check_preflight(const struct command *command, struct config *config,
     return code;
 }
 
+/* The format of files that a mapping reads. */
+static const char *name_mapped(const char *map, char *to, size_t size)
+{
+    snprintf(to, size, FORMAT_MAPPED_PREFIX "%s", map);
+    return to;
+}
+
 static int check_command(const struct command *command, int argc, char **argv)
 {
     static const struct option options[] = {
         COMMAND_OPTIONS,
         {"keys", no_argument, NULL, 'k'},
         {"format", required_argument, NULL, 'f'},
+        {"map", required_argument, NULL, 'm'},
         {"fingerprint", required_argument, NULL, 'p'},
         {"preflight", no_argument, NULL, 'P'},
         {"no-create", no_argument, NULL, 'n'},
@@ -267,6 +282,7 @@ static int check_command(const struct command *command, int argc, char **argv)
     struct topology topology;
     struct error error = {0};
     const char *format = NULL;
+    char mapped[CONFIG_LONG_MAX];
     bool keys = false, preflight_wanted = false, acls = false, create = true;
     int code;
     config_init(&config);
@@ -287,6 +303,8 @@ static int check_command(const struct command *command, int argc, char **argv)
             acls = true;
         else if (option == 'f')
             format = optarg;
+        else if (option == 'm')
+            format = name_mapped(optarg, mapped, sizeof mapped);
         else if ((code = command_option(command, option, &config)) >= 0)
             return code;
     }
@@ -322,23 +340,26 @@ static int check_command(const struct command *command, int argc, char **argv)
 WEFT_COMMAND(check) = {
     .name = "check",
     .summary = "checks a configuration, or files of events",
-    .usage = "[OPTION]... [FILE]...\n"
-             "       weft check --keys [GROUP]...\n"
-             "       weft check --preflight [--no-create]\n"
-             "       weft check --acls\n\n" COMMAND_OPTIONS_HELP
-             "  --keys [GROUP]...  list the keys with their defaults; groups are process, topics,\n"
-             "                     input, visitors, lists, ranker, model, catalogue, rankings,\n"
-             "                     placements and kafka\n"
-             "  --format F         the format of FILEs; without it the format is guessed\n"
-             "  --fingerprint S    print the fingerprint of schema S (view, cart, ...), which\n"
-             "                     Avro's single-object encoding carries\n\n"
-             "  --preflight        try everything that 'weft run' will need: topics and their\n"
-             "                     settings, each right, the registry, the disk, the clock\n"
-             "  --no-create        with --preflight: for 'weft run --no-create'\n"
-             "  --acls             print the commands that grant the rights of 'weft run'\n\n"
-             "Exit code 1: a line would be rejected, or the preflight found something to fix;\n"
-             "each comes with its command. Exit code 75: it found only what passes by itself,\n"
-             "such as a broker that is away.\n",
+    .usage =
+        "[OPTION]... [FILE]...\n"
+        "       weft check --keys [GROUP]...\n"
+        "       weft check --preflight [--no-create]\n"
+        "       weft check --acls\n\n" COMMAND_OPTIONS_HELP
+        "  --keys [GROUP]...  list the keys with their defaults; groups are process, topics,\n"
+        "                     input, visitors, lists, ranker, model, catalogue, rankings,\n"
+        "                     placements and kafka\n"
+        "  --format F         the format of FILEs; without it the format is guessed\n"
+        "  --map M            FILEs are JSON lines of another system: ga4, segment, snowplow,\n"
+        "                     google-retail, or the path of a mapping file\n"
+        "  --fingerprint S    print the fingerprint of schema S (view, cart, ...), which\n"
+        "                     Avro's single-object encoding carries\n\n"
+        "  --preflight        try everything that 'weft run' will need: topics and their\n"
+        "                     settings, each right, the registry, the disk, the clock\n"
+        "  --no-create        with --preflight: for 'weft run --no-create'\n"
+        "  --acls             print the commands that grant the rights of 'weft run'\n\n"
+        "Exit code 1: a line would be rejected, or the preflight found something to fix;\n"
+        "each comes with its command. Exit code 75: it found only what passes by itself,\n"
+        "such as a broker that is away.\n",
     .order = 8,
     .run = check_command,
 };

@@ -2,11 +2,14 @@
 
 #define LINES_LOOKED_AT 20
 
-const char *const event_format_names[EVENT_FORMATS] = {"weft", "rees46", "tsv", "sessions"};
+const char *const event_format_names[EVENT_FORMATS] = {"weft", "rees46", "tsv", "sessions",
+                                                       "mapped"};
 
 enum event_format event_format_find(const char *name)
 {
-    for (int i = 0; i < EVENT_FORMATS; i++)
+    if (strncmp(name, FORMAT_MAPPED_PREFIX, strlen(FORMAT_MAPPED_PREFIX)) == 0)
+        return FORMAT_MAPPED;
+    for (int i = 0; i < FORMAT_MAPPED; i++)
         if (strcmp(name, event_format_names[i]) == 0)
             return (enum event_format)i;
     return strcmp(name, "retailrocket") == 0 ? FORMAT_TSV : FORMAT_UNKNOWN;
@@ -68,7 +71,7 @@ static bool looks_like_sessions(struct bytes line)
 static const struct looks {
     bool (*like)(struct bytes line);
     bool every_line; /* each of the first lines must look so; else the first one alone */
-} looks[EVENT_FORMATS] = {
+} looks[FORMAT_MAPPED] = {
     [FORMAT_WEFT] = {looks_like_weft, false},
     [FORMAT_REES46] = {looks_like_rees46, false},
     [FORMAT_TSV] = {looks_like_tsv, false},
@@ -107,7 +110,7 @@ enum event_format event_format_guess(struct bytes sample, bool whole)
 {
     size_t mark = event_format_mark(sample);
     struct bytes start = bytes_of(sample.at + mark, sample.size - mark);
-    for (int format = 0; format < EVENT_FORMATS; format++) {
+    for (int format = 0; format < FORMAT_MAPPED; format++) { /* which is never guessed */
         struct bytes rest = start, line;
         int lines = 0;
         bool fits = true;

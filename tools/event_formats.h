@@ -10,6 +10,7 @@ enum event_format {
     FORMAT_REES46,
     FORMAT_TSV,
     FORMAT_SESSIONS,
+    FORMAT_MAPPED, /* JSON lines of another system, through a mapping */
     EVENT_FORMATS,
     FORMAT_UNKNOWN = EVENT_FORMATS,
 };
@@ -17,7 +18,10 @@ enum event_format {
 /* By format: the name for --format. */
 extern const char *const event_format_names[EVENT_FORMATS];
 
-/* The format of this name; "retailrocket" is another name of tsv. FORMAT_UNKNOWN: there is none. */
+#define FORMAT_MAPPED_PREFIX "map:"
+
+/* The format of this name; "retailrocket" is another name of tsv, and "map:M" is FORMAT_MAPPED with
+ * the mapping M. FORMAT_UNKNOWN: there is none. */
 enum event_format event_format_find(const char *name);
 
 /* The format of a file that begins with `sample`, which may end in the middle of a line; `whole`:

@@ -1,5 +1,6 @@
 #include "tools/events.h"
 
+#include "processors/runtime/mapping_files.h"
 #include "schemas/draw.h"
 #include "schemas/json.h"
 #include "tools/event_formats.h"
@@ -20,6 +21,8 @@ struct event_file {
     gzFile gz;
     char *path;
     enum event_format format;
+    struct mapping *mapping; /* FORMAT_MAPPED */
+    uint64_t dropped;
     uint64_t size;
     char *chunk;
     size_t chunk_at, chunk_size;
@@ -116,6 +119,22 @@ static enum verdict begin(struct event_file *file, const char *format, struct er
     return VERDICT_OK;
 }
 
+/* A line of a file has no topic that says its kind, so the mapping must. */
+static enum verdict open_mapping(struct event_file *file, const char *name, struct error *error)
+{
+    enum verdict verdict = mapping_open(name, &file->mapping, error);
+    if (verdict == VERDICT_OK && file->mapping == NULL)
+        return error_set(error, VERDICT_SKIP,
+                         "weft's own events need no mapping: take --format weft");
+    if (verdict == VERDICT_OK && !mapping_has_kinds(file->mapping))
+        return error_set(
+            error, VERDICT_SKIP,
+            "the mapping %s does not say where the kind stands, and a file has no topic "
+            "that says it; add kind and kinds to it",
+            name);
+    return verdict;
+}
+
 enum verdict event_file_open(const char *path, const char *format, struct event_file **ret_file,
                              struct error *error)
 {
@@ -129,6 +148,8 @@ enum verdict event_file_open(const char *path, const char *format, struct event_
         verdict = error_set(error, VERDICT_SKIP, "can't open %s: %s", path, strerror(errno));
     if (verdict == VERDICT_OK && strcmp(path, "-") != 0 && stat(path, &status) == 0)
         file->size = (uint64_t)status.st_size;
+    if (verdict == VERDICT_OK && format && event_format_find(format) == FORMAT_MAPPED)
+        verdict = open_mapping(file, format + strlen(FORMAT_MAPPED_PREFIX), error);
     if (verdict == VERDICT_OK)
         verdict = begin(file, format, error);
     if (verdict != VERDICT_OK) {
@@ -147,6 +168,7 @@ void event_file_close(struct event_file *file)
         gzclose(file->gz);
     buffer_release(&file->line);
     buffer_release(&file->levels);
+    mapping_free(file->mapping);
     free(file->chunk);
     free(file->path);
     free(file);
@@ -394,6 +416,17 @@ static enum read read_weft(struct event_file *file, struct arena *arena, struct 
                   "type is not view, search, cart, purchase, impression, click, user or product");
 }
 
+static enum read read_mapped(struct event_file *file, struct arena *arena, struct event *event,
+                             struct error *error)
+{
+    struct error inner = {0};
+    if (mapping_decode(file->mapping, EVENT_VIEW, buffer_bytes(&file->line), arena, event,
+                       &inner) == VERDICT_OK &&
+        (event->dropped || event_check(event, &inner) == VERDICT_OK))
+        return READ_EVENT;
+    return reject(file, error, inner.message);
+}
+
 static struct bytes next_word(struct bytes *rest)
 {
     while (rest->size > 0 && (*rest->at == ' ' || *rest->at == '\t'))
@@ -447,6 +480,12 @@ enum read event_file_next(struct event_file *file, struct arena *arena, struct e
             return read_tsv(file, ret_event, error);
         case FORMAT_WEFT:
             return read_weft(file, arena, ret_event, error);
+        case FORMAT_MAPPED:
+            read = read_mapped(file, arena, ret_event, error);
+            if (read != READ_EVENT || !ret_event->dropped)
+                return read;
+            file->dropped++;
+            break;
         default:
             file->session = file->line_number - 1;
             file->click = 0;
@@ -480,7 +519,12 @@ bool event_file_has_times(const struct event_file *file)
 
 const char *event_file_format(const struct event_file *file)
 {
-    return event_format_names[file->format];
+    return file->mapping ? mapping_name(file->mapping) : event_format_names[file->format];
+}
+
+uint64_t event_file_dropped(const struct event_file *file)
+{
+    return file->dropped;
 }
 
 double event_file_share(const struct event_file *file)

@@ -7,6 +7,8 @@
  *   retailrocket  the same as tsv
  *   sessions    one session a line: item ids in the order of the clicks; click p of session n is a
  *               view of visitor n at n * 60000 + p * 1000 ms
+ *   map:M       JSON lines of another system, through the mapping M (runtime/mapping_files.h);
+ * lines that it drops are passed over
  *
  * A byte order mark in front is passed over. An event of a format without ids gets one: a hash of
  * all that the line says, so equal records are one event. A gzip file that is cut off gives its
@@ -42,8 +44,9 @@ enum read event_file_next(struct event_file *file, struct arena *arena, struct e
  * repeats this; product_index_put() tells whether it is new. */
 bool event_file_product(const struct event_file *file, struct event *ret_product);
 
-uint64_t event_file_line(const struct event_file *file);  /* number of the last line, from 1 */
-uint64_t event_file_lines(const struct event_file *file); /* lines read that are not empty */
+uint64_t event_file_line(const struct event_file *file);    /* number of the last line, from 1 */
+uint64_t event_file_lines(const struct event_file *file);   /* lines read that are not empty */
+uint64_t event_file_dropped(const struct event_file *file); /* of these, dropped by the mapping */
 struct bytes
 event_file_text(const struct event_file *file); /* the last line; until the next call */
 const char *event_file_format(const struct event_file *file);

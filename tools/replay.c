@@ -21,12 +21,13 @@ struct replay {
     struct config config;
     struct topology topology;
     const char *format, *wire_name;
-    double speed;     /* times the file's own pace; 0: as fast as possible */
-    double rate;      /* events/s; 0: no rate */
-    uint64_t limit;   /* events; 0: no limit */
-    int64_t shift_ms; /* added to every time */
-    bool now;         /* shift the times so that the first event is now */
-    bool begun;       /* the first event's time is known */
+    char mapped[CONFIG_LONG_MAX]; /* the format of --map */
+    double speed;                 /* times the file's own pace; 0: as fast as possible */
+    double rate;                  /* events/s; 0: no rate */
+    uint64_t limit;               /* events; 0: no limit */
+    int64_t shift_ms;             /* added to every time */
+    bool now;                     /* shift the times so that the first event is now */
+    bool begun;                   /* the first event's time is known */
     bool with_catalogue;
     struct catalogue *catalogue; /* the products of the lines so far; NULL: not sent */
     uint64_t products;           /* records of products sent */
@@ -255,6 +256,10 @@ static int replay_option(struct replay *replay, int option)
         if (event_format_find(optarg) == FORMAT_UNKNOWN)
             return command_fail(replay->command, EXIT_USAGE, "there is no format '%s'", optarg);
         return -1;
+    case 'm':
+        snprintf(replay->mapped, sizeof replay->mapped, FORMAT_MAPPED_PREFIX "%s", optarg);
+        replay->format = replay->mapped;
+        return -1;
     case 'w':
         replay->wire_name = optarg;
         return -1;
@@ -270,7 +275,7 @@ static int replay_option(struct replay *replay, int option)
     case 'n':
         replay->now = true;
         return -1;
-    case 'c':
+    case 'C':
         replay->with_catalogue = true;
         return -1;
     default:
@@ -286,12 +291,13 @@ static int replay_command(const struct command *command, int argc, char **argv)
     static const struct option options[] = {
         COMMAND_OPTIONS,
         {"format", required_argument, NULL, 'f'},
+        {"map", required_argument, NULL, 'm'},
         {"wire", required_argument, NULL, 'w'},
         {"speed", required_argument, NULL, 'p'},
         {"rate", required_argument, NULL, 'r'},
         {"limit", required_argument, NULL, 'l'},
         {"now", no_argument, NULL, 'n'},
-        {"catalogue", no_argument, NULL, 'c'},
+        {"catalogue", no_argument, NULL, 'C'},
         {NULL, 0, NULL, 0},
     };
     struct replay replay = {.command = command, .wire_name = "json"};
@@ -315,6 +321,8 @@ WEFT_COMMAND(replay) = {
         "  --format F         weft, rees46, tsv, retailrocket or sessions; without it the format "
         "is\n"
         "                     guessed\n"
+        "  --map M            FILEs are JSON lines of another system: ga4, segment, snowplow,\n"
+        "                     google-retail, or the path of a mapping file\n"
         "  --wire W           json (default), avro or confluent\n"
         "  --speed X          X times the file's own pace; max (default): as fast as possible\n"
         "  --rate N           N events a second\n"

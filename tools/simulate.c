@@ -82,8 +82,8 @@ static enum verdict send_event(struct simulate *sim, const struct event *event, 
         return write_line(sim, error);
     if (sim->latency && !cut)
         latency_sent(sim->latency, event_visitor(event), event->event_time_ms);
-    return client_send(sim->producer, sim->topology.topics[event->type], -1, event_visitor(event),
-                       buffer_bytes(&sim->scratch), error);
+    return client_send(sim->producer, topology_topic_of(&sim->topology, event->type), -1,
+                       event_visitor(event), buffer_bytes(&sim->scratch), error);
 }
 
 /* A record that is no event of the mall: a product, a user, an impression, a click. `count` NULL:

@@ -54,6 +54,7 @@ enum verdict wire_init(struct wire_format *format, const char *name, const struc
                        const struct topology *topology, struct error *error)
 {
     enum verdict verdict = set_wire(format, name, error);
+    format->all_kinds = topology->all_kinds;
     if (verdict != VERDICT_OK || format->wire != WIRE_CONFLUENT)
         return verdict;
     if (config->schema_registry_url[0] == '\0')
@@ -62,6 +63,10 @@ enum verdict wire_init(struct wire_format *format, const char *name, const struc
     verdict = registry_http_new(config, NULL, &http, error);
     if (verdict != VERDICT_OK)
         return VERDICT_SKIP;
+    if (topology->all_kinds)
+        return error_set(error, VERDICT_SKIP,
+                         "--wire confluent needs a topic for each kind; take json or avro with "
+                         "topics.events");
     for (int i = 0; i < INPUT_TOPICS && verdict == VERDICT_OK; i++) {
         char subject[CONFIG_TEXT_MAX + 48];
         snprintf(subject, sizeof subject, "%s-value", topology->topics[i]);
@@ -75,7 +80,7 @@ enum verdict wire_init(struct wire_format *format, const char *name, const struc
 void wire_write(const struct wire_format *format, const struct event *event, struct buffer *buffer)
 {
     if (format->wire == WIRE_JSON) {
-        event_write_json(event, false, buffer);
+        event_write_json(event, format->all_kinds, buffer);
         return;
     }
     if (format->wire == WIRE_AVRO) {
@@ -101,6 +106,6 @@ enum verdict wire_send(struct client_producer *producer, const struct topology *
     }
     if (!event->erased)
         wire_write(format, event, scratch);
-    return client_send(producer, topology->topics[event->type], -1, event_visitor(event),
+    return client_send(producer, topology_topic_of(topology, event->type), -1, event_visitor(event),
                        event->erased ? bytes_of(NULL, 0) : buffer_bytes(scratch), error);
 }

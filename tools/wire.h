@@ -9,6 +9,7 @@ enum wire { WIRE_JSON, WIRE_AVRO, WIRE_CONFLUENT };
 
 struct wire_format {
     enum wire wire;
+    bool all_kinds; /* JSON says its kind as "type", for a topic with all kinds */
     uint64_t fingerprints[EVENT_TYPES];
     uint32_t ids[EVENT_TYPES]; /* schema ids for Confluent framing */
 };

@@ -73,8 +73,8 @@ struct kernels {
     void (*sum)(float *ret_y, const float *x, const float *z, uint32_t n);
     /* x *= a */
     void (*scale)(float *x, float a, uint32_t n);
-    /* ret_scores[s][j] = queries[s] . rows[places[j]], for j < count and s < query_count, at most
-     * QUERIES_MAX; a row of ret_scores has `stride` floats. */
+    /* ret_scores[s][j] = queries[s] . rows[places[j]], for j < count and s < query_count; a row of
+     * ret_scores has `stride` floats. */
     void (*dot_rows)(const float *rows, const uint32_t *places, uint32_t count, uint32_t n,
                      const float *queries, uint32_t query_count, float *ret_scores,
                      uint32_t stride);
@@ -96,15 +96,15 @@ struct kernels {
     void (*adagrad)(float *x, float *sums, const float *g, float rate, float epsilon, uint32_t n);
 };
 
-#define QUERIES_MAX 8
 #define LAYER_ROWS_MAX 128
 #define LAYER_GROUPS_MAX 16 /* bits of `filled` */
 #define LAYER_UNITS 16      /* that a layer computes at once */
 
 /* The fastest kernels for this processor; all give the same bits. The table holds for ever. */
 const struct kernels *kernels_best(void);
-/* The kernels for every processor: for tests. */
-const struct kernels *kernels_plain(void);
+/* The kernels that this processor can run, the slowest first, which every processor can. NULL:
+ * there are no more. For tests. */
+const struct kernels *kernels_at(uint32_t which);
 
 /* ln x for one number, x > 0 and finite, with the bits of the kernels. */
 float kernels_log(float x);

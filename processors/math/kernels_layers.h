@@ -3,7 +3,7 @@
 
 #define SUMS_WIDTH 5 /* vectors of a sum that stay in registers */
 #define LAYER_ITEMS 4
-#define LAYER_WIDTH 2 /* of LAYER_UNITS */
+#define LAYER_WIDTH (LAYER_UNITS * sizeof(float) / sizeof(KERNEL_WIDE))
 
 /* For each group of x, the rows that are filled there, in order: the `ret_counts[g]` numbers
  * ret_rows[g]. One walk over the set bits costs a third of testing each row for each group. */
@@ -19,22 +19,23 @@ static inline void KERNEL(find_rows)(const uint16_t *filled, uint32_t count,
     }
 }
 
-/* LAYER_WIDTH vectors of units for LAYER_ITEMS items: each number that is loaded is used for
- * several products, and all sums stay in registers. */
+/* LAYER_UNITS units for LAYER_ITEMS items: each number that is loaded is used for several products,
+ * and all sums stay in registers. */
 static inline KERNEL_TARGET void KERNEL(layer_block)(const float *w, uint32_t units, const float *x,
                                                      uint32_t n, const uint8_t *rows,
                                                      uint32_t count, float *ret_y)
 {
-    lanes sums[LAYER_ITEMS][LAYER_WIDTH] = {{{0}}};
+    KERNEL_WIDE sums[LAYER_ITEMS][LAYER_WIDTH] = {{{0}}};
     for (uint32_t r = 0; r < count; r++) {
         const float *weights = w + (size_t)rows[r] * units, *at = x + (size_t)rows[r] * n;
+        KERNEL_WIDE of[LAYER_WIDTH];
+        memcpy(of, weights, sizeof of);
         for (uint32_t k = 0; k < LAYER_ITEMS; k++)
             for (uint32_t v = 0; v < LAYER_WIDTH; v++)
-                sums[k][v] += KERNEL(load)(weights + v * LANES) * at[k];
+                sums[k][v] += of[v] * at[k];
     }
     for (uint32_t k = 0; k < LAYER_ITEMS; k++)
-        for (uint32_t v = 0; v < LAYER_WIDTH; v++)
-            KERNEL(store)(ret_y + (size_t)k * units + v * LANES, sums[k][v]);
+        memcpy(ret_y + (size_t)k * units, sums[k], sizeof sums[k]);
 }
 
 static KERNEL_TARGET void KERNEL(layer)(const float *w, uint32_t units, const float *linear,
@@ -52,7 +53,7 @@ static KERNEL_TARGET void KERNEL(layer)(const float *w, uint32_t units, const fl
             sums += KERNEL(load)(x + (size_t)of[r] * n + i) * linear[of[r]];
         KERNEL(store)(ret_z + i, sums);
         for (uint32_t k = i; k < i + LANES; k += LAYER_ITEMS)
-            for (uint32_t u = 0; u < units; u += LAYER_WIDTH * LANES)
+            for (uint32_t u = 0; u < units; u += LAYER_UNITS)
                 KERNEL(layer_block)(w + u, units, x + k, n, of, row_count,
                                     ret_y + (size_t)k * units + u);
     }

@@ -142,6 +142,71 @@ static inline KERNEL_TARGET lanes KERNEL(products)(const float *const *rows, con
     return KERNEL(totals)(even[0] + odd[0], even[1] + odd[1], even[2] + odd[2], even[3] + odd[3]);
 }
 
+/* The first `count` of a block's products. */
+static inline void KERNEL(put)(float *ret_scores, const lanes *products, uint32_t count)
+{
+    if (count == ROWS_AT_ONCE)
+        memcpy(ret_scores, products, ROWS_AT_ONCE * sizeof *ret_scores);
+    else
+        for (uint32_t k = 0; k < count; k++)
+            ret_scores[k] = (*products)[k];
+}
+
+/* A block: the products of the first `count` of ROWS_AT_ONCE rows with each query. */
+static inline KERNEL_TARGET void KERNEL(block)(const float *const *rows, uint32_t count, uint32_t n,
+                                               const float *queries, uint32_t query_count,
+                                               float *ret_scores, uint32_t stride)
+{
+    for (uint32_t s = 0; s < query_count; s++) {
+        lanes products = KERNEL(products)(rows, queries + (size_t)s * n, n);
+        KERNEL(put)(ret_scores + s * stride, &products, count);
+    }
+}
+
+#ifdef KERNEL_PAIRS
+
+#define PAIRS (ROWS_AT_ONCE / 2)
+#define PARTS (UNROLLED_LENGTH / LANES)
+
+static inline KERNEL_TARGET wide_lanes KERNEL(join)(const float *low, const float *high)
+{
+    return __builtin_shufflevector(KERNEL(load)(low), KERNEL(load)(high), 0, 1, 2, 3, 4, 5, 6, 7, 8,
+                                   9, 10, 11, 12, 13, 14, 15);
+}
+
+/* block() for rows of UNROLLED_LENGTH: two rows side by side, which stay in registers. */
+static inline KERNEL_TARGET void KERNEL(block_of_pairs)(const float *const *rows, uint32_t count,
+                                                        const float *queries, uint32_t query_count,
+                                                        float *ret_scores, uint32_t stride)
+{
+    wide_lanes pairs[PAIRS][PARTS];
+    for (uint32_t k = 0; k < PAIRS; k++)
+        for (uint32_t i = 0; i < PARTS; i++)
+            pairs[k][i] = KERNEL(join)(rows[2 * k] + i * LANES, rows[2 * k + 1] + i * LANES);
+    for (uint32_t s = 0; s < query_count; s++) {
+        const float *query = queries + (size_t)s * UNROLLED_LENGTH;
+        wide_lanes even[PAIRS] = {{0}}, odd[PAIRS] = {{0}};
+        for (uint32_t i = 0; i < PARTS; i += 2) {
+            wide_lanes q = KERNEL(join)(query + i * LANES, query + i * LANES);
+            wide_lanes r = KERNEL(join)(query + (i + 1) * LANES, query + (i + 1) * LANES);
+            for (uint32_t k = 0; k < PAIRS; k++) {
+                even[k] += q * pairs[k][i];
+                odd[k] += r * pairs[k][i + 1];
+            }
+        }
+        lanes sums[ROWS_AT_ONCE];
+        for (uint32_t k = 0; k < PAIRS; k++)
+            even[k] += odd[k];
+        memcpy(sums, even, sizeof sums);
+        lanes products = KERNEL(totals)(sums[0], sums[1], sums[2], sums[3]);
+        KERNEL(put)(ret_scores + s * stride, &products, count);
+    }
+}
+
+#undef PAIRS
+#undef PARTS
+#endif
+
 static inline KERNEL_TARGET void KERNEL(dot_rows_of)(const float *rows, const uint32_t *places,
                                                      uint32_t count, uint32_t n,
                                                      const float *queries, uint32_t query_count,
@@ -157,14 +222,12 @@ static inline KERNEL_TARGET void KERNEL(dot_rows_of)(const float *rows, const ui
             if (j + k + ROWS_AHEAD < count)
                 KERNEL(fetch)(rows + (size_t)places[j + k + ROWS_AHEAD] * n, n);
         }
-        for (uint32_t s = 0; s < query_count; s++) {
-            lanes sums = KERNEL(products)(at, queries + (size_t)s * n, n);
-            if (some == ROWS_AT_ONCE)
-                memcpy(ret_scores + s * stride + j, &sums, ROWS_AT_ONCE * sizeof *ret_scores);
-            else
-                for (uint32_t k = 0; k < some; k++)
-                    ret_scores[s * stride + j + k] = sums[k];
-        }
+#ifdef KERNEL_PAIRS
+        if (n == UNROLLED_LENGTH)
+            KERNEL(block_of_pairs)(at, some, queries, query_count, ret_scores + j, stride);
+        else
+#endif
+            KERNEL(block)(at, some, n, queries, query_count, ret_scores + j, stride);
     }
 }
 

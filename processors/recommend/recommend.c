@@ -2,6 +2,7 @@
 
 #include "processors/recommend/lists/contexts.h"
 #include "processors/recommend/lists/reasons.h"
+#include "schemas/rate_sample.h"
 
 #include <stdlib.h>
 
@@ -18,7 +19,9 @@ struct recommender {
     struct list_watcher *watcher;
     struct training_log *training_log;
     struct shown_log *shown_log;
-    uint64_t clicks; /* that the ranker could learn from */
+    uint64_t clicks;         /* that the ranker could learn from */
+    uint32_t learn_rate_max; /* its share of the settings' */
+    struct rate_sample rate; /* lists */
 };
 
 struct recommender *recommender_new(const struct recommend_settings *settings,
@@ -30,6 +33,8 @@ struct recommender *recommender_new(const struct recommend_settings *settings,
     learner_init(&recommender->learner, model, &settings->rank.features_off);
     ranked_init(&recommender->ranked);
     sources_init(&recommender->sources);
+    recommender->learn_rate_max = settings->learn_rate_max;
+    recommender->rate.second = INT64_MIN;
     recommender->filters = filters_new();
     recommender->training_log = training_log_new(settings->training_log_bytes);
     recommender->shown_log = shown_log_new(settings->shown_bytes, &settings->placements);
@@ -39,6 +44,8 @@ struct recommender *recommender_new(const struct recommend_settings *settings,
 void recommender_share(struct recommender *recommender, int count)
 {
     const struct recommend_settings *settings = recommender->settings;
+    recommender->learn_rate_max =
+        (settings->learn_rate_max + (uint32_t)count - 1) / (uint32_t)count;
     training_log_bound(recommender->training_log, settings->training_log_bytes / (size_t)count);
     shown_log_bound(recommender->shown_log, settings->shown_bytes / (size_t)count);
 }
@@ -91,7 +98,24 @@ void recommender_check_numbers(struct recommender *recommender, const struct mod
     training_log_renumber(recommender->training_log, model->renumbered + products);
 }
 
-/* Ranks the candidates for all that the visitor did, and remembers them for recommend_learn(). */
+/* Remembers the ranked candidates for recommend_learn(), of a sample where lists come fast. */
+static void remember_ranked(struct recommender *recommender, struct visitor *visitor)
+{
+    const struct ranked_candidates *ranked = &recommender->ranked;
+    uint64_t hash = bytes_hash(visitor_key(visitor));
+    int64_t time_ms = visitor->latest_time_ms;
+    if (rate_sample_choose(&recommender->rate, time_ms, recommender->learn_rate_max,
+                           draw_mix(hash_join(hash, (uint64_t)time_ms)))) {
+        visitor->training_list =
+            training_log_add(recommender->training_log, visitor->training_list, hash, time_ms,
+                             &ranked->candidates, &ranked->matrix, ranked->ranks);
+        return;
+    }
+    training_log_drop(recommender->training_log, visitor->training_list);
+    visitor->training_list = 0;
+}
+
+/* Ranks the candidates for all that the visitor did. */
 static void rank_first(struct recommender *recommender, const struct model *model,
                        const struct catalogue *catalogue, struct visitor *visitor)
 {
@@ -101,9 +125,7 @@ static void rank_first(struct recommender *recommender, const struct model *mode
     recommender_check_numbers(recommender, model, catalogue);
     rank_visitor(ranked, &settings->rank, &recommender->learner.ranker, model, catalogue, visitor);
     if (settings->learning && !settings->rank.ranker_off)
-        visitor->training_list = training_log_add(
-            recommender->training_log, visitor->training_list, bytes_hash(visitor_key(visitor)),
-            visitor->latest_time_ms, &ranked->candidates, &ranked->matrix, ranked->ranks);
+        remember_ranked(recommender, visitor);
 }
 
 /* Ranks again where the placement needs another ranking than the one at hand. */

@@ -28,6 +28,7 @@ struct recommend_settings {
     bool learning;             /* false: the ranker stays as it is */
     uint32_t learn_every;      /* 1: the ranker learns from each click, 2: from every second */
     float kind_weights[KINDS]; /* of a click in learning, by its kind */
+    uint32_t learn_rate_max;   /* lists a second; above it, the ranker learns from a sample */
     int64_t merge_ms;          /* between differences written to the log (learner.h) */
     size_t training_log_bytes; /* memory for served lists that wait for their click */
     size_t shown_bytes;        /* memory for shown lists that wait for their click */
@@ -42,8 +43,8 @@ struct recommend_settings {
 struct recommender;
 struct recommender *recommender_new(const struct recommend_settings *settings,
                                     const struct model *model);
-/* From now on it holds one of `count` shares of the lists that wait for their click: the bounds in
- * bytes are those of all. */
+/* From now on it makes one of `count` shares of the lists: the bounds in bytes and in lists a
+ * second are those of all. */
 void recommender_share(struct recommender *recommender, int count);
 void recommender_free(struct recommender *recommender);
 

@@ -70,6 +70,10 @@ struct config {
     char topic_recommendations[CONFIG_TEXT_MAX];
     char topic_rankings[CONFIG_TEXT_MAX];
     char topic_items[CONFIG_TEXT_MAX];
+    char topic_events[CONFIG_TEXT_MAX]; /* one topic with events of all kinds; empty: none */
+    char topic_events_map[CONFIG_LONG_MAX];
+    char input_map[CONFIG_LONG_MAX];
+    char topic_maps[EVENT_USER][CONFIG_LONG_MAX]; /* by event type; empty: input_map */
     enum guarantee guarantee;
     enum quality_preset quality;
     bool trust_keys; /* a record's key is not compared with its visitor */

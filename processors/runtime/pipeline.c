@@ -4,6 +4,7 @@
 #include "processors/runtime/early_lists.h"
 #include "processors/runtime/list_makers.h"
 #include "processors/runtime/log.h"
+#include "processors/runtime/mapping_files.h"
 #include "processors/runtime/rules_file.h"
 #include "processors/runtime/schemas_folder.h"
 
@@ -14,8 +15,8 @@
 #define DUE_MAX 1024         /* visitors whose lists are made together */
 #define SAMPLE_OF 16         /* one of so many visitors gets lists while the worker is behind */
 
-const char *const fate_names[FATES] = {"processed", "duplicates", "double_clicks",
-                                       "late",      "no_consent", "dead_letters"};
+const char *const fate_names[FATES] = {"processed",  "duplicates", "double_clicks", "late",
+                                       "no_consent", "dropped",    "dead_letters"};
 const char *const counter_names[COUNTERS] = {"interactions",
                                              "reordered",
                                              "lists",
@@ -44,6 +45,7 @@ struct pipeline {
     struct context context;
     struct list_makers *makers;
     struct codec *codec;
+    struct mapping_files mappings;
     struct counts committed, batch;
     struct arena arena;
     struct buffer scratch;
@@ -89,6 +91,8 @@ enum verdict pipeline_new(const struct config *config, const struct topology *to
     pipeline->makers = list_makers_new(&pipeline->context, topology, &pipeline->early.outlet);
     enum verdict verdict = schemas_folder_read(pipeline->codec, config->schemas_path, error);
     if (verdict == VERDICT_OK)
+        verdict = mapping_files_open(&pipeline->mappings, config, pipeline->codec, error);
+    if (verdict == VERDICT_OK)
         verdict = rules_file_open(&pipeline->rules, config, error);
     recommender_set_rules(list_makers_at(pipeline->makers, 0), &pipeline->rules.rules);
     if (verdict != VERDICT_OK) {
@@ -121,6 +125,7 @@ void pipeline_free(struct pipeline *pipeline)
     owed_lists_release(&pipeline->owed);
     early_lists_release(&pipeline->early);
     codec_free(pipeline->codec);
+    mapping_files_release(&pipeline->mappings);
     visitor_table_free(pipeline->context.visitors);
     list_makers_free(pipeline->makers);
     rules_file_release(&pipeline->rules);
@@ -172,6 +177,9 @@ enum verdict pipeline_decode(struct pipeline *pipeline, struct record *record, s
         record->fate = FATE_DEAD_LETTER;
         return verdict;
     }
+    if (record->event.dropped)
+        return record_end(record, FATE_DROPPED);
+    record->type = record->event.type; /* which a mapping chooses */
     struct bytes visitor = event_visitor(&record->event);
     if (!pipeline->config->trust_keys && !bytes_equal(record->key, visitor)) {
         record->fate = FATE_DEAD_LETTER;

@@ -22,8 +22,8 @@
 struct pipeline;
 
 /* All arguments are borrowed and outlive the pipeline. `source` gives the schemas of Confluent
- * framing (schemas/codec.h) and may be NULL. SKIP: a file in schemas.path, or the file of
- * merchandising rules, can't be used. */
+ * framing (schemas/codec.h) and may be NULL. SKIP: a file in schemas.path, a mapping, or
+ * the file of merchandising rules can't be used. */
 enum verdict pipeline_new(const struct config *config, const struct topology *topology,
                           struct store *store, struct model *model,
                           const struct catalogue *catalogue, struct outlet *outlet,
@@ -42,9 +42,9 @@ void pipeline_ignore_clock(struct pipeline *pipeline);
 /* Decodes record->value into record->event and checks the key. An event more than
  * event.ahead.max.ms ahead of record->written_ms takes that as its time; record->ahead_ms says by
  * how much it lay ahead. Beyond event.future.max.ms its time stays, and the step validate refuses
- * it. The clock of this machine plays no part. SKIP: a dead letter, for the reason in `error`; the
- * record's fate is set. RETRY: its schema is not here yet; the record has no fate. Slices hold as
- * long as value and arena. */
+ * it. The clock of this machine plays no part. SKIP: the record ends here, and its fate is set: a
+ * dead letter, for the reason in `error`, or dropped by a mapping. RETRY: its schema is not here
+ * yet; the record has no fate. Slices hold as long as value and arena. */
 enum verdict pipeline_decode(struct pipeline *pipeline, struct record *record, struct arena *arena,
                              struct error *error);
 

@@ -282,7 +282,7 @@ static enum verdict order_stage(enum stage stage, const struct step **ret_steps,
 static void name_topics(const struct config *config, struct topology *topology)
 {
     const char *configured[TOPICS] = {
-        [TOPIC_VIEW] = config->topic_view,
+        [TOPIC_VIEW] = config->topic_events[0] ? config->topic_events : config->topic_view,
         [TOPIC_SEARCH] = config->topic_search,
         [TOPIC_CART] = config->topic_cart,
         [TOPIC_PURCHASE] = config->topic_purchase,
@@ -321,6 +321,9 @@ enum verdict topology_build(const struct config *config, struct topology *ret_to
     name_topics(config, ret_topology);
     ret_topology->early = config->chosen.lists_early;
     ret_topology->items = config->chosen.items.on;
+    ret_topology->all_kinds = config->topic_events[0] != '\0';
+    for (int i = 0; i < INPUT_TOPICS; i++)
+        ret_topology->input_count += topology_uses(ret_topology, i);
     config_topic(config, "publisher", ret_topology->publisher, sizeof ret_topology->publisher);
     return check_topics(ret_topology, error);
 }
@@ -340,6 +343,13 @@ static const char *shown_name(const struct topology *topology, const char *name)
     return topic < 0 ? name : topology->topics[topic];
 }
 
+/* A topic in use, or a stream. */
+static bool is_shown(const struct topology *topology, const char *name)
+{
+    int topic = find_topic(name);
+    return topic < 0 || topology_uses(topology, topic);
+}
+
 static void text_names(const struct topology *topology, const char *label, const char *const *names,
                        struct buffer *buffer)
 {
@@ -347,8 +357,9 @@ static void text_names(const struct topology *topology, const char *label, const
         return;
     buffer_format(buffer, "    %s", label);
     for (; *names; names++)
-        buffer_format(buffer, " %s%s", shown_name(topology, *names),
-                      find_topic(*names) < 0 ? " (stream)" : "");
+        if (is_shown(topology, *names))
+            buffer_format(buffer, " %s%s", shown_name(topology, *names),
+                          find_topic(*names) < 0 ? " (stream)" : "");
     buffer_byte(buffer, '\n');
 }
 
@@ -388,7 +399,9 @@ void topology_text(const struct topology *topology, struct buffer *buffer)
                       topic_rows[i].input ? "input" : "output",
                       topic_rows[i].partitioned ? "co-partitioned" : "one partition",
                       topic_rows[i].cleanup == CLEANUP_COMPACT ? "compact" : "delete",
-                      topic_rows[i].schema ? topic_rows[i].schema : "-");
+                      topology->all_kinds && i == TOPIC_VIEW ? "all kinds"
+                      : topic_rows[i].schema                 ? topic_rows[i].schema
+                                                             : "-");
         if (topic_rows[i].delete_retention_ms != 0)
             buffer_format(buffer, ", delete.retention.ms=%lld",
                           (long long)topic_rows[i].delete_retention_ms);
@@ -407,6 +420,8 @@ static void dot_edges(const struct topology *topology, const struct step *row,
 {
     for (const char *const *input = row->inputs; *input; input++) {
         const struct step *writer = find_writer(*input, row);
+        if (!is_shown(topology, *input))
+            continue;
         if (find_topic(*input) >= 0)
             buffer_format(buffer, "  \"topic %s\" -> \"step %s\";\n", shown_name(topology, *input),
                           row->name);

@@ -7,7 +7,7 @@
 #include "processors/runtime/config.h"
 
 #define STEPS_MAX 32
-#define INPUT_TOPICS 7 /* topics that the visitors stage reads */
+#define INPUT_TOPICS 7 /* topics that the visitors stage reads, at most */
 
 enum topic {
     TOPIC_VIEW, /* the inputs come first: their index is the event type's */
@@ -65,12 +65,26 @@ struct topology {
     char publisher[CONFIG_TEXT_MAX + 32];      /* the publisher's consumer group */
     bool early;                                /* TOPIC_EARLY is in use */
     bool items;                                /* TOPIC_ITEMS is in use */
+    bool all_kinds;                            /* TOPIC_VIEW has events of all kinds
+                                                * (topics.events); no other topic of events is in
+                                                * use */
+    int input_count;                           /* inputs of the visitors stage that are in use */
 };
 
 /* Whether the configuration uses the topic. Nobody creates, reads, writes or checks others. */
 static inline bool topology_uses(const struct topology *topology, int topic)
 {
-    return (topic != TOPIC_EARLY || topology->early) && (topic != TOPIC_ITEMS || topology->items);
+    if (topic == TOPIC_EARLY)
+        return topology->early;
+    if (topic == TOPIC_ITEMS)
+        return topology->items;
+    return !topology->all_kinds || topic <= TOPIC_VIEW || topic >= TOPIC_USER;
+}
+
+/* The broker's name of the topic that takes events of this type. */
+static inline const char *topology_topic_of(const struct topology *topology, enum event_type type)
+{
+    return topology->topics[topology_uses(topology, type) ? (int)type : TOPIC_VIEW];
 }
 
 /* FATAL for a mistake in a row: an unknown topic, no such predecessor, a name or a table with two

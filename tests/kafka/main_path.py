@@ -40,7 +40,7 @@ def count_inputs(shop):
 def check_counts(checks, name, shop, published, totals):
     checks.equal(f"{name}: read = published", totals["read"], published)
     fates = sum(totals[f] for f in ("processed", "duplicates", "double_clicks", "late",
-                                    "dead_letters"))
+                                    "dropped", "dead_letters"))
     checks.equal(f"{name}: every record has one fate", fates, published)
     checks.equal(f"{name}: dead letters are in their topic",
                  shop.size(f"{shop.name}-dead-letters"), totals["dead_letters"])

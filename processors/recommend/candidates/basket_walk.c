@@ -6,14 +6,13 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define SECOND_ENTRIES_MAX 25 /* of a row in the second step */
-
 static const float kind_shares[PAIR_KINDS] = {[PAIR_CART] = .3f, [PAIR_PURCHASE] = .7f};
 
 struct reached {
-    uint32_t key; /* item + 1; 0: free (number_slot()) */
-    float one, two, own, popular;
-    float most; /* the largest part of a single seed */
+    uint32_t key;              /* item + 1; 0: free (number_slot()) */
+    float pairs[PAIR_KINDS];   /* sum over seeds, not yet divided by the item's own pairs */
+    float own, times, popular; /* times: how often it is in the history */
+    float most;                /* the largest part of a single seed */
     uint32_t cause;
 };
 
@@ -25,6 +24,7 @@ struct basket_walk_memory {
 
 struct walk {
     const struct model *model;
+    struct decay now;
     struct reached *slots; /* of the memory, all free at first */
     uint32_t *taken;
     uint32_t slot_count; /* at least twice the items that can be reached */
@@ -55,13 +55,6 @@ static void grow(struct basket_walk_memory *memory, uint32_t slots)
     memory->slot_count = slots;
 }
 
-/* The part of a seed's weight that its rows get; popular items get the rest. */
-static float trust(const struct model *model, uint32_t item)
-{
-    float bought = (float)model->items[item].counts.count[PAIR_PURCHASE];
-    return bought / (bought + BASKET_TRUST);
-}
-
 static struct reached *slot_of(struct walk *walk, uint32_t item)
 {
     return &walk->slots[number_slot(walk->slots, sizeof *walk->slots, walk->slot_count, item)];
@@ -80,30 +73,34 @@ static struct reached *reach(struct walk *walk, uint32_t item)
     return reached;
 }
 
-/* One step from an item, with so much weight. */
-static void step(struct walk *walk, uint32_t item, float weight, bool second)
+/* W(i): the item's pairs in both directions, as of the model's newest activity. */
+static double pairs_of(const struct walk *walk, uint32_t item, int kind)
 {
-    uint32_t most = second ? SECOND_ENTRIES_MAX : BASKET_ENTRIES_MAX;
+    const struct row *rows = walk->model->items[item].rows[kind];
+    double pairs = 0;
+    for (int i = 0; i < PAIR_DIRECTIONS; i++)
+        if (rows[i].count > 0)
+            pairs += decay_events(rows[i].total, rows[i].base, walk->now);
+    return pairs / PAIR_UNITS;
+}
+
+/* One step from an item, with so much weight. */
+static void step(struct walk *walk, uint32_t item, float weight)
+{
     for (int kind = PAIR_CART; kind < PAIR_KINDS; kind++) {
         const struct row *rows = walk->model->items[item].rows[kind];
-        double total = 0; /* both directions, relative to the base of the newer one */
-        int32_t base = rows[0].base > rows[1].base ? rows[0].base : rows[1].base;
-        for (int i = 0; i < PAIR_DIRECTIONS; i++)
-            if (rows[i].count > 0)
-                total += decay_shift(rows[i].total, rows[i].base - base);
-        for (int i = 0; i < PAIR_DIRECTIONS && total > 0; i++) {
+        double share = kind_shares[kind] / sqrt(pairs_of(walk, item, kind) + BASKET_SHRINK);
+        for (int i = 0; i < PAIR_DIRECTIONS; i++) {
             const struct row *row = &rows[i];
-            double factor = row->count ? decay_shift(1, row->base - base) / total : 0;
-            for (uint32_t k = 0; k < row->count && k < most; k++) {
+            if (row->count == 0)
+                continue;
+            double factor = share * decay_events(1, row->base, walk->now) / PAIR_UNITS;
+            for (uint32_t k = 0; k < row->count && k < BASKET_ENTRIES_MAX; k++) {
                 struct reached *reached = reach(walk, row->entries[k].item);
                 if (reached == NULL)
                     continue;
-                float part = weight * kind_shares[kind] * (float)(row->entries[k].weight * factor);
-                if (second) {
-                    reached->two += part;
-                    continue;
-                }
-                reached->one += part;
+                float part = weight * (float)(row->entries[k].weight * factor);
+                reached->pairs[kind] += part;
                 if (part > reached->most) {
                     reached->most = part;
                     reached->cause = item;
@@ -113,39 +110,28 @@ static void step(struct walk *walk, uint32_t item, float weight, bool second)
     }
 }
 
-static void first_steps(struct walk *walk, const struct basket *basket)
+/* The weight of the k-th newest item that was bought before. */
+static float history_part(uint32_t k)
 {
-    float history = 0;
+    return 1 / (BASKET_HISTORY_FADE + (float)k);
+}
+
+static void steps(struct walk *walk, const struct basket *basket)
+{
+    float parts = 0;
     for (uint32_t i = 0; i < basket->cart_count; i++)
-        step(walk, basket->cart[i], trust(walk->model, basket->cart[i]) / (float)basket->cart_count,
-             false);
+        step(walk, basket->cart[i], 1 / (float)basket->cart_count);
     for (uint32_t i = 0; i < basket->history_count; i++)
-        history += 1 / (1 + (float)i);
+        parts += history_part(i);
     for (uint32_t i = 0; i < basket->history_count; i++) {
-        float share = 1 / (1 + (float)i) / history;
-        step(walk, basket->history[i],
-             BASKET_HISTORY * share * trust(walk->model, basket->history[i]), false);
+        float share = history_part(i) / parts;
+        step(walk, basket->history[i], BASKET_HISTORY * share);
         struct reached *own = reach(walk, basket->history[i]);
         if (own == NULL)
             continue;
         own->own += share;
+        own->times += 1;
         own->cause = own->cause == ITEM_NONE ? basket->history[i] : own->cause;
-    }
-}
-
-static void second_steps(struct walk *walk)
-{
-    struct top_item frontier[BASKET_FRONTIER_MAX]; /* numbers in `taken` */
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < walk->count; i++) {
-        float one = walk->slots[walk->taken[i]].one;
-        if (one > 0)
-            count = top_keep(frontier, count, BASKET_FRONTIER_MAX,
-                             (struct top_item){.item = i, .score = one});
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t item = walk->slots[walk->taken[frontier[i].item]].key - 1;
-        step(walk, item, frontier[i].score, true);
     }
 }
 
@@ -157,37 +143,56 @@ static bool in_cart(const struct basket *basket, uint32_t item)
     return false;
 }
 
-static double recent_of(const struct model *model, uint32_t at)
+/* The mean over the cart of BASKET_DOUBT / (W + BASKET_DOUBT): 1 where nothing is known. */
+static float doubt(const struct walk *walk, const struct basket *basket)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < basket->cart_count; i++)
+        sum += BASKET_DOUBT / (pairs_of(walk, basket->cart[i], PAIR_CART) +
+                               pairs_of(walk, basket->cart[i], PAIR_PURCHASE) + BASKET_DOUBT);
+    return basket->cart_count ? (float)(sum / basket->cart_count) : 1;
+}
+
+static double popularity_of(const struct model *model, uint32_t at)
 {
     const struct item_counts *counts = &model->items[model->popular[at]].counts;
-    return decay_shift(counts->recent, counts->base - model->items[model->popular[0]].counts.base);
+    uint64_t count = 0;
+    for (int kind = 0; kind < PAIR_KINDS; kind++)
+        count += counts->count[kind];
+    int32_t base = model->items[model->popular[0]].counts.base;
+    return sqrt(decay_shift(counts->recent, counts->base - base) * (double)count);
 }
 
 static void add_popular(struct walk *walk, const struct basket *basket)
 {
     const struct model *model = walk->model;
-    float left = basket->cart_count ? 0 : 1;
-    double recents[POPULAR_MAX], sum = 0;
-    for (uint32_t i = 0; i < basket->cart_count; i++)
-        left += (1 - trust(model, basket->cart[i])) / (float)basket->cart_count;
+    float doubted = doubt(walk, basket);
+    float weight = BASKET_POPULAR_LEAST + BASKET_POPULAR * doubted * doubted;
+    double popularity[POPULAR_MAX], sum = 0;
     for (uint32_t i = 0; i < model->popular_count; i++)
-        sum += recents[i] = recent_of(model, i);
+        sum += popularity[i] = popularity_of(model, i);
     for (uint32_t i = 0; i < model->popular_count && sum > 0; i++) {
         struct reached *reached = reach(walk, model->popular[i]);
         if (reached)
-            reached->popular = (BASKET_POPULAR + left) * (float)(recents[i] / sum);
+            reached->popular = weight * (float)(popularity[i] / sum);
     }
 }
 
-static float score_of(const struct reached *reached)
+static float score_of(const struct walk *walk, const struct reached *reached)
 {
-    return reached->one + BASKET_HOP * reached->two + BASKET_OWN * reached->own + reached->popular;
+    double pairs = 0;
+    for (int kind = PAIR_CART; kind < PAIR_KINDS; kind++)
+        if (reached->pairs[kind] > 0)
+            pairs += (double)reached->pairs[kind] /
+                     sqrt(pairs_of(walk, reached->key - 1, kind) + BASKET_SHRINK);
+    return (float)pairs + BASKET_OWN * reached->own * reached->times * reached->times +
+           reached->popular;
 }
 
 /* Slots for all items that the walk can reach. */
 static uint32_t slots_for(const struct model *model, const struct basket *basket)
 {
-    uint32_t entries = POPULAR_MAX + BASKET_FRONTIER_MAX * 2 * PAIR_DIRECTIONS * SECOND_ENTRIES_MAX;
+    uint32_t entries = POPULAR_MAX;
     for (uint32_t i = 0; i < basket->cart_count + basket->history_count; i++) {
         uint32_t item =
             i < basket->cart_count ? basket->cart[i] : basket->history[i - basket->cart_count];
@@ -207,14 +212,16 @@ uint32_t basket_top(struct basket_walk_memory *memory, const struct model *model
 {
     uint32_t slots = slots_for(model, basket), count = 0;
     grow(memory, slots);
-    struct walk walk = {
-        .model = model, .slots = memory->slots, .taken = memory->taken, .slot_count = slots};
-    first_steps(&walk, basket);
-    second_steps(&walk);
+    struct walk walk = {.model = model,
+                        .slots = memory->slots,
+                        .taken = memory->taken,
+                        .slot_count = slots,
+                        .now = decay_at(model->latest_ms, model->limits.pair_half_life_ms)};
+    steps(&walk, basket);
     add_popular(&walk, basket);
     for (uint32_t i = 0; i < walk.count; i++) {
         struct reached *reached = &walk.slots[walk.taken[i]];
-        struct top_item item = {reached->key - 1, score_of(reached), reached->cause};
+        struct top_item item = {reached->key - 1, score_of(&walk, reached), reached->cause};
         reached->key = 0; /* free for the next walk */
         if (item.score > 0 && !in_cart(basket, item.item))
             count = top_keep(ret_items, count, length, item);

@@ -1,18 +1,23 @@
-/* Basket walk: proposes what goes into the cart next. It is a personalised random walk over the
- * co-occurrence counts of carts and purchases, from all items of the cart at once, in its push form
- * (Andersen, Chung, Lang 2006, "Local graph partitioning using PageRank vectors"), two steps far.
+/* Basket walk: proposes what goes into the cart next. It goes one step over the co-occurrence
+ * counts of carts and purchases, from all items of the cart and of earlier orders at once. The
+ * counts are divided by how many pairs both items have: the cosine of item-based collaborative
+ * filtering (Deshpande, Karypis 2004, "Item-based top-N recommendation algorithms"; the same
+ * symmetric normalisation as in He et al. 2020, "LightGCN"). So items that go with everything count
+ * little.
  *
- *   step(i, j) = sum over carts and purchases, both directions, of share * w(i, j) / total(i)
- *   trust(i) = n / (n + BASKET_TRUST), n purchases of i
- *   one(j) = sum over seeds i of r(i) trust(i) step(i, j)
- *   two(j) = sum over the BASKET_FRONTIER_MAX heaviest k of one(k) step(k, j)
- *   score(j) = one(j) + BASKET_HOP two(j) + BASKET_OWN own(j)
- *              + (BASKET_POPULAR + sum over the cart's r(i) (1 - trust(i))) popular(j)
+ *   w(i, j), W(i)   pairs of i with j, and all pairs of i: both directions, decayed (state/model.h)
+ *   step(i, j) = sum over carts and purchases of
+ *                share * w(i, j) / sqrt((W(i) + BASKET_SHRINK) (W(j) + BASKET_SHRINK))
+ *   doubt = mean over the cart of BASKET_DOUBT / (W(i) + BASKET_DOUBT); 1 without a cart
+ *   score(j) = sum over seeds i of r(i) step(i, j) + BASKET_OWN own(j)
+ *              + (BASKET_POPULAR_LEAST + BASKET_POPULAR doubt^2) popular(j)
  *
  * The seeds are the cart's items, with r that sum to 1, and the items bought before, with r that
- * sum to BASKET_HISTORY; the k-th newest has a part of 1 / k. own(j) is j's part of that.
- * popular(j) is j's share of the popular items' recent counts: it stands in for rows that are too
- * young. Items of the cart are not proposed. */
+ * sum to BASKET_HISTORY; the k-th newest, k from 0, has a part of 1 / (BASKET_HISTORY_FADE + k).
+ * own(j) is j's part of all these, times the square of how often j is among them: what was bought
+ * twice is bought again. popular(j) is j's share of the popular items, each counted as
+ * sqrt(recent count * whole count): it stands in for rows that are too young. Items of the cart
+ * are not proposed. */
 #ifndef WEFT_CANDIDATES_BASKET_WALK_H
 #define WEFT_CANDIDATES_BASKET_WALK_H
 
@@ -23,12 +28,13 @@
 
 #define BASKET_SEEDS_MAX 64    /* of the cart, and of the history */
 #define BASKET_ENTRIES_MAX 100 /* of a row */
-#define BASKET_FRONTIER_MAX 32
-#define BASKET_HOP .3f
-#define BASKET_HISTORY .3f
-#define BASKET_OWN 1.0f
-#define BASKET_TRUST 100.0f
-#define BASKET_POPULAR .1f
+#define BASKET_SHRINK 50.0     /* pairs */
+#define BASKET_DOUBT 60.0      /* pairs */
+#define BASKET_HISTORY .1f
+#define BASKET_HISTORY_FADE 5.0f
+#define BASKET_OWN .3f
+#define BASKET_POPULAR_LEAST .01f
+#define BASKET_POPULAR 1.0f
 
 struct basket {
     uint32_t cart[BASKET_SEEDS_MAX]; /* items of the model, each once */

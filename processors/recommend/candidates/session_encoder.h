@@ -30,8 +30,8 @@ bool encoder_session(const struct vectors *vectors, const uint32_t *items, uint3
                      float *ret_h);
 
 /* ret_scores[q][i] = queries[q] . n(u of items[i]); 0 for items without a vector. `queries` are
- * rows of VECTOR_SIZE, at most QUERIES_MAX (math/kernels.h). Rows of `ret_scores` are `stride`
- * floats apart. `count` is at most ENCODER_SCORES_MAX. Thread: reader. */
+ * rows of VECTOR_SIZE. Rows of `ret_scores` are `stride` floats apart. `count` is at most
+ * ENCODER_SCORES_MAX. Thread: reader. */
 #define ENCODER_SCORES_MAX 1024
 void encoder_scores(const struct vectors *vectors, const float *queries, uint32_t query_count,
                     const uint32_t *items, uint32_t count, float *ret_scores, uint32_t stride);

@@ -41,14 +41,12 @@ static bool is_pair(const struct model *model, uint32_t cause, uint32_t item, en
     return false;
 }
 
-/* The walk goes over carts and purchases, one step or two. */
+/* The walk goes one step, over purchases or over carts. */
 static const char *basket_reason(const struct model *model, uint32_t cause, uint32_t item)
 {
     if (item != ITEM_NONE && is_pair(model, cause, item, PAIR_PURCHASE))
         return "bought_together";
-    if (item != ITEM_NONE && is_pair(model, cause, item, PAIR_CART))
-        return "carted_together";
-    return "related";
+    return "carted_together";
 }
 
 static void explain_basket(const struct model *model, uint32_t cause, struct list_item *ret_item)

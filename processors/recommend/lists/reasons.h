@@ -3,7 +3,7 @@
  *
  * A ranked candidate has the reason of the generator that weighs most in the placement; any other
  * item has the reason of its origin (filters.h). An item of the basket walk has the reason of its
- * pair with the cause: bought or put in carts together, or "related" by two steps.
+ * pair with the cause: bought together, or put in carts together.
  *
  * An item is never its own cause: then the visitor has viewed or bought it before, and no cause is
  * named. */

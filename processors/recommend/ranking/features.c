@@ -137,8 +137,6 @@ static void fill_candidates(const struct filling *to)
 #define VECTOR_ITEMS 6 /* the newest, one by one */
 #define VECTOR_QUERIES (VECTOR_ITEMS + 2)
 
-_Static_assert(VECTOR_QUERIES <= QUERIES_MAX, "the kernel's bound");
-
 /* Rows: the session as the encoder sees it, the mean of its items, then the newest items one by
  * one. Returns how many there are. */
 static uint32_t make_queries(const struct query *query, float (*ret_queries)[VECTOR_SIZE])
@@ -199,6 +197,8 @@ static void fill_vectors(const struct filling *to, struct candidates *candidates
         scores[i] = column(to, VECTOR_RANK)[i] = 0;
 }
 
+#define PRODUCTS_AHEAD 6 /* products whose words are fetched from memory before their turn */
+
 static void fill_products(const struct filling *to, float band)
 {
     struct product_taste taste;
@@ -211,6 +211,8 @@ static void fill_products(const struct filling *to, float band)
             __builtin_prefetch(&taste.catalogue->products[products[i]]);
     }
     for (uint32_t i = 0; i < count; i++) {
+        if (i + PRODUCTS_AHEAD < count && products[i + PRODUCTS_AHEAD] != PRODUCT_NONE)
+            product_fetch(&taste, products[i + PRODUCTS_AHEAD]);
         if (products[i] == PRODUCT_NONE)
             continue;
         struct product_match match = product_match(&taste, products[i], band);

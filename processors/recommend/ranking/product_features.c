@@ -155,6 +155,12 @@ static float limited(float x)
     return x > APART_MAX ? APART_MAX : x < -APART_MAX ? -APART_MAX : x;
 }
 
+void product_fetch(const struct product_taste *taste, uint32_t product)
+{
+    if (taste->likes.colour_count > 0)
+        __builtin_prefetch(product_words(&taste->catalogue->products[product], WORD_COLOUR).at);
+}
+
 struct product_match product_match(const struct product_taste *taste, uint32_t product, float band)
 {
     struct product_match match = {.known = 1};

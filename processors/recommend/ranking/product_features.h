@@ -68,6 +68,8 @@ struct product_taste {
 /* Gathers the visitor's side. False: the catalogue is empty, or it knows none of the items and the
  * visitor has no preferences. */
 bool product_taste(const struct query *query, struct product_taste *ret_taste);
+/* Fetches from memory what product_match() reads of the product, ahead of that call. */
+void product_fetch(const struct product_taste *taste, uint32_t product);
 /* A product's features. `band`: prices at most so far apart are alike. */
 struct product_match product_match(const struct product_taste *taste, uint32_t product, float band);
 

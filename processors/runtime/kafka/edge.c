@@ -354,7 +354,8 @@ static enum verdict join(struct kafka_edge *self, const char *member, struct edg
     rd_kafka_queue_io_event_enable(edge->group_queue, edge->wake[1], "w", 1);
     rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(INPUT_TOPICS);
     for (int i = 0; i < INPUT_TOPICS; i++)
-        rd_kafka_topic_partition_list_add(topics, edge->topology->topics[i], -1);
+        if (topology_uses(edge->topology, i))
+            rd_kafka_topic_partition_list_add(topics, edge->topology->topics[i], -1);
     rd_kafka_resp_err_t err = rd_kafka_subscribe(edge->consumer, topics);
     rd_kafka_topic_partition_list_destroy(topics);
     if (err)

@@ -94,7 +94,7 @@ static enum verdict input_partitions(const struct topology *topology,
     const char *first = "";
     for (int i = 0; i < INPUT_TOPICS; i++) {
         int32_t count = kafka_partitions_in(metadata, topology->topics[i]);
-        if (count == 0)
+        if (count == 0 || !topology_uses(topology, i))
             continue;
         if (partitions != 0 && count != partitions)
             return error_set(error, VERDICT_FATAL,

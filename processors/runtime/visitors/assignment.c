@@ -17,7 +17,8 @@
 static bool is_input(const struct run *run, const char *topic)
 {
     int i = 0;
-    while (i < INPUT_TOPICS && strcmp(topic, run->topology.topics[i]) != 0)
+    while (i < INPUT_TOPICS &&
+           (!topology_uses(&run->topology, i) || strcmp(topic, run->topology.topics[i]) != 0))
         i++;
     return i < INPUT_TOPICS;
 }
@@ -28,7 +29,7 @@ static bool is_complete(const struct run *run, const struct edge_place *places, 
     int counterparts = 0;
     for (size_t i = 0; i < count; i++)
         counterparts += places[i].partition == place->partition;
-    return place->partition < run->partitions && counterparts == INPUT_TOPICS &&
+    return place->partition < run->partitions && counterparts == run->topology.input_count &&
            is_input(run, place->topic);
 }
 
@@ -45,6 +46,8 @@ enum verdict assignment_check(const struct assignment *assignment, const struct 
         return VERDICT_OK;
     for (int i = 0; i < INPUT_TOPICS; i++) {
         int32_t partitions;
+        if (!topology_uses(&run->topology, i))
+            continue;
         enum verdict verdict = edge->partitions(edge, run->topology.topics[i], &partitions, error);
         if (verdict != VERDICT_OK)
             return verdict;

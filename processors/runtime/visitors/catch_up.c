@@ -86,7 +86,7 @@ void catch_up_look(struct catch_up *catch_up, struct run *run, struct kafka_edge
     struct catch_up_view view = {.fold_left = atomic_load(&run->fold_left),
                                  .lag_max_ms = run->config->catch_up_lag_ms};
     for (size_t i = 0; i < task_count; i++)
-        for (int k = 0; k < INPUT_TOPICS; k++)
+        for (int k = 0; k < tasks[i]->input_count; k++)
             look_at_input(&tasks[i]->inputs[k], edge, now_ms, &view);
     if (catch_up_decide(catch_up, &view, now_us))
         tell(catch_up, run, now_us, name);

@@ -118,7 +118,7 @@ static size_t batch_places(const struct worker *worker, struct edge_place **ret_
         memory_get((worker->task_count * INPUT_TOPICS + 1) * sizeof *places);
     size_t count = 0;
     for (size_t i = 0; i < worker->task_count; i++) {
-        for (int k = 0; k < INPUT_TOPICS; k++) {
+        for (int k = 0; k < worker->tasks[i]->input_count; k++) {
             const struct input *input = &worker->tasks[i]->inputs[k];
             if (input->next < 0)
                 continue;
@@ -248,7 +248,7 @@ static void log_commit(struct worker *worker, const struct commit_times *times)
 static enum verdict close_batch(struct worker *worker)
 {
     for (size_t i = 0; i < worker->task_count; i++)
-        for (int k = 0; k < INPUT_TOPICS; k++)
+        for (int k = 0; k < worker->tasks[i]->input_count; k++)
             worker->tasks[i]->inputs[k].next = -1;
     worker->batch_records = worker->early_records = 0;
     worker->committed_us = worker->early_us = now_us(worker);

@@ -11,7 +11,9 @@ struct task *task_new(struct kafka_edge *edge, const struct topology *topology, 
     struct task *task = memory_zero(1, sizeof *task);
     task->partition = partition;
     for (int i = 0; i < INPUT_TOPICS; i++) {
-        struct input *input = &task->inputs[i];
+        if (!topology_uses(topology, i))
+            continue;
+        struct input *input = &task->inputs[task->input_count++];
         input->topic = topology->topics[i];
         input->type = (enum event_type)i;
         input->partition = partition;
@@ -25,7 +27,7 @@ void task_free(struct task *task, struct kafka_edge *edge)
 {
     if (task == NULL)
         return;
-    for (int i = 0; i < INPUT_TOPICS; i++) {
+    for (int i = 0; i < task->input_count; i++) {
         struct input *input = &task->inputs[i];
         if (input->has_head)
             edge->release(edge, &input->head);
@@ -108,7 +110,7 @@ static bool is_quiet(struct input *input, int64_t now_us)
 void task_fill(struct task *task, struct kafka_edge *edge, struct pipeline *pipeline,
                int64_t now_us)
 {
-    for (int i = 0; i < INPUT_TOPICS; i++) {
+    for (int i = 0; i < task->input_count; i++) {
         struct input *input = &task->inputs[i];
         if ((input->has_head && !input->awaits_schema) || is_quiet(input, now_us))
             continue;
@@ -132,7 +134,7 @@ struct input *task_next(struct task *task, int64_t idle_max_us, int64_t now_us,
 {
     struct input *oldest = NULL;
     int64_t wait_us = 0, look_us = INT64_MAX;
-    for (int i = 0; i < INPUT_TOPICS; i++) {
+    for (int i = 0; i < task->input_count; i++) {
         struct input *input = &task->inputs[i];
         if (input->awaits_schema && schema_look_us(input, now_us) < look_us)
             look_us = schema_look_us(input, now_us);

@@ -42,6 +42,7 @@ struct task {
     int32_t partition;
     enum task_state state;
     struct input inputs[INPUT_TOPICS];
+    int input_count;        /* inputs in use: they come first */
     int64_t changelog_next; /* offset up to which the store has the changelog */
     int64_t changelog_target;
     struct copy_deadline fresh; /* while RESTORING: until when the store's rows count as fresh */

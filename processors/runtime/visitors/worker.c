@@ -117,7 +117,7 @@ static enum verdict process(struct worker *worker, struct input *input)
     if (input->decoded)
         verdict = pipeline_event(worker->pipeline, &input->record, &step, &why);
     else
-        pipeline_context(worker->pipeline)->counts->fates[FATE_DEAD_LETTER]++;
+        pipeline_context(worker->pipeline)->counts->fates[input->record.fate]++;
     if (verdict != VERDICT_OK)
         return error_set(&worker->error, verdict, "%s", why.message);
     if (input->record.fate == FATE_DEAD_LETTER)
