@@ -1,6 +1,7 @@
 #include "schemas/codec.h"
 
 #include "schemas/avro.h"
+#include "schemas/avro_json.h"
 #include "schemas/byte_order.h"
 #include "schemas/embedded.h"
 #include "schemas/json.h"
@@ -16,8 +17,9 @@ struct known_plan {
     uint64_t id; /* Confluent's id, or the fingerprint */
     bool confluent;
     enum event_type type;
-    struct avro_plan *plan; /* NULL: there is none; `why` has the reason */
-    int64_t retry_ms;       /* when to fetch the schema again, monotonic; 0: at once */
+    struct avro_plan *plan;   /* NULL: there is none; `why` has the reason */
+    struct avro_shape *shape; /* instead, for records that go through a mapping */
+    int64_t retry_ms;         /* when to fetch the schema again, monotonic; 0: at once */
     struct error why;
 };
 
@@ -28,6 +30,7 @@ struct codec {
     size_t latest[EVENT_TYPES];                  /* the plan of the last record of each type */
     const struct mapping *mappings[EVENT_TYPES]; /* NULL: weft's own records */
     bool all_kinds[EVENT_TYPES];                 /* see codec_set_all_kinds() */
+    struct buffer json;                          /* of the Avro record at hand, for its mapping */
 };
 
 struct bytes schema_text(const char *name)
@@ -77,7 +80,7 @@ static struct known_plan *add_plan(struct codec *codec, uint64_t id, bool conflu
         known = &codec->plans[codec->plan_count++];
     } else { /* full, because wrong ids came: an id without a plan makes room */
         for (size_t i = 0; known == NULL && i < CODEC_PLANS_MAX; i++)
-            if (codec->plans[i].plan == NULL)
+            if (codec->plans[i].plan == NULL && codec->plans[i].shape == NULL)
                 known = &codec->plans[i];
         if (known == NULL) { /* or one that can be fetched again */
             size_t at = id % CODEC_PLANS_MAX;
@@ -85,6 +88,7 @@ static struct known_plan *add_plan(struct codec *codec, uint64_t id, bool conflu
                 at = (at + 1) % CODEC_PLANS_MAX;
             known = &codec->plans[at];
             avro_plan_free(known->plan);
+            avro_shape_free(known->shape);
         }
     }
     *known = (struct known_plan){.id = id, .confluent = confluent, .type = type};
@@ -109,22 +113,33 @@ void codec_free(struct codec *codec)
 {
     if (codec == NULL)
         return;
-    for (size_t i = 0; i < codec->plan_count; i++)
+    for (size_t i = 0; i < codec->plan_count; i++) {
         avro_plan_free(codec->plans[i].plan);
+        avro_shape_free(codec->plans[i].shape);
+    }
+    buffer_release(&codec->json);
     free(codec->plans);
     free(codec);
+}
+
+/* Compiles a plan, or a shape if the records go through a mapping. */
+static enum verdict compile_plan(const struct codec *codec, struct bytes schema,
+                                 struct known_plan *known, struct error *error)
+{
+    if (codec->mappings[known->type])
+        return avro_shape_new(schema, &known->shape, error);
+    return avro_plan_new(schema, known->type, &known->plan, error);
 }
 
 enum verdict codec_learn(struct codec *codec, enum event_type type, struct bytes schema,
                          struct error *error)
 {
-    uint64_t fingerprint;
-    struct avro_plan *plan;
-    enum verdict verdict = avro_fingerprint(schema, &fingerprint, error);
-    if (verdict == VERDICT_OK && find_plan(codec, fingerprint, false, type) == NULL) {
-        verdict = avro_plan_new(schema, type, &plan, error);
+    struct known_plan learned = {.type = type};
+    enum verdict verdict = avro_fingerprint(schema, &learned.id, error);
+    if (verdict == VERDICT_OK && find_plan(codec, learned.id, false, type) == NULL) {
+        verdict = compile_plan(codec, schema, &learned, error);
         if (verdict == VERDICT_OK)
-            add_plan(codec, fingerprint, false, type)->plan = plan;
+            *add_plan(codec, learned.id, false, type) = learned;
     }
     return verdict;
 }
@@ -138,7 +153,7 @@ static enum verdict fetch_plan(struct codec *codec, struct known_plan *known)
     enum verdict verdict =
         codec->source->fetch(codec->source, (uint32_t)known->id, &schema, &known->why);
     if (verdict == VERDICT_OK)
-        verdict = avro_plan_new(buffer_bytes(&schema), known->type, &known->plan, &known->why);
+        verdict = compile_plan(codec, buffer_bytes(&schema), known, &known->why);
     known->retry_ms = verdict == VERDICT_SKIP ? monotonic_ms() + codec->source->refusal_ms : 0;
     buffer_release(&schema);
     return verdict == VERDICT_SKIP ? VERDICT_OK : verdict;
@@ -151,7 +166,7 @@ static enum verdict confluent_plan(struct codec *codec, struct bytes bytes, enum
         return error_set(error, VERDICT_SKIP,
                          "the record is framed for a schema registry, but "
                          "schema.registry.url is not set");
-    if (codec->all_kinds[type])
+    if (codec->all_kinds[type] && codec->mappings[type] == NULL)
         return error_set(error, VERDICT_SKIP,
                          "the record is framed for a schema registry, which does not say its kind; "
                          "set topics.events.map, or give each kind a topic");
@@ -161,7 +176,7 @@ static enum verdict confluent_plan(struct codec *codec, struct bytes bytes, enum
     struct known_plan *known = find_plan(codec, id, true, type);
     if (known == NULL)
         known = add_plan(codec, id, true, type);
-    if (known->plan == NULL && monotonic_ms() >= known->retry_ms &&
+    if (known->plan == NULL && known->shape == NULL && monotonic_ms() >= known->retry_ms &&
         fetch_plan(codec, known) == VERDICT_RETRY)
         return error_set(error, VERDICT_RETRY, "schema id %u: %s", id, known->why.message);
     *ret_known = known;
@@ -187,6 +202,18 @@ static enum verdict single_object_plan(struct codec *codec, struct bytes bytes,
     return VERDICT_OK;
 }
 
+/* A mapping reads JSON, so the record is written as JSON first. */
+static enum verdict map_avro(struct codec *codec, const struct known_plan *known,
+                             struct bytes record, struct arena *arena, struct event *event,
+                             struct error *error)
+{
+    buffer_clear(&codec->json);
+    if (avro_write_json(known->shape, record, &codec->json, error) != VERDICT_OK)
+        return VERDICT_SKIP;
+    return mapping_decode(codec->mappings[known->type], known->type,
+                          arena_copy(arena, buffer_bytes(&codec->json)), arena, event, error);
+}
+
 static enum verdict decode_avro(struct codec *codec, enum event_type type, struct bytes bytes,
                                 struct arena *arena, struct event *event, struct error *error)
 {
@@ -197,13 +224,15 @@ static enum verdict decode_avro(struct codec *codec, enum event_type type, struc
         (confluent ? confluent_plan : single_object_plan)(codec, bytes, type, &known, error);
     if (verdict != VERDICT_OK)
         return verdict;
+    struct bytes record = bytes_of(bytes.at + header, bytes.size - header);
+    if (known->shape)
+        return map_avro(codec, known, record, arena, event, error);
     if (known->plan == NULL)
         return error_set(error, VERDICT_SKIP, "schema id %llu: %s", (unsigned long long)known->id,
                          known->why.message);
     if (known->type != type)
         event_init(event, known->type);
-    return avro_decode(known->plan, bytes_of(bytes.at + header, bytes.size - header), arena, event,
-                       error);
+    return avro_decode(known->plan, record, arena, event, error);
 }
 
 void codec_set_mapping(struct codec *codec, enum event_type type, const struct mapping *mapping)

@@ -37,7 +37,9 @@ enum verdict codec_learn(struct codec *codec, enum event_type type, struct bytes
                          struct error *error);
 
 /* From now on the records of topics of `type` are those of another system: `mapping`, which is
- * borrowed, makes events of them, of the types that it says. NULL: weft's own records again. */
+ * borrowed, makes events of them, of the types that it says. Avro records go through it as the JSON
+ * object of avro_json.h. Records with the fingerprint of a schema that the codec knew before stay
+ * weft's own. Before codec_learn() and the first record of `type`. */
 void codec_set_mapping(struct codec *codec, enum event_type type, const struct mapping *mapping);
 
 /* From now on the records of `type` are weft's own events of all kinds. JSON says its kind as

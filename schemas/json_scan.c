@@ -122,11 +122,33 @@ static bool scan_escape(struct scanner *s, char *to, size_t *ret_size)
     return true;
 }
 
-/* Moves to the next quote, backslash or control character. */
-static void skip_plain(struct scanner *s)
+#define EACH_BYTE(byte) ((byte) * UINT64_C(0x0101010101010101))
+#define HIGH_BITS EACH_BYTE(0x80)
+
+/* Not 0: one of the eight bytes is below `n`, which is at most 0x80 (Anderson, "Bit Twiddling
+ * Hacks", "Determine if a word has a byte less than n"). */
+static inline uint64_t byte_below(uint64_t word, uint64_t n)
 {
-    while (s->at < s->end && *s->at != '"' && *s->at != '\\' && (unsigned char)*s->at >= 0x20)
-        s->at++;
+    return (word - EACH_BYTE(n)) & ~word & HIGH_BITS;
+}
+
+/* Moves to the next quote, backslash or control character. Not 0: a byte on the way is not ASCII.
+ */
+static uint64_t skip_plain(struct scanner *s)
+{
+    const char *at = s->at;
+    uint64_t high = 0, word;
+    for (; s->end - at >= 8; at += 8) { /* eight at a time */
+        memcpy(&word, at, sizeof word);
+        if (byte_below(word ^ EACH_BYTE('"'), 1) | byte_below(word ^ EACH_BYTE('\\'), 1) |
+            byte_below(word, 0x20))
+            break;
+        high |= word & HIGH_BITS;
+    }
+    for (; at < s->end && *at != '"' && *at != '\\' && (unsigned char)*at >= 0x20; at++)
+        high |= (unsigned char)*at & 0x80u;
+    s->at = at;
+    return high;
 }
 
 bool scan_string(struct scanner *s, struct bytes *ret_text)
@@ -134,10 +156,11 @@ bool scan_string(struct scanner *s, struct bytes *ret_text)
     if (scan_peek(s) != '"')
         return scan_fail(s, "a string was expected");
     const char *start = ++s->at;
-    skip_plain(s);
+    uint64_t high = skip_plain(s);
     if (scan_peek(s) == '"' && s->at < s->end) {
         *ret_text = bytes_of(start, (size_t)(s->at++ - start));
-        return bytes_utf8(*ret_text) || scan_fail(s, "the string before this is not UTF-8");
+        return high == 0 || bytes_utf8(*ret_text) ||
+               scan_fail(s, "the string before this is not UTF-8");
     }
     const char *scan = s->at;
     while (scan < s->end && *scan != '"')

@@ -43,11 +43,12 @@ struct json_name {
 uint32_t json_names_add(struct json_names *names, uint32_t parent, struct bytes name);
 void json_names_release(struct json_names *names);
 
-/* Reads the text. `names` NULL: everything. Nodes are in the arena; their texts point into `text`
- * or into the arena. SKIP, with the byte at which the text is wrong: it is no JSON, nested too
- * deep, or has more than JSON_NODES_MAX nodes. */
+/* Reads the text. `names` NULL: everything. `ret_hash`: the hash of the whole text, as json_hash()
+ * says; NULL: none. Nodes are in the arena; their texts point into `text` or into the arena. SKIP,
+ * with the byte at which the text is wrong: it is no JSON, nested too deep, or has more than
+ * JSON_NODES_MAX nodes. */
 enum verdict json_tree_read(struct bytes text, const struct json_names *names, struct arena *arena,
-                            struct json_tree *ret_tree, struct error *error);
+                            struct json_tree *ret_tree, uint64_t *ret_hash, struct error *error);
 
 /* The field of an object; if a name comes twice, the first one. JSON_NONE: there is none, it is
  * null, or the node is no object. */

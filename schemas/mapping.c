@@ -469,7 +469,7 @@ static bool compile(struct compiler *c)
     }
     json_decref(parsed);
     struct error inner = {0};
-    if (json_tree_read(c->text, NULL, &mapping->arena, &c->tree, &inner) != VERDICT_OK) {
+    if (json_tree_read(c->text, NULL, &mapping->arena, &c->tree, NULL, &inner) != VERDICT_OK) {
         error_set(c->error, VERDICT_SKIP, "%s: %s", c->source, inner.message);
         return false;
     }
@@ -485,6 +485,7 @@ static bool compile(struct compiler *c)
              &mapping->bindings[type]);
     bind(event_item_fields(), mapping->item_fields, mapping->item_field_count,
          &mapping->item_bindings);
+    mapping->has_ids = find_place(mapping->fields, mapping->field_count, "event_id") != NULL;
     add_all_names(mapping);
     return true;
 }

@@ -236,14 +236,25 @@ static const struct map_kind *find_kind(const struct record_map *r)
     return mapping->other_kind;
 }
 
-static enum verdict make_id(const struct record_map *r, struct bytes json, struct event *event)
+/* "NAME-", and the hash as 16 hexadecimal digits. */
+static struct bytes id_of(const struct record_map *r, uint64_t hash)
 {
-    uint64_t hash;
-    char id[MAPPING_NAME_BYTES_MAX + 20];
-    if (json_hash(json, r->arena, &hash, r->error) != VERDICT_OK)
+    size_t size = strlen(r->mapping->name);
+    char *id = arena_get(r->arena, size + 17);
+    memcpy(id, r->mapping->name, size);
+    id[size] = '-';
+    for (size_t i = 16; i > 0; i--, hash >>= 4)
+        id[size + i] = "0123456789abcdef"[hash & 15];
+    return bytes_of(id, size + 17);
+}
+
+/* `hash`: of the record, if the mapping has no place for ids. */
+static enum verdict make_id(const struct record_map *r, struct bytes json, uint64_t hash,
+                            struct event *event)
+{
+    if (r->mapping->has_ids && json_hash(json, r->arena, &hash, r->error) != VERDICT_OK)
         return VERDICT_SKIP;
-    int size = snprintf(id, sizeof id, "%s-%016llx", r->mapping->name, (unsigned long long)hash);
-    event->event_id = arena_copy(r->arena, bytes_of(id, (size_t)size));
+    event->event_id = id_of(r, hash);
     return VERDICT_OK;
 }
 
@@ -252,7 +263,9 @@ enum verdict mapping_decode(const struct mapping *mapping, enum event_type type,
 {
     struct record_map r = {.mapping = mapping, .arena = arena, .error = error};
     struct map_kind kind = {.type = type};
-    if (json_tree_read(json, &mapping->names, arena, &r.tree, error) != VERDICT_OK)
+    uint64_t hash = 0;
+    if (json_tree_read(json, &mapping->names, arena, &r.tree, mapping->has_ids ? NULL : &hash,
+                       error) != VERDICT_OK)
         return VERDICT_SKIP;
     if (r.tree.nodes[0].kind != NODE_OBJECT)
         return error_set(error, VERDICT_SKIP, "the record is no JSON object");
@@ -272,6 +285,6 @@ enum verdict mapping_decode(const struct mapping *mapping, enum event_type type,
     if (verdict == VERDICT_OK)
         verdict = add_items(&r, ret_event);
     if (verdict == VERDICT_OK && ret_event->event_id.size == 0)
-        verdict = make_id(&r, json, ret_event);
+        verdict = make_id(&r, json, hash, ret_event);
     return verdict;
 }

@@ -48,6 +48,7 @@ struct mapping {
     struct map_kind kinds[MAPPING_KINDS_MAX];
     uint32_t kind_count;
     const struct map_kind *other_kind; /* of the name "*"; NULL: other kinds are refused */
+    bool has_ids;                      /* some place has the event_id of records */
     struct map_words absent;           /* texts that stand for no value */
     struct map_place fields[MAPPING_FIELDS_MAX];
     uint32_t field_count;

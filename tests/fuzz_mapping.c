@@ -2,6 +2,7 @@
  * An event that comes out passes for weft's own after event_check(). */
 #include "schemas/event_write.h"
 #include "schemas/json.h"
+#include "schemas/json_tree.h"
 #include "schemas/mapping.h"
 #include "tests/fuzz.h"
 #include "tests/test_events.h"
@@ -33,6 +34,17 @@ static void check_own(const struct event *event)
     arena_release(&arena);
 }
 
+/* Both ways to the hash of a text agree. */
+static void check_hash(struct bytes text)
+{
+    struct arena arena = {0};
+    struct json_tree tree;
+    uint64_t a = 0, b = 0;
+    enum verdict verdict = json_tree_read(text, NULL, &arena, &tree, &a, NULL);
+    FUZZ_CHECK(json_hash(text, &arena, &b, NULL) == verdict && a == b);
+    arena_release(&arena);
+}
+
 static void try_record(const struct mapping *mapping, struct bytes record)
 {
     struct event event, again;
@@ -44,6 +56,7 @@ static void try_record(const struct mapping *mapping, struct bytes record)
         FUZZ_CHECK(event.event_id.size > 0);
         FUZZ_CHECK(mapping_decode(mapping, EVENT_CART, record, &arena, &again, NULL) == VERDICT_OK);
         FUZZ_CHECK(bytes_equal(event.event_id, again.event_id));
+        check_hash(record);
         if (event_check(&event, &error) == VERDICT_OK)
             check_own(&event);
     }

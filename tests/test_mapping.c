@@ -5,7 +5,8 @@
  * The folder's name is that of a ready-made mapping, or the folder has a `mapping.json`. */
 #include "processors/runtime/driver.h"
 #include "processors/runtime/mapping_files.h"
-#include "schemas/avro_binary.h"
+#include "schemas/avro.h"
+#include "schemas/avro_json.h"
 #include "schemas/event_write.h"
 #include "schemas/json.h"
 #include "schemas/json_tree.h"
@@ -360,6 +361,15 @@ static void test_ids(void)
         CHECK(json_hash(bytes_text(cases[i].text), &arena, &other, NULL) == VERDICT_OK);
         CHECK_SAY((first == other) == cases[i].same, "%s", cases[i].text);
     }
+    /* the hash made beside the tree is the same, whatever names are wanted */
+    struct json_names names = {0};
+    struct json_tree tree;
+    json_names_add(&names, 0, bytes_text("x"));
+    CHECK(json_tree_read(bytes_text(record), &names, &arena, &tree, &other, NULL) == VERDICT_OK);
+    CHECK(first == other);
+    CHECK(json_tree_read(bytes_text(record), NULL, &arena, &tree, &other, NULL) == VERDICT_OK);
+    CHECK(first == other);
+    json_names_release(&names);
     arena_release(&arena);
 }
 
@@ -513,6 +523,144 @@ static void test_all_kinds(void)
     arena_release(&arena);
 }
 
+/* ---- Avro ---- */
+
+static const char shop_schema[] =
+    "{\"type\":\"record\",\"name\":\"shop.Click\",\"fields\":["
+    "{\"name\":\"kind\",\"type\":{\"type\":\"enum\",\"name\":\"Kind\",\"symbols\":[\"SEEN\","
+    "\"IN_CART\"]}},"
+    "{\"name\":\"who\",\"type\":{\"type\":\"map\",\"values\":\"string\"}},"
+    "{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-micros\"}},"
+    "{\"name\":\"lines\",\"type\":{\"type\":\"array\",\"items\":[\"null\",{\"type\":\"record\","
+    "\"name\":\"Line\",\"fields\":[{\"name\":\"sku\",\"type\":\"int\"},{\"name\":\"price\","
+    "\"type\":{\"type\":\"bytes\",\"logicalType\":\"decimal\",\"scale\":2}},{\"name\":\"weight\","
+    "\"type\":\"double\"},{\"name\":\"more\",\"type\":[\"null\",\"Line\"]}]}]}},"
+    "{\"name\":\"raw\",\"type\":{\"type\":\"fixed\",\"name\":\"F\",\"size\":2}}]}";
+
+static const char shop_mapping[] =
+    "{\"name\":\"shop\",\"kind\":\"kind\",\"kinds\":{\"SEEN\":\"view\",\"IN_CART\":"
+    "\"cart add\"},\"fields\":{\"visitor_id\":\"who.cookie\",\"event_time\":{\"path\":\"at\","
+    "\"unit\":\"us\"},\"items\":\"lines[*]\"},\"item\":{\"item_id\":\"sku\",\"price\":\"price\"}}";
+
+static const char shop_json[] =
+    "{\"kind\":\"IN_CART\",\"who\":{\"cookie\":\"c\\u00e9\"},\"at\":1767225600000001,\"lines\":"
+    "[{\"sku\":7,\"price\":12.50,\"weight\":0.1,\"more\":{\"sku\":1,\"price\":-0.05,\"weight\":"
+    "null,\"more\":null}}],\"raw\":null}";
+
+static void put_line(struct buffer *record, int64_t sku, struct bytes price, double weight)
+{
+    avro_put_long(record, 1);
+    avro_put_long(record, sku);
+    avro_put_string(record, price);
+    avro_put_double(record, weight);
+}
+
+static void put_shop_record(struct buffer *record)
+{
+    avro_put_long(record, 1);
+    avro_put_long(record, -1); /* a block with its size */
+    avro_put_long(record, 11);
+    avro_put_string(record, bytes_text("cookie"));
+    avro_put_string(record, bytes_text("c\xC3\xA9"));
+    avro_put_long(record, 0);
+    avro_put_long(record, 1767225600000001);
+    avro_put_long(record, 1);
+    put_line(record, 7, bytes_of("\x04\xE2", 2), 0.1);
+    put_line(record, 1, bytes_of("\xFB", 1), NAN);
+    avro_put_long(record, 0);
+    avro_put_long(record, 0);
+    buffer_append(record, "\xFF\xFE", 2);
+}
+
+static enum verdict fetch(struct schema_source *source, uint32_t id, struct buffer *schema,
+                          struct error *error)
+{
+    (void)source;
+    if (id != 7)
+        return error_set(error, VERDICT_SKIP, "there is no such id");
+    buffer_text(schema, shop_schema);
+    return VERDICT_OK;
+}
+
+/* An Avro record is the JSON object of the same names, in both framings. */
+static void test_avro(void)
+{
+    struct schema_source source = {.fetch = fetch};
+    struct codec *codec = codec_new(&source);
+    struct mapping *mapping = NULL;
+    struct event json_event, event;
+    struct arena arena = {0};
+    struct buffer record = {0}, framed = {0}, text = {0};
+    struct error error = {0};
+    struct avro_shape *shape = NULL;
+    uint64_t fingerprint, expected, hash;
+    const char *field = "";
+    CHECK_SAY(mapping_new(bytes_text(shop_mapping), "shop", &mapping, &error) == VERDICT_OK, "%s",
+              error.message);
+    CHECK(mapping_decode(mapping, EVENT_VIEW, bytes_text(shop_json), &arena, &json_event, &error) ==
+          VERDICT_OK);
+    put_shop_record(&record);
+    CHECK_SAY(avro_shape_new(bytes_text(shop_schema), &shape, &error) == VERDICT_OK, "%s",
+              error.message);
+    CHECK_SAY(avro_write_json(shape, buffer_bytes(&record), &text, &error) == VERDICT_OK, "%s",
+              error.message);
+    CHECK(json_hash(bytes_text(shop_json), &arena, &expected, NULL) == VERDICT_OK);
+    CHECK(json_hash(buffer_bytes(&text), &arena, &hash, NULL) == VERDICT_OK);
+    CHECK_SAY(hash == expected, "%.*s", (int)text.size, text.at);
+    for (size_t size = 0; size < record.size; size++)
+        CHECK(avro_write_json(shape, bytes_of(record.at, size), &text, NULL) == VERDICT_SKIP);
+    codec_set_mapping(codec, EVENT_VIEW, mapping);
+    CHECK(codec_learn(codec, EVENT_VIEW, bytes_text(shop_schema), &error) == VERDICT_OK);
+    CHECK(avro_fingerprint(bytes_text(shop_schema), &fingerprint, NULL) == VERDICT_OK);
+    for (int wire = 0; wire < 2; wire++) {
+        buffer_clear(&framed);
+        if (wire == 0)
+            buffer_append(&framed, "\0\0\0\0\7", 5);
+        else
+            avro_put_header(&framed, fingerprint);
+        buffer_append(&framed, record.at, record.size);
+        for (int times = 0; times < 2; times++) {
+            CHECK_SAY(codec_decode(codec, EVENT_VIEW, buffer_bytes(&framed), &arena, &event,
+                                   &error) == VERDICT_OK,
+                      "%s", error.message);
+            CHECK_SAY(same_event(&event, &json_event, &field), "%s differs", field);
+        }
+    }
+    CHECK_INT(event.type, EVENT_CART);
+    CHECK_REAL(event.items[0].price, 12.5);
+    avro_shape_free(shape);
+    codec_free(codec);
+    mapping_free(mapping);
+    buffer_release(&record);
+    buffer_release(&framed);
+    buffer_release(&text);
+    arena_release(&arena);
+}
+
+/* Schemas that can't be compiled say why. */
+static void test_avro_schemas(void)
+{
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {"{", "it is no JSON"},
+        {"\"string\"", "is no record"},
+        {"{\"type\":\"record\",\"name\":\"a\"}", "a record has no fields"},
+        {"{\"type\":\"record\",\"fields\":[]}", "a type has no name"},
+        {"{\"type\":\"record\",\"name\":\"a\",\"fields\":[{\"name\":\"x\",\"type\":\"Y\"}]}",
+         "it names a type that it does not have"},
+        {"{\"type\":\"record\",\"name\":\"a\",\"fields\":[{\"type\":\"int\"}]}",
+         "a name is missing"},
+        {"{\"type\":\"record\",\"name\":\"a\",\"fields\":[{\"name\":\"x\"}]}", "a type is missing"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct avro_shape *shape = NULL;
+        struct error error = {0};
+        CHECK_INT(avro_shape_new(bytes_text(cases[i].text), &shape, &error), VERDICT_SKIP);
+        CHECK_CONTAINS(error.message, cases[i].message);
+    }
+}
+
 int main(void)
 {
     TEST_RUN(test_cases);
@@ -523,5 +671,7 @@ int main(void)
     TEST_RUN(test_names);
     TEST_RUN(test_one_topic);
     TEST_RUN(test_all_kinds);
+    TEST_RUN(test_avro);
+    TEST_RUN(test_avro_schemas);
     return test_done();
 }

@@ -193,9 +193,9 @@ static int check_named_files(const struct command *command, const struct config 
     struct error error = {0};
     struct mapping_files mappings = {0};
     struct codec *codec = codec_new(NULL);
-    enum verdict verdict = schemas_folder_read(codec, config->schemas_path, &error);
+    enum verdict verdict = mapping_files_open(&mappings, config, codec, &error);
     if (verdict == VERDICT_OK)
-        verdict = mapping_files_open(&mappings, config, codec, &error);
+        verdict = schemas_folder_read(codec, config->schemas_path, &error);
     codec_free(codec);
     mapping_files_release(&mappings);
     if (verdict != VERDICT_OK)

@@ -89,9 +89,9 @@ enum verdict pipeline_new(const struct config *config, const struct topology *to
         .lists_bytes_max = SIZE_MAX,
     };
     pipeline->makers = list_makers_new(&pipeline->context, topology, &pipeline->early.outlet);
-    enum verdict verdict = schemas_folder_read(pipeline->codec, config->schemas_path, error);
+    enum verdict verdict = mapping_files_open(&pipeline->mappings, config, pipeline->codec, error);
     if (verdict == VERDICT_OK)
-        verdict = mapping_files_open(&pipeline->mappings, config, pipeline->codec, error);
+        verdict = schemas_folder_read(pipeline->codec, config->schemas_path, error);
     if (verdict == VERDICT_OK)
         verdict = rules_file_open(&pipeline->rules, config, error);
     recommender_set_rules(list_makers_at(pipeline->makers, 0), &pipeline->rules.rules);
