@@ -61,6 +61,13 @@ def mapped(weft, check):
         check(f"{name}: check", exit_code == (1 if refused else 0), printed)
         printed, exit_code = run(weft, "backtest", "--json", "--map", chosen, path)
         check(f"{name}: backtest", exit_code == 0 and f'"rejected":{refused}' in printed, printed)
+    printed, _ = run(weft, "describe", "--set", "topics.cart.map=ga4")
+    check("describe names mappings",
+          "mappings\n  events.cart                  ga4\n" in printed, printed)
+    for more in ([], ["--preflight"]):
+        printed, exit_code = run(weft, "check", "--set", "input.map=ga3", *more)
+        check(f"check {more} refuses a mapping", exit_code == 1 and
+              "input.map: there is no mapping 'ga3'" in printed, printed)
     printed, exit_code = run(weft, "check", "--map", "ga3", path)
     check("no such mapping", exit_code == 1 and "there is no mapping 'ga3'" in printed, printed)
     printed, exit_code = run(weft, "check", "--map", "weft", path)

@@ -246,6 +246,8 @@ static int check_preflight(const struct command *command, struct config *config,
         return command_fail(command, EXIT_USAGE, "%s", error.message);
     if (topology_build(config, &topology, &error) != VERDICT_OK)
         return command_fail(command, EXIT_FAILED, "%s", error.message);
+    if (mapping_files_check(config, &error) != VERDICT_OK)
+        return command_fail(command, EXIT_FAILED, "fix: %s", error.message);
     struct findings *findings = memory_zero(1, sizeof *findings);
     command_catch_signals();
     preflight(config, &topology, create, PATIENCE_MS, &command_interrupted, findings);

@@ -1,8 +1,24 @@
 /* `weft describe`: prints the topology. */
 #include "processors/runtime/command.h"
+#include "processors/runtime/mapping_files.h"
 #include "processors/runtime/topology.h"
 
 #include <stdio.h>
+
+/* The topics whose records go through a mapping. */
+static void mappings_text(const struct config *config, const struct topology *topology,
+                          struct buffer *text)
+{
+    bool any = false;
+    for (int type = 0; type < EVENT_USER; type++) {
+        const char *chosen = mapping_chosen(config, (enum event_type)type);
+        if (!topology_uses(topology, type) || strcmp(chosen, "weft") == 0)
+            continue;
+        buffer_format(text, "%s  %-28s %s\n", any ? "" : "mappings\n", topology->topics[type],
+                      chosen);
+        any = true;
+    }
+}
 
 static int describe_command(const struct command *command, int argc, char **argv)
 {
@@ -28,10 +44,12 @@ static int describe_command(const struct command *command, int argc, char **argv
     if (topology_build(&config, &topology, &error) != VERDICT_OK)
         return command_fail(command, EXIT_FAILED, "%s", error.message);
     struct buffer text = {0};
-    if (dot)
+    if (dot) {
         topology_dot(&topology, &text);
-    else
+    } else {
         topology_text(&topology, &text);
+        mappings_text(&config, &topology, &text);
+    }
     fwrite(text.at, 1, text.size, stdout);
     buffer_release(&text);
     return EXIT_DONE;

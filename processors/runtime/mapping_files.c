@@ -46,16 +46,22 @@ enum verdict mapping_open(const char *name, struct mapping **ret_mapping, struct
     return verdict;
 }
 
+const char *mapping_chosen(const struct config *config, enum event_type type)
+{
+    const char *own = config->topic_events[0] ? config->topic_events_map : config->topic_maps[type];
+    return own[0] ? own : config->input_map;
+}
+
 /* The one topic of events takes the place of the views'. */
 static enum verdict open_all_kinds(struct mapping_files *files, const struct config *config,
                                    struct codec *codec, struct error *error)
 {
     struct error inner = {0};
-    const char *own = config->topic_events_map;
     struct mapping **mapping = &files->at[EVENT_VIEW];
     codec_set_all_kinds(codec, EVENT_VIEW);
-    if (mapping_open(own[0] ? own : config->input_map, mapping, &inner) != VERDICT_OK)
-        return error_set(error, VERDICT_SKIP, "%s: %s", own[0] ? "topics.events.map" : "input.map",
+    if (mapping_open(mapping_chosen(config, EVENT_VIEW), mapping, &inner) != VERDICT_OK)
+        return error_set(error, VERDICT_SKIP, "%s: %s",
+                         config->topic_events_map[0] ? "topics.events.map" : "input.map",
                          inner.message);
     if (*mapping && !mapping_has_kinds(*mapping))
         return error_set(error, VERDICT_SKIP,
@@ -73,13 +79,24 @@ enum verdict mapping_files_open(struct mapping_files *files, const struct config
         return open_all_kinds(files, config, codec, error);
     for (int type = 0; type < EVENT_USER; type++) {
         struct error inner = {0};
-        const char *own = config->topic_maps[type];
-        if (mapping_open(own[0] ? own : config->input_map, &files->at[type], &inner) != VERDICT_OK)
-            return error_set(error, VERDICT_SKIP, "%s%s%s: %s", own[0] ? "topics." : "input",
-                             own[0] ? event_type_names[type] : "", ".map", inner.message);
+        bool own = config->topic_maps[type][0] != '\0';
+        const char *chosen = mapping_chosen(config, (enum event_type)type);
+        if (mapping_open(chosen, &files->at[type], &inner) != VERDICT_OK)
+            return error_set(error, VERDICT_SKIP, "%s%s%s: %s", own ? "topics." : "input",
+                             own ? event_type_names[type] : "", ".map", inner.message);
         codec_set_mapping(codec, (enum event_type)type, files->at[type]);
     }
     return VERDICT_OK;
+}
+
+enum verdict mapping_files_check(const struct config *config, struct error *error)
+{
+    struct mapping_files files = {0};
+    struct codec *codec = codec_new(NULL);
+    enum verdict verdict = mapping_files_open(&files, config, codec, error);
+    codec_free(codec);
+    mapping_files_release(&files);
+    return verdict;
 }
 
 void mapping_files_release(struct mapping_files *files)

@@ -17,6 +17,12 @@ enum verdict mapping_files_open(struct mapping_files *files, const struct config
                                 struct codec *codec, struct error *error);
 void mapping_files_release(struct mapping_files *files);
 
+/* The mapping of the topic that takes events of `type`, as the configuration names it. Borrowed
+ * from the configuration. */
+const char *mapping_chosen(const struct config *config, enum event_type type);
+/* Whether all mappings can be made; as mapping_files_open(). For the tools. */
+enum verdict mapping_files_check(const struct config *config, struct error *error);
+
 /* Makes one mapping, by the name of a ready-made one or by the path of a file. NULL for "weft": no
  * mapping. The caller frees it. SKIP, with what to do. Thread: any. */
 enum verdict mapping_open(const char *name, struct mapping **ret_mapping, struct error *error);

@@ -84,7 +84,7 @@ static inline bool topology_uses(const struct topology *topology, int topic)
 /* The broker's name of the topic that takes events of this type. */
 static inline const char *topology_topic_of(const struct topology *topology, enum event_type type)
 {
-    return topology->topics[topology_uses(topology, type) ? (int)type : TOPIC_VIEW];
+    return topology->topics[topology_uses(topology, (int)type) ? (int)type : TOPIC_VIEW];
 }
 
 /* FATAL for a mistake in a row: an unknown topic, no such predecessor, a name or a table with two

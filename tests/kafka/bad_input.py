@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 """Sends records that can't be used to Apache Kafka. The dead-letter topic has each of them, byte
-for byte, with its origin and the reason. weft processes everything else. The test needs kcat and
-the programs that tools/kafka needs."""
+for byte, with its origin and the reason. weft processes everything else. GA4's events of all kinds,
+in one topic, give lists through their mapping. The test needs kcat and the programs that
+tools/kafka needs."""
 
 import json
+import os
+import signal
 import struct
 import subprocess
 import sys
 import time
 
-from shop import INPUTS, Checks, Kafka, Shop, weft
+from shop import INPUTS, ROOT, Checks, Kafka, Shop, weft
 
 NOW = int(time.time() * 1000)
 
@@ -112,6 +115,59 @@ def send(shop, topic, key, value):
         shop.produce(topic, key, value)
 
 
+def case_lines(name):
+    """The records of a case of tests/cases/mappings, with their keys, and the expected events."""
+    folder = os.path.join(ROOT, "tests", "cases", "mappings", name)
+    with open(os.path.join(folder, "input.jsonl"), "rb") as file:
+        records = [line.rstrip(b"\n") for line in file]
+    with open(os.path.join(folder, "expected.jsonl"), encoding="utf-8") as file:
+        expected = [json.loads(line) for line in file]
+    keyed = []
+    for record in records:
+        row = json.loads(record)
+        key = row.get("user_id") or row.get("user_pseudo_id") or row["client_id"]
+        keyed.append((key.encode(), record))
+    return keyed, expected
+
+
+def mapped(checks, address):
+    """One topic with GA4's events of all kinds: lists come, dead letters are as they came."""
+    records, expected = case_lines("ga4")
+    settings = ["topics.events=ga.events", "input.map=ga4"]
+    with Shop("ga", address, 2, settings) as shop:
+        shop.start(0)
+        shop.ready()
+        subprocess.run(["kcat", "-P", "-b", address, "-t", "ga.events", "-K\t", "-X",
+                        "topic.partitioner=murmur2_random"], check=True,
+                       input=b"".join(b"%s\t%s\n" % record for record in records))
+        shop.settle(len(records))
+        row = shop.metrics()
+        events = [line for line in expected if "type" in line]
+        refused = [record for (_, record), line in zip(records, expected) if "refused" in line]
+        checks.equal("ga4: dropped", row["dropped"], sum("dropped" in line for line in expected))
+        checks.equal("ga4: dead letters", row["dead_letters"], len(refused))
+        checks.equal("ga4: equal records are one", row["duplicates"], 1)
+        checks.equal("ga4: processed", row["processed"], len(events) - 1)
+        letters = shop.kcat("ga-dead-letters").splitlines()
+        checks.equal("ga4: dead letters are as they came", sorted(letters), sorted(refused))
+        lists = shop.lists()
+        checks.equal("ga4: each visitor has lists", sorted(lists), ["a1", "c3", "u7"])
+        home = [item["item_id"] for entry in lists["a1"]["lists"] for item in entry["items"]]
+        checks.check("ga4: with the items of the events", {"P10", "P12"} <= set(home), home)
+        topics = subprocess.run(["kcat", "-L", "-b", address], capture_output=True, text=True,
+                                check=True).stdout
+        checks.check("ga4: there is one topic of events", '"ga.events"' in topics and
+                     '"ga.view"' not in topics, topics)
+        done = weft("check", "--preflight", *shop.common())
+        checks.check("ga4: the preflight knows it", "ga.view" not in done.stdout, done.stdout)
+        shop.stop(0, signal.SIGKILL)
+        shop.start(0)
+        shop.ready()
+        shop.settle(0)
+        checks.equal("ga4: nothing is read twice after kill -9", shop.metrics()["read"], 0)
+        shop.stop()
+
+
 def main():
     checks = Checks()
     settings = ["kafka.consumer.fetch.message.max.bytes=20000000"]
@@ -162,6 +218,7 @@ def main():
                          size == (-1 if value is None else len(value)) and
                          parsed.get("partition") == "0" and
                          parsed.get("step") in ("decode", "validate"), (size, parsed))
+        mapped(checks, kafka.address)
     return checks.end()
 
 
