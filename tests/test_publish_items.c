@@ -31,15 +31,17 @@ static bool is_held(struct lease *self)
     return shop.lease_held;
 }
 
+#define ID_BYTES 24
+
 static void item_text(int number, char *to)
 {
-    sprintf(to, "item %d", number);
+    snprintf(to, ID_BYTES, "item %d", number);
 }
 
 /* Two visitors view `number` after `before`. */
 static void view_after(int before, int number, int64_t offset)
 {
-    char id[16], before_id[16];
+    char id[ID_BYTES], before_id[ID_BYTES];
     item_text(number, id);
     item_text(before, before_id);
     for (uint64_t visitor = 1; visitor <= 2; visitor++) {

@@ -110,6 +110,13 @@ def made_up(seed, events=1400):
         found.local[instance] = ([2 * instance, 2 * instance + 1], dict(rows))
         found.local_sides[instance] = dict(sides)
     found.rankings = [("viewed|shop", b'{"offset":7,"items":[{"item_id":"a","score":1.0}]}')] * 2
+    (_, direction, item), (_, entries) = next(
+        row for row in sorted(expected.cooccurrence.items())
+        if row[0][:2] == ("view", "forward") and row[1][1].keys() - {row[0][2]})
+    found.items = [(item, json.dumps({
+        "item_id": item, "offset": 7, "catalogue": "0", "rules": "0", "lists": [
+            {"list": "viewed_next", "items": [{
+                "item_id": min(entries.keys() - {item}), "score": .5}]}]}).encode())] * 2
     found.catalogue = {key: (0, json.loads(value)) for key, value in products.items() if value}
     found.products = dict.fromkeys((0, 1), len(found.catalogue))
     found.driver = {table: ["{1}", "{2}"] for table in verifier.DRIVER_TABLES}

@@ -16,7 +16,7 @@ driver     one process without a broker: events/s, microseconds for a list, byte
 catalogue  1,000,000 products of 50 attributes: rows/s from JSON, bytes an item, seconds to start
            from disk, microseconds for similar products and for a search, microseconds for the lists
            of an event in a mall of that size
-rankings   the rankings of 3,000 and 200,000 items: the cost of an event and of a publication
+rankings   the rankings and lists of 3,000 and 200,000 items: the cost of an event and of a round
 restore    rows/s from a changelog after the local state was deleted; the time from kill -9 to the
            first new list, with the state and without it (session.timeout.ms is part of that)
 soak       memory and latency over a long time: the process's memory and its parts, in MB, each
@@ -164,6 +164,14 @@ def rankings():
               f"bytes an item; a publication of {row['records']:,} rankings: "
               f"{row['take_ms']:.1f} ms of the fold's thread, "
               f"{row['make_ms']:.0f} ms of the publisher's", flush=True)
+    program = os.path.join(os.path.dirname(WEFT), "tests", "measure_items")
+    for items, events in ((3_000, 300_000), (200_000, 2_000_000)):
+        row = json.loads(subprocess.run([program, str(items), str(events)], capture_output=True,
+                                        text=True, check=True).stdout)
+        print(f"  lists of {items:,} items: {row['us_an_item']:.0f} us an item, "
+              f"{row['step_us_max']:.0f} us under one lock at most, {row['record_bytes']:.0f} bytes "
+              f"a record; {row['more']:,} further events change {row['changed']:,} records of "
+              f"{row['changed_bytes'] / 1e6:.0f} MB", flush=True)
 
 
 def catalogue():

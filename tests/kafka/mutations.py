@@ -2,6 +2,7 @@
 the findings, as the fault in weft would have."""
 
 import copy
+import json
 from fractions import Fraction
 
 from verifier import DRIVER_TABLES, WAIT_MAX_S, side
@@ -137,6 +138,20 @@ def old_channel(found):
 def channel_of_erased(found):
     """What a guest came by before, still kept after."""
     change(found, some_guest(found), channel="before")
+
+
+def item_lists_differ(found):
+    key, value = next(row for row in found.items if row[1] is not None and b"viewed_next" in row[1])
+    found.items.append((key, value.replace(b'"score": 0.', b'"score": 0.0').replace(
+        b'"score":0.', b'"score":0.0')))
+
+
+def item_list_invented(found):
+    key, value = next(row for row in found.items if row[1] is not None and b"viewed_next" in row[1])
+    record = json.loads(value)
+    next(row for row in record["lists"] if row["list"] == "viewed_next")["items"].append(
+        {"item_id": "i of no pair", "score": .1})
+    found.items.append((key, json.dumps({**record, "offset": record["offset"] + 1}).encode()))
 
 
 def ranking_differs(found):
@@ -318,6 +333,8 @@ MUTATIONS = [
     ("one visitor's channel not the newest", old_channel),
     ("the channel of one who was erased", channel_of_erased),
     ("a ranking that two publishers differ about", ranking_differs),
+    ("lists of an item that two publishers differ about", item_lists_differ),
+    ("a pair in an item's list that nobody made", item_list_invented),
     ("one offset behind", offset_behind),
     ("a transaction that hangs", transaction_hangs),
     ("one dead letter lost", dead_letter_lost),

@@ -348,7 +348,7 @@ def main():
     quiet = "rankings.interval.ms=0"
     shop = Shop("chart", kafka.address, extra=[
         "model.save.ms=300", f"rankings.length={LENGTH}", f"rankings.terms.max={TERMS}",
-        "rankings.scopes.max=1000", f"items.lists.length={ITEM_LENGTH}", "topics.items=chart.items",
+        "rankings.scopes.max=1000", f"items.lists.length={ITEM_LENGTH}",
         "cooccurrence.row.entries.max=1000"])
     try:
         rows = events()

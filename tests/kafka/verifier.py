@@ -31,8 +31,9 @@ recount.ACTIVITIES_MAX = ACTIVITIES_MAX
 WAIT_MAX_S = 120  # from an event to its commit, whatever breaks meanwhile
 # Tables that each process and the in-process driver compute from the log, the same to the last bit.
 DRIVER_TABLES = ("queries", "vectors", "weights")
-PUBLISHED = ("-model", ".rankings")  # the next publisher ends what was open there
+PUBLISHED = ("-model", ".rankings", ".items")  # the next publisher ends what was open there
 PAIR_REASONS = ("viewed_next", "viewed_together", "carted_together", "bought_together")
+COUNTED_LISTS = ("viewed_next", "bought_together", "goes_with")
 MODEL_TABLES = ("cooccurrence", "popularity", "trends", "channels")
 ACTIVITY_KINDS = ("view", "search", "cart", "purchase", "cart_remove", "cart_update", "cart_clear",
                   "refund")
@@ -40,11 +41,13 @@ ACTIVITY_KINDS = ("view", "search", "cart", "purchase", "cart_remove", "cart_upd
 
 def outputs(name):
     return [f"{name}-interactions", f"{name}-visitor-changelog", f"{name}.recommendations",
-            f"{name}.rankings", f"{name}-dead-letters", f"{name}-late", f"{name}-model"]
+            f"{name}.rankings", f"{name}.items", f"{name}-dead-letters", f"{name}-late",
+            f"{name}-model"]
 
 
 def compacted(name):
-    return [f"{name}-visitor-changelog", f"{name}.recommendations", f"{name}.rankings"]
+    return [f"{name}-visitor-changelog", f"{name}.recommendations", f"{name}.rankings",
+            f"{name}.items"]
 
 
 class Found:
@@ -62,6 +65,7 @@ class Found:
         self.lists = {}         # visitor: record, the newest
         self.models = {}        # instance: (cooccurrence, popularity, trends, channels) rows
         self.rankings = []      # (key, value) of each record
+        self.items = []         # likewise, of the lists of items
         self.local = {}         # instance: (partitions that it owns, {visitor: row})
         self.local_sides = {}   # instance: {visitor: what else is kept of them, as side()}
         self.ends = {}          # (output topic, partition): (end, last stable offset)
@@ -214,6 +218,7 @@ def read(shop, address, owners, states, log_isolation="read_committed", taken=()
                                   recount.dumped_channels(paths[4]))
         for path in paths:
             os.unlink(path)
+    found.items = [(key.decode(), value) for _, _, key, value, _ in rows[f"{name}.items"]]
     found.catalogue = catalogue(name, address)
     found.catalogue_moves = bool(read_topic(address, f"{name}.product"))
     read_offsets(found, address, name)
@@ -597,6 +602,46 @@ def judge_rankings(found, say):
         say(f"rankings of one offset that differ, {some(wrong)}")
 
 
+def known_pairs(expected, found):
+    """{item: the others} of the recomputed co-occurrence and of the log: a late event may have
+    taken pairs of the log back since."""
+    pairs = defaultdict(set)
+    for (_, _, item), (_, entries) in expected.cooccurrence.items():
+        pairs[item].update(entries)
+    for row in found.interactions:
+        after = [neighbour["item_id"] for neighbour in row.get("after", ())]
+        for other in [*row.get("before", ()), *after]:
+            pairs[row["subject"]].add(other)
+            pairs[other].add(row["subject"])
+    return pairs
+
+
+def judge_items(expected, found, say):
+    """The same offset, catalogue and rules give the same lists, whoever publishes. Only the lists
+    that are counts are compared: with many products that are equally similar, a process chooses. A
+    list names pairs that there are, of at most all pairs, and never the item itself."""
+    values, pairs, wrong = defaultdict(set), known_pairs(expected, found), []
+    for key, value in found.items:
+        record = json.loads(value) if value is not None else {"lists": []}
+        if record["lists"]:
+            values[key, record["offset"], record["catalogue"], record["rules"]].add(json.dumps(
+                [row for row in record["lists"] if row["list"] in COUNTED_LISTS]))
+        for row in record["lists"]:
+            items = [item["item_id"] for item in row["items"]]
+            if key in items or len(items) != len(set(items)):
+                wrong.append((key, row["list"], "itself, or one twice"))
+            for item in row["items"] if row["list"] in COUNTED_LISTS else ():
+                known = of_guest(item["item_id"]) or of_guest(key) or \
+                    item["item_id"] in pairs[key]
+                if not known or not 0 < item["score"] < 1.000002:
+                    wrong.append((key, row["list"], item["item_id"]))
+    if wrong:
+        say(f"lists of items with unknown pairs, {some(wrong)}")
+    differ = [key for key, different in values.items() if len(different) > 1]
+    if differ:
+        say(f"lists of items of one offset that differ, {some(differ)}")
+
+
 def judge_lists(expected, found, say):
     old = [visitor for visitor, when in expected.latest.items()
            if found.lists.get(visitor, {}).get("source_event_time") != when]
@@ -609,16 +654,8 @@ def judge_lists(expected, found, say):
 
 def judge_list_contents(expected, found, say):
     """Each cause is an item of the visitor, or of the page that the list is for. Pairs that a list
-    names are pairs of the recomputed co-occurrence, or of the log: a late event may have taken them
-    back since. No item stands in a list twice."""
-    pairs = defaultdict(set)
-    for (_, _, item), (_, entries) in expected.cooccurrence.items():
-        pairs[item].update(entries)
-    for row in found.interactions:
-        after = [neighbour["item_id"] for neighbour in row.get("after", ())]
-        for other in [*row.get("before", ()), *after]:
-            pairs[row["subject"]].add(other)
-            pairs[other].add(row["subject"])
+    names are known ones. No item stands in a list twice."""
+    pairs = known_pairs(expected, found)
     twice, strange, unpaired = [], [], []
     for visitor, record in found.lists.items():
         _, row = found.changelog.get(visitor, (0, {"activities": []}))
@@ -707,6 +744,7 @@ def judge(found, once=True, expected=None):
         judge_guests(expected, found, wrong.append)
     judge_models(expected, found, doubled, wrong.append)
     judge_rankings(found, wrong.append)
+    judge_items(expected, found, wrong.append)
     judge_lists(expected, found, wrong.append)
     if once:
         judge_list_contents(expected, found, wrong.append)

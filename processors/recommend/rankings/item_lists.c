@@ -151,7 +151,7 @@ static void sum_pairs(struct item_lists_maker *maker, struct pairs *ret_totals)
     struct decay now = decay_at(trends_clock(model->trends), model->limits.pair_half_life_ms);
     clear_marks(maker);
     *ret_totals = (struct pairs){0};
-    for (int row = PAIR_CART * PAIR_DIRECTIONS; row < (int)PAIR_ROWS; row++) {
+    for (int row = (int)PAIR_CART * (int)PAIR_DIRECTIONS; row < (int)PAIR_ROWS; row++) {
         bool bought = row / PAIR_DIRECTIONS == PAIR_PURCHASE;
         const struct row *from =
             cooccurrence_row(model, maker->item, (enum pair_kind)(row / PAIR_DIRECTIONS),

@@ -1,7 +1,9 @@
 /* Lists of an item, for everybody: "like this one", "bought with this one". They follow from the
  * model, the catalogue and the merchandising rules alone; no visitor is known.
  *
- *   similar           products that share words with it: content_similarity_top() and its score
+ *   similar           products that share words with it: content_similarity_top() and its score. If
+ *                     more than SIMILAR_MAX are equally similar, each process takes those with the
+ *                     lower numbers of its catalogue
  *   nearest           cosine of the item vectors. Compared are the items within two steps of its
  *                     view rows (NEAREST_FIRST of each, then NEAREST_SECOND of theirs) and those
  *                     of `similar`: at most NEAREST_MAX, so that one item costs bounded work

@@ -13,9 +13,9 @@
  *
  * A record is made under the read locks of model and catalogue. It is a function of the log up to
  * the offset that it names, of the catalogue and the rules whose digests it names, and of the
- * configuration. It is written only if items, order or reasons have changed (publication.h). A
- * process that is elected starts a round of its own; what the topic has already is not written
- * again.
+ * configuration; but for ties among similar products (item_lists.h). It is written only if items,
+ * order or reasons have changed (publication.h). A process that is elected starts a round of its
+ * own; it does not write again what the topic has already.
  *
  * Thread of all functions: the publisher. */
 #ifndef WEFT_MODEL_PUBLISH_ITEMS_H
