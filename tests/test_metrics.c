@@ -5,7 +5,8 @@
 static const char expected[] =
     "{\"time\":1700000000000,\"application_id\":\"shop\",\"instance_id\":\"shop-x\",\"event\":"
     "\"metrics\",\"uptime_s\":12.3,\"processed\":1,\"duplicates\":2,\"double_clicks\":3,\"late\":4,"
-    "\"no_consent\":5,\"dropped\":6,\"dead_letters\":7,\"read\":21,\"interactions\":10,\"reordered\":11,"
+    "\"no_consent\":5,\"dropped\":6,\"dead_letters\":7,\"dead_letter_reasons\":{\"others\":0},"
+    "\"read\":21,\"interactions\":10,\"reordered\":11,"
     "\"lists\":12,\"lists_same\":13,\"activities_out\":14,\"asked\":15,\"hits\":16,"
     "\"reciprocal_millionths\":17,\"weights\":18,\"erased\":19,\"order_lines_out\":20,\"times_"
     "ahead\":21,\"activities_cut\":22,\"lists_cut\":23,\"letters_cut\":24,"

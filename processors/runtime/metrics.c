@@ -8,6 +8,7 @@ enum metric_type {
     METRIC_TEXT,    /* const char *, without characters that JSON escapes */
     METRIC_SECONDS, /* double */
     METRIC_ONLINE,  /* struct online_metrics: an object of its own */
+    METRIC_REASONS, /* struct letter_reasons: an object, from reason to count */
 };
 
 /* One key, or a key for each element of an array. */
@@ -31,6 +32,7 @@ static const struct metric metrics_table[] = {
     ONE("event", METRIC_TEXT, event),
     ONE("uptime_s", METRIC_SECONDS, uptime_s),
     COUNT_EACH(fate_names, FATES, totals.counts.fates),
+    ONE("dead_letter_reasons", METRIC_REASONS, totals.reasons),
     COUNT("read", read),
     COUNT_EACH(counter_names, COUNTERS, totals.counts.counters),
     COUNT("shown_bytes", totals.shown_bytes),
@@ -168,6 +170,16 @@ void metrics_take(struct run *run, const struct totals *totals, int64_t started_
 
 /* ---- writing them ---- */
 
+static void write_reasons(const struct letter_reasons *reasons, struct buffer *buffer)
+{
+    buffer_byte(buffer, '{');
+    for (uint32_t i = 0; i < reasons->count; i++) {
+        buffer_json(buffer, bytes_text(reasons->at[i].reason));
+        buffer_format(buffer, ":%llu,", (unsigned long long)reasons->at[i].count);
+    }
+    buffer_format(buffer, "\"others\":%llu}", (unsigned long long)reasons->others);
+}
+
 static void write_value(const struct metrics *metrics, enum metric_type type, const void *field,
                         struct buffer *buffer)
 {
@@ -183,6 +195,9 @@ static void write_value(const struct metrics *metrics, enum metric_type type, co
         break;
     case METRIC_SECONDS:
         buffer_format(buffer, "%.1f", *(const double *)field);
+        break;
+    case METRIC_REASONS:
+        write_reasons(field, buffer);
         break;
     case METRIC_ONLINE:
         online_metrics_write_json(field, metrics->placements, buffer);

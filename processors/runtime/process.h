@@ -13,6 +13,7 @@
 #define WEFT_RUNTIME_PROCESS_H
 
 #include "processors/runtime/kafka/size_budget.h"
+#include "processors/runtime/letter_reasons.h"
 #include "processors/runtime/pipeline.h"
 
 #include <pthread.h>
@@ -38,6 +39,7 @@ struct totals {
     uint64_t aborts;
     uint64_t restored; /* rows read from changelogs */
     uint64_t lost;     /* records of inputs that retention took unread, or that were skipped */
+    struct letter_reasons reasons; /* of the dead letters */
     uint64_t visitors_cached;
     uint64_t visitors_bytes;
     uint64_t shown_bytes; /* memory of shown lists that wait for their click */

@@ -13,7 +13,7 @@
 struct sender {
     struct lease *lease;
     rd_kafka_t *producer;
-    rd_kafka_topic_t *topic;
+    char *topic;
     bool transactional, begun;
     uint64_t failures;
     rd_kafka_resp_err_t failure; /* the first one's */
@@ -72,7 +72,6 @@ static enum verdict open_producer(struct sender *sender, const struct config *co
     sender->producer = kafka_new(KAFKA_PRODUCER, conf, error);
     if (sender->producer == NULL)
         return VERDICT_FATAL;
-    sender->topic = rd_kafka_topic_new(sender->producer, options->topic, NULL);
     if (!sender->transactional)
         return VERDICT_OK;
     return check(rd_kafka_init_transactions(sender->producer, ANSWER_MS), "initialise transactions",
@@ -84,6 +83,7 @@ enum verdict sender_open(const struct config *config, const struct sender_option
 {
     struct sender *sender = memory_zero(1, sizeof *sender);
     sender->lease = options->lease;
+    sender->topic = memory_text(bytes_text(options->topic));
     sender->transactional = config_exactly_once(config);
     sender->first = -1;
     enum verdict verdict = open_producer(sender, config, options, error);
@@ -104,29 +104,30 @@ static enum verdict begin(struct sender *sender, struct error *error)
     return verdict;
 }
 
-enum verdict sender_send(struct sender *sender, struct bytes key, struct bytes value,
-                         const char *header_name, const char *header, struct error *error)
+enum verdict sender_send_to(struct sender *sender, const struct sender_record *record,
+                            struct error *error)
 {
+    struct bytes key = record->key, value = record->value;
     enum verdict verdict = begin(sender, error);
     if (verdict != VERDICT_OK)
         return verdict;
     const rd_kafka_vu_t parts[] = {
-        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = sender->topic},
-        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = 0},
+        {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = record->topic},
+        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = record->partition},
         {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
         {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)(uintptr_t)key.at, key.size}},
         {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)(uintptr_t)value.at, value.size}},
-        {.vtype = RD_KAFKA_VTYPE_HEADER, .u.header = {header_name, header, -1}},
+        {.vtype = RD_KAFKA_VTYPE_HEADER, .u.header = {record->header_name, record->header, -1}},
     };
-    size_t count = sizeof parts / sizeof parts[0] - (header_name == NULL); /* it is the last */
+    size_t count = sizeof parts / sizeof parts[0] - (record->header_name == NULL); /* the last */
     for (;;) {
         rd_kafka_error_t *failed = rd_kafka_produceva(sender->producer, parts, count);
         if (failed == NULL)
             return VERDICT_OK;
         bool full = rd_kafka_error_code(failed) == RD_KAFKA_RESP_ERR__QUEUE_FULL;
         if (!full)
-            error_set(error, VERDICT_RETRY, "a record for %s can't be sent: %s",
-                      rd_kafka_topic_name(sender->topic), rd_kafka_error_string(failed));
+            error_set(error, VERDICT_RETRY, "a record for %s can't be sent: %s", record->topic,
+                      rd_kafka_error_string(failed));
         rd_kafka_error_destroy(failed);
         if (!full)
             return VERDICT_RETRY;
@@ -134,6 +135,19 @@ enum verdict sender_send(struct sender *sender, struct bytes key, struct bytes v
         if (!lease_holds(sender->lease))
             return VERDICT_SKIP;
     }
+}
+
+enum verdict sender_send(struct sender *sender, struct bytes key, struct bytes value,
+                         const char *header_name, const char *header, struct error *error)
+{
+    const struct sender_record record = {
+        .topic = sender->topic,
+        .key = key,
+        .value = value,
+        .header_name = header_name,
+        .header = header,
+    };
+    return sender_send_to(sender, &record, error);
 }
 
 bool sender_poll(struct sender *sender)
@@ -157,7 +171,7 @@ enum verdict sender_flush(struct sender *sender, struct error *error)
     char advice[FAULT_ADVICE_BYTES_MAX];
     fault_advice(fault_find(FAULT_OF_KAFKA, sender->failure), advice);
     return error_set(error, VERDICT_RETRY, "%llu records for %s were not delivered: %s%s",
-                     (unsigned long long)sender->failures, rd_kafka_topic_name(sender->topic),
+                     (unsigned long long)sender->failures, sender->topic,
                      rd_kafka_err2str(sender->failure), advice);
 }
 
@@ -187,12 +201,11 @@ void sender_close(struct sender *sender)
         if (failed)
             rd_kafka_error_destroy(failed); /* the next sender's start aborts it */
     }
-    if (sender->topic)
-        rd_kafka_topic_destroy(sender->topic);
     if (sender->producer) {
         purge(sender);
         rd_kafka_flush(sender->producer, 100);
         rd_kafka_destroy(sender->producer);
     }
+    free(sender->topic);
     free(sender);
 }

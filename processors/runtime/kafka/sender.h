@@ -1,4 +1,5 @@
-/* The publisher's producer: sends records to partition 0 of one topic.
+/* A producer that sends whole sets of records: the publisher's, to partition 0 of one topic, and
+ * that of `weft dead-letters`, to the inputs.
  *
  * Under exactly-once it works in transactions, whose id all processes share: of two processes that
  * write, the broker fences the older. With at_least_once it sends without transactions.
@@ -31,6 +32,18 @@ enum verdict sender_open(const struct config *config, const struct sender_option
  * lease is gone. RETRY: refused. */
 enum verdict sender_send(struct sender *sender, struct bytes key, struct bytes value,
                          const char *header_name, const char *header, struct error *error);
+
+/* A record for any topic. All is borrowed for the call. */
+struct sender_record {
+    const char *topic;
+    int32_t partition;                /* -1: chosen by the key, as Java's producers do */
+    struct bytes key, value;          /* absent: none */
+    const char *header_name, *header; /* NULL: none */
+};
+
+/* The same as sender_send() for any topic. */
+enum verdict sender_send_to(struct sender *sender, const struct sender_record *record,
+                            struct error *error);
 
 /* Takes in delivery reports without waiting. False: the lease is gone. */
 bool sender_poll(struct sender *sender);

@@ -276,6 +276,7 @@ enum verdict worker_commit(struct worker *worker)
     worker->restarts = 0;
     pipeline_committed(worker->pipeline);
     worker_warn_of_cuts(worker);
+    worker_keep_reasons(worker);
     verdict = close_batch(worker);
     worker_publish_totals(worker);
     return verdict;

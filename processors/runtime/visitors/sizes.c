@@ -1,5 +1,4 @@
 /* A worker's outputs and the sizes that their topics take (kafka/size_budget.h). */
-#include "processors/runtime/kafka/letter.h"
 #include "processors/runtime/log.h"
 #include "processors/runtime/visitors/worker_parts.h"
 
@@ -35,32 +34,6 @@ enum verdict worker_learn_size(struct worker *worker)
              "%s refused a record; records for it have %lld bytes now", name,
              (long long)size_budget_limit(&run->sizes, topic));
     return VERDICT_RETRY;
-}
-
-enum verdict worker_send_letter(struct worker *worker, enum topic topic, const struct input *input,
-                                const char *step, const char *message)
-{
-    struct letter letter;
-    const struct letter_source source = {
-        .key = input->head.key,
-        .value = input->head.value,
-        .topic = input->topic,
-        .partition = input->partition,
-        .offset = input->record.offset,
-        .step = step,
-        .message = message,
-    };
-    letter_make(&source, size_budget_record(&worker->run->sizes, topic), &letter);
-    pipeline_context(worker->pipeline)->counts->counters[COUNT_LETTERS_CUT] += letter.cut;
-    const struct edge_record record = {
-        .topic = topic,
-        .partition = input->partition,
-        .key = letter.key,
-        .value = letter.value,
-        .headers = letter.headers,
-        .header_count = letter.header_count,
-    };
-    return transaction_send(worker->transactions, &record, &worker->error);
 }
 
 struct cut {

@@ -59,6 +59,7 @@ void worker_publish_totals(struct worker *worker)
         .aborts = worker->aborts,
         .restored = worker->restored,
         .lost = worker->lost,
+        .reasons = worker->reasons,
         .visitors_cached = visitor_table_count(pipeline_visitors(worker->pipeline)),
         .visitors_bytes = visitor_table_bytes(pipeline_visitors(worker->pipeline)),
         .shown_bytes = pipeline_shown_bytes(worker->pipeline),
@@ -189,6 +190,7 @@ static enum verdict run_batch(struct worker *worker)
     catch_up_look(&worker->catch_up, worker->run, worker->edge, worker->tasks, worker->task_count,
                   taken, worker->name);
     pipeline_set_behind(worker->pipeline, worker->catch_up.behind);
+    worker_warn_of_letters(worker, at_us);
     if (worker->batch_records > 0 && worker->batch_opened_us == 0)
         worker->batch_opened_us = at_us;
     int64_t calm_us = worker->committed_us + worker_commit_pause_us(worker);
@@ -245,6 +247,7 @@ static void close_session(struct worker *worker)
 {
     worker->aborts += transactions_abort(worker->transactions);
     pipeline_aborted(worker->pipeline);
+    worker->batch_reasons = (struct letter_reasons){0};
     if (worker->joined) {
         worker_meet_trouble(worker, VERDICT_RETRY); /* nothing is committed from here on */
         worker->edge->leave(worker->edge);
@@ -425,6 +428,7 @@ void worker_totals(struct worker *worker, struct totals *totals)
     totals->aborts += mine->aborts;
     totals->restored += mine->restored;
     totals->lost += mine->lost;
+    letter_reasons_merge(&totals->reasons, &mine->reasons);
     totals->visitors_cached += mine->visitors_cached;
     totals->visitors_bytes += mine->visitors_bytes;
     totals->memory.visitors += mine->memory.visitors;

@@ -48,7 +48,9 @@ struct worker {
     int restarts;           /* in a row, without a commit between them */
     int64_t limits[TOPICS]; /* of the topics, as this session uses them (size_budget.h) */
     bool warned[TOPICS];    /* of records that are cut to fit the topic */
-    int stale_assignments;  /* in a row: they lacked inputs */
+    struct letter_watch letter_watch;
+    struct letter_reasons reasons, batch_reasons; /* of committed dead letters; of the batch's */
+    int stale_assignments;                        /* in a row: they lacked inputs */
     uint64_t commits, aborts, restored;
     uint64_t lost; /* records of inputs that nobody reads (assignment.h) */
     pthread_mutex_t totals_lock;
@@ -70,12 +72,19 @@ void worker_use_sizes(struct worker *worker);
 /* After a session that ended with RETRY. If a topic refused a record as too large, asks for its
  * limit again. FATAL: the topic takes too little. */
 enum verdict worker_learn_size(struct worker *worker);
+/* Warns, once a topic, of records that were cut to fit it. */
+void worker_warn_of_cuts(struct worker *worker);
+
+/* ---- letters.c ---- */
+
 /* Sends the head of an input as it came to the dead letters or to the late topic, cut if need be
  * (kafka/letter.h). */
 enum verdict worker_send_letter(struct worker *worker, enum topic topic, const struct input *input,
                                 const char *step, const char *message);
-/* Warns, once a topic, of records that were cut to fit it. */
-void worker_warn_of_cuts(struct worker *worker);
+/* Warns if many records are dead letters. */
+void worker_warn_of_letters(struct worker *worker, int64_t at_us);
+/* The batch is committed: its reasons count. */
+void worker_keep_reasons(struct worker *worker);
 
 /* ---- early.c ---- */
 
