@@ -135,7 +135,7 @@ def help_of(output, commands):
 
 def check_commands(page, helps, check):
     for text in page.spans + page.code:
-        for command, rest in re.findall(r"\bweft ([a-z]+)\b([^|]*)", text):
+        for command, rest in re.findall(r"\bweft ([a-z]+(?:-[a-z]+)*)\b([^|]*)", text):
             check(f"{page.name}: there is no command {command}", command in helps)
             for option in re.findall(r"(?<![\w-])--[a-z-]+", rest):
                 check(f"{page.name}: weft {command} has no option {option}",
@@ -255,7 +255,7 @@ def main(weft):
     for name in READMES:
         with open(os.path.join(ROOT, name), encoding="utf-8") as file:
             pages[name] = Page(name, file.read())
-    helps = help_of(output, re.findall(r"^  (\w+) ", output("--help"), re.M))
+    helps = help_of(output, re.findall(r"^  ([\w-]+) ", output("--help"), re.M))
     keys = set(re.findall(r"^([a-z.]+)=", output("check", "--keys"), re.M))
     for page in pages.values():
         check_style(page, check)
