@@ -119,8 +119,9 @@ static void set_queue_backoff(rd_kafka_conf_t *conf)
 
 static struct queue_bounds bounds_of(const struct config *config, enum kafka_role role)
 {
+    int inputs = config->topic_events[0] ? 2 : INPUT_TOPICS; /* with that of the users */
     if (role == KAFKA_MEMBER && config->input_partitions > 0)
-        return queue_bounds_inputs(config->queue_bytes, INPUT_TOPICS, config->input_partitions,
+        return queue_bounds_inputs(config->queue_bytes, inputs, config->input_partitions,
                                    config->workers);
     return queue_bounds_reader(config->queue_bytes);
 }
