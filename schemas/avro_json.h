@@ -1,7 +1,7 @@
 /* Writes Avro records of any schema as JSON, which mappings read (schemas/mapping.h): records and
  * maps are objects, enums are texts, and a union is the value of its branch. A decimal of at most 8
  * bytes is a number. Bytes that are not UTF-8, larger decimals and doubles that are not finite are
- * null. Thread: any. */
+ * null. In a map's names, bytes that are not UTF-8 become U+FFFD. Thread: any. */
 #ifndef WEFT_SCHEMAS_AVRO_JSON_H
 #define WEFT_SCHEMAS_AVRO_JSON_H
 
