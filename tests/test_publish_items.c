@@ -228,6 +228,7 @@ static void test_killed(void)
 {
     struct error error = {0};
     struct contents before = read_contents();
+    atomic_store(&shop.run.items.round_us, 0);
     mock.config.items_per_second = 16; /* one step a slice */
     struct items_publisher *killed = items_publisher_new(&shop.run, &shop.lease);
     for (int i = 0; i < ITEMS; i++)
@@ -235,6 +236,7 @@ static void test_killed(void)
     check_ok(items_publish(killed, &error), &error);
     check_ok(items_publish(killed, &error), &error);
     CHECK(atomic_load(&shop.run.items.left) > 0);
+    CHECK(atomic_load(&shop.run.items.first_us) > 0 && atomic_load(&shop.run.items.round_us) == 0);
     items_publisher_free(killed);
     int written = read_contents().records - before.records;
     CHECK(written > 0 && written < ITEMS);

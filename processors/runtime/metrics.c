@@ -136,6 +136,8 @@ static void take_rankings(struct run *run, struct metrics *metrics)
 static void take_items(struct run *run, struct metrics *metrics)
 {
     int64_t round_us = atomic_load(&run->items.round_us);
+    if (round_us == 0) /* the first round goes on */
+        round_us = atomic_load(&run->items.first_us);
     metrics->items.offset = atomic_load(&run->items.offset);
     metrics->items.written = atomic_load(&run->items.written);
     metrics->items.same = atomic_load(&run->items.same);

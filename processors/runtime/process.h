@@ -64,6 +64,7 @@ struct item_lists_totals {
     atomic_ullong written, same, deleted, cut; /* records since the start; shortened to fit */
     atomic_ullong left;                        /* items and products before the round's end */
     atomic_llong round_us; /* when the last whole round began, monotonic; 0: there was none */
+    atomic_llong first_us; /* when the first round after the election began; 0: none has */
 };
 
 /* Fields without a lock or an atomic type are set before the threads start, and only read then. */

@@ -70,6 +70,7 @@ void items_publisher_forget(struct items_publisher *publisher)
     publisher->phase = PHASE_IDLE;
     publisher->any_round = false;
     atomic_store(&publisher->run->items.round_us, 0);
+    atomic_store(&publisher->run->items.first_us, 0);
     atomic_store(&publisher->run->items.left, 0);
 }
 
@@ -282,6 +283,8 @@ static bool begin_round(struct items_publisher *publisher)
         atomic_store(&run->items.round_us, now_us); /* the topic has the lists of now */
         return false;
     }
+    if (!publisher->any_round)
+        atomic_store(&run->items.first_us, now_us);
     read_rules(publisher);
     topic_contents_begin(publication_contents(publisher->topic));
     publisher->phase = PHASE_ITEMS;
