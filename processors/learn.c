@@ -34,6 +34,20 @@ static uint32_t find_item(const struct context *context, struct bytes item_id)
     return product == PRODUCT_NONE ? item : ITEM_PRODUCT | product;
 }
 
+/* Lets the cart ranker learn from the first items that the event puts into the cart or orders. */
+static void learn_cart(struct context *context, const struct event *event)
+{
+    if (event->type != EVENT_CART && event->type != EVENT_PURCHASE)
+        return;
+    model_lock_read(context->model);
+    catalogue_lock_read(context->catalogue);
+    for (uint32_t i = 0; i < event->item_count && i < CART_LEARN_ITEMS_MAX; i++)
+        recommend_learn_cart(context->recommender, context->model, context->catalogue,
+                             context->visitor, event, i);
+    catalogue_unlock_read(context->catalogue);
+    model_unlock_read(context->model);
+}
+
 static enum verdict learn_event(struct context *context, struct record *record, struct error *error)
 {
     const struct event *event = &record->event;
@@ -46,6 +60,7 @@ static enum verdict learn_event(struct context *context, struct record *record, 
         recommend_measure(context->recommender, visitor, event->items[i].item_id, kind_of(event),
                           &context->counts->online);
     recommend_measured(context->recommender, visitor); /* the lists are measured once */
+    learn_cart(context, event);
     counters[COUNT_CLICKS] += visitor->accepted > 0;
     if (visitor->training_list == 0)
         return VERDICT_OK;
@@ -62,11 +77,9 @@ static enum verdict learn_event(struct context *context, struct record *record, 
     return VERDICT_OK;
 }
 
-/* Exchanges weights with the other workers through the interactions log: takes over the merged
- * weights, and writes the difference learned here when it is due. */
-static enum verdict learn_batch(struct context *context, struct error *error)
+/* Takes over one ranker's merged weights, and writes the difference learned here when it is due. */
+static enum verdict exchange(struct context *context, struct learner *learner, struct error *error)
 {
-    struct learner *learner = recommender_learner(context->recommender);
     const struct recommend_settings *settings = &context->settings->recommend;
     model_lock_read(context->model);
     learner_take_over(learner, context->model);
@@ -80,6 +93,15 @@ static enum verdict learn_batch(struct context *context, struct error *error)
     context->counts->counters[COUNT_WEIGHTS]++;
     return context->outlet->emit(context->outlet, OUTPUT_INTERACTIONS, 0, bytes_of(NULL, 0),
                                  buffer_bytes(context->scratch), error);
+}
+
+/* Exchanges weights with the other workers through the interactions log. */
+static enum verdict learn_batch(struct context *context, struct error *error)
+{
+    enum verdict verdict = exchange(context, recommender_learner(context->recommender), error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    return exchange(context, recommender_cart_learner(context->recommender), error);
 }
 
 static const char *const inputs[] = {"clean", NULL};

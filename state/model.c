@@ -44,6 +44,7 @@ struct model *model_new(const struct model_limits *limits)
     model->channels = queries_new(&limits->channels, MODEL_TABLE_CHANNELS);
     model->trends = trends_new();
     model->weights = weights_new(limits->features);
+    model->cart_weights = weights_new(limits->cart_features);
     pthread_rwlockattr_t attributes;
     pthread_rwlockattr_init(&attributes);
     pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
@@ -74,6 +75,7 @@ void model_free(struct model *model)
     queries_free(model->channels);
     trends_free(model->trends);
     free(model->weights);
+    free(model->cart_weights);
     pthread_rwlock_destroy(&model->locks->rows);
     free(model->locks);
     free(model);
@@ -224,31 +226,39 @@ void model_stored_counts(struct model *model, uint32_t item)
         model_popular_count(model, item);
 }
 
-void model_merge(struct model *model, const struct weights *difference)
+/* Returns whether the sum was taken; it is not if it is not finite. */
+static bool merge(struct weights **weights, const struct weights *difference)
 {
-    if (difference->features != model->weights->features) {
-        model->weights_dropped++;
-        return;
-    }
     struct weights *sum = weights_new(0);
-    memcpy(sum, model->weights, sizeof *sum);
+    memcpy(sum, *weights, sizeof *sum);
     weights_add(sum, difference);
     if (!weights_finite(sum)) { /* each of the two is finite, but not their sum */
-        model->weights_dropped++;
         free(sum);
-        weights_refuse(model->weights, difference);
-        model->weights_dirty = true;
-        return;
+        weights_refuse(*weights, difference);
+        return false;
     }
-    free(model->weights);
-    model->weights = sum;
-    model->weights_dirty = true;
+    free(*weights);
+    *weights = sum;
+    return true;
+}
+
+void model_merge(struct model *model, const struct weights *difference)
+{
+    bool merged = false;
+    if (difference->features == model->weights->features) {
+        merged = merge(&model->weights, difference);
+        model->weights_dirty = true;
+    } else if (difference->features == model->cart_weights->features) {
+        merged = merge(&model->cart_weights, difference);
+        model->cart_weights_dirty = true;
+    }
+    model->weights_dropped += !merged;
 }
 
 size_t model_tables_bytes(const struct model *model)
 {
     return sizeof *model + vectors_bytes(model->vectors) + trends_bytes(model->trends) +
-           sizeof *model->weights + model->item_count * (sizeof *model->items + 1) +
+           2 * sizeof *model->weights + model->item_count * (sizeof *model->items + 1) +
            hash_index_bytes(&model->index) + number_queue_bytes(&model->probation) +
            number_queue_bytes(&model->evicted) + model->dirty_capacity * sizeof *model->dirty;
 }

@@ -118,7 +118,7 @@ struct model_limits {
     struct session_memory_limits sessions;
     struct queries_limits queries, channels;
     uint32_t encoder_clicks_per_second_max; /* above it, the encoder learns from a sample */
-    uint64_t features; /* hash of the features' names (recommend/ranking); 0: no ranker */
+    uint64_t features, cart_features;       /* hashes of the rankers' features; 0: no ranker */
 };
 
 struct model {
@@ -143,11 +143,10 @@ struct model {
     struct popular_reserve *reserve; /* the next ones; NULL: not needed yet */
     struct vectors *vectors;
     struct session_memory *sessions;
-    struct queries *queries;
-    struct queries *channels; /* items popular in a channel */
+    struct queries *queries, *channels; /* of searches; items popular in a channel */
     struct trends *trends;
-    struct weights *weights; /* the ranker's, merged over all workers; zeros at first */
-    bool weights_dirty;
+    struct weights *weights, *cart_weights; /* the rankers', merged over all workers */
+    bool weights_dirty, cart_weights_dirty;
     uint64_t weights_dropped; /* differences and stored rows of other features, or not finite */
     uint64_t folded;          /* interactions since the start of the process */
     int64_t latest_ms;        /* time of the newest activity that was counted */
@@ -192,8 +191,9 @@ void model_add(struct model *model, uint32_t owner, enum pair_kind kind,
 void model_count(struct model *model, uint32_t item, enum pair_kind kind, struct decay decay,
                  int64_t time_ms);
 
-/* Adds what a worker's ranker has learned; model->weights is another object afterwards. A
- * difference whose sum would not be finite only counts as folded and dropped. Thread: writer. */
+/* Adds what a worker's ranker has learned. The weights with these features are another object
+ * afterwards. A difference whose sum
+ * would not be finite only counts as folded and dropped. Thread: writer. */
 void model_merge(struct model *model, const struct weights *difference);
 
 /* Bytes of memory: of all; of all but items, sessions and queries; of items `from` to `to` - 1. */

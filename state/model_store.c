@@ -146,8 +146,10 @@ void model_save(struct model *model, struct store_batch *batch)
     queries_save(model->channels, batch);
     trends_save(model->trends, batch);
     if (model->weights_dirty)
-        weights_save(model->weights, batch);
-    model->weights_dirty = false;
+        weights_save(model->weights, MODEL_TABLE_WEIGHTS, batch);
+    if (model->cart_weights_dirty)
+        weights_save(model->cart_weights, MODEL_TABLE_CART_WEIGHTS, batch);
+    model->weights_dirty = model->cart_weights_dirty = false;
     buffer_release(&value);
 }
 
@@ -325,10 +327,9 @@ static enum verdict load_trends(struct model *model, struct bytes key, struct by
 static enum verdict load_weights(struct model *model, struct bytes key, struct bytes value,
                                  struct error *error)
 {
-    bool dropped;
-    (void)key;
+    bool dropped, cart = key.at[0] == MODEL_TABLE_CART_WEIGHTS;
     (void)error;
-    if (weights_load(model->weights, value, &dropped) != VERDICT_OK)
+    if (weights_load(cart ? model->cart_weights : model->weights, value, &dropped) != VERDICT_OK)
         return VERDICT_SKIP;
     model->weights_dropped += dropped;
     return VERDICT_OK;
@@ -348,7 +349,7 @@ static const struct table {
     {MODEL_TABLE_SAMPLES, 1, load_vectors},   {MODEL_TABLE_SESSION_COUNT, 1, load_sessions},
     {MODEL_TABLE_SESSIONS, 1, load_sessions}, {MODEL_TABLE_QUERIES, 1, load_queries},
     {MODEL_TABLE_CHANNELS, 1, load_channels}, {MODEL_TABLE_TRENDS, 1, load_trends},
-    {MODEL_TABLE_WEIGHTS, 1, load_weights},
+    {MODEL_TABLE_WEIGHTS, 1, load_weights},   {MODEL_TABLE_CART_WEIGHTS, 1, load_weights},
 };
 
 struct loader {

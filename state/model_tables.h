@@ -28,6 +28,7 @@ enum model_table {
     MODEL_TABLE_CHANNELS = 'c',      /* by channel; state/queries.h */
     MODEL_TABLE_TRENDS = 'h',        /* by item, and one row for the clock; state/trends.h */
     MODEL_TABLE_WEIGHTS = 'w',       /* one row; state/weights.h */
+    MODEL_TABLE_CART_WEIGHTS = 'v',  /* one row; state/weights.h */
 };
 
 #define MODEL_KEY_BYTES_MAX 6

@@ -252,7 +252,7 @@ uint32_t visitor_history_cart(const struct visitor *visitor, const struct model 
 }
 
 uint32_t visitor_history_bought(const struct visitor *visitor, const struct model *model,
-                                uint32_t max, uint32_t *ret_items)
+                                uint32_t max, uint32_t *ret_items, int64_t *ret_times_ms)
 {
     uint32_t count = 0;
     for (uint32_t i = count_of(visitor); i > 0 && count < max; i--) {
@@ -260,8 +260,11 @@ uint32_t visitor_history_bought(const struct visitor *visitor, const struct mode
         if (activity->kind != KIND_PURCHASE)
             continue;
         uint32_t item = model_find(model, activity_subject(visitor, activity));
-        if (item != ITEM_NONE)
-            ret_items[count++] = item;
+        if (item == ITEM_NONE)
+            continue;
+        if (ret_times_ms)
+            ret_times_ms[count] = activity->time_ms;
+        ret_items[count++] = item;
     }
     return count;
 }

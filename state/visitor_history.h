@@ -65,9 +65,10 @@ uint32_t visitor_history_cart(const struct visitor *visitor, const struct model 
                               uint32_t max, uint32_t *ret_items);
 
 /* The items of the `max` newest purchases that the model knows, newest first, with repeats; those
- * that were sent back are among them. Returns how many. Thread: holds the model's read lock. */
+ * that were sent back are among them. `ret_times_ms`: when; NULL: not asked. Returns how many.
+ * Thread: holds the model's read lock. */
 uint32_t visitor_history_bought(const struct visitor *visitor, const struct model *model,
-                                uint32_t max, uint32_t *ret_items);
+                                uint32_t max, uint32_t *ret_items, int64_t *ret_times_ms);
 
 /* ---- sessions ---- */
 

@@ -140,7 +140,7 @@ enum verdict weights_read(struct bytes record, uint64_t fingerprint, struct weig
 
 #define HEADER_BYTES 36
 
-void weights_save(const struct weights *weights, struct store_batch *batch)
+void weights_save(const struct weights *weights, enum model_table table, struct store_batch *batch)
 {
     struct buffer value = {0};
     char key[MODEL_KEY_BYTES_MAX];
@@ -154,7 +154,7 @@ void weights_save(const struct weights *weights, struct store_batch *batch)
     buffer_append(&value, weights->squares, sizeof weights->squares);
     buffer_append(&value, weights->runs, NUMBERS_BYTES);
     buffer_append(&value, weights->sources, sizeof weights->sources);
-    batch_put(batch, FAMILY_MODEL, model_key(key, MODEL_TABLE_WEIGHTS), buffer_bytes(&value));
+    batch_put(batch, FAMILY_MODEL, model_key(key, table), buffer_bytes(&value));
     buffer_release(&value);
 }
 

@@ -9,13 +9,14 @@
  * weights that it took over last into the interactions log (weights.avsc). Every process folds the
  * differences in the order of the log: it adds them up.
  *
- * The row, MODEL_TABLE_WEIGHTS, begins with a hash of the features' names and the number of
- * columns. Weights of other features are dropped.
+ * The row, MODEL_TABLE_WEIGHTS or MODEL_TABLE_CART_WEIGHTS, begins with a hash of the features'
+ * names and the number of columns. Weights of other features are dropped.
  *
  * Threads: as the model's; a worker's copy is the worker's. */
 #ifndef WEFT_STATE_WEIGHTS_H
 #define WEFT_STATE_WEIGHTS_H
 
+#include "state/model_tables.h"
 #include "state/store.h"
 
 #define FEATURES_MAX 80 /* columns; a multiple of the kernels' lanes */
@@ -67,8 +68,8 @@ void weights_write(const struct weights *difference, uint64_t fingerprint, struc
 enum verdict weights_read(struct bytes record, uint64_t fingerprint, struct weights *ret_difference,
                           struct error *error);
 
-/* Adds the row to the batch. */
-void weights_save(const struct weights *weights, struct store_batch *batch);
+/* Adds the row to the batch; `table`: one of the two. */
+void weights_save(const struct weights *weights, enum model_table table, struct store_batch *batch);
 /* Reads the row's value. Weights of other features are OK, but dropped: `ret_weights` stays as it
  * is. SKIP: damaged. */
 enum verdict weights_load(struct weights *ret_weights, struct bytes value, bool *ret_dropped);

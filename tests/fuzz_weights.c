@@ -36,7 +36,7 @@ void fuzz_seeds(struct fuzz_sink *sink)
     buffer_byte(&seed, 'd');
     weights_write(weights, FINGERPRINT, &seed);
     sink->add(sink, buffer_bytes(&seed));
-    weights_save(weights, &batch);
+    weights_save(weights, MODEL_TABLE_WEIGHTS, &batch);
     FUZZ_CHECK(batch_next(&batch, &at, &change));
     buffer_clear(&seed);
     buffer_byte(&seed, 'r');

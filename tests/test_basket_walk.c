@@ -60,7 +60,7 @@ static void test_formula(void)
     join(model, 1, 3, 1);
     buy(model, 0, 100);
     buy(model, 4, 300);
-    uint32_t count = basket_top(room, model, &basket, 10, items);
+    uint32_t count = basket_top(room, model, &basket, 10, items, NULL);
     double shrink = BASKET_SHRINK, p = .7; /* share of purchases */
     double doubt = BASKET_DOUBT / (4 + BASKET_DOUBT);
     double popular = (double)BASKET_POPULAR_LEAST + (double)BASKET_POPULAR * doubt * doubt;
@@ -79,9 +79,9 @@ static void test_formula(void)
         CHECK_INT(items[i].cause, items[i].item == 1 || items[i].item == 2 ? 0 : ITEM_NONE);
     basket.history[0] = 5; /* bought before: comes again, and nothing follows it */
     basket.history_count = 1;
-    count = basket_top(room, model, &basket, 10, items);
+    count = basket_top(room, model, &basket, 10, items, NULL);
     CHECK(fabs((double)score_of(items, count, 5) - (double)BASKET_OWN) < 1e-5);
-    CHECK_INT(basket_top(room, model, &basket, 2, items), 2);
+    CHECK_INT(basket_top(room, model, &basket, 2, items, NULL), 2);
     CHECK_INT(items[1].item, 5);
     basket_walk_memory_free(room);
     model_free(model);
@@ -100,7 +100,7 @@ static void test_goes_with_everything(void)
     for (uint32_t i = 3; i < ITEMS; i++)
         join(model, 1, i, 20);
     buy(model, 0, 40);
-    CHECK_INT(basket_top(room, model, &basket, 2, items), 2);
+    CHECK_INT(basket_top(room, model, &basket, 2, items, NULL), 2);
     CHECK_INT(items[0].item, 2);
     CHECK_INT(items[1].item, 1);
     basket_walk_memory_free(room);
@@ -125,9 +125,9 @@ static void test_room(void)
         for (uint32_t i = 0; i < basket.cart_count; i++)
             basket.cart[i] = (uint32_t)(draw_next(&draws) % ITEMS);
         struct basket_walk_memory *room = basket_walk_memory_new();
-        uint32_t count = basket_top(room, model, &basket, 50, fresh);
+        uint32_t count = basket_top(room, model, &basket, 50, fresh, NULL);
         CHECK_INT(count, 50);
-        CHECK_INT(basket_top(memory, model, &basket, 50, again), count);
+        CHECK_INT(basket_top(memory, model, &basket, 50, again, NULL), count);
         CHECK(memcmp(fresh, again, count * sizeof *fresh) == 0);
         basket_walk_memory_free(room);
     }

@@ -45,6 +45,7 @@ static void configure(struct config *config)
     CHECK(config_assign(config, "vectors.ring.clicks=2000", &error) == VERDICT_OK);
     CHECK(config_assign(config, "cooccurrence.row.entries.max=8", &error) == VERDICT_OK);
     CHECK(config_assign(config, "ranker.merge.ms=100", &error) == VERDICT_OK);
+    CHECK(config_assign(config, "cart.learn.every=1", &error) == VERDICT_OK);
     CHECK(config_assign(config, "channels.max=3", &error) == VERDICT_OK);
     CHECK(config_assign(config, "channels.entries.max=20", &error) == VERDICT_OK);
     if (little_room)
@@ -98,7 +99,7 @@ static void run_shop(struct log *log, struct store **ret_store, struct driver **
 static uint64_t hash_model(struct store *store)
 {
     struct row_hasher hasher = hash_rows(store, FAMILY_MODEL);
-    check_tables(&hasher, "isrepqhcw"); /* nothing is left out */
+    check_tables(&hasher, "isrepqhcwv"); /* nothing is left out */
     return hasher.hash;
 }
 
@@ -166,6 +167,8 @@ static uint64_t fold(const struct log *log, uint64_t seed, uint32_t stops)
     }
     save(model, store);
     CHECK(model->weights->merges > 3);
+    CHECK_SAY(model->cart_weights->merges > 0, "%llu steps",
+              (unsigned long long)model->cart_weights->steps);
     CHECK(model->vectors->steps > (little_room ? 50 : EVENTS / 12));
     uint64_t hash = hash_model(store) ^ hash_shop_rankings(model, stops);
     log_reader_release(&reader);

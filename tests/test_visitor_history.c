@@ -180,7 +180,7 @@ static void check_lists(const struct fixture *fixture)
             bought[bought_count++] = fixture->actions[i - 1].item;
     CHECK_INT(visitor_history_cart(fixture->visitor, fixture->model, CART_MAX, items), cart_count);
     CHECK(cart_count == 0 || memcmp(items, cart, cart_count * sizeof *items) == 0);
-    CHECK_INT(visitor_history_bought(fixture->visitor, fixture->model, CART_MAX, items),
+    CHECK_INT(visitor_history_bought(fixture->visitor, fixture->model, CART_MAX, items, NULL),
               bought_count);
     CHECK(bought_count == 0 || memcmp(items, bought, bought_count * sizeof *items) == 0);
 }
@@ -333,7 +333,7 @@ static void test_nobody(void)
     CHECK(!visitor_history_has_event(NULL, id) && !visitor_history_viewed(NULL, id));
     CHECK(!visitor_history_viewed_near(NULL, id, 0, 1) && !visitor_history_in_cart(NULL, id));
     CHECK_INT(visitor_history_cart(NULL, model, 1, &item), 0);
-    CHECK_INT(visitor_history_bought(NULL, model, 1, &item), 0);
+    CHECK_INT(visitor_history_bought(NULL, model, 1, &item, NULL), 0);
     model_free(model);
 }
 

@@ -140,7 +140,7 @@ static void test_row(void)
     for (uint32_t i = 0; i < WEIGHTS_SOURCES; i++)
         weights->sources[i] = (struct weights_source){random_next(&random), i};
     weights->merges = 12;
-    weights_save(weights, &batch);
+    weights_save(weights, MODEL_TABLE_WEIGHTS, &batch);
     CHECK(batch_next(&batch, &at, &change));
     CHECK_BYTES(change.key, bytes_text("w"));
     CHECK(weights_load(again, change.value, &dropped) == VERDICT_OK);
@@ -156,7 +156,7 @@ static void test_row(void)
     CHECK(dropped && same_numbers(other, zeros));
     batch_clear(&batch);
     weights->runs[1][77] = NAN;
-    weights_save(weights, &batch);
+    weights_save(weights, MODEL_TABLE_WEIGHTS, &batch);
     at = 0;
     CHECK(batch_next(&batch, &at, &change));
     CHECK(weights_load(again, change.value, &dropped) == VERDICT_SKIP);

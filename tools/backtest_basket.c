@@ -1,6 +1,6 @@
 #include "tools/backtest_basket.h"
 
-#include "processors/recommend/candidates/basket_walk.h"
+#include "processors/recommend/recommend.h"
 #include "processors/runtime/driver.h"
 #include "schemas/array.h"
 #include "tools/events.h"
@@ -12,9 +12,9 @@
 #define LENGTH 20
 #define BASKET_ITEMS_MAX 1000 /* tested items of a basket; further ones are only learned */
 
-enum method { METHOD_WALK, METHOD_CART_ALONE, METHOD_COUNTS, METHOD_POPULAR, METHODS };
+enum method { METHOD_LIST, METHOD_CART_ALONE, METHOD_COUNTS, METHOD_POPULAR, METHODS };
 static const char *const method_names[METHODS] = {
-    "walk from cart and history", "walk from the cart alone", "co-purchase counts", "popularity"};
+    "list for cart and history", "list for the cart alone", "co-purchase counts", "popularity"};
 
 struct partner {
     uint32_t item, count;
@@ -37,7 +37,6 @@ struct basket_line {
 
 struct test {
     struct driver *driver;
-    struct basket_walk_memory *walk_memory;
     struct model *ids; /* numbers the items of the baselines */
     struct bought_item *items;
     uint32_t item_capacity; /* all are zero beyond ids->item_count */
@@ -45,7 +44,7 @@ struct test {
     struct basket_line *lines;
     size_t line_count, line_capacity;
     uint64_t baskets;
-    uint64_t cases, hits[METHODS], only_walk, only_counts;
+    uint64_t cases, hits[METHODS], only_list, only_counts;
 };
 
 static void add_line(struct test *test, const struct event *event)
@@ -143,11 +142,12 @@ static void test_baselines(struct test *test, const uint32_t *cart, uint32_t car
 
 /* ---- a basket ---- */
 
-static bool walk_hits(struct test *test, const struct basket *basket, struct bytes target)
+static bool list_hits(struct test *test, const struct basket *basket, struct bytes target)
 {
     struct top_item items[LENGTH];
     const struct model *model = driver_model(test->driver);
-    uint32_t count = basket_top(test->walk_memory, model, basket, LENGTH, items);
+    uint32_t count = recommend_cart(driver_recommender(test->driver), model,
+                                    driver_catalogue(test->driver), basket, LENGTH, items);
     for (uint32_t i = 0; i < count; i++)
         if (bytes_equal(model->items[items[i].item].id, target))
             return true;
@@ -166,6 +166,7 @@ static void test_basket(struct test *test, const struct event *first, const stru
     bool hit[METHODS];
     if (visitor)
         basket_of(model, visitor, &basket);
+    basket.time_ms = first->event_time_ms;
     basket.cart_count = 0;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t item = model_find(model, ids[i]);
@@ -175,15 +176,15 @@ static void test_basket(struct test *test, const struct event *first, const stru
         if (item != ITEM_NONE && basket.cart_count < BASKET_SEEDS_MAX)
             basket.cart[basket.cart_count++] = item;
     }
-    hit[METHOD_WALK] = walk_hits(test, &basket, ids[out]);
+    hit[METHOD_LIST] = list_hits(test, &basket, ids[out]);
     basket.history_count = 0;
-    hit[METHOD_CART_ALONE] = walk_hits(test, &basket, ids[out]);
+    hit[METHOD_CART_ALONE] = list_hits(test, &basket, ids[out]);
     test_baselines(test, cart, cart_count, numbers[out], &hit[METHOD_COUNTS], &hit[METHOD_POPULAR]);
     test->cases++;
     for (int i = 0; i < METHODS; i++)
         test->hits[i] += hit[i];
-    test->only_walk += hit[METHOD_WALK] && !hit[METHOD_COUNTS];
-    test->only_counts += !hit[METHOD_WALK] && hit[METHOD_COUNTS];
+    test->only_list += hit[METHOD_LIST] && !hit[METHOD_COUNTS];
+    test->only_counts += !hit[METHOD_LIST] && hit[METHOD_COUNTS];
 }
 
 /* The distinct items of the lines, at most BASKET_ITEMS_MAX. Returns how many. */
@@ -266,9 +267,9 @@ static void report(const struct test *test)
                1.96 * sqrt(p * (1 - p) / n));
     }
     /* paired: only the cases in which the two differ count */
-    double more = (double)test->only_walk / n, less = (double)test->only_counts / n;
+    double more = (double)test->only_list / n, less = (double)test->only_counts / n;
     double counts = (double)test->hits[METHOD_COUNTS] / n;
-    printf("walk - counts: %+.4f +- %.4f (%+.1f %%)\n", more - less,
+    printf("list - counts: %+.4f +- %.4f (%+.1f %%)\n", more - less,
            1.96 * sqrt((more + less - (more - less) * (more - less)) / n),
            counts > 0 ? 100 * (more - less) / counts : 0);
 }
@@ -276,7 +277,6 @@ static void report(const struct test *test)
 static void release(struct test *test)
 {
     driver_free(test->driver);
-    basket_walk_memory_free(test->walk_memory);
     for (uint32_t i = 0; i < test->item_capacity; i++)
         free(test->items[i].partners);
     free(test->items);
@@ -305,8 +305,7 @@ static enum verdict run(struct test *test, const struct config *config, const ch
 enum verdict basket_backtest(const struct config *config, const char *format, double from,
                              int count, char **paths, struct error *error)
 {
-    struct test test = {.ids = model_new(&config->settings.model),
-                        .walk_memory = basket_walk_memory_new()};
+    struct test test = {.ids = model_new(&config->settings.model)};
     enum verdict verdict = run(&test, config, format, from, count, paths, error);
     release(&test);
     return verdict;

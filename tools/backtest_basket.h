@@ -8,8 +8,8 @@
 /* Learns the share `from` of the baskets (0 to 1), then tests and learns the others. Prints HR@20
  * with its 95 % interval for four methods, and the difference of the first to the third:
  *
- *     the walk from cart and history (basket_walk.h)
- *     the walk from the cart alone
+ *     the cart list for cart and history (recommend_cart())
+ *     the cart list for the cart alone
  *     raw counts of items bought together
  *     popularity
  *

@@ -105,6 +105,7 @@ static void make_lists(struct explain *explain)
     settings.learning = false;
     struct recommender *recommender = recommender_new(&settings, explain->model);
     learner_take_over(recommender_learner(recommender), explain->model);
+    learner_take_over(recommender_cart_learner(recommender), explain->model);
     recommender_set_rules(recommender, &explain->rules);
     recommender_set_search(recommender, explain->search);
     recommender_watch(recommender, &explain->watcher);

@@ -2,6 +2,8 @@
 
 #include "processors/recommend/lists/contexts.h"
 #include "processors/recommend/lists/reasons.h"
+#include "schemas/draw.h"
+#include "state/visitor_history.h"
 #include "schemas/rate_sample.h"
 
 #include <stdlib.h>
@@ -19,9 +21,14 @@ struct recommender {
     struct list_watcher *watcher;
     struct training_log *training_log;
     struct shown_log *shown_log;
-    uint64_t clicks;         /* that the ranker could learn from */
-    uint32_t learn_rate_max; /* its share of the settings' */
-    struct rate_sample rate; /* lists */
+    uint64_t clicks; /* that the ranker could learn from */
+    struct learner cart_learner;
+    struct rate_sample cart_rate; /* of these */
+    struct cart_candidates cart_candidates;
+    struct feature_matrix cart_matrix; /* of these */
+    uint64_t cart_items;               /* that the cart ranker could learn from */
+    uint32_t learn_rate_max;           /* its share of the settings' */
+    struct rate_sample rate;           /* lists */
 };
 
 struct recommender *recommender_new(const struct recommend_settings *settings,
@@ -31,10 +38,12 @@ struct recommender *recommender_new(const struct recommend_settings *settings,
     memset(recommender, 0, sizeof *recommender);
     recommender->settings = settings;
     learner_init(&recommender->learner, model, &settings->rank.features_off);
+    learner_init_cart(&recommender->cart_learner, model, cart_feature_count,
+                      cart_feature_varying_count);
     ranked_init(&recommender->ranked);
     sources_init(&recommender->sources);
     recommender->learn_rate_max = settings->learn_rate_max;
-    recommender->rate.second = INT64_MIN;
+    recommender->rate.second = recommender->cart_rate.second = INT64_MIN;
     recommender->filters = filters_new();
     recommender->training_log = training_log_new(settings->training_log_bytes);
     recommender->shown_log = shown_log_new(settings->shown_bytes, &settings->placements);
@@ -55,6 +64,7 @@ void recommender_free(struct recommender *recommender)
     if (recommender == NULL)
         return;
     learner_release(&recommender->learner);
+    learner_release(&recommender->cart_learner);
     ranked_release(&recommender->ranked);
     sources_release(&recommender->sources);
     filters_free(recommender->filters);
@@ -81,6 +91,97 @@ void recommender_watch(struct recommender *recommender, struct list_watcher *wat
 struct learner *recommender_learner(struct recommender *recommender)
 {
     return &recommender->learner;
+}
+
+struct learner *recommender_cart_learner(struct recommender *recommender)
+{
+    return &recommender->cart_learner;
+}
+
+/* ---- carts ---- */
+
+static bool ranks_carts(const struct recommender *recommender)
+{
+    return recommender->settings->cart_ranker && !recommender->settings->rank.ranker_off;
+}
+
+/* The basket walk's items with their features. */
+static void find_cart_candidates(struct recommender *recommender, const struct model *model,
+                                 const struct catalogue *catalogue, const struct basket *basket)
+{
+    struct cart_candidates *candidates = &recommender->cart_candidates;
+    candidates->count = basket_top(recommender->sources.basket_walk, model, basket, RANKED_MAX,
+                                   candidates->items, candidates->evidence);
+    if (!ranks_carts(recommender))
+        return;
+    if (catalogue)
+        item_products_catch_up(&recommender->ranked.products, model, catalogue);
+    cart_features_fill(model, catalogue, &recommender->ranked.products, basket, candidates,
+                       &recommender->cart_matrix);
+}
+
+uint32_t recommend_cart(struct recommender *recommender, const struct model *model,
+                        const struct catalogue *catalogue, const struct basket *basket,
+                        uint32_t length, struct top_item *ret_items)
+{
+    const struct cart_candidates *candidates = &recommender->cart_candidates;
+    struct ranker *ranker = &recommender->cart_learner.ranker;
+    find_cart_candidates(recommender, model, catalogue, basket);
+    ranker->frozen = true; /* only examples that are learned count for the statistics */
+    if (ranks_carts(recommender))
+        cart_rank(ranker, &recommender->cart_matrix, &recommender->cart_candidates);
+    uint32_t count = candidates->count < length ? candidates->count : length;
+    memcpy(ret_items, candidates->items, count * sizeof *ret_items);
+    return count;
+}
+
+/* The basket as it was before the event's item at `place`. False: it has no item, or the event's
+ * item is in it. */
+static bool basket_before(const struct model *model, const struct visitor *visitor,
+                          const struct event *event, uint32_t place, struct basket *ret_basket)
+{
+    struct bytes item_id = event->items[place].item_id;
+    if (event->type == EVENT_PURCHASE && visitor_history_in_cart(visitor, item_id))
+        return false;
+    if (event->type == EVENT_PURCHASE)
+        basket_of_order(model, visitor, event->event_time_ms, ret_basket);
+    else
+        basket_of(model, visitor, ret_basket);
+    ret_basket->time_ms = event->event_time_ms;
+    for (uint32_t i = 0; i < place; i++)
+        basket_put(ret_basket, model_find(model, event->items[i].item_id));
+    if (draw_mix(bytes_hash(event->event_id) + place) % CART_ALONE_SHARE == 0)
+        ret_basket->history_count = 0;
+    return ret_basket->cart_count + ret_basket->history_count > 0 &&
+           !basket_has(ret_basket, model_find(model, item_id));
+}
+
+bool recommend_learn_cart(struct recommender *recommender, const struct model *model,
+                          const struct catalogue *catalogue, const struct visitor *visitor,
+                          const struct event *event, uint32_t place)
+{
+    const struct recommend_settings *settings = recommender->settings;
+    const struct cart_candidates *candidates = &recommender->cart_candidates;
+    struct learner *learner = &recommender->cart_learner;
+    struct basket basket;
+    uint32_t item = model_find(model, event->items[place].item_id), i = 0;
+    if (!settings->learning || !ranks_carts(recommender) || item == ITEM_NONE ||
+        !basket_before(model, visitor, event, place, &basket) ||
+        recommender->cart_items++ % settings->cart_learn_every != 0 ||
+        !rate_sample_choose(&recommender->cart_rate, event->event_time_ms,
+                            recommender->learn_rate_max,
+                            draw_mix(bytes_hash(event->event_id) ^ place)))
+        return false;
+    find_cart_candidates(recommender, model, catalogue, &basket);
+    while (i < candidates->count && candidates->items[i].item != item)
+        i++;
+    if (i == candidates->count || candidates->count < 2)
+        return false;
+    learner->ranker.frozen = false;
+    ranker_standardise(&learner->ranker, &recommender->cart_matrix);
+    ranker_learn(&learner->ranker, &recommender->cart_matrix, i, 1);
+    learner->changed = true;
+    return true;
 }
 
 /* ---- lists ---- */
@@ -139,6 +240,21 @@ static void rank_for_placement(struct recommender *recommender, const struct req
                      placement->source == SOURCE_RANKED ? placement->generators_off : 0);
 }
 
+/* The walk orders the items that go with one item: the cart ranker learns from whole carts. */
+static uint32_t take_basket_items(struct recommender *recommender,
+                                  const struct placement *placement, const struct basket *basket,
+                                  struct filter_item *ret_items)
+{
+    const struct query *query = &recommender->ranked.query;
+    struct top_item items[RANKED_MAX];
+    bool item = placement->context == CONTEXT_ITEM;
+    uint32_t count = item ? basket_top(recommender->sources.basket_walk, query->model, basket,
+                                       RANKED_MAX, items, NULL)
+                          : recommend_cart(recommender, query->model, query->catalogue, basket,
+                                           RANKED_MAX, items);
+    return source_basket_walk(&recommender->ranked, items, count, !item, ret_items);
+}
+
 static uint32_t take_items(struct recommender *recommender, const struct request *request,
                            const struct placement *placement, const struct list_context *context,
                            struct filter_item *ret_items)
@@ -146,8 +262,7 @@ static uint32_t take_items(struct recommender *recommender, const struct request
     struct sources *sources = &recommender->sources;
     const struct ranked_candidates *ranked = &recommender->ranked;
     if (placement->source == SOURCE_WALK)
-        return source_basket_walk(sources, ranked, &context->basket,
-                                  placement->context != CONTEXT_ITEM, ret_items);
+        return take_basket_items(recommender, placement, &context->basket, ret_items);
     if (placement->source == SOURCE_SEARCH)
         return source_search(sources, ranked, context->search_term,
                              request->visitor->latest_time_ms, ret_items);

@@ -20,6 +20,7 @@
 #include "processors/recommend/lists/filters.h"
 #include "processors/recommend/lists/online_metrics.h"
 #include "processors/recommend/lists/placements.h"
+#include "processors/recommend/ranking/cart_features.h"
 #include "processors/recommend/ranking/learner.h"
 #include "schemas/recommendation.h"
 
@@ -28,6 +29,8 @@ struct recommend_settings {
     bool learning;             /* false: the ranker stays as it is */
     uint32_t learn_every;      /* 1: the ranker learns from each click, 2: from every second */
     float kind_weights[KINDS]; /* of a click in learning, by its kind */
+    bool cart_ranker;          /* false: the basket walk alone orders carts' lists */
+    uint32_t cart_learn_every; /* 1: the cart ranker learns from each item put into a cart */
     uint32_t learn_rate_max;   /* lists a second; above it, the ranker learns from a sample */
     int64_t merge_ms;          /* between differences written to the log (learner.h) */
     size_t training_log_bytes; /* memory for served lists that wait for their click */
@@ -58,6 +61,8 @@ void recommender_set_search(struct recommender *recommender, const struct search
 
 /* The thread's copy of the ranker's weights: to be merged, written and taken back (learner.h). */
 struct learner *recommender_learner(struct recommender *recommender);
+/* The same of the cart ranker (ranking/cart_features.h). */
+struct learner *recommender_cart_learner(struct recommender *recommender);
 
 /* Receives each list that recommend_lists() makes: first the `shown` items in their order, then the
  * others up to `count`, each with what removed it. All of it holds during the call. */
@@ -100,6 +105,12 @@ uint32_t recommend_next(struct recommender *recommender, struct model *model,
                         const struct catalogue *catalogue, struct visitor *visitor, uint32_t length,
                         struct ranked_item *ret_items);
 
+/* Items that go with the basket: those of the basket walk, ordered by the cart ranker once it has
+ * learned enough. Returns how many. Thread: as recommend_lists(). */
+uint32_t recommend_cart(struct recommender *recommender, const struct model *model,
+                        const struct catalogue *catalogue, const struct basket *basket,
+                        uint32_t length, struct top_item *ret_items);
+
 /* ---- the visitor's next click ---- */
 
 struct outcome {
@@ -119,6 +130,18 @@ void recommender_check_numbers(struct recommender *recommender, const struct mod
  * forgets it. Thread: the owner's of the recommender and the visitor; no lock. */
 struct outcome recommend_learn(struct recommender *recommender, struct visitor *visitor,
                                uint32_t item, enum kind kind);
+
+/* Lets the cart ranker learn from an item that `event` puts into the cart, or orders without a
+ * cart. `place`: among the event's items; those before it count as in the cart. An item that comes
+ * out of the visitor's cart into an order was learned before. One of CART_ALONE_SHARE events is
+ * learned as if nothing had been bought before, for visitors who come for the first time. Thread:
+ * the owner's of the recommender and the visitor; holds the model's read lock, then the
+ * catalogue's. Returns whether it was learned from. */
+bool recommend_learn_cart(struct recommender *recommender, const struct model *model,
+                          const struct catalogue *catalogue, const struct visitor *visitor,
+                          const struct event *event, uint32_t place);
+#define CART_ALONE_SHARE 4
+#define CART_LEARN_ITEMS_MAX 8 /* of one event */
 
 /* Counts, for a click on the item, the lists that the visitor was shown last. Thread: as
  * recommend_learn(). */

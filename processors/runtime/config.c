@@ -475,6 +475,7 @@ static enum verdict finish_settings(const struct config *config, struct settings
     rank->session_gap_ms = settings->session_gap_ms;
     settings->model.sessions.gap_ms = settings->session_gap_ms;
     settings->model.features = features_hash();
+    settings->model.cart_features = cart_features_hash();
     if (!settings->recommend.learning)
         settings->model.encoder_clicks_per_second_max = 0;
     enum verdict verdict = find_generators(config->generators_off, &rank->generators_off, error);

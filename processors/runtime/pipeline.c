@@ -433,16 +433,20 @@ void pipeline_committed(struct pipeline *pipeline)
 {
     counts_add(&pipeline->committed, &pipeline->batch);
     visitor_table_commit(pipeline->context.visitors);
-    for (int i = 0; i < list_makers_count(pipeline->makers); i++)
+    for (int i = 0; i < list_makers_count(pipeline->makers); i++) {
         learner_commit(recommender_learner(list_makers_at(pipeline->makers, i)));
+        learner_commit(recommender_cart_learner(list_makers_at(pipeline->makers, i)));
+    }
     clear_batch(pipeline);
 }
 
 void pipeline_aborted(struct pipeline *pipeline)
 {
     visitor_table_abort(pipeline->context.visitors);
-    for (int i = 0; i < list_makers_count(pipeline->makers); i++)
+    for (int i = 0; i < list_makers_count(pipeline->makers); i++) {
         learner_abort(recommender_learner(list_makers_at(pipeline->makers, i)));
+        learner_abort(recommender_cart_learner(list_makers_at(pipeline->makers, i)));
+    }
     clear_batch(pipeline);
 }
 
@@ -450,6 +454,7 @@ void pipeline_ignore_clock(struct pipeline *pipeline)
 {
     second_looks_turn_off(&pipeline->looks);
     learner_never_aborts(recommender_learner(list_makers_at(pipeline->makers, 0)));
+    learner_never_aborts(recommender_cart_learner(list_makers_at(pipeline->makers, 0)));
 }
 
 const struct owed_lists *pipeline_owed(const struct pipeline *pipeline)

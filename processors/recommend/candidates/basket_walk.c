@@ -9,11 +9,13 @@
 static const float kind_shares[PAIR_KINDS] = {[PAIR_CART] = .3f, [PAIR_PURCHASE] = .7f};
 
 struct reached {
-    uint32_t key;              /* item + 1; 0: free (number_slot()) */
-    float pairs[PAIR_KINDS];   /* sum over seeds, not yet divided by the item's own pairs */
-    float own, times, popular; /* times: how often it is in the history */
-    float most;                /* the largest part of a single seed */
+    uint32_t key; /* item + 1; 0: free (number_slot()) */
     uint32_t cause;
+    float most; /* the largest part of a single seed */
+    /* sums over seeds, not yet divided by the item's own pairs */
+    float cart[PAIR_KINDS], history[PAIR_KINDS];
+    float own, times, popular; /* times: how often it is in the history */
+    int64_t newest_ms, oldest_ms;
 };
 
 struct basket_walk_memory {
@@ -74,22 +76,22 @@ static struct reached *reach(struct walk *walk, uint32_t item)
 }
 
 /* W(i): the item's pairs in both directions, as of the model's newest activity. */
-static double pairs_of(const struct walk *walk, uint32_t item, int kind)
+static double pairs_of(const struct model *model, struct decay now, uint32_t item, int kind)
 {
-    const struct row *rows = walk->model->items[item].rows[kind];
+    const struct row *rows = model->items[item].rows[kind];
     double pairs = 0;
     for (int i = 0; i < PAIR_DIRECTIONS; i++)
         if (rows[i].count > 0)
-            pairs += decay_events(rows[i].total, rows[i].base, walk->now);
+            pairs += decay_events(rows[i].total, rows[i].base, now);
     return pairs / PAIR_UNITS;
 }
 
 /* One step from an item, with so much weight. */
-static void step(struct walk *walk, uint32_t item, float weight)
+static void step(struct walk *walk, uint32_t item, float weight, bool history)
 {
     for (int kind = PAIR_CART; kind < PAIR_KINDS; kind++) {
         const struct row *rows = walk->model->items[item].rows[kind];
-        double share = kind_shares[kind] / sqrt(pairs_of(walk, item, kind) + BASKET_SHRINK);
+        double share = 1 / sqrt(pairs_of(walk->model, walk->now, item, kind) + BASKET_SHRINK);
         for (int i = 0; i < PAIR_DIRECTIONS; i++) {
             const struct row *row = &rows[i];
             if (row->count == 0)
@@ -100,7 +102,8 @@ static void step(struct walk *walk, uint32_t item, float weight)
                 if (reached == NULL)
                     continue;
                 float part = weight * (float)(row->entries[k].weight * factor);
-                reached->pairs[kind] += part;
+                *(history ? &reached->history[kind] : &reached->cart[kind]) += part;
+                part *= kind_shares[kind];
                 if (part > reached->most) {
                     reached->most = part;
                     reached->cause = item;
@@ -120,22 +123,24 @@ static void steps(struct walk *walk, const struct basket *basket)
 {
     float parts = 0;
     for (uint32_t i = 0; i < basket->cart_count; i++)
-        step(walk, basket->cart[i], 1 / (float)basket->cart_count);
+        step(walk, basket->cart[i], 1 / (float)basket->cart_count, false);
     for (uint32_t i = 0; i < basket->history_count; i++)
         parts += history_part(i);
     for (uint32_t i = 0; i < basket->history_count; i++) {
         float share = history_part(i) / parts;
-        step(walk, basket->history[i], BASKET_HISTORY * share);
+        step(walk, basket->history[i], BASKET_HISTORY * share, true);
         struct reached *own = reach(walk, basket->history[i]);
         if (own == NULL)
             continue;
         own->own += share;
+        own->newest_ms = own->times > 0 ? own->newest_ms : basket->history_ms[i];
+        own->oldest_ms = basket->history_ms[i];
         own->times += 1;
         own->cause = own->cause == ITEM_NONE ? basket->history[i] : own->cause;
     }
 }
 
-static bool in_cart(const struct basket *basket, uint32_t item)
+bool basket_has(const struct basket *basket, uint32_t item)
 {
     for (uint32_t i = 0; i < basket->cart_count; i++)
         if (basket->cart[i] == item)
@@ -143,13 +148,13 @@ static bool in_cart(const struct basket *basket, uint32_t item)
     return false;
 }
 
-/* The mean over the cart of BASKET_DOUBT / (W + BASKET_DOUBT): 1 where nothing is known. */
-static float doubt(const struct walk *walk, const struct basket *basket)
+float basket_doubt(const struct model *model, const struct basket *basket)
 {
+    struct decay now = decay_at(model->latest_ms, model->limits.pair_half_life_ms);
     double sum = 0;
     for (uint32_t i = 0; i < basket->cart_count; i++)
-        sum += BASKET_DOUBT / (pairs_of(walk, basket->cart[i], PAIR_CART) +
-                               pairs_of(walk, basket->cart[i], PAIR_PURCHASE) + BASKET_DOUBT);
+        sum += BASKET_DOUBT / (pairs_of(model, now, basket->cart[i], PAIR_CART) +
+                               pairs_of(model, now, basket->cart[i], PAIR_PURCHASE) + BASKET_DOUBT);
     return basket->cart_count ? (float)(sum / basket->cart_count) : 1;
 }
 
@@ -163,30 +168,41 @@ static double popularity_of(const struct model *model, uint32_t at)
     return sqrt(decay_shift(counts->recent, counts->base - base) * (double)count);
 }
 
-static void add_popular(struct walk *walk, const struct basket *basket)
+static void add_popular(struct walk *walk)
 {
     const struct model *model = walk->model;
-    float doubted = doubt(walk, basket);
-    float weight = BASKET_POPULAR_LEAST + BASKET_POPULAR * doubted * doubted;
     double popularity[POPULAR_MAX], sum = 0;
     for (uint32_t i = 0; i < model->popular_count; i++)
         sum += popularity[i] = popularity_of(model, i);
     for (uint32_t i = 0; i < model->popular_count && sum > 0; i++) {
         struct reached *reached = reach(walk, model->popular[i]);
         if (reached)
-            reached->popular = weight * (float)(popularity[i] / sum);
+            reached->popular = (float)(popularity[i] / sum);
     }
 }
 
-static float score_of(const struct walk *walk, const struct reached *reached)
+static float score_of(const struct walk *walk, const struct reached *reached, float popular,
+                      struct basket_evidence *ret_evidence)
 {
+    struct basket_evidence *evidence = ret_evidence;
     double pairs = 0;
-    for (int kind = PAIR_CART; kind < PAIR_KINDS; kind++)
-        if (reached->pairs[kind] > 0)
-            pairs += (double)reached->pairs[kind] /
-                     sqrt(pairs_of(walk, reached->key - 1, kind) + BASKET_SHRINK);
+    *evidence = (struct basket_evidence){.times = reached->times,
+                                         .own = reached->own,
+                                         .newest_ms = reached->newest_ms,
+                                         .oldest_ms = reached->oldest_ms,
+                                         .popular = reached->popular};
+    for (int kind = PAIR_CART; kind < PAIR_KINDS; kind++) {
+        if (reached->cart[kind] + reached->history[kind] <= 0)
+            continue;
+        double own = pairs_of(walk->model, walk->now, reached->key - 1, kind) + BASKET_SHRINK;
+        double share = 1 / sqrt(own);
+        evidence->cart[kind] = (float)((double)reached->cart[kind] * share);
+        double history = (double)reached->history[kind] * share * (double)kind_shares[kind];
+        evidence->history += (float)history;
+        pairs += (double)(evidence->cart[kind] * kind_shares[kind]) + history;
+    }
     return (float)pairs + BASKET_OWN * reached->own * reached->times * reached->times +
-           reached->popular;
+           popular * reached->popular;
 }
 
 /* Slots for all items that the walk can reach. */
@@ -208,31 +224,67 @@ static uint32_t slots_for(const struct model *model, const struct basket *basket
 }
 
 uint32_t basket_top(struct basket_walk_memory *memory, const struct model *model,
-                    const struct basket *basket, uint32_t length, struct top_item *ret_items)
+                    const struct basket *basket, uint32_t length, struct top_item *ret_items,
+                    struct basket_evidence *ret_evidence)
 {
     uint32_t slots = slots_for(model, basket), count = 0;
+    struct basket_evidence evidence;
+    float doubt = basket_doubt(model, basket);
+    float popular = BASKET_POPULAR_LEAST + BASKET_POPULAR * doubt * doubt;
     grow(memory, slots);
-    struct walk walk = {.model = model,
-                        .slots = memory->slots,
-                        .taken = memory->taken,
-                        .slot_count = slots,
-                        .now = decay_at(model->latest_ms, model->limits.pair_half_life_ms)};
+    struct walk walk = {
+        .model = model,
+        .now = decay_at(model->latest_ms, model->limits.pair_half_life_ms),
+        .slots = memory->slots,
+        .taken = memory->taken,
+        .slot_count = slots,
+    };
     steps(&walk, basket);
-    add_popular(&walk, basket);
+    add_popular(&walk);
     for (uint32_t i = 0; i < walk.count; i++) {
-        struct reached *reached = &walk.slots[walk.taken[i]];
-        struct top_item item = {reached->key - 1, score_of(&walk, reached), reached->cause};
-        reached->key = 0; /* free for the next walk */
-        if (item.score > 0 && !in_cart(basket, item.item))
+        const struct reached *reached = &walk.slots[walk.taken[i]];
+        float score = score_of(&walk, reached, popular, &evidence);
+        struct top_item item = {reached->key - 1, score, reached->cause};
+        if (item.score > 0 && !basket_has(basket, item.item))
             count = top_keep(ret_items, count, length, item);
     }
+    for (uint32_t i = 0; i < count && ret_evidence; i++)
+        score_of(&walk, slot_of(&walk, ret_items[i].item), popular, &ret_evidence[i]);
+    for (uint32_t i = 0; i < walk.count; i++)
+        walk.slots[walk.taken[i]].key = 0; /* free for the next walk */
     return count;
 }
 
 void basket_of(const struct model *model, const struct visitor *visitor, struct basket *ret_basket)
 {
+    ret_basket->time_ms = visitor ? visitor->latest_time_ms : 0;
     ret_basket->cart_count =
         visitor_history_cart(visitor, model, BASKET_SEEDS_MAX, ret_basket->cart);
-    ret_basket->history_count =
-        visitor_history_bought(visitor, model, BASKET_SEEDS_MAX, ret_basket->history);
+    ret_basket->history_count = visitor_history_bought(visitor, model, BASKET_SEEDS_MAX,
+                                                       ret_basket->history, ret_basket->history_ms);
+}
+
+void basket_put(struct basket *basket, uint32_t item)
+{
+    if (basket->cart_count < BASKET_SEEDS_MAX && item != ITEM_NONE && !basket_has(basket, item))
+        basket->cart[basket->cart_count++] = item;
+}
+
+void basket_of_order(const struct model *model, const struct visitor *visitor, int64_t order_ms,
+                     struct basket *ret_basket)
+{
+    struct basket *basket = ret_basket;
+    uint32_t count = 0;
+    basket_of(model, visitor, basket);
+    basket->cart_count = 0;
+    basket->time_ms = order_ms;
+    for (uint32_t i = 0; i < basket->history_count; i++) {
+        if (basket->history_ms[i] == order_ms)
+            basket_put(basket, basket->history[i]);
+        if (basket->history_ms[i] >= order_ms)
+            continue;
+        basket->history[count] = basket->history[i];
+        basket->history_ms[count++] = basket->history_ms[i];
+    }
+    basket->history_count = count;
 }

@@ -87,14 +87,12 @@ uint32_t source_ranked(const struct ranked_candidates *ranked, const struct plac
 
 /* ---- the basket walk ---- */
 
-uint32_t source_basket_walk(struct sources *sources, const struct ranked_candidates *ranked,
-                            const struct basket *basket, bool with_popular,
-                            struct filter_item *ret_items)
+uint32_t source_basket_walk(const struct ranked_candidates *ranked, const struct top_item *items,
+                            uint32_t item_count, bool with_popular, struct filter_item *ret_items)
 {
     const struct model *model = ranked->query.model;
-    struct top_item items[RANKED_MAX];
-    uint32_t found = basket_top(sources->basket_walk, model, basket, RANKED_MAX, items), count = 0;
-    for (uint32_t i = 0; i < found; i++) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < item_count; i++) {
         bool popular = items[i].cause == ITEM_NONE;
         if (popular && !with_popular)
             continue;

@@ -30,10 +30,10 @@ void sources_release(struct sources *sources);
 uint32_t source_ranked(const struct ranked_candidates *ranked, const struct placement *placement,
                        struct filter_item *ret_items);
 
-/* Items that go with the basket (basket_walk.h). `with_popular`: popular items fill the list up. */
-uint32_t source_basket_walk(struct sources *sources, const struct ranked_candidates *ranked,
-                            const struct basket *basket, bool with_popular,
-                            struct filter_item *ret_items);
+/* Items that go with a basket, as they were found (basket_walk.h), RANKED_MAX at most.
+ * `with_popular`: those that are only popular stay. */
+uint32_t source_basket_walk(const struct ranked_candidates *ranked, const struct top_item *items,
+                            uint32_t item_count, bool with_popular, struct filter_item *ret_items);
 
 /* Items for a search term as the visitor wrote it, as of `time_ms`. With rank(i) that of the
  * visitor's candidates, 1 - rank / RANKED_MAX = 0 for an item that is none, its score is

@@ -8,11 +8,15 @@ static void copy(struct weights *to, const struct weights *from)
     memcpy(to, from, sizeof *to);
 }
 
-void learner_init(struct learner *learner, const struct model *model,
-                  const struct feature_mask *off)
+static const struct weights *merged_of(const struct learner *learner, const struct model *model)
+{
+    return learner->cart ? model->cart_weights : model->weights;
+}
+
+/* All but the ranker. */
+static void start(struct learner *learner, uint64_t hash)
 {
     memset(learner, 0, sizeof *learner);
-    uint64_t hash = model->limits.features;
     learner->own = weights_new(hash);
     learner->known = weights_new(hash);
     learner->own_committed = weights_new(hash);
@@ -21,7 +25,22 @@ void learner_init(struct learner *learner, const struct model *model,
     learner->written_ms = INT64_MIN;
     if (getrandom(&learner->source, sizeof learner->source, 0) != sizeof learner->source)
         learner->source = (uint64_t)(uintptr_t)learner; /* it only must differ from the others' */
+}
+
+void learner_init(struct learner *learner, const struct model *model,
+                  const struct feature_mask *off)
+{
+    start(learner, model->limits.features);
     ranker_init(&learner->ranker, learner->own, off);
+}
+
+void learner_init_cart(struct learner *learner, const struct model *model, uint32_t columns,
+                       uint32_t varying)
+{
+    static const struct feature_mask none_off;
+    start(learner, model->limits.cart_features);
+    learner->cart = true;
+    ranker_init_columns(&learner->ranker, learner->own, &none_off, columns, varying);
 }
 
 void learner_release(struct learner *learner)
@@ -43,7 +62,7 @@ void learner_never_aborts(struct learner *learner)
 
 void learner_take_over(struct learner *learner, const struct model *model)
 {
-    const struct weights *merged = model->weights;
+    const struct weights *merged = merged_of(learner, model);
     if (merged->merges == learner->known_merges)
         return;
     if (learner->on_its_way && weights_folded(merged, learner->source) < learner->number)

@@ -24,6 +24,7 @@
 
 struct learner {
     struct ranker ranker; /* over `own` */
+    bool cart;            /* its weights are model->cart_weights, not model->weights */
     struct weights *own, *known;
     uint64_t known_merges;   /* of the model when it was taken over */
     uint64_t source, number; /* of the last difference written */
@@ -39,6 +40,9 @@ struct learner {
 /* Starts with the initial weights. The caller owns the learner and releases it. */
 void learner_init(struct learner *learner, const struct model *model,
                   const struct feature_mask *off);
+/* The same for the cart ranker, with the columns of ranker_init_columns(). */
+void learner_init_cart(struct learner *learner, const struct model *model, uint32_t columns,
+                       uint32_t varying);
 void learner_release(struct learner *learner);
 /* For a driver that never aborts: drops the copies, and makes the differences' source the same in
  * every run. */

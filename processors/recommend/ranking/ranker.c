@@ -20,7 +20,7 @@ static void make_scaling(struct ranker *ranker)
 {
     const struct weights *weights = ranker->weights;
     struct ranker_scaling *scaling = &ranker->scaling;
-    for (uint32_t f = 0; f < feature_count; f++) {
+    for (uint32_t f = 0; f < ranker->columns; f++) {
         double n = weights->samples > 0 ? weights->samples : 1;
         double mean = weights->sums[f] / n;
         double variance = weights->squares[f] / n - mean * mean;
@@ -34,8 +34,16 @@ static void make_scaling(struct ranker *ranker)
 
 void ranker_init(struct ranker *ranker, struct weights *weights, const struct feature_mask *off)
 {
+    ranker_init_columns(ranker, weights, off, feature_count, feature_varying_count);
+}
+
+void ranker_init_columns(struct ranker *ranker, struct weights *weights,
+                         const struct feature_mask *off, uint32_t columns, uint32_t varying)
+{
     memset(ranker, 0, sizeof *ranker);
     ranker->weights = weights;
+    ranker->columns = columns;
+    ranker->varying = varying;
     ranker->off = *off;
     for (uint32_t i = 0; i < AT_BIAS; i++)
         ranker->start[i] = .15f * draw_normal(draw_mix(i));
@@ -51,10 +59,9 @@ static void sample(struct ranker *ranker, const struct feature_matrix *matrix)
     struct weights *weights = ranker->weights;
     uint32_t i = draw_below(draw_mix(ranker->draws++), matrix->count);
     weights->samples += 1;
-    for (uint32_t f = 0; f < feature_count; f++) {
-        double x = f < feature_varying_count
-                       ? (double)matrix->columns[(size_t)f * matrix->stride + i]
-                       : (double)matrix->common[f];
+    for (uint32_t f = 0; f < ranker->columns; f++) {
+        double x = f < ranker->varying ? (double)matrix->columns[(size_t)f * matrix->stride + i]
+                                       : (double)matrix->common[f];
         weights->sums[f] += x;
         weights->squares[f] += x * x;
     }
@@ -74,9 +81,9 @@ void ranker_standardise(struct ranker *ranker, struct feature_matrix *matrix)
         (samples >= RANKER_SAMPLES && scaling->samples < RANKER_SAMPLES))
         make_scaling(ranker);
     const struct kernels *kernels = kernels_best();
-    for (uint32_t f = 0; f < feature_count; f++) {
+    for (uint32_t f = 0; f < ranker->columns; f++) {
         matrix->common[f] = (matrix->common[f] - scaling->mean[f]) * scaling->scale[f];
-        if (f < feature_varying_count && matrix->filled[f])
+        if (f < ranker->varying && matrix->filled[f])
             kernels->scale(matrix->columns + (size_t)f * matrix->stride, scaling->scale[f],
                            matrix->stride);
     }
@@ -93,9 +100,9 @@ static void forward(struct ranker *ranker, const float *run, const struct featur
     float *weights = ranker->scratch, *bias = ranker->bias;
     kernels->sum(weights, ranker->start, run, WEIGHTS_COUNT);
     memcpy(bias, weights + AT_BIAS, sizeof ranker->bias);
-    kernels->combine(bias, matrix->common, weights, feature_count, HIDDEN);
+    kernels->combine(bias, matrix->common, weights, ranker->columns, HIDDEN);
     kernels->layer(weights, HIDDEN, weights + AT_LINEAR, matrix->columns, n, matrix->filled,
-                   feature_varying_count, ranker->hidden, ret_scores);
+                   ranker->varying, ranker->hidden, ret_scores);
     float constant = kernels->dot(matrix->common, weights + AT_LINEAR, FEATURES_MAX);
     for (uint32_t i = 0; i < n; i++)
         ret_scores[i] += constant;
@@ -187,11 +194,11 @@ float ranker_gradient(struct ranker *ranker, const struct feature_matrix *matrix
                      HIDDEN);
     }
     memcpy(ret_gradient + AT_BIAS, sum, HIDDEN * sizeof *sum);
-    for (uint32_t f = 0; f < feature_count; f++) {
+    for (uint32_t f = 0; f < ranker->columns; f++) {
         _Alignas(64) float row[DELTAS];
         memcpy(row, sum, sizeof row);
         kernels->scale(row, matrix->common[f], DELTAS);
-        if (f < feature_varying_count && matrix->filled[f])
+        if (f < ranker->varying && matrix->filled[f])
             kernels->outer(row, matrix->columns + (size_t)f * n, matrix->filled[f], first, places,
                            deltas, DELTAS);
         memcpy(ret_gradient + f * HIDDEN, row, HIDDEN * sizeof *row);

@@ -42,9 +42,10 @@ struct ranker {
     struct weights *weights; /* borrowed; relative to the start */
     struct ranker_scaling scaling;
     struct feature_mask off;
-    bool frozen;    /* the caller's: the statistics stay as they are */
-    bool sampled;   /* the statistics changed; the caller clears it */
-    uint64_t draws; /* samples so far */
+    uint32_t columns, varying; /* of the matrices that it gets */
+    bool frozen;               /* the caller's: the statistics stay as they are */
+    bool sampled;              /* the statistics changed; the caller clears it */
+    uint64_t draws;            /* samples so far */
     _Alignas(64) float start[WEIGHTS_COUNT];
     /* working memory */
     _Alignas(64) float hidden[HIDDEN * RANKED_MAX]; /* of the forward pass: [candidate][unit] */
@@ -55,6 +56,10 @@ struct ranker {
 
 /* Borrows the weights. Columns of `off` count as 0. */
 void ranker_init(struct ranker *ranker, struct weights *weights, const struct feature_mask *off);
+/* The same for matrices of other features than feature_table.h's: `columns` in all, at most
+ * FEATURES_MAX; the first `varying` of them differ by candidate. */
+void ranker_init_columns(struct ranker *ranker, struct weights *weights,
+                         const struct feature_mask *off, uint32_t columns, uint32_t varying);
 
 /* Samples one candidate for the statistics while they are not frozen, then standardises the matrix
  * in place. */
