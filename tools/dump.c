@@ -218,13 +218,12 @@ static void put_doubles(struct buffer *line, const char *name, const double *at)
     buffer_byte(line, ']');
 }
 
-void dump_weights(const struct model *model, FILE *to)
+static void dump_ranker(const char *ranker, const struct weights *weights, FILE *to)
 {
     static const char *const names[WEIGHTS_RUNS] = {"now", "adagrad", "average"};
-    const struct weights *weights = model->weights;
     struct buffer line = {0};
-    buffer_format(&line, "{\"steps\":%llu,\"merges\":%llu,\"samples\":%.17g",
-                  (unsigned long long)weights->steps, (unsigned long long)weights->merges,
+    buffer_format(&line, "{\"ranker\":\"%s\",\"steps\":%llu,\"merges\":%llu,\"samples\":%.17g",
+                  ranker, (unsigned long long)weights->steps, (unsigned long long)weights->merges,
                   weights->samples);
     put_doubles(&line, "sums", weights->sums);
     put_doubles(&line, "squares", weights->squares);
@@ -282,4 +281,10 @@ void dump_queries(const struct model *model, FILE *to)
 void dump_channels(const struct model *model, FILE *to)
 {
     dump_query_rows(model, model->channels, "channel", to);
+}
+
+void dump_weights(const struct model *model, FILE *to)
+{
+    dump_ranker("clicks", model->weights, to);
+    dump_ranker("cart", model->cart_weights, to);
 }

@@ -12,8 +12,9 @@
  *   vectors       {"item":I,"adagrad":A,"vector":[64 numbers]}
  *   queries       {"query":Q,"base":B,"total":T,"entries":[{"item":I,"weight":W},...]}
  *   channels      {"channel":C, and the same as queries
- *   weights       {"steps":N,"merges":N,"samples":N,"sums":[...],"squares":[...],"now":[...],
- *                 "adagrad":[...],"average":[...]}       one line: the ranker's merged weights
+ *   weights       {"ranker":"clicks","steps":N,"merges":N,"samples":N,"sums":[...],
+ *                 "squares":[...],"now":[...],"adagrad":[...],"average":[...]}
+ *                 merged weights; a second line for the ranker "cart"
  *
  * Weights of pairs: one pair at gap 1, now, is 1; decayed to the half-life period of the row's
  * newest pair. `recent` and the four numbers of trends count activities and decay likewise, trends
