@@ -50,9 +50,14 @@ static const struct kafka_extra consumer[] = {
     {NULL, NULL},
 };
 
-/* Only range gives partition i of every input to one member. Without a reset, a member hears of
+/* fetch.min.bytes: otherwise a broker answers a fetch for each single record. An event that comes
+ * alone waits for fetch.wait.max.ms at most, which is little beside the time between commits.
+ *
+ * Only range gives partition i of every input to one member. Without a reset, a member hears of
  * records that are gone, and does not jump over them without a word. */
 static const struct kafka_extra member[] = {
+    {"fetch.min.bytes", "65536"},
+    {"fetch.wait.max.ms", "15"},
     {"auto.offset.reset", "error"},
     {"partition.assignment.strategy", "range"},
     {"isolation.level", "read_committed"},

@@ -13,6 +13,10 @@
 #define FIRST_ANSWER_US 30000000 /* until a broker that is silent counts as away */
 #define AWAIT_POLL_MS 100        /* between looks at the lease */
 
+/* An idle fetch costs a broker as much as a busy one: at 20 ms, three readers that wait for records
+ * took a tenth of a core. */
+#define FOLLOW_WAIT_MS "200"
+
 /* Both are macros for the same number today; the header must not include librdkafka's. */
 /* NOLINTNEXTLINE(misc-redundant-expression) */
 _Static_assert(READER_BEGINNING == RD_KAFKA_OFFSET_BEGINNING, "librdkafka's number");
@@ -57,10 +61,14 @@ struct partition_reader *partition_reader_open(const struct config *config,
                                                const struct reader_options *options,
                                                struct error *error)
 {
-    const struct kafka_extra strict[] = {
-        {"group.id", config->application_id}, {"auto.offset.reset", "error"}, {NULL, NULL}};
+    struct kafka_extra extra[4] = {{"group.id", config->application_id}};
+    size_t count = 1;
+    if (options->strict)
+        extra[count++] = (struct kafka_extra){"auto.offset.reset", "error"};
+    if (options->follows)
+        extra[count++] = (struct kafka_extra){"fetch.wait.max.ms", FOLLOW_WAIT_MS};
     enum kafka_role role = options->isolation == READ_COMMITTED ? KAFKA_READER : KAFKA_WATCHER;
-    rd_kafka_t *rk = kafka_open(config, role, options->strict ? strict : NULL, error);
+    rd_kafka_t *rk = kafka_open(config, role, extra, error);
     if (rk == NULL)
         return NULL;
     struct partition_reader *reader = memory_zero(1, sizeof *reader);

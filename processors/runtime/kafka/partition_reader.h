@@ -32,6 +32,8 @@ struct reader_options {
     enum reader_isolation isolation;
     bool strict; /* an offset that the topic does not have is FATAL; otherwise the reader goes on at
                   * the topic's beginning */
+    bool follows; /* it stays at the end of its partitions for long: it hears of new records as soon
+                   * as others do, but asks the broker seldom while there are none */
     atomic_ullong *queued_bytes; /* takes about how much memory the records take that wait in the
                                   * client, at each read; borrowed; NULL: nobody wants it */
     const atomic_bool *stop;     /* once it is set, calls that ask the broker end with RETRY within

@@ -203,6 +203,7 @@ static enum verdict open_reader(struct catalogue_fold *fold, struct error *error
     const struct reader_options options = {.topic = fold->topic,
                                            .log_name = "catalogue",
                                            .strict = true,
+                                           .follows = true,
                                            .queued_bytes =
                                                &fold->run->queued_bytes[READER_CATALOGUE]};
     fold->reader = partition_reader_open(fold->run->config, &options, error);

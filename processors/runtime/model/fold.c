@@ -195,6 +195,7 @@ static enum verdict open_reader(struct fold *fold, struct error *error)
     const struct reader_options options = {.topic = fold->topic,
                                            .log_name = "model",
                                            .strict = true,
+                                           .follows = true,
                                            .queued_bytes = &fold->run->queued_bytes[READER_FOLD]};
     const struct reader_start start = {.partition = 0, .offset = fold->next};
     fold->reader = partition_reader_open(fold->run->config, &options, error);

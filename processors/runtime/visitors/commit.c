@@ -186,12 +186,18 @@ static enum verdict write_store(struct worker *worker, const struct edge_place *
 
 /* A slow commit makes the next ones rarer, and so does a broker that has much to do. The batches
  * grow with it, before the delay of a list does. */
-static void note_cost(struct worker *worker, int64_t cost_us)
+static void note_cost(struct worker *worker, const struct commit_times *times)
 {
-    if (worker->commit_cost_us == 0)
+    int64_t cost_us = now_us(worker) - times->closed_us;
+    double record_us = (double)(times->closed_us - times->began_us) /
+                       (double)(worker->batch_records > 0 ? worker->batch_records : 1);
+    if (worker->commit_cost_us == 0) {
         worker->commit_cost_us = cost_us;
-    else
-        worker->commit_cost_us += (cost_us - worker->commit_cost_us) / COST_WEIGHT;
+        worker->record_cost_us = record_us;
+        return;
+    }
+    worker->commit_cost_us += (cost_us - worker->commit_cost_us) / COST_WEIGHT;
+    worker->record_cost_us += (record_us - worker->record_cost_us) / COST_WEIGHT;
 }
 
 int64_t worker_commit_pause_us(const struct worker *worker)
@@ -203,7 +209,8 @@ int64_t worker_commit_pause_us(const struct worker *worker)
     if (!(config->commit_share > 0))
         return pause_us;
     double rest = (1 - (double)config->commit_share) / (double)config->commit_share;
-    int64_t priced_us = (int64_t)(rest * (double)worker->commit_cost_us);
+    double lists_us = worker->record_cost_us * (double)worker->batch_records;
+    int64_t priced_us = (int64_t)(rest * (double)worker->commit_cost_us - lists_us);
     return priced_us > pause_us ? priced_us : pause_us;
 }
 
@@ -271,7 +278,7 @@ enum verdict worker_commit(struct worker *worker)
     if (verdict != VERDICT_OK)
         return verdict;
     log_commit(worker, &times);
-    note_cost(worker, now_us(worker) - times.closed_us);
+    note_cost(worker, &times);
     worker->commits++;
     worker->restarts = 0;
     pipeline_committed(worker->pipeline);

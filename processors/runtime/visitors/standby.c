@@ -417,6 +417,7 @@ static enum verdict run_standby(struct standby *standby, struct error *error)
 {
     const struct reader_options options = {.topic = standby->topic,
                                            .log_name = "standby",
+                                           .follows = true,
                                            .queued_bytes =
                                                &standby->run->queued_bytes[READER_STANDBY]};
     enum verdict verdict = VERDICT_OK;

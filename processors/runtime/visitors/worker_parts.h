@@ -38,7 +38,9 @@ struct worker {
     int64_t batch_opened_us; /* 0: no batch is open */
     int64_t committed_us, group_polled_us;
     int64_t commit_cost_us; /* how long a commit takes: a moving mean, without making the lists */
-    int64_t early_us;       /* when early lists were made last, or the last commit */
+    double
+        record_cost_us; /* how long making the lists takes for each record of a batch, likewise */
+    int64_t early_us;   /* when early lists were made last, or the last commit */
     uint64_t early_records; /* of the batch, whose lists are made */
     bool early_stopped;     /* the process stood still: no early lists until the group knows it */
     struct catch_up catch_up;
@@ -99,8 +101,9 @@ void worker_watch_session(struct worker *worker);
 
 /* ---- commit.c ---- */
 
-/* The shortest time from the last commit to the next one: commit.min.ms, or longer, so that commits
- * take at most the share commit.share.percent of the time. With lists.early=on it is
+/* How long the batch stays open at least, since the last commit: commit.min.ms, or longer, so that
+ * commits take at most the share commit.share.percent of the time. The time that making the batch's
+ * lists will take counts, so a busy worker does not wait. With lists.early=on it is
  * commit.interval.ms. */
 int64_t worker_commit_pause_us(const struct worker *worker);
 /* Ends the batch: steps 2 to 6 of the recipe. RETRY: abort and start again from the last commit.
