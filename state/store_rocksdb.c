@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 static const struct store_bounds usual_bounds = {.cache_bytes = 64 << 20, .writes_bytes = 32 << 20};
+#define ORDERED_MIN 1000 /* changes of a batch that are worth sorting */
 #define WAL_BYTES_MAX ((uint64_t)256 << 20)
 #define READ_ONLY_TRIES_MAX 50
 #define READ_ONLY_PAUSE_US 20000
@@ -163,25 +164,79 @@ static void put_row(rocksdb_writebatch_t *writes, rocksdb_column_family_handle_t
                                sizes);
 }
 
+static void put_change(struct rocksdb_store *self, rocksdb_writebatch_t *writes,
+                       const struct store_change *change)
+{
+    rocksdb_column_family_handle_t *family = self->families[change->family];
+    if (change->change == CHANGE_PUT) {
+        put_row(writes, family, change);
+    } else if (change->change == CHANGE_DELETE) {
+        rocksdb_writebatch_delete_cf(writes, family, change->key.at, change->key.size);
+    } else {
+        char end[PREFIX_BYTES_MAX];
+        struct bytes behind = prefix_end(change->key, end);
+        rocksdb_writebatch_delete_range_cf(writes, family, change->key.at, change->key.size,
+                                           behind.at, behind.size);
+    }
+}
+
+/* A change with the first bytes of its key as a number, which tell most keys apart. */
+struct ordered_change {
+    uint64_t head;
+    struct store_change change;
+};
+
+static int key_order(const void *a, const void *b)
+{
+    const struct ordered_change *x = a, *y = b;
+    if (x->change.family != y->change.family)
+        return x->change.family < y->change.family ? -1 : 1;
+    if (x->head != y->head)
+        return x->head < y->head ? -1 : 1;
+    int order = bytes_compare(x->change.key, y->change.key);
+    if (order != 0)
+        return order;
+    /* the values lie in the batch in the order of the changes: the last one must win */
+    return (x->change.key.at > y->change.key.at) - (x->change.key.at < y->change.key.at);
+}
+
+static uint64_t key_head(struct bytes key)
+{
+    char head[8] = {0};
+    memcpy(head, key.at, key.size < sizeof head ? key.size : sizeof head);
+    return get_be(head, sizeof head);
+}
+
+/* Takes the changes of a large batch in the order of their keys: RocksDB inserts neighbours in a
+ * fraction of the time. False: the batch deletes by prefix, so the order of its changes counts. */
+static bool put_in_order(struct rocksdb_store *self, rocksdb_writebatch_t *writes,
+                         const struct store_batch *batch)
+{
+    struct ordered_change *ordered = memory_zero(batch->count, sizeof *ordered);
+    uint64_t count = 0;
+    bool prefixes = false;
+    for (size_t at = 0; !prefixes && batch_next(batch, &at, &ordered[count].change); count++) {
+        prefixes = ordered[count].change.change == CHANGE_DELETE_PREFIX;
+        ordered[count].head = key_head(ordered[count].change.key);
+    }
+    if (!prefixes) {
+        qsort(ordered, count, sizeof *ordered, key_order);
+        for (uint64_t i = 0; i < count; i++)
+            put_change(self, writes, &ordered[i].change);
+    }
+    free(ordered);
+    return !prefixes;
+}
+
 static enum verdict rocksdb_write_batch(struct store *store, const struct store_batch *batch,
                                         struct error *error)
 {
     struct rocksdb_store *self = self_of(store);
     rocksdb_writebatch_t *writes = rocksdb_writebatch_create();
     struct store_change change;
-    for (size_t at = 0; batch_next(batch, &at, &change);) {
-        rocksdb_column_family_handle_t *family = self->families[change.family];
-        if (change.change == CHANGE_PUT) {
-            put_row(writes, family, &change);
-        } else if (change.change == CHANGE_DELETE) {
-            rocksdb_writebatch_delete_cf(writes, family, change.key.at, change.key.size);
-        } else {
-            char end[PREFIX_BYTES_MAX];
-            struct bytes behind = prefix_end(change.key, end);
-            rocksdb_writebatch_delete_range_cf(writes, family, change.key.at, change.key.size,
-                                               behind.at, behind.size);
-        }
-    }
+    if (batch->count < ORDERED_MIN || !put_in_order(self, writes, batch))
+        for (size_t at = 0; batch_next(batch, &at, &change);)
+            put_change(self, writes, &change);
     char *message = NULL;
     rocksdb_write(self->db, self->write_options, writes, &message);
     rocksdb_writebatch_destroy(writes);
