@@ -50,6 +50,9 @@ static const struct kafka_extra consumer[] = {
     {NULL, NULL},
 };
 
+#define MEMBER_WAIT_MS "15"
+#define EARLY_WAIT_MS "5" /* with lists.early=on, where nothing waits for a commit */
+
 /* fetch.min.bytes: otherwise a broker answers a fetch for each single record. An event that comes
  * alone waits for fetch.wait.max.ms at most, which is little beside the time between commits.
  *
@@ -57,7 +60,7 @@ static const struct kafka_extra consumer[] = {
  * records that are gone, and does not jump over them without a word. */
 static const struct kafka_extra member[] = {
     {"fetch.min.bytes", "65536"},
-    {"fetch.wait.max.ms", "15"},
+    {"fetch.wait.max.ms", MEMBER_WAIT_MS},
     {"auto.offset.reset", "error"},
     {"partition.assignment.strategy", "range"},
     {"isolation.level", "read_committed"},
@@ -75,6 +78,11 @@ static const struct kafka_extra producer[] = {
     {"message.max.bytes", TEXT(RECORD_BYTES_MAX)},
     {"queue.buffering.max.messages", "1000000"},
     {"queue.buffering.max.kbytes", "131072"},
+    {NULL, NULL},
+};
+
+static const struct kafka_extra early_member[] = {
+    {"fetch.wait.max.ms", EARLY_WAIT_MS},
     {NULL, NULL},
 };
 
@@ -180,8 +188,11 @@ rd_kafka_conf_t *kafka_conf(const struct config *config, enum kafka_role role,
         set_queue_backoff(conf);
     if (set_all(conf, common, error) && set_all(conf, produces ? producer : consumer, error) &&
         (produces || set_bounds(conf, &bounds, error)) &&
-        (role != KAFKA_MEMBER || set_all(conf, member, error)) && set_all(conf, own, error) &&
-        set_all(conf, extra, error) && set_configured(conf, config, produces, error) &&
+        (role != KAFKA_MEMBER || set_all(conf, member, error)) &&
+        (role != KAFKA_MEMBER || !config->settings.lists_early ||
+         set_all(conf, early_member, error)) &&
+        set_all(conf, own, error) && set_all(conf, extra, error) &&
+        set_configured(conf, config, produces, error) &&
         (role != KAFKA_MEMBER || tell_format(conf, error)))
         return conf;
     rd_kafka_conf_destroy(conf);
