@@ -105,6 +105,7 @@ class Round:
                     f"workers={self.threads}", f"threads={1 + number % 2}",
                     f"num.standby={self.standbys}",
                     "rankings.interval.ms=1000", "items.lists=on", "items.lists.interval.ms=1000",
+                    f"topics.items={'eos' if once else 'alo'}{number}.items",
                     f"snapshot.interval.ms={1500 if instances == 1 else 5000}",
                     "kafka.topic.metadata.refresh.interval.ms=2000",
                     f"kafka.producer.transaction.timeout.ms={self.transaction_ms}",

@@ -349,6 +349,7 @@ def main():
     shop = Shop("chart", kafka.address, extra=[
         "model.save.ms=300", f"rankings.length={LENGTH}", f"rankings.terms.max={TERMS}",
         "rankings.scopes.max=1000", f"items.lists.length={ITEM_LENGTH}",
+        "topics.items=chart.items",
         "cooccurrence.row.entries.max=1000"])
     try:
         rows = events()

@@ -122,7 +122,6 @@ class Shop:
         self.settings = ["--set", f"application.id={name}", "--set", f"partitions={partitions}",
                          "--set", f"topics.recommendations={name}.recommendations",
                          "--set", f"topics.rankings={name}.rankings",
-                         "--set", f"topics.items={name}.items",
                          "--set", f"topics.product={name}.product"]
         for topic in INPUTS:
             self.settings += ["--set", f"topics.{topic}={name}.{topic}"]
