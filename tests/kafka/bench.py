@@ -115,8 +115,8 @@ def latency(kafka):
         shop = Shop(f"latency-{rate}-{time.time_ns() % 1000}", kafka.address, 4)
         shop.start(0, *SETTINGS)
         shop.ready()
-        out = weft("simulate", *shop.common(), "--rate", str(rate), "--minutes", "0.35",
-                   "--measure", "--no-catalogue").stdout
+        out = weft("simulate", *shop.common(), *SETTINGS, "--rate", str(rate), "--minutes",
+                   "0.35", "--measure", "--no-catalogue").stdout
         print(f"  {rate}/s: {out.splitlines()[0]}", flush=True)
         shop.stop()
         shop.remove()
