@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Events in a form that weft does not know yet. The log warns within ten seconds, with the share,
-the reason and the remedy, and the metrics count by reason. With the right mapping, `weft dead-letters
---redrive` sends them again, is killed in the middle, and goes on: each event is processed once, and
-what fails again comes back only once. The test needs kcat and the programs that tools/kafka needs.
+the reason and the remedy, and the metrics count by reason. With the right mapping, `weft
+dead-letters --redrive` sends them again, is killed in the middle, and goes on: each event is
+processed once, and what fails again comes back only once. The test needs kcat and the programs that
+tools/kafka needs.
 
     dead_letters.py"""
 

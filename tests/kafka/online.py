@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The online metrics beside the topics. Live traffic of many visitors runs for some minutes. In each
-minute at least a quarter of the clicks are measured, and the ranker learns from a sample of the
-lists. The hit rate of the metrics is that which this script computes from the lists and the events.
-The test needs kcat and the programs that tools/kafka needs.
+"""The online metrics beside the topics. Live traffic of many visitors runs for some minutes. In
+each minute at least a quarter of the clicks are measured, and the ranker learns from a sample of
+the lists. The hit rate of the metrics is that which this script computes from the lists and the
+events. The test needs kcat and the programs that tools/kafka needs.
 
     online.py [--rate N] [--minutes N] [--visitors N]"""
 
@@ -61,8 +61,8 @@ def number_of(line, name):
 
 
 def home_lists(shop):
-    """{visitor: {time of the newest event that a list knows: its first items}}; of several lists the
-    last one, which was shown when the next event came."""
+    """{visitor: {time of the newest event that a list knows: its first items}}. Several lists may
+    know the same events: the last one was shown when the next event came."""
     lists = {}
     for line in shop.kcat(f"{shop.name}.recommendations", "%k\t%s\n").splitlines():
         key, value = line.split(b"\t", 1)
