@@ -170,8 +170,9 @@ def rankings():
                                         text=True, check=True).stdout)
         print(f"  lists of {items:,} items: {row['us_an_item']:.0f} us an item, "
               f"{row['step_us_max']:.0f} us under one lock at most, "
-              f"{row['record_bytes']:.0f} bytes a record; {row['more']:,} further events change {row['changed']:,} "
-              f"records of {row['changed_bytes'] / 1e6:.0f} MB", flush=True)
+              f"{row['record_bytes']:.0f} bytes a record; "
+              f"{row['more']:,} further events change {row['changed']:,} records of "
+              f"{row['changed_bytes'] / 1e6:.0f} MB", flush=True)
 
 
 def catalogue():
