@@ -76,7 +76,7 @@ static void run_shop(struct log *log, struct store **ret_store, struct driver **
         snprintf(item_id, sizeof item_id, "i%u", last[visitor]);
         struct event event;
         struct event_item item;
-        event_init(&event, random_one_in(&random, 9) ? EVENT_CART : EVENT_VIEW);
+        event_init(&event, random_one_in(&random, 3) ? EVENT_CART : EVENT_VIEW);
         event_item_init(&item);
         item.item_id = bytes_text(item_id);
         item.price = random_one_in(&random, 20) ? (double)NAN : 5;
