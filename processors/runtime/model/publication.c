@@ -20,6 +20,17 @@ struct publication {
     int64_t offset_min; /* the highest offset of the log that the topic's records name */
 };
 
+void publication_read_rules(const struct config *config, struct publication_rules *rules)
+{
+    struct merchandising_rules newer;
+    if (config->rules_path[0] == '\0' || (rules->read && config->rules_reload_ms == 0) ||
+        merchandising_rules_read(config->rules_path, &newer, NULL) != VERDICT_OK)
+        return;
+    merchandising_rules_release(&rules->rules);
+    rules->rules = newer;
+    rules->read = true;
+}
+
 struct publication *publication_new(struct run *run, struct lease *lease,
                                     const struct publication_options *options)
 {

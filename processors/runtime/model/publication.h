@@ -19,9 +19,21 @@
 #ifndef WEFT_MODEL_PUBLICATION_H
 #define WEFT_MODEL_PUBLICATION_H
 
+#include "processors/recommend/lists/merchandising.h"
 #include "processors/recommend/rankings/topic_contents.h"
 #include "processors/runtime/kafka/lease.h"
 #include "processors/runtime/process.h"
+
+/* The shop's merchandising rules, as a publisher works with them. Zero-initialised: none were read.
+ */
+struct publication_rules {
+    struct merchandising_rules rules;
+    bool read;
+};
+
+/* Reads the file again, if there is one and it may have changed. After a mistake in the file the
+ * earlier rules stay; the workers log the mistake. The caller releases `rules->rules`. */
+void publication_read_rules(const struct config *config, struct publication_rules *rules);
 
 struct publication;
 

@@ -34,10 +34,9 @@ struct items_publisher {
     struct lease *lease;
     struct publication *topic;
     struct item_lists_maker *maker;
-    struct merchandising_rules rules;
-    bool rules_read;
-    uint64_t rules_digest;
-    uint64_t fingerprint; /* of the Avro schema */
+    struct publication_rules rules;
+    uint64_t rules_digest; /* 0: none were read */
+    uint64_t fingerprint;  /* of the Avro schema */
     enum phase phase;
     uint32_t next;      /* item or product */
     size_t gone_cursor; /* of topic_contents_next_gone() */
@@ -80,7 +79,7 @@ void items_publisher_free(struct items_publisher *publisher)
         return;
     publication_free(publisher->topic);
     item_lists_maker_free(publisher->maker);
-    merchandising_rules_release(&publisher->rules);
+    merchandising_rules_release(&publisher->rules.rules);
     buffer_release(&publisher->bytes);
     buffer_release(&publisher->record);
     free(publisher);
@@ -204,7 +203,7 @@ static void make_step(struct items_publisher *publisher)
     const struct item_lists_inputs inputs = {
         .model = run->model,
         .catalogue = run->catalogue,
-        .rules = &publisher->rules,
+        .rules = &publisher->rules.rules,
         .filters = &run->config->settings.recommend.filters,
         .length = run->config->settings.items.length,
         .offset = atomic_load(&run->folded_offset), /* the fold stands still under the lock */
@@ -242,20 +241,6 @@ static enum verdict send_step(struct items_publisher *publisher, struct error *e
 
 /* ---- a round ---- */
 
-/* After a mistake in the file the earlier rules stay; the workers log the mistake. */
-static void read_rules(struct items_publisher *publisher)
-{
-    const struct config *config = publisher->run->config;
-    struct merchandising_rules rules;
-    if (config->rules_path[0] == '\0' || (publisher->rules_read && config->rules_reload_ms == 0) ||
-        merchandising_rules_read(config->rules_path, &rules, NULL) != VERDICT_OK)
-        return;
-    merchandising_rules_release(&publisher->rules);
-    publisher->rules = rules;
-    publisher->rules_read = true;
-    publisher->rules_digest = merchandising_rules_digest(&rules);
-}
-
 static struct inputs_state inputs_now(struct run *run)
 {
     return (struct inputs_state){.offset = atomic_load(&run->folded_offset),
@@ -285,7 +270,9 @@ static bool begin_round(struct items_publisher *publisher)
     }
     if (!publisher->any_round)
         atomic_store(&run->items.first_us, now_us);
-    read_rules(publisher);
+    publication_read_rules(run->config, &publisher->rules);
+    if (publisher->rules.read)
+        publisher->rules_digest = merchandising_rules_digest(&publisher->rules.rules);
     topic_contents_begin(publication_contents(publisher->topic));
     publisher->phase = PHASE_ITEMS;
     publisher->next = 0;

@@ -15,8 +15,7 @@ struct rankings_publisher {
     struct lease *lease;
     struct publication *topic;
     struct rankings_view view;
-    struct merchandising_rules rules;
-    bool rules_read;
+    struct publication_rules rules;
     int64_t offset;          /* of the log, that the last publication is as of; -1: none yet */
     uint64_t catalogue_rows; /* the catalogue's count at the last publication */
     uint64_t fingerprint;    /* of the Avro schema */
@@ -52,7 +51,7 @@ void rankings_publisher_free(struct rankings_publisher *publisher)
         return;
     publication_free(publisher->topic);
     rankings_release(&publisher->view);
-    merchandising_rules_release(&publisher->rules);
+    merchandising_rules_release(&publisher->rules.rules);
     buffer_release(&publisher->key);
     buffer_release(&publisher->record);
     free(publisher);
@@ -78,19 +77,6 @@ static bool take_view(struct rankings_publisher *publisher)
         pthread_mutex_unlock(&run->view_lock);
     }
     return !waits && holds;
-}
-
-/* After a mistake in the file the earlier rules stay; the workers log the mistake. */
-static void read_rules(struct rankings_publisher *publisher)
-{
-    const struct config *config = publisher->run->config;
-    struct merchandising_rules rules;
-    if (config->rules_path[0] == '\0' || (publisher->rules_read && config->rules_reload_ms == 0) ||
-        merchandising_rules_read(config->rules_path, &rules, NULL) != VERDICT_OK)
-        return;
-    merchandising_rules_release(&publisher->rules);
-    publisher->rules = rules;
-    publisher->rules_read = true;
 }
 
 static void format_ranking(struct rankings_publisher *publisher, const struct ranking *ranking,
@@ -149,7 +135,7 @@ static enum verdict write_all(struct rankings_publisher *publisher, uint32_t *re
     const struct rankings_inputs inputs = {
         .catalogue = run->catalogue,
         .search = run->search,
-        .rules = &publisher->rules,
+        .rules = &publisher->rules.rules,
         .filters = &run->config->settings.recommend.filters,
         .settings = &run->config->settings.rankings,
     };
@@ -218,7 +204,7 @@ enum verdict rankings_publish(struct rankings_publisher *publisher, struct error
     bool empty = publisher->view.time_ms == INT64_MIN;
     if (empty || publisher->view.offset < publication_offset_min(publisher->topic))
         return VERDICT_SKIP;
-    read_rules(publisher);
+    publication_read_rules(publisher->run->config, &publisher->rules);
     verdict = write_all(publisher, &scopes_out, error);
     if (verdict != VERDICT_OK) {
         give_up(publisher);
