@@ -451,8 +451,7 @@ static enum edge_outcome committed_before(struct kafka_edge *edge, struct edge_p
                                           size_t count, struct error *error)
 {
     const struct config *config = rdkafka_edge(edge)->config;
-    const struct kafka_extra group[] = {{"group.id", config->application_id}, {NULL, NULL}};
-    rd_kafka_t *watcher = kafka_open(config, KAFKA_WATCHER, group, error);
+    rd_kafka_t *watcher = kafka_open(config, KAFKA_WATCHER, NULL, error);
     if (watcher == NULL)
         return EDGE_FATAL;
     enum edge_outcome outcome = ask_committed(watcher, places, count, ANSWER_MS, error);

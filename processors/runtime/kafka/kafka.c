@@ -179,6 +179,7 @@ rd_kafka_conf_t *kafka_conf(const struct config *config, enum kafka_role role,
         {"bootstrap.servers", config->bootstrap_servers},
         {"isolation.level",
          role == KAFKA_WATCHER || produces ? "read_uncommitted" : "read_committed"},
+        {"group.id", config->application_id}, /* without one, a consumer has no queue */
         {NULL, NULL},
     };
     if (produces)
@@ -217,9 +218,7 @@ rd_kafka_t *kafka_new(enum kafka_role role, rd_kafka_conf_t *conf, struct error 
 rd_kafka_t *kafka_open(const struct config *config, enum kafka_role role,
                        const struct kafka_extra *extra, struct error *error)
 {
-    const struct kafka_extra anonymous[] = {{"group.id", config->application_id}, {NULL, NULL}};
-    bool reads = role == KAFKA_READER || role == KAFKA_WATCHER;
-    rd_kafka_conf_t *conf = kafka_conf(config, role, reads && !extra ? anonymous : extra, error);
+    rd_kafka_conf_t *conf = kafka_conf(config, role, extra, error);
     return conf ? kafka_new(role, conf, error) : NULL;
 }
 

@@ -25,7 +25,7 @@ struct kafka_extra {
 /* The properties of a role, then `extra` (NULL: none), then the configuration's kafka.* keys
  * (kafka.consumer.* and kafka.producer.* only for their kind). A member's client.id also tells its
  * format of rows (client_id.h). The caller owns the result. NULL with the error when librdkafka
- * refuses a property. */
+ * refuses a property. A consumer's group.id is the application.id, unless `extra` has another. */
 rd_kafka_conf_t *kafka_conf(const struct config *config, enum kafka_role role,
                             const struct kafka_extra *extra, struct error *error);
 

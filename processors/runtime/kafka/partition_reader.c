@@ -61,8 +61,8 @@ struct partition_reader *partition_reader_open(const struct config *config,
                                                const struct reader_options *options,
                                                struct error *error)
 {
-    struct kafka_extra extra[4] = {{"group.id", config->application_id}};
-    size_t count = 1;
+    struct kafka_extra extra[3] = {{NULL, NULL}};
+    size_t count = 0;
     if (options->strict)
         extra[count++] = (struct kafka_extra){"auto.offset.reset", "error"};
     if (options->follows)
