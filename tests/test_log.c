@@ -27,6 +27,14 @@ static void test_redact(void)
     }
 }
 
+static void test_blank(void)
+{
+    char text[] = "a\x1b[31m\tb\n\x7f, \xc3\xa9 \xc2\x9b"
+                  "2J \xc2\xa0\xc2";
+    log_blank(text);
+    CHECK_TEXT(text, "a [31m b  , \xc3\xa9   2J \xc2\xa0\xc2");
+}
+
 /* Random texts of the characters that matter: never longer, and masked once is masked. */
 static void test_redact_random(void)
 {
@@ -66,6 +74,7 @@ int main(void)
 {
     TEST_RUN(test_redact);
     TEST_RUN(test_redact_random);
+    TEST_RUN(test_blank);
     TEST_RUN(test_growth);
     return test_done();
 }

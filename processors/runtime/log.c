@@ -43,6 +43,17 @@ void log_redact(char *text)
     }
 }
 
+/* C1 controls, U+0080 to U+009F, are two bytes of UTF-8. */
+void log_blank(char *text)
+{
+    for (unsigned char *at = (unsigned char *)text; *at; at++) {
+        if (*at < 0x20 || *at == 0x7F)
+            *at = ' ';
+        else if (*at == 0xC2 && at[1] >= 0x80 && at[1] < 0xA0)
+            at[0] = at[1] = ' ';
+    }
+}
+
 void log_line(enum log_level level, const char *who, const char *format, ...)
 {
     if (level > log_level_wanted())
@@ -59,6 +70,7 @@ void log_line(enum log_level level, const char *who, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(line + size, sizeof line - size - 1, format, arguments);
     va_end(arguments);
+    log_blank(line);
     log_redact(line);
     size = strlen(line);
     line[size++] = '\n';

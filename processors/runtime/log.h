@@ -8,13 +8,18 @@
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
-/* `who` is the part of weft that speaks. A line longer than 2 KB is cut. */
+/* `who` is the part of weft that speaks. A line longer than 32 KB is cut.
+ * Control characters become blanks: a text may come from a record, and the log goes to a terminal.
+ */
 void log_line(enum log_level level, const char *who, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Masks the user and the password of each URL in the text, in its place: of "http://u:p@host" three
  * stars and "@host" are left. log_line() does it; use it for what goes elsewhere. */
 void log_redact(char *text);
+
+/* Makes a blank of each byte of a control character, in its place; log_line() does it. */
+void log_blank(char *text);
 
 /* A number that grows, and how much of it the log was told. Zero-initialised: nothing yet. */
 struct log_growth {
