@@ -128,6 +128,24 @@ static void test_nothing_else(void)
     buffer_release(&worker.warning);
 }
 
+/* A batch that is dropped is read again: its letters do not make the share wrong. */
+static void test_dropped(void)
+{
+    struct worker worker = {.at_us = SECOND};
+    run(&worker, 5, 200);
+    letter_watch_drop(&worker.watch);
+    worker.read = worker.good = 0;
+    run(&worker, 30, 200);
+    CHECK_INT(worker.warnings, 0);
+    struct worker other = {.at_us = SECOND};
+    run(&other, 5, 200);
+    other.read = other.good = 0; /* without the call, few records seem to have many letters */
+    other.at_us += 6 * (int64_t)SECOND;
+    run(&other, 1, 200);
+    CHECK_INT(other.warnings, 1);
+    buffer_release(&other.warning);
+}
+
 int main(void)
 {
     TEST_RUN(test_reason);
@@ -135,5 +153,6 @@ int main(void)
     TEST_RUN(test_few);
     TEST_RUN(test_many);
     TEST_RUN(test_nothing_else);
+    TEST_RUN(test_dropped);
     return test_done();
 }

@@ -136,6 +136,13 @@ static bool is_due(const struct letter_watch *watch, int64_t at_us)
     return watch->told == 0 || at_us - watch->told_us >= pause_us;
 }
 
+void letter_watch_drop(struct letter_watch *watch)
+{
+    watch->began_us = 0;
+    watch->letters = 0;
+    watch->reasons = (struct letter_reasons){0};
+}
+
 bool letter_watch_look(struct letter_watch *watch, uint64_t read, uint64_t good, int64_t at_us,
                        struct buffer *ret_warning)
 {
@@ -155,8 +162,6 @@ bool letter_watch_look(struct letter_watch *watch, uint64_t read, uint64_t good,
     } else if (!many) {
         watch->told = 0;
     }
-    watch->began_us = 0;
-    watch->letters = 0;
-    watch->reasons = (struct letter_reasons){0};
+    letter_watch_drop(watch);
     return due;
 }

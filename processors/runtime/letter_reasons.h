@@ -62,6 +62,9 @@ struct letter_place {
 void letter_watch_add(struct letter_watch *watch, const struct letter_place *place, uint64_t read,
                       int64_t at_us, char *ret_reason);
 
+/* The records since the last commit come again: the window ends without a warning. */
+void letter_watch_drop(struct letter_watch *watch);
+
 #define LETTER_WINDOW_US 10000000
 #define LETTER_WINDOW_LETTERS 100
 

@@ -47,6 +47,12 @@ void worker_keep_reasons(struct worker *worker)
     worker->batch_reasons = (struct letter_reasons){0};
 }
 
+void worker_drop_reasons(struct worker *worker)
+{
+    worker->batch_reasons = (struct letter_reasons){0};
+    letter_watch_drop(&worker->letter_watch);
+}
+
 enum verdict worker_send_letter(struct worker *worker, enum topic topic, const struct input *input,
                                 const char *step, const char *message)
 {

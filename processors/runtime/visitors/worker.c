@@ -247,7 +247,7 @@ static void close_session(struct worker *worker)
 {
     worker->aborts += transactions_abort(worker->transactions);
     pipeline_aborted(worker->pipeline);
-    worker->batch_reasons = (struct letter_reasons){0};
+    worker_drop_reasons(worker);
     if (worker->joined) {
         worker_meet_trouble(worker, VERDICT_RETRY); /* nothing is committed from here on */
         worker->edge->leave(worker->edge);

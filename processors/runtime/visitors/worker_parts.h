@@ -87,6 +87,8 @@ enum verdict worker_send_letter(struct worker *worker, enum topic topic, const s
 void worker_warn_of_letters(struct worker *worker, int64_t at_us);
 /* The batch is committed: its reasons count. */
 void worker_keep_reasons(struct worker *worker);
+/* The batch is dropped: its records come again. */
+void worker_drop_reasons(struct worker *worker);
 
 /* ---- early.c ---- */
 
