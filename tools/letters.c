@@ -1,8 +1,10 @@
 #include "tools/letters.h"
 
+#include "processors/runtime/command.h"
 #include "schemas/array.h"
 #include "schemas/draw.h"
 #include "schemas/json_tree.h"
+#include "tools/progress.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -216,18 +218,26 @@ enum verdict letters_read(const struct config *config, const struct topology *to
 {
     struct partition_reader *reader = NULL;
     struct letter_record letter;
+    struct progress progress;
     *ret_letters = (struct letters){0};
     struct reading reading = {.letters = ret_letters, .topology = topology, .filter = filter};
     enum verdict verdict = client_open_reader(config, topology->topics[TOPIC_DEAD_LETTERS],
                                               CLIENT_ALL_PARTITIONS, false, &reader, error);
     if (verdict != VERDICT_OK)
         return verdict;
+    progress_start(&progress);
     while ((verdict = letters_next(reader, &letter, error)) == VERDICT_OK) {
+        if (atomic_load(&command_interrupted)) {
+            verdict = error_set(error, VERDICT_RETRY, "interrupted");
+            break;
+        }
+        progress_show(&progress, -1, ret_letters->count, "letters read");
         if (letter.receipt)
             take_receipt(&reading, &letter.record);
         else
             take_letter(&reading, &letter);
     }
+    progress_end(&progress);
     if (verdict == VERDICT_SKIP) {
         mark_sent(&reading);
         verdict = VERDICT_OK;

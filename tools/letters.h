@@ -67,8 +67,8 @@ struct letter_record {
 enum verdict letters_next(struct partition_reader *reader, struct letter_record *ret_letter,
                           struct error *error);
 
-/* Reads the whole topic. SKIP: there is no such topic. RETRY: no answer. The caller releases what
- * is returned, whatever the verdict. */
+/* Reads the whole topic, with a line of progress. SKIP: there is no such topic. RETRY: no answer,
+ * or Ctrl-C. The caller releases what is returned, whatever the verdict. */
 enum verdict letters_read(const struct config *config, const struct topology *topology,
                           const struct letter_filter *filter, struct letters *ret_letters,
                           struct error *error);
