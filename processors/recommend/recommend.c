@@ -3,8 +3,8 @@
 #include "processors/recommend/lists/contexts.h"
 #include "processors/recommend/lists/reasons.h"
 #include "schemas/draw.h"
-#include "state/visitor_history.h"
 #include "schemas/rate_sample.h"
+#include "state/visitor_history.h"
 
 #include <stdlib.h>
 
@@ -21,14 +21,15 @@ struct recommender {
     struct list_watcher *watcher;
     struct training_log *training_log;
     struct shown_log *shown_log;
-    uint64_t clicks; /* that the ranker could learn from */
+    uint32_t learn_rate_max;      /* this recommender's share of the settings' */
+    struct rate_sample list_rate; /* of lists that the ranker may learn from */
+    uint64_t clicks;              /* that the ranker could learn from */
+    /* the cart's ranker */
     struct learner cart_learner;
-    struct rate_sample cart_rate; /* of these */
     struct cart_candidates cart_candidates;
-    struct feature_matrix cart_matrix; /* of these */
-    uint64_t cart_items;               /* that the cart ranker could learn from */
-    uint32_t learn_rate_max;           /* its share of the settings' */
-    struct rate_sample rate;           /* lists */
+    struct feature_matrix cart_matrix; /* of the candidates */
+    struct rate_sample cart_rate;      /* of items that it may learn from */
+    uint64_t cart_items;               /* that it could learn from */
 };
 
 struct recommender *recommender_new(const struct recommend_settings *settings,
@@ -43,7 +44,7 @@ struct recommender *recommender_new(const struct recommend_settings *settings,
     ranked_init(&recommender->ranked);
     sources_init(&recommender->sources);
     recommender->learn_rate_max = settings->learn_rate_max;
-    recommender->rate.second = recommender->cart_rate.second = INT64_MIN;
+    recommender->list_rate.second = recommender->cart_rate.second = INT64_MIN;
     recommender->filters = filters_new();
     recommender->training_log = training_log_new(settings->training_log_bytes);
     recommender->shown_log = shown_log_new(settings->shown_bytes, &settings->placements);
@@ -205,7 +206,7 @@ static void remember_ranked(struct recommender *recommender, struct visitor *vis
     const struct ranked_candidates *ranked = &recommender->ranked;
     uint64_t hash = bytes_hash(visitor_key(visitor));
     int64_t time_ms = visitor->latest_time_ms;
-    if (rate_sample_choose(&recommender->rate, time_ms, recommender->learn_rate_max,
+    if (rate_sample_choose(&recommender->list_rate, time_ms, recommender->learn_rate_max,
                            draw_mix(hash_join(hash, (uint64_t)time_ms)))) {
         visitor->training_list =
             training_log_add(recommender->training_log, visitor->training_list, hash, time_ms,
