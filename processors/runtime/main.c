@@ -13,7 +13,7 @@ static void list_commands(FILE *to)
     for (int order = 0; order < 100; order++)
         for (size_t i = 0; i < count; i++)
             if (__start_weft_commands[i]->order == order)
-                fprintf(to, "  %-12s %s\n", __start_weft_commands[i]->name,
+                fprintf(to, "  %-13s %s\n", __start_weft_commands[i]->name,
                         __start_weft_commands[i]->summary);
     fprintf(to, "\n'weft COMMAND --help' tells more. Exit codes: 0 done, 1 failed, 2 used "
                 "wrongly,\n75 nothing is wrong here, but a broker or the registry is away: try "
