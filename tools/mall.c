@@ -10,7 +10,10 @@
 #define CLICKS_MAX 4096
 #define SECOND_CLICK_MS 120
 #define CART_MAX 5
-#define THINK_S 15.0 /* between two events of a session, on average */
+#define COLOUR_FIT 4.0
+#define STYLE_FIT 3.0
+#define COMPLEMENT_DRAWS 8 /* of a category that is not in the cart yet */
+#define THINK_S 15.0       /* between two events of a session, on average */
 #define SESSION_EVENTS 8.0
 #define WARM_UP_MS 300000 /* simulated before the start, so that sessions are under way then */
 
@@ -43,6 +46,7 @@ struct second_click {
 struct mall {
     struct mall_settings settings;
     uint64_t random;
+    uint64_t complement_random; /* a sequence of its own */
     struct mall_stock stock;
     struct visitor_state *visitors;
     uint32_t *heap; /* visitors, the one with the earliest next_ms first */
@@ -109,6 +113,7 @@ struct mall *mall_new(const struct mall_settings *settings)
     struct mall *mall = memory_zero(1, sizeof *mall);
     mall->settings = *settings;
     mall->random = settings->seed * 0x2545F4914F6CDD1Du + 1;
+    mall->complement_random = draw_mix(mall->random);
     mall_stock_init(&mall->stock, settings->products, &mall->random);
     double cycle_s = SESSION_EVENTS * settings->visitors / settings->events_per_s;
     mall->pause_s = cycle_s - SESSION_EVENTS * THINK_S;
@@ -346,10 +351,72 @@ static void do_view(struct mall *mall, uint32_t index)
             (struct second_click){visitor->next_ms + SECOND_CLICK_MS, index, product};
 }
 
+static bool cart_has_category(const struct mall *mall, const struct visitor_state *visitor,
+                              uint32_t category)
+{
+    for (uint32_t i = 0; i < visitor->cart_count; i++)
+        if (mall->stock.products[visitor->cart[i]].category == category)
+            return true;
+    return false;
+}
+
+/* How well the product completes the cart: the mean over its products. */
+static double completion(const struct mall *mall, const struct visitor_state *visitor,
+                         const struct mall_product *product)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < visitor->cart_count; i++) {
+        struct mall_fit fit = mall_completes(product, &mall->stock.products[visitor->cart[i]]);
+        sum += COLOUR_FIT * fit.colour + STYLE_FIT * fit.style;
+    }
+    return sum / visitor->cart_count;
+}
+
+/* A product that completes the cart; `otherwise` if its categories are in the cart already. */
+static uint32_t choose_complement(struct mall *mall, const struct visitor_state *visitor,
+                                  uint32_t otherwise)
+{
+    uint64_t *random = &mall->complement_random;
+    uint32_t other = visitor->cart[mall_below(random, visitor->cart_count)], best = otherwise;
+    uint32_t category = (uint32_t)mall_categories[mall->stock.products[other].category]
+                            .goes_with[mall_below(random, MALL_GOES_WITH)];
+    uint32_t size = mall->stock.category_size[category];
+    double best_score = -1e9;
+    if (size == 0 || cart_has_category(mall, visitor, category))
+        return otherwise;
+    for (int i = 0; i < COMPLEMENTS_SEEN; i++) {
+        uint32_t seen = mall->stock.by_category[category][mall_zipf(random, size)];
+        const struct mall_product *product = &mall->stock.products[seen];
+        double score = completion(mall, visitor, product) + appeal(visitor, product) +
+                       0.5 * mall_normal(random);
+        if (score > best_score) {
+            best_score = score;
+            best = seen;
+        }
+    }
+    return best;
+}
+
+/* The product that the visitor puts in the cart. */
+static uint32_t choose_for_cart(struct mall *mall, const struct visitor_state *visitor)
+{
+    uint32_t viewed = visitor->recent[visitor->recent_count - 1];
+    if (visitor->cart_count == 0 || mall->settings.complements <= 0)
+        return viewed;
+    bool substitute = cart_has_category(mall, visitor, mall->stock.products[viewed].category);
+    bool completes = mall_uniform(&mall->complement_random) < mall->settings.complements;
+    for (int i = 0; i < COMPLEMENT_DRAWS && (substitute || completes); i++) {
+        uint32_t product = choose_complement(mall, visitor, viewed);
+        if (product != viewed)
+            return product;
+    }
+    return viewed;
+}
+
 static void do_cart(struct mall *mall, uint32_t index)
 {
     struct visitor_state *visitor = &mall->visitors[index];
-    uint32_t product = visitor->recent[visitor->recent_count - 1];
+    uint32_t product = choose_for_cart(mall, visitor);
     begin_event(mall, index, EVENT_CART, visitor->next_ms);
     mall->event.action = CART_ADD;
     fill_item(mall, &mall->items[0], product);

@@ -1,7 +1,20 @@
 /* The mall: a simulated fashion shop. Its products have readable titles; its visitors have tastes;
  * they view, search, put in the cart and buy. The same seed and settings give the same events, byte
  * by byte. The tastes are known, so what a recommender finds can be checked against them.
- * Thread: one. */
+ *
+ * Complements. The first product of a cart is the one that the visitor viewed last. With the
+ * probability `complements`, each further product completes the cart:
+ *
+ *     other      one product of the cart, drawn
+ *     category   one that goes with the other's, and is not in the cart yet; drawn
+ *     product    of COMPLEMENTS_SEEN products of the category, mostly popular ones, the one with
+ *                the highest sum of: 4 times the share of the cart whose colour its colour goes
+ *                with; 3 times the same share by style; its appeal to the visitor; noise
+ *
+ * Otherwise it is the product viewed last. If that has the category of a product in the cart, it
+ * is a substitute, and the cart takes a complement in any case. The tables of categories, colours
+ * and styles are in mall_stock.h. The draws are a sequence of their own, so `complements` changes
+ * no view, no search and no time. Thread: one. */
 #ifndef WEFT_TOOLS_MALL_H
 #define WEFT_TOOLS_MALL_H
 
@@ -17,6 +30,7 @@ struct mall_settings {
     double duplicates;    /* share of events that are sent twice, with the same event_id */
     double double_clicks; /* share of views that another view of the same item follows at once */
     double bots;          /* share of visitors that view a product every second without end */
+    double complements;   /* share of a cart's further products that complete it; 0: none does */
 };
 
 struct mall;
@@ -31,6 +45,9 @@ void mall_product(const struct mall *mall, uint32_t index, struct event *ret_pro
 /* The mall's record of a user: an age group, and the gender that their favourite category is for.
  * False: the visitor is not known as a user. Slices hold until the next call. */
 bool mall_user(struct mall *mall, uint32_t visitor, struct event *ret_user);
+
+#define COMPLEMENTS_SEEN 40
+#define MALL_COMPLEMENTS .7 /* the default of `complements` */
 
 /* How a product fits a visitor's tastes. */
 struct mall_taste {

@@ -38,9 +38,37 @@ const char *const mall_korean_materials[MALL_MATERIALS] = {
     "울", "면", "린넨", "가죽", "데님", "실크", "캐시미어", "리사이클",
 };
 
-static const char *const cuts[] = {"Oversized", "Slim",    "Classic", "Cropped",
-                                   "Relaxed",   "Quilted", "Striped", "Plain"};
-#define CUTS (sizeof cuts / sizeof cuts[0])
+const char *const mall_cuts[MALL_CUTS] = {"Oversized", "Slim",    "Classic", "Cropped",
+                                          "Relaxed",   "Quilted", "Striped", "Plain"};
+
+/* A partner of a colour is never the colour itself, so that equal is not what goes together. */
+const uint8_t mall_colour_partners[MALL_COLOURS][MALL_COLOUR_PARTNERS] = {
+    {1, 5, 3}, /* black: white, red, grey */
+    {2, 8, 6}, /* white: navy, blue, green */
+    {4, 1, 9}, /* navy: beige, white, pink */
+    {9, 0, 8}, /* grey: pink, black, blue */
+    {7, 2, 6}, /* beige: brown, navy, green */
+    {0, 4, 3}, /* red: black, beige, grey */
+    {4, 7, 1}, /* green: beige, brown, white */
+    {4, 6, 8}, /* brown: beige, green, blue */
+    {1, 7, 3}, /* blue: white, brown, grey */
+    {3, 2, 0}, /* pink: grey, navy, black */
+};
+
+const uint8_t mall_cut_partners[MALL_CUTS] = {
+    1, 4, 6, 0, 3, 7, 2, 5, /* oversized: slim; slim: relaxed; classic: striped; ... */
+};
+
+struct mall_fit mall_completes(const struct mall_product *product, const struct mall_product *other)
+{
+    struct mall_fit fit = {.style = mall_cut_partners[other->cut] == product->cut};
+    for (int i = 0; i < MALL_GOES_WITH; i++)
+        fit.category =
+            fit.category || mall_categories[other->category].goes_with[i] == (int)product->category;
+    for (int i = 0; i < MALL_COLOUR_PARTNERS; i++)
+        fit.colour = fit.colour || mall_colour_partners[other->colour][i] == product->colour;
+    return fit;
+}
 
 static const char *const brands[MALL_BRANDS] = {
     "Nordhavn",  "Maison Lise", "Urban Fold",   "Kestrel",       "Alba & Co", "Tomi",
@@ -58,8 +86,8 @@ static void name_product(struct mall_product *product, uint32_t index)
     const struct mall_category *category = &mall_categories[product->category];
     snprintf(product->id, sizeof product->id, "M%05u", index + 1);
     snprintf(product->title, sizeof product->title, "%s %s %s %s %s", brands[product->brand],
-             cuts[product->cut], mall_colours[product->colour], mall_materials[product->material],
-             category->noun);
+             mall_cuts[product->cut], mall_colours[product->colour],
+             mall_materials[product->material], category->noun);
     snprintf(product->korean, sizeof product->korean, "%s %s %s",
              mall_korean_colours[product->colour], mall_korean_materials[product->material],
              category->korean);
@@ -91,7 +119,7 @@ static void point_event_fields(struct mall_product *product)
 {
     const struct mall_category *category = &mall_categories[product->category];
     const char *const attributes[6] = {"material", mall_materials[product->material],
-                                       "cut",      cuts[product->cut],
+                                       "cut",      mall_cuts[product->cut],
                                        "title_ko", product->korean};
     product->paths[0] = bytes_text(category->path);
     product->colours[0] = bytes_text(mall_colours[product->colour]);
@@ -107,7 +135,7 @@ static void stock_product(struct mall_stock *stock, uint32_t index, uint64_t *ra
     product->category = mall_below(random, MALL_CATEGORIES);
     product->brand = mall_zipf(random, MALL_BRANDS);
     product->colour = mall_zipf(random, MALL_COLOURS);
-    product->cut = mall_below(random, CUTS);
+    product->cut = mall_below(random, MALL_CUTS);
     product->material = mall_below(random, MALL_MATERIALS);
     name_product(product, index);
     rate_product(product, index);

@@ -1,4 +1,12 @@
 /* The mall's stock: categories, brands, colours and the products made of them. Immutable once made.
+ *
+ * A product completes another one by category, colour and style (mall_completes()):
+ *
+ *     category   one of the other's `goes_with`: boots, a scarf or a bag go with a coat
+ *     colour     one of MALL_COLOUR_PARTNERS partners of the other's colour (mall_colour_partners):
+ *                black goes with white, red and grey
+ *     style      the partner of the other's cut (mall_cut_partners): oversized goes with slim
+ *
  * Thread: any. */
 #ifndef WEFT_TOOLS_MALL_STOCK_H
 #define WEFT_TOOLS_MALL_STOCK_H
@@ -9,7 +17,9 @@
 #define MALL_BRANDS 24
 #define MALL_COLOURS 10
 #define MALL_MATERIALS 8
+#define MALL_CUTS 8
 #define MALL_GOES_WITH 3
+#define MALL_COLOUR_PARTNERS 3
 
 #define MALL_ID_BYTES 24
 #define MALL_TITLE_BYTES 80
@@ -27,6 +37,12 @@ extern const char *const mall_colours[MALL_COLOURS], *const mall_korean_colours[
 extern const char *const mall_materials[MALL_MATERIALS],
     *const mall_korean_materials[MALL_MATERIALS];
 
+extern const char *const mall_cuts[MALL_CUTS];
+/* Colours that go with each colour, and the cut that goes with each cut: numbers of their tables.
+ */
+extern const uint8_t mall_colour_partners[MALL_COLOURS][MALL_COLOUR_PARTNERS];
+extern const uint8_t mall_cut_partners[MALL_CUTS];
+
 /* "female", "male" or "unisex": the gender that a category is for. */
 const char *mall_category_gender(const struct mall_category *category);
 
@@ -42,6 +58,13 @@ struct mall_product {
     struct bytes genders[1];
     struct bytes attributes[6]; /* names and values */
 };
+
+/* How a product completes another one that is in the cart. */
+struct mall_fit {
+    bool category, colour, style;
+};
+struct mall_fit mall_completes(const struct mall_product *product,
+                               const struct mall_product *other);
 
 struct mall_stock {
     struct mall_product *products;

@@ -336,6 +336,9 @@ static void set_number(struct simulate *sim, int option, double number)
     case 'B':
         sim->settings.bots = number;
         break;
+    case 'L':
+        sim->settings.complements = number;
+        break;
     case 'E':
         sim->erasures = number;
         break;
@@ -399,6 +402,7 @@ static int simulate_command(const struct command *command, int argc, char **argv
         {"duplicates", required_argument, NULL, 'D'},
         {"double-clicks", required_argument, NULL, 'K'},
         {"bots", required_argument, NULL, 'B'},
+        {"complements", required_argument, NULL, 'L'},
         {"cut-off", required_argument, NULL, 'X'},
         {"out", required_argument, NULL, 'o'},
         {"wire", required_argument, NULL, 'w'},
@@ -418,7 +422,8 @@ static int simulate_command(const struct command *command, int argc, char **argv
                      .start_ms = 1767225600000, /* 2026-01-01 */
                      .duplicates = 0.01,
                      .double_clicks = 0.02,
-                     .bots = 0.002},
+                     .bots = 0.002,
+                     .complements = MALL_COMPLEMENTS},
         .cut_off = 0.001,
         .live = true,
         .catalogue = true,
@@ -459,6 +464,7 @@ WEFT_COMMAND(simulate) = {
         "  --duplicates X     share of events sent twice (default .01)\n"
         "  --double-clicks X  share of views clicked twice (default .02)\n"
         "  --bots X           share of visitors that are bots (default .002)\n"
+        "  --complements X    share of a cart's further products that complete it (default .7)\n"
         "  --cut-off X        share of records cut off in the middle (default .001)\n"
         "  --wire W           json (default), avro or confluent\n"
         "  --no-catalogue     do not send the products first\n"
