@@ -57,7 +57,6 @@ static struct store *open_store(struct shop *shop, int number)
 static void open_shop(struct shop *shop)
 {
     struct error error = {0};
-    memory_prepare();
     shop->outlet.emit = fold;
     config_init(&shop->config);
     CHECK(config_assign(&shop->config, "visitor.cache.bytes=40000000", &error) == VERDICT_OK);

@@ -3,9 +3,11 @@
 #include "processors/recommend/search/search_index.h"
 #include "processors/runtime/log.h"
 
-#include <malloc.h>
 #include <stdio.h>
 #include <unistd.h>
+#ifdef WEFT_JEMALLOC
+#include <jemalloc/jemalloc.h>
+#endif
 
 #define COUNT_AGAIN_US 10000000
 #define SLICE 4096 /* items or products that are counted under one lock */
@@ -16,20 +18,37 @@ const char *const memory_names[MEMORY_PARTS] = {
     "memory_kafka",    "memory_store_cache", "memory_store_writes", "memory_store_tables",
     "memory_free",     "memory_other"};
 
-/* Each thread beyond the first few would get an arena of its own. A record's buffer is allocated by
- * one thread and freed by another, so most of those arenas would be free blocks. */
-#define ARENAS_MAX 2
-/* Left alone, the C library raises both bounds with each large block that is freed, up to 32 and 64
- * MB. Large blocks then lie in the arenas, and each arena keeps up to 64 MB of free blocks. */
-#define LARGE_BLOCK_BYTES (256 * 1024)
-#define FREE_BYTES_MAX (1024 * 1024)
+/* ---- the allocator ---- */
 
-void memory_prepare(void)
+#ifdef WEFT_JEMALLOC
+
+/* jemalloc reads this before main(). One thread allocates a record's buffer and another frees it,
+ * so that more arenas would hold more free pages. After five seconds these go to the system. */
+const char *malloc_conf = "narenas:2,dirty_decay_ms:5000,muzzy_decay_ms:0";
+
+static uint64_t allocator_figure(const char *name)
 {
-    mallopt(M_ARENA_MAX, ARENAS_MAX);
-    mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES);
-    mallopt(M_TRIM_THRESHOLD, FREE_BYTES_MAX);
+    size_t figure = 0, size = sizeof figure;
+    return mallctl(name, &figure, &size, NULL, 0) == 0 ? figure : 0;
 }
+
+/* Pages that the allocator holds beyond the blocks in use. */
+static uint64_t free_bytes(void)
+{
+    uint64_t epoch = 1; /* any value takes the figures again */
+    mallctl("epoch", NULL, NULL, &epoch, sizeof epoch);
+    uint64_t held = allocator_figure("stats.resident"), used = allocator_figure("stats.allocated");
+    return held > used ? held - used : 0;
+}
+
+#else
+
+static uint64_t free_bytes(void) /* a sanitizer's allocator has no such figure */
+{
+    return 0;
+}
+
+#endif
 
 /* ---- the system ---- */
 
@@ -137,7 +156,7 @@ static void take_parts(struct memory_watch *watch, struct run *run, const struct
     parts[MEMORY_STORE_CACHE] = parts[MEMORY_STORE_WRITES] = parts[MEMORY_STORE_TABLES] = 0;
     add_store(run->store, parts);
     add_store(run->model_store, parts);
-    parts[MEMORY_FREE] = mallinfo2().fordblks;
+    parts[MEMORY_FREE] = free_bytes();
 }
 
 void memory_start(struct memory_watch *watch, struct run *run)

@@ -4,7 +4,9 @@
  *
  * `resident` is the kernel's figure (/proc/self/statm). Its owner counts each part, from the
  * sizes of the things that it holds. The sum is near the kernel's figure: within a tenth once the
- * process has worked for a while. A part that grows without end shows here by its name. */
+ * process has worked for a while. A part that grows without end shows here by its name.
+ *
+ * The allocator is jemalloc, for weft and for its libraries. */
 #ifndef WEFT_RUNTIME_MEMORY_H
 #define WEFT_RUNTIME_MEMORY_H
 
@@ -23,7 +25,7 @@ enum memory_part {
     MEMORY_STORE_CACHE,  /* blocks of files that RocksDB has read */
     MEMORY_STORE_WRITES, /* rows that RocksDB has not written to files */
     MEMORY_STORE_TABLES, /* indexes and filters of RocksDB's files */
-    MEMORY_FREE,         /* freed blocks that the C library has not given back */
+    MEMORY_FREE,         /* freed blocks that jemalloc has not given back; 0 under a sanitizer */
     MEMORY_OTHER,        /* the program, its libraries, and what they hold at the start */
     MEMORY_PARTS,
 };
@@ -40,11 +42,6 @@ struct memory_watch {
     uint64_t start_bytes; /* that no part has at the start of the threads */
     int64_t counted_us;   /* when model and catalogue were counted; 0: never */
 };
-
-/* How the C library uses its memory in this process: few arenas, so that threads reuse each other's
- * freed blocks, and large blocks apart, which go back to the system at once. Thread: main, before
- * there are others. */
-void memory_prepare(void);
 
 /* To be called once everything is open and before the threads start: what no part has by then is
  * `other`. */

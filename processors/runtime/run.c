@@ -338,7 +338,6 @@ static int run_command(const struct command *command, int argc, char **argv)
         code = command_fail(command, EXIT_USAGE, "'%s' is not an option", argv[optind]);
     if (code < 0 && (code = command_config(&runner->config)) == EXIT_DONE) {
         command_catch_signals();
-        memory_prepare();
         code = run_until_end(runner, create);
     }
     free(runner);
