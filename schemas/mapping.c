@@ -117,7 +117,8 @@ static bool read_unit(struct compiler *c, uint32_t node, enum map_unit *ret_unit
             return true;
         }
     }
-    return refuse(c, node, "unit is %s; set it to ms, s, us or iso8601",
+    return refuse(c, node,
+                  "unit is %s; set it to ms, s, us, minute, hour, day, iso8601, date, mdy or dmy",
                   quote(c->tree.nodes[node].text).text);
 }
 
@@ -148,8 +149,35 @@ static bool read_words(struct compiler *c, uint32_t node, struct map_words *ret_
     return true;
 }
 
+/* {"PATH": "UNIT", ...} */
+static bool read_plus(struct compiler *c, uint32_t node, struct map_place *place)
+{
+    if (!is_kind(c, node, NODE_OBJECT, "an object, such as {\"hour_of_day\": \"hour\"}"))
+        return false;
+    for (uint32_t at = json_first(&c->tree, node); at != JSON_NONE;
+         at = json_next(&c->tree, node, at)) {
+        struct map_summand *summand = &place->plus[place->plus_count];
+        struct error inner = {0};
+        if (place->plus_count == MAPPING_SUMMANDS_MAX)
+            return refuse(c, at, "more than %d times are added", MAPPING_SUMMANDS_MAX);
+        *summand = (struct map_summand){.form.decimal = '.'};
+        if (map_path_parse(c->tree.nodes[at].name, &c->mapping->arena, &summand->path, &inner) !=
+            VERDICT_OK)
+            return refuse(c, at, "%s", inner.message);
+        if (!read_unit(c, at, &summand->form.unit))
+            return false;
+        if (summand->form.unit >= UNIT_ISO8601)
+            return refuse(c, at,
+                          "a date can't be added; plus takes ms, s, us, minute, hour or day");
+        place->plus_count++;
+    }
+    return true;
+}
+
 static bool read_option(struct compiler *c, uint32_t node, struct map_place *place)
 {
+    if (is_named(c, node, "plus"))
+        return read_plus(c, node, place);
     const struct json_node *value = &c->tree.nodes[node];
     if (is_named(c, node, "path"))
         return read_paths(c, node, &place->paths);
@@ -174,8 +202,8 @@ static bool read_option(struct compiler *c, uint32_t node, struct map_place *pla
         return is_kind(c, node, NODE_TEXT, "a text");
     }
     return refuse(c, node,
-                  "%s is unknown; a field has path or value, and unit, thousands, decimal, join, "
-                  "true or false",
+                  "%s is unknown; a field has path or value, and unit, plus, thousands, decimal, "
+                  "join, true or false",
                   quote(value->name).text);
 }
 
@@ -229,7 +257,7 @@ static bool check_form(struct compiler *c, uint32_t node, const struct field *fi
                        const struct map_place *place)
 {
     bool time = strcmp(field->name, "event_time") == 0 || strcmp(field->name, "dwell_ms") == 0;
-    if (place->form.unit != UNIT_MS && !time)
+    if ((place->form.unit != UNIT_MS || place->plus_count > 0) && !time)
         return refuse(c, node, "%s has no unit; event_time and dwell_ms have", field->name);
     if (has_each(&place->paths))
         return refuse(c, node, "%s is one value, so its path has no [*]; fields.items has",
@@ -286,7 +314,8 @@ static const struct {
 
 #define KIND_TARGETS (sizeof kind_targets / sizeof kind_targets[0])
 
-static bool read_kind(struct compiler *c, uint32_t node)
+/* `of_all`: the records do not say their kind, and all have this one. */
+static bool read_kind(struct compiler *c, uint32_t node, bool of_all)
 {
     struct mapping *mapping = c->mapping;
     struct bytes target = c->tree.nodes[node].text;
@@ -302,23 +331,136 @@ static bool read_kind(struct compiler *c, uint32_t node)
                       "impression, click or drop",
                       quote(c->tree.nodes[node].name).text, quote(target).text);
     struct map_kind *kind = &mapping->kinds[mapping->kind_count++];
-    *kind = (struct map_kind){c->tree.nodes[node].name, kind_targets[i].type,
+    *kind = (struct map_kind){c->tree.nodes[node].name, false, kind_targets[i].type,
                               kind_targets[i].action, kind_targets[i].status};
-    if (bytes_equal(kind->name, bytes_text("*")))
+    if (of_all || bytes_equal(kind->name, bytes_text("*")))
         mapping->other_kind = kind;
+    else if (kind->name.size > 0 && kind->name.at[kind->name.size - 1] == '*') {
+        kind->is_start = true;
+        kind->name.size--;
+    }
     return true;
 }
 
 static bool read_kinds(struct compiler *c, uint32_t node)
 {
+    if (c->tree.nodes[node].kind == NODE_TEXT)
+        return read_kind(c, node, true);
     if (!is_kind(c, node, NODE_OBJECT, "an object, such as {\"add_to_cart\": \"cart add\"}"))
         return false;
     for (uint32_t at = json_first(&c->tree, node); at != JSON_NONE;
          at = json_next(&c->tree, node, at))
-        if (!read_kind(c, at))
+        if (!read_kind(c, at, false))
             return false;
     if (c->mapping->kind_count == 0)
         return refuse(c, node, "kinds is empty");
+    return true;
+}
+
+/* ---- layouts of files ---- */
+
+static bool add_name(struct compiler *c, uint32_t node, struct bytes name, struct bytes *names,
+                     uint32_t *count)
+{
+    if (*count == LAYOUT_NAMES_MAX)
+        return refuse(c, node, "more than %d names", LAYOUT_NAMES_MAX);
+    names[(*count)++] = name;
+    return true;
+}
+
+static bool read_names(struct compiler *c, uint32_t node, struct bytes *names, uint32_t *count)
+{
+    if (!is_kind(c, node, NODE_ARRAY, "an array of texts"))
+        return false;
+    for (uint32_t at = json_first(&c->tree, node); at != JSON_NONE;
+         at = json_next(&c->tree, node, at)) {
+        if (c->tree.nodes[at].kind != NODE_TEXT || c->tree.nodes[at].text.size == 0)
+            return refuse(c, at, "%s must be an array of texts",
+                          quote(c->tree.nodes[node].name).text);
+        if (!add_name(c, at, c->tree.nodes[at].text, names, count))
+            return false;
+    }
+    return true;
+}
+
+/* {"NAME": "FORM", ...} in the order of the columns */
+static bool read_columns(struct compiler *c, uint32_t node, struct mapping_layout *layout)
+{
+    static const char *const forms[LAYOUT_FORMS] = {"any", "digits", "number", "time"};
+    if (!is_kind(c, node, NODE_OBJECT, "an object, such as {\"item\": \"digits\"}"))
+        return false;
+    for (uint32_t at = json_first(&c->tree, node); at != JSON_NONE;
+         at = json_next(&c->tree, node, at)) {
+        int form = 0;
+        while (form < LAYOUT_FORMS && !bytes_equal(c->tree.nodes[at].text, bytes_text(forms[form])))
+            form++;
+        if (form == LAYOUT_FORMS)
+            return refuse(c, at, "the form of a column is any, digits, number or time");
+        if (!add_name(c, at, c->tree.nodes[at].name, layout->names, &layout->count))
+            return false;
+        layout->forms[layout->count - 1] = (enum layout_form)form;
+    }
+    return true;
+}
+
+static bool read_text(struct compiler *c, uint32_t node, struct bytes *ret_text)
+{
+    *ret_text = c->tree.nodes[node].text;
+    return is_kind(c, node, NODE_TEXT, "a text");
+}
+
+static bool read_layout_member(struct compiler *c, uint32_t node, struct mapping_layout *layout)
+{
+    static const char *const kinds[] = {
+        [LAYOUT_LINES] = "lines", [LAYOUT_HEADER] = "header", [LAYOUT_COLUMNS] = "columns"};
+    for (int kind = LAYOUT_LINES; kind <= LAYOUT_COLUMNS; kind++) {
+        if (!is_named(c, node, kinds[kind]))
+            continue;
+        if (layout->count > 0)
+            return refuse(c, node, "file has one of lines, header and columns");
+        layout->kind = kind;
+        return kind == LAYOUT_COLUMNS ? read_columns(c, node, layout)
+                                      : read_names(c, node, layout->names, &layout->count);
+    }
+    if (is_named(c, node, "each"))
+        return read_text(c, node, &layout->each);
+    if (is_named(c, node, "beside"))
+        return read_names(c, node, layout->beside, &layout->beside_count);
+    if (is_named(c, node, "key"))
+        return read_text(c, node, &layout->key);
+    if (is_named(c, node, "rows"))
+        return read_text(c, node, &layout->rows);
+    if (is_named(c, node, "sum"))
+        return read_text(c, node, &layout->sum);
+    if (is_named(c, node, "sum_by"))
+        return read_text(c, node, &layout->sum_by);
+    return refuse(c, node,
+                  "%s is unknown; file has lines, header or columns, and each, beside, key, rows, "
+                  "sum or sum_by",
+                  quote(c->tree.nodes[node].name).text);
+}
+
+static bool read_layout(struct compiler *c, uint32_t node)
+{
+    struct mapping_layout *layout = &c->mapping->layout;
+    if (!is_kind(c, node, NODE_OBJECT, "an object, such as {\"header\": [\"user\", \"item\"]}"))
+        return false;
+    for (uint32_t at = json_first(&c->tree, node); at != JSON_NONE;
+         at = json_next(&c->tree, node, at))
+        if (!read_layout_member(c, at, layout))
+            return false;
+    if (layout->count == 0)
+        return refuse(c, node, "file needs one of lines, header and columns");
+    if (layout->each.at && layout->kind != LAYOUT_LINES)
+        return refuse(c, node, "each is for lines");
+    if ((layout->beside_count > 0 || layout->sum.at) && layout->kind == LAYOUT_LINES)
+        return refuse(c, node, "beside and sum are for tables");
+    if ((layout->beside_count > 0) != (layout->key.at != NULL) ||
+        (layout->beside_count > 0) != (layout->rows.at != NULL))
+        return refuse(c, node, "beside, key and rows go together");
+    if ((layout->sum.at != NULL) != (layout->sum_by.at != NULL))
+        return refuse(c, node, "sum and sum_by go together");
+    c->mapping->has_layout = true;
     return true;
 }
 
@@ -361,8 +503,10 @@ static bool read_member(struct compiler *c, uint32_t node)
         return read_fields(c, node, false, mapping->fields, &mapping->field_count);
     if (is_named(c, node, "item"))
         return read_fields(c, node, true, mapping->item_fields, &mapping->item_field_count);
+    if (is_named(c, node, "file"))
+        return read_layout(c, node);
     return refuse(c, node,
-                  "%s is unknown; a mapping has name, about, kind, kinds, absent, fields "
+                  "%s is unknown; a mapping has name, about, file, kind, kinds, absent, fields "
                   "and item",
                   quote(c->tree.nodes[node].name).text);
 }
@@ -396,8 +540,11 @@ static void add_all_names(struct mapping *mapping)
 {
     struct json_names *names = &mapping->names;
     add_names(names, &mapping->kind_paths, 0);
-    for (uint32_t i = 0; i < mapping->field_count; i++)
+    for (uint32_t i = 0; i < mapping->field_count; i++) {
         add_names(names, &mapping->fields[i].paths, 0);
+        for (uint32_t k = 0; k < mapping->fields[i].plus_count; k++)
+            map_path_names(&mapping->fields[i].plus[k].path, names, 0);
+    }
     for (uint32_t i = 0; i < mapping->items.paths.count; i++) {
         uint32_t array = map_path_names(&mapping->items.paths.at[i], names, 0);
         for (uint32_t k = 0; k < mapping->item_field_count; k++)
@@ -437,7 +584,8 @@ static bool check_whole(struct compiler *c)
     for (size_t i = 0; i < 2; i++)
         if (!find_place(mapping->fields, mapping->field_count, always[i]))
             return refuse(c, fields == JSON_NONE ? 0 : fields, "fields.%s is missing", always[i]);
-    if ((mapping->kind_paths.count > 0) != (mapping->kind_count > 0))
+    bool one_kind = kinds != JSON_NONE && c->tree.nodes[kinds].kind == NODE_TEXT;
+    if ((mapping->kind_paths.count > 0) != (mapping->kind_count > 0 && !one_kind))
         return refuse(c, 0,
                       "kind says where the name of the kind stands, and kinds what the names "
                       "mean: set both, or none if each topic has one kind");
@@ -448,6 +596,8 @@ static bool check_whole(struct compiler *c)
                       "fields.items");
     if (mapping->items.paths.count == 0 && mapping->item_field_count > 0)
         return refuse(c, child(c, 0, "item"), "fields.items is missing; it says where items stand");
+    if (one_kind && mapping->other_kind->type != EVENT_TYPES)
+        return check_type(c, kinds, c->tree.nodes[kinds].text, mapping->other_kind->type);
     uint32_t at = kinds == JSON_NONE ? JSON_NONE : json_first(&c->tree, kinds);
     for (uint32_t i = 0; i < mapping->kind_count; i++, at = json_next(&c->tree, kinds, at))
         if (mapping->kinds[i].type != EVENT_TYPES &&
@@ -521,6 +671,11 @@ const char *mapping_name(const struct mapping *mapping)
 bool mapping_has_kinds(const struct mapping *mapping)
 {
     return mapping->kind_count > 0;
+}
+
+const struct mapping_layout *mapping_layout(const struct mapping *mapping)
+{
+    return mapping->has_layout ? &mapping->layout : NULL;
 }
 
 struct bytes mapping_text(const char *name)

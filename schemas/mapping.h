@@ -7,6 +7,7 @@
 #define WEFT_SCHEMAS_MAPPING_H
 
 #include "schemas/event.h"
+#include "schemas/mapping_layout.h"
 
 #define MAPPING_BYTES_MAX ((size_t)1 << 20) /* a file of a mapping */
 
@@ -20,8 +21,11 @@ void mapping_free(struct mapping *mapping);
 
 /* The name that the mapping has for itself: ids that are made begin with it. */
 const char *mapping_name(const struct mapping *mapping);
-/* Whether a record says its kind itself. Otherwise its topic does. */
+/* Whether a record or the mapping says the kind. Otherwise the topic does. */
 bool mapping_has_kinds(const struct mapping *mapping);
+
+/* How files of its records are laid out. NULL: the mapping does not say. */
+const struct mapping_layout *mapping_layout(const struct mapping *mapping);
 
 /* Makes an event of one record, a JSON object. Its type is the one that the record's kind maps to;
  * for a mapping without kinds it is `type`. A kind that the mapping drops gives an event with

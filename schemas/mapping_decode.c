@@ -91,12 +91,38 @@ static enum verdict read_time(const struct record_map *r, const struct map_bindi
         [UNIT_MS] = "a number of milliseconds",
         [UNIT_S] = "a number of seconds",
         [UNIT_US] = "a number of microseconds",
+        [UNIT_MINUTE] = "a number of minutes",
+        [UNIT_HOUR] = "a number of hours",
+        [UNIT_DAY] = "a number of days",
         [UNIT_ISO8601] = "a time with its offset, such as 2026-01-01T00:00:00Z",
+        [UNIT_DATE] = "a date such as 2026-01-31 or 2026-01-31 08:26:00",
+        [UNIT_DATE_MDY] = "a date such as 1/31/2026 or 1/31/2026 8:26",
+        [UNIT_DATE_DMY] = "a date such as 31.1.2026 or 31.1.2026 8:26",
     };
     const struct map_form *form = &binding->place->form;
     if (map_ms(&r->tree.nodes[node], form, ret_ms))
         return VERDICT_OK;
     return refuse_value(r, binding->field, node, expected[form->unit]);
+}
+
+/* Adds the times that belong to the field's own; one that is absent adds nothing. */
+static enum verdict add_times(const struct record_map *r, const struct map_binding *binding,
+                              char *base)
+{
+    int64_t *time_ms = (int64_t *)(void *)(base + binding->field->offset), more_ms;
+    for (uint32_t i = 0; i < binding->place->plus_count; i++) {
+        const struct map_summand *summand = &binding->place->plus[i];
+        uint32_t node;
+        if (map_path_find(&summand->path, &r->tree, 0, &node, r->error) != VERDICT_OK)
+            return VERDICT_SKIP;
+        if (node == JSON_NONE || is_absent(r, node))
+            continue;
+        if (!map_ms(&r->tree.nodes[node], &summand->form, &more_ms))
+            return refuse_value(r, binding->field, node, "a number that can be added");
+        if (__builtin_add_overflow(*time_ms, more_ms, time_ms))
+            return refuse_value(r, binding->field, node, "a time");
+    }
+    return VERDICT_OK;
 }
 
 /* Reads the node into the binding's field of `base`. */
@@ -164,6 +190,8 @@ static enum verdict set_fields(const struct record_map *r, const struct map_bind
                      strcmp(binding->field->name, "event_id") != 0)
                 verdict = refuse_missing(r, binding->field->name, &binding->place->paths);
         }
+        if (verdict == VERDICT_OK && binding->place->plus_count > 0)
+            verdict = add_times(r, binding, base);
         if (verdict != VERDICT_OK)
             return verdict;
     }
@@ -171,6 +199,16 @@ static enum verdict set_fields(const struct record_map *r, const struct map_bind
 }
 
 /* ---- the record ---- */
+
+/* Many systems give a refund a negative quantity and value. */
+static void turn_positive(struct event *event)
+{
+    if (event->value < 0)
+        event->value = -event->value;
+    for (uint32_t i = 0; i < event->item_count; i++)
+        if (event->items[i].quantity < 0 && event->items[i].quantity != INT64_MIN)
+            event->items[i].quantity = -event->items[i].quantity;
+}
 
 static enum verdict add_item(const struct record_map *r, uint32_t node, uint32_t *capacity,
                              struct event *event)
@@ -219,6 +257,8 @@ static const struct map_kind *find_kind(const struct record_map *r)
     const struct mapping *mapping = r->mapping;
     char quoted[BYTES_QUOTED_SIZE];
     uint32_t node;
+    if (mapping->kind_paths.count == 0)
+        return mapping->other_kind;
     if (find_value(r, &mapping->kind_paths, 0, &node) != VERDICT_OK)
         return NULL;
     if (node == JSON_NONE) {
@@ -227,8 +267,14 @@ static const struct map_kind *find_kind(const struct record_map *r)
     }
     struct bytes name = r->tree.nodes[node].text;
     for (uint32_t i = 0; i < mapping->kind_count; i++)
-        if (bytes_equal(mapping->kinds[i].name, name))
+        if (!mapping->kinds[i].is_start && bytes_equal(mapping->kinds[i].name, name))
             return &mapping->kinds[i];
+    for (uint32_t i = 0; i < mapping->kind_count; i++) {
+        const struct map_kind *kind = &mapping->kinds[i];
+        if (kind->is_start && kind->name.size <= name.size &&
+            memcmp(kind->name.at, name.at, kind->name.size) == 0)
+            return kind;
+    }
     if (mapping->other_kind == NULL)
         error_set(r->error, VERDICT_SKIP,
                   "the mapping %s does not know the kind %s; add it to kinds, or \"*\": \"drop\"",
@@ -284,6 +330,8 @@ enum verdict mapping_decode(const struct mapping *mapping, enum event_type type,
     enum verdict verdict = set_fields(&r, &mapping->bindings[kind.type], 0, (char *)ret_event);
     if (verdict == VERDICT_OK)
         verdict = add_items(&r, ret_event);
+    if (ret_event->type == EVENT_PURCHASE && ret_event->status != PURCHASE_COMPLETED)
+        turn_positive(ret_event);
     if (verdict == VERDICT_OK && ret_event->event_id.size == 0)
         verdict = make_id(&r, json, hash, ret_event);
     return verdict;

@@ -46,6 +46,8 @@ enum verdict map_path_parse(struct bytes text, struct arena *arena, struct map_p
     path.steps = arena_get(arena, MAPPING_STEPS_MAX * sizeof *path.steps);
     if (text.size == 0)
         return refuse(text, "is empty", error);
+    if (bytes_equal(text, bytes_text(".")))
+        at = end;
     while (at < end) {
         if (path.each)
             return refuse(text, "goes on behind [*], which ends a path", error);

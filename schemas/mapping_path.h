@@ -6,6 +6,7 @@
  *     events[only]            the element of an array that must have exactly one
  *     params[key=term].value  the first element whose field `key` is `term`
  *     ['a.b']                 a name with dots
+ *     .                       the record itself, for the item of a flat record
  *
  * Thread: any. */
 #ifndef WEFT_SCHEMAS_MAPPING_PATH_H

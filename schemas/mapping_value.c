@@ -7,8 +7,10 @@
 
 #define NUMBER_BYTES_MAX 64
 #define SECONDS_MAX 10000000000000 /* times far beyond all that weft takes */
+#define DAY_MS ((int64_t)86400000)
 
-const char *const map_unit_names[MAP_UNITS] = {"ms", "s", "us", "iso8601"};
+const char *const map_unit_names[MAP_UNITS] = {"ms",  "s",       "us",   "minute", "hour",
+                                               "day", "iso8601", "date", "mdy",    "dmy"};
 
 bool map_words_have(const struct map_words *words, struct bytes text)
 {
@@ -27,8 +29,8 @@ static bool parse_number(struct bytes text, struct json_number *ret_number)
     return scan_number(&s, ret_number) && s.at == s.end;
 }
 
-/* Takes out the separators of groups, which must have three digits, and puts '.' before the
- * fraction. False: the text is not of this form. */
+/* Takes out the separators of groups, which must have three digits, and zeros in front, and puts
+ * '.' before the fraction. False: the text is not of this form. */
 static bool plain_number(struct bytes text, const struct map_form *form, char to[NUMBER_BYTES_MAX],
                          size_t *ret_size)
 {
@@ -55,6 +57,9 @@ static bool plain_number(struct bytes text, const struct map_form *form, char to
         if (c == '.')
             return false;
         digits += c >= '0' && c <= '9';
+        if (size > 0 && to[size - 1] == '0' && (size == 1 || to[size - 2] == '-') && c >= '0' &&
+            c <= '9')
+            size--; /* a zero in front, as in "08" */
         to[size++] = c;
     }
     *ret_size = size;
@@ -167,41 +172,82 @@ static bool take_offset(struct bytes *rest, int64_t *ret_ms)
     return hours < 24 && minutes < 60;
 }
 
-/* ISO 8601 with an offset, such as "2026-01-01T00:00:00.000+09:00". */
-static bool read_iso8601(struct bytes text, int64_t *ret_ms)
+/* One or two digits. */
+static bool take_short(struct bytes *rest, int64_t *ret_value)
 {
-    int64_t year, month, day, hour, minute, second = 0, ms = 0, offset_ms;
+    return take_digits(rest, 2, ret_value) || take_digits(rest, 1, ret_value);
+}
+
+/* "2025-12-31", or in the order of the unit "12/31/2025" or "31.12.2025". */
+static bool take_date(struct bytes *rest, enum map_unit unit, int64_t *ret_days)
+{
+    int64_t year, month, day;
+    struct bytes start = *rest;
+    if (take_digits(rest, 4, &year) && take_one_of(rest, "-") && take_digits(rest, 2, &month) &&
+        take_one_of(rest, "-") && take_digits(rest, 2, &day)) {
+        /* the year first, in every unit */
+    } else if (unit == UNIT_DATE_MDY || unit == UNIT_DATE_DMY) {
+        int64_t *first = unit == UNIT_DATE_MDY ? &month : &day,
+                *second = unit == UNIT_DATE_MDY ? &day : &month;
+        *rest = start;
+        if (!take_short(rest, first) || !take_one_of(rest, "/.-") || !take_short(rest, second) ||
+            !take_one_of(rest, "/.-") || !take_digits(rest, 4, &year))
+            return false;
+    } else {
+        return false;
+    }
+    *ret_days = days_since_1970(year, month, day);
+    return month >= 1 && month <= 12 && day >= 1 && day <= 31;
+}
+
+/* "08:26", "08:26:00" or "08:26:00.123"; not `strict`: the hour may have one digit. */
+static bool take_clock(struct bytes *rest, bool strict, int64_t *ret_ms)
+{
+    int64_t hour, minute, second = 0, ms = 0;
+    if (!(strict ? take_digits(rest, 2, &hour) : take_short(rest, &hour)) ||
+        !take_one_of(rest, ":") || !take_digits(rest, 2, &minute))
+        return false;
+    if (take_one_of(rest, ":") && !take_digits(rest, 2, &second))
+        return false;
+    if (take_one_of(rest, ".,") && !take_fraction(rest, &ms))
+        return false;
+    *ret_ms = ((hour * 60 + minute) * 60 + second) * 1000 + ms;
+    return hour < 24 && minute < 60 && second <= 60;
+}
+
+/* ISO 8601 with an offset, such as "2026-01-01T00:00:00.000+09:00"; the units of dates as
+ * enum map_unit says. */
+static bool read_date(struct bytes text, enum map_unit unit, int64_t *ret_ms)
+{
+    int64_t days, clock_ms = 0, offset_ms = 0;
     struct bytes rest = text;
-    if (!take_digits(&rest, 4, &year) || !take_one_of(&rest, "-") ||
-        !take_digits(&rest, 2, &month) || !take_one_of(&rest, "-") ||
-        !take_digits(&rest, 2, &day) || !take_one_of(&rest, "Tt ") ||
-        !take_digits(&rest, 2, &hour) || !take_one_of(&rest, ":") ||
-        !take_digits(&rest, 2, &minute))
+    bool strict = unit == UNIT_ISO8601;
+    if (!take_date(&rest, unit, &days))
         return false;
-    if (take_one_of(&rest, ":") && !take_digits(&rest, 2, &second))
+    if ((strict || rest.size > 0) &&
+        (!take_one_of(&rest, "Tt ") || !take_clock(&rest, strict, &clock_ms)))
         return false;
-    if (take_one_of(&rest, ".,") && !take_fraction(&rest, &ms))
+    if ((strict || rest.size > 0) && !take_offset(&rest, &offset_ms))
         return false;
-    if (!take_offset(&rest, &offset_ms) || rest.size > 0 || month < 1 || month > 12 || day < 1 ||
-        day > 31 || hour > 23 || minute > 59 || second > 60)
-        return false;
-    int64_t seconds =
-        days_since_1970(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
-    *ret_ms = seconds * 1000 + ms - offset_ms;
-    return true;
+    *ret_ms = days * DAY_MS + clock_ms - offset_ms;
+    return rest.size == 0;
 }
 
 bool map_ms(const struct json_node *node, const struct map_form *form, int64_t *ret_ms)
 {
+    static const int64_t units_ms[MAP_UNITS] = {
+        [UNIT_S] = 1000, [UNIT_MINUTE] = 60000, [UNIT_HOUR] = 3600000, [UNIT_DAY] = DAY_MS};
     struct json_number number;
-    if (form->unit == UNIT_ISO8601)
-        return node->kind == NODE_TEXT && read_iso8601(bytes_trim(node->text), ret_ms);
+    if (form->unit >= UNIT_ISO8601)
+        return node->kind == NODE_TEXT && read_date(bytes_trim(node->text), form->unit, ret_ms);
     if (!read_number(node, form, &number))
         return false;
-    if (form->unit == UNIT_S) {
-        if (!(fabs(number.value) < (double)SECONDS_MAX))
+    int64_t unit_ms = units_ms[form->unit];
+    if (unit_ms > 0) {
+        if (!(fabs(number.value) < (double)SECONDS_MAX * 1000 / (double)unit_ms))
             return false;
-        *ret_ms = number.is_integer ? number.integer * 1000 : llround(number.value * 1000);
+        *ret_ms =
+            number.is_integer ? number.integer * unit_ms : llround(number.value * (double)unit_ms);
         return true;
     }
     if (!number.is_integer && !event_whole_number(floor(number.value), &number.integer))

@@ -7,7 +7,22 @@
 
 #define MAPPING_WORDS_MAX 16 /* texts of "absent", "true" and "false" */
 
-enum map_unit { UNIT_MS, UNIT_S, UNIT_US, UNIT_ISO8601, MAP_UNITS };
+/* The last three are dates of files: a date alone is its midnight, and a time without an offset is
+ * UTC. MDY and DMY say how a date with slashes, dots or dashes that does not start with its year is
+ * meant: 12/31/2025 or 31.12.2025. */
+enum map_unit {
+    UNIT_MS,
+    UNIT_S,
+    UNIT_US,
+    UNIT_MINUTE,
+    UNIT_HOUR,
+    UNIT_DAY,
+    UNIT_ISO8601,
+    UNIT_DATE,
+    UNIT_DATE_MDY,
+    UNIT_DATE_DMY,
+    MAP_UNITS
+};
 extern const char *const map_unit_names[MAP_UNITS];
 
 struct map_words {

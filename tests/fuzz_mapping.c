@@ -7,7 +7,9 @@
 #include "tests/fuzz.h"
 #include "tests/test_events.h"
 
-static const char *const ready[] = {"ga4", "segment", "snowplow", "google-retail"};
+static const char *const ready[] = {
+    "ga4",           "segment",   "snowplow",        "google-retail",
+    "online-retail", "instacart", "diginetica-views"};
 #define READY (sizeof ready / sizeof ready[0])
 
 static struct mapping *mappings[READY]; /* made at the first input, stored for all */

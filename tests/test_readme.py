@@ -24,10 +24,10 @@ LINES_MAX = {"README.md": 160, "CONTRIBUTING.md": 40}
 CELL_MAX = 120
 
 # Names with dots in code that are no keys of the configuration.
-NO_KEYS = re.compile(r"events\.|catalog\.product|recommendations\.(early|item)$|__weft|"
+NO_KEYS = re.compile(r"events\.|kind\.|catalog\.product|recommendations\.(early|item)$|__weft|"
                      r"isolation\.level|quality\.PLACEMENT|placements\.|diversity\.percent$|"
                      r"delete\.retention\.ms$|kafka\.|"
-                     r"instance\.id$|topic\.partitioner$|.*\.(py|md|c|h|js|ts|avsc|properties|sh)$")
+                     r"instance\.id$|topic\.partitioner$|.*\.(py|md|c|h|js|ts|avsc|properties|sh|csv)$")
 A_COMMAND = re.compile(r"\bweft [a-z]+|tools/|build/|tests/|python3|WEFT_[A-Z]+=|--[a-z]+")
 A_FIGURE = re.compile(r"^[-+~]?(p50 )?[\d.]*\d")
 

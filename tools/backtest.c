@@ -250,11 +250,11 @@ WEFT_COMMAND(backtest) = {
     .summary = "measures the lists on files of events",
     .usage =
         "[OPTION]... FILE...\n\n" COMMAND_OPTIONS_HELP
-        "  --format F             weft, rees46, tsv, retailrocket or sessions; without it the "
-        "format\n"
-        "                         is guessed\n"
-        "  --map M                FILEs are JSON lines of another system: ga4, segment, snowplow,\n"
-        "                         google-retail, or the path of a mapping file\n"
+        "  --format F             weft, rees46, tsv, sessions, or a ready-made mapping (otto, hm,\n"
+        "                         retailrocket, ...); without it the format is guessed\n"
+        "  --map M                FILEs are of another system: the name of a ready-made mapping\n"
+        "                         (ga4, segment, ...), the path of a mapping file, or columns of\n"
+        "                         a table: columns:visitor_id=C,event_time=C:UNIT,item_id=C\n"
         "  --evaluate-from T      count cases from this time in ms on, or from this fraction of\n"
         "                         the events on\n"
         "  --freeze               the protocol of the papers: until then learn each session when "

@@ -96,6 +96,7 @@ static bool fits_run(const struct config *config, const struct event_file *file,
 
 struct summary {
     uint64_t types[EVENT_TYPES], rejected;
+    uint64_t taken_back; /* purchases refunded or cancelled */
     int64_t first_ms;
     struct order order;
 };
@@ -103,6 +104,7 @@ struct summary {
 static void add_event(struct summary *summary, const struct event *event)
 {
     summary->types[event->type]++;
+    summary->taken_back += event->type == EVENT_PURCHASE && event->status != PURCHASE_COMPLETED;
     if (event->type >= EVENT_USER) /* users and products have no time */
         return;
     if (event->event_time_ms < summary->first_ms)
@@ -120,6 +122,8 @@ static void print_summary(const struct summary *summary, const char *path,
     for (int i = 0; i < EVENT_TYPES; i++)
         if (summary->types[i] > 0)
             printf("  %-10s %" PRIu64 "\n", event_type_names[i], summary->types[i]);
+    if (summary->taken_back > 0)
+        printf("  of the purchases %" PRIu64 " are refunded or cancelled\n", summary->taken_back);
     if (!event_file_has_times(file)) {
         printf(
             "  the format has no times; 'weft replay' lets the last click of each file be now\n");
@@ -350,9 +354,11 @@ WEFT_COMMAND(check) = {
         "  --keys [GROUP]...  list the keys with their defaults; groups are process, topics,\n"
         "                     input, visitors, lists, ranker, model, catalogue, rankings,\n"
         "                     placements and kafka\n"
-        "  --format F         the format of FILEs; without it the format is guessed\n"
-        "  --map M            FILEs are JSON lines of another system: ga4, segment, snowplow,\n"
-        "                     google-retail, or the path of a mapping file\n"
+        "  --format F         weft, rees46, tsv, sessions, or a ready-made mapping (otto, hm,\n"
+        "                     retailrocket, ...); without it the format is guessed\n"
+        "  --map M            FILEs are of another system: the name of a ready-made mapping\n"
+        "                     (ga4, segment, ...), the path of a mapping file, or columns of\n"
+        "                     a table: columns:visitor_id=C,event_time=C:UNIT,item_id=C\n"
         "  --fingerprint S    print the fingerprint of schema S (view, cart, ...), which\n"
         "                     Avro's single-object encoding carries\n\n"
         "  --preflight        try everything that 'weft run' will need: topics and their\n"

@@ -1,5 +1,11 @@
 #include "tools/event_formats.h"
 
+#include "schemas/event.h"
+#include "schemas/json.h"
+#include "schemas/mapping.h"
+#include "tools/column_mapping.h"
+#include "tools/event_layouts.h"
+
 #define LINES_LOOKED_AT 20
 
 const char *const event_format_names[EVENT_FORMATS] = {"weft", "rees46", "tsv", "sessions",
@@ -7,17 +13,13 @@ const char *const event_format_names[EVENT_FORMATS] = {"weft", "rees46", "tsv", 
 
 enum event_format event_format_find(const char *name)
 {
-    if (strncmp(name, FORMAT_MAPPED_PREFIX, strlen(FORMAT_MAPPED_PREFIX)) == 0)
+    if (strncmp(name, FORMAT_MAPPED_PREFIX, strlen(FORMAT_MAPPED_PREFIX)) == 0 ||
+        mapping_text(name).at || column_mapping_is(name))
         return FORMAT_MAPPED;
     for (int i = 0; i < FORMAT_MAPPED; i++)
         if (strcmp(name, event_format_names[i]) == 0)
             return (enum event_format)i;
-    return strcmp(name, "retailrocket") == 0 ? FORMAT_TSV : FORMAT_UNKNOWN;
-}
-
-size_t event_format_mark(struct bytes sample)
-{
-    return sample.size >= 3 && memcmp(sample.at, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+    return FORMAT_UNKNOWN;
 }
 
 static bool begins_with(struct bytes text, const char *start)
@@ -28,9 +30,18 @@ static bool begins_with(struct bytes text, const char *start)
 
 /* ---- one row a format ---- */
 
+/* One line that says its type is enough: a file may begin with a damaged one. */
 static bool looks_like_weft(struct bytes line)
 {
-    return begins_with(bytes_trim(line), "{");
+    struct arena arena = {0};
+    struct bytes type;
+    bool like = false;
+    if (begins_with(bytes_trim(line), "{") &&
+        json_text_field(line, "type", &arena, &type, NULL) == VERDICT_OK)
+        for (int i = 0; i < EVENT_TYPES; i++)
+            like = like || bytes_equal(type, bytes_text(event_type_names[i]));
+    arena_release(&arena);
+    return like;
 }
 
 static bool looks_like_rees46(struct bytes line)
@@ -68,14 +79,16 @@ static bool looks_like_sessions(struct bytes line)
     return true;
 }
 
+enum which_lines { FIRST_LINE, ANY_LINE, EVERY_LINE };
+
 static const struct looks {
     bool (*like)(struct bytes line);
-    bool every_line; /* each of the first lines must look so; else the first one alone */
+    enum which_lines which; /* of the first lines must look so */
 } looks[FORMAT_MAPPED] = {
-    [FORMAT_WEFT] = {looks_like_weft, false},
-    [FORMAT_REES46] = {looks_like_rees46, false},
-    [FORMAT_TSV] = {looks_like_tsv, false},
-    [FORMAT_SESSIONS] = {looks_like_sessions, true},
+    [FORMAT_WEFT] = {looks_like_weft, ANY_LINE},
+    [FORMAT_REES46] = {looks_like_rees46, FIRST_LINE},
+    [FORMAT_TSV] = {looks_like_tsv, FIRST_LINE},
+    [FORMAT_SESSIONS] = {looks_like_sessions, EVERY_LINE},
 };
 
 bool event_format_has_header(enum event_format format, struct bytes first_line)
@@ -85,41 +98,22 @@ bool event_format_has_header(enum event_format format, struct bytes first_line)
 
 /* ---- guessing ---- */
 
-/* The next line that is not empty. A line without its end counts only in a whole file. */
-static bool next_line(struct bytes *rest, bool whole, struct bytes *ret_line)
+static bool fits(const struct looks *look, struct bytes rest, bool whole)
 {
-    while (rest->size > 0) {
-        const char *end = memchr(rest->at, '\n', rest->size);
-        if (end == NULL && !whole)
-            return false;
-        size_t size = end ? (size_t)(end - rest->at) : rest->size;
-        struct bytes line = bytes_of(rest->at, size);
-        size_t taken = size + (end != NULL);
-        *rest = bytes_of(rest->at + taken, rest->size - taken);
-        if (line.size > 0 && line.at[line.size - 1] == '\r')
-            line.size--;
-        if (bytes_trim(line).size == 0)
-            continue;
-        *ret_line = line;
-        return true;
+    struct bytes line;
+    bool like = false;
+    for (int lines = 0; lines < LINES_LOOKED_AT && layout_next_line(&rest, whole, &line); lines++) {
+        like = look->like(line);
+        if (look->which == FIRST_LINE || like == (look->which == ANY_LINE))
+            break;
     }
-    return false;
+    return like;
 }
 
 enum event_format event_format_guess(struct bytes sample, bool whole)
 {
-    size_t mark = event_format_mark(sample);
-    struct bytes start = bytes_of(sample.at + mark, sample.size - mark);
-    for (int format = 0; format < FORMAT_MAPPED; format++) { /* which is never guessed */
-        struct bytes rest = start, line;
-        int lines = 0;
-        bool fits = true;
-        while (fits && lines < LINES_LOOKED_AT && next_line(&rest, whole, &line)) {
-            fits = (lines > 0 && !looks[format].every_line) || looks[format].like(line);
-            lines++;
-        }
-        if (fits && lines > 0)
+    for (int format = 0; format < FORMAT_MAPPED; format++)
+        if (fits(&looks[format], sample, whole))
             return (enum event_format)format;
-    }
     return FORMAT_UNKNOWN;
 }

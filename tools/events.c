@@ -1,160 +1,84 @@
 #include "tools/events.h"
 
-#include "processors/runtime/mapping_files.h"
 #include "schemas/draw.h"
 #include "schemas/json.h"
 #include "tools/event_formats.h"
+#include "tools/event_layouts.h"
+#include "tools/mapped_records.h"
+#include "tools/record_reader.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <zlib.h>
 
-#define LINE_BYTES_MAX ((size_t)16 << 20)
-#define CHUNK_BYTES ((size_t)256 << 10)
 #define COLUMNS_MAX 16
 
 struct event_file {
-    gzFile gz;
-    char *path;
+    struct record_reader *reader;
+    struct mapped_records *records; /* FORMAT_MAPPED */
     enum event_format format;
-    struct mapping *mapping; /* FORMAT_MAPPED */
-    uint64_t dropped;
-    uint64_t size;
-    char *chunk;
-    size_t chunk_at, chunk_size;
-    struct buffer line;
-    bool cut_off; /* the file ended without an end of line */
-    uint64_t line_number, lines;
+    uint64_t dropped, lines;
     char id[64];
     struct bytes rest; /* format sessions: the line's items to come */
     uint64_t session, click;
     struct event_item item;
-    bool peeked;
     bool has_product;
     struct event product; /* that the last line describes */
     struct bytes category;
     struct buffer levels; /* the path made of a category_code */
 };
 
-/* Fills the chunk again. READ_EVENT: there are bytes. */
-static enum read read_chunk(struct event_file *file, struct error *error)
-{
-    int code = Z_OK, got = gzread(file->gz, file->chunk, CHUNK_BYTES);
-    const char *why = gzerror(file->gz, &code);
-    file->chunk_at = file->chunk_size = 0;
-    if (got > 0) {
-        file->chunk_size = (size_t)got;
-        return READ_EVENT;
-    }
-    if (got == 0 && code != Z_BUF_ERROR)
-        return READ_END;
-    error_set(error, VERDICT_SKIP, "%s: %s after line %llu", file->path,
-              code == Z_BUF_ERROR ? "unexpected end of the compressed data" : why,
-              (unsigned long long)file->line_number);
-    return READ_FAILED;
-}
-
-/* Reads one line into file->line, without its end. READ_EVENT: there is one. */
+/* The next line that is not empty. */
 static enum read read_line(struct event_file *file, struct error *error)
 {
-    if (file->peeked) {
-        file->peeked = false;
-        return READ_EVENT;
-    }
-    buffer_clear(&file->line);
-    file->cut_off = false;
     for (;;) {
-        if (file->chunk_at == file->chunk_size) {
-            enum read read = read_chunk(file, error);
-            if (read == READ_FAILED)
-                return READ_FAILED;
-            if (read == READ_END)
-                break;
-        }
-        const char *from = file->chunk + file->chunk_at;
-        size_t left = file->chunk_size - file->chunk_at;
-        const char *end = memchr(from, '\n', left);
-        size_t size = end ? (size_t)(end - from) : left;
-        if (file->line.size + size <= LINE_BYTES_MAX)
-            buffer_append(&file->line, from, size);
-        file->chunk_at += size + (end ? 1 : 0);
-        if (end) {
-            file->line_number++;
-            if (file->line.size > 0 && file->line.at[file->line.size - 1] == '\r')
-                file->line.size--;
+        enum record_outcome record = record_reader_line(file->reader, error);
+        if (record != RECORD_READ)
+            return record == RECORD_END ? READ_END : READ_FAILED;
+        if (record_reader_text(file->reader).size > 0)
             return READ_EVENT;
-        }
     }
-    file->cut_off = file->line.size > 0;
-    file->line_number += file->cut_off;
-    return file->cut_off ? READ_EVENT : READ_END;
 }
 
-/* Reads the first bytes, and finds the format if `format` is NULL. */
-static enum verdict begin(struct event_file *file, const char *format, struct error *error)
+/* Passes over the line that names the columns. */
+static enum verdict pass_header(struct event_file *file, struct error *error)
 {
-    enum read read = read_chunk(file, error);
+    enum read read = read_line(file, error);
     if (read == READ_FAILED)
         return VERDICT_SKIP;
-    struct bytes sample = bytes_of(file->chunk, file->chunk_size);
-    if (read == READ_END || bytes_trim(sample).size == 0)
-        return error_set(error, VERDICT_SKIP, "%s holds no lines", file->path);
-    file->format = format ? event_format_find(format)
-                          : event_format_guess(sample, file->chunk_size < CHUNK_BYTES);
-    if (file->format == FORMAT_UNKNOWN)
-        return error_set(error, VERDICT_SKIP,
-                         "%s: format not recognised; name it with --format: weft, rees46, tsv, "
-                         "retailrocket or sessions",
-                         file->path);
-    file->chunk_at = event_format_mark(sample);
-    read = read_line(file, error);
-    if (read == READ_FAILED)
-        return VERDICT_SKIP;
-    file->peeked =
-        read == READ_EVENT && !event_format_has_header(file->format, buffer_bytes(&file->line));
+    if (read == READ_EVENT &&
+        !event_format_has_header(file->format, record_reader_text(file->reader)))
+        record_reader_again(file->reader);
     return VERDICT_OK;
 }
 
-/* A line of a file has no topic that says its kind, so the mapping must. */
-static enum verdict open_mapping(struct event_file *file, const char *name, struct error *error)
+/* Finds the format if `format` is NULL, and makes ready to read it. */
+static enum verdict begin(struct event_file *file, const char *path, const char *format,
+                          struct error *error)
 {
-    enum verdict verdict = mapping_open(name, &file->mapping, error);
-    if (verdict == VERDICT_OK && file->mapping == NULL)
-        return error_set(error, VERDICT_SKIP,
-                         "weft's own events need no mapping: take --format weft");
-    if (verdict == VERDICT_OK && !mapping_has_kinds(file->mapping))
-        return error_set(
-            error, VERDICT_SKIP,
-            "the mapping %s does not say where the kind stands, and a file has no topic "
-            "that says it; add kind and kinds to it",
-            name);
-    return verdict;
+    bool whole;
+    struct bytes sample = record_reader_sample(file->reader, &whole);
+    size_t prefix = strlen(FORMAT_MAPPED_PREFIX);
+    if (layout_refuse_binary(path, sample, error) != VERDICT_OK)
+        return VERDICT_SKIP;
+    file->format = format ? event_format_find(format) : event_format_guess(sample, whole);
+    if (file->format != FORMAT_UNKNOWN && file->format != FORMAT_MAPPED)
+        return pass_header(file, error);
+    file->format = FORMAT_MAPPED;
+    if (format && strncmp(format, FORMAT_MAPPED_PREFIX, prefix) == 0)
+        format += prefix;
+    return mapped_records_open(format, file->reader, path, &file->records, error);
 }
 
 enum verdict event_file_open(const char *path, const char *format, struct event_file **ret_file,
                              struct error *error)
 {
-    struct stat status;
     struct event_file *file = memory_zero(1, sizeof *file);
-    file->path = memory_text(bytes_text(path));
-    file->chunk = memory_get(CHUNK_BYTES);
-    file->gz = strcmp(path, "-") == 0 ? gzdopen(0, "rb") : gzopen(path, "rb");
-    enum verdict verdict = VERDICT_OK;
-    if (file->gz == NULL)
-        verdict = error_set(error, VERDICT_SKIP, "can't open %s: %s", path, strerror(errno));
-    if (verdict == VERDICT_OK && strcmp(path, "-") != 0 && stat(path, &status) == 0)
-        file->size = (uint64_t)status.st_size;
-    if (verdict == VERDICT_OK && format && event_format_find(format) == FORMAT_MAPPED)
-        verdict = open_mapping(file, format + strlen(FORMAT_MAPPED_PREFIX), error);
-    if (verdict == VERDICT_OK)
-        verdict = begin(file, format, error);
-    if (verdict != VERDICT_OK) {
+    if (record_reader_open(path, &file->reader, error) != VERDICT_OK ||
+        begin(file, path, format, error) != VERDICT_OK) {
         event_file_close(file);
-        return verdict;
+        return VERDICT_SKIP;
     }
     *ret_file = file;
     return VERDICT_OK;
@@ -164,13 +88,9 @@ void event_file_close(struct event_file *file)
 {
     if (file == NULL)
         return;
-    if (file->gz)
-        gzclose(file->gz);
-    buffer_release(&file->line);
+    mapped_records_free(file->records);
+    record_reader_close(file->reader);
     buffer_release(&file->levels);
-    mapping_free(file->mapping);
-    free(file->chunk);
-    free(file->path);
     free(file);
 }
 
@@ -250,8 +170,9 @@ static bool set_kind(struct event *event, struct bytes kind)
 
 static enum read reject(const struct event_file *file, struct error *error, const char *what)
 {
-    error_set(error, VERDICT_SKIP, "line %llu: %s%s", (unsigned long long)file->line_number, what,
-              file->cut_off ? " (the file ends in the middle of it)" : "");
+    error_set(error, VERDICT_SKIP, "line %llu: %s%s",
+              (unsigned long long)record_reader_number(file->reader), what,
+              record_reader_cut_off(file->reader) ? " (the file ends in the middle of it)" : "");
     return READ_REJECTED;
 }
 
@@ -345,7 +266,7 @@ static enum read read_rees46(struct event_file *file, struct event *event, struc
     struct bytes columns[COLUMNS_MAX];
     double price = NAN;
     int64_t time_ms;
-    size_t count = split(buffer_bytes(&file->line), ',', columns);
+    size_t count = split(record_reader_text(file->reader), ',', columns);
     if (count != 9) {
         char what[80];
         snprintf(what, sizeof what, "%zu columns instead of 9", count);
@@ -368,7 +289,7 @@ static enum read read_tsv(struct event_file *file, struct event *event, struct e
 {
     struct bytes columns[COLUMNS_MAX];
     double price = NAN, quantity = 1, time_ms;
-    size_t count = split(buffer_bytes(&file->line), '\t', columns);
+    size_t count = split(record_reader_text(file->reader), '\t', columns);
     if (count != 10) {
         char what[80];
         snprintf(what, sizeof what, "%zu columns instead of 10", count);
@@ -399,7 +320,7 @@ static enum read read_tsv(struct event_file *file, struct event *event, struct e
 static enum read read_weft(struct event_file *file, struct arena *arena, struct event *event,
                            struct error *error)
 {
-    struct bytes type, line = buffer_bytes(&file->line);
+    struct bytes type, line = record_reader_text(file->reader);
     struct error inner = {0};
     if (json_text_field(line, "type", arena, &type, &inner) != VERDICT_OK)
         return reject(file, error, inner.message);
@@ -416,15 +337,43 @@ static enum read read_weft(struct event_file *file, struct arena *arena, struct 
                   "type is not view, search, cart, purchase, impression, click, user or product");
 }
 
+/* One record of a mapping. READ_END: it is dropped, or the file has ended (`ret_ended`). */
 static enum read read_mapped(struct event_file *file, struct arena *arena, struct event *event,
-                             struct error *error)
+                             bool *ret_ended, struct error *error)
 {
     struct error inner = {0};
-    if (mapping_decode(file->mapping, EVENT_VIEW, buffer_bytes(&file->line), arena, event,
-                       &inner) == VERDICT_OK &&
-        (event->dropped || event_check(event, &inner) == VERDICT_OK))
-        return READ_EVENT;
-    return reject(file, error, inner.message);
+    struct bytes json;
+    bool within = mapped_records_within(file->records);
+    enum mapped mapped = mapped_records_next(file->records, &json, &inner);
+    *ret_ended = mapped == MAPPED_END;
+    if (mapped == MAPPED_END)
+        return READ_END;
+    if (mapped == MAPPED_FAILED) {
+        error_set(error, VERDICT_SKIP, "%s", inner.message);
+        return READ_FAILED;
+    }
+    file->lines += !within;
+    file->dropped += mapped == MAPPED_PASSED;
+    if (mapped == MAPPED_PASSED)
+        return READ_END;
+    if (mapped == MAPPED_REJECTED ||
+        mapping_decode(mapped_records_mapping(file->records), EVENT_VIEW, json, arena, event,
+                       &inner) != VERDICT_OK ||
+        (!event->dropped && event_check(event, &inner) != VERDICT_OK))
+        return reject(file, error, inner.message);
+    file->dropped += event->dropped;
+    return event->dropped ? READ_END : READ_EVENT;
+}
+
+/* The next record that is not dropped. */
+static enum read next_mapped(struct event_file *file, struct arena *arena, struct event *event,
+                             struct error *error)
+{
+    bool ended = false;
+    enum read read = READ_END;
+    while (read == READ_END && !ended)
+        read = read_mapped(file, arena, event, &ended, error);
+    return read;
 }
 
 static struct bytes next_word(struct bytes *rest)
@@ -466,12 +415,12 @@ enum read event_file_next(struct event_file *file, struct arena *arena, struct e
             return read;
         file->rest.size = 0;
     }
+    if (file->format == FORMAT_MAPPED)
+        return next_mapped(file, arena, ret_event, error);
     for (;;) {
         enum read read = read_line(file, error);
         if (read != READ_EVENT)
             return read;
-        if (file->line.size == 0)
-            continue;
         file->lines++;
         switch (file->format) {
         case FORMAT_REES46:
@@ -480,16 +429,10 @@ enum read event_file_next(struct event_file *file, struct arena *arena, struct e
             return read_tsv(file, ret_event, error);
         case FORMAT_WEFT:
             return read_weft(file, arena, ret_event, error);
-        case FORMAT_MAPPED:
-            read = read_mapped(file, arena, ret_event, error);
-            if (read != READ_EVENT || !ret_event->dropped)
-                return read;
-            file->dropped++;
-            break;
         default:
-            file->session = file->line_number - 1;
+            file->session = record_reader_number(file->reader) - 1;
             file->click = 0;
-            file->rest = buffer_bytes(&file->line);
+            file->rest = record_reader_text(file->reader);
             read = read_click(file, arena, ret_event, error);
             if (read != READ_END)
                 return read;
@@ -499,7 +442,7 @@ enum read event_file_next(struct event_file *file, struct arena *arena, struct e
 
 uint64_t event_file_line(const struct event_file *file)
 {
-    return file->line_number;
+    return record_reader_number(file->reader);
 }
 
 uint64_t event_file_lines(const struct event_file *file)
@@ -509,7 +452,7 @@ uint64_t event_file_lines(const struct event_file *file)
 
 struct bytes event_file_text(const struct event_file *file)
 {
-    return buffer_bytes(&file->line);
+    return record_reader_text(file->reader);
 }
 
 bool event_file_has_times(const struct event_file *file)
@@ -519,7 +462,8 @@ bool event_file_has_times(const struct event_file *file)
 
 const char *event_file_format(const struct event_file *file)
 {
-    return file->mapping ? mapping_name(file->mapping) : event_format_names[file->format];
+    return file->records ? mapping_name(mapped_records_mapping(file->records))
+                         : event_format_names[file->format];
 }
 
 uint64_t event_file_dropped(const struct event_file *file)
@@ -529,5 +473,5 @@ uint64_t event_file_dropped(const struct event_file *file)
 
 double event_file_share(const struct event_file *file)
 {
-    return file->size == 0 ? 0 : (double)gzoffset(file->gz) / (double)file->size;
+    return record_reader_share(file->reader);
 }

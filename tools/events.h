@@ -1,18 +1,19 @@
-/* Reads event files line by line, plain or gzip, in these formats:
+/* Reads event files record by record, in these formats:
  *
  *   weft        JSON lines, "type" first: {"type":"view","event_id":...}
  *   rees46      CSV: event_time,event_type,product_id,category_id,category_code,brand,price,
  *               user_id,user_session
  *   tsv         ts_ms user session kind item category brand price qty text, with a header
- *   retailrocket  the same as tsv
  *   sessions    one session a line: item ids in the order of the clicks; click p of session n is a
  *               view of visitor n at n * 60000 + p * 1000 ms
- *   map:M       JSON lines of another system, through the mapping M (runtime/mapping_files.h);
- * lines that it drops are passed over
+ *   map:M       records of another system, through the mapping M (runtime/mapping_files.h), or
+ *               M = columns:... (column_mapping.h): JSON lines, or a table with a header; records
+ *               that it drops are passed over
+ *   NAME        the same as map:NAME, for a ready-made mapping
  *
- * A byte order mark in front is passed over. An event of a format without ids gets one: a hash of
- * all that the line says, so equal records are one event. A gzip file that is cut off gives its
- * lines up to there, then READ_FAILED. Thread: one for each file. */
+ * Files are plain, gzip or zstd. A byte order mark in front is passed over. An event of a format
+ * without ids gets one: a hash of all that the line says, so equal records are one event. A gzip
+ * file that is cut off gives its lines up to there, then READ_FAILED. Thread: one for each file. */
 #ifndef WEFT_TOOLS_EVENTS_H
 #define WEFT_TOOLS_EVENTS_H
 
@@ -28,8 +29,9 @@ enum read {
 struct event_file;
 
 /* `path` "-": standard input. `format`: a name that event_format_find() knows; NULL: guessed from
- * the first lines. The caller closes the file. SKIP, with the reason and what to do: the file can't
- * be opened or read, it holds no lines, or its format is not recognised. */
+ * the first lines, also among the layouts of the ready-made mappings. The caller closes the file.
+ * SKIP, with the reason and what to do: the file can't be opened or read, it holds no lines, or its
+ * format is not recognised. */
 enum verdict event_file_open(const char *path, const char *format, struct event_file **ret_file,
                              struct error *error);
 void event_file_close(struct event_file *file);

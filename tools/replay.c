@@ -318,11 +318,11 @@ WEFT_COMMAND(replay) = {
     .summary = "sends files of events to the topics",
     .usage =
         "[OPTION]... FILE...\n\n" COMMAND_OPTIONS_HELP
-        "  --format F         weft, rees46, tsv, retailrocket or sessions; without it the format "
-        "is\n"
-        "                     guessed\n"
-        "  --map M            FILEs are JSON lines of another system: ga4, segment, snowplow,\n"
-        "                     google-retail, or the path of a mapping file\n"
+        "  --format F         weft, rees46, tsv, sessions, or a ready-made mapping (otto, hm,\n"
+        "                     retailrocket, ...); without it the format is guessed\n"
+        "  --map M            FILEs are of another system: the name of a ready-made mapping\n"
+        "                     (ga4, segment, ...), the path of a mapping file, or columns of\n"
+        "                     a table: columns:visitor_id=C,event_time=C:UNIT,item_id=C\n"
         "  --wire W           json (default), avro or confluent\n"
         "  --speed X          X times the file's own pace; max (default): as fast as possible\n"
         "  --rate N           N events a second\n"
@@ -331,7 +331,8 @@ WEFT_COMMAND(replay) = {
         "                     (sessions) otherwise get times whose last one is now\n"
         "  --catalogue        also send the products that the lines describe (category, brand,\n"
         "                     price)\n\n"
-        "Files are plain or gzip; '-' is standard input. A line that can't be used is rejected; "
+        "Files are plain, gzip or zstd; '-' is standard input. A line that can't be used is "
+        "rejected; "
         "its\n"
         "number and the reason are printed.\n",
     .order = 4,
