@@ -43,8 +43,8 @@ static void write_record(const struct context *context, const struct recommendat
 {
     buffer_clear(context->scratch);
     if (context->settings->output_avro)
-        recommendation_write_avro(recommendation, context->recommendation_fingerprint,
-                                  context->scratch);
+        recommendation_write_avro(
+            recommendation, &context->settings->frames.of[SCHEMA_RECOMMENDATION], context->scratch);
     else
         recommendation_write_json(recommendation, context->scratch);
 }

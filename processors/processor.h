@@ -24,6 +24,7 @@
 #include "processors/recommend/recommend.h"
 #include "schemas/event.h"
 #include "schemas/interaction.h"
+#include "schemas/output_schemas.h"
 #include "schemas/recommendation.h"
 #include "state/catalogue.h"
 #include "state/model.h"
@@ -47,6 +48,7 @@ struct settings {
     uint32_t list_items;         /* in a list */
     uint32_t search_terms_max;   /* in the search index */
     bool output_avro;            /* else JSON */
+    struct output_frames frames; /* of Avro: what stands before each record */
     bool lists_early;            /* lists also go ahead of their commit (runtime/early_lists.h) */
     struct model_limits model;
     struct catalogue_limits catalogue;
@@ -149,7 +151,6 @@ struct context {
     struct recommender *recommender;
     struct buffer *scratch; /* for one record; each user clears it first */
     uint64_t interaction_fingerprint;
-    uint64_t recommendation_fingerprint;
     uint64_t weights_fingerprint;
     size_t visitor_row_bytes_max; /* of a stored visitor, with its key: what its topic takes */
     size_t lists_bytes_max;       /* of a record of lists, with its key: likewise */

@@ -48,11 +48,29 @@ void avro_put_optional(struct buffer *buffer, struct bytes text)
         avro_put_string(buffer, text);
 }
 
+struct avro_frame avro_frame_single(uint64_t fingerprint)
+{
+    struct avro_frame frame = {.at = {(char)0xC3, 0x01}, .size = 10};
+    put_le(frame.at + 2, fingerprint, 8);
+    return frame;
+}
+
+struct avro_frame avro_frame_confluent(uint32_t id)
+{
+    struct avro_frame frame = {.size = 5};
+    put_be(frame.at + 1, id, 4);
+    return frame;
+}
+
+void avro_put_frame(struct buffer *buffer, const struct avro_frame *frame)
+{
+    buffer_append(buffer, frame->at, frame->size);
+}
+
 void avro_put_header(struct buffer *buffer, uint64_t fingerprint)
 {
-    buffer_byte(buffer, (char)0xC3);
-    buffer_byte(buffer, 0x01);
-    put_fixed(buffer, fingerprint, 8);
+    struct avro_frame frame = avro_frame_single(fingerprint);
+    avro_put_frame(buffer, &frame);
 }
 
 int64_t avro_get_long(struct avro_reader *reader)

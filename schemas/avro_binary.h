@@ -15,6 +15,16 @@ void avro_put_optional(struct buffer *buffer, struct bytes text); /* [null, stri
 /* The start of a record in single-object encoding: 0xC3 0x01 fingerprint(8, little endian). */
 void avro_put_header(struct buffer *buffer, uint64_t fingerprint);
 
+/* The bytes that stand before a record's value. */
+#define AVRO_FRAME_BYTES_MAX 10
+struct avro_frame {
+    char at[AVRO_FRAME_BYTES_MAX];
+    size_t size;
+};
+struct avro_frame avro_frame_single(uint64_t fingerprint); /* single-object encoding */
+struct avro_frame avro_frame_confluent(uint32_t id);       /* 0x00 id(4, big endian) */
+void avro_put_frame(struct buffer *buffer, const struct avro_frame *frame);
+
 /* Reading. A reader that runs past its end or meets a value that no writer makes sets `failed` and
  * returns zeros from then on; check it once at the end. Strings point into the record. */
 struct avro_reader {

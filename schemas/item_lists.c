@@ -61,11 +61,11 @@ static void put_list(const char *name, const struct item_list *list, struct buff
     avro_put_long(buffer, 0);
 }
 
-void item_lists_write_avro(const struct item_lists *lists, uint64_t fingerprint,
+void item_lists_write_avro(const struct item_lists *lists, const struct avro_frame *frame,
                            struct buffer *buffer)
 {
     int64_t count = 0;
-    avro_put_header(buffer, fingerprint);
+    avro_put_frame(buffer, frame);
     avro_put_string(buffer, lists->item_id);
     avro_put_long(buffer, lists->offset);
     avro_put_long(buffer, lists->event_time_ms);

@@ -4,7 +4,7 @@
 #ifndef WEFT_SCHEMAS_ITEM_LISTS_H
 #define WEFT_SCHEMAS_ITEM_LISTS_H
 
-#include "schemas/bytes.h"
+#include "schemas/avro_binary.h"
 
 #define ITEM_LIST_ITEMS_MAX 100
 
@@ -38,9 +38,10 @@ struct item_lists {
     struct item_list lists[ITEM_LIST_KINDS];
 };
 
-/* Append the record: one line of JSON without its end, or Avro in single-object encoding. */
+/* Append the record: one line of JSON without its end, or Avro behind a frame of
+ * output_schemas.h. */
 void item_lists_write_json(const struct item_lists *lists, struct buffer *buffer);
-void item_lists_write_avro(const struct item_lists *lists, uint64_t fingerprint,
+void item_lists_write_avro(const struct item_lists *lists, const struct avro_frame *frame,
                            struct buffer *buffer);
 
 /* A hash of the lists' items, their order and reasons. The scores do not count, since most of them

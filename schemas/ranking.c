@@ -42,9 +42,10 @@ void ranking_write_json(const struct ranking *ranking, struct buffer *buffer)
     buffer_text(buffer, "]}");
 }
 
-void ranking_write_avro(const struct ranking *ranking, uint64_t fingerprint, struct buffer *buffer)
+void ranking_write_avro(const struct ranking *ranking, const struct avro_frame *frame,
+                        struct buffer *buffer)
 {
-    avro_put_header(buffer, fingerprint);
+    avro_put_frame(buffer, frame);
     avro_put_string(buffer, bytes_text(ranking_kind_names[ranking->kind]));
     avro_put_string(buffer, bytes_text(ranking_scope_names[ranking->scope]));
     avro_put_optional(buffer, ranking->name);

@@ -3,7 +3,7 @@
 #ifndef WEFT_SCHEMAS_RANKING_H
 #define WEFT_SCHEMAS_RANKING_H
 
-#include "schemas/bytes.h"
+#include "schemas/avro_binary.h"
 
 #define RANKING_ITEMS_MAX 200
 
@@ -49,9 +49,11 @@ struct ranking {
 void ranking_key(enum ranking_kind kind, enum ranking_scope scope, struct bytes name,
                  struct buffer *buffer);
 
-/* Append the record: one line of JSON without its end, or Avro in single-object encoding. */
+/* Append the record: one line of JSON without its end, or Avro behind a frame of
+ * output_schemas.h. */
 void ranking_write_json(const struct ranking *ranking, struct buffer *buffer);
-void ranking_write_avro(const struct ranking *ranking, uint64_t fingerprint, struct buffer *buffer);
+void ranking_write_avro(const struct ranking *ranking, const struct avro_frame *frame,
+                        struct buffer *buffer);
 
 /* A hash of the items and their order. The scores do not count: they fade all the time. */
 uint64_t ranking_version(const struct ranking *ranking);

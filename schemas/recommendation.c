@@ -79,10 +79,10 @@ void recommendation_write_json(const struct recommendation *recommendation, stru
     buffer_text(buffer, "]}");
 }
 
-void recommendation_write_avro(const struct recommendation *recommendation, uint64_t fingerprint,
-                               struct buffer *buffer)
+void recommendation_write_avro(const struct recommendation *recommendation,
+                               const struct avro_frame *frame, struct buffer *buffer)
 {
-    avro_put_header(buffer, fingerprint);
+    avro_put_frame(buffer, frame);
     avro_put_string(buffer, recommendation->visitor);
     avro_put_long(buffer, 16);
     put_hex(buffer, recommendation->id);

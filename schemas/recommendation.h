@@ -3,7 +3,7 @@
 #ifndef WEFT_SCHEMAS_RECOMMENDATION_H
 #define WEFT_SCHEMAS_RECOMMENDATION_H
 
-#include "schemas/bytes.h"
+#include "schemas/avro_binary.h"
 
 #define LIST_ITEMS_MAX 100
 
@@ -34,9 +34,10 @@ struct recommendation {
     uint32_t list_count;
 };
 
-/* Append the record: one line of JSON without its end, or Avro in single-object encoding. */
+/* Append the record: one line of JSON without its end, or Avro behind a frame of
+ * output_schemas.h. */
 void recommendation_write_json(const struct recommendation *recommendation, struct buffer *buffer);
-void recommendation_write_avro(const struct recommendation *recommendation, uint64_t fingerprint,
-                               struct buffer *buffer);
+void recommendation_write_avro(const struct recommendation *recommendation,
+                               const struct avro_frame *frame, struct buffer *buffer);
 
 #endif

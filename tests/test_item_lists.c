@@ -453,6 +453,7 @@ static void check_avro(const struct item_lists *lists, struct bytes record)
 
 static void test_records(void)
 {
+    const struct avro_frame frame = avro_frame_single(schema_fingerprint("item_lists"));
     struct buffer record = {0};
     struct item_lists *lists = memory_zero(1, sizeof *lists);
     struct listed_item item = {bytes_text("z"), .25, "related"};
@@ -461,7 +462,7 @@ static void test_records(void)
                                  .event_time_ms = START_MS,
                                  .catalogue = 0xff,
                                  .rules = 0xfedcba9876543210};
-    item_lists_write_avro(lists, 1, &record); /* no lists at all */
+    item_lists_write_avro(lists, &frame, &record); /* no lists at all */
     CHECK_INT(record.at[record.size - 1], 0);
     lists->lists[ITEM_LIST_SIMILAR] = (struct item_list){.items = {item, item}, .count = 2};
     lists->lists[ITEM_LIST_VIEWED_NEXT] = (struct item_list){.items = {item}, .count = 1};
@@ -470,7 +471,7 @@ static void test_records(void)
     item_lists_write_json(lists, &record);
     check_json(lists, buffer_bytes(&record));
     buffer_clear(&record);
-    item_lists_write_avro(lists, schema_fingerprint("item_lists"), &record);
+    item_lists_write_avro(lists, &frame, &record);
     check_avro(lists, buffer_bytes(&record));
     lists->lists[ITEM_LIST_SIMILAR].items[0].score = .5;
     lists->offset = 99;

@@ -2,6 +2,7 @@
  * records that it writes itself follow their .avsc files too. */
 #include "schemas/codec.h"
 #include "schemas/ranking.h"
+#include "schemas/output_schemas.h"
 #include "schemas/recommendation.h"
 #include "state/visitor_table.h"
 #include "tests/test_events.h"
@@ -248,6 +249,7 @@ static void check_avro_ranking(const struct ranking *ranking, struct bytes recor
 
 static void test_recommendations(void)
 {
+    const struct output_frames frames = output_frames_single();
     struct random random = random_from(61);
     struct arena arena = {0};
     struct buffer buffer = {0};
@@ -257,7 +259,7 @@ static void test_recommendations(void)
         recommendation_write_json(&recommendation, &buffer);
         check_json(&recommendation, buffer_bytes(&buffer));
         buffer_clear(&buffer);
-        recommendation_write_avro(&recommendation, schema_fingerprint("recommendation"), &buffer);
+        recommendation_write_avro(&recommendation, &frames.of[SCHEMA_RECOMMENDATION], &buffer);
         check_avro(&recommendation, buffer_bytes(&buffer));
         arena_clear(&arena);
     }
@@ -268,6 +270,7 @@ static void test_recommendations(void)
 /* Rankings, their key, and that their version is that of their items in their order. */
 static void test_rankings(void)
 {
+    const struct output_frames frames = output_frames_single();
     struct random random = random_from(63);
     struct arena arena = {0};
     struct buffer buffer = {0};
@@ -291,7 +294,7 @@ static void test_rankings(void)
         ranking_write_json(&ranking, &buffer);
         check_json_ranking(&ranking, buffer_bytes(&buffer));
         buffer_clear(&buffer);
-        ranking_write_avro(&ranking, schema_fingerprint("ranking"), &buffer);
+        ranking_write_avro(&ranking, &frames.of[SCHEMA_RANKING], &buffer);
         check_avro_ranking(&ranking, buffer_bytes(&buffer));
         uint64_t version = ranking_version(&ranking);
         if (ranking.item_count > 1) {

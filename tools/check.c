@@ -271,6 +271,18 @@ static const char *name_mapped(const char *map, char *to, size_t size)
     return to;
 }
 
+static int print_schema(const struct command *command, const char *name, bool fingerprint)
+{
+    struct bytes text = schema_text(name);
+    if (text.at == NULL)
+        return command_fail(command, EXIT_USAGE, "there is no schema '%s'", name);
+    if (fingerprint)
+        printf("%016" PRIx64 "\n", schema_fingerprint(name));
+    else
+        fwrite(text.at, 1, text.size, stdout);
+    return EXIT_DONE;
+}
+
 static int check_command(const struct command *command, int argc, char **argv)
 {
     static const struct option options[] = {
@@ -279,6 +291,7 @@ static int check_command(const struct command *command, int argc, char **argv)
         {"format", required_argument, NULL, 'f'},
         {"map", required_argument, NULL, 'm'},
         {"fingerprint", required_argument, NULL, 'p'},
+        {"schema", required_argument, NULL, 'S'},
         {"preflight", no_argument, NULL, 'P'},
         {"no-create", no_argument, NULL, 'n'},
         {"acls", no_argument, NULL, 'a'},
@@ -293,12 +306,8 @@ static int check_command(const struct command *command, int argc, char **argv)
     int code;
     config_init(&config);
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (option == 'p') {
-            if (schema_text(optarg).at == NULL)
-                return command_fail(command, EXIT_USAGE, "there is no schema '%s'", optarg);
-            printf("%016" PRIx64 "\n", schema_fingerprint(optarg));
-            return EXIT_DONE;
-        }
+        if (option == 'p' || option == 'S')
+            return print_schema(command, optarg, option == 'p');
         if (option == 'k')
             keys = true;
         else if (option == 'P')
@@ -359,7 +368,8 @@ WEFT_COMMAND(check) = {
         "  --map M            FILEs are of another system: the name of a ready-made mapping\n"
         "                     (ga4, segment, ...), the path of a mapping file, or columns of\n"
         "                     a table: columns:visitor_id=C,event_time=C:UNIT,item_id=C\n"
-        "  --fingerprint S    print the fingerprint of schema S (view, cart, ...), which\n"
+        "  --schema S         print the Avro schema S (view, recommendation, ranking, ...)\n"
+        "  --fingerprint S    print the fingerprint of schema S, which\n"
         "                     Avro's single-object encoding carries\n\n"
         "  --preflight        try everything that 'weft run' will need: topics and their\n"
         "                     settings, each right, the registry, the disk, the clock\n"

@@ -3,6 +3,7 @@
 #include "processors/recommend/search/text.h"
 #include "processors/runtime/log.h"
 #include "schemas/early_choice.h"
+#include "schemas/output_schemas.h"
 #include "state/visitor_codec.h"
 #include "tools/explain.h"
 #include "tools/get_topics.h"
@@ -11,7 +12,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Whether the record is printed as it is: because of --json, or because it is Avro. */
+/* Makes JSON of a record of Avro. One that weft did not write stays as it is. */
+static void make_json(enum output_schema schema, struct buffer *value)
+{
+    struct buffer json = {0};
+    struct output_reader *reader = output_reader_new();
+    if (value->size > 0 &&
+        output_reader_json(reader, schema, buffer_bytes(value), &json, NULL) == VERDICT_OK) {
+        buffer_clear(value);
+        buffer_append(value, json.at, json.size);
+    }
+    buffer_release(&json);
+    output_reader_free(reader);
+}
+
+/* Whether the record is printed as it is: because of --json, or because weft did not write it. */
 static bool printed_raw(const struct get_request *request, const struct buffer *value)
 {
     if (!request->json && value->size > 0 && value->at[0] == '{')
@@ -59,6 +74,7 @@ static enum verdict read_version(const struct get_request *request, const char *
     if (verdict != VERDICT_OK)
         return verdict;
     version.tombstone = value->size == 0;
+    make_json(SCHEMA_RECOMMENDATION, value);
     read_list_version(buffer_bytes(value), &version);
     *ret_version = version;
     return VERDICT_OK;
@@ -107,6 +123,7 @@ int get_visitor(struct get_request *request, int count, char **words)
             ? read_either(request, id, &value, &error)
             : topic_newest(request, request->topology.topics[TOPIC_RECOMMENDATIONS], id, &value,
                            &error);
+    make_json(SCHEMA_RECOMMENDATION, &value);
     if (verdict != VERDICT_OK)
         code = command_fail(request->command, EXIT_FAILED, "%s",
                             error.message[0] ? error.message : "no lists for this visitor");
@@ -159,6 +176,7 @@ int get_ranking(struct get_request *request, int count, char **words)
                                         buffer_bytes(&key), &value, &error);
     if (verdict != VERDICT_OK)
         error_set(&error, verdict, "there is no ranking %.*s", (int)key.size, key.at);
+    make_json(SCHEMA_RANKING, &value);
     if (verdict != VERDICT_OK)
         code = command_fail(request->command, EXIT_FAILED, "%s", error.message);
     else if (!printed_raw(request, &value))
@@ -179,6 +197,7 @@ int get_item_lists(struct get_request *request, int count, char **words)
     (void)count;
     enum verdict verdict = topic_newest(request, request->topology.topics[TOPIC_ITEMS],
                                         bytes_text(words[0]), &value, &error);
+    make_json(SCHEMA_ITEM_LISTS, &value);
     if (verdict != VERDICT_OK) {
         code = command_fail(request->command, EXIT_FAILED, "%s",
                             error.message[0] ? error.message : "no lists of this item");

@@ -311,6 +311,7 @@ void config_init(struct config *config)
 {
     memset(config, 0, sizeof *config);
     placements_init(&config->chosen.recommend.placements);
+    config->chosen.frames = output_frames_single();
     for (int kind = 0; kind < KINDS; kind++)
         config->chosen.recommend.kind_weights[kind] = 1;
     for (size_t i = 0; i < config_key_count; i++)
@@ -505,6 +506,10 @@ static enum verdict check_registry(const struct config *config, struct error *er
          config->schema_registry_certificate_file[0] || config->schema_registry_ca_file[0] ||
          config->schema_registry_password_file[0]))
         missing = "the keys schema.registry.* need schema.registry.url";
+    if (config->framing == FRAMING_CONFLUENT && config->schema_registry_url[0] == '\0')
+        missing = "output.framing=confluent needs schema.registry.url";
+    if (config->framing == FRAMING_CONFLUENT && !config->chosen.output_avro)
+        missing = "output.framing=confluent needs output.format=avro";
     return missing ? error_set(error, VERDICT_SKIP, "%s", missing) : VERDICT_OK;
 }
 

@@ -39,6 +39,9 @@ struct config_warnings {
 enum guarantee { GUARANTEE_EXACTLY_ONCE, GUARANTEE_AT_LEAST_ONCE };
 extern const char *const guarantee_names[];
 
+/* The start of Avro records that weft writes (schemas/output_schemas.h). */
+enum framing { FRAMING_SINGLE_OBJECT, FRAMING_CONFLUENT };
+
 /* Presets that trade quality for speed; what each does stands in config.c. */
 enum quality_preset { QUALITY_FULL, QUALITY_LEAN, QUALITY_COUNTS };
 
@@ -77,7 +80,10 @@ struct config {
     enum guarantee guarantee;
     enum quality_preset quality;
     bool trust_keys; /* a record's key is not compared with its visitor */
-    int64_t threads; /* of each worker */
+    enum framing framing;
+    enum subject_naming subject_naming;
+    bool auto_register; /* weft registers its output schemas; else it looks them up */
+    int64_t threads;    /* of each worker */
     int64_t workers;
     int64_t partitions;
     int64_t replication_factor;

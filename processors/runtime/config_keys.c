@@ -8,6 +8,7 @@ static const char *const quality_names[] = {"full", "lean", "counts", NULL};
 static const char *const switch_names[] = {"off", "on", NULL};
 static const char *const input_key_names[] = {"check", "trust", NULL};
 static const char *const format_names[] = {"json", "avro", NULL};
+static const char *const framing_names[] = {"single-object", "confluent", NULL};
 static const char *const shown_from_names[] = {"lists", "impressions", NULL};
 static const char *const adult_names[] = {"shown", "hidden", NULL};
 static const char *const newcomers_names[] = {"popular", "search", NULL};
@@ -161,6 +162,15 @@ const struct config_key config_keys[] = {
          "the path of a mapping file (schemas/README.md)"),
     CHOICE(CONFIG_INPUT, "output.format", "json", chosen.output_avro, format_names,
            "the format of recommendations, rankings and lists of items"),
+    CHOICE(CONFIG_INPUT, "output.framing", "single-object", framing, framing_names,
+           "the start of Avro records: a fingerprint, or confluent for the id of "
+           "schema.registry.url, as the usual deserialisers expect it"),
+    CHOICE(CONFIG_INPUT, "output.subject.name.strategy", "topic", subject_naming,
+           subject_naming_names,
+           "the subjects of the output schemas: recommendations-value, weft.Recommendation or "
+           "recommendations-weft.Recommendation"),
+    CHOICE(CONFIG_INPUT, "auto.register.schemas", "on", auto_register, switch_names,
+           "on: weft registers its output schemas; off: it only looks up their ids"),
     TEXT(CONFIG_INPUT, "schema.registry.url", "", schema_registry_url,
          "schema registry for records in Confluent framing, such as https://registry:8081"),
     TEXT(CONFIG_INPUT, "schema.registry.user", "", schema_registry_user,

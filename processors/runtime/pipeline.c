@@ -83,7 +83,6 @@ enum verdict pipeline_new(const struct config *config, const struct topology *to
         .catalogue = catalogue,
         .scratch = &pipeline->scratch,
         .interaction_fingerprint = schema_fingerprint("interaction"),
-        .recommendation_fingerprint = schema_fingerprint("recommendation"),
         .weights_fingerprint = schema_fingerprint("weights"),
         .visitor_row_bytes_max = SIZE_MAX,
         .lists_bytes_max = SIZE_MAX,

@@ -3,6 +3,7 @@
 #include "processors/runtime/kafka/client.h"
 #include "processors/runtime/kafka/early_sender.h"
 #include "processors/runtime/kafka/preflight.h"
+#include "processors/runtime/kafka/output_registration.h"
 #include "processors/runtime/kafka/registry.h"
 #include "processors/runtime/kafka/topics.h"
 #include "processors/runtime/log.h"
@@ -178,6 +179,9 @@ static enum verdict start(struct runner *runner, bool create, struct error *erro
     run->catalogue = catalogue_new(&runner->config.settings.catalogue);
     run->search = search_index_new(run->catalogue);
     search_index_limit(run->search, run->config->settings.search_terms_max);
+    if (output_registration(&runner->config, &run->topology, &command_interrupted,
+                            &runner->config.settings.frames, error) != VERDICT_OK)
+        return VERDICT_FATAL;
     if (runner->config.schema_registry_url[0] &&
         registry_new(&runner->config, &run->registry, error) != VERDICT_OK)
         return VERDICT_FATAL;

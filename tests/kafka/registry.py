@@ -42,25 +42,35 @@ def divided_view():
 
 class Registry:
     """`answers` has (status, object) by path; other paths are answered with 404. `mood` is a status
-    for all paths, or "hangs"."""
+    for all paths, or "hangs". `subjects` has the schemas that were registered, and `refusal` is
+    the answer to further ones."""
 
     def __init__(self, port=0, certificates=None, authorization=None):
         self.answers, self.mood, self.paths = {}, None, []
+        self.subjects, self.ids, self.refusal = {}, {}, None
         registry = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                self.answer(*registry.post(self.path.split("/"), body["schema"]))
+
             def do_GET(self):
                 registry.paths.append(self.path)
                 while registry.mood == "hangs":
                     time.sleep(0.1)
                 status, body = registry.answers.get(
                     self.path, (404, {"error_code": 40403, "message": "Schema not found"}))
+                self.answer(status, body)
+
+            def answer(self, status, body):
                 if authorization and self.headers.get("Authorization") != authorization:
                     status, body = 401, {"error_code": 401, "message": "who are you?"}
                 if registry.mood:
                     status, body = registry.mood, "<html>later</html>"
                 try:
                     self.send_response(status)
+                    self.send_header("Content-Type", "application/json")
                     self.end_headers()
                     self.wfile.write(json.dumps(body).encode())
                 except OSError:
@@ -84,6 +94,19 @@ class Registry:
 
     def add(self, number, schema, **more):
         self.answers[f"/schemas/ids/{number}"] = (200, {"schema": json.dumps(schema), **more})
+
+    def post(self, path, schema):
+        """/subjects/S/versions registers a schema, /subjects/S looks it up: (status, object)."""
+        subject = path[2]
+        if path[-1] == "versions" and not self.mood and self.refusal:
+            return self.refusal
+        if path[-1] == "versions" and not self.mood:
+            self.subjects[subject] = schema
+            self.ids.setdefault(schema, 100 + len(self.ids))
+            self.add(self.ids[schema], json.loads(schema))
+        if self.subjects.get(subject) != schema:
+            return 404, {"error_code": 40401, "message": "Subject not found"}
+        return 200, {"id": self.ids[schema]}
 
     def stop(self):
         self.mood = None

@@ -390,7 +390,7 @@ struct registry_counts registry_counts(struct registry *registry)
     return counts;
 }
 
-/* ---- for tools ---- */
+/* ---- requests that are waited for ---- */
 
 enum verdict registry_check(const struct config *config, struct error *error)
 {
@@ -401,14 +401,15 @@ enum verdict registry_check(const struct config *config, struct error *error)
     return verdict;
 }
 
-enum verdict registry_register(struct registry_http *http, const char *subject, struct bytes schema,
-                               uint32_t *ret_id, struct error *error)
+/* Posts a schema to a path of a subject, whose answer is the schema's id. */
+static enum verdict post_schema(struct registry_http *http, const char *subject, const char *tail,
+                                struct bytes schema, uint32_t *ret_id, struct error *error)
 {
     struct buffer path = {0}, body = {0};
     struct http_answer answer;
     buffer_text(&path, "/subjects/");
     registry_http_encode(http, subject, &path);
-    buffer_text(&path, "/versions");
+    buffer_text(&path, tail);
     buffer_byte(&path, '\0');
     buffer_text(&body, "{\"schema\":");
     buffer_json(&body, schema);
@@ -423,4 +424,16 @@ enum verdict registry_register(struct registry_http *http, const char *subject, 
     buffer_release(&path);
     buffer_release(&body);
     return verdict;
+}
+
+enum verdict registry_register(struct registry_http *http, const char *subject, struct bytes schema,
+                               uint32_t *ret_id, struct error *error)
+{
+    return post_schema(http, subject, "/versions", schema, ret_id, error);
+}
+
+enum verdict registry_look_up(struct registry_http *http, const char *subject, struct bytes schema,
+                              uint32_t *ret_id, struct error *error)
+{
+    return post_schema(http, subject, "", schema, ret_id, error);
 }

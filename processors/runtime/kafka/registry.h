@@ -44,4 +44,9 @@ struct registry_http;
 enum verdict registry_register(struct registry_http *http, const char *subject, struct bytes schema,
                                uint32_t *ret_id, struct error *error);
 
+/* Finds the id that a schema has under a subject. SKIP: the registry does not have it there. RETRY
+ * and thread as above. */
+enum verdict registry_look_up(struct registry_http *http, const char *subject, struct bytes schema,
+                              uint32_t *ret_id, struct error *error);
+
 #endif

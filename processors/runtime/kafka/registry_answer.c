@@ -160,6 +160,13 @@ enum verdict schema_parts_join(const struct schema_parts *parts, struct buffer *
 
 /* ---- registering ---- */
 
+/* A status that speaks about this client or this moment, not about the schema. */
+static bool may_pass(long status)
+{
+    return status == 401 || status == 403 || status == 407 || status == 408 || status == 425 ||
+           status == 429;
+}
+
 /* {"error_code": 409, "message": "..."} */
 static enum verdict refused(const struct registry_answer *answer, json_t *json, struct error *error)
 {
@@ -179,7 +186,8 @@ enum verdict registry_read_id(const struct registry_answer *answer, uint32_t *re
     enum verdict verdict = VERDICT_OK;
     if (has_id)
         *ret_id = (uint32_t)json_integer_value(id);
-    else if (json_object_get(json, "message") && answer->status >= 400 && answer->status < 500)
+    else if (json_object_get(json, "message") && answer->status >= 400 && answer->status < 500 &&
+             !may_pass(answer->status))
         verdict = refused(answer, json, error);
     else if (answer->status == 200)
         verdict = error_set(error, VERDICT_RETRY,

@@ -63,8 +63,8 @@ enum verdict schema_parts_take(struct schema_parts *parts, struct schema_part *p
 enum verdict schema_parts_join(const struct schema_parts *parts, struct buffer *ret_schema,
                                struct error *error);
 
-/* Reads {"id": 7}, the answer to a registration. SKIP: refused, for the reason that the registry
- * gives. RETRY: as above. */
+/* Reads {"id": 7}, the answer to a registration or to a look-up. SKIP: refused, for the reason that
+ * the registry gives. RETRY: as above. */
 enum verdict registry_read_id(const struct registry_answer *answer, uint32_t *ret_id,
                               struct error *error);
 

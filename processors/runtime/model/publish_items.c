@@ -36,7 +36,6 @@ struct items_publisher {
     struct item_lists_maker *maker;
     struct publication_rules rules;
     uint64_t rules_digest; /* 0: none were read */
-    uint64_t fingerprint;  /* of the Avro schema */
     enum phase phase;
     uint32_t next;      /* item or product */
     size_t gone_cursor; /* of topic_contents_next_gone() */
@@ -59,7 +58,6 @@ struct items_publisher *items_publisher_new(struct run *run, struct lease *lease
                         &(struct publication_options){
                             .topic = TOPIC_ITEMS, .role = "items", .header = ITEM_LISTS_HEADER});
     publisher->maker = item_lists_maker_new();
-    publisher->fingerprint = schema_fingerprint("item_lists");
     return publisher;
 }
 
@@ -89,9 +87,10 @@ void items_publisher_free(struct items_publisher *publisher)
 
 static void format_lists(struct items_publisher *publisher, const struct item_lists *lists)
 {
+    const struct settings *settings = &publisher->run->config->settings;
     buffer_clear(&publisher->record);
-    if (publisher->run->config->settings.output_avro)
-        item_lists_write_avro(lists, publisher->fingerprint, &publisher->record);
+    if (settings->output_avro)
+        item_lists_write_avro(lists, &settings->frames.of[SCHEMA_ITEM_LISTS], &publisher->record);
     else
         item_lists_write_json(lists, &publisher->record);
 }
@@ -135,7 +134,7 @@ static void put_aside(struct items_publisher *publisher, struct bytes key, struc
 static void make_one(struct items_publisher *publisher, const struct item_lists_inputs *inputs,
                      struct bytes item_id)
 {
-    bool avro = publisher->run->config->settings.output_avro;
+    const struct settings *settings = &publisher->run->config->settings;
     const struct item_lists *made = item_lists_make(publisher->maker, inputs, item_id);
     if (made == NULL) {
         if (publisher->phase == PHASE_GONE) {
@@ -144,7 +143,9 @@ static void make_one(struct items_publisher *publisher, const struct item_lists_
         }
         return;
     }
-    uint64_t version = item_lists_version(made) ^ avro; /* another format is another version */
+    uint64_t version =
+        item_lists_version(made) ^
+        output_form_version(settings->output_avro, &settings->frames.of[SCHEMA_ITEM_LISTS]);
     if (!topic_contents_put(publication_contents(publisher->topic), item_id, version)) {
         publisher->same++;
         return;

@@ -18,7 +18,6 @@ struct rankings_publisher {
     struct publication_rules rules;
     int64_t offset;          /* of the log, that the last publication is as of; -1: none yet */
     uint64_t catalogue_rows; /* the catalogue's count at the last publication */
-    uint64_t fingerprint;    /* of the Avro schema */
     struct buffer key, record;
     uint64_t written, same, gone; /* records of this publication */
     enum verdict verdict;         /* of this publication's records */
@@ -35,7 +34,6 @@ struct rankings_publisher *rankings_publisher_new(struct run *run, struct lease 
                         &(struct publication_options){
                             .topic = TOPIC_RANKINGS, .role = "rankings", .header = RANKING_HEADER});
     publisher->offset = -1;
-    publisher->fingerprint = schema_fingerprint("ranking");
     return publisher;
 }
 
@@ -79,12 +77,12 @@ static bool take_view(struct rankings_publisher *publisher)
     return !waits && holds;
 }
 
-static void format_ranking(struct rankings_publisher *publisher, const struct ranking *ranking,
-                           bool avro)
+static void format_ranking(struct rankings_publisher *publisher, const struct ranking *ranking)
 {
+    const struct settings *settings = &publisher->run->config->settings;
     buffer_clear(&publisher->record);
-    if (avro)
-        ranking_write_avro(ranking, publisher->fingerprint, &publisher->record);
+    if (settings->output_avro)
+        ranking_write_avro(ranking, &settings->frames.of[SCHEMA_RANKING], &publisher->record);
     else
         ranking_write_json(ranking, &publisher->record);
 }
@@ -92,8 +90,10 @@ static void format_ranking(struct rankings_publisher *publisher, const struct ra
 static bool write_ranking(struct rankings_sink *self, const struct ranking *ranking)
 {
     struct rankings_publisher *publisher = (struct rankings_publisher *)(void *)self;
-    bool avro = publisher->run->config->settings.output_avro;
-    uint64_t version = ranking_version(ranking) ^ avro; /* another format is another version */
+    const struct settings *settings = &publisher->run->config->settings;
+    uint64_t version =
+        ranking_version(ranking) ^
+        output_form_version(settings->output_avro, &settings->frames.of[SCHEMA_RANKING]);
     buffer_clear(&publisher->key);
     ranking_key(ranking->kind, ranking->scope, ranking->name, &publisher->key);
     if (!lease_holds(publisher->lease)) {
@@ -105,7 +105,7 @@ static bool write_ranking(struct rankings_sink *self, const struct ranking *rank
         publisher->same++;
         return true;
     }
-    format_ranking(publisher, ranking, avro);
+    format_ranking(publisher, ranking);
     publisher->verdict = publication_send(publisher->topic, buffer_bytes(&publisher->key),
                                           buffer_bytes(&publisher->record), version,
                                           publisher->view.offset, &publisher->error);
