@@ -16,6 +16,7 @@
 #define VIEWED (PRODUCTS / 5) /* products that visitors look at */
 #define VISITORS 30000
 #define EVENTS_A_BATCH 500
+#define LOOKS 100
 
 /* One process without Kafka: what the workers write to the log is folded at once. */
 struct shop {
@@ -168,6 +169,19 @@ static void send_events(struct shop *shop, struct random *random)
     save(shop);
 }
 
+static double parts_share(const struct memory_use *use)
+{
+    double sum = 0;
+    for (int i = 0; i < MEMORY_PARTS; i++)
+        sum += (double)use->parts[i];
+    return sum / (double)use->resident;
+}
+
+static bool adds_up(const struct memory_use *use)
+{
+    return TEST_SANITIZED || (parts_share(use) > .9 && parts_share(use) < 1.1);
+}
+
 static void test_parts_add_up(void)
 {
     static struct shop shop;
@@ -180,19 +194,20 @@ static void test_parts_add_up(void)
     totals.memory.visitors = visitor_table_memory(pipeline_visitors(shop.pipeline));
     totals.memory.batches = pipeline_batch_bytes(shop.pipeline) + shop.batch.changes.capacity;
     memory_take(&shop.watch, &shop.run, &totals, &use);
-    double sum = 0;
+    /* While RocksDB writes a memtable to a file, it does not count the memtable. */
+    for (int i = 0; i < LOOKS && !adds_up(&use); i++) {
+        usleep(100000);
+        memory_take(&shop.watch, &shop.run, &totals, &use);
+    }
     for (int i = 0; i < MEMORY_PARTS; i++) {
-        sum += (double)use.parts[i];
         printf("%-20s %6.1f MB\n", memory_names[i], (double)use.parts[i] / 1e6);
         bool of_allocator =
             i == MEMORY_STORE_TABLES || i == MEMORY_FREE; /* sanitizers have others */
         if (i != MEMORY_LISTS && i != MEMORY_KAFKA && !(TEST_SANITIZED && of_allocator))
             CHECK_SAY(use.parts[i] > 0, "%s is 0", memory_names[i]);
     }
-    double share = sum / (double)use.resident;
-    printf("%.1f MB of %.1f MB: %.3f\n", sum / 1e6, (double)use.resident / 1e6, share);
-    CHECK_SAY(TEST_SANITIZED || (share > .9 && share < 1.1), "the parts are %.3f of the process",
-              share);
+    printf("%.3f of %.1f MB\n", parts_share(&use), (double)use.resident / 1e6);
+    CHECK_SAY(adds_up(&use), "the parts are %.3f of the process", parts_share(&use));
     close_shop(&shop);
 }
 
