@@ -2,6 +2,7 @@
 #include "processors/runtime/command.h"
 #include "processors/runtime/mapping_files.h"
 #include "processors/runtime/topology.h"
+#include "tools/asyncapi.h"
 
 #include <stdio.h>
 
@@ -25,17 +26,20 @@ static int describe_command(const struct command *command, int argc, char **argv
     static const struct option options[] = {
         COMMAND_OPTIONS,
         {"dot", no_argument, NULL, 'd'},
+        {"asyncapi", no_argument, NULL, 'a'},
         {NULL, 0, NULL, 0},
     };
     struct config config;
     struct topology topology;
     struct error error = {0};
-    bool dot = false;
+    bool dot = false, asyncapi = false;
     int code;
     config_init(&config);
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (option == 'd')
             dot = true;
+        else if (option == 'a')
+            asyncapi = true;
         else if ((code = command_option(command, option, &config)) >= 0)
             return code;
     }
@@ -44,7 +48,9 @@ static int describe_command(const struct command *command, int argc, char **argv
     if (topology_build(&config, &topology, &error) != VERDICT_OK)
         return command_fail(command, EXIT_FAILED, "%s", error.message);
     struct buffer text = {0};
-    if (dot) {
+    if (asyncapi) {
+        asyncapi_text(&config, &topology, &text);
+    } else if (dot) {
         topology_dot(&topology, &text);
     } else {
         topology_text(&topology, &text);
@@ -57,9 +63,11 @@ static int describe_command(const struct command *command, int argc, char **argv
 
 WEFT_COMMAND(describe) = {
     .name = "describe",
-    .summary = "prints the steps and topics, as text or as DOT",
-    .usage = "[--dot] [OPTION]...\n\n" COMMAND_OPTIONS_HELP
-             "  --dot              print DOT for Graphviz: weft describe --dot | dot -Tsvg\n",
+    .summary = "prints the steps and topics, as text, DOT or AsyncAPI",
+    .usage = "[--dot | --asyncapi] [OPTION]...\n\n" COMMAND_OPTIONS_HELP
+             "  --dot              print DOT for Graphviz: weft describe --dot | dot -Tsvg\n"
+             "  --asyncapi         print the public topics and their records as an AsyncAPI 3.0\n"
+             "                     document, with JSON Schemas, Avro schemas and examples\n",
     .order = 2,
     .run = describe_command,
 };
