@@ -22,7 +22,7 @@
 #include "processors/recommend/rankings/item_lists.h"
 #include "processors/recommend/rankings/rankings.h"
 #include "processors/recommend/recommend.h"
-#include "schemas/event.h"
+#include "schemas/event_judge.h"
 #include "schemas/interaction.h"
 #include "schemas/output_schemas.h"
 #include "schemas/recommendation.h"
@@ -42,9 +42,7 @@ struct settings {
     int64_t shown_ms;            /* how long the lists that showed an item are counted */
     bool shown_from_impressions; /* items count as shown by impressions; else by written lists */
     bool clicks_are_views;       /* the shop sends no view after a click */
-    int64_t event_time_min_ms;   /* older events are refused: their clock was wrong */
-    int64_t event_ahead_max_ms;  /* an event further ahead of its record takes the record's time */
-    int64_t event_future_max_ms; /* an event further ahead of its record is a dead letter */
+    struct event_bounds times;   /* of events */
     uint32_t list_items;         /* in a list */
     uint32_t search_terms_max;   /* in the search index */
     bool output_avro;            /* else JSON */
@@ -98,7 +96,6 @@ enum counter {
 extern const char *const counter_names[COUNTERS];
 
 #define HIT_LENGTH 20
-#define EVENT_TIME_MAX_MS 10000000000000 /* year 2286: differences of times never overflow */
 
 struct counts {
     uint64_t fates[FATES];

@@ -30,20 +30,9 @@ static enum verdict validate_event(struct context *context, struct record *recor
 {
     const struct event *event = &record->event;
     const struct settings *settings = context->settings;
-    if (event_check_time(event->event_time_ms, settings->event_time_min_ms, INT64_MAX, error) !=
-        VERDICT_OK)
-        return record_end(record, FATE_DEAD_LETTER);
-    if (record->ahead_ms > settings->event_future_max_ms) {
+    if (event_judge_time(&settings->times, event, record->ahead_ms, error) != VERDICT_OK) {
         record->fate = FATE_DEAD_LETTER;
-        return error_set(error, VERDICT_SKIP,
-                         "event_time %lld ms lies more than event.future.max.ms = %lld ahead of "
-                         "the record's Kafka timestamp",
-                         (long long)event->event_time_ms, (long long)settings->event_future_max_ms);
-    }
-    if (event->event_time_ms > EVENT_TIME_MAX_MS) {
-        record->fate = FATE_DEAD_LETTER;
-        return error_set(error, VERDICT_SKIP, "event_time %lld ms lies after the year 2286",
-                         (long long)event->event_time_ms);
+        return VERDICT_SKIP;
     }
     context->counts->counters[COUNT_TIMES_AHEAD] += record->ahead_ms > 0;
     if (visitor_history_has_event(context->visitor, event->event_id))

@@ -4,6 +4,7 @@
 #include "schemas/avro_json.h"
 #include "schemas/byte_order.h"
 #include "schemas/embedded.h"
+#include "schemas/event_judge.h"
 #include "schemas/json.h"
 
 #include <assert.h>
@@ -281,9 +282,8 @@ enum verdict codec_decode(struct codec *codec, enum event_type type, struct byte
         return error_set(error, VERDICT_SKIP, "a tombstone (no value) is not an event");
     if (bytes.size == 0)
         return error_set(error, VERDICT_SKIP, "the record is empty");
-    if (bytes.size > EVENT_BYTES_MAX)
-        return error_set(error, VERDICT_SKIP, "the record has %zu bytes, at most %u are taken",
-                         bytes.size, EVENT_BYTES_MAX);
+    if (event_judge_size(bytes.size, error) != VERDICT_OK)
+        return VERDICT_SKIP;
     enum verdict verdict;
     unsigned char first = (unsigned char)bytes.at[0];
     if (first == 0x00 || (first == 0xC3 && bytes.size > 1 && bytes.at[1] == 0x01))

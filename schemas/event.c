@@ -366,28 +366,3 @@ enum verdict event_check_text(const struct event *event, struct error *error)
         verdict = check_text_fields(event_item_fields(), &event->items[i], error);
     return verdict;
 }
-
-/* The unit that a number of milliseconds should perhaps have had; "": none fits. */
-static const char *likely_unit(int64_t time, int64_t min_ms, int64_t max_ms)
-{
-    if (time > 0 && time < min_ms && time <= max_ms / 1000 && time * 1000 >= min_ms)
-        return "; seconds?";
-    if (time > max_ms && time / 1000 >= min_ms && time / 1000 <= max_ms)
-        return "; microseconds?";
-    return "";
-}
-
-enum verdict event_check_time(int64_t event_time_ms, int64_t min_ms, int64_t max_ms,
-                              struct error *error)
-{
-    const char *unit = likely_unit(event_time_ms, min_ms, max_ms);
-    if (event_time_ms < min_ms)
-        return error_set(error, VERDICT_SKIP,
-                         "event_time %lld ms lies before event.time.min.ms = %lld%s",
-                         (long long)event_time_ms, (long long)min_ms, unit);
-    if (event_time_ms > max_ms)
-        return error_set(error, VERDICT_SKIP,
-                         "event_time %lld ms lies more than event.future.max.ms ahead%s",
-                         (long long)event_time_ms, unit);
-    return VERDICT_OK;
-}

@@ -7,12 +7,13 @@
 #include "schemas/bytes.h"
 #include "schemas/error.h"
 
-#define EVENT_ID_BYTES_MAX 256     /* any identifier */
-#define EVENT_TEXT_BYTES_MAX 4096  /* a search term */
-#define EVENT_ITEMS_MAX 500        /* items of one event */
-#define EVENT_STRINGS_MAX 64       /* texts of a list; the rest is only counted */
-#define EVENT_PAIRS_MAX 512        /* a record's attributes; the rest is only counted */
-#define EVENT_BYTES_MAX (1u << 20) /* one record on the wire */
+#define EVENT_ID_BYTES_MAX 256           /* any identifier */
+#define EVENT_TEXT_BYTES_MAX 4096        /* a search term */
+#define EVENT_ITEMS_MAX 500              /* items of one event */
+#define EVENT_STRINGS_MAX 64             /* texts of a list; the rest is only counted */
+#define EVENT_PAIRS_MAX 512              /* a record's attributes; the rest is only counted */
+#define EVENT_BYTES_MAX (1u << 20)       /* one record on the wire */
+#define EVENT_TIME_MAX_MS 10000000000000 /* year 2286: differences of times never overflow */
 
 enum event_type {
     EVENT_VIEW,
@@ -173,11 +174,6 @@ struct event_item *event_add_item(struct event *event, uint32_t *capacity, struc
 /* Whether every text is UTF-8. JSON and Avro are checked when they are decoded; events from other
  * sources are checked by this. SKIP with the field's name. */
 enum verdict event_check_text(const struct event *event, struct error *error);
-
-/* Whether the time lies between `min_ms` and `max_ms`, the bounds that event.time.min.ms and
- * event.future.max.ms give. SKIP with the bound, and with the unit that the number would fit in. */
-enum verdict event_check_time(int64_t event_time_ms, int64_t min_ms, int64_t max_ms,
-                              struct error *error);
 
 /* A deep copy: strings, lists, pairs and items are copied into the arena and hold until it is
  * cleared. */

@@ -12,6 +12,7 @@ rules.path of the configuration that `weft check` checks; without `input` the fi
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -45,6 +46,11 @@ def cases(weft, check):
             printed, exit_code = run(weft, "backtest", *options, source, folder=folder)
             check(f"{name}: backtest refuses it too",
                   exit_code == 1 and parts[-1] in printed, printed)
+        elif code == "exit 1" and " rejected" in printed and source == "input":
+            rejected = re.search(r"(\d+) rejected", printed).group(1)
+            printed, exit_code = run(weft, "backtest", "--json", *options, source, folder=folder)
+            check(f"{name}: backtest rejects as many lines",
+                  f'"rejected":{rejected}' in printed or "hold no events" in printed, printed)
 
 
 def mapped(weft, check):

@@ -218,7 +218,6 @@ static int backtest_command(const struct command *command, int argc, char **argv
     test->settings = (struct measure_settings){.at = 20, .min_prefix = 1};
     test->seed = 1;
     config_init(&test->config);
-    config_set(&test->config, "event.time.min.ms", "0", NULL); /* times of files may begin at 0 */
     for (int option; code < 0 && (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         code = backtest_option(test, option);
         if (code < 0 && option == 'x') { /* its second argument */

@@ -2,6 +2,7 @@
 
 #include "processors/recommend/recommend.h"
 #include "processors/runtime/driver.h"
+#include "processors/runtime/log.h"
 #include "schemas/array.h"
 #include "tools/events.h"
 
@@ -36,6 +37,7 @@ struct basket_line {
 };
 
 struct test {
+    const struct event_bounds *times;
     struct driver *driver;
     struct model *ids; /* numbers the items of the baselines */
     struct bought_item *items;
@@ -65,6 +67,7 @@ static enum verdict read_lines(struct test *test, const char *format, const char
     enum read read;
     if (event_file_open(path, format, &file, error) != VERDICT_OK)
         return VERDICT_SKIP;
+    event_file_judge(file, test->times, clock_now_ms());
     while ((read = event_file_next(file, &arena, &event, error)) != READ_END &&
            read != READ_FAILED) {
         if (read == READ_EVENT && event.type == EVENT_PURCHASE && event.item_count > 0 &&
@@ -294,6 +297,8 @@ static enum verdict run(struct test *test, const struct config *config, const ch
     if (test->line_count == 0)
         return error_set(error, VERDICT_SKIP, "the files hold no purchases");
     enum verdict verdict = driver_new(config, false, NULL, NULL, &test->driver, error);
+    if (verdict == VERDICT_OK)
+        driver_any_time(test->driver);
     if (verdict != VERDICT_OK)
         return verdict;
     verdict = take_baskets(test, from, error);
@@ -305,7 +310,8 @@ static enum verdict run(struct test *test, const struct config *config, const ch
 enum verdict basket_backtest(const struct config *config, const char *format, double from,
                              int count, char **paths, struct error *error)
 {
-    struct test test = {.ids = model_new(&config->settings.model)};
+    struct test test = {.times = &config->settings.times,
+                        .ids = model_new(&config->settings.model)};
     enum verdict verdict = run(&test, config, format, from, count, paths, error);
     release(&test);
     return verdict;

@@ -230,6 +230,8 @@ enum verdict measure(const struct recorded *recorded, const struct config *confi
     struct held_back held = {.sink.written = hold_back, .run = &run};
     *ret_measured = (struct measured){0};
     enum verdict verdict = driver_new(config, false, &held.sink, NULL, &run.driver, error);
+    if (verdict == VERDICT_OK)
+        driver_any_time(run.driver);
     if (verdict != VERDICT_OK)
         return verdict;
     driver_learning(run.driver, !settings->freeze);

@@ -1,6 +1,7 @@
 #include "tools/backtest_read.h"
 
 #include "processors/runtime/command.h"
+#include "processors/runtime/log.h"
 #include "processors/runtime/topology.h"
 #include "schemas/array.h"
 #include "schemas/hash_index.h"
@@ -15,6 +16,7 @@
 struct reading {
     struct recorded *recorded;
     const char *format;
+    const struct event_bounds *times;
     int64_t newest_ms;           /* of the lines so far */
     struct catalogue *catalogue; /* the products as the lines so far describe them */
 };
@@ -83,6 +85,7 @@ static enum verdict read_file(struct reading *reading, const char *path, struct 
     enum read read = READ_EVENT;
     if (event_file_open(path, reading->format, &file, error) != VERDICT_OK)
         return VERDICT_SKIP;
+    event_file_judge(file, reading->times, clock_now_ms());
     while (read != READ_END && read != READ_FAILED && !atomic_load(&command_interrupted)) {
         struct error why = {0};
         arena_clear(&arena);
@@ -144,6 +147,7 @@ enum verdict recorded_read(struct recorded *recorded, const struct config *confi
 {
     struct reading reading = {.recorded = recorded,
                               .format = format,
+                              .times = &config->settings.times,
                               .newest_ms = INT64_MIN,
                               .catalogue = catalogue_new(&config->settings.catalogue)};
     enum verdict verdict = VERDICT_OK;

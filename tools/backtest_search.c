@@ -203,6 +203,8 @@ static enum verdict run(struct test *test, const struct config *config, double f
                         struct error *error)
 {
     enum verdict verdict = driver_new(config, false, NULL, NULL, &test->driver, error);
+    if (verdict == VERDICT_OK)
+        driver_any_time(test->driver);
     if (verdict != VERDICT_OK)
         return verdict;
     test->search = search_index_new(driver_catalogue(test->driver));

@@ -80,20 +80,6 @@ static void note_time(struct order *order, int64_t time_ms)
         order->most_ms = order->newest_ms - time_ms;
 }
 
-/* The bounds that `weft run` has for times, as of now. */
-static bool fits_run(const struct config *config, const struct event_file *file,
-                     const struct event *event, struct error *error)
-{
-    const struct settings *settings = &config->settings;
-    struct error why = {0};
-    if (event->type >= EVENT_USER || !event_file_has_times(file) ||
-        event_check_time(event->event_time_ms, settings->event_time_min_ms,
-                         clock_now_ms() + settings->event_future_max_ms, &why) == VERDICT_OK)
-        return true;
-    error_set(error, VERDICT_SKIP, "line %" PRIu64 ": %s", event_file_line(file), why.message);
-    return false;
-}
-
 struct summary {
     uint64_t types[EVENT_TYPES], rejected;
     uint64_t taken_back; /* purchases refunded or cancelled */
@@ -133,6 +119,11 @@ static void print_summary(const struct summary *summary, const char *path,
         print_time("from", summary->first_ms);
         print_time("to  ", summary->order.newest_ms);
     }
+    if (event_file_ahead(file) > 0)
+        printf("  %" PRIu64
+               " events lie ahead of now; 'weft run' takes the time at which their record "
+               "is written\n",
+               event_file_ahead(file));
     if (summary->order.older > 0)
         printf("  %" PRIu64 " lines are older than a line before them, by %.1f s at most; sort the "
                "file by time\n",
@@ -150,9 +141,10 @@ static int check_file(const struct command *command, const struct config *config
     enum read read;
     if (event_file_open(path, format, &file, &error) != VERDICT_OK)
         return command_fail(command, EXIT_FAILED, "%s", error.message);
+    event_file_judge(file, &config->settings.times, clock_now_ms());
     while ((read = event_file_next(file, &arena, &event, &error)) == READ_EVENT ||
            read == READ_REJECTED) {
-        if (read == READ_EVENT && fits_run(config, file, &event, &error))
+        if (read == READ_EVENT)
             add_event(&summary, &event);
         else if (summary.rejected++ < REJECTIONS_SHOWN)
             print_text("%s: %s\n", path, error.message);

@@ -1,6 +1,7 @@
 #include "tools/events.h"
 
 #include "schemas/draw.h"
+#include "schemas/event_write.h"
 #include "schemas/json.h"
 #include "tools/event_formats.h"
 #include "tools/event_layouts.h"
@@ -19,6 +20,11 @@ struct event_file {
     struct mapped_records *records; /* FORMAT_MAPPED */
     enum event_format format;
     uint64_t dropped, lines;
+    bool judges;
+    struct event_bounds bounds;
+    int64_t now_ms;
+    uint64_t ahead;
+    struct buffer written; /* the event at hand as a record */
     char id[64];
     struct bytes rest; /* format sessions: the line's items to come */
     uint64_t session, click;
@@ -91,6 +97,7 @@ void event_file_close(struct event_file *file)
     mapped_records_free(file->records);
     record_reader_close(file->reader);
     buffer_release(&file->levels);
+    buffer_release(&file->written);
     free(file);
 }
 
@@ -404,10 +411,9 @@ static enum read read_click(struct event_file *file, struct arena *arena, struct
     return checked(file, event, error);
 }
 
-enum read event_file_next(struct event_file *file, struct arena *arena, struct event *ret_event,
-                          struct error *error)
+static enum read next(struct event_file *file, struct arena *arena, struct event *ret_event,
+                      struct error *error)
 {
-    error_clear(error);
     file->has_product = false;
     if (file->format == FORMAT_SESSIONS && file->rest.size > 0) {
         enum read read = read_click(file, arena, ret_event, error);
@@ -438,6 +444,41 @@ enum read event_file_next(struct event_file *file, struct arena *arena, struct e
                 return read;
         }
     }
+}
+
+void event_file_judge(struct event_file *file, const struct event_bounds *bounds, int64_t now_ms)
+{
+    file->judges = true;
+    file->bounds = *bounds;
+    file->now_ms = now_ms;
+}
+
+uint64_t event_file_ahead(const struct event_file *file)
+{
+    return file->ahead;
+}
+
+/* A format without times gets present ones later (`weft replay`). */
+static enum read judge(struct event_file *file, struct event *event, struct error *error)
+{
+    struct error why = {0};
+    struct event timed = *event;
+    if (!event_file_has_times(file))
+        timed.event_time_ms = file->now_ms;
+    buffer_clear(&file->written);
+    event_write_json(event, true, &file->written);
+    if (event_judge(&file->bounds, &timed, file->now_ms, file->written.size, &why) != VERDICT_OK)
+        return reject(file, error, why.message);
+    file->ahead += event_settle_time(&file->bounds, file->now_ms, &timed) > 0;
+    return READ_EVENT;
+}
+
+enum read event_file_next(struct event_file *file, struct arena *arena, struct event *ret_event,
+                          struct error *error)
+{
+    error_clear(error);
+    enum read read = next(file, arena, ret_event, error);
+    return read == READ_EVENT && file->judges ? judge(file, ret_event, error) : read;
 }
 
 uint64_t event_file_line(const struct event_file *file)

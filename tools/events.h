@@ -17,7 +17,7 @@
 #ifndef WEFT_TOOLS_EVENTS_H
 #define WEFT_TOOLS_EVENTS_H
 
-#include "schemas/event.h"
+#include "schemas/event_judge.h"
 
 enum read {
     READ_EVENT,
@@ -35,6 +35,13 @@ struct event_file;
 enum verdict event_file_open(const char *path, const char *format, struct event_file **ret_file,
                              struct error *error);
 void event_file_close(struct event_file *file);
+
+/* From now on event_file_next() also rejects the events that `weft run` would refuse if their
+ * record were written at `now_ms` (event_judge.h). Those of a format without times are not judged
+ * by time. `bounds` is copied. */
+void event_file_judge(struct event_file *file, const struct event_bounds *bounds, int64_t now_ms);
+/* Events so far that lie ahead of now_ms, so that `weft run` would take their record's time. */
+uint64_t event_file_ahead(const struct event_file *file);
 
 /* The next event, decoded and checked as the processor does it. Slices point into the file's
  * memory, which holds until the next call, or into the arena. */

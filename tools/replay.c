@@ -105,20 +105,20 @@ static void begin_with(struct replay *replay, const struct event *event)
         replay->shift_ms = clock_now_ms() - event->event_time_ms;
 }
 
-/* `weft run` would refuse an event beyond these bounds. */
-static bool time_fits(struct replay *replay, const struct event_file *file,
-                      const struct event *event)
+/* `weft run` would refuse it. */
+static bool is_refused(struct replay *replay, const struct event_file *file,
+                       const struct event *event, struct buffer *scratch)
 {
-    const struct settings *settings = &replay->config.settings;
     struct error why = {0}, error = {0};
-    if (!has_time(event) ||
-        event_check_time(event->event_time_ms, settings->event_time_min_ms,
-                         clock_now_ms() + settings->event_future_max_ms, &why) == VERDICT_OK)
-        return true;
+    buffer_clear(scratch);
+    wire_write(&replay->wire, event, scratch);
+    if (event_judge(&replay->config.settings.times, event, clock_now_ms(), scratch->size, &why) ==
+        VERDICT_OK)
+        return false;
     error_set(&error, VERDICT_SKIP, "line %llu: %s", (unsigned long long)event_file_line(file),
               why.message);
     show_rejection(replay, &error);
-    return false;
+    return true;
 }
 
 static void send_event(struct replay *replay, const struct event_file *file, struct event *event,
@@ -126,7 +126,7 @@ static void send_event(struct replay *replay, const struct event_file *file, str
 {
     struct error error = {0};
     event->event_time_ms += replay->shift_ms;
-    if (!time_fits(replay, file, event))
+    if (is_refused(replay, file, event, scratch))
         return;
     if (wire_send(replay->producer, &replay->topology, &replay->wire, event, scratch, &error) ==
         VERDICT_OK)

@@ -20,7 +20,8 @@ struct driver {
     struct arena arena;
     struct log_reader log;
     bool learning;
-    int64_t wall_ms; /* 0: the event's time */
+    int64_t wall_ms;    /* 0: the event's time */
+    int64_t written_ms; /* of records; 0: not known */
 };
 
 void driver_fold(struct driver *driver, struct bytes interaction)
@@ -126,7 +127,8 @@ static enum verdict run(struct driver *driver, struct record *record, enum fate 
 enum verdict driver_record(struct driver *driver, enum event_type type, struct bytes key,
                            struct bytes value, enum fate *ret_fate, struct error *error)
 {
-    struct record record = {.type = type, .key = key, .value = value};
+    struct record record = {
+        .type = type, .key = key, .value = value, .written_ms = driver->written_ms};
     arena_clear(&driver->arena);
     enum verdict verdict = pipeline_decode(driver->pipeline, &record, &driver->arena, error);
     if (verdict == VERDICT_OK)
@@ -159,6 +161,16 @@ void driver_ranking(struct driver *driver, bool on)
 void driver_wall_clock(struct driver *driver, int64_t now_ms)
 {
     driver->wall_ms = now_ms;
+}
+
+void driver_written(struct driver *driver, int64_t written_ms)
+{
+    driver->written_ms = written_ms;
+}
+
+void driver_any_time(struct driver *driver)
+{
+    driver->config.settings.times.time_min_ms = 0;
 }
 
 void driver_learning(struct driver *driver, bool on)

@@ -40,6 +40,13 @@ enum catalogue_change driver_product_gone(struct driver *driver, struct bytes it
  * time of each event, as at the start. */
 void driver_wall_clock(struct driver *driver, int64_t now_ms);
 
+/* Events of any time are processed: files without times begin at 0. */
+void driver_any_time(struct driver *driver);
+
+/* The Kafka timestamp of all records from now on; 0, as at the start: they have none, so no event
+ * lies ahead of its record. */
+void driver_written(struct driver *driver, int64_t written_ms);
+
 /* Off: the model does not change any more (`weft backtest --freeze`). */
 void driver_learning(struct driver *driver, bool on);
 /* Off: the ranker does not learn any more. */

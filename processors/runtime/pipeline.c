@@ -133,32 +133,6 @@ void pipeline_free(struct pipeline *pipeline)
     free(pipeline);
 }
 
-/* An event can't happen after its record was written: beyond some minutes the clock of its sender
- * is wrong. Such an event would push present ones off `trending`, and stay the visitor's newest. A
- * topic's timestamp outside the bounds of event times says nothing. */
-static void correct_time(const struct settings *settings, struct record *record)
-{
-    struct event *event = &record->event;
-    record->ahead_ms = 0;
-    if (record->written_ms < settings->event_time_min_ms || record->written_ms > EVENT_TIME_MAX_MS)
-        record->written_ms = 0;
-    if (record->written_ms == 0 || record->type == EVENT_USER ||
-        event->event_time_ms <= record->written_ms + settings->event_ahead_max_ms)
-        return;
-    record->ahead_ms = event->event_time_ms - record->written_ms;
-    if (record->ahead_ms <= settings->event_future_max_ms)
-        event->event_time_ms = record->written_ms;
-}
-
-static enum verdict wrong_key(struct bytes key, struct bytes visitor, struct error *error)
-{
-    char quoted_key[BYTES_QUOTED_SIZE], quoted_visitor[BYTES_QUOTED_SIZE];
-    return error_set(error, VERDICT_SKIP,
-                     "the record's key is %s but its visitor is %s, so it may be in the wrong "
-                     "partition; key records by user_id or else visitor_id, or set input.key=trust",
-                     bytes_quote(key, quoted_key), bytes_quote(visitor, quoted_visitor));
-}
-
 enum verdict pipeline_decode(struct pipeline *pipeline, struct record *record, struct arena *arena,
                              struct error *error)
 {
@@ -179,12 +153,13 @@ enum verdict pipeline_decode(struct pipeline *pipeline, struct record *record, s
     if (record->event.dropped)
         return record_end(record, FATE_DROPPED);
     record->type = record->event.type; /* which a mapping chooses */
-    struct bytes visitor = event_visitor(&record->event);
-    if (!pipeline->config->trust_keys && !bytes_equal(record->key, visitor)) {
+    if (!pipeline->config->trust_keys &&
+        event_judge_key(record->key, &record->event, error) != VERDICT_OK) {
         record->fate = FATE_DEAD_LETTER;
-        return wrong_key(record->key, visitor, error);
+        return VERDICT_SKIP;
     }
-    correct_time(&pipeline->config->settings, record);
+    record->ahead_ms =
+        event_settle_time(&pipeline->config->settings.times, record->written_ms, &record->event);
     return VERDICT_OK;
 }
 

@@ -479,10 +479,8 @@ static enum verdict decode(struct catalogue_fold *fold, const struct kafka_recor
     }
     enum verdict verdict =
         codec_decode(fold->codec, EVENT_PRODUCT, record->value, &fold->arena, event, &why);
-    if (verdict == VERDICT_OK && !bytes_equal(record->key, event->item_id))
-        verdict =
-            error_set(&why, VERDICT_SKIP,
-                      "the record's key is not its item_id, so compaction would mix products");
+    if (verdict == VERDICT_OK)
+        verdict = event_judge_key(record->key, event, &why);
     if (verdict == VERDICT_SKIP)
         reject(fold, record, &why);
     return verdict;
