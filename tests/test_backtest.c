@@ -36,8 +36,8 @@ static void test_pairs(void)
     CHECK_INT(difference.cases, 4);
     CHECK_INT(difference.sessions, 2);
     CHECK_INT(difference.unpaired, 2);
-    CHECK_REAL(difference.hr.mean, 0);
-    CHECK(fabs(difference.mrr.mean - (-.5 + .25 - 1) / 4) < 1e-12);
+    CHECK_REAL(difference.of[CASE_HR].mean, 0);
+    CHECK(fabs(difference.of[CASE_MRR].mean - (-.5 + .25 - 1) / 4) < 1e-12);
     measured_release(&a);
     measured_release(&b);
 }
@@ -48,12 +48,12 @@ static void test_nothing(void)
     struct difference difference;
     compare(&a, &b, 1, &difference);
     CHECK_INT(difference.cases, 0);
-    CHECK_REAL(difference.hr.low, 0);
+    CHECK_REAL(difference.of[CASE_HR].low, 0);
     add_case(&a, 1, 0, 3);
     add_case(&b, 1, 0, 3);
     compare(&a, &b, 1, &difference); /* the same: no doubt */
-    CHECK_REAL(difference.hr.high, 0);
-    CHECK_REAL(difference.mrr.low, 0);
+    CHECK_REAL(difference.of[CASE_HR].high, 0);
+    CHECK_REAL(difference.of[CASE_MRR].low, 0);
     measured_release(&a);
     measured_release(&b);
 }
@@ -76,8 +76,9 @@ static uint32_t covered(struct random *random, uint32_t cases_a_session, bool by
             }
         }
         compare(&a, &b, trial + 1, &difference);
-        CHECK(difference.hr.low <= difference.hr.mean && difference.hr.mean <= difference.hr.high);
-        holds += difference.hr.low <= .1 && .1 <= difference.hr.high;
+        CHECK(difference.of[CASE_HR].low <= difference.of[CASE_HR].mean &&
+              difference.of[CASE_HR].mean <= difference.of[CASE_HR].high);
+        holds += difference.of[CASE_HR].low <= .1 && .1 <= difference.of[CASE_HR].high;
         measured_release(&a);
         measured_release(&b);
     }
@@ -105,8 +106,8 @@ static void test_same_seed(void)
     compare(&a, &b, 7, &again);
     compare(&a, &b, 8, &other);
     CHECK(memcmp(&first, &again, sizeof first) == 0);
-    CHECK(memcmp(&first.mrr, &other.mrr, sizeof first.mrr) != 0);
-    CHECK_REAL(first.mrr.mean, other.mrr.mean);
+    CHECK(memcmp(&first.of[CASE_MRR], &other.of[CASE_MRR], sizeof first.of[CASE_MRR]) != 0);
+    CHECK_REAL(first.of[CASE_MRR].mean, other.of[CASE_MRR].mean);
     measured_release(&a);
     measured_release(&b);
 }

@@ -119,7 +119,7 @@ void variants_release(struct variants *variants)
 struct session {
     uint32_t session;
     uint32_t cases;
-    double hits, reciprocal;
+    double sums[CASE_MEASURES];
 };
 
 static int session_order(const void *a, const void *b)
@@ -128,9 +128,19 @@ static int session_order(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double reciprocal(uint32_t rank)
+static struct session session_of(const struct test_case *a, const struct test_case *b)
 {
-    return rank ? 1.0 / rank : 0;
+    struct session session = {.session = a->session, .cases = 1};
+    for (int m = 0; m < CASE_MEASURES; m++)
+        session.sums[m] = case_score(b, (enum case_measure)m) - case_score(a, (enum case_measure)m);
+    return session;
+}
+
+static void add_session(struct session *to, const struct session *from)
+{
+    to->cases += from->cases;
+    for (int m = 0; m < CASE_MEASURES; m++)
+        to->sums[m] += from->sums[m];
 }
 
 /* Fills `sessions`: first an entry for each pair of cases, then one for each session. Returns the
@@ -142,25 +152,17 @@ static uint32_t pair_up(const struct measured *a, const struct measured *b,
     while (i < a->count && k < b->count) {
         const struct test_case *x = &a->cases[i], *y = &b->cases[k];
         if (x->line == y->line)
-            sessions[pairs++] = (struct session){
-                .session = x->session,
-                .cases = 1,
-                .hits = (double)(y->rank > 0) - (double)(x->rank > 0),
-                .reciprocal = reciprocal(y->rank) - reciprocal(x->rank),
-            };
+            sessions[pairs++] = session_of(x, y);
         i += x->line <= y->line;
         k += y->line <= x->line;
     }
     qsort(sessions, pairs, sizeof *sessions, session_order);
     uint32_t count = 0;
     for (size_t at = 0; at < pairs; at++) {
-        if (count > 0 && sessions[count - 1].session == sessions[at].session) {
-            sessions[count - 1].cases++;
-            sessions[count - 1].hits += sessions[at].hits;
-            sessions[count - 1].reciprocal += sessions[at].reciprocal;
-        } else {
+        if (count > 0 && sessions[count - 1].session == sessions[at].session)
+            add_session(&sessions[count - 1], &sessions[at]);
+        else
             sessions[count++] = sessions[at];
-        }
     }
     ret_difference->cases = pairs;
     ret_difference->sessions = count;
@@ -184,31 +186,22 @@ void compare(const struct measured *a, const struct measured *b, uint64_t seed,
              struct difference *ret_difference)
 {
     size_t pairs_max = a->count < b->count ? a->count : b->count;
-    struct session *sessions = memory_get((pairs_max + 1) * sizeof *sessions);
-    double *hits = memory_get(RESAMPLES * sizeof *hits),
-           *ranks = memory_get(RESAMPLES * sizeof *ranks);
+    struct session *sessions = memory_get((pairs_max + 1) * sizeof *sessions), all = {0};
+    double *means = memory_get(CASE_MEASURES * RESAMPLES * sizeof *means);
     *ret_difference = (struct difference){0};
     uint32_t count = pair_up(a, b, sessions, ret_difference);
-    double all_hits = 0, all_ranks = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        all_hits += sessions[i].hits;
-        all_ranks += sessions[i].reciprocal;
-    }
+    for (uint32_t i = 0; i < count; i++)
+        add_session(&all, &sessions[i]);
     for (int r = 0; r < RESAMPLES; r++) {
-        uint64_t cases = 0;
-        double hit_sum = 0, rank_sum = 0;
-        for (uint32_t i = 0; i < count; i++) {
-            const struct session *session = &sessions[(draw_next(&seed) >> 32) * count >> 32];
-            cases += session->cases;
-            hit_sum += session->hits;
-            rank_sum += session->reciprocal;
-        }
-        hits[r] = measure_share(hit_sum, cases);
-        ranks[r] = measure_share(rank_sum, cases);
+        struct session drawn = {0};
+        for (uint32_t i = 0; i < count; i++)
+            add_session(&drawn, &sessions[(draw_next(&seed) >> 32) * count >> 32]);
+        for (int m = 0; m < CASE_MEASURES; m++)
+            means[m * RESAMPLES + r] = measure_share(drawn.sums[m], drawn.cases);
     }
-    ret_difference->hr = interval_of(measure_share(all_hits, ret_difference->cases), hits);
-    ret_difference->mrr = interval_of(measure_share(all_ranks, ret_difference->cases), ranks);
+    for (int m = 0; m < CASE_MEASURES; m++)
+        ret_difference->of[m] =
+            interval_of(measure_share(all.sums[m], ret_difference->cases), means + m * RESAMPLES);
     free(sessions);
-    free(hits);
-    free(ranks);
+    free(means);
 }

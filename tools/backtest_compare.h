@@ -55,7 +55,7 @@ struct interval {
 struct difference {
     uint64_t cases, sessions; /* that both have */
     uint64_t unpaired;        /* cases that only one has */
-    struct interval hr, mrr;
+    struct interval of[CASE_MEASURES];
 };
 
 /* b - a, by the paired bootstrap over sessions (Efron, Tibshirani 1993, ch. 16). Sessions are

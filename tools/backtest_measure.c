@@ -34,6 +34,31 @@ static void add_rank(struct quality *quality, uint32_t rank)
     quality->gain += 1 / log2(1.0 + rank);
 }
 
+const char *const case_measure_names[CASE_MEASURES + 1] = {"hr", "mrr", "ndcg", "revenue", NULL};
+
+double case_score(const struct test_case *test_case, enum case_measure measure)
+{
+    if (test_case->rank == 0)
+        return 0;
+    switch (measure) {
+    case CASE_MRR:
+        return 1.0 / test_case->rank;
+    case CASE_NDCG:
+        return 1 / log2(1.0 + test_case->rank);
+    case CASE_REVENUE:
+        return (double)test_case->value;
+    case CASE_HR:
+    case CASE_MEASURES:
+        break;
+    }
+    return 1;
+}
+
+static float value_of(const struct event_item *item)
+{
+    return item->price > 0 ? (float)(item->price * (double)item->quantity) : 0;
+}
+
 static void add_case(struct run *run, size_t index, uint32_t rank, double list_us)
 {
     struct measured *measured = run->measured;
@@ -43,6 +68,7 @@ static void add_case(struct run *run, size_t index, uint32_t rank, double list_u
         .session = run->recorded->lines[index].session,
         .rank = rank,
         .list_us = (float)list_us,
+        .value = value_of(&run->recorded->lines[index].event.items[0]),
     };
     add_rank(&measured->all, rank);
     add_rank(&measured->deciles[index * DECILES / run->recorded->count], rank);
@@ -104,6 +130,9 @@ static void make_list(struct run *run, const struct event *event, size_t index, 
         recommend_next(driver_recommender(run->driver), driver_model(run->driver),
                        driver_catalogue(run->driver), visitor, run->settings->at, ranked);
     clock_gettime(CLOCK_MONOTONIC, &after);
+    uint32_t kinds = run->settings->kinds;
+    if (kinds != 0 && (kinds & 1u << event->type) == 0)
+        return;
     if (!counts || prefix_length(run, visitor, event->event_time_ms) < run->settings->min_prefix)
         return;
     uint32_t target = target_of(run, event), rank = 0;

@@ -22,13 +22,22 @@ struct measure_settings {
     bool freeze;               /* the papers' protocol: learn first, then only measure */
     uint32_t min_prefix;       /* activities in the session before a case, at least */
     uint32_t at;               /* k, the length of the list */
+    uint32_t kinds;            /* bits 1 << event type: events that are cases; 0: all */
 };
 
 struct test_case {
     uint32_t line, session;
     uint32_t rank; /* the target's, from 1; 0: not among the first k */
     float list_us; /* time that the list took */
+    float value;   /* price times quantity of the event's item; 0: it has no price */
 };
+
+enum case_measure { CASE_HR, CASE_MRR, CASE_NDCG, CASE_REVENUE, CASE_MEASURES };
+extern const char *const case_measure_names[CASE_MEASURES + 1]; /* "hr", ...; ends with NULL */
+
+/* The case's share in the mean of the measure. CASE_REVENUE is `value` of a target that is among
+ * the first k. */
+double case_score(const struct test_case *test_case, enum case_measure measure);
 
 /* Sums over cases. */
 struct quality {

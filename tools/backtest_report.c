@@ -144,8 +144,8 @@ static void json_variant(const struct variant *variant, const struct measured *m
         printf(",\"difference\":{\"cases\":%llu,\"sessions\":%llu,\"unpaired\":%llu",
                (unsigned long long)difference->cases, (unsigned long long)difference->sessions,
                (unsigned long long)difference->unpaired);
-        print_interval("hr", &difference->hr);
-        print_interval("mrr", &difference->mrr);
+        print_interval("hr", &difference->of[CASE_HR]);
+        print_interval("mrr", &difference->of[CASE_MRR]);
         printf("}");
     }
     printf("}");
@@ -165,8 +165,9 @@ static void text_variant(const struct variant *variant, const struct measured *f
         return;
     printf("  difference to the first: HR %+.4f [%+.4f, %+.4f], MRR %+.4f [%+.4f, %+.4f]; 95 %%, "
            "%llu sessions\n",
-           difference->hr.mean, difference->hr.low, difference->hr.high, difference->mrr.mean,
-           difference->mrr.low, difference->mrr.high, (unsigned long long)difference->sessions);
+           difference->of[CASE_HR].mean, difference->of[CASE_HR].low, difference->of[CASE_HR].high,
+           difference->of[CASE_MRR].mean, difference->of[CASE_MRR].low,
+           difference->of[CASE_MRR].high, (unsigned long long)difference->sessions);
     if (difference->unpaired)
         printf("  %llu cases that only one of them has are left out\n",
                (unsigned long long)difference->unpaired);
@@ -190,7 +191,7 @@ static void text_row(const struct variant *variant, const struct measured *measu
                (unsigned long long)all->cases, settings->at, settings->at, hr(all), mrr(all), p50);
         return;
     }
-    const struct interval *intervals[] = {&difference->hr, &difference->mrr};
+    const struct interval *intervals[] = {&difference->of[CASE_HR], &difference->of[CASE_MRR]};
     for (int i = 0; i < 2; i++)
         printf("%+.4f [%+.4f, %+.4f]%s  ", intervals[i]->mean, intervals[i]->low,
                intervals[i]->high, intervals[i]->low > 0 || intervals[i]->high < 0 ? "*" : " ");
