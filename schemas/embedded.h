@@ -15,5 +15,6 @@ struct embedded_file {
 extern const struct embedded_file embedded_schemas[];
 extern const struct embedded_file embedded_mappings[];
 extern const struct embedded_file embedded_examples[]; /* by the schema's name; JSON */
+extern const struct embedded_file embedded_spaces[];   /* deploy/tune.space alone */
 
 #endif

@@ -146,6 +146,7 @@ static void json_variant(const struct variant *variant, const struct measured *m
                (unsigned long long)difference->unpaired);
         print_interval("hr", &difference->of[CASE_HR]);
         print_interval("mrr", &difference->of[CASE_MRR]);
+        print_interval("ndcg", &difference->of[CASE_NDCG]);
         printf("}");
     }
     printf("}");
