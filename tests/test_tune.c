@@ -194,11 +194,14 @@ static void test_mends_spoiled_settings(void)
     snprintf(journal, sizeof journal, "%s/runs", folder);
     bench.job.journal = journal;
     CHECK_SAY(bench_search(&bench, &error) == VERDICT_OK, "%s", error.message);
-    CHECK(bench.outcome.searched && tune_is_better(&bench.outcome, CASE_MRR));
+    CHECK(bench.outcome.searched && tune_is_better(&bench.outcome, &bench.settings));
     CHECK(bench.outcome.best.values[0] != NULL); /* the spoiled key is set */
     CHECK(tune_mean(&bench.outcome.best_held, CASE_MRR) >
           1.5 * tune_mean(&bench.outcome.base_held, CASE_MRR));
     CHECK(bench.outcome.base_held.cases > 100);
+    bench.settings.least_gain = .9; /* more than was gained */
+    CHECK(!tune_is_better(&bench.outcome, &bench.settings));
+    bench.settings.least_gain = 0;
     CHECK(bench.outcome.best_held.of[CASE_REVENUE] > bench.outcome.base_held.of[CASE_REVENUE]);
     uint64_t runs = bench.job.runs, reused = bench.job.reused; /* the configuration comes again */
     struct difference difference = bench.outcome.difference;
@@ -223,7 +226,7 @@ static void test_finds_nothing_in_noise(void)
     struct error error = {0};
     bench_open(&bench, true, NULL);
     CHECK_SAY(bench_search(&bench, &error) == VERDICT_OK, "%s", error.message);
-    CHECK(bench.outcome.searched && !tune_is_better(&bench.outcome, CASE_MRR));
+    CHECK(bench.outcome.searched && !tune_is_better(&bench.outcome, &bench.settings));
     bench_close(&bench);
 }
 

@@ -164,7 +164,7 @@ static int report(struct tune *tune, enum verdict verdict, const struct error *w
         print_best(tune);
     if (tune->outcome.measured)
         print_held_back(tune);
-    bool better = tune_is_better(&tune->outcome, tune->settings.measure);
+    bool better = tune_is_better(&tune->outcome, &tune->settings);
     if (interrupted)
         printf("interrupted; the same command goes on from %s\n", tune->journal);
     else if (!better)
@@ -297,6 +297,15 @@ static int set_hold_out(struct tune *tune)
     return -1;
 }
 
+static int set_least_gain(struct tune *tune)
+{
+    char *end = NULL;
+    tune->settings.least_gain = strtod(optarg, &end);
+    if (*end != '\0' || !(tune->settings.least_gain >= 0))
+        return command_fail(tune->command, EXIT_USAGE, "--least-gain takes a number from 0 on");
+    return -1;
+}
+
 static int tune_option(struct tune *tune, int option)
 {
     uint32_t seed = 1;
@@ -326,6 +335,8 @@ static int tune_option(struct tune *tune, int option)
         return set_measure(tune, optarg);
     case 'H':
         return set_hold_out(tune);
+    case 'G':
+        return set_least_gain(tune);
     case 'n':
         return set_number(tune, &tune->settings.candidates, 3, TUNE_CANDIDATES_MAX);
     case 'j':
@@ -369,6 +380,7 @@ static int tune_command(const struct command *command, int argc, char **argv)
         {"goal", required_argument, NULL, 'g'},
         {"measure", required_argument, NULL, 'm'},
         {"hold-out", required_argument, NULL, 'H'},
+        {"least-gain", required_argument, NULL, 'G'},
         {"candidates", required_argument, NULL, 'n'},
         {"jobs", required_argument, NULL, 'j'},
         {"interleave", required_argument, NULL, 'i'},
@@ -380,8 +392,8 @@ static int tune_command(const struct command *command, int argc, char **argv)
     int code = -1;
     tune->command = command;
     tune->out = "tuned.properties";
-    tune->settings =
-        (struct tune_settings){.measure = CASE_MRR, .hold_out = .2, .candidates = 27, .seed = 1};
+    tune->settings = (struct tune_settings){
+        .measure = CASE_MRR, .hold_out = .2, .least_gain = .001, .candidates = 27, .seed = 1};
     tune->job.settings = (struct measure_settings){.at = 20, .min_prefix = 1};
     tune->job.jobs = cores();
     config_init(&tune->config);
@@ -412,6 +424,8 @@ WEFT_COMMAND(tune) = {
         "                         that were in the list\n"
         "  --at K                 length of the list (default 20)\n"
         "  --hold-out SHARE       the last events, which only the verdict sees (default .2)\n"
+        "  --least-gain G         a smaller gain of the measure is not worth a change (default\n"
+        "                         .001)\n"
         "  --candidates N         settings that the search begins with (default 27)\n"
         "  --interleave ACTIVE    as a shop's traffic: so many visitors at a time, 1,000 events a\n"
         "                         second\n"

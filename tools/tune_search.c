@@ -237,9 +237,10 @@ static bool has_keys(const struct space *space, const struct choice *choice)
     return false;
 }
 
-bool tune_is_better(const struct tune_outcome *outcome, enum case_measure measure)
+bool tune_is_better(const struct tune_outcome *outcome, const struct tune_settings *settings)
 {
-    return outcome->measured && outcome->difference.of[measure].low > 0;
+    const struct interval *gain = &outcome->difference.of[settings->measure];
+    return outcome->measured && gain->low > 0 && gain->mean >= settings->least_gain;
 }
 
 enum verdict tune_search(struct tune_job *job, struct space *space,

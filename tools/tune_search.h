@@ -25,6 +25,7 @@
 struct tune_settings {
     enum case_measure measure;
     double hold_out;     /* share of the events that is held back, 0 to 1 */
+    double least_gain;   /* of the measure; a smaller one is not worth a change */
     uint32_t candidates; /* of the first generation; the second has half as many */
     uint64_t seed;
 };
@@ -45,8 +46,9 @@ struct tune_outcome {
     struct difference difference;                  /* best - base, held back */
 };
 
-/* The choice is better than the configuration: the interval of the difference is above 0. */
-bool tune_is_better(const struct tune_outcome *outcome, enum case_measure measure);
+/* The choice is better than the configuration on the held-back part: the interval of the difference
+ * is above 0, and the difference is at least the least gain. */
+bool tune_is_better(const struct tune_outcome *outcome, const struct tune_settings *settings);
 
 /* Searches. `progress` is kept up to date, for job->show. RETRY: interrupted; the outcome has the
  * best of the last whole step. SKIP: the events are too few. FATAL: see tune_runs(). */
