@@ -16,6 +16,9 @@
  *
  * Gates step elementwise, with rate .02. Gradients of the softmax below .02 are left out.
  *
+ * A record that takes an activity back, or counts it again, teaches nothing: vectors cannot
+ * unlearn.
+ *
  * Above limits.encoder_clicks_per_second_max, in the log's own time, the fold learns from a sample
  * of the clicks, chosen by their number in the log.
  *
@@ -274,8 +277,8 @@ static void fold(struct model *model, const struct interaction *interaction)
     struct vectors *vectors = model->vectors;
     struct sample sample = {0};
     enum pair_kind kind;
-    if (vectors->limits.items_max == 0 || interaction->subject.size == 0 ||
-        !pair_kind_of(interaction->kind, &kind))
+    if (vectors->limits.items_max == 0 || interaction->change != CHANGE_ACTIVITY ||
+        interaction->subject.size == 0 || !pair_kind_of(interaction->kind, &kind))
         return;
     uint32_t before[ENCODER_ITEMS], count = interaction->before_count;
     count = count < ENCODER_ITEMS ? count : ENCODER_ITEMS;

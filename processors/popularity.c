@@ -7,11 +7,14 @@ static void fold(struct model *model, const struct interaction *interaction)
     enum pair_kind kind;
     if (interaction->subject.size == 0 || !pair_kind_of(interaction->kind, &kind))
         return;
-    uint32_t item = model_intern(model, interaction->subject, interaction->visitor);
+    uint32_t item = model_item_of(model, interaction);
     if (item == ITEM_NONE)
         return;
     struct decay decay = decay_at(interaction->event_time_ms, model->limits.popular_half_life_ms);
-    model_count(model, item, kind, decay, interaction->event_time_ms);
+    if (interaction->change == CHANGE_TAKEN_BACK)
+        model_uncount(model, item, kind, decay);
+    else
+        model_count(model, item, kind, decay, interaction->event_time_ms);
 }
 
 static const char *const inputs[] = {"interactions", NULL};

@@ -1,7 +1,7 @@
 /* Preferences: learns the visitor's tastes from each product that they view, put in the cart or
  * buy, as the catalogue has it at that moment. From an item that the catalogue does not have it
  * learns the event's price and discount. It runs after sessions, so that it learns only from
- * accepted events. */
+ * accepted events. Cart additions and purchases that are taken back lose what they taught. */
 #include "processors/processor.h"
 
 #include <math.h>
@@ -57,26 +57,53 @@ static struct tasted taste(const struct catalogue *catalogue, const struct event
     return tasted;
 }
 
+/* Learns from an item, or takes back what it taught. */
+static void learn(const struct context *context, struct preferences *preferences,
+                  const struct event_item *item, enum taste_kind kind, int64_t time_ms, bool back)
+{
+    int64_t half_life_ms = context->settings->tastes_half_life_ms;
+    catalogue_lock_read(context->catalogue);
+    struct tasted tasted = taste(context->catalogue, item);
+    catalogue_unlock_read(context->catalogue);
+    if (back)
+        preferences_unlearn(preferences, &tasted, kind, time_ms, half_life_ms);
+    else
+        preferences_learn(preferences, &tasted, kind, time_ms, half_life_ms);
+}
+
+/* Learns the changes that sessions found: taken back, or counted again. The product is taken as the
+ * catalogue has it now. */
+static void learn_changes(const struct context *context, const struct record *record,
+                          struct preferences *preferences)
+{
+    for (uint32_t i = 0; i < record->change_count; i++) {
+        const struct record_change *change = &record->changes[i];
+        struct event_item item;
+        event_item_init(&item);
+        item.item_id = change->item_id;
+        item.price = (double)change->price;
+        learn(context, preferences, &item, change->purchase ? TASTE_BOUGHT : TASTE_CARTED,
+              change->time_ms, change->taken_back);
+    }
+}
+
 static enum verdict preferences_event(struct context *context, struct record *record,
                                       struct error *error)
 {
     const struct event *event = &record->event;
-    int64_t half_life_ms = context->settings->tastes_half_life_ms;
     struct preferences preferences;
     enum taste_kind kind;
     (void)error;
     if (event->type != EVENT_SEARCH)
         for (uint32_t i = 0; i < event->item_count; i++)
             visitor_reset_shown(context->visitor, event->items[i].item_id);
-    if (half_life_ms == 0 || event->item_count == 0 || !taste_kind_of(event, &kind))
+    bool learns = event->item_count > 0 && taste_kind_of(event, &kind);
+    if (context->settings->tastes_half_life_ms == 0 || (!learns && record->change_count == 0))
         return VERDICT_OK;
     visitor_preferences(context->visitor, &preferences);
-    for (uint32_t i = 0; i < event->item_count; i++) {
-        catalogue_lock_read(context->catalogue);
-        struct tasted tasted = taste(context->catalogue, &event->items[i]);
-        catalogue_unlock_read(context->catalogue);
-        preferences_learn(&preferences, &tasted, kind, event->event_time_ms, half_life_ms);
-    }
+    for (uint32_t i = 0; learns && i < event->item_count; i++)
+        learn(context, &preferences, &event->items[i], kind, event->event_time_ms, false);
+    learn_changes(context, record, &preferences);
     visitor_set_preferences(context->visitor, &preferences, context->scratch);
     return VERDICT_OK;
 }

@@ -55,6 +55,16 @@ struct settings {
     struct item_lists_settings items;
 };
 
+static inline struct activity_bounds activity_bounds_of(const struct settings *settings)
+{
+    return (struct activity_bounds){
+        .cart.items_max = settings->cart_items_max,
+        .retractable = {.carts_max = settings->cart_items_max,
+                        .purchases_max = settings->order_lines_max},
+        .session_gap_ms = settings->session_gap_ms,
+    };
+}
+
 /* The outcome of a record. Each record that is read has exactly one. */
 enum fate {
     FATE_PROCESSED,
@@ -90,6 +100,10 @@ enum counter {
     COUNT_LISTS_DEFERRED, /* times that a visitor's lists waited, since the worker was behind */
     COUNT_LISTS_EARLY,    /* recommendation records sent ahead of their commit */
     COUNT_CART_ITEMS_OUT, /* items that fell out of a visitor's cart at its bound */
+    COUNT_TAKEN_BACK,     /* cart additions and purchases that no longer count */
+    COUNT_RETURNS_UNKNOWN, /* returned or cancelled items that were never bought, or are forgotten
+                            */
+    COUNT_RETRACTABLE_OUT, /* carts and purchases that can no longer be taken back, at a bound */
     COUNTERS,
 };
 
@@ -105,6 +119,15 @@ struct counts {
 
 void counts_add(struct counts *to, const struct counts *from);
 
+/* An earlier cart addition or purchase that a record takes back, or that counts again. */
+struct record_change {
+    struct bytes item_id;
+    bool purchase;   /* else a cart addition */
+    bool taken_back; /* else it counts again */
+    float price;     /* NaN: not known */
+    int64_t time_ms;
+};
+
 /* One record of an event topic. Bytes and strings are borrowed from whoever runs the pipeline, and
  * hold until the record has gone through the steps. */
 struct record {
@@ -117,6 +140,8 @@ struct record {
     int64_t ahead_ms;   /* how far the event's time lay ahead of it; 0: within event.ahead.max.ms */
     struct event event; /* decoded and checked, with its corrected time */
     enum fate fate;
+    struct record_change *changes; /* set by sessions, in the arena */
+    uint32_t change_count, change_capacity;
 };
 
 /* The topics that steps emit to. */

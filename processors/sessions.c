@@ -10,12 +10,18 @@
  *
  * An activity that comes late pushes apart the pairs around it, and may join two sessions into one.
  * The record in the log says what changed. So the counts are those of the sequence by time, in
- * whatever order it arrived. */
+ * whatever order it arrived.
+ *
+ * A cart addition no longer counts once its item is taken out of the cart or the cart is cleared; a
+ * purchase no longer counts once it is sent back or cancelled. A record in the log takes it back,
+ * with the activities around it, which move closer together. So the counts are those of the
+ * sequence without it. */
 #include "processors/processor.h"
 #include "processors/recommend/candidates/channel_popularity.h"
 #include "processors/recommend/search/text.h"
 
 #include <math.h>
+#include <string.h>
 
 #define SEARCH_AGO_MAX 5     /* an activity follows a search that is at most so many before it */
 #define SEARCH_AGE_MS 600000 /* and at most so old */
@@ -46,6 +52,7 @@ static enum verdict write_joints(struct context *context, uint32_t position, enu
 {
     const struct visitor *visitor = context->visitor;
     const struct activity *activity = &visitor->activities[position];
+    uint32_t place = visitor_history_place_of(visitor, position);
     int64_t gap_ms = context->settings->session_gap_ms;
     for (int other = 0; other < KINDS; other++) {
         enum pair_kind pair_kind;
@@ -60,9 +67,9 @@ static enum verdict write_joints(struct context *context, uint32_t position, enu
             .visitor = bytes_hash(visitor_key(visitor)),
         };
         joint.before_count =
-            visitor_history_neighbours(visitor, position, -1, joint.kind, gap_ms, joint.before);
+            visitor_history_neighbours(visitor, place, -1, joint.kind, gap_ms, joint.before);
         joint.after_count =
-            visitor_history_neighbours(visitor, position, 1, joint.kind, gap_ms, joint.after);
+            visitor_history_neighbours(visitor, place, 1, joint.kind, gap_ms, joint.after);
         if (joint.before_count == 0 || joint.after_count == 0)
             continue;
         enum verdict verdict = write_interaction(context, &joint, error);
@@ -72,14 +79,21 @@ static enum verdict write_joints(struct context *context, uint32_t position, enu
     return VERDICT_OK;
 }
 
-/* Drops activities until the visitor's row fits the changelog. */
-static uint32_t fit_row(struct context *context, struct visitor *visitor)
+/* Inserts the activity; older ones fall out until the visitor's row fits the changelog. Returns how
+ * many fell out. */
+static uint32_t insert(struct context *context, struct activity activity, uint32_t position,
+                       struct bytes subject)
 {
-    struct cart_bound bound = {.items_max = context->settings->cart_items_max};
-    uint32_t out = visitor_fit(visitor, context->visitor_row_bytes_max, &bound);
-    context->counts->counters[COUNT_ACTIVITIES_CUT] += out;
-    context->counts->counters[COUNT_CART_ITEMS_OUT] += bound.fallen;
-    return out;
+    struct activity_bounds bounds = activity_bounds_of(context->settings);
+    uint64_t *counters = context->counts->counters;
+    uint32_t out = visitor_insert(context->visitor, position, activity, subject,
+                                  context->settings->activities_max, &bounds);
+    uint32_t cut = visitor_fit(context->visitor, context->visitor_row_bytes_max, &bounds);
+    counters[COUNT_ACTIVITIES_CUT] += cut;
+    counters[COUNT_ACTIVITIES_OUT] += out + cut;
+    counters[COUNT_CART_ITEMS_OUT] += bounds.cart.fallen;
+    counters[COUNT_RETRACTABLE_OUT] += bounds.retractable.fallen;
+    return out + cut;
 }
 
 /* Puts one activity into the visitor's sequence and writes its interaction. `subject` is an item or
@@ -102,16 +116,14 @@ static enum verdict remember(struct context *context, const struct record *recor
         .event_hash = bytes_hash(event->event_id),
         .price = price,
         .kind = (uint8_t)kind,
+        .counting = COUNTING_NEVER,
     };
-    struct cart_bound bound = {.items_max = context->settings->cart_items_max};
-    uint32_t out = visitor_insert(visitor, position, activity, subject,
-                                  context->settings->activities_max, &bound);
-    context->counts->counters[COUNT_CART_ITEMS_OUT] += bound.fallen;
-    out += fit_row(context, visitor);
-    context->counts->counters[COUNT_ACTIVITIES_OUT] += out;
+    uint32_t out = insert(context, activity, position, subject);
     if (out > position) /* the bound is smaller than the event: it fell out at once */
         return VERDICT_OK;
     position -= out;
+    visitor->activities[position].counting = COUNTING_ACTIVE;
+    uint32_t place = visitor_history_place_of(visitor, position);
     struct interaction interaction = {
         .event_id = event->event_id,
         .position = index,
@@ -124,11 +136,11 @@ static enum verdict remember(struct context *context, const struct record *recor
         .joined = joined,
     };
     interaction.before_count =
-        visitor_history_neighbours(visitor, position, -1, kind, gap_ms, interaction.before);
+        visitor_history_neighbours(visitor, place, -1, kind, gap_ms, interaction.before);
     if (late) {
         context->counts->counters[COUNT_REORDERED]++;
         interaction.after_count =
-            visitor_history_neighbours(visitor, position, 1, kind, gap_ms, interaction.after);
+            visitor_history_neighbours(visitor, place, 1, kind, gap_ms, interaction.after);
     }
     char term[TEXT_QUERY_BYTES_MAX];
     enum pair_kind pair_kind;
@@ -159,25 +171,136 @@ static enum kind kind_of(const struct event *event, const struct event_item *ite
     }
 }
 
-/* Remembers the item of an order, or that it was sent back. */
+static uint32_t quantity_of(const struct event_item *item)
+{
+    return item->quantity > 0 ? (uint32_t)item->quantity : 1;
+}
+
+/* Remembers what was sent back. Returns whether it was bought. `item`: NULL for the whole order. */
+static bool note_return(struct context *context, const struct event *event,
+                        const struct event_item *item, uint32_t *ret_out)
+{
+    struct orders *orders = &context->visitor->orders;
+    uint32_t order = order_tag(event->transaction_id, event->event_id);
+    uint32_t max = context->settings->order_lines_max;
+    bool known = event->transaction_id.size > 0;
+    if (item == NULL)
+        return known && orders_return_all(orders, order, event->event_time_ms, max, ret_out);
+    uint32_t quantity = quantity_of(item);
+    return known ? orders_return(orders, order, shown_tag(item->item_id), quantity,
+                                 event->event_time_ms, max, ret_out)
+                 : orders_return_newest(orders, shown_tag(item->item_id), quantity,
+                                        event->event_time_ms);
+}
+
 static void note_order(struct context *context, const struct event *event,
                        const struct event_item *item, enum kind kind)
 {
+    uint32_t out = 0;
+    if (kind == KIND_REFUND && !note_return(context, event, item, &out))
+        context->counts->counters[COUNT_RETURNS_UNKNOWN]++;
+    if (kind == KIND_PURCHASE) {
+        const struct order_line line = {
+            .order = order_tag(event->transaction_id, event->event_id),
+            .item = shown_tag(item->item_id),
+            .event = event_tag(bytes_hash(event->event_id)),
+            .bought = quantity_of(item),
+            .time_ms = event->event_time_ms,
+        };
+        out = orders_buy(&context->visitor->orders, line, context->settings->order_lines_max);
+    }
+    context->counts->counters[COUNT_ORDER_LINES_OUT] += out;
+}
+
+static void add_change(struct record *record, struct arena *arena, struct record_change change)
+{
+    if (record->change_count == record->change_capacity) {
+        uint32_t capacity = record->change_capacity ? 2 * record->change_capacity : 8;
+        struct record_change *changes = arena_get(arena, capacity * sizeof *changes);
+        if (record->change_count > 0)
+            memcpy(changes, record->changes, record->change_count * sizeof *changes);
+        record->changes = changes;
+        record->change_capacity = capacity;
+    }
+    record->changes[record->change_count++] = change;
+}
+
+/* Writes that the activity at the place no longer counts, or counts again. */
+static enum verdict write_change(struct context *context, struct record *record, uint32_t place,
+                                 bool taken_back, struct error *error)
+{
     struct visitor *visitor = context->visitor;
-    struct order_line line = {
-        .order = order_tag(event->transaction_id, event->event_id),
-        .item = shown_tag(item->item_id),
-        .time_ms = event->event_time_ms,
+    struct history_place at = visitor_history_place(visitor, place);
+    int64_t gap_ms = context->settings->session_gap_ms;
+    struct interaction interaction = {
+        .event_id = record->event.event_id,
+        .position = record->change_count,
+        .kind = at.kind,
+        .subject = at.subject,
+        .event_time_ms = at.time_ms,
+        .price = NAN,
+        .visitor = bytes_hash(visitor_key(visitor)),
+        .change = taken_back ? CHANGE_TAKEN_BACK : CHANGE_COUNTED_AGAIN,
+        .joined = true,
     };
-    uint32_t max = context->settings->order_lines_max;
-    if (kind == KIND_REFUND)
-        visitor_return_item(visitor, line.item, line.time_ms);
-    if (kind != KIND_PURCHASE || visitor_has_ordered(visitor, line.order, line.item, max))
-        return; /* an order may have an item twice */
-    const struct activity *refund =
-        visitor_history_newest_on(visitor, 1u << KIND_REFUND, item->item_id);
-    line.returned = refund && refund->time_ms >= line.time_ms;
-    context->counts->counters[COUNT_ORDER_LINES_OUT] += visitor_add_order_line(visitor, line, max);
+    visitor_history_set_counting(visitor, place,
+                                 taken_back ? COUNTING_TAKEN_BACK : COUNTING_ACTIVE);
+    interaction.before_count =
+        visitor_history_neighbours(visitor, place, -1, at.kind, gap_ms, interaction.before);
+    interaction.after_count =
+        visitor_history_neighbours(visitor, place, 1, at.kind, gap_ms, interaction.after);
+    add_change(record, context->arena,
+               (struct record_change){
+                   .item_id = arena_copy(context->arena, at.subject),
+                   .purchase = at.kind == KIND_PURCHASE,
+                   .taken_back = taken_back,
+                   .price = at.price,
+                   .time_ms = at.time_ms,
+               });
+    context->counts->counters[COUNT_TAKEN_BACK] += taken_back;
+    return write_interaction(context, &interaction, error);
+}
+
+/* Writes what the newest activity of this kind and subject changed: an addition to the cart may
+ * come after its removal, and a purchase after its return. An empty subject stands for all items.
+ */
+static enum verdict settle(struct context *context, struct record *record, enum kind kind,
+                           struct bytes subject, struct error *error)
+{
+    struct visitor *visitor = context->visitor;
+    bool carts = kind == KIND_CART || cart_takes_out(kind) || kind == KIND_CART_CLEAR;
+    bool purchases = kind == KIND_PURCHASE || kind == KIND_REFUND;
+    bool all = kind == KIND_CART_CLEAR || subject.size == 0;
+    if (!carts && !purchases)
+        return VERDICT_OK;
+    for (uint32_t place = 0; place < visitor_history_places(visitor); place++) {
+        struct history_place at = visitor_history_place(visitor, place);
+        if (!(at.kind == KIND_CART ? carts : at.kind == KIND_PURCHASE && purchases) ||
+            (!all && !bytes_equal(at.subject, subject)))
+            continue;
+        bool taken_back = visitor_history_is_taken_back(visitor, place);
+        if (taken_back == (at.counting == COUNTING_TAKEN_BACK))
+            continue;
+        enum verdict verdict = write_change(context, record, place, taken_back, error);
+        if (verdict != VERDICT_OK)
+            return verdict;
+    }
+    return VERDICT_OK;
+}
+
+static enum verdict take_item(struct context *context, struct record *record, struct bytes channel,
+                              uint32_t index, struct error *error)
+{
+    const struct event *event = &record->event;
+    const struct event_item *item = index < event->item_count ? &event->items[index] : NULL;
+    struct bytes subject = item ? item->item_id : bytes_of("", 0);
+    enum kind kind = kind_of(event, item);
+    enum verdict verdict = remember(context, record, channel, kind, subject,
+                                    item ? (float)item->price : NAN, index, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    note_order(context, event, item, kind);
+    return settle(context, record, kind, subject, error);
 }
 
 static enum verdict sessions_event(struct context *context, struct record *record,
@@ -196,16 +319,11 @@ static enum verdict sessions_event(struct context *context, struct record *recor
     if (event->type == EVENT_SEARCH)
         return remember(context, record, channel, KIND_SEARCH, event->search_term, NAN, 0, error);
     if (event->item_count == 0)
-        return remember(context, record, channel, kind_of(event, NULL), bytes_of("", 0), NAN, 0,
-                        error);
+        return take_item(context, record, channel, 0, error);
     for (uint32_t i = 0; i < event->item_count; i++) {
-        const struct event_item *item = &event->items[i];
-        enum kind kind = kind_of(event, item);
-        enum verdict verdict =
-            remember(context, record, channel, kind, item->item_id, (float)item->price, i, error);
+        enum verdict verdict = take_item(context, record, channel, i, error);
         if (verdict != VERDICT_OK)
             return verdict;
-        note_order(context, event, item, kind);
     }
     return VERDICT_OK;
 }

@@ -8,13 +8,16 @@ static void fold(struct model *model, const struct interaction *interaction)
     enum pair_kind kind;
     if (interaction->subject.size == 0 || !pair_kind_of(interaction->kind, &kind))
         return;
-    uint32_t item = model_intern(model, interaction->subject, interaction->visitor);
+    uint32_t item = model_item_of(model, interaction);
     if (item == ITEM_NONE)
         return;
     int64_t time_ms = interaction->event_time_ms;
-    trends_add(model->trends, item, (int)kind,
-               decay_at(time_ms, model->limits.popular_half_life_ms),
-               decay_at(time_ms, model->limits.quick_half_life_ms), time_ms);
+    struct decay slow = decay_at(time_ms, model->limits.popular_half_life_ms);
+    struct decay quick = decay_at(time_ms, model->limits.quick_half_life_ms);
+    if (interaction->change == CHANGE_TAKEN_BACK)
+        trends_take_back(model->trends, item, (int)kind, slow, quick);
+    else
+        trends_add(model->trends, item, (int)kind, slow, quick, time_ms);
 }
 
 static const char *const inputs[] = {"interactions", NULL};

@@ -16,7 +16,7 @@ static bool take_new_items(const struct context *context, struct event *event)
              max = context->settings->order_lines_max, count = 0;
     struct event_item *items = arena_get(context->arena, event->item_count * sizeof *items);
     for (uint32_t i = 0; i < event->item_count; i++)
-        if (!visitor_has_ordered(visitor, order, shown_tag(event->items[i].item_id), max))
+        if (!orders_have(&visitor->orders, order, shown_tag(event->items[i].item_id), max))
             items[count++] = event->items[i];
     if (count < event->item_count) {
         event->items = items;

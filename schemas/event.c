@@ -61,7 +61,7 @@ static const struct field purchase_fields[] = {
     {"value", FIELD_DOUBLE, AT(value), false, NULL},
     {"currency", FIELD_STRING, AT(currency), false, NULL},
     {"status", FIELD_ENUM, AT(status), false, purchase_statuses},
-    {"items", FIELD_ITEMS, 0, true, NULL},
+    {"items", FIELD_ITEMS, 0, false, NULL},
 };
 
 static const struct field impression_fields[] = {
@@ -280,8 +280,9 @@ static enum verdict check_term(struct bytes term, struct error *error)
 
 static enum verdict check_items(const struct event *event, struct error *error)
 {
-    bool needs_items =
-        event->type != EVENT_SEARCH && !(event->type == EVENT_CART && event->action == CART_CLEAR);
+    bool needs_items = event->type != EVENT_SEARCH &&
+                       !(event->type == EVENT_CART && event->action == CART_CLEAR) &&
+                       !(event->type == EVENT_PURCHASE && event->status != PURCHASE_COMPLETED);
     bool one = event->type == EVENT_VIEW || event->type == EVENT_CLICK;
     if (needs_items && event->item_count == 0)
         return error_set(error, VERDICT_SKIP, one ? "item is missing" : "items is empty");

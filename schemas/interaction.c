@@ -38,6 +38,7 @@ void interaction_write(const struct interaction *interaction, uint64_t fingerpri
     avro_put_long(buffer, 0);
     avro_put_optional(buffer, interaction->search_term);
     avro_put_optional(buffer, interaction->channel);
+    avro_put_long(buffer, interaction->change);
 }
 
 static uint32_t read_neighbours(struct avro_reader *reader, struct neighbour *neighbours,
@@ -61,14 +62,14 @@ static uint32_t read_neighbours(struct avro_reader *reader, struct neighbour *ne
 enum verdict interaction_read(struct bytes record, uint64_t fingerprint,
                               struct interaction *ret_interaction, struct error *error)
 {
-    static const uint64_t older[] = {INTERACTION_WITHOUT_CHANNEL, INTERACTION_WITHOUT_TERM,
-                                     INTERACTION_WITHOUT_VISITOR};
+    static const uint64_t older[] = {INTERACTION_WITHOUT_CHANGE, INTERACTION_WITHOUT_CHANNEL,
+                                     INTERACTION_WITHOUT_TERM, INTERACTION_WITHOUT_VISITOR};
     struct avro_reader reader = avro_open(record, fingerprint);
     struct interaction in = {.price = NAN};
     uint32_t age = 0;
     while (reader.failed && age < sizeof older / sizeof older[0])
         reader = avro_open(record, older[age++]);
-    bool with_channel = age < 1, with_term = age < 2, with_visitor = age < 3;
+    bool with_change = age < 1, with_channel = age < 2, with_term = age < 3, with_visitor = age < 4;
     in.event_id = avro_get_string(&reader);
     int64_t position = avro_get_long(&reader), kind = avro_get_long(&reader);
     in.subject = avro_get_string(&reader);
@@ -87,12 +88,15 @@ enum verdict interaction_read(struct bytes record, uint64_t fingerprint,
     int64_t has_channel = with_channel ? avro_get_long(&reader) : 0;
     if (has_channel == 1)
         in.channel = avro_get_string(&reader);
+    int64_t change = with_change ? avro_get_long(&reader) : CHANGE_ACTIVITY;
     if (reader.failed || reader.at != reader.end || kind < 0 || kind >= KINDS || position < 0 ||
         position > INT32_MAX || has_price < 0 || has_price > 1 || has_term < 0 || has_term > 1 ||
-        has_channel < 0 || has_channel > 1 || in.channel.size > CHANNEL_BYTES_MAX)
+        has_channel < 0 || has_channel > 1 || in.channel.size > CHANNEL_BYTES_MAX || change < 0 ||
+        change >= CHANGES)
         return error_set(error, VERDICT_SKIP, "not an interaction record of this version");
     in.position = (uint32_t)position;
     in.kind = (enum kind)kind;
+    in.change = (enum interaction_change)change;
     *ret_interaction = in;
     return VERDICT_OK;
 }

@@ -21,6 +21,14 @@ enum kind {
 
 extern const char *const kind_names[KINDS];
 
+/* The effect of a record on the counts of its activity. */
+enum interaction_change {
+    CHANGE_ACTIVITY,      /* it is new */
+    CHANGE_TAKEN_BACK,    /* it no longer counts: taken out of the cart, or sent back */
+    CHANGE_COUNTED_AGAIN, /* a late event shows that it does count */
+    CHANGES,
+};
+
 #define CHANNEL_BYTES_MAX 32 /* a channel's name; a longer one counts as unknown */
 #define NEIGHBOURS_MAX 8     /* items up to 8 activities apart make a pair */
 
@@ -30,8 +38,9 @@ struct neighbour {
 };
 
 struct interaction {
-    struct bytes event_id; /* empty: no activity, only a late event that joined two sessions */
-    uint32_t position;     /* the item's place in its event */
+    struct bytes event_id; /* empty: no activity, only a late event that joined two sessions. With
+                            * another change: of the event that is the cause */
+    uint32_t position;     /* the item's place in its event; of a change its number, from 0 */
     enum kind kind;
     struct bytes subject; /* item_id or search term; empty: none */
     int64_t event_time_ms;
@@ -39,7 +48,8 @@ struct interaction {
     uint64_t visitor;         /* hash of the visitor's key; 0: not known */
     struct bytes search_term; /* the search before it, normalised; absent: none */
     struct bytes channel;     /* the event's, normalised; absent: not known */
-    bool joined;              /* before[0] and after[0] were in one session already */
+    enum interaction_change change;
+    bool joined; /* before[0] and after[0] were in one session already */
     uint32_t before_count;
     uint32_t after_count;
     struct neighbour before[NEIGHBOURS_MAX]; /* nearest first */
@@ -50,8 +60,9 @@ struct interaction {
 void interaction_write(const struct interaction *interaction, uint64_t fingerprint,
                        struct buffer *buffer);
 
-/* Fingerprints of older formats: before the field channel, before search_term, and before visitor.
- * They are read as well, because a log may be folded again from its beginning. */
+/* Fingerprints of older formats: before the field change, before channel, before search_term, and
+ * before visitor. They are read as well, because a log may be folded again from its beginning. */
+#define INTERACTION_WITHOUT_CHANGE 0xfebf2dbcafcb78c0ull
 #define INTERACTION_WITHOUT_CHANNEL 0x25f22f7a9f75735full
 #define INTERACTION_WITHOUT_TERM 0x32b884068ca684faull
 #define INTERACTION_WITHOUT_VISITOR 0x2247aaa0ada4ce38ull

@@ -26,6 +26,14 @@ struct decay {
 };
 struct decay decay_at(int64_t time_ms, int64_t half_life_ms);
 
+/* A sum without units * 2^by, which was added to it; at least 0. Exact while sums are
+ * (state/model.h). */
+static inline double decay_take_back(double sum, double units, int by)
+{
+    double left = sum - ldexp(units, by);
+    return left > 0 ? left : 0;
+}
+
 /* value * 2^(base - floor(time / half_life)), in events: the weight decayed to the half-life in
  * which `time_ms` lies. Table dumps show it. */
 double decay_value(double value, int32_t base, int64_t time_ms, int64_t half_life_ms);

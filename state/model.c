@@ -151,6 +151,11 @@ static void bubble_up(struct row *row, uint32_t at)
     }
 }
 
+static double sum_of(double sum, double weight)
+{
+    return sum + weight > 0 ? sum + weight : 0;
+}
+
 void model_add(struct model *model, uint32_t owner, enum pair_kind kind,
                enum pair_direction direction, uint32_t item, double units, bool gap_one,
                struct decay decay, int64_t time_ms, uint64_t chance)
@@ -164,9 +169,9 @@ void model_add(struct model *model, uint32_t owner, enum pair_kind kind,
         move_base(row, decay.k);
     }
     double weight = ldexp(units * decay.m, decay.k - row->base);
-    row->total += weight;
+    row->total = sum_of(row->total, weight);
     if (gap_one)
-        row->total_one += weight;
+        row->total_one = sum_of(row->total_one, weight);
     uint32_t at = 0;
     while (at < row->count && row->entries[at].item != item)
         at++;
@@ -181,7 +186,7 @@ void model_add(struct model *model, uint32_t owner, enum pair_kind kind,
     struct row_entry *entry = &row->entries[at];
     entry->weight += weight;
     if (gap_one)
-        entry->weight_one += weight;
+        entry->weight_one = sum_of(entry->weight_one, weight);
     uint32_t seconds = time_ms > 0 ? (uint32_t)(time_ms / 1000) : 0;
     if (seconds > entry->last_s)
         entry->last_s = seconds;
@@ -215,6 +220,17 @@ void model_count(struct model *model, uint32_t item, enum pair_kind kind, struct
         model->latest_ms = time_ms;
     model_mark(model, item, ITEM_DIRTY_COUNTS);
     model_popular_count(model, item);
+}
+
+void model_uncount(struct model *model, uint32_t item, enum pair_kind kind, struct decay decay)
+{
+    struct item_counts *counts = &model->items[item].counts;
+    if (counts->count[kind] == 0)
+        return;
+    counts->count[kind]--;
+    counts->recent = decay_take_back(counts->recent, decay.m, decay.k - counts->base);
+    model_mark(model, item, ITEM_DIRTY_COUNTS);
+    model_popular_uncount(model, item);
 }
 
 void model_stored_counts(struct model *model, uint32_t item)

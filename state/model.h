@@ -50,6 +50,7 @@
 #include "schemas/interaction.h"
 #include "state/decay.h"
 #include "state/item_state.h"
+#include "state/model_item.h"
 #include "state/number_queue.h"
 #include "state/queries.h"
 #include "state/reused_numbers.h"
@@ -61,46 +62,8 @@
 #define ITEM_NONE UINT32_MAX
 #define PAIR_UNITS 840 /* a pair at gap j counts PAIR_UNITS / j */
 
-/* Kinds of activity that are paired. Both activities of a pair are of the same kind. */
-enum pair_kind { PAIR_VIEW, PAIR_CART, PAIR_PURCHASE, PAIR_KINDS };
-enum pair_direction { PAIR_FORWARD, PAIR_BACKWARD, PAIR_DIRECTIONS };
-enum { PAIR_ROWS = (int)PAIR_KINDS * (int)PAIR_DIRECTIONS }; /* of an item */
-extern const char *const pair_kind_names[PAIR_KINDS];
-
 /* False: activities of this kind are not paired. */
 bool pair_kind_of(enum kind kind, enum pair_kind *ret_pair);
-
-struct row_entry {
-    uint32_t item;
-    uint32_t last_s;   /* time of the newest pair, seconds since 1970 */
-    double weight;     /* sum of m * 840/gap * 2^(k - base) */
-    double weight_one; /* of the pairs at gap one alone */
-};
-
-struct row {
-    double total;     /* sum of all weights so far, with those of entries that fell out */
-    double total_one; /* the same of pairs at gap one */
-    int32_t base;
-    uint32_t count, capacity;
-    struct row_entry *entries; /* heaviest first, roughly: an entry moves up as it grows */
-};
-
-struct item_counts {
-    uint64_t count[PAIR_KINDS];
-    double recent; /* decayed count of all kinds: sum of m * 2^(k - base) */
-    int32_t base;
-    int64_t last_ms; /* INT64_MIN: never */
-};
-
-struct model_item {
-    struct bytes id;
-    struct item_counts counts;
-    struct row rows[PAIR_KINDS][PAIR_DIRECTIONS];
-    uint32_t reserve_place; /* its place in model.reserve, plus 1; 0: none */
-    uint8_t dirty; /* ITEM_DIRTY_*, and 1 << (kind * PAIR_DIRECTIONS + direction) of each row */
-};
-#define ITEM_DIRTY_COUNTS 0x80u /* counts or id */
-#define ITEM_DIRTY_STATE 0x40u  /* its state, or its place in a queue */
 
 #define POPULAR_MAX 100
 #define ITEM_SAMPLE 16       /* items that are drawn when one with several visitors must go */
@@ -174,6 +137,11 @@ uint32_t model_find(const struct model *model, struct bytes id);
  * another item. 0: the visitor is not known, which counts as a second one. ITEM_NONE: items_max is
  * 0. Thread: writer. */
 uint32_t model_intern(struct model *model, struct bytes id, uint64_t visitor);
+/* The item of an interaction: interned if its activity is new, otherwise as model_live(). A change
+ * of an evicted item changes nothing. Thread: writer. */
+uint32_t model_item_of(struct model *model, const struct interaction *interaction);
+/* The number of a live item; ITEM_NONE: it is not known, or evicted. */
+uint32_t model_live(const struct model *model, struct bytes id);
 /* Puts ITEM_NONE in place of items that are not live: a new id may have pushed out an item that was
  * interned just before it. No number gets another id within ITEMS_INTERNED_MAX calls of
  * model_intern(). */
@@ -182,7 +150,8 @@ void model_drop_evicted(const struct model *model, uint32_t *items, uint32_t cou
 
 /* Adds `units` times g to the entry of `item` in a row of `owner`; negative units take back. A full
  * row replaces its weakest entry with probability w / (w + w_min); `chance`, 64 random bits,
- * decides. Entries of weight zero go. Thread: writer. */
+ * decides. Entries of weight zero go. An entry that fell out takes nothing back but its share of
+ * the total; no sum goes below 0. Thread: writer. */
 void model_add(struct model *model, uint32_t owner, enum pair_kind kind,
                enum pair_direction direction, uint32_t item, double units, bool gap_one,
                struct decay decay, int64_t time_ms, uint64_t chance);
@@ -190,6 +159,10 @@ void model_add(struct model *model, uint32_t owner, enum pair_kind kind,
 /* Counts one activity with the item and puts it at its place among the popular. Thread: writer. */
 void model_count(struct model *model, uint32_t item, enum pair_kind kind, struct decay decay,
                  int64_t time_ms);
+
+/* Takes back what model_count() counted for an activity of that time. Nothing, if the item has no
+ * count of that kind: it was evicted since. Thread: writer. */
+void model_uncount(struct model *model, uint32_t item, enum pair_kind kind, struct decay decay);
 
 /* Adds what a worker's ranker has learned. The weights with these features are another object
  * afterwards. A difference whose sum
@@ -224,6 +197,8 @@ bool model_heavier(const struct item_counts *a, const struct item_counts *b);
 /* state/model_popular.c: the item's decayed count has grown; or it is zero, as it is evicted. */
 void model_popular_count(struct model *model, uint32_t item);
 void model_popular_forget(struct model *model, uint32_t item);
+/* state/model_popular.c: the item's decayed count has shrunk. */
+void model_popular_uncount(struct model *model, uint32_t item);
 
 /* One step of the sweep: removes references to evicted items from a part of each table. At the end
  * of a sweep it frees the numbers that were evicted before it began. */

@@ -179,6 +179,19 @@ uint32_t model_intern(struct model *model, struct bytes id, uint64_t visitor)
     return admit(model, id, visitor);
 }
 
+uint32_t model_live(const struct model *model, struct bytes id)
+{
+    uint32_t item = model_find(model, id);
+    return item != ITEM_NONE && model->item_states[item] == ITEM_LIVE ? item : ITEM_NONE;
+}
+
+uint32_t model_item_of(struct model *model, const struct interaction *interaction)
+{
+    return interaction->change == CHANGE_ACTIVITY
+               ? model_intern(model, interaction->subject, interaction->visitor)
+               : model_live(model, interaction->subject);
+}
+
 void model_drop_evicted(const struct model *model, uint32_t *items, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)

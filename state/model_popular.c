@@ -199,15 +199,18 @@ static bool has_enough(const struct popular_reserve *reserve)
     return reserve && (reserve->count >= POPULAR_MAX || !(reserve->floor.recent > 0));
 }
 
-void model_popular_forget(struct model *model, uint32_t item)
+/* Its place among the popular ones; popular_count: it is none. */
+static uint32_t find_popular(const struct model *model, uint32_t item)
 {
     uint32_t at = 0;
-    if (model->reserve)
-        leave_reserve(model, item);
     while (at < model->popular_count && model->popular[at] != item)
         at++;
-    if (at == model->popular_count)
-        return;
+    return at;
+}
+
+/* Chooses the popular ones again. */
+static void choose_popular(struct model *model)
+{
     if (!has_enough(model->reserve))
         choose_reserve(model);
     model->popular_count = 0;
@@ -217,4 +220,35 @@ void model_popular_forget(struct model *model, uint32_t item)
             item_before(model, next, model->popular[POPULAR_MAX - 1]))
             place_popular(model, next);
     }
+}
+
+void model_popular_forget(struct model *model, uint32_t item)
+{
+    if (model->reserve)
+        leave_reserve(model, item);
+    if (find_popular(model, item) < model->popular_count)
+        choose_popular(model);
+}
+
+void model_popular_uncount(struct model *model, uint32_t item)
+{
+    const struct model_item *items = model->items;
+    uint32_t at = find_popular(model, item), last = model->popular_count;
+    if (model->reserve) {
+        leave_reserve(model, item);
+        if (items[item].counts.recent > 0)
+            join_reserve(model, item);
+    }
+    if (at == last)
+        return;
+    for (;
+         at + 1 < last && model_heavier(&items[model->popular[at + 1]].counts, &items[item].counts);
+         at++) {
+        model->popular[at] = model->popular[at + 1];
+        model->popular[at + 1] = item;
+    }
+    if (last == POPULAR_MAX && at + 1 == last)
+        choose_popular(model); /* another item may be heavier */
+    else if (!(items[item].counts.recent > 0))
+        model->popular_count--;
 }

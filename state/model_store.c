@@ -85,10 +85,10 @@ static void save_state(const struct model *model, uint32_t number, struct buffer
     batch_put(batch, FAMILY_MODEL, states, buffer_bytes(value));
 }
 
-/* A row that never had a pair, or whose item was evicted. */
+/* A row that never had a pair, whose pairs were all taken back, or whose item was evicted. */
 static bool is_blank(const struct row *row)
 {
-    return row->count == 0 && row->base == 0 && !(row->total > 0);
+    return row->count == 0 && !(row->total > 0);
 }
 
 static void save_item(struct model *model, uint32_t number, struct buffer *value,

@@ -108,12 +108,38 @@ static void add(uint32_t *weight, uint32_t more)
     *weight = *weight + more < TASTE_WEIGHT_MAX ? *weight + more : TASTE_WEIGHT_MAX;
 }
 
+static void take(uint32_t *weight, uint32_t less)
+{
+    *weight = *weight > less ? *weight - less : 0;
+}
+
+static int64_t price_step(float price)
+{
+    int64_t step = lrintf(TASTE_LOG * logf(price));
+    return step > LOG_MAX ? LOG_MAX : step < -LOG_MAX ? -LOG_MAX : step;
+}
+
+static void take_price(struct taste_prices *prices, float price, uint32_t weight)
+{
+    if (!(price > 0))
+        return;
+    int64_t step = price_step(price);
+    if (weight >= prices->weight) {
+        *prices = (struct taste_prices){0};
+        return;
+    }
+    prices->weight -= weight;
+    prices->sum -= step * weight;
+    prices->square -= step * step * weight;
+    if (prices->square < 0)
+        prices->square = 0;
+}
+
 static void add_price(struct taste_prices *prices, float price, uint32_t weight)
 {
     if (!(price > 0) || prices->weight + weight > TASTE_WEIGHT_MAX)
         return;
-    int64_t step = lrintf(TASTE_LOG * logf(price));
-    step = step > LOG_MAX ? LOG_MAX : step < -LOG_MAX ? -LOG_MAX : step;
+    int64_t step = price_step(price);
     prices->weight += weight;
     prices->sum += step * weight;
     prices->square += step * step * weight;
@@ -173,17 +199,27 @@ static void add_word(struct preferences *preferences, int kind, uint32_t word, u
     add(&at->weight, weight);
 }
 
+/* Units of an activity that is so many half-lives past the period's beginning. */
+static uint32_t units_at(double past)
+{
+    return past < -30 ? 0 : (uint32_t)lrint(TASTE_UNIT * exp2(past < 1 ? past : 1));
+}
+
+static uint32_t discount_steps(const struct tasted *tasted)
+{
+    float discount = tasted->discount > 0 ? tasted->discount < 1 ? tasted->discount : 1 : 0;
+    return (uint32_t)lrintf(TASTE_DISCOUNT_STEPS * discount);
+}
+
 void preferences_learn(struct preferences *preferences, const struct tasted *tasted,
                        enum taste_kind kind, int64_t time_ms, int64_t half_life_ms)
 {
-    double past = move_on(preferences, time_ms, half_life_ms);
-    uint32_t units = past < -30 ? 0 : (uint32_t)lrint(TASTE_UNIT * exp2(past < 1 ? past : 1));
+    uint32_t units = units_at(move_on(preferences, time_ms, half_life_ms));
     uint32_t weight = units * taste_weights[kind];
     if (units == 0 || preferences->weight + weight > TASTE_WEIGHT_MAX)
         return;
     preferences->weight += weight;
-    float discount = tasted->discount > 0 ? tasted->discount < 1 ? tasted->discount : 1 : 0;
-    preferences->discount += weight * (uint32_t)lrintf(TASTE_DISCOUNT_STEPS * discount);
+    preferences->discount += weight * discount_steps(tasted);
     add_price(&preferences->prices, tasted->price, weight);
     if (tasted->brand)
         add_brand(preferences, tasted->brand, kind, units);
@@ -192,6 +228,75 @@ void preferences_learn(struct preferences *preferences, const struct tasted *tas
     for (int i = 0; i < TASTE_WORD_KINDS; i++)
         for (int k = 0; k < TASTE_WORDS_MAX && tasted->words[i][k]; k++)
             add_word(preferences, i, tasted->words[i][k], weight);
+}
+
+static void take_brand(struct preferences *preferences, uint32_t word, enum taste_kind kind,
+                       uint32_t units)
+{
+    uint32_t at = 0, count = preferences->brand_count;
+    while (at < count && preferences->brands[at].word != word)
+        at++;
+    if (at == count)
+        return;
+    struct taste_brand *brand = &preferences->brands[at];
+    take(&brand->weights[kind], units);
+    if (brand_weight(brand) > 0)
+        return;
+    memmove(brand, brand + 1, (count - at - 1) * sizeof *brand);
+    preferences->brand_count--;
+}
+
+static void take_category(struct preferences *preferences, uint32_t word, float price,
+                          uint32_t weight)
+{
+    uint32_t at = 0, count = preferences->category_count;
+    while (at < count && preferences->categories[at].word != word)
+        at++;
+    if (at == count)
+        return;
+    struct taste_category *category = &preferences->categories[at];
+    take(&category->weight, weight);
+    take_price(&category->prices, price, weight);
+    if (category->weight > 0)
+        return;
+    memmove(category, category + 1, (count - at - 1) * sizeof *category);
+    preferences->category_count--;
+}
+
+static void take_word(struct preferences *preferences, int kind, uint32_t word, uint32_t weight)
+{
+    uint32_t at = 0, count = preferences->word_counts[kind];
+    while (at < count && preferences->words[kind][at].word != word)
+        at++;
+    if (at == count)
+        return;
+    struct taste_word *found = &preferences->words[kind][at];
+    take(&found->weight, weight);
+    if (found->weight > 0)
+        return;
+    memmove(found, found + 1, (count - at - 1) * sizeof *found);
+    preferences->word_counts[kind]--;
+}
+
+void preferences_unlearn(struct preferences *preferences, const struct tasted *tasted,
+                         enum taste_kind kind, int64_t time_ms, int64_t half_life_ms)
+{
+    double past = (double)(time_ms - preferences->base_s * 1000) / (double)half_life_ms;
+    uint32_t units = units_at(past), weight = units * taste_weights[kind];
+    if (units == 0)
+        return;
+    take(&preferences->weight, weight);
+    take(&preferences->discount, weight * discount_steps(tasted));
+    take_price(&preferences->prices, tasted->price, weight);
+    if (tasted->brand)
+        take_brand(preferences, tasted->brand, kind, units);
+    if (tasted->category)
+        take_category(preferences, tasted->category, tasted->price, weight);
+    for (int i = 0; i < TASTE_WORD_KINDS; i++)
+        for (int k = 0; k < TASTE_WORDS_MAX && tasted->words[i][k]; k++)
+            take_word(preferences, i, tasted->words[i][k], weight);
+    if (preferences->weight == 0)
+        *preferences = (struct preferences){0};
 }
 
 bool taste_prices_level(const struct taste_prices *prices, float *ret_mean, float *ret_spread)

@@ -87,6 +87,12 @@ static inline uint32_t taste_tag(uint64_t word_hash)
 void preferences_learn(struct preferences *preferences, const struct tasted *tasted,
                        enum taste_kind kind, int64_t time_ms, int64_t half_life_ms);
 
+/* Takes back what is left of preferences_learn() with the same arguments. Sums are rounded when a
+ * period begins, so a unit may remain, or be missing, for each period since. No sum goes below 0;
+ * a word that fell out takes nothing back. */
+void preferences_unlearn(struct preferences *preferences, const struct tasted *tasted,
+                         enum taste_kind kind, int64_t time_ms, int64_t half_life_ms);
+
 /* Fresh activities per unit at `time_ms`: a weight times this is the weight decayed to then. */
 float preferences_scale(const struct preferences *preferences, int64_t time_ms,
                         int64_t half_life_ms);

@@ -84,9 +84,10 @@ struct store {
 };
 
 /* The format of a store on disk. Formats below it lack, of visitors: 1 checksums, 2 preferences,
- * 3 shown items and what the shop declares, 4 the channel, 5 the lines of their orders, 6 the cart.
- * Formats 5 and 6 are read, and become the newest one when opened for writing. */
-#define STORE_FORMAT 7
+ * 3 shown items and what the shop declares, 4 the channel, 5 the lines of their orders, 6 the cart,
+ * 7 what can be taken back. Formats 5 to 7 are read, and become the newest one when opened for
+ * writing. */
+#define STORE_FORMAT 8
 #define STORE_FORMAT_OLDEST 5
 
 /* Opens or creates the folder. The caller frees the store.

@@ -74,6 +74,17 @@ void trends_add(struct trends *trends, uint32_t item, int kind, struct decay slo
     note_time(trends, time_ms);
 }
 
+void trends_take_back(struct trends *trends, uint32_t item, int kind, struct decay slow,
+                      struct decay quick)
+{
+    if (trends_row(trends, item) == NULL)
+        return;
+    struct trend *row = &trends->rows[item];
+    row->slow[kind] = decay_take_back(row->slow[kind], slow.m, slow.k - row->base);
+    row->quick = decay_take_back(row->quick, quick.m, quick.k - row->quick_base);
+    mark_dirty(trends, item);
+}
+
 void trends_forget(struct trends *trends, uint32_t item)
 {
     if (trends_row(trends, item) == NULL)

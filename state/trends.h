@@ -51,6 +51,11 @@ void trends_free(struct trends *trends);
 void trends_add(struct trends *trends, uint32_t item, int kind, struct decay slow,
                 struct decay quick, int64_t time_ms);
 
+/* Takes back what trends_add() added for an activity of that time. A sum does not go below 0: the
+ * item may have been evicted since. The clock stands still. Thread: writer. */
+void trends_take_back(struct trends *trends, uint32_t item, int kind, struct decay slow,
+                      struct decay quick);
+
 /* The item is evicted: drops its row. Thread: writer. */
 void trends_forget(struct trends *trends, uint32_t item);
 

@@ -25,8 +25,11 @@ static void free_parts(struct visitor *visitor)
     free(visitor->exposure);
     free(visitor->declared);
     free(visitor->channel);
-    free(visitor->lines);
+    orders_release(&visitor->orders);
     cart_release(&visitor->cart);
+    if (visitor->retractable)
+        retractable_release(visitor->retractable);
+    free(visitor->retractable);
 }
 
 void visitor_free(struct visitor *visitor)
@@ -59,8 +62,11 @@ size_t visitor_bytes(const struct visitor *visitor)
            memory_block_bytes(visitor->exposure ? sizeof *visitor->exposure : 0) +
            memory_block_bytes(visitor->gender_size) + memory_block_bytes(visitor->age_group_size) +
            memory_block_bytes(visitor->channel_size) +
-           memory_block_bytes(visitor->line_capacity * sizeof *visitor->lines) +
-           memory_block_bytes(visitor->cart.capacity);
+           memory_block_bytes(visitor->orders.capacity * sizeof *visitor->orders.lines) +
+           memory_block_bytes(visitor->cart.capacity) +
+           (visitor->retractable ? memory_block_bytes(sizeof *visitor->retractable) +
+                                       retractable_bytes(visitor->retractable)
+                                 : 0);
 }
 
 /* Drops the text of activities that fell out when it is more than half of all text. */
@@ -112,12 +118,49 @@ static void reserve_activity(struct visitor *visitor)
         memory_resize(visitor->activities, visitor->capacity * sizeof *visitor->activities);
 }
 
-/* Drops the `out` oldest activities; the cart takes over what they did. */
-static void drop_oldest(struct visitor *visitor, uint32_t out, struct cart_bound *bound)
+/* The retractable lines take over what the oldest activity did; `next` is the one behind it. */
+static void retain(struct visitor *visitor, const struct activity *oldest,
+                   const struct activity *next, struct activity_bounds *bounds)
 {
-    for (uint32_t i = 0; i < out; i++)
-        cart_apply(&visitor->cart, (enum kind)visitor->activities[i].kind,
-                   activity_subject(visitor, &visitor->activities[i]), bound);
+    struct bytes subject = activity_subject(visitor, oldest);
+    enum kind kind = (enum kind)oldest->kind;
+    bool counted = (kind == KIND_CART || kind == KIND_PURCHASE) && subject.size > 0 &&
+                   oldest->counting != COUNTING_NEVER;
+    if (visitor->retractable && (cart_takes_out(kind) || kind == KIND_CART_CLEAR))
+        retractable_settle(visitor->retractable, kind, subject);
+    if (counted) {
+        if (visitor->retractable == NULL)
+            visitor->retractable = memory_zero(1, sizeof *visitor->retractable);
+        bool taken_back = oldest->counting == COUNTING_TAKEN_BACK;
+        struct retractable_line line = {
+            .time_ms = oldest->time_ms,
+            .event = event_tag(oldest->event_hash),
+            .price = oldest->price,
+            .kind = oldest->kind,
+            .taken_back = taken_back,
+            .settled = taken_back && kind == KIND_PURCHASE, /* a return is for ever */
+        };
+        retractable_add(visitor->retractable, line, subject, &bounds->retractable);
+    }
+    if (visitor->retractable && next->time_ms - oldest->time_ms > bounds->session_gap_ms)
+        retractable_end_session(visitor->retractable);
+}
+
+/* Drops the `out` oldest activities, but not the last one. */
+static void drop_oldest(struct visitor *visitor, uint32_t out, struct activity_bounds *bounds)
+{
+    struct activity_bounds most = {
+        .cart.items_max = CART_ITEMS_MAX,
+        .retractable = {.carts_max = UINT32_MAX, .purchases_max = UINT32_MAX},
+        .session_gap_ms = INT64_MAX,
+    };
+    bounds = bounds ? bounds : &most;
+    for (uint32_t i = 0; i < out; i++) {
+        const struct activity *oldest = &visitor->activities[i];
+        cart_apply(&visitor->cart, (enum kind)oldest->kind, activity_subject(visitor, oldest),
+                   &bounds->cart);
+        retain(visitor, oldest, oldest + 1, bounds);
+    }
     visitor->count -= out;
     memmove(visitor->activities, visitor->activities + out,
             visitor->count * sizeof *visitor->activities);
@@ -126,7 +169,7 @@ static void drop_oldest(struct visitor *visitor, uint32_t out, struct cart_bound
 }
 
 uint32_t visitor_insert(struct visitor *visitor, uint32_t position, struct activity activity,
-                        struct bytes subject, uint32_t max, struct cart_bound *bound)
+                        struct bytes subject, uint32_t max, struct activity_bounds *bounds)
 {
     assert(position <= visitor->count && max > 0);
     reserve_activity(visitor);
@@ -141,11 +184,11 @@ uint32_t visitor_insert(struct visitor *visitor, uint32_t position, struct activ
         visitor->latest_time_ms = activity.time_ms;
     if (visitor->count <= max)
         return 0;
-    drop_oldest(visitor, 1, bound);
+    drop_oldest(visitor, 1, bounds);
     return 1;
 }
 
-uint32_t visitor_fit(struct visitor *visitor, size_t bytes_max, struct cart_bound *bound)
+uint32_t visitor_fit(struct visitor *visitor, size_t bytes_max, struct activity_bounds *bounds)
 {
     size_t bytes = VISITOR_ROW_REST_BYTES + (size_t)visitor->count * ACTIVITY_ROW_BYTES;
     if (bytes + visitor->text_size <= bytes_max) /* text that fell out counts here */
@@ -156,7 +199,7 @@ uint32_t visitor_fit(struct visitor *visitor, size_t bytes_max, struct cart_boun
     for (; bytes > bytes_max && out + 1 < visitor->count; out++)
         bytes -= ACTIVITY_ROW_BYTES + (size_t)visitor->activities[out].text_size;
     if (out > 0)
-        drop_oldest(visitor, out, bound);
+        drop_oldest(visitor, out, bounds);
     return out;
 }
 
@@ -285,57 +328,6 @@ bool visitor_count_exposure(struct visitor *visitor, uint32_t mark, bool click)
     exposure->impressions += !click;
     exposure->clicks += click;
     return true;
-}
-
-bool visitor_has_ordered(const struct visitor *visitor, uint32_t order, uint32_t item, uint32_t max)
-{
-    bool known = false;
-    for (uint32_t i = visitor->line_count; i > 0; i--) {
-        const struct order_line *line = &visitor->lines[i - 1];
-        if (line->order != order)
-            continue;
-        if (line->item == item)
-            return true;
-        known = true;
-    }
-    return known && visitor->line_count >= max && visitor->lines[0].order == order;
-}
-
-uint32_t visitor_add_order_line(struct visitor *visitor, struct order_line line, uint32_t max)
-{
-    assert(max > 0 && max <= ORDER_LINES_MAX);
-    uint32_t out = visitor->line_count < max ? 0 : visitor->line_count - max + 1;
-    if (out > 0) {
-        visitor->line_count = (uint16_t)(visitor->line_count - out);
-        memmove(visitor->lines, visitor->lines + out, visitor->line_count * sizeof line);
-    }
-    if (visitor->line_count == visitor->line_capacity) {
-        visitor->line_capacity =
-            (uint16_t)(visitor->line_capacity ? 2 * visitor->line_capacity : 4);
-        visitor->lines =
-            memory_resize(visitor->lines, visitor->line_capacity * sizeof *visitor->lines);
-    }
-    visitor->lines[visitor->line_count++] = line;
-    return out;
-}
-
-void visitor_return_item(struct visitor *visitor, uint32_t item, int64_t time_ms)
-{
-    for (uint32_t i = 0; i < visitor->line_count; i++)
-        if (visitor->lines[i].item == item && visitor->lines[i].time_ms <= time_ms)
-            visitor->lines[i].returned = true;
-}
-
-const struct order_line *visitor_order_line_of(const struct visitor *visitor, uint32_t item)
-{
-    const struct order_line *newest = NULL;
-    for (uint32_t i = 0; i < visitor->line_count; i++) {
-        const struct order_line *line = &visitor->lines[i];
-        if (line->item == item && !line->returned &&
-            (newest == NULL || line->time_ms >= newest->time_ms))
-            newest = line;
-    }
-    return newest;
 }
 
 void visitor_set_declared(struct visitor *visitor, struct bytes gender, struct bytes age_group)

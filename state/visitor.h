@@ -8,10 +8,11 @@
  *       displays   --> [ tag, times ][ ... ]          how often an item was in a list; NULL: none
  *       exposure   --> [ counts, newest marks ]       impressions and clicks; NULL: none
  *       declared   --> [ gender | age group ]         as the shop says; NULL: it said nothing
- *       lines      --> [ order, item, time ][ ... ]   what was ordered; NULL: nothing
+ *       orders     --> [ order, item, time ][ ... ]   what was ordered
  *       cart       --> [ "sku-7" ][ "sku-2" ]         what was in the cart when activities fell out
- *       channel    --> [ "newsletter" ]               NULL: not known
- *       key[]                                         the visitor's key, behind the struct
+ *       retractable -> [ "sku-7", time ][ ... ]       what fell out and can be taken back; NULL:
+ * none channel    --> [ "newsletter" ]               NULL: not known key[] the visitor's key,
+ * behind the struct
  *
  * The object owns all of these. Questions about the sequence: state/visitor_history.h. Bytes of an
  * object: state/visitor_codec.h. Objects by key: state/visitor_table.h; an object of a table must
@@ -23,7 +24,16 @@
 
 #include "schemas/interaction.h"
 #include "state/cart.h"
+#include "state/orders.h"
 #include "state/preferences.h"
+#include "state/retractable.h"
+
+/* Whether the model counts an activity. Only carts and purchases can be taken back. */
+enum counting {
+    COUNTING_ACTIVE,
+    COUNTING_TAKEN_BACK, /* its item was taken out of the cart, or sent back */
+    COUNTING_NEVER,      /* not written to the log yet; it may fall out before */
+};
 
 struct activity {
     int64_t time_ms;
@@ -31,7 +41,8 @@ struct activity {
     float price;         /* NaN: not known */
     uint32_t text_at;    /* where the subject begins in the visitor's text */
     uint16_t text_size;
-    uint8_t kind; /* enum kind */
+    uint8_t kind;     /* enum kind */
+    uint8_t counting; /* enum counting; COUNTING_NEVER is not stored */
 };
 
 /* How often an item was in a list since visitor.displays_since_s. */
@@ -48,14 +59,6 @@ struct exposure {
     int64_t impressions, clicks;
     uint32_t mark_count;
     uint32_t marks[MARKS_MAX]; /* the oldest first */
-};
-
-/* A line of an order: an item of a purchase. Lines are remembered longer than activities, so that a
- * repeated order does not count again and a bought item stays out of lists. */
-struct order_line {
-    uint32_t order, item; /* order_tag(), shown_tag() */
-    int64_t time_ms;
-    bool returned; /* the item was sent back, or its order was cancelled */
 };
 
 struct visitor {
@@ -80,9 +83,9 @@ struct visitor {
     struct exposure *exposure;
     char *declared;
     uint16_t gender_size, age_group_size;
-    uint16_t line_count, line_capacity;
-    struct order_line *lines; /* in the order of their arrival */
-    struct cart cart;         /* as of the activities that fell out */
+    struct orders orders;
+    struct cart cart; /* as of the activities that fell out */
+    struct retractable *retractable;
     uint8_t channel_size;
     char *channel;           /* of the newest activity that has one */
     int64_t channel_time_ms; /* of that activity */
@@ -120,19 +123,27 @@ static inline struct bytes activity_subject(const struct visitor *visitor,
 /* The position of an activity of that time and kind: behind all that are not later. */
 uint32_t visitor_position(const struct visitor *visitor, int64_t time_ms, enum kind kind);
 
+/* The bounds of the memories for activities that fell out; they count what is lost there. NULL:
+ * the largest bounds, not counted, and sessions that never end. */
+struct activity_bounds {
+    struct cart_bound cart;
+    struct retractable_bound retractable;
+    int64_t session_gap_ms;
+};
+
 /* Inserts an activity at `position` and copies its subject. With more than `max` activities, max >
- * 0, the oldest falls out, and the cart takes it over within the bound. Returns how many fell out:
- * 0 or 1. */
+ * 0, the oldest falls out. The cart takes it over within the bound, and so do the retractable lines
+ * if the model counted it. Returns how many fell out: 0 or 1. */
 uint32_t visitor_insert(struct visitor *visitor, uint32_t position, struct activity activity,
-                        struct bytes subject, uint32_t max, struct cart_bound *bound);
+                        struct bytes subject, uint32_t max, struct activity_bounds *bounds);
 
 /* The oldest activities fall out into the cart, but never the last one, until the stored row and
  * its key surely have at most `bytes_max` bytes: VISITOR_ROW_REST_BYTES, and ACTIVITY_ROW_BYTES and
  * the subject for each activity. Depends on the activities and `bytes_max` alone. Returns how many
  * fell out. */
 #define ACTIVITY_ROW_BYTES 32        /* in a stored row, without the subject, at most */
-#define VISITOR_ROW_REST_BYTES 40960 /* everything else in the row, and the key */
-uint32_t visitor_fit(struct visitor *visitor, size_t bytes_max, struct cart_bound *bound);
+#define VISITOR_ROW_REST_BYTES 65536 /* everything else in the row, and the key */
+uint32_t visitor_fit(struct visitor *visitor, size_t bytes_max, struct activity_bounds *bounds);
 
 /* Appends an activity that was counted before: for the decoder. */
 void visitor_append(struct visitor *visitor, struct activity activity, struct bytes subject);
@@ -171,27 +182,6 @@ bool visitor_restore_shown(struct visitor *visitor, uint32_t tag, uint8_t times)
 /* Counts an impression, or a click, unless its mark is among the last MARKS_MAX. Returns whether it
  * was counted. */
 bool visitor_count_exposure(struct visitor *visitor, uint32_t mark, bool click);
-
-/* ---- orders ---- */
-
-/* The tag of an order; without a transaction_id the event is an order of its own. */
-static inline uint32_t order_tag(struct bytes transaction_id, struct bytes event_id)
-{
-    return (uint32_t)bytes_hash(transaction_id.size > 0 ? transaction_id : event_id);
-}
-
-/* Whether the order has this item already. `max` is the bound on lines: when an order fills all of
- * them, its further items count as known, because its first lines fell out. */
-bool visitor_has_ordered(const struct visitor *visitor, uint32_t order, uint32_t item,
-                         uint32_t max);
-/* Remembers a line that is not known yet. With more than `max` lines, 1 to ORDER_LINES_MAX, the
- * line that came first falls out. Returns how many fell out. */
-#define ORDER_LINES_MAX 1000
-uint32_t visitor_add_order_line(struct visitor *visitor, struct order_line line, uint32_t max);
-/* The item was sent back at this time: all its lines that are not newer. */
-void visitor_return_item(struct visitor *visitor, uint32_t item, int64_t time_ms);
-/* The newest line of the item that was not sent back; NULL: there is none. */
-const struct order_line *visitor_order_line_of(const struct visitor *visitor, uint32_t item);
 
 /* ---- what the shop says ---- */
 

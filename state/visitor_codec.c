@@ -14,20 +14,20 @@ static uint64_t checksum(struct bytes key, struct bytes value)
 
 /* Tags are random, so an order's tag takes 5 bytes. The difference to the line before is 0, one
  * byte, within an order. */
-static void write_order_lines(const struct visitor *visitor, struct buffer *buffer)
+static void write_order_lines(const struct orders *orders, struct buffer *buffer)
 {
-    uint32_t order = 0;
-    int64_t time_ms = 0;
-    if (visitor->line_count > 0)
-        avro_put_long(buffer, visitor->line_count);
-    for (uint32_t i = 0; i < visitor->line_count; i++) {
-        const struct order_line *line = &visitor->lines[i];
-        avro_put_long(buffer, (int32_t)(line->order - order));
+    struct order_line before = {0};
+    if (orders->count > 0)
+        avro_put_long(buffer, orders->count);
+    for (uint32_t i = 0; i < orders->count; i++) {
+        const struct order_line *line = &orders->lines[i];
+        avro_put_long(buffer, (int32_t)(line->order - before.order));
         avro_put_long(buffer, (int32_t)line->item);
-        avro_put_long(buffer, line->time_ms - time_ms);
-        buffer_byte(buffer, line->returned ? 1 : 0);
-        order = line->order;
-        time_ms = line->time_ms;
+        avro_put_long(buffer, line->time_ms - before.time_ms);
+        avro_put_long(buffer, (int32_t)(line->event - before.event));
+        avro_put_long(buffer, line->bought);
+        avro_put_long(buffer, line->returned);
+        before = *line;
     }
     avro_put_long(buffer, 0);
 }
@@ -42,7 +42,49 @@ static void write_cart(const struct cart *cart, struct buffer *buffer)
     avro_put_long(buffer, 0);
 }
 
-/* The fields from "refused" to "cart". */
+static void write_taken_back(const struct visitor *visitor, struct buffer *buffer)
+{
+    uint32_t count = 0, before = 0;
+    for (uint32_t i = 0; i < visitor->count; i++)
+        count += visitor->activities[i].counting == COUNTING_TAKEN_BACK;
+    if (count > 0)
+        avro_put_long(buffer, count);
+    for (uint32_t i = 0; i < visitor->count; i++) {
+        if (visitor->activities[i].counting != COUNTING_TAKEN_BACK)
+            continue;
+        avro_put_long(buffer, i - before);
+        before = i;
+    }
+    avro_put_long(buffer, 0);
+}
+
+#define LINE_PURCHASE 1
+#define LINE_TAKEN_BACK 2
+#define LINE_SETTLED 4
+#define LINE_ENDS 8
+#define LINE_FLAGS 16
+
+static void write_retractable(const struct retractable *retractable, struct buffer *buffer)
+{
+    int64_t time_ms = 0;
+    if (retractable && retractable->count > 0)
+        avro_put_long(buffer, retractable->count);
+    for (uint32_t i = 0; retractable && i < retractable->count; i++) {
+        const struct retractable_line *line = &retractable->lines[i];
+        avro_put_string(buffer, retractable_item(retractable, line));
+        avro_put_long(buffer, line->time_ms - time_ms);
+        avro_put_long(buffer, (int32_t)line->event);
+        avro_put_float(buffer, line->price);
+        avro_put_long(buffer, (line->kind == KIND_PURCHASE ? LINE_PURCHASE : 0) |
+                                  (line->taken_back ? LINE_TAKEN_BACK : 0) |
+                                  (line->settled ? LINE_SETTLED : 0) |
+                                  (line->ends ? LINE_ENDS : 0));
+        time_ms = line->time_ms;
+    }
+    avro_put_long(buffer, 0);
+}
+
+/* The fields from "refused" to "retractable". */
 static void write_rest(const struct visitor *visitor, struct buffer *buffer)
 {
     static const struct exposure none;
@@ -60,8 +102,10 @@ static void write_rest(const struct visitor *visitor, struct buffer *buffer)
     avro_put_string(buffer, visitor_channel(visitor));
     avro_put_long(buffer,
                   visitor->channel ? visitor->latest_time_ms - visitor->channel_time_ms : 0);
-    write_order_lines(visitor, buffer);
+    write_order_lines(&visitor->orders, buffer);
     write_cart(&visitor->cart, buffer);
+    write_taken_back(visitor, buffer);
+    write_retractable(visitor->retractable, buffer);
 }
 
 void visitor_encode(const struct visitor *visitor, struct buffer *buffer)
@@ -100,6 +144,15 @@ void visitor_encode(const struct visitor *visitor, struct buffer *buffer)
     write_rest(visitor, buffer);
     avro_put_long(buffer, (int64_t)checksum(visitor_key(visitor), buffer_bytes(buffer)));
 }
+
+/* The formats from which on the part is there. */
+#define FORMAT_CHECKSUM 2
+#define FORMAT_PREFERENCES 3
+#define FORMAT_EXPOSURE 4
+#define FORMAT_CHANNEL 5
+#define FORMAT_ORDER_LINES 6
+#define FORMAT_CART 7
+#define FORMAT_RETRACTIONS 8
 
 static bool read_activities(struct avro_reader *reader, struct visitor *visitor)
 {
@@ -190,21 +243,39 @@ static bool read_channel(struct avro_reader *reader, struct visitor *visitor)
     return true;
 }
 
-static bool read_order_lines(struct avro_reader *reader, struct visitor *visitor)
+/* Before FORMAT_RETRACTIONS a line said whether it was returned, and nothing of quantities. */
+static void read_quantities(struct avro_reader *reader, int format, struct order_line *line)
+{
+    if (format < FORMAT_RETRACTIONS) {
+        line->bought = 1;
+        line->returned = avro_get_bool(reader);
+        return;
+    }
+    int64_t event = avro_get_long(reader), bought = avro_get_long(reader);
+    int64_t returned = avro_get_long(reader);
+    if (event < INT32_MIN || event > INT32_MAX || bought < 0 || bought > ORDER_QUANTITY_MAX ||
+        returned < 0 || returned > ORDER_QUANTITY_MAX)
+        reader->failed = true;
+    line->event += (uint32_t)event;
+    line->bought = (uint32_t)bought;
+    line->returned = (uint32_t)returned;
+}
+
+static bool read_order_lines(struct avro_reader *reader, int format, struct visitor *visitor)
 {
     struct order_line line = {0};
     for (uint64_t block; (block = avro_get_block(reader)) > 0;) {
         for (; block > 0 && !reader->failed; block--) {
             int64_t order = avro_get_long(reader), item = avro_get_long(reader);
             int64_t elapsed_ms = avro_get_long(reader);
-            line.returned = avro_get_bool(reader);
+            read_quantities(reader, format, &line);
             if (reader->failed || order < INT32_MIN || order > INT32_MAX || item < INT32_MIN ||
-                item > INT32_MAX || visitor->line_count == ORDER_LINES_MAX ||
-                __builtin_add_overflow(line.time_ms, elapsed_ms, &line.time_ms))
+                item > INT32_MAX || __builtin_add_overflow(line.time_ms, elapsed_ms, &line.time_ms))
                 return false;
             line.order += (uint32_t)order;
             line.item = (uint32_t)item;
-            visitor_add_order_line(visitor, line, ORDER_LINES_MAX);
+            if (!orders_restore(&visitor->orders, line))
+                return false;
         }
     }
     return !reader->failed;
@@ -223,20 +294,55 @@ static bool read_cart(struct avro_reader *reader, struct visitor *visitor)
     return !reader->failed;
 }
 
-/* The formats from which on the part is there. */
-#define FORMAT_CHECKSUM 2
-#define FORMAT_PREFERENCES 3
-#define FORMAT_EXPOSURE 4
-#define FORMAT_CHANNEL 5
-#define FORMAT_ORDER_LINES 6
-#define FORMAT_CART 7
+static bool read_taken_back(struct avro_reader *reader, struct visitor *visitor)
+{
+    int64_t at = 0;
+    for (uint64_t block; (block = avro_get_block(reader)) > 0;) {
+        for (; block > 0 && !reader->failed; block--) {
+            int64_t more = avro_get_long(reader);
+            if (more < 0 || more >= visitor->count - at ||
+                visitor->activities[at + more].counting == COUNTING_TAKEN_BACK)
+                return false;
+            at += more;
+            visitor->activities[at].counting = COUNTING_TAKEN_BACK;
+        }
+    }
+    return !reader->failed;
+}
+
+static bool read_retractable(struct avro_reader *reader, struct visitor *visitor)
+{
+    struct retractable_line line = {0};
+    for (uint64_t block; (block = avro_get_block(reader)) > 0;) {
+        for (; block > 0 && !reader->failed; block--) {
+            struct bytes item_id = avro_get_string(reader);
+            int64_t elapsed_ms = avro_get_long(reader), event = avro_get_long(reader);
+            line.price = avro_get_float(reader);
+            int64_t flags = avro_get_long(reader);
+            if (reader->failed || item_id.size == 0 || item_id.size > EVENT_ID_BYTES_MAX ||
+                event < INT32_MIN || event > INT32_MAX || flags < 0 || flags >= LINE_FLAGS ||
+                __builtin_add_overflow(line.time_ms, elapsed_ms, &line.time_ms))
+                return false;
+            line.event = (uint32_t)event;
+            line.kind = flags & LINE_PURCHASE ? KIND_PURCHASE : KIND_CART;
+            line.taken_back = flags & LINE_TAKEN_BACK;
+            line.settled = flags & LINE_SETTLED;
+            line.ends = flags & LINE_ENDS;
+            if (visitor->retractable == NULL)
+                visitor->retractable = memory_zero(1, sizeof *visitor->retractable);
+            if (!retractable_restore(visitor->retractable, line, item_id))
+                return false;
+        }
+    }
+    return !reader->failed;
+}
 
 /* The format of the value, 1 the oldest; 0: none that is known. */
 static int open_value(struct bytes value, struct avro_reader *ret_reader)
 {
     static const uint64_t fingerprints[] = {
         VISITOR_FINGERPRINT_1, VISITOR_FINGERPRINT_2, VISITOR_FINGERPRINT_3, VISITOR_FINGERPRINT_4,
-        VISITOR_FINGERPRINT_5, VISITOR_FINGERPRINT_6, VISITOR_FINGERPRINT};
+        VISITOR_FINGERPRINT_5, VISITOR_FINGERPRINT_6, VISITOR_FINGERPRINT_7, VISITOR_FINGERPRINT};
     static_assert(sizeof fingerprints / sizeof fingerprints[0] == VISITOR_FORMAT,
                   "a fingerprint for each format");
     int format = VISITOR_FORMAT;
@@ -263,8 +369,10 @@ static bool read_visitor(struct bytes value, struct visitor *visitor)
          (!read_preferences(&reader, visitor) || !read_shown(&reader, visitor))) ||
         (format >= FORMAT_EXPOSURE && !read_exposure(&reader, visitor)) ||
         (format >= FORMAT_CHANNEL && !read_channel(&reader, visitor)) ||
-        (format >= FORMAT_ORDER_LINES && !read_order_lines(&reader, visitor)) ||
-        (format >= FORMAT_CART && !read_cart(&reader, visitor)))
+        (format >= FORMAT_ORDER_LINES && !read_order_lines(&reader, format, visitor)) ||
+        (format >= FORMAT_CART && !read_cart(&reader, visitor)) ||
+        (format >= FORMAT_RETRACTIONS &&
+         (!read_taken_back(&reader, visitor) || !read_retractable(&reader, visitor))))
         return false;
     if (format >= FORMAT_CHECKSUM) {
         uint64_t sum =

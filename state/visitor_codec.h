@@ -20,9 +20,11 @@
  *     4  with consent, declared gender and age group, impressions and clicks
  *     5  with a channel
  *     6  with the lines of orders
- *     7  with the cart as of the activities that fell out: the current one */
-#define VISITOR_FORMAT 7
-#define VISITOR_FINGERPRINT 0xc95c595456b3864eu
+ *     7  with the cart as of the activities that fell out
+ *     8  with what can be taken back, and is: the current one */
+#define VISITOR_FORMAT 8
+#define VISITOR_FINGERPRINT 0xa924770fbe2da442u
+#define VISITOR_FINGERPRINT_7 0xc95c595456b3864eu
 #define VISITOR_FINGERPRINT_6 0x486c18cf9399c052u
 #define VISITOR_FINGERPRINT_5 0x68886677f663d4dcu
 #define VISITOR_FINGERPRINT_4 0x3cf2b13ce9fd3863u

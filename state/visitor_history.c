@@ -8,6 +8,21 @@ static uint32_t count_of(const struct visitor *visitor)
     return visitor ? visitor->count : 0;
 }
 
+static uint32_t retractable_count(const struct visitor *visitor)
+{
+    return visitor->retractable ? visitor->retractable->count : 0;
+}
+
+uint32_t visitor_history_places(const struct visitor *visitor)
+{
+    return retractable_count(visitor) + visitor->count;
+}
+
+uint32_t visitor_history_place_of(const struct visitor *visitor, uint32_t position)
+{
+    return retractable_count(visitor) + position;
+}
+
 /* The subject of the newest activity of a kind; absent: there is none. */
 static struct bytes newest_subject(const struct visitor *visitor, enum kind kind)
 {
@@ -47,26 +62,102 @@ const struct activity *visitor_history_older(struct history_walk *walk)
     return activity;
 }
 
-uint32_t visitor_history_neighbours(const struct visitor *visitor, uint32_t position, int step,
+/* Whether no session ends between the place and the next one. */
+static bool is_joined(const struct visitor *visitor, uint32_t place, int64_t gap_ms)
+{
+    uint32_t lines = retractable_count(visitor);
+    if (place < lines)
+        return !visitor->retractable->lines[place].ends;
+    const struct activity *activity = &visitor->activities[place - lines];
+    return activity[1].time_ms - activity[0].time_ms <= gap_ms;
+}
+
+uint32_t visitor_history_neighbours(const struct visitor *visitor, uint32_t place, int step,
                                     enum kind kind, int64_t gap_ms,
                                     struct neighbour *ret_neighbours)
 {
-    assert(position < visitor->count && (step == 1 || step == -1));
-    int64_t edge_ms = visitor->activities[position].time_ms;
-    uint32_t count = 0;
-    for (int64_t i = (int64_t)position + step;
-         i >= 0 && i < visitor->count && count < NEIGHBOURS_MAX; i += step) {
-        const struct activity *activity = &visitor->activities[i];
-        if (llabs(activity->time_ms - edge_ms) > gap_ms)
+    uint32_t end = visitor_history_places(visitor), count = 0;
+    uint32_t first = kind == KIND_CART || kind == KIND_PURCHASE ? 0 : retractable_count(visitor);
+    assert(place < end && (step == 1 || step == -1));
+    while (count < NEIGHBOURS_MAX && (step > 0 ? place + 1 < end : place > first)) {
+        if (!is_joined(visitor, step > 0 ? place : place - 1, gap_ms))
             break;
-        edge_ms = activity->time_ms;
-        if (activity->kind == kind)
-            ret_neighbours[count++] = (struct neighbour){
-                .item_id = activity_subject(visitor, activity),
-                .event_time_ms = activity->time_ms,
-            };
+        place = step > 0 ? place + 1 : place - 1;
+        struct history_place at = visitor_history_place(visitor, place);
+        if (at.kind == kind && at.counting == COUNTING_ACTIVE)
+            ret_neighbours[count++] = (struct neighbour){at.subject, at.time_ms};
     }
     return count;
+}
+
+/* ---- places ---- */
+
+struct history_place visitor_history_place(const struct visitor *visitor, uint32_t place)
+{
+    uint32_t lines = retractable_count(visitor);
+    if (place >= lines) {
+        const struct activity *activity = &visitor->activities[place - lines];
+        return (struct history_place){
+            .kind = (enum kind)activity->kind,
+            .counting = (enum counting)activity->counting,
+            .subject = activity_subject(visitor, activity),
+            .time_ms = activity->time_ms,
+            .event = event_tag(activity->event_hash),
+            .price = activity->price,
+        };
+    }
+    const struct retractable_line *line = &visitor->retractable->lines[place];
+    return (struct history_place){
+        .kind = (enum kind)line->kind,
+        .counting = line->taken_back ? COUNTING_TAKEN_BACK : COUNTING_ACTIVE,
+        .subject = retractable_item(visitor->retractable, line),
+        .time_ms = line->time_ms,
+        .event = line->event,
+        .price = line->price,
+        .settled = line->settled,
+    };
+}
+
+/* Whether the item was taken out of the cart after the place, and not bought before that. */
+static bool was_taken_out(const struct visitor *visitor, uint32_t place, struct bytes item_id)
+{
+    uint32_t lines = retractable_count(visitor);
+    for (uint32_t i = place < lines ? 0 : place - lines + 1; i < visitor->count; i++) {
+        const struct activity *activity = &visitor->activities[i];
+        if (activity->kind == KIND_CART_CLEAR)
+            return true;
+        if (cart_takes_out((enum kind)activity->kind) &&
+            bytes_equal(activity_subject(visitor, activity), item_id))
+            return activity->kind == KIND_CART_REMOVE;
+    }
+    return false;
+}
+
+bool visitor_history_is_taken_back(const struct visitor *visitor, uint32_t place)
+{
+    struct history_place at = visitor_history_place(visitor, place);
+    bool before = at.counting == COUNTING_TAKEN_BACK;
+    if (at.settled || at.counting == COUNTING_NEVER)
+        return before;
+    if (at.kind == KIND_CART)
+        return was_taken_out(visitor, place, at.subject);
+    if (at.kind != KIND_PURCHASE)
+        return false;
+    const struct order_line *line =
+        orders_line_of(&visitor->orders, shown_tag(at.subject), at.event, at.time_ms);
+    return line ? order_line_returned(line) : before;
+}
+
+void visitor_history_set_counting(struct visitor *visitor, uint32_t place, enum counting counting)
+{
+    uint32_t lines = retractable_count(visitor);
+    if (place >= lines) {
+        visitor->activities[place - lines].counting = (uint8_t)counting;
+        return;
+    }
+    struct retractable_line *line = &visitor->retractable->lines[place];
+    line->taken_back = counting == COUNTING_TAKEN_BACK;
+    line->settled = line->settled || (line->taken_back && line->kind == KIND_PURCHASE);
 }
 
 /* ---- the newest of a kind ---- */
@@ -164,15 +255,17 @@ bool visitor_history_viewed_near(const struct visitor *visitor, struct bytes ite
 bool visitor_history_bought_at(const struct visitor *visitor, struct bytes item_id,
                                int64_t *ret_time_ms)
 {
-    const struct activity *newest =
-        visitor_history_newest_on(visitor, 1u << KIND_PURCHASE | 1u << KIND_REFUND, item_id);
-    if (newest) {
-        *ret_time_ms = newest->time_ms;
-        return newest->kind == KIND_PURCHASE;
+    for (uint32_t i = count_of(visitor); i > 0; i--) {
+        const struct activity *activity = &visitor->activities[i - 1];
+        if (activity->kind != KIND_PURCHASE || activity->counting == COUNTING_TAKEN_BACK ||
+            !bytes_equal(activity_subject(visitor, activity), item_id))
+            continue;
+        *ret_time_ms = activity->time_ms;
+        return true;
     }
-    if (visitor == NULL || visitor->line_count == 0)
+    if (visitor == NULL || visitor->orders.count == 0)
         return false;
-    const struct order_line *line = visitor_order_line_of(visitor, shown_tag(item_id));
+    const struct order_line *line = orders_newest(&visitor->orders, shown_tag(item_id));
     if (line)
         *ret_time_ms = line->time_ms;
     return line != NULL;
@@ -257,7 +350,7 @@ uint32_t visitor_history_bought(const struct visitor *visitor, const struct mode
     uint32_t count = 0;
     for (uint32_t i = count_of(visitor); i > 0 && count < max; i--) {
         const struct activity *activity = &visitor->activities[i - 1];
-        if (activity->kind != KIND_PURCHASE)
+        if (activity->kind != KIND_PURCHASE || activity->counting == COUNTING_TAKEN_BACK)
             continue;
         uint32_t item = model_find(model, activity_subject(visitor, activity));
         if (item == ITEM_NONE)

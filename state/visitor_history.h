@@ -3,6 +3,10 @@
  *     activities   [ oldest ] ... [ position - 1 ] [ position ] [ position + 1 ] ... [ newest ]
  *     session      two neighbours that are more than gap_ms apart belong to two sessions
  *
+ * Carts and purchases that fell out can have places as well, before all activities:
+ *
+ *     places       [ retractable line ] ... [ activity at position 0 ] ...
+ *
  * `kinds` is a set of bits, 1u << enum kind. All functions take NULL for a visitor that nobody
  * knows: it has no activities. Their results point into the visitor and hold until the
  * visitor changes. They allocate nothing. Thread: the worker that owns the visitor. */
@@ -46,8 +50,8 @@ bool visitor_history_viewed(const struct visitor *visitor, struct bytes item_id)
 bool visitor_history_viewed_near(const struct visitor *visitor, struct bytes item_id,
                                  int64_t time_ms, int64_t window_ms);
 
-/* When the item was bought; false: it was not, or it was sent back since. The order lines answer
- * for activities that fell out. */
+/* When the item was bought last; false: it was not, or all of it was sent back. The order lines
+ * answer for activities that fell out. */
 bool visitor_history_bought_at(const struct visitor *visitor, struct bytes item_id,
                                int64_t *ret_time_ms);
 
@@ -64,17 +68,41 @@ bool visitor_history_in_cart(const struct visitor *visitor, struct bytes item_id
 uint32_t visitor_history_cart(const struct visitor *visitor, const struct model *model,
                               uint32_t max, uint32_t *ret_items);
 
-/* The items of the `max` newest purchases that the model knows, newest first, with repeats; those
- * that were sent back are among them. `ret_times_ms`: when; NULL: not asked. Returns how many.
+/* The items of the `max` newest purchases that the model knows, newest first, with repeats, without
+ * those that were sent back. `ret_times_ms`: when; NULL: not asked. Returns how many.
  * Thread: holds the model's read lock. */
 uint32_t visitor_history_bought(const struct visitor *visitor, const struct model *model,
                                 uint32_t max, uint32_t *ret_items, int64_t *ret_times_ms);
 
+/* ---- places ---- */
+
+struct history_place {
+    enum kind kind;
+    enum counting counting;
+    struct bytes subject;
+    int64_t time_ms;
+    uint32_t event; /* event_tag() */
+    float price;    /* NaN: not known */
+    bool settled;   /* no event can change whether it is taken back */
+};
+
+uint32_t visitor_history_places(const struct visitor *visitor);
+uint32_t visitor_history_place_of(const struct visitor *visitor, uint32_t position);
+struct history_place visitor_history_place(const struct visitor *visitor, uint32_t place);
+
+/* Whether the cart addition or the purchase at the place must not count, by the events so far. An
+ * addition is taken back when the next activity that takes its item out of the cart is a removal or
+ * a clearing, not a purchase. A purchase is taken back when its order line is returned. */
+bool visitor_history_is_taken_back(const struct visitor *visitor, uint32_t place);
+/* Notes whether the model counts it. The visitor is dirty already. */
+void visitor_history_set_counting(struct visitor *visitor, uint32_t place, enum counting counting);
+
 /* ---- sessions ---- */
 
-/* The activities of one kind in the session of the activity at `position`, nearest first: before it
- * (`step` -1) or after it (+1), at most NEIGHBOURS_MAX. Returns how many. */
-uint32_t visitor_history_neighbours(const struct visitor *visitor, uint32_t position, int step,
+/* The activities of one kind in the session of the activity at `place`, nearest first: before it
+ * (`step` -1) or after it (+1), at most NEIGHBOURS_MAX. Those that are taken back are passed over.
+ * Returns how many. */
+uint32_t visitor_history_neighbours(const struct visitor *visitor, uint32_t place, int step,
                                     enum kind kind, int64_t gap_ms,
                                     struct neighbour *ret_neighbours);
 

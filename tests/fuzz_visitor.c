@@ -2,6 +2,7 @@
  * visitor_table_encode(). */
 #include "schemas/codec.h"
 #include "state/visitor_codec.h"
+#include "state/visitor_history.h"
 #include "state/visitor_table.h"
 #include "tests/fuzz.h"
 
@@ -19,16 +20,23 @@ static void check_same(const struct visitor *a, const struct visitor *b)
         bytes_equal(visitor_gender(a), visitor_gender(b)) &&
         bytes_equal(visitor_age_group(a), visitor_age_group(b)) &&
         bytes_equal(visitor_channel(a), visitor_channel(b)) &&
-        a->channel_time_ms == b->channel_time_ms && a->line_count == b->line_count &&
+        a->channel_time_ms == b->channel_time_ms && a->orders.count == b->orders.count &&
         (a->exposure == NULL) == (b->exposure == NULL) &&
         (a->exposure == NULL || memcmp(a->exposure, b->exposure, sizeof *a->exposure) == 0) &&
         (a->tastes_size == 0 || memcmp(a->tastes, b->tastes, a->tastes_size) == 0));
     FUZZ_CHECK(
         bytes_equal(bytes_of(a->cart.text, a->cart.size), bytes_of(b->cart.text, b->cart.size)));
-    for (uint32_t i = 0; i < a->line_count; i++) {
-        const struct order_line *x = &a->lines[i], *y = &b->lines[i];
+    for (uint32_t i = 0; i < a->orders.count; i++) {
+        const struct order_line *x = &a->orders.lines[i], *y = &b->orders.lines[i];
         FUZZ_CHECK(x->order == y->order && x->item == y->item && x->time_ms == y->time_ms &&
-                   x->returned == y->returned);
+                   x->event == y->event && x->bought == y->bought && x->returned == y->returned);
+    }
+    FUZZ_CHECK(visitor_history_places(a) == visitor_history_places(b));
+    for (uint32_t i = 0; i < visitor_history_places(a); i++) {
+        struct history_place x = visitor_history_place(a, i), y = visitor_history_place(b, i);
+        FUZZ_CHECK(x.kind == y.kind && x.counting == y.counting && x.time_ms == y.time_ms &&
+                   x.event == y.event && x.settled == y.settled &&
+                   bytes_equal(x.subject, y.subject));
     }
     for (uint32_t i = 0; i < a->count; i++) {
         const struct activity *x = &a->activities[i], *y = &b->activities[i];
@@ -91,14 +99,25 @@ void fuzz_seeds(struct fuzz_sink *sink)
             .time_ms = 1700000000000 + i * 1000, .kind = (uint8_t)i, .event_hash = i};
         visitor_count_exposure(visitor, i, i % 2 > 0);
         visitor_set_declared(visitor, bytes_of("female", i), bytes_text("30-39"));
-        visitor_add_order_line(
-            visitor, (struct order_line){i / 2, i * 1000000007, activity.time_ms, i == 4}, 5);
+        const struct order_line line = {
+            .order = i / 2, .item = i * 1000000007, .event = i, .bought = i, .time_ms = i * 1000};
+        uint32_t out = 0;
+        orders_buy(&visitor->orders, line, 5);
+        orders_return(&visitor->orders, i / 2, i * 1000000007, i == 4, 9000, 5, &out);
         if (i > 2)
             visitor_update_channel(visitor, bytes_text("web"), activity.time_ms - 1000);
         cart_apply(&visitor->cart, KIND_CART, bytes_of(&"abcdefghi"[i / 2], 2), NULL);
         sink->add(sink, visitor_table_encode(seeds, visitor));
         visitor_insert(visitor, i < 4 ? i : 3, activity, bytes_text("item"), 4, NULL);
+        visitor->activities[0].counting = i > 1 ? COUNTING_TAKEN_BACK : COUNTING_ACTIVE;
     }
+    for (uint32_t i = 0; i < 4; i++)
+        visitor_insert(visitor, 4,
+                       (struct activity){.time_ms = 1700000000000 + i,
+                                         .kind = i % 2 ? KIND_CART : KIND_PURCHASE},
+                       bytes_text("bought"), 4, NULL);
+    visitor_fit(visitor, 0, NULL);
+
     sink->add(sink, visitor_table_encode(seeds, visitor));
     buffer_release(&scratch);
     visitor_table_free(seeds);

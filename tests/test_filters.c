@@ -204,8 +204,12 @@ static enum removal removal_of(const struct shop *shop, const char *id, uint32_t
 
 static void buy(struct shop *shop, const char *id, int64_t ago_ms, enum kind kind)
 {
+    struct visitor *visitor = shop->visitor;
     struct activity activity = {.time_ms = NOW_MS - ago_ms, .kind = (uint8_t)kind};
-    visitor_insert(shop->visitor, shop->visitor->count, activity, bytes_text(id), 100, NULL);
+    for (uint32_t i = 0; kind == KIND_REFUND && i < visitor->count; i++)
+        if (bytes_equal(activity_subject(visitor, &visitor->activities[i]), bytes_text(id)))
+            visitor->activities[i].counting = COUNTING_TAKEN_BACK;
+    visitor_insert(visitor, visitor->count, activity, bytes_text(id), 100, NULL);
 }
 
 static void test_each(void)
@@ -427,14 +431,14 @@ static bool may_stand(const struct shop *shop, const struct demands *demands,
     int64_t after_ms = demands->on[12] && has(catalogue, p, WORD_CATEGORY, "C0")
                            ? DAY_MS
                            : shop->settings.bought_ms;
-    bool bought = false; /* the visitor's last word on it */
+    bool bought = false; /* and not sent back */
     int64_t bought_ms = 0;
     for (uint32_t i = 0; i < shop->visitor->count; i++) {
         const struct activity *activity = &shop->visitor->activities[i];
         if (!bytes_equal(activity_subject(shop->visitor, activity), item->item_id))
             continue;
-        if (activity->kind == KIND_PURCHASE || activity->kind == KIND_REFUND) {
-            bought = activity->kind == KIND_PURCHASE;
+        if (activity->kind == KIND_PURCHASE && activity->counting == COUNTING_ACTIVE) {
+            bought = true;
             bought_ms = activity->time_ms;
         }
     }

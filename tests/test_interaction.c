@@ -23,6 +23,7 @@ static struct interaction random_interaction(struct random *random, struct arena
         .search_term =
             random_one_in(random, 2) ? bytes_of(NULL, 0) : random_text(random, arena, false),
         .channel = random_one_in(random, 2) ? bytes_of(NULL, 0) : random_channel(random, arena),
+        .change = (enum interaction_change)random_below(random, CHANGES),
         .joined = random_one_in(random, 2),
         .before_count = random_below(random, NEIGHBOURS_MAX + 1),
         .after_count = random_below(random, NEIGHBOURS_MAX + 1),
@@ -45,6 +46,7 @@ static void check_same(const struct interaction *a, const struct interaction *b)
     CHECK(same_double((double)a->price, (double)b->price));
     CHECK(same_text(a->search_term, b->search_term));
     CHECK(same_text(a->channel, b->channel));
+    CHECK_INT(a->change, b->change);
     CHECK_INT(a->joined, b->joined);
     CHECK_INT(a->before_count, b->before_count);
     CHECK_INT(a->after_count, b->after_count);
@@ -163,6 +165,7 @@ static void test_oldest(void)
     for (int i = 0; i < 200; i++) {
         struct interaction in = random_interaction(&random, &arena), out;
         in.search_term = in.channel = bytes_of(NULL, 0);
+        in.change = CHANGE_ACTIVITY;
         buffer_clear(&record);
         buffer_clear(&other);
         in.visitor = 1; /* one byte, as 0 is */
@@ -172,7 +175,7 @@ static void test_oldest(void)
         size_t visitor_at = first_difference(&record, &other);
         CHECK(record.size == other.size && visitor_at < record.size);
         memmove(record.at + visitor_at, record.at + visitor_at + 1, record.size - visitor_at - 1);
-        struct bytes old = bytes_of(record.at, record.size - 3); /* nor branches */
+        struct bytes old = bytes_of(record.at, record.size - 4); /* nor branches, nor a change */
         CHECK(interaction_read(old, schema_fingerprint("interaction"), &out, NULL) == VERDICT_OK);
         check_same(&in, &out);
         arena_clear(&arena);
@@ -182,21 +185,23 @@ static void test_oldest(void)
     arena_release(&arena);
 }
 
-/* Records from before there was a term, or a channel, are read without them: the same record
- * without the unions' branches at its end. */
-static void check_old(uint64_t fingerprint, bool with_term, size_t branches)
+/* Records from before there was a term, a channel, or a change are read without them: the same
+ * record without the bytes at its end. */
+static void check_old(uint64_t fingerprint, bool with_term, bool with_channel, size_t bytes)
 {
     struct random random = random_from(43);
     struct arena arena = {0};
     struct buffer record = {0};
     for (int i = 0; i < 200; i++) {
         struct interaction in = random_interaction(&random, &arena), out;
-        in.channel = bytes_of(NULL, 0);
+        in.change = CHANGE_ACTIVITY;
+        if (!with_channel)
+            in.channel = bytes_of(NULL, 0);
         if (!with_term)
             in.search_term = bytes_of(NULL, 0);
         buffer_clear(&record);
         interaction_write(&in, fingerprint, &record);
-        struct bytes old = bytes_of(record.at, record.size - branches);
+        struct bytes old = bytes_of(record.at, record.size - bytes);
         CHECK(interaction_read(old, schema_fingerprint("interaction"), &out, NULL) == VERDICT_OK);
         check_same(&in, &out);
         arena_clear(&arena);
@@ -207,12 +212,17 @@ static void check_old(uint64_t fingerprint, bool with_term, size_t branches)
 
 static void test_without_term(void)
 {
-    check_old(INTERACTION_WITHOUT_TERM, false, 2);
+    check_old(INTERACTION_WITHOUT_TERM, false, false, 3);
 }
 
 static void test_without_channel(void)
 {
-    check_old(INTERACTION_WITHOUT_CHANNEL, true, 1);
+    check_old(INTERACTION_WITHOUT_CHANNEL, true, false, 2);
+}
+
+static void test_without_change(void)
+{
+    check_old(INTERACTION_WITHOUT_CHANGE, true, true, 1);
 }
 
 static void test_refused(void)
@@ -238,8 +248,8 @@ static void test_refused(void)
         in.before[i].item_id = bytes_text("");
     interaction_write(&in, 5, &record);
     /* one block of 8 made a block of 9: nine neighbours are refused, whatever follows */
-    /* no channel, no term, nothing after, end */
-    size_t at = record.size - 1 - 1 - 1 - 1 - NEIGHBOURS_MAX - 1;
+    /* no change, no channel, no term, nothing after, end */
+    size_t at = record.size - 1 - 1 - 1 - 1 - 1 - NEIGHBOURS_MAX - 1;
     CHECK_INT(record.at[at], 2 * NEIGHBOURS_MAX);
     record.at[at] = 2 * (NEIGHBOURS_MAX + 1);
     buffer_byte(&record, 0);
@@ -262,6 +272,7 @@ int main(void)
     TEST_RUN(test_round_trip);
     TEST_RUN(test_damaged);
     TEST_RUN(test_without_channel);
+    TEST_RUN(test_without_change);
     TEST_RUN(test_without_term);
     TEST_RUN(test_oldest);
     TEST_RUN(test_refused);

@@ -273,9 +273,7 @@ static bool lately_bought(const struct shop *shop, const struct visitor *visitor
         const struct activity *activity = &visitor->activities[i];
         if (!bytes_equal(activity_subject(visitor, activity), item_id))
             continue;
-        if (activity->kind == KIND_REFUND)
-            bought = false;
-        if (activity->kind == KIND_PURCHASE)
+        if (activity->kind == KIND_PURCHASE && activity->counting != COUNTING_TAKEN_BACK)
             bought = now_ms - activity->time_ms < shop->config.settings.recommend.filters.bought_ms;
     }
     return bought;

@@ -11,6 +11,7 @@ static const char expected[] =
     "\"reciprocal_millionths\":17,\"weights\":18,\"erased\":19,\"order_lines_out\":20,\"times_"
     "ahead\":21,\"activities_cut\":22,\"lists_cut\":23,\"letters_cut\":24,"
     "\"clicks\":25,\"learned\":26,\"lists_deferred\":27,\"lists_early\":28,\"cart_items_out\":29,"
+    "\"taken_back\":30,\"returns_unknown\":31,\"retractable_out\":32,"
     "\"shown_bytes\":20,\"quality\":{},"
     "\"products\":30,\"products_rejected\":31,\"products_refused\":32,\"attributes_out\":33,"
     "\"words_refused\":34,\"texts_cut\":35,\"catalogue_rereads\":36,\"commits\":40,\"aborts\":41,"

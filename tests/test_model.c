@@ -421,6 +421,43 @@ static void test_damaged(void)
     model_free(loaded);
 }
 
+/* Counts that come and are taken back: the popular ones are the heaviest of all items. */
+static void test_uncounted(void)
+{
+    enum { MANY = 3 * POPULAR_MAX };
+    struct random random = random_from(55);
+    struct model_limits few = {.items_max = 1000, .row_entries_max = 10};
+    struct model *model = model_new(&few);
+    static int counted[MANY];
+    for (int i = 0; i < MANY; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "i%d", i);
+        CHECK_INT(model_intern(model, bytes_text(id), 0), i);
+    }
+    for (int step = 0; step < 20000; step++) {
+        uint32_t item = random_below(&random, MANY) * random_below(&random, MANY) / MANY;
+        struct decay decay = decay_at(1700000000000, 3600000);
+        if (step % 3 == 2) {
+            model_uncount(model, item, PAIR_VIEW, decay);
+            counted[item] -= counted[item] > 0;
+        } else {
+            model_count(model, item, PAIR_VIEW, decay, 1700000000000);
+            counted[item]++;
+        }
+        if (step % 50 > 0)
+            continue;
+        int above = 0, least = counted[model->popular[model->popular_count - 1]];
+        for (uint32_t i = 0; i < model->popular_count; i++)
+            CHECK(i == 0 || counted[model->popular[i - 1]] >= counted[model->popular[i]]);
+        for (int i = 0; i < MANY; i++) {
+            CHECK_INT(model->items[i].counts.count[PAIR_VIEW], counted[i]);
+            above += counted[i] > least;
+        }
+        CHECK(above < POPULAR_MAX && least > 0);
+    }
+    model_free(model);
+}
+
 int main(void)
 {
     TEST_RUN(test_items);
@@ -432,5 +469,6 @@ int main(void)
     TEST_RUN(test_popular);
     TEST_RUN(test_save);
     TEST_RUN(test_damaged);
+    TEST_RUN(test_uncounted);
     return test_done();
 }

@@ -157,9 +157,17 @@ static const struct order_case {
                 {"v", "o", "A", "refunded", FATE_PROCESSED},
                 {"v", "o", "B", "cancelled", FATE_PROCESSED},
                 {"v", "o", "AB", "completed", FATE_DUPLICATE}},
-     .purchases = "AB",
+     .purchases = "",
      .lines = 2,
      .returned = 2},
+    {.name = "a return comes before its order",
+     .orders = {{"v", "o", "A", "refunded", FATE_PROCESSED},
+                {"v", "o", "AB", "completed", FATE_PROCESSED},
+                {"v", "o", "AB", "completed", FATE_DUPLICATE},
+                {"v", "other", "A", "completed", FATE_PROCESSED}},
+     .purchases = "AB",
+     .lines = 3,
+     .returned = 1},
     {.name = "at the bound the oldest line is forgotten; a longer order is known as a whole",
      .setting = "visitor.order.lines.max=4",
      .orders = {{"v", "o1", "AB", "completed", FATE_PROCESSED},
@@ -185,10 +193,10 @@ static void check_orders(struct shop *shop, const struct order_case *wanted)
     }
     const struct visitor *visitor = driver_visitor(shop->driver, bytes_text("v"));
     uint32_t returned = 0;
-    for (uint32_t i = 0; i < visitor->line_count; i++)
-        returned += visitor->lines[i].returned;
-    CHECK_SAY(visitor->line_count == wanted->lines, "%s: %u lines", wanted->name,
-              visitor->line_count);
+    for (uint32_t i = 0; i < visitor->orders.count; i++)
+        returned += order_line_returned(&visitor->orders.lines[i]);
+    CHECK_SAY(visitor->orders.count == wanted->lines, "%s: %u lines", wanted->name,
+              (unsigned)visitor->orders.count);
     CHECK_SAY(returned == wanted->returned, "%s: %u returned", wanted->name, returned);
     uint64_t out = driver_counts(shop->driver)->counters[COUNT_ORDER_LINES_OUT];
     CHECK_SAY(out == wanted->lines_out, "%s: %llu lines out", wanted->name,
@@ -278,7 +286,7 @@ static void test_cart_quantities(void)
     CHECK(!in_cart(&shop, "A") && in_cart(&shop, "D"));
     struct model *model = driver_model(shop.driver);
     uint32_t item = model_find(model, bytes_text("A"));
-    CHECK_INT(model->items[item].counts.count[PAIR_CART], 1); /* only the addition counts */
+    CHECK_INT(model->items[item].counts.count[PAIR_CART], 0); /* its addition is taken back */
     driver_free(shop.driver);
 }
 
@@ -317,6 +325,53 @@ static void test_cart_outlives_activities(void)
     driver_free(shop.driver);
 }
 
+struct naive_orders {
+    struct order_line lines[200];
+    uint32_t count, max;
+};
+
+static uint32_t naive_from(const struct naive_orders *naive)
+{
+    return naive->count > naive->max ? naive->count - naive->max : 0;
+}
+
+/* A purchase or a return of one, in both memories. */
+static void order_one(struct orders *orders, struct naive_orders *naive, struct order_line line,
+                      bool sent_back)
+{
+    struct order_line *known = NULL;
+    uint32_t from = naive_from(naive), out = 0;
+    bool of_order = false;
+    for (uint32_t k = from; k < naive->count; k++) {
+        struct order_line *at = &naive->lines[k];
+        of_order = of_order || (at->order == line.order && at->bought > 0);
+        known = at->order == line.order && at->item == line.item ? at : known;
+    }
+    bool bought = known && known->bought > 0, full = naive->count - from == naive->max;
+    bool whole =
+        of_order && full && naive->lines[from].order == line.order && naive->lines[from].bought > 0;
+    CHECK_INT(orders_have(orders, line.order, line.item, naive->max), bought || whole);
+    if (sent_back) {
+        CHECK_INT(orders_return(orders, line.order, line.item, 1, line.time_ms, naive->max, &out),
+                  bought);
+        line.bought = line.event = 0;
+        line.returned = 1;
+    } else {
+        out = orders_buy(orders, line, naive->max);
+    }
+    bool left_out = known == NULL && whole && !sent_back;
+    CHECK_INT(out, known == NULL && !left_out && full);
+    if (known == NULL) {
+        naive->lines[naive->count] = line;
+        naive->count += !left_out;
+        return;
+    }
+    known->returned += line.returned;
+    known->bought += line.bought;
+    known->event = sent_back ? known->event : line.event;
+    known->time_ms = sent_back ? known->time_ms : line.time_ms;
+}
+
 /* Lines in the store's bytes, and against a naive memory. */
 static void test_lines(void)
 {
@@ -325,48 +380,133 @@ static void test_lines(void)
         struct store *store = store_memory_new();
         struct visitor_table *table = visitor_table_new(store, 0);
         struct visitor *visitor = visitor_of(table, 0, "v"), *again = NULL;
-        struct order_line naive[200];
-        uint32_t count = 0, max = 1 + random_below(&random, 20);
+        struct naive_orders naive = {.max = 1 + random_below(&random, 20)};
         visitor_table_mark_dirty(table, visitor);
         visitor->accepted = 1;
         for (uint32_t i = 0; i < 200; i++) {
-            uint32_t order = random_below(&random, 6) * 900000000u;
-            uint32_t item = random_below(&random, 8) * 600000000u;
-            int64_t time_ms = random_below(&random, 1000000000);
-            uint32_t from = count > max ? count - max : 0;
-            bool known = false, of_order = false;
-            for (uint32_t k = from; k < count; k++) {
-                of_order = of_order || naive[k].order == order;
-                known = known || (naive[k].order == order && naive[k].item == item);
-            }
-            known = known || (of_order && count - from == max && naive[from].order == order);
-            CHECK_INT(visitor_has_ordered(visitor, order, item, max), known);
-            if (random_one_in(&random, 5)) {
-                visitor_return_item(visitor, item, time_ms);
-                for (uint32_t k = 0; k < count; k++)
-                    naive[k].returned |= naive[k].item == item && naive[k].time_ms <= time_ms;
-            } else if (!known) {
-                naive[count] = (struct order_line){order, item, time_ms, false};
-                CHECK_INT(visitor_add_order_line(visitor, naive[count++], max), from + max < count);
-            }
+            const struct order_line line = {
+                .order = random_below(&random, 6) * 900000000u,
+                .item = 1 + random_below(&random, 8) * 600000000u,
+                .event = i,
+                .bought = 1 + random_below(&random, 2),
+                .time_ms = random_below(&random, 1000000000),
+            };
+            order_one(&visitor->orders, &naive, line, random_one_in(&random, 3));
         }
-        uint32_t from = count > max ? count - max : 0;
-        CHECK_INT(visitor->line_count, count - from);
+        uint32_t from = naive_from(&naive);
+        CHECK_INT(visitor->orders.count, naive.count - from);
         CHECK(visitor_decode(0, bytes_text("v"), visitor_table_encode(table, visitor), &again,
                              NULL) == VERDICT_OK);
-        CHECK_INT(again->line_count, count - from);
-        for (uint32_t k = from; k < count; k++) {
-            const struct order_line *line = &again->lines[k - from];
-            CHECK(line->order == naive[k].order && line->item == naive[k].item);
-            CHECK(line->time_ms == naive[k].time_ms && line->returned == naive[k].returned);
+        CHECK_INT(again->orders.count, naive.count - from);
+        for (uint32_t k = from; k < naive.count; k++) {
+            const struct order_line *a = &again->orders.lines[k - from], *b = &naive.lines[k];
+            CHECK(a->order == b->order && a->item == b->item && a->time_ms == b->time_ms);
+            CHECK(a->event == b->event && a->bought == b->bought && a->returned == b->returned);
         }
         visitor_free(again);
         visitor_table_mark_dirty(table, visitor);
         visitor_erase(visitor, false);
-        CHECK_INT(visitor->line_count, 0);
+        CHECK_INT(visitor->orders.count, 0);
         visitor_table_free(table);
         store->free(store);
     }
+}
+
+static uint64_t carts(const struct shop *shop, const char *item)
+{
+    struct model *model = driver_model(shop->driver);
+    uint32_t number = model_find(model, bytes_text(item));
+    return number == ITEM_NONE ? 0 : model->items[number].counts.count[PAIR_CART];
+}
+
+/* Days after an order, and after everything fell out. */
+static void test_taken_back(void)
+{
+    struct shop shop;
+    open_shop(&shop, NULL);
+    cart(&shop, "v", "add", "AB", "");
+    cart(&shop, "v", "remove", "A", "");
+    CHECK(carts(&shop, "A") == 0 && carts(&shop, "B") == 1);
+    cart(&shop, "v", "add", "A", "");
+    CHECK_INT(buy(&shop, "v", "o", "AC", "completed"), FATE_PROCESSED);
+    cart(&shop, "v", "clear", "", "");
+    CHECK(carts(&shop, "A") == 1 && carts(&shop, "B") == 0); /* A was bought before */
+    cart(&shop, "v", "add", "DE", "");
+    view_others(&shop, "v", 70);
+    shop.time_ms += 9ll * 86400000;
+    CHECK_INT(buy(&shop, "v", "unknown", "A", "refunded"), FATE_PROCESSED);
+    CHECK(purchases(&shop, "A") == 1 && purchases(&shop, "C") == 1);
+    CHECK_INT(driver_counts(shop.driver)->counters[COUNT_RETURNS_UNKNOWN], 1);
+    CHECK_INT(buy(&shop, "v", "o", "C", "refunded"), FATE_PROCESSED);
+    CHECK(purchases(&shop, "A") == 1 && purchases(&shop, "C") == 0);
+    CHECK_INT(send(&shop, EVENT_PURCHASE, "v", "\"transaction_id\":\"o\",\"status\":\"cancelled\""),
+              FATE_PROCESSED);
+    CHECK_INT(purchases(&shop, "A"), 0);
+    cart(&shop, "v", "clear", "", "");
+    CHECK(carts(&shop, "D") == 0 && carts(&shop, "E") == 0 && carts(&shop, "A") == 1);
+    CHECK_INT(driver_counts(shop.driver)->counters[COUNT_TAKEN_BACK], 6);
+    CHECK_INT(driver_counts(shop.driver)->counters[COUNT_RETURNS_UNKNOWN], 1);
+    struct model *model = driver_model(shop.driver);
+    struct model_item *item = &model->items[model_find(model, bytes_text("D"))];
+    CHECK(item->rows[PAIR_CART][PAIR_FORWARD].count == 0 && item->counts.recent <= 0);
+    driver_free(shop.driver);
+}
+
+/* Two of three are sent back, then the third. */
+static void test_quantities(void)
+{
+    struct shop shop;
+    open_shop(&shop, NULL);
+    static const char order[] = "\"transaction_id\":\"o\",\"status\":\"%s\",\"items\":"
+                                "[{\"item_id\":\"A\",\"quantity\":%d}]";
+    static const struct {
+        const char *status;
+        int quantity;
+        uint64_t purchases;
+    } sent[] = {{"completed", 3, 1}, {"refunded", 2, 1}, {"refunded", 1, 0}, {"refunded", 1, 0}};
+    for (int i = 0; i < 4; i++) {
+        char fields[200];
+        snprintf(fields, sizeof fields, order, sent[i].status, sent[i].quantity);
+        CHECK_INT(send(&shop, EVENT_PURCHASE, "v", fields), FATE_PROCESSED);
+        CHECK_INT(purchases(&shop, "A"), sent[i].purchases);
+    }
+    driver_free(shop.driver);
+}
+
+/* Without an order's id the newest purchase of the item is meant. */
+static void test_return_without_order(void)
+{
+    struct shop shop;
+    open_shop(&shop, NULL);
+    CHECK_INT(buy(&shop, "v", "o1", "A", "completed"), FATE_PROCESSED);
+    CHECK_INT(buy(&shop, "v", "o2", "A", "completed"), FATE_PROCESSED);
+    CHECK_INT(buy(&shop, "v", "", "A", "refunded"), FATE_PROCESSED);
+    const struct orders *orders = &driver_visitor(shop.driver, bytes_text("v"))->orders;
+    CHECK(!order_line_returned(&orders->lines[0]) && order_line_returned(&orders->lines[1]));
+    CHECK_INT(purchases(&shop, "A"), 1);
+    driver_free(shop.driver);
+}
+
+/* An activity that is taken back leaves no taste. */
+static void test_tastes(void)
+{
+    struct shop shop;
+    struct preferences viewed, after;
+    const char *price = ",\"price\":20,\"discount\":5";
+    open_shop(&shop, NULL);
+    send(&shop, EVENT_VIEW, "v", "\"item\":{\"item_id\":\"V\",\"price\":9.5}");
+    visitor_preferences(driver_visitor(shop.driver, bytes_text("v")), &viewed);
+    cart(&shop, "v", "add", "AB", price);
+    visitor_preferences(driver_visitor(shop.driver, bytes_text("v")), &after);
+    CHECK(after.weight > viewed.weight && after.prices.weight > viewed.prices.weight);
+    cart(&shop, "v", "clear", "", "");
+    CHECK_INT(buy(&shop, "v", "o", "C", "completed"), FATE_PROCESSED);
+    CHECK_INT(buy(&shop, "v", "o", "C", "cancelled"), FATE_PROCESSED);
+    visitor_preferences(driver_visitor(shop.driver, bytes_text("v")), &after);
+    CHECK_INT(after.weight, viewed.weight);
+    CHECK_INT(after.prices.weight, viewed.prices.weight);
+    CHECK(after.prices.sum == viewed.prices.sum && after.prices.square == viewed.prices.square);
+    driver_free(shop.driver);
 }
 
 int main(void)
@@ -376,6 +516,10 @@ int main(void)
     TEST_RUN(test_bought_stays_out);
     TEST_RUN(test_cart_quantities);
     TEST_RUN(test_cart_outlives_activities);
+    TEST_RUN(test_taken_back);
+    TEST_RUN(test_quantities);
+    TEST_RUN(test_return_without_order);
+    TEST_RUN(test_tastes);
     TEST_RUN(test_lines);
     return test_done();
 }

@@ -1,5 +1,6 @@
 /* The sessions step and the fold, in the driver: however events arrive, the tables are those of the
- * sequence in the order of time, recomputed here from scratch. */
+ * sequence in the order of time, without the cart additions and purchases that were taken back,
+ * recomputed here from scratch. */
 #include "processors/runtime/driver.h"
 #include "tests/test.h"
 
@@ -18,7 +19,8 @@ struct planned {
     uint32_t visitor, items[3], item_count;
     int64_t time_ms;
     uint32_t number;
-    uint32_t turn; /* of its delivery */
+    uint32_t returns; /* a return: the number of the order */
+    uint32_t turn;    /* of its delivery */
 };
 
 /* Steps around the gap of a session; no two events of one visitor and kind at one time, since their
@@ -33,6 +35,7 @@ static void plan_events(struct random *random, struct planned *events)
     } kinds[] = {{EVENT_VIEW, KIND_VIEW},      {EVENT_VIEW, KIND_VIEW},
                  {EVENT_CART, KIND_CART},      {EVENT_PURCHASE, KIND_PURCHASE},
                  {EVENT_SEARCH, KIND_SEARCH},  {EVENT_CART, KIND_CART_REMOVE},
+                 {EVENT_CART, KIND_CART},      {EVENT_CART, KIND_CART_CLEAR},
                  {EVENT_PURCHASE, KIND_REFUND}};
     int64_t time_ms = START_MS;
     for (uint32_t i = 0; i < EVENTS; i++) {
@@ -48,10 +51,13 @@ static void plan_events(struct random *random, struct planned *events)
                                   .kind = kinds[which].kind,
                                   .visitor = random_below(random, VISITORS),
                                   .time_ms = time_ms,
+                                  .returns = random_below(random, EVENTS),
                                   .number = i};
-        event->item_count = event->type == EVENT_VIEW     ? 1
-                            : event->type == EVENT_SEARCH ? 0
-                                                          : 1 + random_below(random, 3);
+        event->item_count = event->type == EVENT_VIEW                                       ? 1
+                            : event->type == EVENT_SEARCH || event->kind == KIND_CART_CLEAR ? 0
+                            : event->kind == KIND_REFUND && random_one_in(random, 3) /* of all */
+                                ? 0
+                                : 1 + random_below(random, 3);
         for (uint32_t k = 0; k < event->item_count; k++)
             event->items[k] = random_below(random, ITEMS);
     }
@@ -72,16 +78,20 @@ static void deliver(struct driver *driver, const struct planned *planned)
     struct event_item items[3];
     enum fate fate = FATES;
     struct error error = {0};
-    char id[16];
+    char id[16], order[16];
+    bool refund = planned->kind == KIND_REFUND;
     snprintf(id, sizeof id, "e%u", planned->number);
+    snprintf(order, sizeof order, "t%u", refund ? planned->returns : planned->number);
     event_init(&event, planned->type);
     event.event_id = bytes_text(id);
     event.visitor_id = bytes_text(planned->visitor ? "v1" : "v0");
     event.event_time_ms = planned->time_ms;
     event.search_term = bytes_text("term");
-    event.transaction_id = bytes_text(id);
-    event.action = planned->kind == KIND_CART_REMOVE ? CART_REMOVE : CART_ADD;
-    event.status = planned->kind == KIND_REFUND ? PURCHASE_REFUNDED : PURCHASE_COMPLETED;
+    event.transaction_id = bytes_text(order);
+    event.action = planned->kind == KIND_CART_REMOVE  ? CART_REMOVE
+                   : planned->kind == KIND_CART_CLEAR ? CART_CLEAR
+                                                      : CART_ADD;
+    event.status = refund ? PURCHASE_REFUNDED : PURCHASE_COMPLETED;
     event.items = items;
     event.item_count = planned->item_count;
     for (uint32_t i = 0; i < planned->item_count; i++) {
@@ -94,10 +104,51 @@ static void deliver(struct driver *driver, const struct planned *planned)
 
 /* ---- from scratch ---- */
 
+/* How often the event has the item. */
+static uint32_t times(const struct planned *event, uint32_t item)
+{
+    uint32_t count = 0;
+    for (uint32_t k = 0; k < event->item_count; k++)
+        count += event->items[k] == item;
+    return count;
+}
+
+/* All that the order had of the item is sent back. */
+static bool sent_back(const struct planned *events, const struct planned *order, uint32_t item)
+{
+    uint32_t returned = 0;
+    for (uint32_t i = 0; i < EVENTS; i++)
+        if (events[i].kind == KIND_REFUND && events[i].visitor == order->visitor &&
+            events[i].returns == order->number)
+            returned += events[i].item_count == 0 ? EVENTS : times(&events[i], item);
+    return returned >= times(order, item);
+}
+
+static bool taken_out(const struct planned *events, const struct planned *added, uint32_t item)
+{
+    for (const struct planned *event = added + 1; event < events + EVENTS; event++) {
+        if (event->visitor != added->visitor)
+            continue;
+        if (event->kind == KIND_CART_CLEAR ||
+            (event->kind == KIND_CART_REMOVE && times(event, item) > 0))
+            return true;
+        if (event->kind == KIND_PURCHASE && times(event, item) > 0)
+            return false;
+    }
+    return false;
+}
+
+static bool taken_back(const struct planned *events, const struct planned *event, uint32_t item)
+{
+    return event->kind == KIND_PURCHASE ? sent_back(events, event, item)
+           : event->kind == KIND_CART   ? taken_out(events, event, item)
+                                        : false;
+}
+
 struct tables {
     double all[PAIR_KINDS][ITEMS][ITEMS], one[PAIR_KINDS][ITEMS][ITEMS];
     uint64_t count[PAIR_KINDS][ITEMS];
-    double recent[ITEMS];
+    double recent[ITEMS], slow[PAIR_KINDS][ITEMS];
 };
 
 struct place {
@@ -116,6 +167,7 @@ static void count_session(struct tables *tables, int kind, const struct place *p
     for (size_t i = 0; i < count; i++) {
         tables->count[kind][places[i].item]++;
         tables->recent[places[i].item] += weight_at(places[i].time_ms, 1);
+        tables->slow[kind][places[i].item] += weight_at(places[i].time_ms, 1);
         for (size_t gap = 1; gap <= NEIGHBOURS_MAX && gap <= i; gap++) {
             double weight = weight_at(places[i].time_ms, PAIR_UNITS / (int64_t)gap);
             tables->all[kind][places[i - gap].item][places[i].item] += weight;
@@ -146,7 +198,9 @@ static void recompute(const struct planned *events, struct tables *tables)
             last_ms = event->time_ms;
             if (pair_kind_of(event->kind, &kind))
                 for (uint32_t k = 0; k < event->item_count; k++)
-                    places[kind][counts[kind]++] = (struct place){event->items[k], event->time_ms};
+                    if (!taken_back(events, event, event->items[k]))
+                        places[kind][counts[kind]++] =
+                            (struct place){event->items[k], event->time_ms};
         }
         for (int k = 0; k < PAIR_KINDS; k++)
             count_session(tables, k, places[k], counts[k]);
@@ -183,7 +237,8 @@ static void check_row(const struct model *model, uint32_t owner, const struct ro
     CHECK(owner < model->item_count);
 }
 
-static void check_tables(const struct model *model, struct tables *tables)
+/* `first`: PAIR_CART leaves out views, whose neighbours may have fallen out. */
+static void check_tables(const struct model *model, struct tables *tables, int first)
 {
     for (uint32_t item = 0; item < ITEMS; item++) {
         char id[8];
@@ -195,7 +250,11 @@ static void check_tables(const struct model *model, struct tables *tables)
         }
         const struct model_item *row = &model->items[owner];
         CHECK_REAL(relative(row->counts.recent, row->counts.base), tables->recent[item]);
-        for (int kind = 0; kind < PAIR_KINDS; kind++) {
+        const struct trend *trend = trends_row(model->trends, owner);
+        for (int kind = 0; kind < PAIR_KINDS; kind++)
+            CHECK_REAL(trend ? relative(trend->slow[kind], trend->base) : 0,
+                       tables->slow[kind][item]);
+        for (int kind = first; kind < PAIR_KINDS; kind++) {
             CHECK_INT(row->counts.count[kind], tables->count[kind][item]);
             check_row(model, owner, &row->rows[kind][PAIR_FORWARD], tables->all[kind],
                       tables->one[kind], item, false);
@@ -243,7 +302,9 @@ static void test_any_order(void)
         CHECK(driver_new(&config, false, NULL, NULL, &driver, &error) == VERDICT_OK);
         for (size_t i = 0; i < EVENTS; i++)
             deliver(driver, &arrival[i]);
-        check_tables(driver_model(driver), &tables);
+        check_tables(driver_model(driver), &tables, PAIR_VIEW);
+        CHECK(driver_counts(driver)->counters[COUNT_TAKEN_BACK] > 0);
+        CHECK(driver_counts(driver)->counters[COUNT_RETURNS_UNKNOWN] > 0);
         for (uint32_t i = 0; i < VISITORS; i++)
             check_visitor(driver, events, i);
         uint64_t reordered = driver_counts(driver)->counters[COUNT_REORDERED];
@@ -253,8 +314,38 @@ static void test_any_order(void)
     }
 }
 
+/* Carts and purchases fall out, and what takes them back comes later. */
+static void test_fallen_out(void)
+{
+    static struct tables tables;
+    struct random random = random_from(102);
+    struct config config;
+    struct error error = {0};
+    config_init(&config);
+    config_set(&config, "double.click.ms", "0", NULL);
+    config_set(&config, "visitor.activities.max", "6", NULL);
+    config_set(&config, "visitor.order.lines.max", "1000", NULL);
+    config_set(&config, "cooccurrence.half.life.ms", "3600000", NULL);
+    config_set(&config, "popularity.half.life.ms", "3600000", NULL);
+    CHECK_SAY(config_finish(&config, &error) == VERDICT_OK, "%s", error.message);
+    for (int round = 0; round < 100; round++) {
+        struct planned events[EVENTS];
+        struct driver *driver;
+        plan_events(&random, events);
+        recompute(events, &tables);
+        CHECK(driver_new(&config, false, NULL, NULL, &driver, &error) == VERDICT_OK);
+        for (size_t i = 0; i < EVENTS; i++)
+            deliver(driver, &events[i]);
+        check_tables(driver_model(driver), &tables, PAIR_CART);
+        CHECK(driver_counts(driver)->counters[COUNT_TAKEN_BACK] > 0);
+        CHECK_INT(driver_counts(driver)->counters[COUNT_RETRACTABLE_OUT], 0);
+        driver_free(driver);
+    }
+}
+
 int main(void)
 {
     TEST_RUN(test_any_order);
+    TEST_RUN(test_fallen_out);
     return test_done();
 }

@@ -490,7 +490,7 @@ static void test_formats(void)
     char *folder = unpack("store-format-1.tar.gz");
     CHECK(store_rocksdb_open(folder, true, &store, NULL) == VERDICT_FATAL);
     CHECK(store_rocksdb_open(folder, false, &store, &error) == VERDICT_RETRY);
-    CHECK_CONTAINS(error.message, "has the older format 1, now it is 7");
+    CHECK_CONTAINS(error.message, "has the older format 1, now it is 8");
     CHECK(store_rocksdb_remove(folder, NULL) == VERDICT_OK);
     write_rows(folder, 0, 3);
     test_remove_folder(folder);
@@ -498,7 +498,7 @@ static void test_formats(void)
     folder = unpack("store-format-9.tar.gz");
     error_clear(&error);
     CHECK(store_rocksdb_open(folder, false, &store, &error) == VERDICT_FATAL);
-    CHECK_CONTAINS(error.message, "has format 9, this weft knows 7");
+    CHECK_CONTAINS(error.message, "has format 9, this weft knows 8");
     test_remove_folder(folder);
     free(folder);
 }

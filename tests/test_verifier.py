@@ -82,19 +82,27 @@ def made_up(seed, events=1400):
                            "channel": expected.channels[place]} for place in expected.places]
     found.interactions += [{"event_id": place[0], "position": place[1], "subject": "g",
                             "channel": expected.channels[place]} for place in guests.log]
+    found.interactions += [{"event_id": "x", "position": 0, "kind": kind, "subject": subject,
+                            "event_time": when, "change": "taken_back"} for
+                           (kind, subject, when), count in expected.taken_back.items()
+                           for _ in range(count)]
     found.interactions.insert(7, {"event_id": "", "position": 0})  # a joint of two sessions
     found.weights = [{"source": source, "number": n} for n in (1, 2) for source in (8, 9)]
     found.dead = list(expected.dead)
     for visitor, (accepted, activities) in expected.visitors.items():
         rows, before = [], 0
-        for when, kind, subject, price in activities:
+        taken_back = []
+        for place, (when, kind, subject, price, counts) in enumerate(activities):
             rows.append({"elapsed_ms": when - before, "subject": subject,
                          "kind": verifier.ACTIVITY_KINDS.index(kind),
                          "price": float("nan") if price is None else price})
             before = when
+            if not counts:
+                taken_back.append(place - sum(taken_back))
         side = dict(zip(SIDE, expected.sides[visitor]))
         found.changelog[visitor] = (expected.partitions[visitor],
-                                    {"accepted": accepted, "activities": rows, **side})
+                                    {"accepted": accepted, "activities": rows,
+                                     "taken_back": taken_back, **side})
         if activities:
             found.lists[visitor] = {"source_event_time": expected.latest[visitor]}
     for guest, record in guests.rows():

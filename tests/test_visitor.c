@@ -150,11 +150,21 @@ static void test_rest_of_row(void)
         visitor_show(visitor, bytes_of(word, 8), 1700000000000, INT64_MAX / 4);
     }
     for (uint32_t i = 0; i < ORDER_LINES_MAX; i++)
-        visitor_add_order_line(visitor,
-                               (struct order_line){(uint32_t)random_next(&random) | 1u << 31,
-                                                   (uint32_t)random_next(&random) | 1u << 31,
-                                                   i % 2 ? INT64_MAX / 4 : 1, true},
-                               ORDER_LINES_MAX);
+        orders_buy(&visitor->orders,
+                   (struct order_line){.order = (uint32_t)random_next(&random) | 1u << 31,
+                                       .item = (uint32_t)random_next(&random) | 1u << 31,
+                                       .event = (uint32_t)random_next(&random) | 1u << 31,
+                                       .bought = ORDER_QUANTITY_MAX,
+                                       .returned = ORDER_QUANTITY_MAX,
+                                       .time_ms = i % 2 ? INT64_MAX / 4 : 1},
+                   ORDER_LINES_MAX);
+    struct activity_bounds bounds = {
+        .cart.items_max = 1, .retractable = {1000, 1000, 0}, .session_gap_ms = 1000};
+    for (int i = 0; i < 1000; i++) { /* they fall out, as far apart as can be */
+        struct activity activity = {
+            .time_ms = i % 2 ? INT64_MAX / 2 : 1, .event_hash = 1u << 31, .kind = KIND_PURCHASE};
+        visitor_insert(visitor, visitor->count, activity, bytes_text("i"), 1, &bounds);
+    }
     for (uint32_t i = 0; i < CART_ITEMS_MAX; i++) {
         memcpy(word, &i, sizeof i);
         cart_apply(&visitor->cart, KIND_CART, bytes_of(word, 6), NULL);

@@ -20,7 +20,7 @@ static void test_older(void)
 }
 
 /* A value that was written before there were preferences (2), what was shown and declared (3), a
- * channel (4), lines of orders (5), or a cart (6): the same without them. */
+ * channel (4), lines of orders (5), a cart (6), or what can be taken back (7): the same without. */
 static void test_without(int version)
 {
     struct store *store = store_memory_new();
@@ -31,17 +31,18 @@ static void test_without(int version)
     insert(visitor, 1000, KIND_VIEW, "item", 10);
     struct bytes value = visitor_table_encode(table, visitor), key = bytes_text("v");
     size_t checksum =
-        12; /* no preferences, nothing shown or declared, ...: zeros before the checksum */
+        14; /* no preferences, nothing shown or declared, ...: zeros before the checksum */
     while (checksum > 1 && (unsigned char)value.at[value.size - checksum - 1] >= 0x80)
         checksum++;
     while (checksum > 1 && (unsigned char)value.at[value.size - checksum] < 0x80)
         checksum--;
     static const uint64_t fingerprints[] = {VISITOR_FINGERPRINT_2, VISITOR_FINGERPRINT_3,
                                             VISITOR_FINGERPRINT_4, VISITOR_FINGERPRINT_5,
-                                            VISITOR_FINGERPRINT_6};
-    const size_t liked = 13, known = 6, channel = 2, lines = 1, cart = 1;
-    size_t zeros = cart + (version < 6 ? lines : 0) + (version < 5 ? channel : 0) +
-                   (version < 4 ? known : 0) + (version < 3 ? liked : 0);
+                                            VISITOR_FINGERPRINT_6, VISITOR_FINGERPRINT_7};
+    const size_t liked = 13, known = 6, channel = 2, lines = 1, cart = 1, taken_back = 2;
+    size_t zeros = taken_back + (version < 7 ? cart : 0) + (version < 6 ? lines : 0) +
+                   (version < 5 ? channel : 0) + (version < 4 ? known : 0) +
+                   (version < 3 ? liked : 0);
     size_t body = value.size - checksum - zeros;
     for (size_t i = body; i < body + zeros; i++)
         CHECK_INT(value.at[i], 0);
@@ -86,6 +87,11 @@ static void test_before_cart(void)
     test_without(6);
 }
 
+static void test_before_taken_back(void)
+{
+    test_without(7);
+}
+
 /* A format that this version does not know, with its checksum as the last field. */
 static void test_newer(void)
 {
@@ -125,7 +131,8 @@ static void test_damaged(void)
         prefer(visitor, &random, i * 1000);
     visitor_update_channel(visitor, bytes_text("web"), 5000);
     for (uint32_t i = 0; i < 9; i++)
-        visitor_add_order_line(visitor, (struct order_line){i / 3, i, 1000, i % 2 > 0}, 8);
+        orders_buy(&visitor->orders,
+                   (struct order_line){.order = i / 3, .item = i, .bought = 1, .time_ms = 1000}, 8);
     for (int i = 0; i < 32; i++)
         insert(visitor, 30000, i == 3 ? KIND_CART_REMOVE : KIND_CART, i % 2 ? "b" : "a", 5);
     CHECK(visitor->cart.count > 0);
@@ -178,6 +185,7 @@ int main(void)
     TEST_RUN(test_before_channel);
     TEST_RUN(test_before_order_lines);
     TEST_RUN(test_before_cart);
+    TEST_RUN(test_before_taken_back);
     TEST_RUN(test_newer);
     TEST_RUN(test_damaged);
     return test_done();

@@ -4,6 +4,7 @@
 #define WEFT_TESTS_VISITORS_H
 
 #include "state/visitor_codec.h"
+#include "state/visitor_history.h"
 #include "state/visitor_table.h"
 #include "tests/test.h"
 
@@ -65,11 +66,19 @@ static inline void check_decoded(struct visitor_table *table, struct visitor *vi
     CHECK_BYTES(visitor_age_group(again), visitor_age_group(visitor));
     CHECK_BYTES(visitor_channel(again), visitor_channel(visitor));
     CHECK_INT(again->channel_time_ms, visitor->channel_time_ms);
-    CHECK_INT(again->line_count, visitor->line_count);
-    for (uint32_t i = 0; i < visitor->line_count; i++) {
-        const struct order_line *a = &visitor->lines[i], *b = &again->lines[i];
+    CHECK_INT(again->orders.count, visitor->orders.count);
+    for (uint32_t i = 0; i < visitor->orders.count; i++) {
+        const struct order_line *a = &visitor->orders.lines[i], *b = &again->orders.lines[i];
         CHECK(a->order == b->order && a->item == b->item && a->time_ms == b->time_ms &&
-              a->returned == b->returned);
+              a->event == b->event && a->bought == b->bought && a->returned == b->returned);
+    }
+    CHECK_INT(visitor_history_places(again), visitor_history_places(visitor));
+    for (uint32_t i = 0; i < visitor_history_places(visitor); i++) {
+        struct history_place a = visitor_history_place(visitor, i);
+        struct history_place b = visitor_history_place(again, i);
+        CHECK(a.kind == b.kind && a.counting == b.counting && a.time_ms == b.time_ms &&
+              a.event == b.event && a.settled == b.settled);
+        CHECK_BYTES(a.subject, b.subject);
     }
     CHECK_INT(again->cart.count, visitor->cart.count);
     CHECK_BYTES(bytes_of(again->cart.text, again->cart.size),

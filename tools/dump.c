@@ -30,6 +30,8 @@ void dump_visitor(const struct visitor *visitor, FILE *to)
         buffer_format(&line, ",\"time\":%lld", (long long)activity->time_ms);
         if (!isnan(activity->price))
             buffer_format(&line, ",\"price\":%.9g", (double)activity->price);
+        if (activity->counting == COUNTING_TAKEN_BACK)
+            buffer_text(&line, ",\"taken_back\":true");
         buffer_byte(&line, '}');
     }
     buffer_text(&line, "],\"gender\":");
@@ -43,7 +45,7 @@ void dump_visitor(const struct visitor *visitor, FILE *to)
         &line, ",\"impressions\":%lld,\"clicks\":%lld,\"refused\":%s,\"order_lines\":%u,\"cart\":[",
         exposure ? (long long)exposure->impressions : 0LL,
         exposure ? (long long)exposure->clicks : 0LL, visitor->refused ? "true" : "false",
-        (unsigned)visitor->line_count);
+        (unsigned)visitor->orders.count);
     uint32_t at = 0;
     for (struct bytes item_id; (item_id = cart_next(&visitor->cart, &at)).at;) {
         buffer_text(&line, line.at[line.size - 1] == '[' ? "" : ",");

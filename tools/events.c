@@ -199,7 +199,9 @@ static void make_id(struct event_file *file, struct event *event)
     int size = snprintf(file->id, sizeof file->id, "%s-%016llx", event_format_names[file->format],
                         (unsigned long long)draw_mix(hash));
     event->event_id = bytes_of(file->id, (size_t)size);
-    if (event->type == EVENT_PURCHASE) /* a line is no repeat of the one before it */
+    /* A line is no repeat of the one before it. A return names no order: it takes back the newest
+     * purchase of its item. */
+    if (event->type == EVENT_PURCHASE && event->status == PURCHASE_COMPLETED)
         event->transaction_id = event->event_id;
 }
 

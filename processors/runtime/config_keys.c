@@ -215,14 +215,15 @@ const struct config_key config_keys[] = {
 
     NUMBER(CONFIG_VISITORS, "visitor.activities.max", "64", chosen.activities_max, 1, 1000,
            "activities remembered of a visitor"),
-    NUMBER(CONFIG_VISITORS, "visitor.order.lines.max", "128", chosen.order_lines_max, 1,
-           ORDER_LINES_MAX,
-           "bought items remembered of a visitor, to keep them out of lists and to find repeated "
-           "orders"),
+    NUMBER(
+        CONFIG_VISITORS, "visitor.order.lines.max", "128", chosen.order_lines_max, 1,
+        ORDER_LINES_MAX,
+        "bought items remembered of a visitor, to keep them out of lists, to find repeated orders, "
+        "and to take back what is returned"),
     NUMBER(CONFIG_VISITORS, "visitor.cart.items.max", "100", chosen.cart_items_max, 1,
            CART_ITEMS_MAX,
-           "items of a cart that are remembered when their activities fall out; the one put in "
-           "first goes first"),
+           "items of a cart that are remembered when their activities fall out, to take them back "
+           "later; the one put in first goes first"),
     NUMBER(CONFIG_VISITORS, "visitor.tastes.half.life.ms", "2592000000", chosen.tastes_half_life_ms,
            0, INT64_MAX / 4,
            "how fast a visitor's preferences (brands, categories, prices, ...) fade; 30 days; 0: "

@@ -36,7 +36,10 @@ const char *const counter_names[COUNTERS] = {"interactions",
                                              "learned",
                                              "lists_deferred",
                                              "lists_early",
-                                             "cart_items_out"};
+                                             "cart_items_out",
+                                             "taken_back",
+                                             "returns_unknown",
+                                             "retractable_out"};
 
 struct pipeline {
     struct checked_outlet checked; /* the steps emit to it */
@@ -173,6 +176,8 @@ enum verdict pipeline_event(struct pipeline *pipeline, struct record *record, co
     if (verdict == VERDICT_OK)
         context->recommender = list_makers_of(pipeline->makers, context->visitor);
     record->fate = FATE_PROCESSED;
+    record->changes = NULL;
+    record->change_count = record->change_capacity = 0;
     for (size_t i = 0; verdict == VERDICT_OK && i < pipeline->topology->visitors_count; i++) {
         const struct step *step = pipeline->topology->visitors[i];
         if (step->event == NULL)

@@ -37,8 +37,12 @@ def forget_last(found, visitor, everywhere=True):
     """The visitor's row as it was before the last activity."""
     partition, record = found.changelog[visitor]
     if everywhere:
+        last = len(record["activities"]) - 1
+        taken_back = record.get("taken_back", [])
+        if sum(taken_back) == last and taken_back:
+            taken_back = taken_back[:-1]
         record = dict(record, accepted=record["accepted"] - 1,
-                      activities=record["activities"][:-1])
+                      activities=record["activities"][:-1], taken_back=taken_back)
         found.changelog[visitor] = (partition, record)
     for owned, rows in found.local.values():
         if partition in owned and visitor in rows:
@@ -53,12 +57,14 @@ def of_guest(item):
 
 def event_lost(found):
     rows = [at for at, row in enumerate(found.interactions)
-            if row["event_id"] and not of_guest(row.get("subject", ""))]
+            if row["event_id"] and not of_guest(row.get("subject", "")) and
+            row.get("change", "activity") == "activity"]
     found.interactions.pop(rows[len(rows) // 2])
 
 
 def event_doubled(found):
-    found.interactions.append(found.interactions[len(found.interactions) // 2])
+    rows = [row for row in found.interactions if row.get("change", "activity") == "activity"]
+    found.interactions.append(rows[len(rows) // 2])
 
 
 def weights_doubled(found):
@@ -80,8 +86,41 @@ def list_old(found):
 
 
 def aborted_counted(found):
-    record = dict(found.interactions[-1], event_id="of an aborted transaction")
+    record = dict(found.interactions[0], event_id="of an aborted transaction")
     found.interactions.append(record)
+
+
+def taken_back_lost(found):
+    """A cart that was emptied, or a purchase that was sent back, still counts."""
+    found.interactions.remove(next(row for row in found.interactions
+                                   if row.get("change") == "taken_back" and
+                                   not of_guest(row["subject"])))
+
+
+def taken_back_twice(found):
+    found.interactions.append(next(row for row in found.interactions
+                                   if row.get("change") == "taken_back" and
+                                   not of_guest(row["subject"])))
+
+
+def taken_back_not_in_row(found):
+    visitor = max(key for key in visitors(found) if found.changelog[key][1].get("taken_back"))
+    partition, record = found.changelog[visitor]
+    record = {**record, "taken_back": []}
+    found.changelog[visitor] = (partition, record)
+    for owned, rows in found.local.values():
+        if partition in owned:
+            accepted, activities = rows[visitor]
+            rows[visitor] = (accepted, [(*row[:4], True) for row in activities])
+
+
+def taken_back_in_one_model(found):
+    """A purchase that was sent back still counts in one process."""
+    popularity = found.models[sorted(found.models)[-1]][1]
+    row = next(row for row in found.interactions if row.get("change") == "taken_back" and
+               row["kind"] == "purchase" and row["subject"] in popularity)
+    view, cart, purchase, recent, last = popularity[row["subject"]]
+    popularity[row["subject"]] = (view, cart, purchase + 1, recent + 1, last)
 
 
 def commit_without_batch(found):
@@ -335,6 +374,10 @@ MUTATIONS = [
     ("a ranking that two publishers differ about", ranking_differs),
     ("lists of an item that two publishers differ about", item_lists_differ),
     ("a pair in an item's list that nobody made", item_list_invented),
+    ("what is taken back lost from the log", taken_back_lost),
+    ("what is taken back twice in the log", taken_back_twice),
+    ("what is taken back still counted in a row", taken_back_not_in_row),
+    ("what is taken back still counted in one model", taken_back_in_one_model),
     ("one offset behind", offset_behind),
     ("a transaction that hangs", transaction_hangs),
     ("one dead letter lost", dead_letter_lost),

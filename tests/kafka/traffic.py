@@ -60,6 +60,7 @@ class Traffic:
         self.count = 0
         self.recent = []
         self.follows = []  # rows that come next
+        self.carts, self.orders = {}, {}  # of each visitor
         self.now_ms = 0
         self.schemas = schemas()
         self.visitors = [self.name_visitor(i) for i in range(visitors)]
@@ -183,16 +184,46 @@ class Traffic:
             ids = {self.item() for _ in range(self.random.choice((1, 1, 2, 3)))}
             event["items"] = [{"item_id": item} for item in sorted(ids)]
             if kind == "cart":
-                event["action"] = self.random.choices(("add", "remove", "update"), (8, 1, 1))[0]
+                self.change_cart(key, event)
             else:
                 event["transaction_id"] = f"t{self.count}"
-                if self.random.random() < 0.1:
-                    event["status"] = "refunded"
+                orders = self.orders.setdefault(key, [])
+                if self.random.random() < 0.2:
+                    self.send_back(event, orders)
+                else:
+                    orders.append((event["transaction_id"], sorted(ids)))
+                if event.get("status"):
+                    pass
                 elif self.count % 4 == 0:  # the page that says thank you is loaded again
                     again = {**event, "event_id": f"o{self.count}",
                              "event_time": event["event_time"] + 7000}
                     self.follows.append((kind, key, json.dumps(again)))
         return kind, key, json.dumps(event)
+
+    def change_cart(self, key, event):
+        """Puts items in, takes out some that are or are not there, or all."""
+        cart = self.carts.setdefault(key, [])
+        action = self.random.choices(("add", "remove", "update", "clear"), (12, 4, 2, 1))[0]
+        event["action"] = action
+        if action == "add":
+            cart.extend(row["item_id"] for row in event["items"])
+        elif action == "clear":
+            del event["items"]
+            cart.clear()
+        elif cart and self.random.random() < 0.7:
+            item = cart.pop(self.random.randrange(len(cart)))
+            event["items"] = [{"item_id": item, "quantity": 0 if action == "update" else 1}]
+
+    def send_back(self, event, orders):
+        """Some items of an earlier order, the whole of it, or what was never bought."""
+        event["status"] = self.random.choice(("refunded", "cancelled"))
+        if not orders or self.random.random() < 0.2:
+            return
+        event["transaction_id"], items = self.random.choice(orders)
+        if self.random.random() < 0.3:
+            event["items"] = []
+        else:
+            event["items"] = [{"item_id": self.random.choice(items)}]
 
     def __iter__(self):
         return self

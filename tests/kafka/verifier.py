@@ -306,6 +306,7 @@ class Expected:
         self.declared, self.impressions, self.clicks = {}, {}, {}
         self.seconds = {}  # visitor: those in which the visitor's events happened
         activities, orders = [], recount.Orders()
+        self.taken_back = Counter()  # (kind, item, time): activities that no longer count
         for partition, event, when in events:
             visitor = event.get("user_id") or event["visitor_id"]
             if not take_new_items(orders, visitor, event):
@@ -331,6 +332,9 @@ class Expected:
             file.flush()
             visitors = recount.visitors_of(file.name) if activities else {}
         self.visitors = recount.expected_visitors(visitors)
+        for of_visitor in visitors.values():
+            self.taken_back.update((kind, item, when) for when, kind, item, _, _, counts in
+                                   of_visitor if not counts)
         channel_of, carts = recount.newest_channels(visitors), recount.carts_of(visitors)
         self.sides = {visitor: (False, *self.declared.get(visitor, ("", "")),
                                 len(self.impressions.get(visitor, ())),
@@ -367,10 +371,16 @@ def of_guest(key):
 
 def take_new_items(orders, visitor, event):
     """Leaves out the items that the order already has. False: it has all of them."""
-    if event["type"] != "purchase" or event.get("status", "completed") != "completed":
+    if event["type"] != "purchase":
         return True
-    new = orders.new(visitor, event["transaction_id"], [row["item_id"] for row in event["items"]])
-    event["items"] = [row for row, is_new in zip(event["items"], new) if is_new]
+    order, when = event["transaction_id"], event["event_time"]
+    items = [(row["item_id"], max(row.get("quantity", 1), 1)) for row in event.get("items", [])]
+    if event.get("status", "completed") != "completed":
+        for item, quantity in items or [("", 1)]:
+            orders.send_back(visitor, order, item, quantity, when)
+        return True
+    lines = orders.buy(visitor, order, items, when)
+    event["items"] = [row for row, line in zip(event["items"], lines) if line]
     return bool(event["items"])
 
 
@@ -381,13 +391,17 @@ def places(event):
 
 
 def sequence(record):
-    """(accepted, [(time, kind, subject, price)]) of a changelog's record."""
-    when, activities = 0, []
-    for activity in record["activities"]:
+    """(accepted, [(time, kind, subject, price, whether it counts)]) of a changelog's record."""
+    when, activities, taken_back, at = 0, [], set(), 0
+    for more in record.get("taken_back", ()):
+        at += more
+        taken_back.add(at)
+    for position, activity in enumerate(record["activities"]):
         when += activity["elapsed_ms"]
         price = activity["price"]
         activities.append((when, ACTIVITY_KINDS[activity["kind"]], activity["subject"],
-                           None if price != price else float("%.9g" % price)))
+                           None if price != price else float("%.9g" % price),
+                           position not in taken_back))
     return record["accepted"], activities
 
 
@@ -405,7 +419,7 @@ def differences(expected, found):
 def judge_log(expected, found, once, say):
     """Returns how many activities are in the log more than once."""
     times = Counter((row["event_id"], row["position"]) for row in found.interactions
-                    if row["event_id"])
+                    if row["event_id"] and is_activity(row))
     missing = expected.places.keys() - times.keys()
     unknown = times.keys() - expected.places.keys() - expected.guest_places
     twice = [place for place, count in times.items() if count > 1]
@@ -418,7 +432,8 @@ def judge_log(expected, found, once, say):
     if found.strangers:
         say(f"records of the interactions log that nobody can read: {len(found.strangers)}")
     logged = [((row["event_id"], row["position"]), row.get("channel"))
-              for row in found.interactions]
+              for row in found.interactions if is_activity(row)]
+    judge_changes(expected, found, once, say)
     wrong = [place for place, channel in logged if place not in unknown
              and channel != expected.channels.get(place)]  # joints have none
     if wrong:
@@ -431,6 +446,24 @@ def judge_log(expected, found, once, say):
     if uneven and once:
         say(f"rankers whose records are not numbered 1, 2, ..., {some(uneven)}")
     return sum(times[place] - 1 for place in twice)
+
+
+def is_activity(row):
+    """Whether a record of the log is of a new activity. Others take one back, or count it again."""
+    return row.get("change", "activity") == "activity"
+
+
+def judge_changes(expected, found, once, say):
+    taken_back = Counter()
+    for row in found.interactions:
+        if not is_activity(row) and not of_guest(row["subject"]):
+            place = row["kind"], row["subject"], row["event_time"]
+            taken_back[place] += 1 if row["change"] == "taken_back" else -1
+    wrong = [place for place in taken_back.keys() | expected.taken_back.keys()
+             if taken_back[place] != expected.taken_back[place] and not of_guest(place[1])]
+    if wrong and once:
+        say(f"carts and purchases that are taken back in the log and should not be, or the reverse, "
+            f"{some(wrong)}")
 
 
 def judge_dead(expected, found, once, say):
@@ -550,18 +583,6 @@ def judge_guests(expected, found, say):
         judge_guest(visitor, records, logged, found, say)
 
 
-def same_row(expected, found):
-    """Weights are the same to the last bit. The time at which a pair was last counted may be a
-    later one: an event that comes late and pushes a pair too far apart takes back its weight, but
-    not that time."""
-    if expected is None or found is None:
-        return expected == found
-    empty = (0, 0, 0)
-    pairs = [(expected[1].get(item, empty), found[1].get(item, empty))
-             for item in expected[1].keys() | found[1].keys()]
-    return expected[0] == found[0] and all(a[:2] == b[:2] and a[2] <= b[2] for a, b in pairs)
-
-
 def judge_models(expected, found, doubled, say):
     for instance, (cooccurrence, popularity, trends, channels) in found.models.items():
         cooccurrence, popularity, trends, channels = (
@@ -574,7 +595,7 @@ def judge_models(expected, found, doubled, say):
                 say(f"instance {instance}: items that were counted too seldom, {some(wrong)}")
             continue
         wrong = [key for key in expected.cooccurrence.keys() | cooccurrence.keys()
-                 if not same_row(expected.cooccurrence.get(key), cooccurrence.get(key))]
+                 if not recount.same_row(expected.cooccurrence.get(key), cooccurrence.get(key))]
         if wrong:
             say(f"instance {instance}: co-occurrence rows that differ, {some(wrong)}")
         wrong = differences(expected.popularity, popularity)

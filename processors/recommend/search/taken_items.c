@@ -4,7 +4,8 @@ void taken_items_add(struct model *model, struct queries *queries, struct bytes 
                      int64_t half_life_ms, const struct interaction *interaction)
 {
     enum pair_kind kind;
-    if (text.size == 0 || interaction->subject.size == 0 || !pair_kind_of(interaction->kind, &kind))
+    if (text.size == 0 || interaction->change != CHANGE_ACTIVITY ||
+        interaction->subject.size == 0 || !pair_kind_of(interaction->kind, &kind))
         return;
     uint32_t item = model_intern(model, interaction->subject, interaction->visitor);
     if (item == ITEM_NONE)

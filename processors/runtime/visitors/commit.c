@@ -68,9 +68,10 @@ enum verdict worker_check_presence(struct worker *worker)
 /* A row may date from when the changelog took larger ones. */
 static void fit_row(struct context *context, struct visitor *visitor)
 {
-    struct cart_bound bound = {.items_max = context->settings->cart_items_max};
-    uint32_t out = visitor_fit(visitor, context->visitor_row_bytes_max, &bound);
-    context->counts->counters[COUNT_CART_ITEMS_OUT] += bound.fallen;
+    struct activity_bounds bounds = activity_bounds_of(context->settings);
+    uint32_t out = visitor_fit(visitor, context->visitor_row_bytes_max, &bounds);
+    context->counts->counters[COUNT_CART_ITEMS_OUT] += bounds.cart.fallen;
+    context->counts->counters[COUNT_RETRACTABLE_OUT] += bounds.retractable.fallen;
     context->counts->counters[COUNT_ACTIVITIES_OUT] += out;
     context->counts->counters[COUNT_ACTIVITIES_CUT] += out;
 }
