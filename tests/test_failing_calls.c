@@ -4,15 +4,19 @@
  *
  * By default a few hundred of the places are tried; with WEFT_TEST_LONG=1 all of them. */
 #include "processors/runtime/kafka/registry.h"
+#include "processors/runtime/kafka/registry_http.h"
 #include "processors/runtime/schemas_folder.h"
 #include "processors/runtime/statedir.h"
 #include "state/model_file.h"
 #include "schemas/array.h"
+#include "schemas/library_memory.h"
 #include "state/model_store.h"
 #include "tests/failing_calls.h"
 #include "tests/fake_world.h"
 
+#include <avro.h>
 #include <errno.h>
+#include <jansson.h>
 #include <malloc.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -172,6 +176,58 @@ static void test_out_of_memory_ends_the_process(void)
     capture_end(&capture, text);
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
     CHECK_CONTAINS(text, "weft: out of memory (4711 bytes requested)");
+}
+
+/* The same in the libraries: none of them takes it for a fault of the input. */
+static void read_json(void)
+{
+    json_decref(json_loads("{\"a\":[1,2]}", 0, NULL));
+}
+
+static void read_schema(void)
+{
+    avro_schema_t schema;
+    if (avro_schema_from_json_length("\"string\"", 8, &schema) == 0)
+        avro_schema_decref(schema);
+}
+
+static struct registry_http *requests; /* made while there is memory */
+
+static void make_request(void)
+{
+    struct http_answer answer;
+    registry_http_request(requests, "/subjects", NULL, &answer, NULL);
+}
+
+static void check_library(const char *name, void (*use)(void))
+{
+    static char text[TEXT_MAX];
+    int status = -1;
+    struct capture capture = capture_begin();
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        fail_call(CALLS_ALLOCATION, 1);
+        use();
+        _exit(0);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid);
+    capture_end(&capture, text);
+    CHECK_SAY(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT, "%s: status %d", name, status);
+    CHECK_CONTAINS(text, "weft: out of memory (");
+}
+
+static void test_out_of_memory_in_libraries(void)
+{
+    struct config config;
+    library_memory_prepare();
+    config_init(&config);
+    config_set(&config, "schema.registry.url", "http://localhost:1", NULL);
+    CHECK(registry_http_new(&config, NULL, &requests, NULL) == VERDICT_OK);
+    check_library("jansson", read_json);
+    check_library("avro-c", read_schema);
+    check_library("libcurl", make_request);
+    registry_http_free(requests);
 }
 
 /* ---- RocksDB ---- */
@@ -584,6 +640,7 @@ int main(void)
     mallopt(M_MMAP_THRESHOLD, 1 << 20); /* large tables come as zero pages, not by memset */
     TEST_RUN(test_allocations);
     TEST_RUN(test_out_of_memory_ends_the_process);
+    TEST_RUN(test_out_of_memory_in_libraries);
     TEST_RUN(test_store_calls);
     TEST_RUN(test_opening_a_store);
     TEST_RUN(test_loading_a_model);

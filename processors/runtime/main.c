@@ -1,4 +1,5 @@
 #include "processors/runtime/command.h"
+#include "schemas/library_memory.h"
 
 #include <stdio.h>
 
@@ -22,6 +23,7 @@ static void list_commands(FILE *to)
 
 int main(int argc, char **argv)
 {
+    library_memory_prepare();
     if (argc < 2) {
         list_commands(stderr);
         return EXIT_USAGE;

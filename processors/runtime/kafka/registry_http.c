@@ -412,13 +412,20 @@ static enum verdict check_files(const struct config *config, struct error *error
     return VERDICT_OK;
 }
 
+/* For libcurl, which allocates as weft does: where memory is short, the process ends. */
+static char *copy_text(const char *text)
+{
+    return memory_text(bytes_text(text));
+}
+
 enum verdict registry_http_new(const struct config *config, const atomic_bool *stop,
                                struct registry_http **ret_http, struct error *error)
 {
     struct registry_http *http = memory_zero(1, sizeof *http);
     http->config = config;
     http->stop = stop;
-    curl_global_init(CURL_GLOBAL_DEFAULT); /* libcurl counts these calls */
+    curl_global_init_mem(CURL_GLOBAL_DEFAULT, memory_get, free, memory_resize, copy_text,
+                         memory_zero); /* libcurl counts these calls */
     http->curl = curl_easy_init();
     enum verdict verdict = http->curl ? check_files(config, error)
                                       : error_set(error, VERDICT_FATAL, "libcurl can't start");
