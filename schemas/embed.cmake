@@ -1,7 +1,12 @@
-# Writes OUTPUT, a C file with the text of each of FILES, in the array NAME.
+# Writes OUTPUT, a C file with the text of each of FILES, in the array NAME. A file's name is that
+# without its ending, or with FOLDER its path in that folder.
 set(text "#include \"schemas/embedded.h\"\n\nconst struct embedded_file ${NAME}[] = {\n")
 foreach(file ${FILES})
-  get_filename_component(name ${file} NAME_WE)
+  if(FOLDER)
+    file(RELATIVE_PATH name ${FOLDER} ${file})
+  else()
+    get_filename_component(name ${file} NAME_WE)
+  endif()
   file(READ ${file} hex HEX)
   string(LENGTH "${hex}" digits)
   math(EXPR size "${digits} / 2")

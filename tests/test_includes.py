@@ -38,6 +38,7 @@ OWN = {
     RUNTIME + "visitors/": ("schemas/", "state/", "processors/"),
     RUNTIME + "model/": ("schemas/", "state/", "processors/"),
     "tools/": ("schemas/", "state/", "processors/", "tools/"),
+    "tools/serve/": ("schemas/", "state/", "processors/", "tools/serve/"),
     "tests/": LAYERS,
 }
 
@@ -52,18 +53,20 @@ LIBRARIES = {
     r"curl/": (RUNTIME + "kafka/registry_http.c",),
     r"rocksdb/": ("state/store_rocksdb.c", "tests/failing_calls.c"),
     r"utf8proc": (RECOMMEND + "search/text.c",),
+    r"microhttpd": (RUNTIME + "http/http_exchange.h",),
 }
 
 # A library's names, and the files that may use them.
 NAMES = {
     r"\brd_kafka_\w+": (RUNTIME + "kafka/", "tests/"),
     r"\brocksdb_\w+\(": ("state/store_rocksdb.c", "tests/"),
+    r"\bMHD_\w+": (RUNTIME + "http/",),
 }
 
 # Headers name no library: whoever includes them needs none.
-HIDDEN = re.compile(r"\b(rd_kafka_|rocksdb_|json_t\b|avro_schema_t|avro_value)|"
-                    r"#\s*include\s*<(avro\.h|rocksdb|jansson|librdkafka)")
-HIDDEN_IN = (RUNTIME + "kafka/",)
+HIDDEN = re.compile(r"\b(rd_kafka_|rocksdb_|json_t\b|avro_schema_t|avro_value|MHD_)|"
+                    r"#\s*include\s*<(avro\.h|rocksdb|jansson|librdkafka|microhttpd)")
+HIDDEN_IN = (RUNTIME + "kafka/", RUNTIME + "http/http_exchange.h")
 
 FUNCTION_LINES_MAX = 70
 HEADER_LINES_MAX = 240
@@ -205,6 +208,9 @@ def self_test():
             (RECOMMEND + "rankings/build.c", RECOMMEND + "ranking/ranker.h", None, False),
             ("processors/runtime/visitors/worker.c", None, "avro.h", False),
             ("processors/runtime/visitors/worker.c", "tools/feed.h", None, False),
+            ("tools/serve/routes.c", RUNTIME + "http/http_server.h", None, True),
+            ("tools/serve/routes.c", "tools/get_topics.h", None, False),
+            ("tools/serve/routes.c", None, "microhttpd.h", False),
             ("schemas/json.c", "json.h", None, False)):
         if (check_include(path, quoted, angled) is None) != fine:
             sys.exit(f"self-test: {path} and {quoted or angled}")

@@ -354,7 +354,7 @@ WEFT_COMMAND(check) = {
         "       weft check --acls\n\n" COMMAND_OPTIONS_HELP
         "  --keys [GROUP]...  list the keys with their defaults; groups are process, topics,\n"
         "                     input, visitors, lists, ranker, model, catalogue, rankings,\n"
-        "                     placements and kafka\n"
+        "                     http, placements and kafka\n"
         "  --format F         weft, rees46, tsv, sessions, or a ready-made mapping (otto, hm,\n"
         "                     retailrocket, ...); without it the format is guessed\n"
         "  --map M            FILEs are of another system: the name of a ready-made mapping\n"

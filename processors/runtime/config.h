@@ -45,6 +45,9 @@ enum framing { FRAMING_SINGLE_OBJECT, FRAMING_CONFLUENT };
 /* Presets that trade quality for speed; what each does stands in config.c. */
 enum quality_preset { QUALITY_FULL, QUALITY_LEAN, QUALITY_COUNTS };
 
+/* Which answers over HTTP the log tells: those of 500 and above are errors. */
+enum access_log { ACCESS_LOG_OFF, ACCESS_LOG_ERRORS, ACCESS_LOG_ALL };
+
 struct config {
     char application_id[CONFIG_TEXT_MAX];
     char bootstrap_servers[CONFIG_LONG_MAX];
@@ -113,6 +116,22 @@ struct config {
     int64_t model_save_ms;
     int64_t snapshot_interval_ms;
     int64_t metrics_interval_ms;
+    char http_listen[CONFIG_TEXT_MAX];
+    char http_token_read_file[CONFIG_LONG_MAX];
+    char http_token_write_file[CONFIG_LONG_MAX];
+    char http_token_admin_file[CONFIG_LONG_MAX];
+    char http_tls_certificate_file[CONFIG_LONG_MAX];
+    char http_tls_key_file[CONFIG_LONG_MAX];
+    char http_cors_origins[CONFIG_LIST_MAX];
+    enum access_log http_access_log;
+    int64_t http_threads;
+    int64_t http_connections_max;
+    int64_t http_body_bytes;
+    int64_t http_request_ms;
+    int64_t http_idle_ms;
+    bool serve_explain;
+    int64_t serve_events_waiting_max;
+    int64_t serve_events_timeout_ms;
     struct kafka_property kafka[CONFIG_KAFKA_MAX];
     size_t kafka_count;
     char kafka_values[CONFIG_KAFKA_BYTES_MAX]; /* texts with their ends, one after the other */
@@ -135,6 +154,7 @@ enum config_group_name {
     CONFIG_MODEL,
     CONFIG_CATALOGUE,
     CONFIG_RANKINGS,
+    CONFIG_HTTP,
     CONFIG_PLACEMENTS,
     CONFIG_KAFKA,
     CONFIG_GROUPS,

@@ -12,6 +12,7 @@ static const char *const framing_names[] = {"single-object", "confluent", NULL};
 static const char *const shown_from_names[] = {"lists", "impressions", NULL};
 static const char *const adult_names[] = {"shown", "hidden", NULL};
 static const char *const newcomers_names[] = {"popular", "search", NULL};
+static const char *const access_log_names[] = {"off", "errors", "all", NULL};
 
 const struct config_group config_groups[CONFIG_GROUPS] = {
     [CONFIG_PROCESS] = {"process", "the process, its threads, its disk and its commits", NULL},
@@ -23,6 +24,7 @@ const struct config_group config_groups[CONFIG_GROUPS] = {
     [CONFIG_MODEL] = {"model", "the bounds of the model, and how fast its counts fade", NULL},
     [CONFIG_CATALOGUE] = {"catalogue", "the bounds of the catalogue", NULL},
     [CONFIG_RANKINGS] = {"rankings", "lists for everybody", NULL},
+    [CONFIG_HTTP] = {"http", "'weft serve', and the metrics of 'weft run' over HTTP", NULL},
     [CONFIG_PLACEMENTS] = {"placements", "where the shop shows lists",
                            "placements.NAME.KEY=VALUE\n"
                            "    changes or adds a placement. KEY is context, when, while, "
@@ -398,6 +400,44 @@ const struct config_key config_keys[] = {
            "changed are not written again"),
     NUMBER(CONFIG_RANKINGS, "items.lists.per.second", "2000", items_per_second, 16, 1000000,
            "items whose lists are made in a second, at most; fewer make a round longer"),
+
+    TEXT(CONFIG_HTTP, "http.listen", "", http_listen,
+         "address and port for HTTP, such as 127.0.0.1:8080, or :8080 for all addresses, which "
+         "need a token or TLS; empty: 'weft run' has no HTTP, and 'weft serve' takes "
+         "127.0.0.1:8080"),
+    TEXT(CONFIG_HTTP, "http.token.read.file", "", http_token_read_file,
+         "file with the token, in one line, of requests that read; empty: they need none"),
+    TEXT(CONFIG_HTTP, "http.token.write.file", "", http_token_write_file,
+         "the same for requests that send events"),
+    TEXT(CONFIG_HTTP, "http.token.admin.file", "", http_token_admin_file,
+         "the same for all requests; empty: what is known of a visitor, and erasure, are for "
+         "loopback alone"),
+    TEXT(CONFIG_HTTP, "http.tls.certificate.file", "", http_tls_certificate_file,
+         "PEM file of the certificate for HTTPS, with its chain; empty: plain HTTP"),
+    TEXT(CONFIG_HTTP, "http.tls.key.file", "", http_tls_key_file,
+         "PEM file of that certificate's key, without a password"),
+    TEXT(CONFIG_HTTP, "http.cors.origins", "", http_cors_origins,
+         "sites whose pages may ask and send, such as https://shop.example, with commas between "
+         "them, or * for all; empty: pages of this server alone"),
+    CHOICE(CONFIG_HTTP, "http.access.log", "errors", http_access_log, access_log_names,
+           "which answers the log tells, by route, status and time, without paths and visitors; "
+           "errors: those of 500 and above"),
+    NUMBER(CONFIG_HTTP, "http.threads", "2", http_threads, 1, 64, "threads that answer requests"),
+    NUMBER(CONFIG_HTTP, "http.connections.max", "12000", http_connections_max, 1, 1000000,
+           "connections at a time, with open streams; the limit of open files must be higher"),
+    NUMBER(CONFIG_HTTP, "http.body.bytes.max", "1048576", http_body_bytes, 1024, 67108864,
+           "size of a request's body"),
+    NUMBER(CONFIG_HTTP, "http.request.ms", "10000", http_request_ms, 100, 600000,
+           "how long a request may take to come in whole; then its connection is cut"),
+    NUMBER(CONFIG_HTTP, "http.idle.ms", "60000", http_idle_ms, 1000, 3600000,
+           "how long a connection stays open without a request"),
+    CHOICE(CONFIG_HTTP, "serve.explain", "on", serve_explain, switch_names,
+           "on: 'weft serve' also follows the visitors' changelog, for what is known of a visitor"),
+    NUMBER(CONFIG_HTTP, "serve.events.waiting.max", "20000", serve_events_waiting_max, 1, 10000000,
+           "events that wait for Kafka's acknowledgement; above it, 'weft serve' answers 429"),
+    NUMBER(CONFIG_HTTP, "serve.events.timeout.ms", "10000", serve_events_timeout_ms, 1000, 600000,
+           "how long an event waits for it; then 'weft serve' answers 503, and the sender sends it "
+           "again"),
 };
 
 const size_t config_key_count = sizeof config_keys / sizeof config_keys[0];

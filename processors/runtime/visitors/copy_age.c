@@ -151,6 +151,12 @@ void copy_drop(const struct copy_check *check, int32_t partition, struct copy_de
     batch_delete_prefix(batch, FAMILY_VISITOR, visitor_store_key(to, partition, bytes_of(NULL, 0)));
     batch_delete_offset(batch, OFFSETS_CHANGELOG, check->topic, partition);
     batch_delete_offset(batch, OFFSETS_SECOND_LOOKS, check->topic, partition);
+    copy_begin_again(check, partition, deadline);
+}
+
+void copy_begin_again(const struct copy_check *check, int32_t partition,
+                      struct copy_deadline *deadline)
+{
     int64_t ms = check->retention_ms - check->retention_ms / MARGIN;
     int64_t min_ms = (int64_t)REBUILD_MIN_MS << deadline->rebuilds;
     if (deadline->rebuilds > 0)

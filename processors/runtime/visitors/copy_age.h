@@ -83,5 +83,8 @@ enum verdict copy_check_partition(struct copy_check *check, int32_t partition, i
  * reading it from the beginning. Visitors in memory are the caller's to forget. */
 void copy_drop(const struct copy_check *check, int32_t partition, struct copy_deadline *deadline,
                struct store_batch *batch);
+/* Only sets the deadline, for the caller that drops a copy of its own. */
+void copy_begin_again(const struct copy_check *check, int32_t partition,
+                      struct copy_deadline *deadline);
 
 #endif
