@@ -9,6 +9,7 @@
 #include "processors/runtime/schemas_folder.h"
 #include "processors/runtime/topology.h"
 #include "schemas/codec.h"
+#include "tools/check_report.h"
 #include "tools/event_formats.h"
 #include "tools/events.h"
 #include "tools/printable.h"
@@ -275,6 +276,39 @@ static int print_schema(const struct command *command, const char *name, bool fi
     return EXIT_DONE;
 }
 
+/* The configuration, and the files of events if there are any. */
+static int check_all(const struct command *command, const struct config *config, const char *format,
+                     int count, char **paths)
+{
+    struct error error = {0};
+    int code = check_named_files(command, config);
+    if (code != EXIT_DONE)
+        return code;
+    if (config->schema_registry_url[0] && registry_check(config, &error) != VERDICT_OK)
+        return command_fail(command, EXIT_FAILED, "%s", error.message);
+    if (count == 0) {
+        struct buffer text = {0};
+        placements_text(&config->settings.recommend.placements, &text);
+        printf("%.*sthe configuration is good\n", (int)text.size, text.at);
+        buffer_release(&text);
+    }
+    for (int i = 0; i < count; i++) {
+        int one = check_file(command, config, paths[i], format);
+        code = one == EXIT_DONE ? code : one;
+    }
+    return code;
+}
+
+static bool read_report_option(int option, struct report_request *report)
+{
+    report->report |= option == 'r' || option == 't' || option == 'H';
+    report->from_topics |= option == 't';
+    report->json |= option == 'j';
+    if (option == 'H')
+        report->page = optarg;
+    return option == 'r' || option == 't' || option == 'j' || option == 'H';
+}
+
 static int check_command(const struct command *command, int argc, char **argv)
 {
     static const struct option options[] = {
@@ -287,11 +321,16 @@ static int check_command(const struct command *command, int argc, char **argv)
         {"preflight", no_argument, NULL, 'P'},
         {"no-create", no_argument, NULL, 'n'},
         {"acls", no_argument, NULL, 'a'},
+        {"report", no_argument, NULL, 'r'},
+        {"from-topics", no_argument, NULL, 't'},
+        {"json", no_argument, NULL, 'j'},
+        {"html", required_argument, NULL, 'H'},
         {NULL, 0, NULL, 0},
     };
     struct config config;
     struct topology topology;
     struct error error = {0};
+    struct report_request report = {0};
     const char *format = NULL;
     char mapped[CONFIG_LONG_MAX];
     bool keys = false, preflight_wanted = false, acls = false, create = true;
@@ -312,6 +351,8 @@ static int check_command(const struct command *command, int argc, char **argv)
             format = optarg;
         else if (option == 'm')
             format = name_mapped(optarg, mapped, sizeof mapped);
+        else if (read_report_option(option, &report))
+            continue;
         else if ((code = command_option(command, option, &config)) >= 0)
             return code;
     }
@@ -325,23 +366,12 @@ static int check_command(const struct command *command, int argc, char **argv)
         return code;
     if (topology_build(&config, &topology, &error) != VERDICT_OK)
         return command_fail(command, EXIT_FAILED, "%s", error.message);
+    report.format = format;
+    if (report.report)
+        return check_report(command, &config, &report, argc - optind, argv + optind);
     if (acls)
         return print_rights(&config, &topology);
-    if ((code = check_named_files(command, &config)) != EXIT_DONE)
-        return code;
-    if (config.schema_registry_url[0] && registry_check(&config, &error) != VERDICT_OK)
-        return command_fail(command, EXIT_FAILED, "%s", error.message);
-    if (optind == argc) {
-        struct buffer text = {0};
-        placements_text(&config.settings.recommend.placements, &text);
-        printf("%.*sthe configuration is good\n", (int)text.size, text.at);
-        buffer_release(&text);
-    }
-    for (int i = optind; i < argc; i++) {
-        int one = check_file(command, &config, argv[i], format);
-        code = one == EXIT_DONE ? code : one;
-    }
-    return code;
+    return check_all(command, &config, format, argc - optind, argv + optind);
 }
 
 WEFT_COMMAND(check) = {
@@ -351,7 +381,9 @@ WEFT_COMMAND(check) = {
         "[OPTION]... [FILE]...\n"
         "       weft check --keys [GROUP]...\n"
         "       weft check --preflight [--no-create]\n"
-        "       weft check --acls\n\n" COMMAND_OPTIONS_HELP
+        "       weft check --acls\n"
+        "       weft check --report [--json] [--html PAGE] "
+        "FILE...|--from-topics\n\n" COMMAND_OPTIONS_HELP
         "  --keys [GROUP]...  list the keys with their defaults; groups are process, topics,\n"
         "                     input, visitors, lists, ranker, model, catalogue, rankings,\n"
         "                     http, placements and kafka\n"
@@ -366,6 +398,11 @@ WEFT_COMMAND(check) = {
         "  --preflight        try everything that 'weft run' will need: topics and their\n"
         "                     settings, each right, the registry, the disk, the clock\n"
         "  --no-create        with --preflight: for 'weft run --no-create'\n"
+        "  --report           a report on the data in FILEs: events, sessions, items, clocks,\n"
+        "                     suspects, which placements it can feed, and what to set\n"
+        "  --from-topics      the report is on the input topics\n"
+        "  --json             the report is one JSON object\n"
+        "  --html PAGE        also write the report as an HTML page\n"
         "  --acls             print the commands that grant the rights of 'weft run'\n\n"
         "Exit code 1: a line would be rejected, or the preflight found something to fix;\n"
         "each comes with its command. Exit code 75: it found only what passes by itself,\n"

@@ -509,6 +509,11 @@ const char *event_file_format(const struct event_file *file)
                          : event_format_names[file->format];
 }
 
+bool event_file_as_topic(const struct event_file *file)
+{
+    return file->records && mapped_records_are_lines(file->records);
+}
+
 uint64_t event_file_dropped(const struct event_file *file)
 {
     return file->dropped;

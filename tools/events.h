@@ -60,6 +60,9 @@ struct bytes
 event_file_text(const struct event_file *file); /* the last line; until the next call */
 const char *event_file_format(const struct event_file *file);
 double event_file_share(const struct event_file *file); /* share of the bytes read, 0 to 1 */
+/* Whether its lines are records of another system as a topic may have them, so that its format is
+ * also a value of input.map. */
+bool event_file_as_topic(const struct event_file *file);
 /* False: the format has no times; those of the events only give their order. */
 bool event_file_has_times(const struct event_file *file);
 

@@ -191,6 +191,11 @@ const struct mapping *mapped_records_mapping(const struct mapped_records *record
     return records->mapping;
 }
 
+bool mapped_records_are_lines(const struct mapped_records *records)
+{
+    return !records->table && records->each.at == NULL;
+}
+
 /* ---- rows of a table ---- */
 
 /* Replaces the value of the column `sum` by the sum up to this row. */

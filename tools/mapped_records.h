@@ -27,6 +27,9 @@ void mapped_records_free(struct mapped_records *records);
 
 const struct mapping *mapped_records_mapping(const struct mapped_records *records);
 
+/* Whether each record is a line of the file as it stands there. */
+bool mapped_records_are_lines(const struct mapped_records *records);
+
 /* The next record. It holds until the next call. */
 enum mapped mapped_records_next(struct mapped_records *records, struct bytes *ret_json,
                                 struct error *error);
