@@ -24,10 +24,8 @@
 
 #define MERCHANDISING_RULES_MAX 2000
 #define RULE_PLACEMENTS_MAX 8
-#define MERCHANDISING_RULES_BYTES_MAX (1u << 20) /* of the file */
 #define PLACEMENT_NAME_BYTES_MAX 32
-#define MERCHANDISING_MISTAKES_MAX 100 /* that are listed */
-#define RULE_PIN_MAX 100               /* the last place at which an item can be pinned */
+#define RULE_PIN_MAX 100 /* the last place at which an item can be pinned */
 
 enum rule_action {
     RULE_EXCLUDE,
