@@ -1,6 +1,7 @@
 /* Comparing variants: pairs, and whether the intervals hold what they should. */
 #include "tests/test.h"
 #include "tools/backtest_basket.h"
+#include "tools/backtest_cart.h"
 #include "tools/backtest_compare.h"
 #include "tools/backtest_interleave.h"
 #include "tools/backtest_search.h"
@@ -246,9 +247,13 @@ static void test_search_task(void)
     free(folder);
 }
 
-/* A file with a line for each item: the lines of a session and a time are one basket. Items 2k and
- * 2k + 1 are always bought together, so the cart alone leads to the one that is left out. */
-static void test_basket_task(void)
+/* Writes a file with a line for each item, all of one kind, and runs a task on its second half.
+ * Items 2k and 2k + 1 go together, `gap_ms` apart. Checks the first line of the task's report, and
+ * that the method finds each item. */
+static void check_pairs_task(enum verdict (*task)(const struct config *config, const char *format,
+                                                  double from, int count, char **paths,
+                                                  struct error *error),
+                             const char *kind, int gap_ms, const char *first, const char *method)
 {
     char *folder = test_new_folder(), path[300], said[300], line[200] = "";
     struct config config;
@@ -258,8 +263,9 @@ static void test_basket_task(void)
     FILE *file = fopen(path, "w");
     fprintf(file, "ts_ms\tuser\tsession\tkind\titem\tcategory\tbrand\tprice\tqty\ttext\n");
     for (int i = 0; i < 400; i++)
-        fprintf(file, "%lld\tu%d\t%d\tpurchase\tp%d\t\t\t1\t1\t\n",
-                1767225600000ll + i / 2 * 60000ll, i / 2, i / 2, i / 2 % 40 * 2 + i % 2);
+        fprintf(file, "%lld\tu%d\t%d\t%s\tp%d\t\t\t1\t1\t\n",
+                1767225600000ll + i / 2 * 60000ll + i % 2 * gap_ms, i / 2, i / 2, kind,
+                i / 2 % 40 * 2 + i % 2);
     fclose(file);
     config_init(&config);
     CHECK(config_finish(&config, &error) == VERDICT_OK);
@@ -267,25 +273,34 @@ static void test_basket_task(void)
     int saved = dup(STDOUT_FILENO);
     CHECK(freopen(said, "w", stdout) != NULL);
     char *paths[] = {path};
-    CHECK_SAY(basket_backtest(&config, NULL, .5, 1, paths, &error) == VERDICT_OK, "%s",
-              error.message);
+    CHECK_SAY(task(&config, NULL, .5, 1, paths, &error) == VERDICT_OK, "%s", error.message);
     fflush(stdout);
     dup2(saved, STDOUT_FILENO);
     close(saved);
     file = fopen(said, "r");
-    unsigned baskets = 0, cases = 0;
-    CHECK(file && fgets(line, sizeof line, file) &&
-          sscanf(line, "%u baskets, %u cases", &baskets, &cases) == 2);
-    CHECK_INT(baskets, 200);
-    CHECK_INT(cases, 100);
-    bool alone = false;
+    CHECK(file && fgets(line, sizeof line, file));
+    CHECK_SAY(strcmp(line, first) == 0, "%s", line);
+    bool found = false;
     while (file && fgets(line, sizeof line, file))
-        alone = alone || (strstr(line, "the cart alone") && strstr(line, "HR@20 1.0000"));
-    CHECK(alone);
+        found = found || (strstr(line, method) && strstr(line, " 1.0000"));
+    CHECK(found);
     if (file)
         fclose(file);
     test_remove_folder(folder);
     free(folder);
+}
+
+/* The lines of a session and a time are one basket; the cart alone leads to what is left out. */
+static void test_basket_task(void)
+{
+    check_pairs_task(basket_backtest, "purchase", 0, "200 baskets, 100 cases\n", "the cart alone");
+}
+
+static void test_cart_task(void)
+{
+    static const char first[] = "100 items put into carts with others\n";
+    check_pairs_task(cart_backtest, "cart", 1000, first, "the basket walk alone");
+    check_pairs_task(cart_backtest, "cart", 1000, first, "co-cart counts");
 }
 
 /* ---- many visitors at a time ---- */
@@ -368,6 +383,7 @@ int main(void)
     TEST_RUN(test_alone);
     TEST_RUN(test_search_task);
     TEST_RUN(test_basket_task);
+    TEST_RUN(test_cart_task);
     TEST_RUN(test_interleave);
     return test_done();
 }

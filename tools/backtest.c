@@ -2,9 +2,10 @@
  * variants, or without each part in turn.
  *
  * The files call each other in one direction: backtest_read <- backtest_measure <- backtest_compare
- * <- backtest_report <- backtest.c. The tasks basket and search are files of their own. */
+ * <- backtest_report <- backtest.c. The tasks basket, cart and search are files of their own. */
 #include "processors/runtime/command.h"
 #include "tools/backtest_basket.h"
+#include "tools/backtest_cart.h"
 #include "tools/backtest_interleave.h"
 #include "tools/backtest_report.h"
 #include "tools/backtest_search.h"
@@ -21,7 +22,9 @@ struct backtest {
     const char *format;
     char mapped[CONFIG_LONG_MAX]; /* the format of --map */
     const char *a, *b;            /* --compare */
-    bool basket, search, json, ablate, alone;
+    bool json, ablate, alone;
+    enum verdict (*task)(const struct config *config, const char *format, double from, int count,
+                         char **paths, struct error *error); /* NULL: the next item */
     uint64_t seed;
     uint32_t active; /* --interleave; 0: the order of the files */
     struct recorded recorded;
@@ -117,9 +120,8 @@ static int backtest_task(struct backtest *test, int count, char **paths)
     double from = evaluate_from ? strtod(evaluate_from, NULL) : 0;
     if (from >= 1)
         return command_fail(test->command, EXIT_USAGE,
-                            "--evaluate-from of baskets and searches is a fraction below 1");
-    enum verdict verdict = (test->basket ? basket_backtest : search_backtest)(
-        &test->config, test->format, from, count, paths, &error);
+                            "--evaluate-from of this task is a fraction below 1");
+    enum verdict verdict = test->task(&test->config, test->format, from, count, paths, &error);
     return verdict == VERDICT_OK ? EXIT_DONE
                                  : command_fail(test->command, EXIT_FAILED, "%s", error.message);
 }
@@ -140,6 +142,17 @@ static int set_number(struct backtest *test, int option)
         test->active = (uint32_t)number;
     else
         *(option == 'k' ? &test->settings.at : &test->settings.min_prefix) = (uint32_t)number;
+    return -1;
+}
+
+static int set_task(struct backtest *test)
+{
+    test->task = strcmp(optarg, "basket") == 0   ? basket_backtest
+                 : strcmp(optarg, "cart") == 0   ? cart_backtest
+                 : strcmp(optarg, "search") == 0 ? search_backtest
+                                                 : NULL;
+    if (test->task == NULL && strcmp(optarg, "next") != 0)
+        return command_fail(test->command, EXIT_USAGE, "--task takes next, basket, cart or search");
     return -1;
 }
 
@@ -166,11 +179,7 @@ static int backtest_option(struct backtest *test, int option)
         test->settings.freeze = true;
         return -1;
     case 't':
-        test->basket = strcmp(optarg, "basket") == 0;
-        test->search = strcmp(optarg, "search") == 0;
-        if (!test->basket && !test->search && strcmp(optarg, "next") != 0)
-            return command_fail(test->command, EXIT_USAGE, "--task takes next, basket or search");
-        return -1;
+        return set_task(test);
     case 'j':
         test->json = true;
         return -1;
@@ -230,15 +239,15 @@ static int backtest_command(const struct command *command, int argc, char **argv
     if (code < 0 && (test->a != NULL) + test->ablate + test->alone > 1)
         code =
             command_fail(command, EXIT_USAGE, "--compare, --ablate and --alone exclude each other");
-    if (code < 0 && test->active > 0 && (test->settings.freeze || test->basket || test->search))
+    if (code < 0 && test->active > 0 && (test->settings.freeze || test->task))
         code = command_fail(command, EXIT_USAGE,
-                            "--interleave excludes --freeze and the tasks basket and search");
+                            "--interleave excludes --freeze and all tasks but next");
     if (code < 0 && optind == argc)
         code = command_fail(command, EXIT_USAGE, "name at least one file");
     if (code < 0 && (code = command_config(&test->config)) == EXIT_DONE) {
         command_catch_signals();
-        code = test->basket || test->search ? backtest_task(test, argc - optind, argv + optind)
-                                            : backtest_files(test, argc - optind, argv + optind);
+        code = test->task ? backtest_task(test, argc - optind, argv + optind)
+                          : backtest_files(test, argc - optind, argv + optind);
     }
     free(test);
     return code;
@@ -265,6 +274,7 @@ WEFT_COMMAND(backtest) = {
         "  --at K                 length of the list (default 20)\n"
         "  --task basket          leave out one item of each basket and predict it (default: "
         "next)\n"
+        "  --task cart            predict the next item put into a cart with others; first 10\n"
         "  --task search          search for each bought item by one or two words of its title\n"
         "  --compare A B          compare two variants, each key=value with commas between, '' as\n"
         "                         configured; prints the difference with 95 % confidence, by the\n"

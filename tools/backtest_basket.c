@@ -4,6 +4,7 @@
 #include "processors/runtime/driver.h"
 #include "processors/runtime/log.h"
 #include "schemas/array.h"
+#include "tools/backtest_baselines.h"
 #include "tools/events.h"
 
 #include <math.h>
@@ -17,18 +18,6 @@ enum method { METHOD_LIST, METHOD_CART_ALONE, METHOD_COUNTS, METHOD_POPULAR, MET
 static const char *const method_names[METHODS] = {
     "list for cart and history", "list for the cart alone", "co-purchase counts", "popularity"};
 
-struct partner {
-    uint32_t item, count;
-};
-
-/* An item of the baselines: how often it was bought, and the items bought with it, without bound.
- */
-struct bought_item {
-    uint32_t bought;
-    struct partner *partners;
-    uint32_t partner_count, partner_capacity;
-};
-
 /* A completed purchase. `session`: as the file names it; the event has none, so that weft's
  * sessions go by time alone. */
 struct basket_line {
@@ -39,10 +28,8 @@ struct basket_line {
 struct test {
     const struct event_bounds *times;
     struct driver *driver;
-    struct model *ids; /* numbers the items of the baselines */
-    struct bought_item *items;
-    uint32_t item_capacity; /* all are zero beyond ids->item_count */
-    struct arena memory;    /* owns all that the lines point to */
+    struct baselines baselines; /* of purchases */
+    struct arena memory;        /* owns all that the lines point to */
     struct basket_line *lines;
     size_t line_count, line_capacity;
     uint64_t baskets;
@@ -78,69 +65,6 @@ static enum verdict read_lines(struct test *test, const char *format, const char
     event_file_close(file);
     arena_release(&arena);
     return read == READ_FAILED ? VERDICT_SKIP : VERDICT_OK;
-}
-
-/* ---- the baselines ---- */
-
-static uint32_t number_of(struct test *test, struct bytes id)
-{
-    uint32_t item = model_intern(test->ids, id, 0), before = test->item_capacity;
-    if (item == ITEM_NONE || item < before)
-        return item;
-    ARRAY_RESERVE(test->items, test->item_capacity, item + 1);
-    memset(test->items + before, 0, (test->item_capacity - before) * sizeof *test->items);
-    return item;
-}
-
-static void count_partner(struct bought_item *item, uint32_t partner)
-{
-    uint32_t i = 0;
-    while (i < item->partner_count && item->partners[i].item != partner)
-        i++;
-    if (i == item->partner_count) {
-        ARRAY_RESERVE(item->partners, item->partner_capacity, i + 1);
-        item->partners[item->partner_count++] = (struct partner){.item = partner};
-    }
-    item->partners[i].count++;
-    if (i > 0 &&
-        item->partners[i].count > item->partners[i / 2].count) { /* found sooner next time */
-        struct partner moved = item->partners[i];
-        item->partners[i] = item->partners[i / 2];
-        item->partners[i / 2] = moved;
-    }
-}
-
-/* Whether the target is among the LENGTH heaviest items. If two weigh the same, the lower number is
- * first. Items of the cart weigh 0. */
-static bool among_first(const struct test *test, const double *weights, uint32_t target)
-{
-    uint32_t before = 0;
-    if (!(weights[target] > 0))
-        return false;
-    for (uint32_t i = 0; i < test->ids->item_count; i++)
-        before += weights[i] > weights[target] || (!(weights[i] < weights[target]) && i < target);
-    return before < LENGTH;
-}
-
-static void test_baselines(struct test *test, const uint32_t *cart, uint32_t cart_count,
-                           uint32_t target, bool *ret_counts, bool *ret_popular)
-{
-    uint32_t items = test->ids->item_count;
-    double *counts = memory_zero(items, sizeof *counts);
-    double *popular = memory_zero(items, sizeof *popular);
-    for (uint32_t i = 0; i < items; i++)
-        popular[i] = test->items[i].bought;
-    for (uint32_t i = 0; i < cart_count; i++) {
-        const struct bought_item *item = &test->items[cart[i]];
-        for (uint32_t k = 0; k < item->partner_count; k++)
-            counts[item->partners[k].item] += item->partners[k].count;
-    }
-    for (uint32_t i = 0; i < cart_count; i++)
-        counts[cart[i]] = popular[cart[i]] = 0;
-    *ret_counts = among_first(test, counts, target);
-    *ret_popular = among_first(test, popular, target);
-    free(counts);
-    free(popular);
 }
 
 /* ---- a basket ---- */
@@ -182,7 +106,8 @@ static void test_basket(struct test *test, const struct event *first, const stru
     hit[METHOD_LIST] = list_hits(test, &basket, ids[out]);
     basket.history_count = 0;
     hit[METHOD_CART_ALONE] = list_hits(test, &basket, ids[out]);
-    test_baselines(test, cart, cart_count, numbers[out], &hit[METHOD_COUNTS], &hit[METHOD_POPULAR]);
+    baselines_test(&test->baselines, cart, cart_count, numbers[out], LENGTH, &hit[METHOD_COUNTS],
+                   &hit[METHOD_POPULAR]);
     test->cases++;
     for (int i = 0; i < METHODS; i++)
         test->hits[i] += hit[i];
@@ -198,7 +123,7 @@ static uint32_t distinct_items(struct test *test, const struct basket_line *line
     for (size_t i = 0; i < line_count; i++) {
         for (uint32_t k = 0; k < lines[i].event.item_count && count < BASKET_ITEMS_MAX; k++) {
             struct bytes id = lines[i].event.items[k].item_id;
-            uint32_t item = number_of(test, id), at = 0;
+            uint32_t item = baselines_number(&test->baselines, id), at = 0;
             while (at < count && ret_numbers[at] != item)
                 at++;
             if (at < count || item == ITEM_NONE)
@@ -219,10 +144,9 @@ static enum verdict take_basket(struct test *test, const struct basket_line *lin
     if (testing && count >= 2)
         test_basket(test, &lines[0].event, ids, numbers, count);
     for (uint32_t i = 0; i < count; i++) {
-        test->items[numbers[i]].bought++;
-        for (uint32_t k = 0; k < count; k++)
-            if (k != i)
-                count_partner(&test->items[numbers[i]], numbers[k]);
+        baselines_count(&test->baselines, numbers[i]);
+        for (uint32_t k = 0; k < i; k++)
+            baselines_pair(&test->baselines, numbers[k], numbers[i]);
     }
     for (size_t i = 0; i < line_count; i++) {
         enum fate fate;
@@ -280,11 +204,8 @@ static void report(const struct test *test)
 static void release(struct test *test)
 {
     driver_free(test->driver);
-    for (uint32_t i = 0; i < test->item_capacity; i++)
-        free(test->items[i].partners);
-    free(test->items);
+    baselines_release(&test->baselines);
     free(test->lines);
-    model_free(test->ids);
     arena_release(&test->memory);
 }
 
@@ -310,8 +231,8 @@ static enum verdict run(struct test *test, const struct config *config, const ch
 enum verdict basket_backtest(const struct config *config, const char *format, double from,
                              int count, char **paths, struct error *error)
 {
-    struct test test = {.times = &config->settings.times,
-                        .ids = model_new(&config->settings.model)};
+    struct test test = {.times = &config->settings.times};
+    baselines_init(&test.baselines, &config->settings.model);
     enum verdict verdict = run(&test, config, format, from, count, paths, error);
     release(&test);
     return verdict;
