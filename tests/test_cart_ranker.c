@@ -165,6 +165,7 @@ static void test_columns(void)
     struct cart_candidates *candidates = memory_zero(1, sizeof *candidates);
     struct feature_matrix *matrix = memory_aligned(sizeof *matrix);
     struct item_products known = {0};
+    struct styling *styling = styling_new();
     struct basket basket;
     take_orders(driver);
     const struct model *model = driver_model(driver);
@@ -174,10 +175,9 @@ static void test_columns(void)
         basket_of(model, v == 0 ? NULL : driver_visitor(driver, bytes_text(name)), &basket);
         for (uint32_t i = 0; i < (uint32_t)v % 4; i++)
             basket_put(&basket, i * 3);
-        candidates->count =
-            basket_top(memory, model, &basket, RANKED_MAX, candidates->items, candidates->evidence);
-        const struct catalogue *catalogue = v % 2 ? NULL : driver_catalogue(driver);
-        cart_features_fill(model, catalogue, &known, &basket, candidates, matrix);
+        struct style_view view = {model, v % 2 ? NULL : driver_catalogue(driver), &known};
+        cart_find(memory, styling, &view, &basket, candidates);
+        cart_features_fill(&view, styling, &basket, candidates, matrix);
         CHECK_INT(matrix->count, candidates->count);
         for (uint32_t f = 0; f < cart_feature_varying_count; f++)
             for (uint32_t i = 0; i < matrix->stride; i++)
@@ -186,6 +186,7 @@ static void test_columns(void)
             CHECK(isfinite(matrix->common[f]));
     }
     item_products_release(&known);
+    styling_free(styling);
     basket_walk_memory_free(memory);
     free(candidates);
     free(matrix);

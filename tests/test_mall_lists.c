@@ -307,8 +307,8 @@ static bool is_pair(const struct model *model, uint32_t cause, uint32_t item, en
 }
 
 /* The reason is true: the model has the pair that it tells of. */
-static void check_cause(const struct shop *shop, const struct list *list,
-                        const struct list_item *item)
+static void check_cause(const struct shop *shop, const struct visitor *visitor,
+                        const struct list *list, const struct list_item *item)
 {
     static const struct {
         const char *reason;
@@ -318,6 +318,10 @@ static void check_cause(const struct shop *shop, const struct list *list,
                    {"carted_together", PAIR_CART},
                    {"bought_together", PAIR_PURCHASE}};
     const struct model *model = driver_model(shop->driver);
+    CHECK_SAY(strcmp(item->reason, "styled_with") != 0 ||
+                  (in_cart(visitor, item->because_item_id) && strcmp(list->placement, "cart") == 0),
+              "%s: styled with %.*s, which is not in the cart", list->placement,
+              (int)item->because_item_id.size, item->because_item_id.at);
     bool before =
         strcmp(item->reason, "viewed_before") == 0 || strcmp(item->reason, "bought_before") == 0;
     CHECK_SAY(!before || item->because_item_id.size == 0, "%s has a cause", item->reason);
@@ -361,7 +365,7 @@ static void check_item(const struct shop *shop, const struct visitor *visitor,
         CHECK(strcmp(good->path, context->path) != 0);
     if (free && strcmp(list->placement, "category") == 0 && context)
         CHECK_TEXT(good->path, context->path);
-    check_cause(shop, list, item);
+    check_cause(shop, visitor, list, item);
     if (strcmp(item->reason, "viewed_before") == 0 || strcmp(item->reason, "bought_before") == 0)
         CHECK_SAY(did(visitor, item->item_id), "%s: %s was %s", list->placement, good->id,
                   item->reason);

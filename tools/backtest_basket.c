@@ -6,6 +6,7 @@
 #include "schemas/array.h"
 #include "tools/backtest_baselines.h"
 #include "tools/events.h"
+#include "tools/product_index.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@ static const char *const method_names[METHODS] = {
  * sessions go by time alone. */
 struct basket_line {
     struct event event;
+    struct event *product; /* the line's news about its item; NULL: none */
     struct bytes session;
 };
 
@@ -29,6 +31,7 @@ struct test {
     const struct event_bounds *times;
     struct driver *driver;
     struct baselines baselines; /* of purchases */
+    struct catalogue *products; /* as far as the lines are read */
     struct arena memory;        /* owns all that the lines point to */
     struct basket_line *lines;
     size_t line_count, line_capacity;
@@ -36,11 +39,24 @@ struct test {
     uint64_t cases, hits[METHODS], only_list, only_counts;
 };
 
-static void add_line(struct test *test, const struct event *event)
+static struct event *copy_product(struct test *test, const struct event_file *file,
+                                  struct arena *arena)
+{
+    struct event product;
+    if (!event_file_product(file, &product) ||
+        product_index_put(test->products, &product, arena) == CATALOGUE_SAME)
+        return NULL;
+    struct event *copy = arena_get(&test->memory, sizeof *copy);
+    *copy = event_copy(&product, &test->memory);
+    return copy;
+}
+
+static void add_line(struct test *test, const struct event *event, struct event *product)
 {
     ARRAY_RESERVE(test->lines, test->line_capacity, test->line_count + 1);
     struct basket_line *line = &test->lines[test->line_count++];
     line->event = event_copy(event, &test->memory);
+    line->product = product;
     line->session = line->event.session_id;
     line->event.session_id = bytes_of(NULL, 0);
 }
@@ -59,7 +75,7 @@ static enum verdict read_lines(struct test *test, const char *format, const char
            read != READ_FAILED) {
         if (read == READ_EVENT && event.type == EVENT_PURCHASE && event.item_count > 0 &&
             event.status == PURCHASE_COMPLETED)
-            add_line(test, &event);
+            add_line(test, &event, copy_product(test, file, &arena));
         arena_clear(&arena);
     }
     event_file_close(file);
@@ -73,10 +89,11 @@ static bool list_hits(struct test *test, const struct basket *basket, struct byt
 {
     struct top_item items[LENGTH];
     const struct model *model = driver_model(test->driver);
-    uint32_t count = recommend_cart(driver_recommender(test->driver), model,
-                                    driver_catalogue(test->driver), basket, LENGTH, items);
+    const struct catalogue *catalogue = driver_catalogue(test->driver);
+    uint32_t count =
+        recommend_cart(driver_recommender(test->driver), model, catalogue, basket, LENGTH, items);
     for (uint32_t i = 0; i < count; i++)
-        if (bytes_equal(model->items[items[i].item].id, target))
+        if (bytes_equal(item_products_id(model, catalogue, items[i].item), target))
             return true;
     return false;
 }
@@ -150,6 +167,8 @@ static enum verdict take_basket(struct test *test, const struct basket_line *lin
     }
     for (size_t i = 0; i < line_count; i++) {
         enum fate fate;
+        if (lines[i].product)
+            driver_product(test->driver, lines[i].product);
         enum verdict verdict = driver_event(test->driver, &lines[i].event, &fate, error);
         if (verdict != VERDICT_OK)
             return verdict;
@@ -205,6 +224,7 @@ static void release(struct test *test)
 {
     driver_free(test->driver);
     baselines_release(&test->baselines);
+    catalogue_free(test->products);
     free(test->lines);
     arena_release(&test->memory);
 }
@@ -233,6 +253,7 @@ enum verdict basket_backtest(const struct config *config, const char *format, do
 {
     struct test test = {.times = &config->settings.times};
     baselines_init(&test.baselines, &config->settings.model);
+    test.products = catalogue_new(&config->settings.catalogue);
     enum verdict verdict = run(&test, config, format, from, count, paths, error);
     release(&test);
     return verdict;

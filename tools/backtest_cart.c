@@ -25,11 +25,13 @@ struct test {
     uint64_t only_list[METHODS], only_other[METHODS]; /* hits of one of the two */
 };
 
-static bool has_target(const struct model *model, const struct top_item *items, uint32_t count,
+static bool has_target(const struct test *test, const struct top_item *items, uint32_t count,
                        struct bytes target)
 {
+    const struct model *model = driver_model(test->driver);
+    const struct catalogue *catalogue = driver_catalogue(test->driver);
     for (uint32_t i = 0; i < count; i++)
-        if (bytes_equal(model->items[items[i].item].id, target))
+        if (bytes_equal(item_products_id(model, catalogue, items[i].item), target))
             return true;
     return false;
 }
@@ -55,9 +57,9 @@ static void ask(struct test *test, const struct basket *basket, struct bytes tar
     bool hit[METHODS], ignored;
     count = recommend_cart(driver_recommender(test->driver), model, driver_catalogue(test->driver),
                            basket, LENGTH, items);
-    hit[METHOD_LIST] = has_target(model, items, count, target);
+    hit[METHOD_LIST] = has_target(test, items, count, target);
     count = basket_top(test->walk, model, basket, LENGTH, items, NULL);
-    hit[METHOD_WALK] = has_target(model, items, count, target);
+    hit[METHOD_WALK] = has_target(test, items, count, target);
     count = cart_numbers(model, basket, &test->bought, numbers);
     baselines_test(&test->bought, numbers, count, baselines_number(&test->bought, target), LENGTH,
                    &hit[METHOD_BOUGHT], &ignored);

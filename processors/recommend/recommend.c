@@ -26,6 +26,7 @@ struct recommender {
     uint64_t clicks;              /* that the ranker could learn from */
     /* the cart's ranker */
     struct learner cart_learner;
+    struct styling *styling;
     struct cart_candidates cart_candidates;
     struct feature_matrix cart_matrix; /* of the candidates */
     struct rate_sample cart_rate;      /* of items that it may learn from */
@@ -43,6 +44,7 @@ struct recommender *recommender_new(const struct recommend_settings *settings,
                       cart_feature_varying_count);
     ranked_init(&recommender->ranked);
     sources_init(&recommender->sources);
+    recommender->styling = styling_new();
     recommender->learn_rate_max = settings->learn_rate_max;
     recommender->list_rate.second = recommender->cart_rate.second = INT64_MIN;
     recommender->filters = filters_new();
@@ -68,6 +70,7 @@ void recommender_free(struct recommender *recommender)
     learner_release(&recommender->cart_learner);
     ranked_release(&recommender->ranked);
     sources_release(&recommender->sources);
+    styling_free(recommender->styling);
     filters_free(recommender->filters);
     training_log_free(recommender->training_log);
     shown_log_free(recommender->shown_log);
@@ -106,19 +109,20 @@ static bool ranks_carts(const struct recommender *recommender)
     return recommender->settings->cart_ranker && !recommender->settings->rank.ranker_off;
 }
 
-/* The basket walk's items with their features. */
+/* The candidates with their features. */
 static void find_cart_candidates(struct recommender *recommender, const struct model *model,
                                  const struct catalogue *catalogue, const struct basket *basket)
 {
-    struct cart_candidates *candidates = &recommender->cart_candidates;
-    candidates->count = basket_top(recommender->sources.basket_walk, model, basket, RANKED_MAX,
-                                   candidates->items, candidates->evidence);
-    if (!ranks_carts(recommender))
-        return;
+    bool ranks = ranks_carts(recommender);
+    struct styling *styling = ranks ? recommender->styling : NULL;
+    struct style_view view = {model, catalogue, &recommender->ranked.products};
     if (catalogue)
-        item_products_catch_up(&recommender->ranked.products, model, catalogue);
-    cart_features_fill(model, catalogue, &recommender->ranked.products, basket, candidates,
-                       &recommender->cart_matrix);
+        item_products_catch_up(view.known, model, catalogue);
+    cart_find(recommender->sources.basket_walk, styling, &view, basket,
+              &recommender->cart_candidates);
+    if (ranks)
+        cart_features_fill(&view, styling, basket, &recommender->cart_candidates,
+                           &recommender->cart_matrix);
 }
 
 uint32_t recommend_cart(struct recommender *recommender, const struct model *model,
@@ -157,6 +161,16 @@ static bool basket_before(const struct model *model, const struct visitor *visit
            !basket_has(ret_basket, model_find(model, item_id));
 }
 
+/* The item, or ITEM_PRODUCT | product; ITEM_NONE: neither the model nor the catalogue knows it. */
+static uint32_t item_or_product(const struct model *model, const struct catalogue *catalogue,
+                                struct bytes item_id)
+{
+    uint32_t item = model_find(model, item_id), product = PRODUCT_NONE;
+    if (item == ITEM_NONE && catalogue)
+        product = catalogue_find(catalogue, item_id);
+    return product == PRODUCT_NONE ? item : ITEM_PRODUCT | product;
+}
+
 bool recommend_learn_cart(struct recommender *recommender, const struct model *model,
                           const struct catalogue *catalogue, const struct visitor *visitor,
                           const struct event *event, uint32_t place)
@@ -165,7 +179,7 @@ bool recommend_learn_cart(struct recommender *recommender, const struct model *m
     const struct cart_candidates *candidates = &recommender->cart_candidates;
     struct learner *learner = &recommender->cart_learner;
     struct basket basket;
-    uint32_t item = model_find(model, event->items[place].item_id), i = 0;
+    uint32_t item = item_or_product(model, catalogue, event->items[place].item_id), i = 0;
     if (!settings->learning || !ranks_carts(recommender) || item == ITEM_NONE ||
         !basket_before(model, visitor, event, place, &basket) ||
         recommender->cart_items++ % settings->cart_learn_every != 0 ||

@@ -306,7 +306,7 @@ const struct config_key config_keys[] = {
            "2: the ranker learns from every second click, and so on"),
     CHOICE(CONFIG_RANKER, "cart.ranker", "on", chosen.recommend.cart_ranker, switch_names,
            "off: cart lists are in the order of the basket walk, and nothing is learned for them"),
-    NUMBER(CONFIG_RANKER, "cart.learn.every", "2", chosen.recommend.cart_learn_every, 1, 1000,
+    NUMBER(CONFIG_RANKER, "cart.learn.every", "1", chosen.recommend.cart_learn_every, 1, 1000,
            "2: the cart ranker learns from every second item that is put into a cart, and so on"),
     NUMBER(CONFIG_RANKER, "ranker.lists.per.second.max", "3000", chosen.recommend.learn_rate_max, 1,
            1000000000, "at higher rates a worker's ranker learns from a sample of the lists"),

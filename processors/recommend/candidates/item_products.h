@@ -50,4 +50,12 @@ uint32_t item_products_product(struct item_products *known, const struct model *
 uint32_t item_products_item(const struct item_products *known, const struct model *model,
                             const struct catalogue *catalogue, uint32_t product);
 
+/* The item_id of an item, or of ITEM_PRODUCT | product; points into the model or the catalogue. */
+static inline struct bytes item_products_id(const struct model *model,
+                                            const struct catalogue *catalogue, uint32_t item)
+{
+    return item_is_product(item) ? product_id(&catalogue->products[item & ~ITEM_PRODUCT])
+                                 : model->items[item].id;
+}
+
 #endif

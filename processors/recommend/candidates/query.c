@@ -112,6 +112,5 @@ uint32_t query_item(const struct query *query, uint32_t product)
 
 struct bytes query_item_id(const struct query *query, uint32_t item)
 {
-    return item_is_product(item) ? product_id(&query->catalogue->products[item & ~ITEM_PRODUCT])
-                                 : query->model->items[item].id;
+    return item_products_id(query->model, query->catalogue, item);
 }

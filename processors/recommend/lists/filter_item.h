@@ -31,7 +31,7 @@ extern const char *const removal_texts[REMOVALS];
 /* Where an item of a list comes from; its reason follows from it (reasons.h). */
 enum item_origin {
     ORIGIN_CANDIDATE,     /* the ranking; index: its place (ranking/rank.h) */
-    ORIGIN_BASKET,        /* the basket walk; index: the item of the basket that gave most */
+    ORIGIN_BASKET,        /* goes with a basket; index: the item of the basket that gave most */
     ORIGIN_POPULAR,       /* popular items, which fill up a basket walk's list */
     ORIGIN_SEARCH,        /* the search index */
     ORIGIN_QUERY_HISTORY, /* items that visitors took after the search */

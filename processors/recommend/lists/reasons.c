@@ -41,12 +41,14 @@ static bool is_pair(const struct model *model, uint32_t cause, uint32_t item, en
     return false;
 }
 
-/* The walk goes one step, over purchases or over carts. */
+/* The walk goes one step, over purchases or over carts. Styling needs no pair. */
 static const char *basket_reason(const struct model *model, uint32_t cause, uint32_t item)
 {
     if (item != ITEM_NONE && is_pair(model, cause, item, PAIR_PURCHASE))
         return "bought_together";
-    return "carted_together";
+    if (item != ITEM_NONE && is_pair(model, cause, item, PAIR_CART))
+        return "carted_together";
+    return "styled_with";
 }
 
 static void explain_basket(const struct model *model, uint32_t cause, struct list_item *ret_item)

@@ -2,8 +2,9 @@
  * "bought_together", ...), and its cause, the item of the visitor's history that brought it in.
  *
  * A ranked candidate has the reason of the generator that weighs most in the placement; any other
- * item has the reason of its origin (filters.h). An item of the basket walk has the reason of its
- * pair with the cause: bought together, or put in carts together.
+ * item has the reason of its origin (filters.h). An item that goes with a basket has the reason of
+ * its pair with the cause: bought together, or put in carts together. Without such a pair its
+ * attributes go with those of the cause (candidates/styling.h).
  *
  * An item is never its own cause: then the visitor has viewed or bought it before, and no cause is
  * named. */

@@ -90,14 +90,13 @@ uint32_t source_ranked(const struct ranked_candidates *ranked, const struct plac
 uint32_t source_basket_walk(const struct ranked_candidates *ranked, const struct top_item *items,
                             uint32_t item_count, bool with_popular, struct filter_item *ret_items)
 {
-    const struct model *model = ranked->query.model;
     uint32_t count = 0;
     for (uint32_t i = 0; i < item_count; i++) {
         bool popular = items[i].cause == ITEM_NONE;
         if (popular && !with_popular)
             continue;
         ret_items[count++] = (struct filter_item){
-            .item_id = model->items[items[i].item].id,
+            .item_id = query_item_id(&ranked->query, items[i].item),
             .product = query_product(&ranked->query, items[i].item),
             .score = items[i].score,
             .origin = popular ? ORIGIN_POPULAR : ORIGIN_BASKET,

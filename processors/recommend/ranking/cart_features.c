@@ -31,6 +31,12 @@ enum column {
     HISTORY_BRAND_SHARE,
     PRICE,
     PRICE_OFF_CART,
+    STYLE_CATEGORY,
+    STYLE_SHARE,
+    STYLE_BRAND,
+    STYLE_COLOUR,
+    STYLE_ATTRIBUTES,
+    STYLE_SUM,
     VARYING, /* the columns below are of the whole cart */
     CART_SIZE = VARYING,
     HISTORY_SIZE,
@@ -63,6 +69,12 @@ static const char *const names[COLUMNS] = {"walk_score",
                                            "history_brand_share",
                                            "price",
                                            "price_off_cart",
+                                           "style_category",
+                                           "style_share",
+                                           "style_brand",
+                                           "style_colour",
+                                           "style_attributes",
+                                           "style_sum",
                                            "cart_size",
                                            "history_size",
                                            "doubt"};
@@ -91,9 +103,8 @@ struct traits {
 };
 
 struct filling {
-    const struct model *model;
-    const struct catalogue *catalogue;
-    struct item_products *known;
+    const struct style_view *view;
+    struct styling *styling; /* the cart is set */
     const struct basket *basket;
     struct traits cart[BASKET_SEEDS_MAX], history[BASKET_SEEDS_MAX];
     float cart_price;              /* mean ln price of the cart; NaN: not known */
@@ -106,12 +117,11 @@ struct filling {
 static struct traits traits_of(const struct filling *filling, uint32_t item)
 {
     struct traits traits = {WORD_NONE, WORD_NONE, NAN};
-    uint32_t number = filling->catalogue ? item_products_product(filling->known, filling->model,
-                                                                 filling->catalogue, item)
-                                         : PRODUCT_NONE;
+    const struct style_view *view = filling->view;
+    uint32_t number = item_products_product(view->known, view->model, view->catalogue, item);
     if (number == PRODUCT_NONE)
         return traits;
-    const struct product *product = &filling->catalogue->products[number];
+    const struct product *product = &view->catalogue->products[number];
     traits.category = product->category;
     traits.brand = product->brand;
     if (product->price > 0)
@@ -197,7 +207,9 @@ static void fill_own(const struct filling *to, uint32_t i, const struct basket_e
 
 static void fill_counts(const struct filling *to, uint32_t i, uint32_t item)
 {
-    const struct item_counts *counts = &to->model->items[item].counts;
+    static const struct item_counts none;
+    const struct item_counts *counts =
+        item_is_product(item) ? &none : &to->view->model->items[item].counts;
     uint64_t count = 0;
     for (int kind = 0; kind < PAIR_KINDS; kind++)
         count += counts->count[kind];
@@ -227,15 +239,27 @@ static void fill_traits(const struct filling *to, uint32_t i, uint32_t item)
         *at(to, PRICE_OFF_CART, i) = fabsf(traits.price - to->cart_price);
 }
 
-void cart_features_fill(const struct model *model, const struct catalogue *catalogue,
-                        struct item_products *known, const struct basket *basket,
-                        const struct cart_candidates *candidates, struct feature_matrix *ret_matrix)
+static void fill_style(const struct filling *to, uint32_t i, uint32_t item)
+{
+    struct style_fit fit = styling_fit(to->styling, to->view, item);
+    *at(to, STYLE_CATEGORY, i) = fit.category;
+    *at(to, STYLE_SHARE, i) = share_bend(fit.share);
+    *at(to, STYLE_BRAND, i) = fit.brand;
+    *at(to, STYLE_COLOUR, i) = fit.colour;
+    *at(to, STYLE_ATTRIBUTES, i) = fit.attributes;
+    *at(to, STYLE_SUM, i) = fit.category + fit.brand + fit.colour + fit.attributes;
+}
+
+void cart_features_fill(const struct style_view *view, struct styling *styling,
+                        const struct basket *basket, const struct cart_candidates *candidates,
+                        struct feature_matrix *ret_matrix)
 {
     struct feature_matrix *matrix = ret_matrix;
+    const struct model *model = view->model;
+    bool styled = view->catalogue && view->catalogue->present > 0;
     struct filling filling = {
-        .model = model,
-        .catalogue = catalogue,
-        .known = known,
+        .view = view,
+        .styling = styling,
         .basket = basket,
         .cart_size = logf(1 + (float)basket->cart_count),
         .history_size = logf(1 + (float)basket->history_count),
@@ -253,6 +277,8 @@ void cart_features_fill(const struct model *model, const struct catalogue *catal
         fill_own(&filling, i, &candidates->evidence[i]);
         fill_counts(&filling, i, candidates->items[i].item);
         fill_traits(&filling, i, candidates->items[i].item);
+        if (styled)
+            fill_style(&filling, i, candidates->items[i].item);
     }
     for (uint32_t f = 0; f < VARYING; f++)
         matrix->filled[f] = (uint16_t)((1u << (matrix->stride / FEATURE_GROUP)) - 1);
