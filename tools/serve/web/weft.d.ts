@@ -17,7 +17,8 @@
 export interface Settings {
     /** Origin of `weft serve`, such as "https://lists.example.com". Empty: this page's own. */
     endpoint?: string;
-    /** Sent as a bearer token. Everybody who opens the page can read it. */
+    /** A token that reads and writes (http.token.read.file and http.token.write.file with the same
+     * token). Everybody who opens the page can read it. */
     token?: string;
     /** How the visitor came: web, app, a partner's site. Default "web". */
     channel?: string;
@@ -38,11 +39,40 @@ export interface Item {
     currency?: string;
 }
 
-/** One of the visitor's lists, as GET /v1/visitors/{id}/lists gives it. */
-export interface List {
+/** What GET /v1/visitors/{id}/lists gives. */
+export interface Lists {
+    visitor: string;
+    /** False: weft has no lists of this visitor; those here are for everybody. */
+    known: boolean;
+    recommendation_id?: string;
+    generated_time?: number;
+    /** Time of the newest event that the lists know, ms. */
+    source_event_time?: number;
+    lists: {
+        placement: string;
+        /** Whose list it is: the visitor's own, a ranking, or one of an item. */
+        source: "visitor" | "ranking" | "item";
+        context_item_id?: string;
+        search_term?: string;
+        context_category?: string;
+        items: ListItem[];
+    }[];
+}
+
+export interface ListItem {
+    item_id: string;
+    score?: number;
+    reason?: string;
+    because_item_id?: string;
+    because_title?: string;
+    product?: { title?: string; price?: number; [field: string]: unknown };
+}
+
+/** What watch() needs of a list. */
+export interface Watched {
+    /** Of the answer that the list came in; leave it out for lists that are not the visitor's own. */
     recommendation_id?: string;
     placement: string;
-    items: { item_id: string; reason?: string; because_item_id?: string }[];
 }
 
 export interface Weft {
@@ -80,15 +110,21 @@ export interface Weft {
      * their order. An item of which half is visible for a second is sent in an impression, once a
      * page; a click on it is sent as a click. Call it again when the items have changed. A list
      * without recommendation_id (a ranking) is not watched. */
-    watch(container: Element, list: List): void;
+    watch(container: Element, list: Watched): void;
+
+    /** Puts the items of one of the answer's lists into `container`: the elements that `draw` makes,
+     * each with its data-item-id, and watches them. */
+    fill(container: Element, answer: Lists, placement: string,
+        draw: (item: ListItem) => HTMLElement): void;
 
     /** GET /v1/visitors/{id}/lists, or of one placement. Without consent the id is "-", which
      * nobody has: the lists are then the same for all. Rejects if the server cannot answer. */
-    lists(placement?: string, parameters?: { limit?: number; context?: string }): Promise<any>;
+    lists(placement?: string, parameters?: { limit?: number; context?: string }): Promise<Lists>;
 
-    /** Calls `changed` with each message of GET /v1/visitors/{id}/stream. The browser connects again
-     * by itself. A second call ends the first; null without consent. */
-    follow(changed: (message: any) => void): EventSource | null;
+    /** Calls `changed` with the visitor's lists, now and whenever they change, from GET
+     * /v1/visitors/{id}/stream. The browser connects again by itself. A second call ends the first;
+     * null without consent. */
+    follow(changed: (lists: Lists) => void): EventSource | null;
 }
 
 declare global {

@@ -16,6 +16,8 @@ window.weft = (() => {
     let sending = 0; // the first events of the queue, which are under way
     let failures = 0, timer = 0, due = 0, request = null, stream = null;
 
+    const token = () => // for requests without headers
+        options.token ? "?token=" + encodeURIComponent(options.token) : "";
     const random = () => Array.from(crypto.getRandomValues(new Uint8Array(16)),
         (byte) => byte.toString(16).padStart(2, "0")).join("");
 
@@ -95,7 +97,8 @@ window.weft = (() => {
         if (sending || timer && (due <= at || failures)) return;
         clearTimeout(timer);
         due = at;
-        timer = setTimeout(send, wait_ms);
+        if (wait_ms) timer = setTimeout(send, wait_ms);
+        else queueMicrotask(send, timer = -1); // before the page draws what comes next
     }
 
     function post(events, signal) {
@@ -144,8 +147,7 @@ window.weft = (() => {
         impressions();
         while (visitor() && queue.length > sending) {
             const events = batch(sending);
-            if (options.token) post(events).catch(() => {});
-            else if (!navigator.sendBeacon(options.endpoint + "/v1/events",
+            if (!navigator.sendBeacon(options.endpoint + "/v1/events" + token(),
                 new Blob([JSON.stringify(events)], { type: "application/json" }))) break;
             queue.splice(sending, events.length);
         }
@@ -220,6 +222,17 @@ window.weft = (() => {
         });
     }
 
+    function fill(container, answer, placement, draw) {
+        const list = answer.lists.find((each) => each.placement === placement);
+        const mine = list && list.source === "visitor" ? answer.recommendation_id : null;
+        container.replaceChildren(...(list ? list.items : []).map((item) => {
+            const element = draw(item);
+            element.dataset.itemId = item.item_id;
+            return element;
+        }));
+        watch(container, { recommendation_id: mine, placement });
+    }
+
     function page() {
         told = new Set();
         for (const element of items.keys()) { // what is visible still is seen on this page too
@@ -249,8 +262,8 @@ window.weft = (() => {
         if (stream) stream.close();
         if (!visitor()) return null;
         stream = new EventSource(options.endpoint + "/v1/visitors/" +
-            encodeURIComponent(visitor()) + "/stream");
-        stream.onmessage = (message) => changed(JSON.parse(message.data));
+            encodeURIComponent(visitor()) + "/stream" + token());
+        stream.addEventListener("lists", (message) => changed(JSON.parse(message.data)));
         return stream;
     }
 
@@ -271,7 +284,7 @@ window.weft = (() => {
             Object.assign(options, settings);
             page();
         },
-        consent, visitor, page, watch, follow, lists: read,
+        consent, visitor, page, watch, fill, follow, lists: read,
         view: (item, list) => add("view", { item: one(item), ...list }),
         search: (search_term, more) => add("search", { search_term, ...more }),
         cart: (action, items = []) => add("cart", { action, items: many(items) }),

@@ -4,13 +4,13 @@
 const products = new Map();
 
 function item(each) {
-    const { item_id, reason, because_item_id, ...rest } = each;
-    const product = each.product || (each.title ? rest : null);
-    if (product) products.set(item_id, { ...product, item_id });
+    const { item_id, reason, because_item_id, product } = each;
+    if (product || !products.has(item_id)) // a shop may have no catalogue
+        products.set(item_id, { title: item_id, ...product, item_id });
     return { item_id, reason, because_item_id, product: products.get(item_id) };
 }
 
-const items = (each) => (each || []).map(item).filter((one) => one.product);
+const items = (each) => (each || []).map(item);
 
 async function get(path, parameters = {}) {
     const query = new URLSearchParams(parameters).toString();
@@ -20,19 +20,28 @@ async function get(path, parameters = {}) {
     return answer.json();
 }
 
-/* The lists of a visitor by placement; what weft knows nobody by is a ranking. */
+/* The lists of a visitor by placement. Those that are for everybody have no recommendation_id. */
 export function listsOf(message) {
     const lists = new Map();
     for (const list of message.lists || [])
         lists.set(list.placement, {
             ...list, items: items(list.items), source_event_time: message.source_event_time || 0,
-            recommendation_id: list.ranking ? undefined : list.recommendation_id || message.recommendation_id,
+            recommendation_id: list.source === "visitor" ? message.recommendation_id : undefined,
         });
     return lists;
 }
 
+/* What everybody is shown, or the visitors of a category: a ranking, trending if there is one. The
+ * server always has an answer; a ranking asked by its name may not be there yet. */
+export async function everybody(category = "", limit = 50) {
+    const answer = await get("visitors/-/lists", category ? { category, limit } : { limit });
+    const list = answer && answer.lists[0];
+    const fits = list && (!category || list.scope === "category" && list.name === category);
+    return { placement: list ? list.ranking : "", items: items(fits && list.items) };
+}
+
 export async function ranking(name, scope = "shop", value = "", limit = 50) {
-    const answer = await get(`rankings/${name}/${scope}/${encodeURIComponent(value)}`, { limit });
+    const answer = await get(`rankings/${name}/${scope}` + (value && "/" + encodeURIComponent(value)), { limit });
     return { placement: name, items: items(answer && answer.items) };
 }
 

@@ -2,20 +2,10 @@
 
 import { draw } from "./draw.js";
 import { known } from "./api.js";
+import { make } from "./make.js";
 import { money, nameOf, text } from "./words.js";
 
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
-
-/* make("p", {class: "price"}, "a", element) */
-export function make(name, attributes = {}, ...children) {
-    const made = document.createElement(name);
-    for (const [key, value] of Object.entries(attributes))
-        if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
-        else if (value === true) made.setAttribute(key, "");
-        else if (value !== false && value !== null && value !== undefined) made.setAttribute(key, value);
-    made.append(...children.filter((child) => child !== null && child !== undefined));
-    return made;
-}
 
 export const linkOf = (product) => "#/product/" + encodeURIComponent(product.item_id);
 
@@ -46,21 +36,15 @@ function card({ product }) {
         make("p", { class: "why" }));
 }
 
-/* Puts the list's items into `container`, an ordered list. Cards that stay move to their new places;
- * with `mark`, new ones are marked. Says how many are new, of how many. */
+/* Puts the list's items into `container`, an ordered list; `mark`: new ones are marked. */
 export function fill(container, list, { max = 12, mark = false } = {}) {
-    const shown = list.items.slice(0, max);
     const before = new Map([...container.children].map((each) => [each.dataset.itemId, each]));
-    const rows = mark && !STILL.matches && container.isConnected;
-    const places = rows ? new Map([...before].map(([id, each]) => [id, each.getBoundingClientRect()])) : new Map();
     const focused = document.activeElement;
-    const fresh = [];
-    const cards = shown.map((item) => {
+    const cards = list.items.slice(0, max).map((item) => {
         const old = before.get(item.item_id);
         before.delete(item.item_id);
         const each = old || card(item);
-        each.classList.remove("fresh");
-        if (!old) fresh.push(each);
+        each.classList.toggle("fresh", mark && !old);
         each.querySelector(".why").textContent = reason(item);
         return each;
     });
@@ -68,20 +52,33 @@ export function fill(container, list, { max = 12, mark = false } = {}) {
     cards.forEach((each, at) => {
         if (container.children[at] !== each) container.insertBefore(each, container.children[at] || null);
     });
-    if (mark) fresh.forEach((each) => each.classList.add("fresh"));
     if (focused && focused !== document.activeElement && container.contains(focused))
         focused.focus({ preventScroll: true });
-    if (rows) for (const each of cards) move(each, places.get(each.dataset.itemId));
     weft.watch(container, list);
-    return [fresh.length, shown.length];
 }
 
-function move(each, from) {
-    const to = each.getBoundingClientRect();
-    const steps = from ? [{ transform: `translate(${from.left - to.left}px, ${from.top - to.top}px)` }, { transform: "none" }]
-        : [{ opacity: 0, transform: "scale(.88)" }, { opacity: 1, transform: "none" }];
-    if (!from || from.left !== to.left || from.top !== to.top)
-        each.animate(steps, { duration: from ? 520 : 420, easing: "cubic-bezier(.2,.8,.2,1)" });
+const visible = (part) => {
+    const box = part.getBoundingClientRect();
+    return !part.hidden && box.bottom > 0 && box.top < innerHeight;
+};
+const cardsOf = (parts) => [...parts].filter(visible).flatMap((part) => [...part.querySelectorAll(".card")]);
+
+/* Cards that stay move to their new places, and new ones come in, where the visitor sees it. All
+ * places are read together: each reading behind a change is a layout. */
+export function moving(parts, change) {
+    if (STILL.matches) return change();
+    const from = new Map(cardsOf(parts).map((each) => [each, each.getBoundingClientRect()]));
+    change();
+    const to = cardsOf(parts).map((each) => [each, each.getBoundingClientRect()]);
+    for (const [each, now] of to) {
+        const then = from.get(each);
+        if (!then)
+            each.animate([{ opacity: 0, transform: "scale(.88)" }, { opacity: 1, transform: "none" }],
+                { duration: 420, easing: "ease-out" });
+        else if (then.left !== now.left || then.top !== now.top)
+            each.animate([{ transform: `translate(${then.left - now.left}px, ${then.top - now.top}px)` },
+                { transform: "none" }], { duration: 520, easing: "cubic-bezier(.2,.8,.2,1)" });
+    }
 }
 
 /* A headed list. `wide` ones fill the width in rows; the others are one row that scrolls. */
@@ -90,14 +87,13 @@ export function section(placement, { wide = false } = {}) {
     const cards = make("ol", { class: wide ? "cards wide" : "cards row", "aria-labelledby": heading.id,
         tabindex: wide ? null : 0 });
     const note = make("p", { class: "note" });
-    const made = make("section", { class: "list", "data-placement": placement, hidden: true },
+    return make("section", { class: "list", "data-placement": placement, hidden: true },
         make("div", { class: "heading" }, heading, note), cards);
-    return made;
 }
 
 export function show(part, list, heading, note, options) {
     part.querySelector("h2").textContent = heading;
     part.querySelector(".note").textContent = note || "";
     part.hidden = !list || list.items.length === 0;
-    return fill(part.querySelector("ol"), list || { items: [] }, options);
+    fill(part.querySelector("ol"), list || { items: [] }, options);
 }

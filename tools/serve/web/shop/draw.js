@@ -234,7 +234,16 @@ export function colourOf(product) {
     return COLOURS[(product.colors || [])[0]] || "#a7a39a";
 }
 
+const drawings = new Map(); // by what is seen; the same picture is drawn once
+
 export function draw(product) {
+    const { material, cut } = product.attributes || {};
+    const looks = [product.categories, product.colors, material, cut].join("|");
+    if (!drawings.has(looks)) drawings.set(looks, drawing(product));
+    return drawings.get(looks).cloneNode(true);
+}
+
+function drawing(product) {
     const category = ((product.categories || [])[0] || "").split(" > ").pop();
     const garment = GARMENTS[category] || PARCEL;
     const { material, cut } = product.attributes || {};

@@ -1,8 +1,9 @@
 /* The side panel: the visitor's last clicks, what they changed, and how fast. */
 
 import { known } from "./api.js";
-import { linkOf, make } from "./cards.js";
+import { linkOf } from "./cards.js";
 import { colourOf, draw, element } from "./draw.js";
+import { make } from "./make.js";
 import { categoryName, nameOf, text, value } from "./words.js";
 
 const TIMES_MAX = 24, SHOWN = 14;

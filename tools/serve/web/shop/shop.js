@@ -2,8 +2,9 @@
  * visitor's stream and move on the page that is open. */
 
 import * as api from "./api.js";
-import { fill, linkOf, make, price, section, show } from "./cards.js";
+import { fill, linkOf, moving, price, section, show } from "./cards.js";
 import { colourOf, definitions, draw } from "./draw.js";
+import { make } from "./make.js";
 import * as panel from "./panel.js";
 import { CATEGORIES, categoryName, language, money, nameOf, speak, text, value } from "./words.js";
 
@@ -46,7 +47,7 @@ function act(step, send) {
     sequence = [{ ...step, product }, ...sequence].slice(0, SEQUENCE_MAX);
     store("sequence", sequence);
     panel.clicked();
-    drawSide();
+    queueMicrotask(drawSide); // behind the sending
 }
 
 function put(product) {
@@ -113,7 +114,8 @@ function arrive(message) {
     lists = api.listsOf(message);
     const mine = pending && (message.source_event_time || 0) >= pending.event_time ? pending : null;
     const changes = changesOf(before, lists);
-    drawLists(before.size > 0);
+    if (before.size) moving([...page.parts.values()], () => drawLists(true));
+    else drawLists(false);
     if (mine) {
         pending = null;
         requestAnimationFrame(() => {
@@ -146,10 +148,10 @@ function drawLists(mark) {
 }
 
 async function follow() {
-    lists = new Map();
+    if ([...lists.values()].some((list) => list.recommendation_id)) lists = new Map(); // another's
     drawLists(false);
     if (weft.visitor()) {
-        weft.follow(async (message) => arrive(message.lists ? message : await weft.lists()));
+        weft.follow(arrive);
     } else {
         try {
             arrive(await weft.lists());
@@ -166,11 +168,11 @@ function place(placement, options = {}) {
     return part;
 }
 
-async function chart(name, heading, note, options, scope, of) {
-    const part = section(options?.id || name, options);
+async function chart(name, options) {
+    const part = section(name, options);
     try {
-        const list = await api.ranking(name, scope, of);
-        show(part, list, heading, note, { max: options?.max || 16 });
+        const list = await (name === "trending" ? api.everybody() : api.ranking(name));
+        show(part, list, text[list.placement] || text[name], text[list.placement + "_text"], { max: options?.max || 16 });
     } catch {
         part.hidden = true;
     }
@@ -207,20 +209,27 @@ function home() {
             draw({ categories: [path], colors: [colour], attributes: { material, cut } }))));
     main.replaceChildren(hero, place("home", { wide: true, max: 12 }), place("cart"), place("product"), place("goes_with"),
         place("search"), place("email"), kinds(""),
-        later(chart("trending", text.trending, text.trending_text)), later(chart("bought", text.bought)));
+        later(chart("trending")), later(chart("bought")));
 }
 
+/* After each wait, another page may be open. */
+
 async function productPage(id) {
+    const mine = page;
     const product = await api.product(id).catch(() => null);
-    if (!product) return main.replaceChildren(make("h1", { class: "title" }, text.unknown), later(chart("viewed", text.viewed)));
+    if (mine !== page) return null;
+    if (!product) return main.replaceChildren(make("h1", { class: "title" }, text.unknown), later(chart("trending")));
     page.item = id;
+    act({ kind: "view", item_id: id }, () => weft.view(line(product)));
+    await null; // it is sent before the page is drawn
+    if (mine !== page) return null;
     const { material, cut } = product.attributes || {};
     const path = (product.categories || [])[0] || "";
     const row = (name, of) => of ? [make("dt", {}, name), make("dd", {}, of)] : [];
     const swatch = make("i", { class: "swatch" });
     swatch.style.background = colourOf(product);
     const colours = (product.colors || []).map(value).join(", ");
-    main.replaceChildren(
+    return main.replaceChildren(
         make("nav", { class: "trail", "aria-label": text.title }, ...path.split(" > ").flatMap((name, at, parts) =>
             [at ? " / " : "", make("a", { href: categoryLink(parts.slice(0, at + 1).join(" > ")) }, categoryName(parts.slice(0, at + 1).join(" > ")))])),
         make("article", { class: "product" },
@@ -237,7 +246,6 @@ async function productPage(id) {
                     ...row(text.material, material && value(material)), ...row(text.cut, cut && value(cut)),
                     ...row(text.brand, product.item_brand), ...row(text.number, product.item_id)))),
         place("goes_with"), place("product"), place("category"), place("home", { max: 16 }), place("cart"));
-    act({ kind: "view", item_id: id }, () => weft.view(line(product)));
 }
 
 function sorted(items, order) {
@@ -255,8 +263,8 @@ function stock(list) {
     const colour = make("select", { id: "colour" }, make("option", { value: "" }, text.any),
         ...colours.map((each) => make("option", { value: each }, value(each))));
     const redraw = () => {
-        const items = sorted(list.items.filter((item) => !colour.value || item.product.colors.includes(colour.value)), order.value);
-        count.textContent = text.products(items.length);
+        const items = sorted(list.items.filter((item) => !colour.value || (item.product.colors || []).includes(colour.value)), order.value);
+        count.textContent = list.viewed ? text.most_viewed(items.length) : text.products(items.length);
         fill(cards, { ...list, items }, { max: 60 });
     };
     order.addEventListener("change", redraw);
@@ -266,32 +274,35 @@ function stock(list) {
 }
 
 async function categoryPage(path) {
+    const mine = page;
     const inside = CATEGORIES.filter(([each]) => each === path || each.startsWith(path + " > "));
     const leaf = inside.length === 1 && inside[0][0] === path;
     main.replaceChildren(make("h1", { class: "title" }, categoryName(path)), inside.length > 1 ? kinds(path) : "",
         place("home", { max: 16 }));
-    const [viewed, found] = await Promise.all([api.ranking("viewed", "category", path),
+    const [viewed, found] = await Promise.all([api.everybody(path, 100),
         leaf ? api.search(inside[0][2], null) : { items: [] }]);
+    if (mine !== page) return;
     const items = new Map();
     for (const item of [...viewed.items, ...found.items])
         if ((item.product.categories || []).some((each) => each.startsWith(path))) items.set(item.item_id, item);
     if (items.size || leaf)
-        page.parts.get("home")?.before(items.size ? stock({ placement: "category", items: [...items.values()] }) :
+        page.parts.get("home")?.before(items.size ? stock({ placement: "category", viewed: !leaf, items: [...items.values()] }) :
             make("p", { class: "quiet" }, text.nothing));
 }
 
 async function searchPage(term) {
+    const mine = page;
     $("#find").value = term;
     main.replaceChildren(make("h1", { class: "title" }, text.results(term)), place("search"), place("home", { max: 16 }));
     const found = await api.search(term, weft.visitor());
+    if (mine !== page) return;
     act({ kind: "search", term }, () => weft.search(term, { result_count: found.items.length }));
     page.parts.get("home")?.before(found.items.length ? stock(found) : make("p", { class: "quiet" }, text.no_results(term)));
 }
 
 async function trendingPage() {
     main.replaceChildren(make("h1", { class: "title" }, text.trending));
-    for (const [name, note] of [["trending", text.trending_text], ["viewed"], ["bought"]])
-        main.append(later(chart(name, text[name], note, { wide: name !== "bought", max: 12 })));
+    main.append(later(chart("trending", { wide: true, max: 12 })), later(chart("bought", { wide: true, max: 12 })));
     main.append(place("home", { max: 16 }));
 }
 

@@ -20,7 +20,7 @@ const ENGLISH = {
     trending: "Trending", trending_text: "More clicks than usual, in the last hours",
     viewed: "Most viewed", bought: "Most bought", similar: "Similar pieces", similar_text: "",
     departments: { Women: "Women", Men: "Men", Accessories: "Accessories" },
-    all_of: (name) => `All ${name}`, products: (count) => count === 1 ? "1 product" : `${count} products`,
+    all_of: (name) => `All ${name}`, products: (count) => count === 1 ? "1 product" : `${count} products`, most_viewed: (count) => `The ${count} most viewed`,
     sort: "Sort", sort_popular: "Most viewed first", sort_best: "Best first", sort_low: "Price, low to high", sort_high: "Price, high to low",
     colour: "Colour", any: "All", nothing: "Nothing here yet.",
     results: (term) => `Results for “${term}”`, no_results: (term) => `Nothing is found for “${term}”.`,
@@ -46,6 +46,9 @@ const ENGLISH = {
         popular: () => "Popular in the mall", popular_in_channel: () => "Popular on the web",
         searched: () => "Found by your search", taken_after_search: () => "Chosen after this search",
         pinned: () => "Chosen by the shop", new: () => "New in the mall",
+        trending: () => "Trending in the mall", viewed: () => "Viewed by many", carted: () => "In many bags",
+        bought: () => "Bought by many", taken: () => "Chosen after this search", visitor: () => "Ordered for you",
+        nearest: (name) => name ? `Close to ${name}` : "Close to it", goes_with: (name) => name ? `Goes with ${name}` : "Goes with it",
     },
     panel: "Behind the lists", panel_open: "Behind the lists", panel_close: "Close",
     no_click: "Click a product: here you see how long its effect on your lists takes.",
@@ -58,7 +61,7 @@ const ENGLISH = {
     consent_not: "Your clicks are not used. All lists are the same for everybody.", withdraw: "Stop using my clicks", agree_now: "Use my clicks",
     asking: "May the mall use your clicks to choose products for you? Nothing is stored or sent before you agree.",
     agree: "Yes, choose for me", refuse: "No, thank you",
-    placements: { home: "For you", product: "Looked at", goes_with: "Wear it with", search: "Search", cart: "Bag", category: "Category", email: "Email" },
+    placements: { home: "For you", product: "More like this", goes_with: "Wear it with", search: "Search", cart: "Bag", category: "Category", email: "Email" },
 };
 
 const KOREAN = {
@@ -79,7 +82,7 @@ const KOREAN = {
     trending: "지금 뜨는 상품", trending_text: "최근 몇 시간 동안 평소보다 많이 본 상품",
     viewed: "많이 본 상품", bought: "많이 산 상품", similar: "비슷한 상품",
     departments: { Women: "여성", Men: "남성", Accessories: "액세서리", Outerwear: "아우터", Knitwear: "니트", Shoes: "신발" },
-    all_of: (name) => `${name} 전체`, products: (count) => `상품 ${count}개`,
+    all_of: (name) => `${name} 전체`, products: (count) => `상품 ${count}개`, most_viewed: (count) => `가장 많이 본 상품 ${count}개`,
     sort: "정렬", sort_popular: "많이 본 순", sort_best: "정확도순", sort_low: "낮은 가격순", sort_high: "높은 가격순",
     colour: "색상", any: "전체", nothing: "아직 상품이 없습니다.",
     results: (term) => `‘${term}’ 검색 결과`, no_results: (term) => `‘${term}’에 대한 상품이 없습니다.`,
@@ -105,6 +108,10 @@ const KOREAN = {
         popular: () => "쇼핑몰 인기 상품", popular_in_channel: () => "웹에서 인기 있는 상품",
         searched: () => "검색으로 찾은 상품", taken_after_search: () => "이 검색 후 선택된 상품",
         pinned: () => "쇼핑몰이 고른 상품", new: () => "새로 들어온 상품",
+        trending: () => "지금 뜨는 상품", viewed: () => "많은 고객이 본 상품", carted: () => "많은 고객이 담은 상품",
+        bought: () => "많은 고객이 산 상품", taken: () => "이 검색 후 선택된 상품", visitor: () => "나에게 맞춘 순서",
+        nearest: (name) => name ? `‘${name}’ 상품과 가까운 상품` : "가까운 상품",
+        goes_with: (name) => name ? `‘${name}’ 상품과 어울리는 상품` : "어울리는 상품",
     },
     panel: "목록의 뒷면", panel_open: "목록의 뒷면", panel_close: "닫기",
     no_click: "상품을 클릭해 보세요. 목록이 바뀌기까지 걸린 시간이 여기에 나타납니다.",
@@ -117,7 +124,7 @@ const KOREAN = {
     consent_not: "클릭을 사용하지 않습니다. 모든 목록이 누구에게나 같습니다.", withdraw: "클릭 사용 중지", agree_now: "클릭 사용하기",
     asking: "상품을 추천하기 위해 클릭을 사용해도 될까요? 동의하기 전에는 아무것도 저장하거나 보내지 않습니다.",
     agree: "네, 추천해 주세요", refuse: "아니요",
-    placements: { home: "추천", product: "본 상품", goes_with: "어울리는 상품", search: "검색", cart: "장바구니", category: "분류", email: "이메일" },
+    placements: { home: "추천", product: "함께 본 상품", goes_with: "어울리는 상품", search: "검색", cart: "장바구니", category: "분류", email: "이메일" },
 };
 
 /* Categories of the mall: path, name in Korean, and the word that a search finds them by. */
