@@ -12,6 +12,11 @@ POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src '
 PAGE = """<!doctype html><html lang="en"><title>shop</title>
 <link rel="stylesheet" href="/page.css"><script src="/weft.js"></script>
 <h1>shop</h1><ul id="list"></ul><div id="far"></div><ul id="below"></ul></html>"""
+LISTS = json.dumps({"visitor": "v1", "known": True, "recommendation_id": "r1", "lists": [
+    {"placement": "home", "source": "visitor", "items": []},
+    {"placement": "product", "source": "visitor", "items": [
+        {"item_id": "M1", "product": {"title": "<b>Coat</b>"}},
+        {"item_id": "M2", "product": {"title": "Boots"}}]}]})
 STYLE = "li{height:40px} #far{height:3000px}"
 
 
@@ -35,8 +40,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(200, STYLE.encode(), "text/css")
         elif self.path.startswith("/v1/"):
             self.server.fake.reads.append((self.path, self.headers.get("Authorization")))
-            if self.path.endswith("/stream"):
-                self.answer(200, b'id: 1\ndata: {"lists":[]}\n\n', "text/event-stream")
+            if "/stream" in self.path:
+                self.answer(200, b"id: r1\nevent: lists\ndata: " + LISTS.encode() + b"\n\n", "text/event-stream")
             else:
                 self.answer(200, b'{"lists":[]}')
         else:

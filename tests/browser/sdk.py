@@ -283,8 +283,33 @@ def reading(checks, browser, fake):
     browser.run("weft.consent(true, 'a/b'); weft.lists('home', {limit: 3}); "
                 "weft.follow(m => window.message = m)")
     checks.check("the stream's messages arrive", browser.wait("return window.message"))
-    checks.check("lists are read with the token", (
-        "/v1/visitors/a%2Fb/lists/home?limit=3", "Bearer secret") in fake.reads, fake.reads)
+    checks.check("lists and the stream are read with the token", {
+        ("/v1/visitors/a%2Fb/lists/home?limit=3", "Bearer secret"),
+        ("/v1/visitors/a%2Fb/stream?token=secret", None)} <= set(fake.reads), fake.reads)
+
+
+def readme_page(checks, browser, fake):
+    """The lines of deploy/README.md, as they are, with this server as the endpoint."""
+    with open(os.path.join(WEB, "..", "..", "..", "deploy", "README.md"), encoding="utf-8") as file:
+        section = file.read().split("## Lists on your product page\n")[1].split("\n## ")[0]
+    page, script = re.findall(r"(?:^    .*\n)+", section, re.M)
+    checks.check("deploy/README.md needs ten lines", page.count("\n") + script.count("\n") <= 10)
+    open_page(browser, fake)
+    browser.run("document.querySelector('#list').id = 'beside'")
+    browser.run(script.replace("https://lists.example.com", fake.url))
+    browser.wait("return document.querySelectorAll('#beside a').length")
+    links = browser.run("return [...document.querySelectorAll('#beside a')].map(a => "
+                        "[a.getAttribute('href'), a.textContent, a.dataset.itemId])")
+    checks.check("the lines show the list", links == [
+        ["/p/M1", "<b>Coat</b>", "M1"], ["/p/M2", "Boots", "M2"]], links)
+    browser.run("document.querySelector('#beside a').click()")
+    fake.wait(lambda: fake.taken("click") and fake.taken("view"))
+    checks.check("the lines send the view and the click", {  # perhaps twice, as the page is left
+        (each["recommendation_id"], each["placement"], each["item"]["item_id"])
+        for each in fake.taken("click")} == {("r1", "product", "M1")} and
+        len({each["event_id"] for each in fake.taken("click")}) == 1 and
+        [each["item"]["item_id"] for each in fake.taken("view")] == ["M00089"],
+        fake.posts)
 
 
 def main():
@@ -293,7 +318,8 @@ def main():
     with Chromium() as browser:
         browser.driver.get(fake.url + "/")
         browser.errors()
-        for test in (without_consent, kinds, seen, clicked, bounded, leaving, refusing, reading):
+        for test in (without_consent, kinds, seen, clicked, bounded, leaving, refusing, reading,
+                     readme_page):
             test(checks, browser, fake)
         errors = [each for each in browser.errors() if "503" not in each]
         checks.check("the console has no error", not errors, errors)
