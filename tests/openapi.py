@@ -83,6 +83,6 @@ class Document:
             return [f"{status} has a body"] if body else []
         if kind not in content:
             return [f"{method} {pattern} {status}: {kind} is none of {list(content)}"]
-        if kind == "text/event-stream":
+        if "json" not in kind:
             return []
         return list(self.problems(content[kind]["schema"], json.loads(body)))

@@ -96,6 +96,13 @@ def view(**fields):
 
 def paths(serve):
     check("live", serve.get("/livez")[0] == 200)
+    check("metrics", b"weft_serve_ready 1\n" in serve.get("/metrics")[2])
+    for method, path, status in (("GET", "/loglevel", 200), ("PUT", "/loglevel?level=x", 400),
+                                 ("PUT", "/loglevel?level=debug", 200)):
+        check(f"{method} {path}", serve.ask(method, path)[0] == status)
+    check("the level is set", json.loads(serve.get("/loglevel")[2]) == {"level": "debug"})
+    serve.ask("PUT", "/loglevel?level=info")
+    check("nothing is known of nobody", serve.get("/v1/visitors/nobody")[0] == 404)
     for path, status in (("/nothing", 404), ("/v1/products/none", 404), ("/v1/visitors//lists", 404),
                          ("/v1/products/%zz", 400), ("/v1/products/%00", 400),
                          ("/../../etc/passwd", 404), ("/weft.js/../../x", 404),

@@ -1,6 +1,7 @@
 #include "processors/runtime/log.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,19 @@
 
 static const char *const level_names[] = {"ERROR", "WARN", "INFO", "DEBUG"};
 
+/* A level that was set while the process runs; -1: none was. Log lines have no argument for it. */
+static atomic_int level_set = -1;
+
+void log_set_level(enum log_level level)
+{
+    atomic_store(&level_set, (int)level);
+}
+
 enum log_level log_level_wanted(void)
 {
+    int set = atomic_load_explicit(&level_set, memory_order_relaxed);
+    if (set >= 0)
+        return (enum log_level)set;
     const char *wanted = getenv("WEFT_LOG");
     if (wanted == NULL)
         return LOG_LEVEL_INFO;

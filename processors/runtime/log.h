@@ -34,6 +34,8 @@ bool log_growth_due(struct log_growth *growth, uint64_t count, int64_t now_us, i
 /* The last level that is written. The environment variable WEFT_LOG sets it to error, warn, info or
  * debug; the default is info. */
 enum log_level log_level_wanted(void);
+/* Sets it for the rest of the process. Thread: any. */
+void log_set_level(enum log_level level);
 
 int64_t clock_now_ms(void);       /* the wall clock, since 1970 */
 int64_t clock_monotonic_us(void); /* for intervals; it never goes back */

@@ -12,6 +12,7 @@
 #ifndef WEFT_RUNTIME_PROCESS_H
 #define WEFT_RUNTIME_PROCESS_H
 
+#include "processors/runtime/exposition.h"
 #include "processors/runtime/kafka/size_budget.h"
 #include "processors/runtime/letter_reasons.h"
 #include "processors/runtime/pipeline.h"
@@ -44,11 +45,13 @@ struct totals {
     uint64_t visitors_bytes;
     uint64_t shown_bytes; /* memory of shown lists that wait for their click */
     struct worker_memory memory;
-    uint64_t ready_workers;  /* workers that have restored their assignment */
-    uint64_t behind_workers; /* workers that are behind (visitors/catch_up.h) */
-    uint64_t lag_ms;         /* age of the oldest record that waits, of all workers */
-    uint64_t records_left;   /* records of the inputs that wait, as last heard */
-    uint64_t lists_owed;     /* visitors whose lists wait */
+    uint64_t ready_workers;         /* workers that have restored their assignment */
+    uint64_t behind_workers;        /* workers that are behind (visitors/catch_up.h) */
+    uint64_t lag_ms;                /* age of the oldest record that waits, of all workers */
+    uint64_t records_left;          /* records of the inputs that wait, as last heard */
+    uint64_t lists_owed;            /* visitors whose lists wait */
+    struct histogram event_to_list; /* from a record's Kafka timestamp to its commit */
+    struct histogram commit_times;
 };
 
 /* The rankings that this process has published, while it held the lease. */

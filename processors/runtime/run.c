@@ -12,6 +12,7 @@
 #include "processors/runtime/model/fold.h"
 #include "processors/runtime/model/publish.h"
 #include "processors/runtime/process.h"
+#include "processors/runtime/run_http.h"
 #include "processors/runtime/statedir.h"
 #include "processors/runtime/upgrade.h"
 #include "processors/runtime/visitors/standby.h"
@@ -42,6 +43,8 @@ struct runner {
     struct early_sender *early; /* NULL: lists do not go ahead of their commit */
     int64_t started_us;
     struct memory_watch memory;
+    struct totals_source totals; /* for HTTP */
+    struct run_http *http;       /* NULL: none */
     const char *metrics_file, *seed_model;
     bool full; /* the last run ended because the disk of state.dir is full */
 };
@@ -54,6 +57,12 @@ static struct totals sum_totals(struct runner *runner)
     for (int i = 0; i < runner->worker_count; i++)
         worker_totals(runner->workers[i], &totals);
     return totals;
+}
+
+static void sum_for_http(struct totals_source *self, struct totals *ret_totals)
+{
+    *ret_totals =
+        sum_totals((struct runner *)(void *)((char *)self - offsetof(struct runner, totals)));
 }
 
 /* Writes the file whole or not at all: readers never see half of it. */
@@ -79,6 +88,7 @@ static void report(struct runner *runner, bool last)
     struct error error = {0};
     metrics_take(&runner->run, &totals, runner->started_us, last, &metrics);
     memory_take(&runner->memory, &runner->run, &totals, &metrics.memory);
+    run_http_set_memory(runner->http, &metrics.memory);
     metrics_write_json(&metrics, &text);
     log_line(LOG_LEVEL_INFO, "metrics", "%.*s", (int)text.size, text.at);
     if (runner->metrics) {
@@ -150,6 +160,16 @@ static enum verdict look_ahead(struct runner *runner, bool create, struct error 
     return verdict;
 }
 
+/* Once the workers are there, whose figures it asks for. */
+static enum verdict start_http(struct runner *runner, struct error *error)
+{
+    if (runner->config.http_listen[0] == '\0')
+        return VERDICT_OK;
+    runner->totals = (struct totals_source){sum_for_http, runner->worker_count};
+    enum verdict verdict = run_http_new(&runner->run, &runner->totals, &runner->http, error);
+    return verdict == VERDICT_OK ? verdict : VERDICT_FATAL;
+}
+
 static enum verdict start(struct runner *runner, bool create, struct error *error)
 {
     struct run *run = &runner->run;
@@ -205,7 +225,8 @@ static enum verdict start(struct runner *runner, bool create, struct error *erro
         runner->worker_count++;
     }
     memory_start(&runner->memory, run);
-    return start_threads(runner, error);
+    enum verdict started = start_http(runner, error);
+    return started == VERDICT_OK ? start_threads(runner, error) : started;
 }
 
 static void join_threads(struct runner *runner)
@@ -235,6 +256,7 @@ static void wait_for_end(struct runner *runner)
 static void finish(struct runner *runner)
 {
     bool seeded = atomic_load(&runner->run.fold_ready); /* the next run has a model then */
+    run_http_free(runner->http);
     client_producer_free(runner->metrics);
     for (int i = 0; i < runner->worker_count; i++)
         worker_free(runner->workers[i]);

@@ -2,10 +2,10 @@
 """Measures weft beside an Apache Kafka of its own on this machine. It prints figures and asserts
 nothing.
 
-    bench.py [drain] [latency] [driver] [restore] [catalogue] [rankings] [scale]
+    bench.py [drain] [latency] [driver] [restore] [catalogue] [rankings] [scale] [serve]
     bench.py soak [--minutes N] [--rate N]
 
-Without a name it runs all but scale and soak.
+Without a name it runs all but scale, serve and soak.
 
 drain      a backlog of 500,000 events, exactly-once, with lists: events/s from the start of the
            process to the last commit, CPU of weft and of the broker for each event, peak memory
@@ -23,6 +23,9 @@ soak       memory and latency over a long time: the process's memory and its par
            minute; the last third by the third before. --minutes N (100), --rate N (1500)
 scale      a lost state of a million visitors and a lost model of 200,000 items: time, rows/s and
            memory of the restore from the changelog and from the snapshot; takes some minutes
+serve      lists over HTTP with a million visitors: requests/s and times at 1, 64 and 1,024
+           connections, beside nginx with a static file of the same size; 10,000 open streams. Needs
+           wrk and nginx-light
 
 With WEFT_QUALITY=lean (or rules), drain, latency, restore, soak and driver run with that set of the
 ranker.
@@ -40,9 +43,11 @@ import sys
 import tempfile
 import time
 
+from bench_serve import serve
 from shop import Kafka, Shop, WEFT, weft
 
 EVENTS = 500_000
+SERVE_VISITORS = 1_000_000
 SETTINGS = []
 if "WEFT_QUALITY" in os.environ:
     SETTINGS += ["--set", "quality=" + os.environ["WEFT_QUALITY"]]
@@ -371,13 +376,15 @@ def main(wanted):
     wanted = wanted or ["drain", "latency", "driver", "restore", "catalogue", "rankings"]
     print(f"{WEFT}, {os.cpu_count()} cores", flush=True)
     with tempfile.TemporaryDirectory(prefix="weft-bench-") as folder:
-        path = None if set(wanted) <= {"scale", "soak", "rankings"} else make_events(folder)
+        path = None if set(wanted) <= {"scale", "soak", "rankings", "serve"} else make_events(folder)
         if "driver" in wanted:
             driver(path)
         if "catalogue" in wanted:
             catalogue()
         if "rankings" in wanted:
             rankings()
+        if "serve" in wanted:
+            serve(os.path.join(os.path.dirname(WEFT), "tests", "measure_serve"), SERVE_VISITORS)
         if set(wanted) & {"drain", "latency", "restore", "scale", "soak"}:
             os.environ["WEFT_KAFKA_HEAP"] = "1g"
             kafka = Kafka(19292)

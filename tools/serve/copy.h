@@ -16,6 +16,7 @@ enum copy_table {
     COPY_ITEMS = 'i',    /* key: item_id */
     COPY_RANKINGS = 'r', /* key: see schemas/ranking.h */
     COPY_PRODUCTS = 'p', /* key: item_id */
+    COPY_VISITORS,       /* no table here: rows of FAMILY_VISITOR, as those of 'weft run' */
 };
 
 /* Appends the record of a key. `ret_written_ms`: its Kafka timestamp; NULL: nobody asks. SKIP:

@@ -28,6 +28,7 @@ struct follower {
     atomic_ullong records, refused, rebuilds;
     atomic_llong left, total;
     atomic_bool ready;
+    atomic_int known_partitions; /* `partitions`, once it is known, for others */
 };
 
 static bool stops(struct follower *follower)
@@ -150,6 +151,8 @@ static enum verdict open_topic(struct follower *follower, struct error *error)
                              follower->name);
         if (verdict == VERDICT_OK)
             verdict = read_places(follower, error);
+        if (verdict == VERDICT_OK)
+            atomic_store(&follower->known_partitions, follower->partitions);
     }
     if (verdict == VERDICT_OK)
         verdict = check_age(follower, error);
@@ -303,6 +306,11 @@ void follower_free(struct follower *follower)
     free(follower->target);
     free(follower->fresh);
     free(follower);
+}
+
+int32_t follower_partitions(const struct follower *follower)
+{
+    return follower ? atomic_load(&follower->known_partitions) : 0;
 }
 
 void follower_counts(const struct follower *follower, struct follow_counts *ret_counts)

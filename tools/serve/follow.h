@@ -40,6 +40,8 @@ enum verdict follower_new(struct run *run, enum topic topic, struct follow_sink 
                           struct follower **ret_follower, struct error *error);
 /* Joins the thread, which ends once run->stop is set. Takes NULL. */
 void follower_free(struct follower *follower);
+/* The topic's partitions; 0: not known yet. Thread: any. */
+int32_t follower_partitions(const struct follower *follower);
 void follower_counts(const struct follower *follower, struct follow_counts *ret_counts);
 
 #endif

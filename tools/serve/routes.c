@@ -1,4 +1,5 @@
 /* The paths of `weft serve`, and what they answer. */
+#include "processors/runtime/probes.h"
 #include "schemas/ranking.h"
 #include "tools/serve/copy.h"
 #include "tools/serve/serve.h"
@@ -99,6 +100,18 @@ static void get_stream(struct http_service *service, struct http_request *reques
     }
     reply->status = 200;
     reply->content_type = "text/event-stream";
+}
+
+static void get_visitor(struct http_service *service, struct http_request *request,
+                        struct http_reply *reply)
+{
+    struct serve *serve = serve_of(service);
+    struct error error = {0};
+    if (!serve->run->config->serve_explain)
+        http_problem(reply, 404, "serve.explain is off, so nothing of visitors is known here");
+    else if (check_id(request->values[0], reply))
+        end(known_write(serve, request->values[0], &reply->body, &error), &error,
+            "nothing is known of this visitor", reply);
 }
 
 static void delete_visitor(struct http_service *service, struct http_request *request,
@@ -208,22 +221,37 @@ static void get_live(struct http_service *service, struct http_request *request,
 {
     (void)service;
     (void)request;
-    reply->status = 200;
-    reply->content_type = "application/json";
-    buffer_text(&reply->body, "{\"live\":true}");
+    probes_live(reply);
 }
 
 static void get_ready(struct http_service *service, struct http_request *request,
                       struct http_reply *reply)
 {
     struct serve *serve = serve_of(service);
-    bool ready = serve_ready(serve);
     (void)request;
-    reply->status = ready ? 200 : 503;
-    reply->content_type = "application/json";
-    reply->retry_after_s = ready ? 0 : 1;
-    buffer_format(&reply->body, "{\"ready\":%s,\"done\":%.4f}", ready ? "true" : "false",
-                  ready ? 1. : serve_share_done(serve));
+    probes_ready(serve_ready(serve), serve_share_done(serve), reply);
+}
+
+static void get_metrics(struct http_service *service, struct http_request *request,
+                        struct http_reply *reply)
+{
+    struct exposition exposition = probes_begin(request);
+    serve_write_metrics(serve_of(service), &exposition);
+    probes_end(&exposition, request, service, reply);
+}
+
+static void get_log_level(struct http_service *service, struct http_request *request,
+                          struct http_reply *reply)
+{
+    (void)service;
+    probes_log_level(request, reply);
+}
+
+static void put_log_level(struct http_service *service, struct http_request *request,
+                          struct http_reply *reply)
+{
+    (void)service;
+    probes_set_log_level(request, reply);
 }
 
 static void get_web(struct http_service *service, struct http_request *request,
@@ -237,6 +265,7 @@ static const struct http_route routes[] = {
     {"GET", "/v1/visitors/{}/lists", HTTP_READ, get_lists},
     {"GET", "/v1/visitors/{}/lists/{}", HTTP_READ, get_lists},
     {"GET", "/v1/visitors/{}/stream", HTTP_READ, get_stream},
+    {"GET", "/v1/visitors/{}", HTTP_ADMIN, get_visitor},
     {"DELETE", "/v1/visitors/{}", HTTP_ADMIN, delete_visitor},
     {"GET", "/v1/items/{}/lists", HTTP_READ, get_item},
     {"GET", "/v1/rankings/{}/{}", HTTP_READ, get_ranking},
@@ -247,6 +276,9 @@ static const struct http_route routes[] = {
     {"GET", "/v1/openapi.json", HTTP_OPEN, get_openapi},
     {"GET", "/livez", HTTP_OPEN, get_live},
     {"GET", "/readyz", HTTP_OPEN, get_ready},
+    {"GET", "/metrics", HTTP_READ, get_metrics},
+    {"GET", "/loglevel", HTTP_READ, get_log_level},
+    {"PUT", "/loglevel", HTTP_ADMIN, put_log_level},
     {"GET", "*", HTTP_OPEN, get_web},
 };
 

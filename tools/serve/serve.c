@@ -99,7 +99,8 @@ static enum verdict start_followers(struct server *server, struct error *error)
     enum verdict verdict = VERDICT_OK;
     for (int i = 0; i < SERVE_TOPICS && verdict == VERDICT_OK; i++) {
         enum topic topic = serve_topic_of((enum serve_topic)i);
-        if (!topology_uses(&run->topology, (int)topic))
+        if (!topology_uses(&run->topology, (int)topic) ||
+            (i == SERVE_VISITORS && !server->config.serve_explain))
             continue;
         verdict = sink_new(serve, (enum serve_topic)i, &serve->sinks[i], error);
         if (verdict == VERDICT_OK)

@@ -7,12 +7,14 @@
  *     events.c    events and erasures                      hub.c       open streams
  *     follow.c    topics into the copy                     copy.c      the copy's rows
  *     sinks.c     what each topic's records become         web.c       the pages
+ *     known.c     all that is known of a visitor           metrics.c   figures for Prometheus
  *
  * Threads: main; one follower for each topic; the catalogue's fold, for searches; the HTTP
  * server's; one for the reports of Kafka's producer. */
 #ifndef WEFT_SERVE_SERVE_H
 #define WEFT_SERVE_SERVE_H
 
+#include "processors/runtime/exposition.h"
 #include "processors/runtime/http/http_server.h"
 #include "processors/runtime/process.h"
 #include "tools/serve/events.h"
@@ -20,7 +22,14 @@
 #include "tools/serve/hub.h"
 #include "tools/serve/lists.h"
 
-enum serve_topic { SERVE_LISTS, SERVE_PRODUCTS, SERVE_RANKINGS, SERVE_ITEMS, SERVE_TOPICS };
+enum serve_topic {
+    SERVE_LISTS,
+    SERVE_PRODUCTS,
+    SERVE_RANKINGS,
+    SERVE_ITEMS,
+    SERVE_VISITORS, /* the visitors' changelog, with serve.explain=on */
+    SERVE_TOPICS,
+};
 
 struct serve {
     struct http_service http;     /* first */
@@ -42,10 +51,23 @@ void routes_set(struct serve *serve);
 double serve_share_done(const struct serve *serve);
 bool serve_ready(const struct serve *serve);
 
+/* ---- metrics.c ---- */
+
+/* Writes the families of the copy and of events. Thread: any. */
+void serve_write_metrics(struct serve *serve, struct exposition *exposition);
+
+/* ---- search.c ---- */
+
 /* Searches the catalogue: first what visitors took after this search, then what fits by its
  * words; a visitor's own list for the term comes before both. Appends the answer. */
 void search_write(struct serve *serve, struct bytes query, struct bytes visitor, uint32_t limit,
                   struct buffer *json);
+
+/* ---- known.c ---- */
+
+/* Appends all that weft knows of a visitor. SKIP: nothing. FATAL: the store can't be read. */
+enum verdict known_write(struct serve *serve, struct bytes id, struct buffer *json,
+                         struct error *error);
 
 /* ---- sinks.c ---- */
 

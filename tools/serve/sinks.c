@@ -1,6 +1,7 @@
 #include "processors/runtime/kafka/registry.h"
 #include "processors/runtime/log.h"
 #include "processors/runtime/schemas_folder.h"
+#include "processors/runtime/visitors/restore.h"
 #include "schemas/array.h"
 #include "schemas/codec.h"
 #include "schemas/event_write.h"
@@ -8,6 +9,8 @@
 #include "tools/serve/serve.h"
 
 #include <stdlib.h>
+
+#define PARTITIONS_MAX 4096 /* of the key `partitions` */
 
 static const struct {
     enum topic topic;
@@ -18,6 +21,7 @@ static const struct {
     [SERVE_PRODUCTS] = {TOPIC_PRODUCT, COPY_PRODUCTS, OUTPUT_SCHEMAS},
     [SERVE_RANKINGS] = {TOPIC_RANKINGS, COPY_RANKINGS, SCHEMA_RANKING},
     [SERVE_ITEMS] = {TOPIC_ITEMS, COPY_ITEMS, SCHEMA_ITEM_LISTS},
+    [SERVE_VISITORS] = {TOPIC_VISITOR_CHANGELOG, COPY_VISITORS, OUTPUT_SCHEMAS},
 };
 
 struct sink {
@@ -171,7 +175,27 @@ static enum verdict open_products(struct sink *sink, struct error *error)
                             error);
 }
 
-/* ---- both ---- */
+/* ---- the visitors' changelog ---- */
+
+static enum verdict take_visitor(struct follow_sink *self, const struct kafka_record *record,
+                                 struct store_batch *batch, struct error *error)
+{
+    const struct sink *sink = (const struct sink *)(void *)self;
+    const char *topic = sink->serve->run->topology.topics[TOPIC_VISITOR_CHANGELOG];
+    return restore_put_row(topic, record, batch, error) == VERDICT_OK ? VERDICT_OK : VERDICT_SKIP;
+}
+
+/* The keys begin with the partition, high byte first; there are at most PARTITIONS_MAX. */
+static void clear_visitors(struct follow_sink *self, struct store_batch *batch)
+{
+    (void)self;
+    for (int high = 0; high <= PARTITIONS_MAX >> 8; high++) {
+        const char prefix = (char)high;
+        batch_delete_prefix(batch, FAMILY_VISITOR, bytes_of(&prefix, 1));
+    }
+}
+
+/* ---- all of them ---- */
 
 enum verdict sink_new(struct serve *serve, enum serve_topic topic, struct sink **ret_sink,
                       struct error *error)
@@ -183,6 +207,8 @@ enum verdict sink_new(struct serve *serve, enum serve_topic topic, struct sink *
     if (topic == SERVE_PRODUCTS) {
         sink->follow = (struct follow_sink){.take = take_product, .clear = clear_products};
         verdict = open_products(sink, error);
+    } else if (topic == SERVE_VISITORS) {
+        sink->follow = (struct follow_sink){.take = take_visitor, .clear = clear_visitors};
     } else {
         sink->follow = (struct follow_sink){.take = take_output, .clear = clear_output};
         sink->schema = places[topic].schema;

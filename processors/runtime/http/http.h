@@ -88,4 +88,18 @@ struct http_service {
 #define HTTP_BUCKETS 12
 extern const double http_bucket_seconds[HTTP_BUCKETS]; /* upper bounds; the last is infinite */
 
+/* Figures of a route; the last one is that of all requests without a route. */
+struct http_route_counts {
+    uint64_t by_class[6];           /* answers by the first digit of their status */
+    uint64_t buckets[HTTP_BUCKETS]; /* answers by time, not cumulative */
+    double seconds;                 /* of all answers */
+};
+struct http_counts {
+    struct http_route_counts routes[HTTP_ROUTES_MAX + 1];
+    uint64_t connections, streams; /* open now */
+    uint64_t cut;                  /* connections that took too long to ask */
+};
+/* The figures of the server that has the request. Thread: any. */
+void http_counts(struct http_request *request, struct http_counts *ret_counts);
+
 #endif

@@ -325,8 +325,9 @@ uint16_t http_server_port(const struct http_server *server)
     return server->port;
 }
 
-void http_server_counts(struct http_server *server, struct http_counts *ret_counts)
+void http_counts(struct http_request *request, struct http_counts *ret_counts)
 {
+    struct http_server *server = ((struct http_exchange *)(void *)request)->server;
     *ret_counts = (struct http_counts){.cut = atomic_load(&server->cut)};
     for (size_t i = 0; i <= HTTP_ROUTES_MAX; i++) {
         struct http_route_counts *counts = &ret_counts->routes[i];

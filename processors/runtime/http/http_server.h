@@ -16,18 +16,6 @@
 
 struct http_server;
 
-/* Figures of a route; the last one is that of all requests without a route. */
-struct http_route_counts {
-    uint64_t by_class[6];           /* answers by the first digit of their status */
-    uint64_t buckets[HTTP_BUCKETS]; /* answers by time, not cumulative */
-    double seconds;                 /* of all answers */
-};
-struct http_counts {
-    struct http_route_counts routes[HTTP_ROUTES_MAX + 1];
-    uint64_t connections, streams; /* open now */
-    uint64_t cut;                  /* connections that took too long to ask */
-};
-
 /* Starts it. `listen`: "127.0.0.1:8080", "[::1]:8080", ":8080" for all addresses; port 0: any free
  * one. Config, service and its routes are borrowed until http_server_free(). SKIP: the
  * configuration is wrong, or other addresses than loopback need a token or TLS; with what to do.
@@ -40,7 +28,5 @@ enum verdict http_server_new(const struct config *config, const char *listen,
 void http_server_free(struct http_server *server);
 /* The port that it listens on. */
 uint16_t http_server_port(const struct http_server *server);
-/* Thread: any. */
-void http_server_counts(struct http_server *server, struct http_counts *ret_counts);
 
 #endif

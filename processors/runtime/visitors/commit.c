@@ -280,6 +280,7 @@ enum verdict worker_commit(struct worker *worker)
         return verdict;
     log_commit(worker, &times);
     note_cost(worker, &times);
+    worker_count_delays(worker, now_us(worker) - times.closed_us);
     worker->commits++;
     worker->restarts = 0;
     pipeline_committed(worker->pipeline);

@@ -69,6 +69,8 @@ void worker_publish_totals(struct worker *worker)
         .lag_ms = (uint64_t)worker->catch_up.lag_ms,
         .records_left = (uint64_t)worker->catch_up.left,
         .lists_owed = pipeline_owed(worker->pipeline)->count,
+        .event_to_list = worker->delays.event_to_list,
+        .commit_times = worker->delays.commits,
     };
     pthread_mutex_unlock(&worker->totals_lock);
 }
@@ -128,6 +130,7 @@ static enum verdict process(struct worker *worker, struct input *input)
         verdict = worker_send_letter(worker, TOPIC_LATE, input, step,
                                      "older than all that is remembered of the visitor");
     worker->batch_records++;
+    worker_note_record(worker, input->record.written_ms);
     input_advance(input, worker->edge);
     return verdict;
 }
@@ -248,6 +251,7 @@ static void close_session(struct worker *worker)
     worker->aborts += transactions_abort(worker->transactions);
     pipeline_aborted(worker->pipeline);
     worker_drop_reasons(worker);
+    worker_drop_delays(worker);
     if (worker->joined) {
         worker_meet_trouble(worker, VERDICT_RETRY); /* nothing is committed from here on */
         worker->edge->leave(worker->edge);
@@ -414,6 +418,7 @@ void worker_free(struct worker *worker)
     worker->edge->free(worker->edge);
     pipeline_free(worker->pipeline);
     batch_release(&worker->batch);
+    worker_release_delays(worker);
     pthread_mutex_destroy(&worker->totals_lock);
     free(worker);
 }
@@ -440,5 +445,7 @@ void worker_totals(struct worker *worker, struct totals *totals)
     totals->lag_ms = mine->lag_ms > totals->lag_ms ? mine->lag_ms : totals->lag_ms;
     totals->records_left += mine->records_left;
     totals->lists_owed += mine->lists_owed;
+    histogram_merge(&totals->event_to_list, &mine->event_to_list);
+    histogram_merge(&totals->commit_times, &mine->commit_times);
     pthread_mutex_unlock(&worker->totals_lock);
 }

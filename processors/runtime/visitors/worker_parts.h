@@ -17,6 +17,13 @@ enum worker_state {
     WORKER_STOPPED,
 };
 
+/* How long events wait for their lists, and commits take. */
+struct delays {
+    int64_t *written_ms; /* of the batch's records */
+    size_t count, capacity;
+    struct histogram event_to_list, commits; /* of committed batches */
+};
+
 struct worker {
     struct outlet outlet;    /* first: the pipeline hands it back */
     struct edge_group group; /* the edge hands it back */
@@ -50,6 +57,7 @@ struct worker {
     int restarts;           /* in a row, without a commit between them */
     int64_t limits[TOPICS]; /* of the topics, as this session uses them (size_budget.h) */
     bool warned[TOPICS];    /* of records that are cut to fit the topic */
+    struct delays delays;
     struct letter_watch letter_watch;
     struct letter_reasons reasons, batch_reasons; /* of committed dead letters; of the batch's */
     int stale_assignments;                        /* in a row: they lacked inputs */
@@ -89,6 +97,16 @@ void worker_warn_of_letters(struct worker *worker, int64_t at_us);
 void worker_keep_reasons(struct worker *worker);
 /* The batch is dropped: its records come again. */
 void worker_drop_reasons(struct worker *worker);
+
+/* ---- delays.c ---- */
+
+/* Notes when a record of the batch was written to its topic; 0: not known. */
+void worker_note_record(struct worker *worker, int64_t written_ms);
+/* The batch is committed, which took so long: counts its records' delays. */
+void worker_count_delays(struct worker *worker, int64_t commit_us);
+/* The batch is dropped. */
+void worker_drop_delays(struct worker *worker);
+void worker_release_delays(struct worker *worker);
 
 /* ---- early.c ---- */
 
