@@ -100,7 +100,7 @@ static bool start(struct measured *measured, const char *folder, struct error *e
     serve->run = run;
     serve->products = products_new();
     serve->lists = (struct lists_source){run->store, serve->products,
-                                         &measured->config.settings.recommend.placements};
+                                         &measured->config.settings.recommend.placements, 0};
     routes_set(serve);
     serve->hub = hub_new(&serve->hub_source);
     return http_server_new(&measured->config, "127.0.0.1:0", &serve->http, &measured->http,

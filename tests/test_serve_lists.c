@@ -13,12 +13,18 @@ struct world {
     struct lists_source source;
 };
 
-static void put(struct world *world, enum copy_table table, const char *key, const char *record)
+static void put_at(struct world *world, enum copy_table table, const char *key, int64_t written_ms,
+                   const char *record)
 {
     struct store_batch batch = {0};
-    copy_put(&batch, table, bytes_text(key), 1234, bytes_text(record));
+    copy_put(&batch, table, bytes_text(key), written_ms, bytes_text(record));
     CHECK(world->store->write(world->store, &batch, NULL) == VERDICT_OK);
     batch_release(&batch);
+}
+
+static void put(struct world *world, enum copy_table table, const char *key, const char *record)
+{
+    put_at(world, table, key, 1234, record);
 }
 
 static void put_product(struct world *world, const char *id, const char *title, bool available)
@@ -152,6 +158,50 @@ static void test_unknown(void)
     close_world(&world);
 }
 
+static bool shows(struct world *world, const char *id)
+{
+    const struct lists_request request = {.visitor = bytes_text("e"), .limit = 1};
+    struct buffer json = {0}, shown = {0};
+    CHECK(lists_write(&world->source, &request, &json, &shown, NULL) == VERDICT_OK);
+    bool same = bytes_equal(buffer_bytes(&shown), bytes_text(id));
+    buffer_release(&json);
+    buffer_release(&shown);
+    return same;
+}
+
+static void put_version(struct world *world, enum copy_table table, const char *id,
+                        int64_t written_ms, int generated_ms)
+{
+    char record[200];
+    snprintf(record, sizeof record,
+             "{\"visitor\":\"e\",\"recommendation_id\":\"%s\",\"generated_time\":%d,"
+             "\"source_event_time\":%d,\"lists\":[]}",
+             id, generated_ms, generated_ms);
+    put_at(world, table, "e", written_ms, record);
+}
+
+/* Lists ahead of their commit, by the rules of schemas/early_choice.h. */
+static void test_early(void)
+{
+    struct world world;
+    open_world(&world);
+    put_version(&world, COPY_LISTS, "00000000000000c1", 10, 10);
+    put_version(&world, COPY_EARLY, "00000000000000e1", 20, 20);
+    CHECK(shows(&world, "00000000000000c1")); /* lists.early is off */
+    world.source.early_retention_ms = INT64_MAX / 2;
+    CHECK(shows(&world, "00000000000000e1"));
+    put_version(&world, COPY_LISTS, "00000000000000c2", 30, 30);
+    CHECK(shows(&world, "00000000000000c2"));
+    put_version(&world, COPY_EARLY, "00000000000000e2", 40, 40);
+    put_at(&world, COPY_LISTS, "e", 50, ""); /* a tombstone */
+    CHECK(shows(&world, "0"));
+    put_version(&world, COPY_EARLY, "00000000000000e3", 60, 60); /* a new visitor of that name */
+    CHECK(shows(&world, "00000000000000e3"));
+    world.source.early_retention_ms = 1; /* it is older than that */
+    CHECK(shows(&world, "0"));
+    close_world(&world);
+}
+
 /* Without any product the shop has no catalogue here: items come as they are. */
 static void test_no_catalogue(void)
 {
@@ -241,6 +291,7 @@ int main(void)
     TEST_RUN(test_known);
     TEST_RUN(test_context);
     TEST_RUN(test_unknown);
+    TEST_RUN(test_early);
     TEST_RUN(test_no_catalogue);
     TEST_RUN(test_products);
     TEST_RUN(test_split);

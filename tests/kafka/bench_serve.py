@@ -49,17 +49,34 @@ def resident_mb(pid):
 
 
 def in_ms(text):
-    number, unit = re.match(r"([\d.]+)(us|ms|s)", text).groups()
+    match = re.match(r"([\d.]+)(us|ms|s)", text)
+    if match is None:  # no request was answered
+        return float("nan")
+    number, unit = match.groups()
     return float(number) * {"us": .001, "ms": 1, "s": 1000}[unit]
 
 
-def wrk(url, connections, *more):
-    """(requests/s, p50 ms, p99 ms, errors)"""
+def cpu_seconds(pid):
+    """Of the process and its children."""
+    total = 0
+    for each in [pid, *map(int, subprocess.run(["pgrep", "-P", str(pid)], capture_output=True,
+                                               text=True).stdout.split())]:
+        with open(f"/proc/{each}/stat") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return total
+
+
+def wrk(pid, url, connections, *more):
+    """(requests/s, p50 ms, p99 ms, CPU microseconds a request, errors)"""
+    before = cpu_seconds(pid)
     out = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}", "--latency", *more, url],
                          capture_output=True, text=True, check=True).stdout
     return (float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1)),
             in_ms(re.search(r"50%\s+(\S+)", out).group(1)),
             in_ms(re.search(r"99%\s+(\S+)", out).group(1)),
+            (cpu_seconds(pid) - before) * 1e6 /
+            max(int(re.search(r"(\d+) requests in", out).group(1)), 1),
             re.findall(r"Non-2xx.*|Socket errors.*", out))
 
 
@@ -80,7 +97,7 @@ def static_file(folder, body, connections):
     server = subprocess.Popen(["nginx", "-c", f"{folder}/nginx.conf", "-p", folder],
                               stderr=subprocess.DEVNULL)
     time.sleep(1)
-    row = wrk(f"http://127.0.0.1:{port}/lists.json", connections)
+    row = wrk(server.pid, f"http://127.0.0.1:{port}/lists.json", connections)
     server.terminate()
     server.wait()
     return row
@@ -123,12 +140,15 @@ def serve(program, visitors):
             file.write(LUA.format(visitors=visitors))
         print(f"serve: {visitors:,} visitors, one thread, answers of {len(body):,} bytes, "
               f"{resident_mb(server.pid):.0f} MB", flush=True)
-        print("  connections  requests/s  p50 ms  p99 ms   nginx/s  ratio", flush=True)
+        print("  connections  requests/s  p50 ms  p99 ms  CPU us   nginx/s  CPU us  ratio, ratio of "
+              "CPU", flush=True)
         for connections in CONNECTIONS:
-            rate, p50, p99, errors = wrk(f"http://127.0.0.1:{port}", connections, "-s", lua)
+            rate, p50, p99, cpu, errors = wrk(server.pid, f"http://127.0.0.1:{port}", connections,
+                                              "-s", lua)
             beside = static_file(folder, body, connections)
-            print(f"  {connections:11} {rate:11,.0f} {p50:7.2f} {p99:7.2f} {beside[0]:9,.0f} "
-                  f"{rate / beside[0]:6.2f} {' '.join(errors)}", flush=True)
+            print(f"  {connections:11} {rate:11,.0f} {p50:7.2f} {p99:7.2f} {cpu:7.1f} "
+                  f"{beside[0]:9,.0f} {beside[3]:7.1f} {rate / beside[0]:6.2f} "
+                  f"{beside[3] / cpu:6.2f} {' '.join(errors)}", flush=True)
         print(f"  {resident_mb(server.pid):.0f} MB after it", flush=True)
         streams(port, server.pid, STREAMS)
         server.stdin.close()

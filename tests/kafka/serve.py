@@ -93,13 +93,21 @@ def wait(what, true, timeout=30):
     return False
 
 
+def parsed(line):
+    """None: the mall cuts some lines off."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
+
+
 def make_events(shop, count, seed=5, run=0):
     """Events of the mall as typed JSON, with event times of now; and its products."""
     path = f"{shop.folder}/events-{seed}-{run}.jsonl"
     weft("simulate", "--out", path, "--events", str(count), "--rate", "50", "--visitors", "40",
          "--products", str(PRODUCTS), "--seed", str(seed))
     with open(path) as file:
-        rows = [json.loads(line) for line in file]
+        rows = [row for row in map(parsed, file) if row]
     products = [row for row in rows if row["type"] == "product"]
     rows = [row for row in rows if row["type"] in INPUTS and row["type"] != "user"]
     ahead = int(time.time() * 1000) - max(row["event_time"] for row in rows)

@@ -3,6 +3,9 @@
  *
  *     FAMILY_MODEL     table(1) key      written(8, LE) record as JSON
  *
+ * With lists.early=on, an empty record of COPY_LISTS is a tombstone: it ends the early lists that
+ * were written before it.
+ *
  * Thread: any; the writer of a table is one. */
 #ifndef WEFT_SERVE_COPY_H
 #define WEFT_SERVE_COPY_H
@@ -13,6 +16,7 @@
 
 enum copy_table {
     COPY_LISTS = 'l',    /* key: visitor */
+    COPY_EARLY = 'e',    /* key: visitor; lists ahead of their commit */
     COPY_ITEMS = 'i',    /* key: item_id */
     COPY_RANKINGS = 'r', /* key: see schemas/ranking.h */
     COPY_PRODUCTS = 'p', /* key: item_id */

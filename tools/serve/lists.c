@@ -1,10 +1,15 @@
 #include "tools/serve/lists.h"
 
 #include "processors/recommend/search/text.h"
+#include "processors/runtime/log.h"
+#include "schemas/early_choice.h"
 #include "schemas/item_lists.h"
 #include "schemas/ranking.h"
 #include "tools/serve/copy.h"
 #include "tools/serve/render.h"
+
+#include <stdio.h>
+#include <stdlib.h>
 
 /* An answer while it is written. */
 struct writing {
@@ -34,6 +39,75 @@ static struct bytes text_of(const struct json_tree *tree, uint32_t object, const
     uint32_t node = json_field(tree, object, bytes_text(name));
     return node != JSON_NONE && tree->nodes[node].kind == NODE_TEXT ? tree->nodes[node].text
                                                                     : bytes_of(NULL, 0);
+}
+
+static int64_t number_of(const struct json_tree *tree, const char *name)
+{
+    char text[24];
+    uint32_t node = json_field(tree, 0, bytes_text(name));
+    if (node == JSON_NONE || tree->nodes[node].kind != NODE_NUMBER ||
+        tree->nodes[node].text.size >= sizeof text)
+        return 0;
+    snprintf(text, sizeof text, "%.*s", (int)tree->nodes[node].text.size,
+             tree->nodes[node].text.at);
+    return strtoll(text, NULL, 10);
+}
+
+/* A visitor's record in one of the two tables, for the choice between them. */
+struct version {
+    struct list_version version;
+    struct json_tree tree;
+};
+
+static enum verdict read_version(struct writing *writing, enum copy_table table,
+                                 struct version *ret_version, struct error *error)
+{
+    struct version read = {.version = {.there = true}};
+    buffer_clear(&writing->record);
+    enum verdict verdict = copy_get(writing->source->store, table, writing->request->visitor,
+                                    &writing->record, &read.version.written_ms, error);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    struct bytes text = arena_copy(&writing->arena, buffer_bytes(&writing->record));
+    read.version.tombstone = text.size == 0;
+    if (!read.version.tombstone)
+        verdict = json_tree_read(text, NULL, &writing->arena, &read.tree, NULL, NULL);
+    if (verdict != VERDICT_OK)
+        return verdict;
+    if (!read.version.tombstone) {
+        char id[24] = "";
+        struct bytes written = text_of(&read.tree, 0, "recommendation_id");
+        snprintf(id, sizeof id, "%.*s", (int)(written.size < 16 ? written.size : 16), written.at);
+        read.version.recommendation_id = strtoull(id, NULL, 16);
+        read.version.generated_time_ms = number_of(&read.tree, "generated_time");
+        read.version.source_event_time_ms = number_of(&read.tree, "source_event_time");
+    }
+    *ret_version = read;
+    return VERDICT_OK;
+}
+
+/* The visitor's lists: the committed ones, or those that went ahead of their commit
+ * (schemas/early_choice.h). SKIP: there are none. */
+static enum verdict read_lists(struct writing *writing, struct json_tree *ret_tree,
+                               struct error *error)
+{
+    struct version committed = {{0}, {0}}, early = {{0}, {0}};
+    int64_t retention_ms = writing->source->early_retention_ms;
+    if (retention_ms == 0)
+        return read_record(writing, COPY_LISTS, writing->request->visitor, ret_tree, error);
+    if (read_version(writing, COPY_LISTS, &committed, error) == VERDICT_FATAL ||
+        read_version(writing, COPY_EARLY, &early, error) == VERDICT_FATAL)
+        return VERDICT_FATAL;
+    switch (early_choose(&committed.version, &early.version, clock_now_ms(), retention_ms)) {
+    case SHOW_COMMITTED:
+        *ret_tree = committed.tree;
+        return VERDICT_OK;
+    case SHOW_EARLY:
+        *ret_tree = early.tree;
+        return VERDICT_OK;
+    default:
+        return VERDICT_SKIP;
+    }
 }
 
 static void begin_list(struct writing *writing, struct bytes placement, const char *origin)
@@ -215,7 +289,7 @@ enum verdict lists_write(const struct lists_source *source, const struct lists_r
 {
     struct writing writing = {.source = source, .request = request, .json = json};
     struct json_tree tree;
-    enum verdict verdict = read_record(&writing, COPY_LISTS, request->visitor, &tree, error);
+    enum verdict verdict = read_lists(&writing, &tree, error);
     bool known = verdict == VERDICT_OK;
     if (verdict != VERDICT_FATAL) {
         buffer_text(json, "{\"visitor\":");

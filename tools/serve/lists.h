@@ -12,6 +12,7 @@ struct lists_source {
     struct store *store;
     struct products *products;
     const struct placements *placements;
+    int64_t early_retention_ms; /* 0: there are no early lists */
 };
 
 struct lists_request {

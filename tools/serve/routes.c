@@ -123,6 +123,7 @@ static void delete_visitor(struct http_service *service, struct http_request *re
     if (!check_id(visitor, reply) || !events_erase(serve->events, request, visitor, reply))
         return;
     copy_delete(&batch, COPY_LISTS, visitor); /* at once; weft run's tombstone comes later */
+    copy_delete(&batch, COPY_EARLY, visitor);
     serve->run->store->write(serve->run->store, &batch, NULL);
     batch_release(&batch);
     hub_changed(serve->hub, visitor);

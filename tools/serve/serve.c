@@ -83,10 +83,11 @@ static enum verdict open_parts(struct server *server, struct error *error)
     struct serve *serve = &server->serve;
     serve->run = &server->run;
     serve->products = products_new();
-    serve->lists =
-        (struct lists_source){.store = server->run.store,
-                              .products = serve->products,
-                              .placements = &server->config.settings.recommend.placements};
+    serve->lists = (struct lists_source){
+        .store = server->run.store,
+        .products = serve->products,
+        .placements = &server->config.settings.recommend.placements,
+        .early_retention_ms = server->run.topology.early ? server->config.early_retention_ms : 0};
     routes_set(serve);
     serve->hub = hub_new(&serve->hub_source);
     return events_new(&server->config, &server->run.topology, &serve->events, error);

@@ -27,6 +27,7 @@ enum serve_topic {
     SERVE_PRODUCTS,
     SERVE_RANKINGS,
     SERVE_ITEMS,
+    SERVE_EARLY,    /* with lists.early=on */
     SERVE_VISITORS, /* the visitors' changelog, with serve.explain=on */
     SERVE_TOPICS,
 };

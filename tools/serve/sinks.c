@@ -21,6 +21,7 @@ static const struct {
     [SERVE_PRODUCTS] = {TOPIC_PRODUCT, COPY_PRODUCTS, OUTPUT_SCHEMAS},
     [SERVE_RANKINGS] = {TOPIC_RANKINGS, COPY_RANKINGS, SCHEMA_RANKING},
     [SERVE_ITEMS] = {TOPIC_ITEMS, COPY_ITEMS, SCHEMA_ITEM_LISTS},
+    [SERVE_EARLY] = {TOPIC_EARLY, COPY_EARLY, SCHEMA_RECOMMENDATION},
     [SERVE_VISITORS] = {TOPIC_VISITOR_CHANGELOG, COPY_VISITORS, OUTPUT_SCHEMAS},
 };
 
@@ -48,28 +49,59 @@ struct follow_sink *sink_of(struct sink *sink)
 
 /* ---- weft's outputs ---- */
 
+static void note_changed(struct sink *sink, struct bytes visitor)
+{
+    uint32_t size = (uint32_t)visitor.size;
+    buffer_append(&sink->changed, &size, sizeof size);
+    buffer_append(&sink->changed, visitor.at, size);
+}
+
+/* A visitor's lists are gone, and with them the early ones. */
+static void delete_lists(struct sink *sink, const struct kafka_record *record,
+                         struct store_batch *batch)
+{
+    if (sink->serve->run->topology.early) {
+        copy_put(batch, COPY_LISTS, record->key, record->time_ms, bytes_of("", 0));
+        copy_delete(batch, COPY_EARLY, record->key);
+    } else {
+        copy_delete(batch, COPY_LISTS, record->key);
+    }
+}
+
+/* Whether a tombstone ends this early record, which the other follower may have met before. */
+static bool is_ended(struct sink *sink, const struct kafka_record *record)
+{
+    struct buffer committed = {0};
+    int64_t written_ms;
+    bool there = copy_get(sink->serve->run->store, COPY_LISTS, record->key, &committed, &written_ms,
+                          NULL) == VERDICT_OK;
+    bool ended = there && committed.size == 0 && record->time_ms <= written_ms;
+    buffer_release(&committed);
+    return ended;
+}
+
 static enum verdict take_output(struct follow_sink *self, const struct kafka_record *record,
                                 struct store_batch *batch, struct error *error)
 {
     struct sink *sink = (struct sink *)(void *)self;
-    uint32_t size = (uint32_t)record->key.size;
+    enum verdict verdict = VERDICT_OK;
     if (record->key.at == NULL)
         return error_set(error, VERDICT_SKIP, "it has no key");
     buffer_clear(&sink->json);
     arena_clear(&sink->arena);
-    if (record->value.at == NULL) {
-        copy_delete(batch, sink->table, record->key);
-    } else {
-        enum verdict verdict =
+    if (record->value.at)
+        verdict =
             copy_read(sink->reader, sink->schema, record->value, &sink->json, &sink->arena, error);
-        if (verdict != VERDICT_OK)
-            return verdict;
+    if (verdict != VERDICT_OK || (sink->table == COPY_EARLY && is_ended(sink, record)))
+        return verdict;
+    if (record->value.at)
         copy_put(batch, sink->table, record->key, record->time_ms, buffer_bytes(&sink->json));
-    }
-    if (sink->table == COPY_LISTS) {
-        buffer_append(&sink->changed, &size, sizeof size);
-        buffer_append(&sink->changed, record->key.at, size);
-    }
+    else if (sink->table == COPY_LISTS)
+        delete_lists(sink, record, batch);
+    else
+        copy_delete(batch, sink->table, record->key);
+    if (sink->table == COPY_LISTS || sink->table == COPY_EARLY)
+        note_changed(sink, record->key);
     return VERDICT_OK;
 }
 
@@ -214,7 +246,7 @@ enum verdict sink_new(struct serve *serve, enum serve_topic topic, struct sink *
         sink->schema = places[topic].schema;
         sink->reader = output_reader_new();
     }
-    if (topic == SERVE_LISTS)
+    if (topic == SERVE_LISTS || topic == SERVE_EARLY)
         sink->follow.written = written;
     if (verdict == VERDICT_OK)
         *ret_sink = sink;
