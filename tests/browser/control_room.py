@@ -22,6 +22,9 @@ def look(browser, checks, url, visitor, contrast):
     status = browser.driver.execute_async_script(SEND, visitor, "M00020")
     checks.check("it shows a change as it comes", status == 202 and browser.wait(
         "return document.querySelector('.log li') && document.querySelector('tr.new')"), status)
+    checks.check("it shows what is known of the visitor", browser.wait(
+        "return [...document.querySelectorAll('h2')].some(e => e.textContent.startsWith('Known')) && "
+        "document.querySelector('main').textContent.includes('Tastes: brands')"))
     for hash, what in (("item/M00020", "an item"), ("search/red%20dress", "a search"),
                        ("rankings", "a ranking"), ("rankings/bought%7Ccategory%7CWomen", "another")):
         browser.run("location.hash = arguments[0]", "#/" + hash)

@@ -1,11 +1,12 @@
-/* The control room: looks up a visitor's lists with their reasons, as they change, an item's lists,
- * a search, and rankings. It shows what weft serve answers; it stores nothing, and the token is
+/* The control room: looks up a visitor's lists with their reasons, as they change, what is known of
+ * them, an item's lists, a search, and rankings. It shows what weft serve answers; it stores nothing, and the token is
  * forgotten with the page. */
 
 import { definitions, draw } from "../shop/draw.js";
 import { make } from "../shop/make.js";
 
 const LOG_MAX = 50, LIMIT = 50;
+const KNOWN_MS = 200; // the copy of a visitor follows its lists
 const KINDS = ["viewed", "carted", "bought", "trending", "taken"];
 const SCOPES = ["shop", "category", "brand", "gender", "age_group", "term"];
 const $ = (selector) => document.querySelector(selector);
@@ -54,13 +55,36 @@ function listOf(list, before) {
         table(list.items, before));
 }
 
+const TASTES = ["brands", "categories", "colors", "genders", "age_groups"];
+
+/* All that weft knows of a visitor; needs the admin token, or loopback without one. */
+function known(answer) {
+    const product = ({ item_id, product: of }) => link("item", item_id, of?.title || item_id);
+    const tastes = answer.tastes || {};
+    return [make("h2", {}, "Known of this visitor"),
+        about([["activities", String(answer.accepted)], ["channel", answer.channel], ["gender", answer.gender], ["age group", answer.age_group],
+            ["lists seen", answer.impressions && String(answer.impressions)], ["clicks", answer.clicks && String(answer.clicks)],
+            ["usual price", number(tastes.price, 2)], ["usual discount", tastes.discount ? `${number(100 * tastes.discount, 0)} %` : ""],
+            ["consent", answer.refused ? "refused; nothing else is stored" : ""]]),
+        make("div", { class: "lists" },
+            make("section", {}, make("h3", {}, "Last activities"), make("table", {}, make("tbody", {}, ...answer.activities.map((each) =>
+                make("tr", {}, make("td", { class: "number quiet" }, time(each.event_time)), make("td", {}, each.kind),
+                    make("td", { class: "picture" }, each.product ? draw(each.product) : ""),
+                    make("td", {}, each.item_id ? product(each) : each.search_term || "")))))),
+            make("section", {}, make("h3", {}, "Cart"), answer.cart.length ? make("ul", {}, ...answer.cart.map((each) => make("li", {}, product(each)))) :
+                make("p", { class: "quiet" }, "empty"),
+            ...TASTES.filter((name) => tastes[name]?.length).flatMap((name) => [make("h3", {}, "Tastes: " + name.replace("_", " ")),
+                make("table", {}, make("tbody", {}, ...tastes[name].sort((a, b) => b.weight - a.weight).map((each) => make("tr", {}, make("td", {}, each.name),
+                    make("td", { class: "number" }, number(each.weight, 2))))))])))];
+}
+
 // ---- the pages ----
 
 async function visitor(id, mine) {
     if (!id) return [make("p", { class: "quiet" }, "Enter the id of a visitor: the user_id where the shop knows it, or else the visitor_id. " +
         "The shop's cookie is weft_visitor.")];
-    const parts = make("div", { class: "lists" }), facing = make("div", {}), log = make("ul", { class: "log", "aria-live": "polite" });
-    let before = new Map(), newest;
+    const parts = make("div", { class: "lists" }), facing = make("div", {}), whole = make("div", {}), log = make("ul", { class: "log", "aria-live": "polite" });
+    let before = new Map(), newest, before_known = null;
     const show = (answer) => {
         if (mine !== opened) return;
         const changed = [];
@@ -81,10 +105,16 @@ async function visitor(id, mine) {
         newest = answer.recommendation_id;
         before = new Map(answer.lists.map((list) => [list.placement, list.items.map((item) => item.item_id)]));
     };
+    const tell = () => get("visitors/" + encode(id)).then((answer) => whole.replaceChildren(...known(answer)),
+        (error) => whole.replaceChildren(make("p", { class: "quiet" }, "What is known of this visitor: " + error.message)));
     show(await get(`visitors/${encode(id)}/lists?limit=${LIMIT}`));
     if (mine !== opened) return null;
     stream = new EventSource(`../v1/visitors/${encode(id)}/stream?limit=${LIMIT}` + (token() ? "&token=" + encode(token()) : ""));
-    stream.addEventListener("lists", (message) => show(JSON.parse(message.data)));
+    stream.addEventListener("lists", (message) => {
+        show(JSON.parse(message.data));
+        if (newest && before_known !== newest) setTimeout(tell, KNOWN_MS);
+        before_known = newest;
+    });
     const erase = make("button", { type: "button", onclick: async () => {
         if (!confirm(`Erase ${id}? weft forgets this visitor's events and lists.`)) return;
         try {
@@ -94,7 +124,7 @@ async function visitor(id, mine) {
             log.prepend(make("li", { class: "bad" }, error.message));
         }
     } }, "Erase this visitor");
-    return [facing, make("p", { class: "quiet" }, "Changes, as they come:"), log, parts, make("h3", {}, "Erasure"), make("p", {}, erase)];
+    return [facing, make("p", { class: "quiet" }, "Changes, as they come:"), log, parts, whole, make("h3", {}, "Erasure"), make("p", {}, erase)];
 }
 
 async function item(id) {
