@@ -12,6 +12,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -231,6 +232,28 @@ def tokens(weft, address, folder):
         check("the log has no token", not any(token in file.read() for token in TOKENS.values()))
 
 
+def tls(weft, address, folder):
+    certificate, key = os.path.join(folder, "certificate.pem"), os.path.join(folder, "key.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                    "-keyout", key, "-out", certificate, "-subj", "/CN=localhost", "-addext",
+                    "subjectAltName=DNS:localhost"], check=True, stderr=subprocess.DEVNULL)
+    port_file = os.path.join(folder, "tls.port")
+    process = subprocess.Popen(
+        [weft, "serve", "--brokers", address, "--port-file", port_file, "--listen", ":0",
+         "--set", f"state.dir={folder}/tls", "--set", f"http.tls.certificate.file={certificate}",
+         "--set", f"http.tls.key.file={key}"], stderr=subprocess.DEVNULL)
+    wait("the port", lambda: os.path.exists(port_file) and os.path.getsize(port_file))
+    with open(port_file) as file:
+        connection = http.client.HTTPSConnection(
+            "localhost", int(file.read()), timeout=15,
+            context=ssl.create_default_context(cafile=certificate))
+    connection.request("GET", "/livez")
+    check("HTTPS", connection.getresponse().read() == b'{"live":true}')
+    connection.close()
+    process.send_signal(signal.SIGINT)
+    process.wait(20)
+
+
 def refused(weft, address, folder, text, *settings):
     arguments = [weft, "serve", "--brokers", address, "--set", f"state.dir={folder}/refused"]
     for setting in settings:
@@ -269,6 +292,7 @@ def main(weft):
         limits(serve)
         serve.end()
         tokens(weft, address, folder)
+        tls(weft, address, folder)
         refused(weft, address, folder, "http.token.read.file", "http.listen=:0")
         refused(weft, address, folder, "127.0.0.1:8080", "http.listen=8080")
         refused(weft, address, folder, "go together", "http.tls.key.file=/dev/null")
