@@ -19,7 +19,7 @@
 #include "state/model.h"
 #include "state/store.h"
 
-#define MODEL_FORMAT 3        /* 2: without the cart ranker's weights */
+#define MODEL_FORMAT 4        /* 3: without weights of goals; 2: without the cart ranker's */
 #define MODEL_FORMAT_OLDEST 1 /* that is read: without 'a' and 'b' */
 
 /* Adds to the batch what changed since the last call. The batch must be written. */

@@ -94,6 +94,16 @@ bool weights_finite(const struct weights *weights)
 
 #define STATISTICS_BYTES (2 * sizeof(double) * FEATURES_MAX)
 #define NUMBERS_BYTES (sizeof(float) * WEIGHTS_RUNS * WEIGHTS_COUNT)
+#define NETWORK_BYTES (sizeof(float) * WEIGHTS_RUNS * WEIGHTS_NETWORK) /* without goals */
+
+/* Reads the runs, with the goals or without. */
+static void read_runs(struct weights *weights, struct bytes numbers)
+{
+    size_t count = numbers.size / sizeof(float) / WEIGHTS_RUNS;
+    memset(weights->runs, 0, sizeof weights->runs);
+    for (size_t run = 0; run < WEIGHTS_RUNS; run++)
+        memcpy(weights->runs[run], numbers.at + run * count * sizeof(float), count * sizeof(float));
+}
 
 void weights_write(const struct weights *difference, uint64_t fingerprint, struct buffer *buffer)
 {
@@ -123,11 +133,11 @@ enum verdict weights_read(struct bytes record, uint64_t fingerprint, struct weig
     struct bytes statistics = avro_get_string(&reader);
     struct bytes numbers = avro_get_string(&reader);
     if (reader.failed || reader.at != reader.end || statistics.size != STATISTICS_BYTES ||
-        numbers.size != NUMBERS_BYTES)
+        (numbers.size != NUMBERS_BYTES && numbers.size != NETWORK_BYTES))
         return error_set(error, VERDICT_SKIP, "not a record of the ranker's weights");
     memcpy(in->sums, statistics.at, sizeof in->sums);
     memcpy(in->squares, statistics.at + sizeof in->sums, sizeof in->squares);
-    memcpy(in->runs, numbers.at, NUMBERS_BYTES);
+    read_runs(in, numbers);
     if (!weights_finite(in))
         return error_set(error, VERDICT_SKIP, "weights that are not finite");
     return VERDICT_OK;
@@ -169,16 +179,17 @@ enum verdict weights_load(struct weights *ret_weights, struct bytes value, bool 
     *ret_dropped = features != ret_weights->features || columns != FEATURES_MAX;
     if (*ret_dropped)
         return VERDICT_OK;
-    if (value.size != HEADER_BYTES + STATISTICS_BYTES + NUMBERS_BYTES + sizeof ret_weights->sources)
+    size_t around = HEADER_BYTES + STATISTICS_BYTES + sizeof ret_weights->sources;
+    if (value.size != around + NUMBERS_BYTES && value.size != around + NETWORK_BYTES)
         return VERDICT_SKIP;
     const char *at = value.at + 12;
+    size_t numbers = value.size - around;
     memcpy(&ret_weights->steps, at, 8);
     memcpy(&ret_weights->merges, at + 8, 8);
     memcpy(&ret_weights->samples, at + 16, 8);
     memcpy(ret_weights->sums, at + 24, sizeof ret_weights->sums);
     memcpy(ret_weights->squares, at + 24 + sizeof ret_weights->sums, sizeof ret_weights->squares);
-    memcpy(ret_weights->runs, at + 24 + STATISTICS_BYTES, NUMBERS_BYTES);
-    memcpy(ret_weights->sources, at + 24 + STATISTICS_BYTES + NUMBERS_BYTES,
-           sizeof ret_weights->sources);
+    read_runs(ret_weights, bytes_of(at + 24 + STATISTICS_BYTES, numbers));
+    memcpy(ret_weights->sources, at + 24 + STATISTICS_BYTES + numbers, sizeof ret_weights->sources);
     return weights_finite(ret_weights) ? VERDICT_OK : VERDICT_SKIP;
 }

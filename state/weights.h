@@ -9,6 +9,9 @@
  * weights that it took over last into the interactions log (weights.avsc). Every process folds the
  * differences in the order of the log: it adds them up.
  *
+ * Rows and differences of older versions end each run after the network. They are read as well: the
+ * weights of the goals are 0 then.
+ *
  * The row, MODEL_TABLE_WEIGHTS or MODEL_TABLE_CART_WEIGHTS, begins with a hash of the features'
  * names and the number of columns. Weights of other features are dropped.
  *
@@ -21,7 +24,9 @@
 
 #define FEATURES_MAX 80 /* columns; a multiple of the kernels' lanes */
 #define HIDDEN 32       /* units of the hidden layer */
-#define WEIGHTS_COUNT (FEATURES_MAX * HIDDEN + HIDDEN + HIDDEN + FEATURES_MAX)
+#define WEIGHTS_GOALS 2 /* that have weights of their own (ranking/goals.h) */
+#define WEIGHTS_NETWORK (FEATURES_MAX * HIDDEN + HIDDEN + HIDDEN + FEATURES_MAX)
+#define WEIGHTS_COUNT (WEIGHTS_NETWORK + WEIGHTS_GOALS * FEATURES_MAX)
 
 enum weights_run { WEIGHTS_NOW, WEIGHTS_SUMS, WEIGHTS_AVERAGE, WEIGHTS_RUNS };
 

@@ -406,7 +406,7 @@ static void test_damaged(void)
         check_refused(KEY("r\0\0\0\0\0"), row_bytes(row, 1, 1, weights[i], 1), "table 'r'");
     check_refused(KEY("r\0\0\0\0\0"), row_bytes(row, 1, 1, 1, NAN), "table 'r'");
     check_refused(KEY("x\0\0\0\0"), row_bytes(row, 1, 1, 1, 1), "table 'x'");
-    check_refused(KEY("m"), bytes_of("\4\0\0\0", 4), "the stored model has format 4");
+    check_refused(KEY("m"), bytes_of("\5\0\0\0", 4), "the stored model has format 5");
     check_refused(KEY("a"), bytes_of(counts, 43), "table 'a'");
     check_refused(KEY("b\0\0\0\0"), bytes_of("\1", 1), "table 'b'");
     check_refused(KEY("b\0\0\0\0"), bytes_of("\0abcdefghabcdefgh", 17), "table 'b'");

@@ -129,6 +129,36 @@ static void test_record(void)
     free(again);
 }
 
+/* A row of an older version ends each run after the network. */
+static void test_row_without_goals(void)
+{
+    struct random random = random_from(6);
+    struct weights *weights = random_weights(&random), *again = random_weights(&random);
+    struct store_batch batch = {0};
+    struct store_change change;
+    struct buffer older = {0};
+    size_t at = 0, runs = sizeof weights->runs, run = sizeof weights->runs[0];
+    bool dropped = true;
+    weights_save(weights, MODEL_TABLE_WEIGHTS, &batch);
+    CHECK(batch_next(&batch, &at, &change));
+    size_t before = change.value.size - sizeof weights->sources - runs;
+    buffer_append(&older, change.value.at, before);
+    for (size_t i = 0; i < WEIGHTS_RUNS; i++)
+        buffer_append(&older, change.value.at + before + i * run, WEIGHTS_NETWORK * sizeof(float));
+    buffer_append(&older, change.value.at + before + runs, sizeof weights->sources);
+    CHECK(weights_load(again, buffer_bytes(&older), &dropped) == VERDICT_OK);
+    CHECK(!dropped && again->steps == weights->steps);
+    for (int i = 0; i < WEIGHTS_RUNS; i++) {
+        CHECK(memcmp(again->runs[i], weights->runs[i], WEIGHTS_NETWORK * sizeof(float)) == 0);
+        for (int f = WEIGHTS_NETWORK; f < WEIGHTS_COUNT; f++)
+            CHECK(fabsf(again->runs[i][f]) <= 0);
+    }
+    buffer_release(&older);
+    batch_release(&batch);
+    free(weights);
+    free(again);
+}
+
 static void test_row(void)
 {
     struct random random = random_from(4);
@@ -217,6 +247,7 @@ int main(void)
     TEST_RUN(test_sources);
     TEST_RUN(test_record);
     TEST_RUN(test_row);
+    TEST_RUN(test_row_without_goals);
     TEST_RUN(test_overflow);
     return test_done();
 }

@@ -156,6 +156,27 @@ static int set_task(struct backtest *test)
     return -1;
 }
 
+/* Reads the kinds of events that are cases. */
+static int set_kinds(struct backtest *test)
+{
+    static const struct {
+        const char *name;
+        enum event_type type;
+    } kinds[] = {{"view", EVENT_VIEW}, {"cart", EVENT_CART}, {"purchase", EVENT_PURCHASE}};
+    const char *list = optarg;
+    struct bytes name;
+    while (list_next(&list, &name)) {
+        uint32_t bit = 0;
+        for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+            if (bytes_equal(name, bytes_text(kinds[i].name)))
+                bit = 1u << kinds[i].type;
+        if (bit == 0)
+            return command_fail(test->command, EXIT_USAGE, "--kinds takes view, cart and purchase");
+        test->settings.kinds |= bit;
+    }
+    return -1;
+}
+
 static int backtest_option(struct backtest *test, int option)
 {
     char *end = NULL;
@@ -175,6 +196,8 @@ static int backtest_option(struct backtest *test, int option)
             return command_fail(test->command, EXIT_USAGE,
                                 "--evaluate-from takes a time in ms or a fraction below 1");
         return -1;
+    case 'n':
+        return set_kinds(test);
     case 'z':
         test->settings.freeze = true;
         return -1;
@@ -209,6 +232,7 @@ static int backtest_command(const struct command *command, int argc, char **argv
         {"format", required_argument, NULL, 'f'},
         {"map", required_argument, NULL, 'M'},
         {"evaluate-from", required_argument, NULL, 'e'},
+        {"kinds", required_argument, NULL, 'n'},
         {"freeze", no_argument, NULL, 'z'},
         {"min-prefix", required_argument, NULL, 'm'},
         {"at", required_argument, NULL, 'k'},
@@ -265,6 +289,8 @@ WEFT_COMMAND(backtest) = {
         "                         a table: columns:visitor_id=C,event_time=C:UNIT,item_id=C\n"
         "  --evaluate-from T      count cases from this time in ms on, or from this fraction of\n"
         "                         the events on\n"
+        "  --kinds K              count only these events as cases: view, cart, purchase, with "
+        "commas\n"
         "  --freeze               the protocol of the papers: until then learn each session when "
         "it\n"
         "                         ends; from then on learn nothing but the visitor's own session\n"

@@ -253,6 +253,9 @@ static void rank_for_placement(struct recommender *recommender, const struct req
         rank_focused(&recommender->ranked, &recommender->settings->rank,
                      &recommender->learner.ranker, request->visitor, context->focus,
                      placement->source == SOURCE_RANKED ? placement->generators_off : 0);
+    if (placement->source == SOURCE_RANKED)
+        rank_for_goals(&recommender->ranked, &recommender->learner.ranker,
+                       placement->own_goals ? &placement->goals : &recommender->settings->goals);
 }
 
 /* The walk orders the items that go with one item: the cart ranker learns from whole carts. */
@@ -387,6 +390,8 @@ uint32_t recommend_next(struct recommender *recommender, struct model *model,
 {
     const struct ranked_candidates *ranked = &recommender->ranked;
     rank_first(recommender, model, catalogue, visitor);
+    rank_for_goals(&recommender->ranked, &recommender->learner.ranker,
+                   &recommender->settings->goals);
     uint32_t count = ranked->candidates.count < length ? ranked->candidates.count : length;
     for (uint32_t i = 0; i < count; i++)
         ret_items[i] = (struct ranked_item){
@@ -436,6 +441,21 @@ static bool learn(struct recommender *recommender, const struct training_list *l
     return true;
 }
 
+/* Learns for the goal that the activity reached, if it reached one. */
+static void learn_goal(struct recommender *recommender, const struct training_list *list,
+                       uint32_t place, enum kind kind, float weight)
+{
+    struct feature_matrix *matrix = &recommender->ranked.matrix;
+    enum goal goal;
+    if (!recommender->settings->learning || !goal_of(kind, &goal))
+        return;
+    training_log_matrix(list, matrix);
+    if (matrix->count < 2)
+        return;
+    ranker_learn_goal(&recommender->learner.ranker, matrix, place, goal, weight);
+    recommender->learner.changed = true;
+}
+
 struct outcome recommend_learn(struct recommender *recommender, struct visitor *visitor,
                                uint32_t item, enum kind kind)
 {
@@ -450,6 +470,7 @@ struct outcome recommend_learn(struct recommender *recommender, struct visitor *
         weight = weight < LEARN_WEIGHT_MAX ? weight : LEARN_WEIGHT_MAX;
         outcome.learned =
             learn(recommender, list, place, settings->kind_weights[kind] * (float)weight);
+        learn_goal(recommender, list, place, kind, (float)weight);
     }
     training_log_drop(recommender->training_log, visitor->training_list);
     visitor->training_list = 0;

@@ -27,6 +27,7 @@
 struct recommend_settings {
     struct rank_settings rank;
     bool learning;             /* false: the ranker stays as it is */
+    struct goal_mix goals;     /* of lists whose placement names none */
     uint32_t learn_every;      /* 1: the ranker learns from each click, 2: from every second */
     float kind_weights[KINDS]; /* of a click in learning, by its kind */
     bool cart_ranker;          /* false: the basket walk alone orders carts' lists */

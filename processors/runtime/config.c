@@ -483,6 +483,8 @@ static enum verdict finish_settings(const struct config *config, struct settings
     if (verdict == VERDICT_OK)
         verdict = features_find(config->features_off, &rank->features_off, error);
     if (verdict == VERDICT_OK)
+        verdict = goal_mix_read(config->goal, &settings->recommend.goals, error);
+    if (verdict == VERDICT_OK)
         verdict = placements_finish(&settings->recommend.placements, config->placements_off, error);
     if (verdict == VERDICT_OK)
         verdict = apply_quality(config->quality, settings, error);

@@ -64,6 +64,7 @@ struct config {
     char rules_path[CONFIG_LONG_MAX];
     char placements_off[CONFIG_LIST_MAX];
     char features_off[CONFIG_LIST_MAX];
+    char goal[GOAL_TEXT_MAX];
     char generators_off[CONFIG_LIST_MAX];
     char topic_view[CONFIG_TEXT_MAX];
     char topic_search[CONFIG_TEXT_MAX];

@@ -302,6 +302,9 @@ const struct config_key config_keys[] = {
            "least 16 more than list.items"),
     TEXT(CONFIG_RANKER, "ranker.features.off", "", features_off,
          "features, or groups of them, that the ranker does not see, with commas"),
+    TEXT(CONFIG_RANKER, "ranker.goal", "view", goal,
+         "the activity that ranked lists are ordered for: view, cart, purchase, or a mix as "
+         "view,cart:3; placements.NAME.goal is that of one placement"),
     NUMBER(CONFIG_RANKER, "ranker.learn.every", "1", chosen.recommend.learn_every, 1, 1000,
            "2: the ranker learns from every second click, and so on"),
     CHOICE(CONFIG_RANKER, "cart.ranker", "on", chosen.recommend.cart_ranker, switch_names,

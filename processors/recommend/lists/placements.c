@@ -191,6 +191,10 @@ static enum verdict set_one(struct placement *placement, const char *key, const 
         return read_names(key, value, filter_names, FILTER_NAMES, &placement->filters, error);
     if (strcmp(key, "generators") == 0)
         return read_generators(placement, key, value, error);
+    if (strcmp(key, "goal") == 0) {
+        placement->own_goals = *value != '\0';
+        return goal_mix_read(value, &placement->goals, error);
+    }
     if (strcmp(key, "while") == 0) {
         verdict = read_number(key, value, 0, PLACEMENT_WHILE_MAX, &number, error);
         placement->within = (uint32_t)number;
@@ -203,7 +207,7 @@ static enum verdict set_one(struct placement *placement, const char *key, const 
     } else {
         return error_set(error, VERDICT_SKIP,
                          "%.40s is no key: context, when, while, generators, filters, length, "
-                         "diversity.percent are",
+                         "goal, diversity.percent are",
                          key);
     }
     return verdict;
@@ -292,6 +296,10 @@ static enum verdict check(struct placement *placement, struct error *error)
         return error_set(error, VERDICT_SKIP,
                          "placements.%s: context=term is made after a search; leave 'when' empty",
                          name);
+    if (placement->own_goals && placement->source != SOURCE_RANKED)
+        return error_set(error, VERDICT_SKIP,
+                         "placements.%s: goal is for lists of the ranking, not for walk or search",
+                         name);
     if (by_category && placement->context != CONTEXT_ITEM && placement->context != CONTEXT_CATEGORY)
         return error_set(error, VERDICT_SKIP,
                          "placements.%s: same_category and other_category need context=item or "
@@ -371,6 +379,10 @@ void placements_text(const struct placements *placements, struct buffer *buffer)
         names_text(" filters=", filter_names, FILTER_NAMES, placement->filters, buffer);
         if (placement->length)
             buffer_format(buffer, " length=%u", placement->length);
+        for (int goal = 0; goal < GOALS; goal++)
+            if (placement->goals.shares[goal] > 0)
+                buffer_format(buffer, " goal.%s=%.2f", goal_names[goal],
+                              (double)placement->goals.shares[goal]);
         if (placement->diversity >= 0)
             buffer_format(buffer, " diversity.percent=%.0f", (double)placement->diversity * 100);
         buffer_byte(buffer, '\n');

@@ -8,7 +8,7 @@
  *     placements.checkout.length=8
  *     placements.checkout.diversity.percent=30
  *
- * A new row starts as context=visitor, when=, while=5, generators=, filters=seen, length=0,
+ * A new row starts as context=visitor, when=, while=5, generators=, filters=seen, length=0, goal=,
  * diversity.percent=-1.
  *
  *   context      visitor   all that the visitor did
@@ -37,6 +37,10 @@
  *
  *   length       0: list.items
  *
+ *   goal         view, cart, purchase, or a mix with weights as view,cart:3: the activity that the
+ *                ranker orders candidates for (ranking/goals.h). Empty: ranker.goal. Only for lists
+ *                of the ranking
+ *
  *   diversity.percent  -1: list.diversity.percent; a merchandising rule counts more than both
  *
  * Rows stand in the order of their contexts as above, then in the order in which they were made. So
@@ -46,6 +50,7 @@
 #define WEFT_LISTS_PLACEMENTS_H
 
 #include "processors/recommend/lists/merchandising.h"
+#include "processors/recommend/ranking/goals.h"
 
 #define PLACEMENTS_MAX 16
 #define PLACEMENT_GENERATORS_MAX 32
@@ -89,7 +94,9 @@ struct placement {
     uint32_t filters; /* bits */
     uint32_t length;  /* 0: list.items */
     float diversity;  /* 0 to 1; below 0: list.diversity.percent */
-    bool off;         /* no list is made */
+    struct goal_mix goals;
+    bool own_goals; /* the configuration names goals */
+    bool off;       /* no list is made */
 };
 
 struct placements {

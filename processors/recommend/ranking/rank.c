@@ -68,6 +68,21 @@ static void rank_query(struct ranked_candidates *ranked, const struct rank_setti
         for (uint32_t i = 0; i < candidates->count; i++)
             ranked->scores[i] = candidates->at[i].weight;
     sort_places(ranked);
+    ranked->goals = (struct goal_mix){{0}};
+    memcpy(ranked->views, ranked->scores, candidates->count * sizeof *ranked->views);
+}
+
+void rank_for_goals(struct ranked_candidates *ranked, const struct ranker *ranker,
+                    const struct goal_mix *goals)
+{
+    _Alignas(64) float scores[RANKED_MAX] = {0};
+    if (!ranked->by_ranker || goal_mix_equal(&ranked->goals, goals))
+        return;
+    memcpy(scores, ranked->views, ranked->candidates.count * sizeof *scores);
+    ranker_add_goals(ranker, &ranked->matrix, goals, scores);
+    memcpy(ranked->scores, scores, ranked->candidates.count * sizeof *scores);
+    ranked->goals = *goals;
+    sort_places(ranked);
 }
 
 void rank_visitor(struct ranked_candidates *ranked, const struct rank_settings *settings,

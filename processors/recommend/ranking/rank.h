@@ -32,6 +32,8 @@ struct ranked_candidates {
     bool by_ranker;          /* false: the generators' weights made the scores */
     struct candidates candidates;
     struct feature_matrix matrix; /* standardised; filled unless the ranker is off */
+    struct goal_mix goals;        /* of the scores */
+    float views[RANKED_MAX];      /* by place: the scores for the goal view */
     float scores[RANKED_MAX];     /* by place */
     uint16_t order[RANKED_MAX];   /* places, the best first */
     uint16_t ranks[RANKED_MAX];   /* by place, from 1 */
@@ -53,6 +55,11 @@ void rank_visitor(struct ranked_candidates *ranked, const struct rank_settings *
 void rank_focused(struct ranked_candidates *ranked, const struct rank_settings *settings,
                   struct ranker *ranker, const struct visitor *visitor, uint32_t focus,
                   uint64_t generators_off);
+
+/* Orders the candidates of the ranking at hand for other goals (goals.h). Nothing if these are its
+ * goals, or the ranker did not make its scores. */
+void rank_for_goals(struct ranked_candidates *ranked, const struct ranker *ranker,
+                    const struct goal_mix *goals);
 
 /* The item's rank, from 1; 0: it is no candidate. */
 uint32_t ranked_rank(const struct ranked_candidates *ranked, uint32_t item);

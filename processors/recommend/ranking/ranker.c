@@ -15,6 +15,9 @@
 #define AT_BIAS (FEATURES_MAX * HIDDEN)
 #define AT_OUTPUT (AT_BIAS + HIDDEN)
 #define AT_LINEAR (AT_OUTPUT + HIDDEN)
+#define AT_GOALS (AT_LINEAR + FEATURES_MAX)
+
+_Static_assert(AT_GOALS == WEIGHTS_NETWORK, "the goals stand behind the network");
 
 static void make_scaling(struct ranker *ranker)
 {
@@ -109,15 +112,49 @@ static void forward(struct ranker *ranker, const float *run, const struct featur
     kernels->units(ranker->hidden, bias, LEAK, weights + AT_OUTPUT, HIDDEN, n, ret_scores);
 }
 
+/* The run that serves. */
+static const float *serving_run(const struct weights *weights)
+{
+    return weights->runs[weights->steps < RANKER_AVERAGE_FROM ? WEIGHTS_NOW : WEIGHTS_AVERAGE];
+}
+
 bool ranker_score(struct ranker *ranker, const struct feature_matrix *matrix, float *ret_scores)
 {
     const struct weights *weights = ranker->weights;
     if (weights->steps < RANKER_TRUST_STEPS)
         return false;
-    forward(ranker,
-            weights->runs[weights->steps < RANKER_AVERAGE_FROM ? WEIGHTS_NOW : WEIGHTS_AVERAGE],
-            matrix, ret_scores);
+    forward(ranker, serving_run(weights), matrix, ret_scores);
     return true;
+}
+
+/* scores += share * (u.x'). The part that all candidates have in common makes no difference. */
+static void add_goal(const struct ranker *ranker, const struct feature_matrix *matrix,
+                     const float *u, float share, float *scores)
+{
+    const struct kernels *kernels = kernels_best();
+    for (uint32_t f = 0; f < ranker->varying; f++) {
+        const float *column = matrix->columns + (size_t)f * matrix->stride;
+        float weight = share * u[f];
+        if (fabsf(weight) <= 0)
+            continue;
+        for (uint32_t at = 0; at < matrix->stride; at += FEATURE_GROUP)
+            if (matrix->filled[f] >> (at / FEATURE_GROUP) & 1)
+                kernels->add(scores + at, column + at, weight, FEATURE_GROUP);
+    }
+}
+
+static const float *goal_weights(const float *run, int goal)
+{
+    return run + AT_GOALS + goal * FEATURES_MAX;
+}
+
+void ranker_add_goals(const struct ranker *ranker, const struct feature_matrix *matrix,
+                      const struct goal_mix *mix, float *scores)
+{
+    for (int goal = 0; goal < GOALS; goal++)
+        if (mix->shares[goal] > 0)
+            add_goal(ranker, matrix, goal_weights(serving_run(ranker->weights), goal),
+                     mix->shares[goal], scores);
 }
 
 /* ---- learning ---- */
@@ -205,6 +242,31 @@ float ranker_gradient(struct ranker *ranker, const struct feature_matrix *matrix
         ret_gradient[AT_LINEAR + f] = row[HIDDEN];
     }
     return loss;
+}
+
+void ranker_learn_goal(struct ranker *ranker, const struct feature_matrix *matrix, uint32_t clicked,
+                       enum goal goal, float weight)
+{
+    struct weights *weights = ranker->weights;
+    const struct kernels *kernels = kernels_best();
+    _Alignas(64) float g[RANKED_MAX], gradient[FEATURES_MAX] = {0};
+    uint32_t places[RANKED_MAX], count;
+    float *now = weights->runs[WEIGHTS_NOW], *sums = weights->runs[WEIGHTS_SUMS];
+    if (weights->steps < RANKER_TRUST_STEPS)
+        return;
+    forward(ranker, now, matrix, g);
+    add_goal(ranker, matrix, goal_weights(now, goal), 1, g);
+    make_g(matrix, clicked, weight, g, places, &count);
+    for (uint32_t f = 0; f < ranker->varying; f++) {
+        const float *column = matrix->columns + (size_t)f * matrix->stride;
+        for (uint32_t at = 0; at < matrix->stride; at += FEATURE_GROUP)
+            if (matrix->filled[f] >> (at / FEATURE_GROUP) & 1)
+                gradient[f] += kernels->dot(g + at, column + at, FEATURE_GROUP);
+    }
+    if (!isfinite(kernels->dot(gradient, gradient, FEATURES_MAX)))
+        return;
+    size_t at = (size_t)(goal_weights(now, goal) - now);
+    kernels->adagrad(now + at, sums + at, gradient, GOAL_RATE, EPSILON, FEATURES_MAX);
 }
 
 void ranker_learn(struct ranker *ranker, const struct feature_matrix *matrix, uint32_t clicked,

@@ -19,13 +19,15 @@
  * every process: W normal with deviation .15, v .3, w and b 0, drawn from a fixed seed. A run of
  * them is laid out
  *
- *     [ W[feature][unit], FEATURES_MAX rows ][ b[unit] ][ v[unit] ][ w[feature] ]
+ *     [ W[feature][unit], FEATURES_MAX rows ][ b[unit] ][ v[unit] ][ w[feature] ][ u[goal][feature]
+ * ]
  *
  * All arithmetic is the kernels' (math/kernels.h). Thread: the owner's of the ranker; no lock. */
 #ifndef WEFT_RANKING_RANKER_H
 #define WEFT_RANKING_RANKER_H
 
 #include "processors/recommend/ranking/features.h"
+#include "processors/recommend/ranking/goals.h"
 
 #define RANKER_SAMPLES 20000
 #define RANKER_AVERAGE_STEPS 8
@@ -68,6 +70,17 @@ void ranker_standardise(struct ranker *ranker, struct feature_matrix *matrix);
 /* Scores the candidates of a standardised matrix: ret_scores[matrix->stride]. False: the ranker has
  * not learned enough yet, and nothing is written. */
 bool ranker_score(struct ranker *ranker, const struct feature_matrix *matrix, float *ret_scores);
+
+/* Adds the goals' corrections to the candidates' scores (goals.h). Thread: as ranker_score(), which
+ * made them. */
+void ranker_add_goals(const struct ranker *ranker, const struct feature_matrix *matrix,
+                      const struct goal_mix *mix, float *scores);
+
+/* Learns one step for a goal: the event that reached it was on candidate `clicked` of a
+ * standardised matrix. Changes that goal's weights alone. Nothing before the ranker orders lists.
+ */
+void ranker_learn_goal(struct ranker *ranker, const struct feature_matrix *matrix, uint32_t clicked,
+                       enum goal goal, float weight);
 
 /* Learns one step: the next click was on candidate `clicked` of a standardised matrix. `weight`
  * scales the gradient. A gradient with a NaN or an infinity is dropped. */
