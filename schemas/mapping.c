@@ -1,78 +1,11 @@
 #include "schemas/mapping.h"
 
 #include "schemas/embedded.h"
-#include "schemas/mapping_parts.h"
+#include "schemas/mapping_compiler.h"
 
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-/* A mapping while its text is compiled. */
-struct compiler {
-    struct mapping *mapping;
-    const char *source;
-    struct bytes text;
-    struct json_tree tree;
-    struct error *error;
-};
-
-/* ---- what is wrong, and where ---- */
-
-static int line_of(const struct compiler *c, uint32_t node)
-{
-    const struct json_node *at = &c->tree.nodes[node];
-    const char *place = at->name.at ? at->name.at : at->text.at, *start = c->text.at;
-    int line = 1;
-    if (place < start || place > start + c->text.size) /* it has escapes, and lies elsewhere */
-        return 1;
-    for (; start < place; start++)
-        line += *start == '\n';
-    return line;
-}
-
-static bool refuse(struct compiler *c, uint32_t node, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-/* False, with "SOURCE, line N: MESSAGE". */
-static bool refuse(struct compiler *c, uint32_t node, const char *format, ...)
-{
-    char message[ERROR_MESSAGE_MAX];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
-    va_end(arguments);
-    error_set(c->error, VERDICT_SKIP, "%s, line %d: %s", c->source, line_of(c, node), message);
-    return false;
-}
-
-/* The name in quotes, for a message. */
-struct quoted {
-    char text[BYTES_QUOTED_SIZE];
-};
-
-static struct quoted quote(struct bytes text)
-{
-    struct quoted quoted;
-    bytes_quote(text, quoted.text);
-    return quoted;
-}
-
-static bool is_kind(struct compiler *c, uint32_t node, enum node_kind kind, const char *expected)
-{
-    if (c->tree.nodes[node].kind == kind)
-        return true;
-    return refuse(c, node, "%s must be %s", quote(c->tree.nodes[node].name).text, expected);
-}
-
-static bool is_named(const struct compiler *c, uint32_t node, const char *name)
-{
-    return bytes_equal(c->tree.nodes[node].name, bytes_text(name));
-}
-
-static uint32_t child(const struct compiler *c, uint32_t node, const char *name)
-{
-    return json_field(&c->tree, node, bytes_text(name));
-}
 
 /* ---- places ---- */
 
@@ -265,6 +198,42 @@ static bool check_form(struct compiler *c, uint32_t node, const struct field *fi
     return true;
 }
 
+/* The fields of a product that one value of a record can be. */
+static const struct field *find_product_field(struct bytes name)
+{
+    struct field_table table = event_fields(EVENT_PRODUCT);
+    for (size_t i = 0; i < table.count; i++)
+        if (bytes_equal(name, bytes_text(table.fields[i].name)) &&
+            strcmp(table.fields[i].name, "item_id") != 0 &&
+            (table.fields[i].type == FIELD_STRING || table.fields[i].type == FIELD_DOUBLE ||
+             strcmp(table.fields[i].name, "categories") == 0))
+            return &table.fields[i];
+    return NULL;
+}
+
+static bool read_product(struct compiler *c, uint32_t node)
+{
+    struct mapping *mapping = c->mapping;
+    if (!is_kind(c, node, NODE_OBJECT, "an object of fields"))
+        return false;
+    for (uint32_t at = json_first(&c->tree, node); at != JSON_NONE;
+         at = json_next(&c->tree, node, at)) {
+        const struct field *field = find_product_field(c->tree.nodes[at].name);
+        struct map_place *place = &mapping->product_fields[mapping->product_field_count];
+        if (field == NULL)
+            return refuse(c, at,
+                          "there is no field %s that a record can have beside its event; a product "
+                          "has title, item_brand, categories, price and others",
+                          quote(c->tree.nodes[at].name).text);
+        if (mapping->product_field_count == MAPPING_FIELDS_MAX)
+            return refuse(c, at, "more than %d fields", MAPPING_FIELDS_MAX);
+        if (!read_place(c, at, place) || !check_form(c, at, field, place))
+            return false;
+        mapping->product_field_count++;
+    }
+    return true;
+}
+
 static bool read_fields(struct compiler *c, uint32_t node, bool items, struct map_place *places,
                         uint32_t *count)
 {
@@ -357,113 +326,6 @@ static bool read_kinds(struct compiler *c, uint32_t node)
     return true;
 }
 
-/* ---- layouts of files ---- */
-
-static bool add_name(struct compiler *c, uint32_t node, struct bytes name, struct bytes *names,
-                     uint32_t *count)
-{
-    if (*count == LAYOUT_NAMES_MAX)
-        return refuse(c, node, "more than %d names", LAYOUT_NAMES_MAX);
-    names[(*count)++] = name;
-    return true;
-}
-
-static bool read_names(struct compiler *c, uint32_t node, struct bytes *names, uint32_t *count)
-{
-    if (!is_kind(c, node, NODE_ARRAY, "an array of texts"))
-        return false;
-    for (uint32_t at = json_first(&c->tree, node); at != JSON_NONE;
-         at = json_next(&c->tree, node, at)) {
-        if (c->tree.nodes[at].kind != NODE_TEXT || c->tree.nodes[at].text.size == 0)
-            return refuse(c, at, "%s must be an array of texts",
-                          quote(c->tree.nodes[node].name).text);
-        if (!add_name(c, at, c->tree.nodes[at].text, names, count))
-            return false;
-    }
-    return true;
-}
-
-/* {"NAME": "FORM", ...} in the order of the columns */
-static bool read_columns(struct compiler *c, uint32_t node, struct mapping_layout *layout)
-{
-    static const char *const forms[LAYOUT_FORMS] = {"any", "digits", "number", "time"};
-    if (!is_kind(c, node, NODE_OBJECT, "an object, such as {\"item\": \"digits\"}"))
-        return false;
-    for (uint32_t at = json_first(&c->tree, node); at != JSON_NONE;
-         at = json_next(&c->tree, node, at)) {
-        int form = 0;
-        while (form < LAYOUT_FORMS && !bytes_equal(c->tree.nodes[at].text, bytes_text(forms[form])))
-            form++;
-        if (form == LAYOUT_FORMS)
-            return refuse(c, at, "the form of a column is any, digits, number or time");
-        if (!add_name(c, at, c->tree.nodes[at].name, layout->names, &layout->count))
-            return false;
-        layout->forms[layout->count - 1] = (enum layout_form)form;
-    }
-    return true;
-}
-
-static bool read_text(struct compiler *c, uint32_t node, struct bytes *ret_text)
-{
-    *ret_text = c->tree.nodes[node].text;
-    return is_kind(c, node, NODE_TEXT, "a text");
-}
-
-static bool read_layout_member(struct compiler *c, uint32_t node, struct mapping_layout *layout)
-{
-    static const char *const kinds[] = {
-        [LAYOUT_LINES] = "lines", [LAYOUT_HEADER] = "header", [LAYOUT_COLUMNS] = "columns"};
-    for (int kind = LAYOUT_LINES; kind <= LAYOUT_COLUMNS; kind++) {
-        if (!is_named(c, node, kinds[kind]))
-            continue;
-        if (layout->count > 0)
-            return refuse(c, node, "file has one of lines, header and columns");
-        layout->kind = kind;
-        return kind == LAYOUT_COLUMNS ? read_columns(c, node, layout)
-                                      : read_names(c, node, layout->names, &layout->count);
-    }
-    if (is_named(c, node, "each"))
-        return read_text(c, node, &layout->each);
-    if (is_named(c, node, "beside"))
-        return read_names(c, node, layout->beside, &layout->beside_count);
-    if (is_named(c, node, "key"))
-        return read_text(c, node, &layout->key);
-    if (is_named(c, node, "rows"))
-        return read_text(c, node, &layout->rows);
-    if (is_named(c, node, "sum"))
-        return read_text(c, node, &layout->sum);
-    if (is_named(c, node, "sum_by"))
-        return read_text(c, node, &layout->sum_by);
-    return refuse(c, node,
-                  "%s is unknown; file has lines, header or columns, and each, beside, key, rows, "
-                  "sum or sum_by",
-                  quote(c->tree.nodes[node].name).text);
-}
-
-static bool read_layout(struct compiler *c, uint32_t node)
-{
-    struct mapping_layout *layout = &c->mapping->layout;
-    if (!is_kind(c, node, NODE_OBJECT, "an object, such as {\"header\": [\"user\", \"item\"]}"))
-        return false;
-    for (uint32_t at = json_first(&c->tree, node); at != JSON_NONE;
-         at = json_next(&c->tree, node, at))
-        if (!read_layout_member(c, at, layout))
-            return false;
-    if (layout->count == 0)
-        return refuse(c, node, "file needs one of lines, header and columns");
-    if (layout->each.at && layout->kind != LAYOUT_LINES)
-        return refuse(c, node, "each is for lines");
-    if ((layout->beside_count > 0 || layout->sum.at) && layout->kind == LAYOUT_LINES)
-        return refuse(c, node, "beside and sum are for tables");
-    if ((layout->beside_count > 0) != (layout->key.at != NULL) ||
-        (layout->beside_count > 0) != (layout->rows.at != NULL))
-        return refuse(c, node, "beside, key and rows go together");
-    if ((layout->sum.at != NULL) != (layout->sum_by.at != NULL))
-        return refuse(c, node, "sum and sum_by go together");
-    c->mapping->has_layout = true;
-    return true;
-}
-
 /* ---- the whole ---- */
 
 static bool is_name_character(char c)
@@ -503,11 +365,13 @@ static bool read_member(struct compiler *c, uint32_t node)
         return read_fields(c, node, false, mapping->fields, &mapping->field_count);
     if (is_named(c, node, "item"))
         return read_fields(c, node, true, mapping->item_fields, &mapping->item_field_count);
+    if (is_named(c, node, "product"))
+        return read_product(c, node);
     if (is_named(c, node, "file"))
-        return read_layout(c, node);
+        return map_layout_read(c, node);
     return refuse(c, node,
-                  "%s is unknown; a mapping has name, about, file, kind, kinds, absent, fields "
-                  "and item",
+                  "%s is unknown; a mapping has name, about, file, kind, kinds, absent, fields, "
+                  "item and product",
                   quote(c->tree.nodes[node].name).text);
 }
 
@@ -545,6 +409,8 @@ static void add_all_names(struct mapping *mapping)
         for (uint32_t k = 0; k < mapping->fields[i].plus_count; k++)
             map_path_names(&mapping->fields[i].plus[k].path, names, 0);
     }
+    for (uint32_t i = 0; i < mapping->product_field_count; i++)
+        add_names(names, &mapping->product_fields[i].paths, 0);
     for (uint32_t i = 0; i < mapping->items.paths.count; i++) {
         uint32_t array = map_path_names(&mapping->items.paths.at[i], names, 0);
         for (uint32_t k = 0; k < mapping->item_field_count; k++)
@@ -633,6 +499,10 @@ static bool compile(struct compiler *c)
     for (int type = 0; type < EVENT_USER; type++)
         bind(event_fields((enum event_type)type), mapping->fields, mapping->field_count,
              &mapping->bindings[type]);
+    bind(event_fields(EVENT_PRODUCT), mapping->product_fields, mapping->product_field_count,
+         &mapping->bindings[EVENT_PRODUCT]);
+    mapping->categories =
+        find_place(mapping->product_fields, mapping->product_field_count, "categories");
     bind(event_item_fields(), mapping->item_fields, mapping->item_field_count,
          &mapping->item_bindings);
     mapping->has_ids = find_place(mapping->fields, mapping->field_count, "event_id") != NULL;

@@ -37,6 +37,13 @@ const struct mapping_layout *mapping_layout(const struct mapping *mapping);
 enum verdict mapping_decode(const struct mapping *mapping, enum event_type type, struct bytes json,
                             struct arena *arena, struct event *ret_event, struct error *error);
 
+/* Makes the product that a record describes beside `event`, which mapping_decode() made of it: its
+ * item is the event's first one. The record has a part of a product only; fields that it lacks are
+ * absent. False: the mapping has no "product", the record says nothing of one, or it can't be used.
+ * Slices as above, also into the event. */
+bool mapping_product(const struct mapping *mapping, struct bytes json, const struct event *event,
+                     struct arena *arena, struct event *ret_product);
+
 /* The text of the ready-made mapping of that name; absent if there is none. It holds for ever. */
 struct bytes mapping_text(const char *name);
 /* Appends the names of the ready-made mappings, with commas between them. */

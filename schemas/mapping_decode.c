@@ -2,6 +2,7 @@
 #include "schemas/mapping.h"
 #include "schemas/mapping_parts.h"
 
+#include <math.h>
 #include <stdio.h>
 
 /* One record while it is mapped. */
@@ -186,6 +187,7 @@ static enum verdict set_fields(const struct record_map *r, const struct map_bind
             if (verdict == VERDICT_OK && node != JSON_NONE)
                 verdict = set_field(r, binding, node, base);
             else if (verdict == VERDICT_OK && binding->field->required &&
+                     bindings != &r->mapping->bindings[EVENT_PRODUCT] &&
                      binding->field->type != FIELD_ENUM &&
                      strcmp(binding->field->name, "event_id") != 0)
                 verdict = refuse_missing(r, binding->field->name, &binding->place->paths);
@@ -335,4 +337,44 @@ enum verdict mapping_decode(const struct mapping *mapping, enum event_type type,
     if (verdict == VERDICT_OK && ret_event->event_id.size == 0)
         verdict = make_id(&r, json, hash, ret_event);
     return verdict;
+}
+
+/* The categories are one text. */
+static enum verdict set_categories(const struct record_map *r, struct event *product)
+{
+    const struct map_place *place = r->mapping->categories;
+    uint32_t node = JSON_NONE;
+    struct bytes *category = arena_get(r->arena, sizeof *category);
+    if (place == NULL)
+        return VERDICT_OK;
+    if (place->constant.at)
+        *category = place->constant;
+    else if (find_value(r, &place->paths, 0, &node) != VERDICT_OK ||
+             (node != JSON_NONE && !map_string(&r->tree, node, &place->form, r->arena, category)))
+        return VERDICT_SKIP;
+    if (place->constant.at || node != JSON_NONE)
+        product->categories = (struct event_strings){category, 1, 0};
+    return VERDICT_OK;
+}
+
+bool mapping_product(const struct mapping *mapping, struct bytes json, const struct event *event,
+                     struct arena *arena, struct event *ret_product)
+{
+    struct record_map r = {.mapping = mapping, .arena = arena};
+    struct event product;
+    if (mapping->product_field_count == 0 || event->item_count == 0 ||
+        json_tree_read(json, &mapping->names, arena, &r.tree, NULL, NULL) != VERDICT_OK)
+        return false;
+    event_init(&product, EVENT_PRODUCT);
+    product.item_id = event->items[0].item_id;
+    if (set_fields(&r, &mapping->bindings[EVENT_PRODUCT], 0, (char *)&product) != VERDICT_OK ||
+        set_categories(&r, &product) != VERDICT_OK)
+        return false;
+    if (product.title.size == 0 && product.item_brand.size == 0 && product.categories.count == 0 &&
+        isnan(product.price))
+        return false;
+    if (product.title.at == NULL)
+        product.title = bytes_text(""); /* a record must have one */
+    *ret_product = product;
+    return event_check(&product, NULL) == VERDICT_OK;
 }

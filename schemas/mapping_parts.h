@@ -68,7 +68,10 @@ struct mapping {
     struct map_place items; /* the array of items, or the one item */
     struct map_place item_fields[MAPPING_FIELDS_MAX];
     uint32_t item_field_count;
-    struct map_bindings bindings[EVENT_TYPES]; /* by type */
+    struct map_place product_fields[MAPPING_FIELDS_MAX];
+    uint32_t product_field_count;
+    const struct map_place *categories;        /* of a product; NULL: not mapped */
+    struct map_bindings bindings[EVENT_TYPES]; /* by type; of products but the categories */
     struct map_bindings item_bindings;
     struct json_names names; /* all that the paths name */
 };

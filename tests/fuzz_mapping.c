@@ -59,6 +59,9 @@ static void try_record(const struct mapping *mapping, struct bytes record)
         FUZZ_CHECK(mapping_decode(mapping, EVENT_CART, record, &arena, &again, NULL) == VERDICT_OK);
         FUZZ_CHECK(bytes_equal(event.event_id, again.event_id));
         check_hash(record);
+        struct event product;
+        if (mapping_product(mapping, record, &event, &arena, &product))
+            FUZZ_CHECK(event_check(&product, NULL) == VERDICT_OK);
         if (event_check(&event, &error) == VERDICT_OK)
             check_own(&event);
     }

@@ -85,6 +85,21 @@ def mapped(weft, check):
     check("no mapping needed", exit_code == 1 and "take --format weft" in printed, printed)
 
 
+def products(weft, check):
+    """What lines say of products reaches the report."""
+    for name, options, parts in (
+            ("columns_products", ("--map", "columns:item_brand=brand"),
+             ('"products":2,"products_with_price":1,"products_with_brand":1,'
+              '"products_with_category":1,"products_with_title":2,',)),
+            ("online_retail", (), ('"products":4,"products_with_price":4,',
+                                   '"taken_back":1,', '"products_with_title":3,'))):
+        folder = os.path.join(CASES, name)
+        printed, exit_code = run(weft, "check", "--report", "--json", *options, "input",
+                                 folder=folder)
+        for part in parts:
+            check(f"{name}: the report says '{part}'", part in printed and exit_code == 0, printed)
+
+
 def rules(weft, check):
     for name in sorted(os.listdir(RULES)):
         folder = os.path.join(RULES, name)
@@ -120,6 +135,7 @@ def main(weft):
 
     cases(weft, check)
     mapped(weft, check)
+    products(weft, check)
     rules(weft, check)
     made_up_ids(weft, check)
     print(f"{counts[0]} passed, {counts[1]} failed")

@@ -436,6 +436,8 @@ static void test_mistakes(void)
         {"{\"name\":\"m\",\n\"file\":{\"header\":[\"a\"],\"sum\":\"b\"}}",
          "sum and sum_by go together"},
         {"{\"name\":\"m\",\n\"file\":{\"head\":[\"a\"]}}", "'head' is unknown; file has lines,"},
+        {HEAD "\"t\"},\n\"product\":{\"colors\":\"c\"}}",
+         "line 2: there is no field 'colors' that a rec"},
         {HEAD "\"t\"},\"kinds\":\"buy\"}", "the kind 'kinds' maps to 'buy'"},
         {HEAD "\"t\"},\"kind\":\"k\",\"kinds\":\"view\"}", "set both, or none"},
         {HEAD "\"t\"},\n\"kinds\":\"search\"}",

@@ -124,6 +124,19 @@ static enum verdict refuse_column(const struct columns *columns, struct bytes na
                      bytes_quote(name, quoted), why, all);
 }
 
+/* Fields of products that a column can be, beside the event's. */
+static const char *const product_fields[] = {"title",          "item_brand", "categories",
+                                             "original_price", "image_uri",  "rating"};
+#define PRODUCT_FIELDS (sizeof product_fields / sizeof product_fields[0])
+
+static bool is_product_field(struct bytes name)
+{
+    for (size_t i = 0; i < PRODUCT_FIELDS; i++)
+        if (bytes_equal(name, bytes_text(product_fields[i])))
+            return true;
+    return false;
+}
+
 /* Adds the columns that have the name of a field which the list does not name. */
 static void add_own_names(struct list *list, const struct columns *columns)
 {
@@ -140,6 +153,12 @@ static void add_own_names(struct list *list, const struct columns *columns)
                 continue;
             list->at[list->count++] = (struct entry){.field = name, .value = name};
         }
+    }
+    for (size_t i = 0; i < PRODUCT_FIELDS && columns->names; i++) {
+        struct bytes name = bytes_text(product_fields[i]);
+        if (!find(list, product_fields[i]) && !is_used(list, name) && has_column(columns, name) &&
+            list->count < ENTRIES_MAX)
+            list->at[list->count++] = (struct entry){.field = name, .value = name};
     }
     if (!find(list, "kind") && columns->names && has_column(columns, bytes_text("type")) &&
         list->count < ENTRIES_MAX)
@@ -247,7 +266,7 @@ static void write_fields(const struct list *list, struct buffer *to)
     buffer_text(to, ",\"fields\":{\"items\":\".\"");
     for (size_t i = 0; i < list->count; i++) {
         const struct entry *entry = &list->at[i];
-        if (is_kind_entry(entry->field) ||
+        if (is_kind_entry(entry->field) || is_product_field(entry->field) ||
             (!is_event_field(entry->field) && is_field_of(event_item_fields(), entry->field)))
             continue;
         buffer_byte(to, ',');
@@ -265,6 +284,24 @@ static void write_fields(const struct list *list, struct buffer *to)
     bool first = true;
     for (size_t i = 0; i < list->count; i++) {
         if (!is_field_of(event_item_fields(), list->at[i].field))
+            continue;
+        buffer_text(to, first ? "" : ",");
+        first = false;
+        buffer_json(to, list->at[i].field);
+        buffer_byte(to, ':');
+        write_place(&list->at[i], to);
+    }
+    buffer_byte(to, '}');
+}
+
+/* A product's price is the item's. */
+static void write_product(const struct list *list, struct buffer *to)
+{
+    bool first = true;
+    buffer_text(to, ",\"product\":{");
+    for (size_t i = 0; i < list->count; i++) {
+        if (!is_product_field(list->at[i].field) &&
+            !bytes_equal(list->at[i].field, bytes_text("price")))
             continue;
         buffer_text(to, first ? "" : ",");
         first = false;
@@ -329,6 +366,7 @@ enum verdict column_mapping_new(const char *name, const struct bytes *names, siz
     buffer_text(&text, "{\"name\":\"" COLUMN_MAPPING_NAME "\"");
     write_kinds(&list, &text);
     write_fields(&list, &text);
+    write_product(&list, &text);
     buffer_byte(&text, '}');
     enum verdict verdict = mapping_new(buffer_bytes(&text), "--map columns", ret_mapping, error);
     buffer_release(&text);
@@ -357,6 +395,9 @@ static const struct {
      {"transactionid", "orderid", "order", "ordernumber", "orderno", "invoiceno", "invoice"}},
     {"price", {"price", "unitprice", "itemprice"}},
     {"quantity", {"quantity", "qty", "count", "amount"}},
+    {"title", {"title", "productname", "itemname", "description", "name"}},
+    {"item_brand", {"itembrand", "brand"}},
+    {"categories", {"categories", "category", "categoryname", "categorycode"}},
     {"search_term", {"searchterm", "query", "searchquery", "keyword", "q"}},
 };
 

@@ -5,7 +5,8 @@
  * above columns:kind:=view                            FIELD:=VALUE, the same for every row
  *     columns:kind=what,kind.detail=view            kind.NAME=KIND: how a kind is named
  *
- * FIELD is a field of an event or of an item (schemas/README.md), or `kind`. UNIT is one of a
+ * FIELD is a field of an event or of an item (schemas/README.md), `kind`, or title, item_brand,
+ * categories, original_price, image_uri or rating of the item's product. UNIT is one of a
  * mapping's. Without `kind` the column `type` has it, or else every row is a view. Thread: any. */
 #ifndef WEFT_TOOLS_COLUMN_MAPPING_H
 #define WEFT_TOOLS_COLUMN_MAPPING_H

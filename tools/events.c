@@ -371,6 +371,8 @@ static enum read read_mapped(struct event_file *file, struct arena *arena, struc
         (!event->dropped && event_check(event, &inner) != VERDICT_OK))
         return reject(file, error, inner.message);
     file->dropped += event->dropped;
+    file->has_product = !event->dropped && mapping_product(mapped_records_mapping(file->records),
+                                                           json, event, arena, &file->product);
     return event->dropped ? READ_END : READ_EVENT;
 }
 

@@ -49,8 +49,8 @@ enum read event_file_next(struct event_file *file, struct arena *arena, struct e
                           struct error *error);
 
 /* The product that the last line describes beside its event (rees46: category, brand, price; tsv:
- * the text as title, too). False: it describes none. Slices hold until the next call. Each line
- * repeats this; product_index_put() tells whether it is new. */
+ * the text as title, too; a mapping: its member "product"). False: it describes none. Slices hold
+ * until the next call. Each line repeats this; product_index_put() tells whether it is new. */
 bool event_file_product(const struct event_file *file, struct event *ret_product);
 
 uint64_t event_file_line(const struct event_file *file);    /* number of the last line, from 1 */

@@ -397,7 +397,6 @@ static int tune_command(const struct command *command, int argc, char **argv)
     tune->job.settings = (struct measure_settings){.at = 20, .min_prefix = 1};
     tune->job.jobs = cores();
     config_init(&tune->config);
-    config_set(&tune->config, "event.time.min.ms", "0", NULL); /* times of files may begin at 0 */
     for (int option; code < 0 && (option = getopt_long(argc, argv, "", options, NULL)) != -1;)
         code = tune_option(tune, option);
     if (code < 0 && optind == argc)
