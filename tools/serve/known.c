@@ -32,7 +32,7 @@ static enum verdict read_row(struct serve *serve, int32_t partition, struct byte
 static enum verdict find_visitor(struct serve *serve, struct bytes id, struct visitor **ret_visitor,
                                  struct error *error)
 {
-    int32_t partitions = follower_partitions(serve->followers[SERVE_VISITORS]);
+    int32_t partitions = follower_partitions(serve_follower(serve, SERVE_VISITORS));
     if (partitions == 0)
         return VERDICT_SKIP;
     enum verdict verdict =

@@ -13,9 +13,10 @@ static void write_followers(const struct serve *serve, size_t offset, struct exp
         struct follow_counts counts;
         uint64_t number;
         const struct metric_label topic = topic_label(serve, i);
-        if (serve->followers[i] == NULL)
+        const struct follower *follower = serve_follower(serve, i);
+        if (follower == NULL)
             continue;
-        follower_counts(serve->followers[i], &counts);
+        follower_counts(follower, &counts);
         memcpy(&number, (const char *)&counts + offset, sizeof number);
         exposition_value(exposition, &topic, NULL, (int64_t)number > 0 ? (double)number : 0);
     }

@@ -26,13 +26,21 @@ struct server {
     const char *port_file;
 };
 
+const struct follower *serve_follower(const struct serve *serve, int topic)
+{
+    return atomic_load(&serve->follows) ? serve->followers[topic] : NULL;
+}
+
 bool serve_ready(const struct serve *serve)
 {
+    if (!atomic_load(&serve->follows))
+        return false;
     for (int i = 0; i < SERVE_TOPICS; i++) {
         struct follow_counts counts;
-        if (serve->followers[i] == NULL)
+        const struct follower *follower = serve_follower(serve, i);
+        if (follower == NULL)
             continue;
-        follower_counts(serve->followers[i], &counts);
+        follower_counts(follower, &counts);
         if (!counts.ready)
             return false;
     }
@@ -42,11 +50,14 @@ bool serve_ready(const struct serve *serve)
 double serve_share_done(const struct serve *serve)
 {
     double left = 0, total = 0;
+    if (!atomic_load(&serve->follows))
+        return 0;
     for (int i = 0; i < SERVE_TOPICS; i++) {
         struct follow_counts counts;
-        if (serve->followers[i] == NULL)
+        const struct follower *follower = serve_follower(serve, i);
+        if (follower == NULL)
             continue;
-        follower_counts(serve->followers[i], &counts);
+        follower_counts(follower, &counts);
         if (counts.left < 0 || counts.total < 0)
             return 0;
         left += (double)counts.left;
@@ -113,6 +124,7 @@ static enum verdict start_followers(struct server *server, struct error *error)
     if (pthread_create(&server->fold, NULL, catalogue_fold_thread, run) != 0)
         return error_set(error, VERDICT_FATAL, "a thread can't be started");
     server->folds = true;
+    atomic_store(&serve->follows, true);
     return VERDICT_OK;
 }
 

@@ -42,8 +42,12 @@ struct serve {
     struct events *events;
     struct sink *sinks[SERVE_TOPICS];
     struct follower *followers[SERVE_TOPICS]; /* NULL: the topic is not in use */
+    atomic_bool follows; /* the followers are started: other threads may look at them */
     int64_t started_us;
 };
+
+/* The follower of a topic; NULL: the topic is not in use, or not followed yet. Thread: any. */
+const struct follower *serve_follower(const struct serve *serve, int topic);
 
 /* Sets the routes. */
 void routes_set(struct serve *serve);
