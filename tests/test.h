@@ -22,7 +22,7 @@
 #define TEST_ROUNDS(n) ((n) / 10)
 #elif defined(__SANITIZE_ADDRESS__)
 #define TEST_SANITIZED 1
-#define TEST_ROUNDS(n) ((n) / 4)
+#define TEST_ROUNDS(n) ((n) >= 4 ? (n) / 4 : 1)
 #else
 #define TEST_SANITIZED 0
 #define TEST_ROUNDS(n) (n)
