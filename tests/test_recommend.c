@@ -60,7 +60,7 @@ static struct visitor *random_visitor(struct random *random, struct visitor_tabl
     char id[16], key[24];
     snprintf(key, sizeof key, "%" PRIx64, random_next(random));
     visitor_table_get(table, 0, bytes_text(key), &visitor, NULL);
-    for (uint32_t i = random_below(random, 40); i > 0; i--) {
+    for (uint32_t i = random_below(random, 90); i > 0; i--) {
         struct activity activity = {.time_ms = START_MS + random_below(random, 1000000),
                                     .kind = (uint8_t)random_below(random, KINDS)};
         uint32_t item = random_below(random, random_one_in(random, 2) ? 10 : ITEMS + 20);
@@ -90,6 +90,7 @@ enum {
 struct naive {
     uint32_t sequence[RECENT_MAX], length;
     uint32_t recent[RECENT_MAX], distance[RECENT_MAX], recent_count;
+    uint32_t earlier[100], earlier_ago[100], earlier_count; /* each activity, newest first */
     double parts[16][ITEMS + 20];
 };
 
@@ -117,6 +118,38 @@ static void naive_recent(struct naive *naive, const struct model *model,
     }
 }
 
+/* The activities before the last RECENT_MAX. */
+static void naive_earlier(struct naive *naive, const struct model *model,
+                          const struct visitor *visitor)
+{
+    uint32_t ago = 0;
+    naive->earlier_count = 0;
+    for (uint32_t i = visitor->count; i > 0; i--) {
+        const struct activity *activity = &visitor->activities[i - 1];
+        uint32_t item = model_find(model, activity_subject(visitor, activity));
+        if (activity->kind != KIND_VIEW && activity->kind != KIND_CART &&
+            activity->kind != KIND_PURCHASE)
+            continue;
+        if (++ago <= RECENT_MAX || item == ITEM_NONE)
+            continue;
+        naive->earlier[naive->earlier_count] = item;
+        naive->earlier_ago[naive->earlier_count++] = ago;
+    }
+}
+
+/* The parts of items that are not among the recent ones. */
+static void naive_old_repeats(struct naive *naive)
+{
+    for (uint32_t i = 0; i < naive->earlier_count; i++) {
+        uint32_t item = naive->earlier[i], times = 0;
+        bool newer = naive->parts[REPEATS][item] > 0;
+        for (uint32_t k = 0; k < naive->earlier_count; k++)
+            times += naive->earlier[k] == item;
+        if (!newer)
+            naive->parts[REPEATS][item] = .4 * times / naive->earlier_ago[i] + .02;
+    }
+}
+
 static void naive_rows(struct naive *naive, const struct model *model, int generator,
                        const struct row *row, uint32_t most, double by_rank, double by_share)
 {
@@ -131,6 +164,7 @@ static void naive_parts(struct naive *naive, const struct model *model)
     memset(naive->parts, 0, sizeof naive->parts);
     for (uint32_t i = 0; i < naive->recent_count; i++)
         naive->parts[0][naive->recent[i]] += .4 / (naive->distance[i] + 1) + .05;
+    naive_old_repeats(naive);
     for (uint32_t i = 0; i < model->popular_count && i < 40; i++)
         naive->parts[POPULAR][model->popular[i]] += .02 / (1 + i);
     if (naive->recent_count == 0)
@@ -212,6 +246,7 @@ static void check_candidates(const struct model *model, const struct visitor *vi
     struct candidates candidates;
     bool proposed[ITEMS + 20] = {false};
     naive_recent(naive, model, visitor);
+    naive_earlier(naive, model, visitor);
     naive_parts(naive, model);
     query_init(&query, model, NULL, visitor, settings.rank.session_gap_ms);
     CHECK_INT(query.recent_count, naive->recent_count);
@@ -255,6 +290,8 @@ static void check_reason(const struct model *model, const struct naive *naive,
         bool viewed = false;
         for (uint32_t i = 0; i < naive->recent_count; i++)
             viewed = viewed || naive->recent[i] == index;
+        for (uint32_t i = 0; i < naive->earlier_count; i++)
+            viewed = viewed || naive->earlier[i] == index;
         CHECK(viewed && item->because_item_id.at == NULL);
         return;
     }

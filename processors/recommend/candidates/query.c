@@ -24,6 +24,37 @@ static void encode(struct query *query)
         encoder_session(query->model->vectors, query->sequence, query->length, query->session);
 }
 
+static void add_earlier(struct query *query, uint32_t item, uint32_t ago)
+{
+    for (uint32_t k = 0; k < query->earlier_count; k++) {
+        if (query->earlier[k].item != item)
+            continue;
+        query->earlier[k].times++;
+        return;
+    }
+    if (query->earlier_count < EARLIER_MAX)
+        query->earlier[query->earlier_count++] =
+            (struct earlier_item){item, (uint16_t)ago, .times = 1};
+}
+
+/* The activities that `walk` has left. */
+static void read_earlier(struct query *query, const struct visitor *visitor,
+                         struct history_walk *walk)
+{
+    uint32_t ago = RECENT_MAX;
+    const struct activity *activity;
+    while ((activity = visitor_history_older(walk))) {
+        enum pair_kind kind;
+        if (!pair_kind_of((enum kind)activity->kind, &kind))
+            continue;
+        ago++;
+        uint32_t item = model_find(query->model, activity_subject(visitor, activity));
+        model_drop_evicted(query->model, &item, 1);
+        if (item != ITEM_NONE)
+            add_earlier(query, item, ago);
+    }
+}
+
 static void read_activities(struct query *query, const struct visitor *visitor, int64_t gap_ms)
 {
     uint32_t ago = 0;
@@ -49,6 +80,8 @@ static void read_activities(struct query *query, const struct visitor *visitor, 
         query->session_length += walk.same_session;
         add_recent(query, item, ago);
     }
+    if (ago == RECENT_MAX)
+        read_earlier(query, visitor, &walk);
 }
 
 void query_init(struct query *query, const struct model *model, const struct catalogue *catalogue,
@@ -58,7 +91,7 @@ void query_init(struct query *query, const struct model *model, const struct cat
     query->visitor = bytes_hash(visitor_key(visitor));
     query->tastes = bytes_of(visitor->tastes, visitor->tastes_size);
     query->catalogue = catalogue;
-    query->length = query->session_length = query->recent_count = 0;
+    query->length = query->session_length = query->recent_count = query->earlier_count = 0;
     query->time_ms = 0;
     query->unknown = false;
     read_activities(query, visitor, gap_ms);

@@ -6,6 +6,7 @@
  *     recent[]      a  c  b                      the same items, each once
  *     distance[]    1  2  4                      how many activities ago
  *     session_length = 2                         activities since the last pause
+ *     earlier[]                                  items of older activities, newest first, each once
  *
  * Thread: one; holds the read locks of the model and, if there is one, of the catalogue. */
 #ifndef WEFT_CANDIDATES_QUERY_H
@@ -18,7 +19,8 @@
 
 #include <math.h>
 
-#define RECENT_MAX 20 /* activities that a query looks back */
+#define RECENT_MAX 20  /* activities that a query looks back */
+#define EARLIER_MAX 64 /* items of older activities */
 
 struct content_similarity;  /* content_similarity.h */
 struct category_popularity; /* category_popularity.h */
@@ -33,6 +35,13 @@ static inline float decay_count(struct decay_now now, double sum, int32_t base)
 {
     return (float)(decay_shift(sum, base - now.k) * (double)now.fraction);
 }
+
+/* An item of the visitor's activities before the last RECENT_MAX. */
+struct earlier_item {
+    uint32_t item;
+    uint16_t distance; /* how many activities ago the newest of them is */
+    uint16_t times;    /* how many of them there are */
+};
 
 struct query {
     const struct model *model;
@@ -51,6 +60,8 @@ struct query {
     uint32_t recent[RECENT_MAX];
     uint32_t distance[RECENT_MAX]; /* of `recent`; the newest activity has 1 */
     uint32_t recent_count;
+    struct earlier_item earlier[EARLIER_MAX]; /* some of them may be in `recent`, too */
+    uint32_t earlier_count;
     int64_t time_ms; /* of the newest activity; 0: none */
     /* Decayed sums are read as of time_ms, or of the model's newest activity if that is earlier. */
     struct decay_now pairs_now, popular_now;
