@@ -20,10 +20,10 @@ static uint32_t click_mark(const struct event *event)
     return (uint32_t)(hash >> 32);
 }
 
-static void count_click(struct context *context, const struct event *event)
+static void count_click(struct context *context, const struct event *event, bool quarantined)
 {
     visitor_table_mark_dirty(context->visitors, context->visitor);
-    if (visitor_count_exposure(context->visitor, click_mark(event), true))
+    if (visitor_count_exposure(context->visitor, click_mark(event), true) && !quarantined)
         online_metrics_click(&context->counts->online, &context->settings->recommend.placements,
                              event->placement);
 }
@@ -50,8 +50,10 @@ static enum verdict take_impression(struct context *context, struct record *reco
     visitor_table_mark_dirty(context->visitors, context->visitor);
     if (!visitor_count_exposure(context->visitor, (uint32_t)bytes_hash(event->event_id), false))
         return record_end(record, FATE_DUPLICATE);
-    online_metrics_impression(&context->counts->online, &context->settings->recommend.placements,
-                              event->placement, event->item_count);
+    if (!record->quarantined)
+        online_metrics_impression(&context->counts->online,
+                                  &context->settings->recommend.placements, event->placement,
+                                  event->item_count);
     count_shown(context, event);
     return record_end(record, FATE_PROCESSED);
 }
@@ -61,7 +63,7 @@ static enum verdict take_click(struct context *context, struct record *record)
     const struct event *event = &record->event;
     const struct settings *settings = context->settings;
     struct bytes item_id = event->items[0].item_id;
-    count_click(context, event);
+    count_click(context, event, record->quarantined);
     visitor_reset_shown(context->visitor, item_id);
     if (!settings->clicks_are_views)
         return record_end(record, FATE_PROCESSED);
@@ -77,7 +79,7 @@ static enum verdict exposure_event(struct context *context, struct record *recor
     const struct event *event = &record->event;
     (void)error;
     if (event->type == EVENT_VIEW && event->recommendation_id.size > 0 && event->placement.size > 0)
-        count_click(context, event);
+        count_click(context, event, record->quarantined);
     if (event->type != EVENT_IMPRESSION && event->type != EVENT_CLICK)
         return VERDICT_OK;
     if (visitor_is_late(context->visitor, event->event_time_ms, context->settings->activities_max))
@@ -93,7 +95,7 @@ WEFT_STEP(exposure) = {
     .name = "exposure",
     .summary = "counts shown items and clicks of each placement",
     .stage = STAGE_VISITORS,
-    .after = "validate",
+    .after = "noise",
     .inputs = inputs,
     .outputs = outputs,
     .event = exposure_event,

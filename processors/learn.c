@@ -54,7 +54,7 @@ static enum verdict learn_event(struct context *context, struct record *record, 
     struct visitor *visitor = context->visitor;
     uint64_t *counters = context->counts->counters;
     (void)error;
-    if (!is_choice(event))
+    if (!is_choice(event) || record->quarantined)
         return VERDICT_OK;
     for (uint32_t i = 0; i < event->item_count; i++)
         recommend_measure(context->recommender, visitor, event->items[i].item_id, kind_of(event),

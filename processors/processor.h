@@ -47,7 +47,9 @@ struct settings {
     uint32_t search_terms_max;   /* in the search index */
     bool output_avro;            /* else JSON */
     struct output_frames frames; /* of Avro: what stands before each record */
-    bool lists_early;            /* lists also go ahead of their commit (runtime/early_lists.h) */
+    bool hygiene;                /* events of suspects reach nothing that is shared */
+    struct noise_limits noise;
+    bool lists_early; /* lists also go ahead of their commit (runtime/early_lists.h) */
     struct model_limits model;
     struct catalogue_limits catalogue;
     struct recommend_settings recommend;
@@ -100,6 +102,9 @@ enum counter {
     COUNT_LISTS_DEFERRED, /* times that a visitor's lists waited, since the worker was behind */
     COUNT_LISTS_EARLY,    /* recommendation records sent ahead of their commit */
     COUNT_CART_ITEMS_OUT, /* items that fell out of a visitor's cart at its bound */
+    COUNT_QUARANTINED,    /* events of suspects, which reach nothing that is shared */
+    COUNT_SUSPECTS,       /* times that a visitor became suspect */
+    COUNT_RELEASED,       /* times that a visitor stopped to be suspect */
     COUNT_TAKEN_BACK,     /* cart additions and purchases that no longer count */
     COUNT_RETURNS_UNKNOWN, /* returned or cancelled items that were never bought, or are forgotten
                             */
@@ -140,6 +145,8 @@ struct record {
     int64_t ahead_ms;   /* how far the event's time lay ahead of it; 0: within event.ahead.max.ms */
     struct event event; /* decoded and checked, with its corrected time */
     enum fate fate;
+    bool quarantined;              /* set by noise: the event must reach nothing that is shared */
+    bool exposed;                  /* likewise: with this event the visitor became suspect */
     struct record_change *changes; /* set by sessions, in the arena */
     uint32_t change_count, change_capacity;
 };
@@ -171,6 +178,7 @@ struct context {
     struct model *model;               /* read under its read lock */
     const struct catalogue *catalogue; /* the same; locked after the model (state/catalogue.h) */
     struct recommender *recommender;
+    struct bytes agents;    /* patterns of user agents (state/noise.h) */
     struct buffer *scratch; /* for one record; each user clears it first */
     uint64_t interaction_fingerprint;
     uint64_t weights_fingerprint;

@@ -15,7 +15,8 @@
  * A cart addition no longer counts once its item is taken out of the cart or the cart is cleared; a
  * purchase no longer counts once it is sent back or cancelled. A record in the log takes it back,
  * with the activities around it, which move closer together. So the counts are those of the
- * sequence without it. */
+ * sequence without it. Activities of suspects (noise.c) stand in the sequence but not in the log;
+ * they are no neighbours. */
 #include "processors/processor.h"
 #include "processors/recommend/candidates/channel_popularity.h"
 #include "processors/recommend/search/text.h"
@@ -56,7 +57,8 @@ static enum verdict write_joints(struct context *context, uint32_t position, enu
     int64_t gap_ms = context->settings->session_gap_ms;
     for (int other = 0; other < KINDS; other++) {
         enum pair_kind pair_kind;
-        if (other == (int)kind || !pair_kind_of((enum kind)other, &pair_kind))
+        if (!pair_kind_of((enum kind)other, &pair_kind) ||
+            (other == (int)kind && activity->counting == COUNTING_ACTIVE)) /* its record tells */
             continue;
         struct interaction joint = {
             .event_id = bytes_of("", 0),
@@ -122,7 +124,11 @@ static enum verdict remember(struct context *context, const struct record *recor
     if (out > position) /* the bound is smaller than the event: it fell out at once */
         return VERDICT_OK;
     position -= out;
-    visitor->activities[position].counting = COUNTING_ACTIVE;
+    context->counts->counters[COUNT_REORDERED] += late;
+    visitor->activities[position].counting =
+        record->quarantined ? COUNTING_QUARANTINED : COUNTING_ACTIVE;
+    if (record->quarantined)
+        return late && !joined ? write_joints(context, position, kind, error) : VERDICT_OK;
     uint32_t place = visitor_history_place_of(visitor, position);
     struct interaction interaction = {
         .event_id = event->event_id,
@@ -137,11 +143,9 @@ static enum verdict remember(struct context *context, const struct record *recor
     };
     interaction.before_count =
         visitor_history_neighbours(visitor, place, -1, kind, gap_ms, interaction.before);
-    if (late) {
-        context->counts->counters[COUNT_REORDERED]++;
+    if (late)
         interaction.after_count =
             visitor_history_neighbours(visitor, place, 1, kind, gap_ms, interaction.after);
-    }
     char term[TEXT_QUERY_BYTES_MAX];
     enum pair_kind pair_kind;
     if (pair_kind_of(kind, &pair_kind))
@@ -226,15 +230,17 @@ static void add_change(struct record *record, struct arena *arena, struct record
 }
 
 /* Writes that the activity at the place no longer counts, or counts again. */
-static enum verdict write_change(struct context *context, struct record *record, uint32_t place,
-                                 bool taken_back, struct error *error)
+static enum verdict write_change(struct context *context, const struct record *record,
+                                 uint32_t place, enum counting counting, uint32_t number,
+                                 struct error *error)
 {
     struct visitor *visitor = context->visitor;
     struct history_place at = visitor_history_place(visitor, place);
     int64_t gap_ms = context->settings->session_gap_ms;
+    bool taken_back = counting != COUNTING_ACTIVE;
     struct interaction interaction = {
         .event_id = record->event.event_id,
-        .position = record->change_count,
+        .position = number,
         .kind = at.kind,
         .subject = at.subject,
         .event_time_ms = at.time_ms,
@@ -243,20 +249,11 @@ static enum verdict write_change(struct context *context, struct record *record,
         .change = taken_back ? CHANGE_TAKEN_BACK : CHANGE_COUNTED_AGAIN,
         .joined = true,
     };
-    visitor_history_set_counting(visitor, place,
-                                 taken_back ? COUNTING_TAKEN_BACK : COUNTING_ACTIVE);
+    visitor_history_set_counting(visitor, place, counting);
     interaction.before_count =
         visitor_history_neighbours(visitor, place, -1, at.kind, gap_ms, interaction.before);
     interaction.after_count =
         visitor_history_neighbours(visitor, place, 1, at.kind, gap_ms, interaction.after);
-    add_change(record, context->arena,
-               (struct record_change){
-                   .item_id = arena_copy(context->arena, at.subject),
-                   .purchase = at.kind == KIND_PURCHASE,
-                   .taken_back = taken_back,
-                   .price = at.price,
-                   .time_ms = at.time_ms,
-               });
     context->counts->counters[COUNT_TAKEN_BACK] += taken_back;
     return write_interaction(context, &interaction, error);
 }
@@ -281,7 +278,37 @@ static enum verdict settle(struct context *context, struct record *record, enum 
         bool taken_back = visitor_history_is_taken_back(visitor, place);
         if (taken_back == (at.counting == COUNTING_TAKEN_BACK))
             continue;
-        enum verdict verdict = write_change(context, record, place, taken_back, error);
+        add_change(record, context->arena,
+                   (struct record_change){
+                       .item_id = arena_copy(context->arena, at.subject),
+                       .purchase = at.kind == KIND_PURCHASE,
+                       .taken_back = taken_back,
+                       .price = at.price,
+                       .time_ms = at.time_ms,
+                   });
+        enum verdict verdict =
+            write_change(context, record, place, taken_back ? COUNTING_TAKEN_BACK : COUNTING_ACTIVE,
+                         record->change_count - 1, error);
+        if (verdict != VERDICT_OK)
+            return verdict;
+    }
+    return VERDICT_OK;
+}
+
+/* The visitor became suspect: takes back all activities that are remembered and counted. Their own
+ * lists and tastes keep them. */
+static enum verdict quarantine(struct context *context, const struct record *record,
+                               struct error *error)
+{
+    struct visitor *visitor = context->visitor;
+    uint32_t number = 0;
+    for (uint32_t place = 0; place < visitor_history_places(visitor); place++) {
+        struct history_place at = visitor_history_place(visitor, place);
+        enum pair_kind kind;
+        if (at.counting != COUNTING_ACTIVE || !pair_kind_of(at.kind, &kind))
+            continue;
+        enum verdict verdict =
+            write_change(context, record, place, COUNTING_QUARANTINED, number++, error);
         if (verdict != VERDICT_OK)
             return verdict;
     }
@@ -316,12 +343,15 @@ static enum verdict sessions_event(struct context *context, struct record *recor
     struct bytes channel = channel_name(event->channel, context->scratch, name);
     if (channel.size > 0)
         visitor_update_channel(visitor, channel, event->event_time_ms);
+    enum verdict verdict = record->exposed ? quarantine(context, record, error) : VERDICT_OK;
+    if (verdict != VERDICT_OK)
+        return verdict;
     if (event->type == EVENT_SEARCH)
         return remember(context, record, channel, KIND_SEARCH, event->search_term, NAN, 0, error);
     if (event->item_count == 0)
         return take_item(context, record, channel, 0, error);
     for (uint32_t i = 0; i < event->item_count; i++) {
-        enum verdict verdict = take_item(context, record, channel, i, error);
+        verdict = take_item(context, record, channel, i, error);
         if (verdict != VERDICT_OK)
             return verdict;
     }

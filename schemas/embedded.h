@@ -16,6 +16,7 @@ extern const struct embedded_file embedded_schemas[];
 extern const struct embedded_file embedded_mappings[];
 extern const struct embedded_file embedded_examples[]; /* by the schema's name; JSON */
 extern const struct embedded_file embedded_spaces[];   /* deploy/tune.space alone */
+extern const struct embedded_file embedded_agents[];   /* deploy/user_agents.txt alone */
 extern const struct embedded_file embedded_web[];
 
 #endif

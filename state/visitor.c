@@ -125,7 +125,7 @@ static void retain(struct visitor *visitor, const struct activity *oldest,
     struct bytes subject = activity_subject(visitor, oldest);
     enum kind kind = (enum kind)oldest->kind;
     bool counted = (kind == KIND_CART || kind == KIND_PURCHASE) && subject.size > 0 &&
-                   oldest->counting != COUNTING_NEVER;
+                   oldest->counting != COUNTING_NEVER && oldest->counting != COUNTING_QUARANTINED;
     if (visitor->retractable && (cart_takes_out(kind) || kind == KIND_CART_CLEAR))
         retractable_settle(visitor->retractable, kind, subject);
     if (counted) {

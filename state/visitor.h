@@ -24,15 +24,18 @@
 
 #include "schemas/interaction.h"
 #include "state/cart.h"
+#include "state/noise.h"
 #include "state/orders.h"
 #include "state/preferences.h"
 #include "state/retractable.h"
 
-/* Whether the model counts an activity. Only carts and purchases can be taken back. */
+/* Whether the model counts an activity. Only carts and purchases can be taken back. Activities that
+ * do not count are no neighbours of others. */
 enum counting {
     COUNTING_ACTIVE,
-    COUNTING_TAKEN_BACK, /* its item was taken out of the cart, or sent back */
-    COUNTING_NEVER,      /* not written to the log yet; it may fall out before */
+    COUNTING_TAKEN_BACK,  /* its item was taken out of the cart, or sent back */
+    COUNTING_NEVER,       /* not written to the log yet; it may fall out before */
+    COUNTING_QUARANTINED, /* of a suspect: not written to the log */
 };
 
 struct activity {
@@ -86,6 +89,7 @@ struct visitor {
     struct orders orders;
     struct cart cart; /* as of the activities that fell out */
     struct retractable *retractable;
+    struct noise noise;
     uint8_t channel_size;
     char *channel;           /* of the newest activity that has one */
     int64_t channel_time_ms; /* of that activity */

@@ -42,15 +42,17 @@ static void write_cart(const struct cart *cart, struct buffer *buffer)
     avro_put_long(buffer, 0);
 }
 
-static void write_taken_back(const struct visitor *visitor, struct buffer *buffer)
+/* The positions of the activities that have this state. */
+static void write_counting(const struct visitor *visitor, enum counting counting,
+                           struct buffer *buffer)
 {
     uint32_t count = 0, before = 0;
     for (uint32_t i = 0; i < visitor->count; i++)
-        count += visitor->activities[i].counting == COUNTING_TAKEN_BACK;
+        count += visitor->activities[i].counting == counting;
     if (count > 0)
         avro_put_long(buffer, count);
     for (uint32_t i = 0; i < visitor->count; i++) {
-        if (visitor->activities[i].counting != COUNTING_TAKEN_BACK)
+        if (visitor->activities[i].counting != counting)
             continue;
         avro_put_long(buffer, i - before);
         before = i;
@@ -84,7 +86,31 @@ static void write_retractable(const struct retractable *retractable, struct buff
     avro_put_long(buffer, 0);
 }
 
-/* The fields from "refused" to "retractable". */
+static void write_noise(const struct noise *noise, struct buffer *buffer)
+{
+    if (noise->last_ms > 0) {
+        const int64_t fields[] = {
+            1, /* element */
+            noise->last_ms,
+            noise->minute_ms - noise->last_ms,
+            noise->hour_ms - noise->last_ms,
+            noise->minute_events,
+            noise->hour_items,
+            noise->hour_carts,
+            noise->gaps,
+            (int64_t)noise->gap_sum,
+            (int64_t)noise->gap_squares,
+            noise->glances,
+            noise->reason,
+            noise->broken_ms - noise->last_ms,
+        };
+        for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+            avro_put_long(buffer, fields[i]);
+    }
+    avro_put_long(buffer, 0);
+}
+
+/* The fields from "refused" to "noise". */
 static void write_rest(const struct visitor *visitor, struct buffer *buffer)
 {
     static const struct exposure none;
@@ -104,8 +130,10 @@ static void write_rest(const struct visitor *visitor, struct buffer *buffer)
                   visitor->channel ? visitor->latest_time_ms - visitor->channel_time_ms : 0);
     write_order_lines(&visitor->orders, buffer);
     write_cart(&visitor->cart, buffer);
-    write_taken_back(visitor, buffer);
+    write_counting(visitor, COUNTING_TAKEN_BACK, buffer);
     write_retractable(visitor->retractable, buffer);
+    write_counting(visitor, COUNTING_QUARANTINED, buffer);
+    write_noise(&visitor->noise, buffer);
 }
 
 void visitor_encode(const struct visitor *visitor, struct buffer *buffer)
@@ -153,6 +181,7 @@ void visitor_encode(const struct visitor *visitor, struct buffer *buffer)
 #define FORMAT_ORDER_LINES 6
 #define FORMAT_CART 7
 #define FORMAT_RETRACTIONS 8
+#define FORMAT_NOISE 9
 
 static bool read_activities(struct avro_reader *reader, struct visitor *visitor)
 {
@@ -294,17 +323,18 @@ static bool read_cart(struct avro_reader *reader, struct visitor *visitor)
     return !reader->failed;
 }
 
-static bool read_taken_back(struct avro_reader *reader, struct visitor *visitor)
+static bool read_counting(struct avro_reader *reader, enum counting counting,
+                          struct visitor *visitor)
 {
     int64_t at = 0;
     for (uint64_t block; (block = avro_get_block(reader)) > 0;) {
         for (; block > 0 && !reader->failed; block--) {
             int64_t more = avro_get_long(reader);
             if (more < 0 || more >= visitor->count - at ||
-                visitor->activities[at + more].counting == COUNTING_TAKEN_BACK)
+                visitor->activities[at + more].counting != COUNTING_ACTIVE)
                 return false;
             at += more;
-            visitor->activities[at].counting = COUNTING_TAKEN_BACK;
+            visitor->activities[at].counting = (uint8_t)counting;
         }
     }
     return !reader->failed;
@@ -337,12 +367,52 @@ static bool read_retractable(struct avro_reader *reader, struct visitor *visitor
     return !reader->failed;
 }
 
+/* A time that is stored minus `base_ms`. */
+static int64_t get_time(struct avro_reader *reader, int64_t base_ms)
+{
+    int64_t time_ms = 0;
+    if (__builtin_add_overflow(base_ms, avro_get_long(reader), &time_ms))
+        reader->failed = true;
+    return time_ms;
+}
+
+static uint32_t get_count(struct avro_reader *reader)
+{
+    int64_t count = avro_get_long(reader);
+    if (count < 0 || count > UINT32_MAX)
+        reader->failed = true;
+    return (uint32_t)count;
+}
+
+static bool read_noise(struct avro_reader *reader, struct noise *noise)
+{
+    uint64_t count = avro_get_block(reader);
+    if (count == 0)
+        return !reader->failed;
+    noise->last_ms = avro_get_long(reader);
+    noise->minute_ms = get_time(reader, noise->last_ms);
+    noise->hour_ms = get_time(reader, noise->last_ms);
+    noise->minute_events = get_count(reader);
+    noise->hour_items = get_count(reader);
+    noise->hour_carts = get_count(reader);
+    noise->gaps = get_count(reader);
+    noise->gap_sum = (uint64_t)avro_get_long(reader);
+    noise->gap_squares = (uint64_t)avro_get_long(reader);
+    noise->glances = get_count(reader);
+    uint32_t reason = get_count(reader);
+    noise->broken_ms = get_time(reader, noise->last_ms);
+    noise->reason = (enum noise_reason)reason;
+    return count == 1 && avro_get_block(reader) == 0 && !reader->failed && reason < NOISE_REASONS &&
+           noise->last_ms > 0;
+}
+
 /* The format of the value, 1 the oldest; 0: none that is known. */
 static int open_value(struct bytes value, struct avro_reader *ret_reader)
 {
     static const uint64_t fingerprints[] = {
-        VISITOR_FINGERPRINT_1, VISITOR_FINGERPRINT_2, VISITOR_FINGERPRINT_3, VISITOR_FINGERPRINT_4,
-        VISITOR_FINGERPRINT_5, VISITOR_FINGERPRINT_6, VISITOR_FINGERPRINT_7, VISITOR_FINGERPRINT};
+        VISITOR_FINGERPRINT_1, VISITOR_FINGERPRINT_2, VISITOR_FINGERPRINT_3,
+        VISITOR_FINGERPRINT_4, VISITOR_FINGERPRINT_5, VISITOR_FINGERPRINT_6,
+        VISITOR_FINGERPRINT_7, VISITOR_FINGERPRINT_8, VISITOR_FINGERPRINT};
     static_assert(sizeof fingerprints / sizeof fingerprints[0] == VISITOR_FORMAT,
                   "a fingerprint for each format");
     int format = VISITOR_FORMAT;
@@ -371,8 +441,10 @@ static bool read_visitor(struct bytes value, struct visitor *visitor)
         (format >= FORMAT_CHANNEL && !read_channel(&reader, visitor)) ||
         (format >= FORMAT_ORDER_LINES && !read_order_lines(&reader, format, visitor)) ||
         (format >= FORMAT_CART && !read_cart(&reader, visitor)) ||
-        (format >= FORMAT_RETRACTIONS &&
-         (!read_taken_back(&reader, visitor) || !read_retractable(&reader, visitor))))
+        (format >= FORMAT_RETRACTIONS && (!read_counting(&reader, COUNTING_TAKEN_BACK, visitor) ||
+                                          !read_retractable(&reader, visitor))) ||
+        (format >= FORMAT_NOISE && (!read_counting(&reader, COUNTING_QUARANTINED, visitor) ||
+                                    !read_noise(&reader, &visitor->noise))))
         return false;
     if (format >= FORMAT_CHECKSUM) {
         uint64_t sum =

@@ -21,9 +21,11 @@
  *     5  with a channel
  *     6  with the lines of orders
  *     7  with the cart as of the activities that fell out
- *     8  with what can be taken back, and is: the current one */
-#define VISITOR_FORMAT 8
-#define VISITOR_FINGERPRINT 0xa924770fbe2da442u
+ *     8  with what can be taken back, and is
+ *     9  with what is quarantined, and why: the current one */
+#define VISITOR_FORMAT 9
+#define VISITOR_FINGERPRINT 0xe504a81670de1f49u
+#define VISITOR_FINGERPRINT_8 0xa924770fbe2da442u
 #define VISITOR_FINGERPRINT_7 0xc95c595456b3864eu
 #define VISITOR_FINGERPRINT_6 0x486c18cf9399c052u
 #define VISITOR_FINGERPRINT_5 0x68886677f663d4dcu

@@ -137,7 +137,7 @@ bool visitor_history_is_taken_back(const struct visitor *visitor, uint32_t place
 {
     struct history_place at = visitor_history_place(visitor, place);
     bool before = at.counting == COUNTING_TAKEN_BACK;
-    if (at.settled || at.counting == COUNTING_NEVER)
+    if (at.settled || at.counting == COUNTING_NEVER || at.counting == COUNTING_QUARANTINED)
         return before;
     if (at.kind == KIND_CART)
         return was_taken_out(visitor, place, at.subject);
@@ -156,8 +156,9 @@ void visitor_history_set_counting(struct visitor *visitor, uint32_t place, enum 
         return;
     }
     struct retractable_line *line = &visitor->retractable->lines[place];
-    line->taken_back = counting == COUNTING_TAKEN_BACK;
-    line->settled = line->settled || (line->taken_back && line->kind == KIND_PURCHASE);
+    line->taken_back = counting != COUNTING_ACTIVE;
+    line->settled = line->settled || counting == COUNTING_QUARANTINED ||
+                    (line->taken_back && line->kind == KIND_PURCHASE);
 }
 
 /* ---- the newest of a kind ---- */

@@ -31,6 +31,7 @@ static void check_same(const struct visitor *a, const struct visitor *b)
         FUZZ_CHECK(x->order == y->order && x->item == y->item && x->time_ms == y->time_ms &&
                    x->event == y->event && x->bought == y->bought && x->returned == y->returned);
     }
+    FUZZ_CHECK(memcmp(&a->noise, &b->noise, sizeof a->noise) == 0);
     FUZZ_CHECK(visitor_history_places(a) == visitor_history_places(b));
     for (uint32_t i = 0; i < visitor_history_places(a); i++) {
         struct history_place x = visitor_history_place(a, i), y = visitor_history_place(b, i);
@@ -109,7 +110,9 @@ void fuzz_seeds(struct fuzz_sink *sink)
         cart_apply(&visitor->cart, KIND_CART, bytes_of(&"abcdefghi"[i / 2], 2), NULL);
         sink->add(sink, visitor_table_encode(seeds, visitor));
         visitor_insert(visitor, i < 4 ? i : 3, activity, bytes_text("item"), 4, NULL);
-        visitor->activities[0].counting = i > 1 ? COUNTING_TAKEN_BACK : COUNTING_ACTIVE;
+        visitor->activities[0].counting = i > 1 ? COUNTING_TAKEN_BACK : COUNTING_QUARANTINED;
+        const struct noise_event event = {.time_ms = activity.time_ms, .view = true};
+        noise_take(&visitor->noise, &event, &(struct noise_limits){.minute_max = 3});
     }
     for (uint32_t i = 0; i < 4; i++)
         visitor_insert(visitor, 4,

@@ -20,7 +20,8 @@ static void test_older(void)
 }
 
 /* A value that was written before there were preferences (2), what was shown and declared (3), a
- * channel (4), lines of orders (5), a cart (6), or what can be taken back (7): the same without. */
+ * channel (4), lines of orders (5), a cart (6), what can be taken back (7), or a quarantine (8):
+ * the same without. */
 static void test_without(int version)
 {
     struct store *store = store_memory_new();
@@ -31,18 +32,18 @@ static void test_without(int version)
     insert(visitor, 1000, KIND_VIEW, "item", 10);
     struct bytes value = visitor_table_encode(table, visitor), key = bytes_text("v");
     size_t checksum =
-        14; /* no preferences, nothing shown or declared, ...: zeros before the checksum */
+        16; /* no preferences, nothing shown or declared, ...: zeros before the checksum */
     while (checksum > 1 && (unsigned char)value.at[value.size - checksum - 1] >= 0x80)
         checksum++;
     while (checksum > 1 && (unsigned char)value.at[value.size - checksum] < 0x80)
         checksum--;
-    static const uint64_t fingerprints[] = {VISITOR_FINGERPRINT_2, VISITOR_FINGERPRINT_3,
-                                            VISITOR_FINGERPRINT_4, VISITOR_FINGERPRINT_5,
-                                            VISITOR_FINGERPRINT_6, VISITOR_FINGERPRINT_7};
-    const size_t liked = 13, known = 6, channel = 2, lines = 1, cart = 1, taken_back = 2;
-    size_t zeros = taken_back + (version < 7 ? cart : 0) + (version < 6 ? lines : 0) +
-                   (version < 5 ? channel : 0) + (version < 4 ? known : 0) +
-                   (version < 3 ? liked : 0);
+    static const uint64_t fingerprints[] = {
+        VISITOR_FINGERPRINT_2, VISITOR_FINGERPRINT_3, VISITOR_FINGERPRINT_4, VISITOR_FINGERPRINT_5,
+        VISITOR_FINGERPRINT_6, VISITOR_FINGERPRINT_7, VISITOR_FINGERPRINT_8};
+    const size_t liked = 13, known = 6, channel = 2, lines = 1, cart = 1, back = 2, noise = 2;
+    size_t zeros = noise + (version < 8 ? back : 0) + (version < 7 ? cart : 0) +
+                   (version < 6 ? lines : 0) + (version < 5 ? channel : 0) +
+                   (version < 4 ? known : 0) + (version < 3 ? liked : 0);
     size_t body = value.size - checksum - zeros;
     for (size_t i = body; i < body + zeros; i++)
         CHECK_INT(value.at[i], 0);
@@ -90,6 +91,11 @@ static void test_before_cart(void)
 static void test_before_taken_back(void)
 {
     test_without(7);
+}
+
+static void test_before_noise(void)
+{
+    test_without(8);
 }
 
 /* A format that this version does not know, with its checksum as the last field. */
@@ -186,6 +192,7 @@ int main(void)
     TEST_RUN(test_before_order_lines);
     TEST_RUN(test_before_cart);
     TEST_RUN(test_before_taken_back);
+    TEST_RUN(test_before_noise);
     TEST_RUN(test_newer);
     TEST_RUN(test_damaged);
     return test_done();

@@ -72,6 +72,7 @@ static inline void check_decoded(struct visitor_table *table, struct visitor *vi
         CHECK(a->order == b->order && a->item == b->item && a->time_ms == b->time_ms &&
               a->event == b->event && a->bought == b->bought && a->returned == b->returned);
     }
+    CHECK(memcmp(&again->noise, &visitor->noise, sizeof again->noise) == 0);
     CHECK_INT(visitor_history_places(again), visitor_history_places(visitor));
     for (uint32_t i = 0; i < visitor_history_places(visitor); i++) {
         struct history_place a = visitor_history_place(visitor, i);

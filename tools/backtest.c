@@ -198,6 +198,9 @@ static int backtest_option(struct backtest *test, int option)
         return -1;
     case 'n':
         return set_kinds(test);
+    case 'N':
+        test->settings.noise = optarg;
+        return -1;
     case 'z':
         test->settings.freeze = true;
         return -1;
@@ -233,6 +236,7 @@ static int backtest_command(const struct command *command, int argc, char **argv
         {"map", required_argument, NULL, 'M'},
         {"evaluate-from", required_argument, NULL, 'e'},
         {"kinds", required_argument, NULL, 'n'},
+        {"noise", required_argument, NULL, 'N'},
         {"freeze", no_argument, NULL, 'z'},
         {"min-prefix", required_argument, NULL, 'm'},
         {"at", required_argument, NULL, 'k'},
@@ -296,6 +300,9 @@ WEFT_COMMAND(backtest) = {
         "                         ends; from then on learn nothing but the visitor's own session\n"
         "  --interleave ACTIVE    as a shop's traffic: so many visitors at a time, 1,000 events a "
         "second\n"
+        "  --noise PREFIX         visitors whose keys begin so are no cases; tells how many of "
+        "their\n"
+        "                         events, and of people's, hygiene kept out\n"
         "  --min-prefix N         count cases with at least N activities before (default 1)\n"
         "  --at K                 length of the list (default 20)\n"
         "  --task basket          leave out one item of each basket and predict it (default: "

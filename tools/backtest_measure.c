@@ -9,6 +9,7 @@
 #include "tools/progress.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -116,6 +117,32 @@ static uint32_t target_of(const struct run *run, const struct event *event)
     return product != PRODUCT_NONE ? ITEM_PRODUCT | product : ITEM_NONE;
 }
 
+static bool is_noise(const struct run *run, struct bytes visitor)
+{
+    const char *noise = run->settings->noise;
+    return noise && visitor.size >= strlen(noise) && memcmp(visitor.at, noise, strlen(noise)) == 0;
+}
+
+static struct sort *sort_of(struct run *run, struct bytes visitor)
+{
+    struct measured *measured = run->measured;
+    struct bytes name = bytes_text("people");
+    if (is_noise(run, visitor)) {
+        name = visitor;
+        while (name.size > 0 && name.at[name.size - 1] != '-')
+            name.size--;
+        name.size -= name.size > 0;
+    }
+    for (uint32_t i = 0; i < measured->sort_count; i++)
+        if (bytes_equal(bytes_text(measured->sorts[i].name), name))
+            return &measured->sorts[i];
+    if (measured->sort_count == SORTS_MAX)
+        return &measured->sorts[SORTS_MAX - 1];
+    struct sort *sort = &measured->sorts[measured->sort_count++];
+    snprintf(sort->name, sizeof sort->name, "%.*s", (int)name.size, name.at);
+    return sort;
+}
+
 /* Makes the list before the event, as serving does, so that the ranker learns from the event as
  * from a click. With `counts` the event is a case. */
 static void make_list(struct run *run, const struct event *event, size_t index, bool counts)
@@ -213,13 +240,21 @@ static enum verdict take_line(struct run *run, struct stream *stream, size_t ind
         stream->evaluating = true;
         driver_ranking(run->driver, !freeze);
     }
-    make_list(run, event, index, stream->evaluating);
+    make_list(run, event, index, stream->evaluating && !is_noise(run, event_visitor(event)));
     if (stream->evaluating && freeze)
         buffer_clear(&run->held);
     if (line->product) /* after the list, which must not know it */
         driver_product(run->driver, line->product);
-    return driver_event(run->driver, event, &fate, error) == VERDICT_OK ? VERDICT_OK
-                                                                        : VERDICT_FATAL;
+    const uint64_t *counters = driver_counts(run->driver)->counters;
+    uint64_t before = counters[COUNT_QUARANTINED];
+    if (driver_event(run->driver, event, &fate, error) != VERDICT_OK)
+        return VERDICT_FATAL;
+    if (run->settings->noise) {
+        struct sort *sort = sort_of(run, event_visitor(event));
+        sort->events++;
+        sort->quarantined += counters[COUNT_QUARANTINED] - before;
+    }
+    return VERDICT_OK;
 }
 
 static enum verdict take_lines(struct run *run, struct error *error)

@@ -22,6 +22,7 @@ struct measure_settings {
     bool freeze;               /* the papers' protocol: learn first, then only measure */
     uint32_t min_prefix;       /* activities in the session before a case, at least */
     uint32_t at;               /* k, the length of the list */
+    const char *noise;         /* visitors whose keys begin so are no cases; NULL: all are */
     uint32_t kinds;            /* bits 1 << event type: events that are cases; 0: all */
 };
 
@@ -39,6 +40,14 @@ extern const char *const case_measure_names[CASE_MEASURES + 1]; /* "hr", ...; en
  * the first k. */
 double case_score(const struct test_case *test_case, enum case_measure measure);
 
+/* Events by visitors of one sort, with measure_settings.noise: by the part of their keys before the
+ * last '-' if they begin so, and "people" for all others. */
+#define SORTS_MAX 8
+struct sort {
+    char name[32];
+    uint64_t events, quarantined; /* of these, not written to the log */
+};
+
 /* Sums over cases. */
 struct quality {
     uint64_t cases;
@@ -51,7 +60,8 @@ struct measured {
     size_t count, capacity;
     struct quality all, deciles[DECILES]; /* deciles of the stream of events */
     double coverage, seconds, item_bytes, visitor_bytes;
-    uint32_t items;
+    uint32_t items, sort_count;
+    struct sort sorts[SORTS_MAX]; /* further ones count as the last */
 };
 
 /* Runs the events through the in-process driver. RETRY: interrupted. The caller releases

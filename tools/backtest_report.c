@@ -72,6 +72,11 @@ static void text_measured(const struct recorded *recorded, const struct measured
            recorded->count, (unsigned long long)recorded->rejected, rate, p50, p99);
     printf("memory: %.0f bytes an item, %.0f bytes a visitor\n", measured->item_bytes,
            measured->visitor_bytes);
+    for (uint32_t i = 0; i < measured->sort_count; i++)
+        printf(
+            "  %s: %llu events, %.2f %% quarantined\n", measured->sorts[i].name,
+            (unsigned long long)measured->sorts[i].events,
+            100 * measure_share((double)measured->sorts[i].quarantined, measured->sorts[i].events));
     for (int i = 0; i < DECILES; i++)
         if (measured->deciles[i].cases)
             printf("  decile %2d: cases %8llu, HR %.4f, MRR %.4f\n", i + 1,
@@ -99,6 +104,11 @@ void report_measured(const struct recorded *recorded, const struct measured *mea
            (unsigned long long)recorded->older, measured->items, rate, p50, p99,
            measured->item_bytes, measured->visitor_bytes);
     print_deciles(measured);
+    for (uint32_t i = 0; i < measured->sort_count; i++)
+        printf("%s\"%s\":{\"events\":%llu,\"quarantined\":%llu}%s", i == 0 ? ",\"sorts\":{" : ",",
+               measured->sorts[i].name, (unsigned long long)measured->sorts[i].events,
+               (unsigned long long)measured->sorts[i].quarantined,
+               i + 1 == measured->sort_count ? "}" : "");
     printf("}\n");
 }
 

@@ -32,6 +32,8 @@ void dump_visitor(const struct visitor *visitor, FILE *to)
             buffer_format(&line, ",\"price\":%.9g", (double)activity->price);
         if (activity->counting == COUNTING_TAKEN_BACK)
             buffer_text(&line, ",\"taken_back\":true");
+        if (activity->counting == COUNTING_QUARANTINED)
+            buffer_text(&line, ",\"quarantined\":true");
         buffer_byte(&line, '}');
     }
     buffer_text(&line, "],\"gender\":");
@@ -51,7 +53,7 @@ void dump_visitor(const struct visitor *visitor, FILE *to)
         buffer_text(&line, line.at[line.size - 1] == '[' ? "" : ",");
         buffer_json(&line, item_id);
     }
-    buffer_text(&line, "]}");
+    buffer_format(&line, "],\"suspect\":\"%s\"}", noise_reason_names[visitor->noise.reason]);
     put(to, &line);
 }
 

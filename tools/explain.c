@@ -96,6 +96,14 @@ static enum verdict load(struct explain *explain, const struct topology *topolog
     return merchandising_rules_read(config->rules_path, &explain->rules, error);
 }
 
+static void show_noise(const struct noise *noise)
+{
+    if (noise->reason != NOISE_NONE)
+        printf("suspect by the rule '%s' (hygiene): this visitor's events reach nothing that is "
+               "shared\n",
+               noise_reason_names[noise->reason]);
+}
+
 static void make_lists(struct explain *explain)
 {
     struct list lists[PLACEMENTS_MAX];
@@ -127,8 +135,10 @@ enum verdict explain_visitor(const struct config *config, const struct topology 
     explain.search = search_index_new(explain.catalogue);
     search_index_limit(explain.search, config->settings.search_terms_max);
     enum verdict verdict = load(&explain, topology, id, error);
-    if (verdict == VERDICT_OK)
+    if (verdict == VERDICT_OK) {
+        show_noise(&explain.visitor->noise);
         make_lists(&explain);
+    }
     merchandising_rules_release(&explain.rules);
     visitor_free(explain.visitor);
     catalogue_free(explain.catalogue);

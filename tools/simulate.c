@@ -8,6 +8,7 @@
 #include "tools/clickstream.h"
 #include "tools/latency.h"
 #include "tools/mall.h"
+#include "tools/mall_bots.h"
 #include "tools/progress.h"
 #include "tools/wire.h"
 
@@ -35,6 +36,10 @@ struct simulate {
     const char *out, *wire_name;
     struct wire_format wire;
     struct mall *mall;
+    struct mall_bots *bots;  /* NULL: none beside the mall's own */
+    struct event mall_event; /* the mall's next event, while bots come first */
+    bool has_mall_event;
+    double noise; /* share of all events that are of `bots` */
     struct client_producer *producer;
     struct latency *latency;
     int minutes_told; /* of the latency */
@@ -186,12 +191,24 @@ static void tell_latency(struct simulate *sim)
     latency_report_minute(sim->latency, minute);
 }
 
+/* The mall's next event, or that of a bot if it comes first. */
+static void next_event(struct simulate *sim, struct event *ret_event)
+{
+    if (!sim->has_mall_event)
+        mall_next(sim->mall, &sim->mall_event);
+    sim->has_mall_event = sim->bots && mall_bots_time(sim->bots) < sim->mall_event.event_time_ms;
+    if (sim->has_mall_event)
+        mall_bots_next(sim->bots, sim->mall, ret_event);
+    else
+        *ret_event = sim->mall_event;
+}
+
 static enum verdict send_events(struct simulate *sim, struct error *error)
 {
     struct event event;
     int64_t until_ms = end_ms(sim);
     while (sim->events == 0 || sim->sent < sim->events) {
-        mall_next(sim->mall, &event);
+        next_event(sim, &event);
         if (event.event_time_ms > until_ms)
             break;
         if (sim->live && sim->sent == 0)
@@ -246,6 +263,8 @@ static enum verdict run(struct simulate *sim, struct error *error)
     if (verdict != VERDICT_OK)
         return verdict;
     sim->mall = mall_new(&sim->settings);
+    if (sim->noise > 0)
+        sim->bots = mall_bots_new(&sim->settings, sim->noise);
     sim->random = sim->settings.seed;
     command_catch_signals();
     progress_start(&sim->progress);
@@ -294,6 +313,7 @@ static int simulate(struct simulate *sim)
     clickstream_free(sim->clickstream);
     latency_free(sim->latency);
     client_producer_free(sim->producer);
+    mall_bots_free(sim->bots);
     mall_free(sim->mall);
     buffer_release(&sim->scratch);
     return code;
@@ -335,6 +355,9 @@ static void set_number(struct simulate *sim, int option, double number)
         break;
     case 'B':
         sim->settings.bots = number;
+        break;
+    case 'N':
+        sim->noise = number < .99 ? number : .99;
         break;
     case 'L':
         sim->settings.complements = number;
@@ -402,6 +425,7 @@ static int simulate_command(const struct command *command, int argc, char **argv
         {"duplicates", required_argument, NULL, 'D'},
         {"double-clicks", required_argument, NULL, 'K'},
         {"bots", required_argument, NULL, 'B'},
+        {"noise", required_argument, NULL, 'N'},
         {"complements", required_argument, NULL, 'L'},
         {"cut-off", required_argument, NULL, 'X'},
         {"out", required_argument, NULL, 'o'},
@@ -464,6 +488,8 @@ WEFT_COMMAND(simulate) = {
         "  --duplicates X     share of events sent twice (default .01)\n"
         "  --double-clicks X  share of views clicked twice (default .02)\n"
         "  --bots X           share of visitors that are bots (default .002)\n"
+        "  --noise X          further bots, a twentieth of the visitors, make this share of all\n"
+        "                     events: fast and slow crawlers, and stuffers of carts (default 0)\n"
         "  --complements X    share of a cart's further products that complete it (default .7)\n"
         "  --cut-off X        share of records cut off in the middle (default .001)\n"
         "  --wire W           json (default), avro or confluent\n"

@@ -61,7 +61,7 @@ struct config {
     char schema_registry_certificate_file[CONFIG_LONG_MAX];
     char schema_registry_key_file[CONFIG_LONG_MAX];
     char schemas_path[CONFIG_LONG_MAX];
-    char rules_path[CONFIG_LONG_MAX];
+    char rules_path[CONFIG_LONG_MAX], agents_path[CONFIG_LONG_MAX];
     char placements_off[CONFIG_LIST_MAX];
     char features_off[CONFIG_LIST_MAX];
     char goal[GOAL_TEXT_MAX];

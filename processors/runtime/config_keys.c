@@ -215,6 +215,29 @@ const struct config_key config_keys[] = {
     CHOICE(CONFIG_INPUT, "clicks.are.views", "off", chosen.clicks_are_views, switch_names,
            "on: a record of topics.click is also a view, for shops that send no view after it"),
 
+    CHOICE(CONFIG_INPUT, "hygiene", "off", chosen.hygiene, switch_names,
+           "on: events of visitors who act like programs make their own lists, but reach nothing "
+           "that is shared"),
+    NUMBER(CONFIG_INPUT, "hygiene.events.per.minute.max", "30", chosen.noise.minute_max, 0, 100000,
+           "more views, searches, carts and purchases in a minute make a visitor suspect; 0: no "
+           "such rule, as in the next keys"),
+    NUMBER(CONFIG_INPUT, "hygiene.items.per.hour.max", "200", chosen.noise.hour_items_max, 0,
+           1000000, "more views in an hour make a visitor suspect; repeated items count half"),
+    NUMBER(CONFIG_INPUT, "hygiene.carts.per.hour.max", "60", chosen.noise.hour_carts_max, 0,
+           1000000, "more items put in the cart in an hour make a visitor suspect"),
+    PERCENT(CONFIG_INPUT, "hygiene.regular.percent", "35", chosen.noise.regular, 100,
+            "a visitor is suspect whose last 32 gaps between events deviate less than this from "
+            "their mean"),
+    NUMBER(CONFIG_INPUT, "hygiene.glances.max", "30", chosen.noise.glances_max, 0, 1000000,
+           "more views in a row with a dwell_ms below hygiene.glance.ms make a visitor suspect"),
+    NUMBER(CONFIG_INPUT, "hygiene.glance.ms", "300", chosen.noise.glance_ms, 0, 60000,
+           "a view with a shorter dwell_ms is a glance"),
+    NUMBER(CONFIG_INPUT, "hygiene.release.ms", "3600000", chosen.noise.release_ms, 0, INT64_MAX / 4,
+           "a suspect who has broken no rule for so long counts again; 1 hour"),
+    TEXT(CONFIG_INPUT, "hygiene.agents.path", "", agents_path,
+         "file with parts of user agents of programs, one a line; empty: weft's own list, "
+         "deploy/user_agents.txt"),
+
     NUMBER(CONFIG_VISITORS, "visitor.activities.max", "64", chosen.activities_max, 1, 1000,
            "activities remembered of a visitor"),
     NUMBER(

@@ -1,5 +1,6 @@
 #include "processors/runtime/pipeline.h"
 
+#include "processors/runtime/agents_file.h"
 #include "processors/runtime/checked_outlet.h"
 #include "processors/runtime/early_lists.h"
 #include "processors/runtime/list_makers.h"
@@ -37,6 +38,9 @@ const char *const counter_names[COUNTERS] = {"interactions",
                                              "lists_deferred",
                                              "lists_early",
                                              "cart_items_out",
+                                             "quarantined",
+                                             "suspects",
+                                             "released",
                                              "taken_back",
                                              "returns_unknown",
                                              "retractable_out"};
@@ -60,6 +64,7 @@ struct pipeline {
     int due_tries[DUE_MAX];       /* second looks that each had */
     size_t due_count;
     struct rules_file rules;
+    struct buffer agents; /* patterns of user agents */
 };
 
 enum verdict pipeline_new(const struct config *config, const struct topology *topology,
@@ -94,6 +99,9 @@ enum verdict pipeline_new(const struct config *config, const struct topology *to
     enum verdict verdict = mapping_files_open(&pipeline->mappings, config, pipeline->codec, error);
     if (verdict == VERDICT_OK)
         verdict = schemas_folder_read(pipeline->codec, config->schemas_path, error);
+    if (verdict == VERDICT_OK)
+        verdict = agents_file_read(config->agents_path, &pipeline->agents, error);
+    pipeline->context.agents = buffer_bytes(&pipeline->agents);
     if (verdict == VERDICT_OK)
         verdict = rules_file_open(&pipeline->rules, config, error);
     recommender_set_rules(list_makers_at(pipeline->makers, 0), &pipeline->rules.rules);
@@ -131,6 +139,7 @@ void pipeline_free(struct pipeline *pipeline)
     visitor_table_free(pipeline->context.visitors);
     list_makers_free(pipeline->makers);
     rules_file_release(&pipeline->rules);
+    buffer_release(&pipeline->agents);
     arena_release(&pipeline->arena);
     buffer_release(&pipeline->scratch);
     free(pipeline);
@@ -176,6 +185,7 @@ enum verdict pipeline_event(struct pipeline *pipeline, struct record *record, co
     if (verdict == VERDICT_OK)
         context->recommender = list_makers_of(pipeline->makers, context->visitor);
     record->fate = FATE_PROCESSED;
+    record->quarantined = record->exposed = false;
     record->changes = NULL;
     record->change_count = record->change_capacity = 0;
     for (size_t i = 0; verdict == VERDICT_OK && i < pipeline->topology->visitors_count; i++) {
