@@ -25,7 +25,7 @@ void visitor_sums_add(struct visitor_sums *sums, struct visitor_value value, dou
 
 /* ---- estimates ---- */
 
-/* Of one visitor: the linearised ratio l, and the covariate. */
+/* A visitor's part: the linearised ratio l, and the covariate. */
 struct linear {
     double ratio, mean_z;
     double var_l, cov_lz, var_z;
