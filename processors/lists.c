@@ -3,6 +3,7 @@
  * Lists that did not change are not written again, and neither is a first record without items. */
 #include "processors/processor.h"
 #include "processors/recommend/recommend.h"
+#include "processors/recommend/variants.h"
 #include "schemas/draw.h"
 
 static uint64_t mix(uint64_t hash, uint64_t value)
@@ -16,6 +17,8 @@ static uint64_t mix(uint64_t hash, uint64_t value)
 static uint64_t hash_lists(const struct recommendation *recommendation)
 {
     uint64_t hash = mix(1, (uint64_t)recommendation->source_event_time_ms);
+    if (recommendation->experiment_variant.size > 0)
+        hash = mix(hash, bytes_hash(recommendation->experiment_variant));
     for (uint32_t i = 0; i < recommendation->list_count; i++) {
         const struct list *list = &recommendation->lists[i];
         hash = mix(hash, bytes_hash(bytes_text(list->placement)));
@@ -98,15 +101,30 @@ static bool is_nothing(const struct visitor *visitor, const struct recommendatio
     return visitor->list_hash == 0;
 }
 
+/* Chooses the visitor's variants for the lists that are made next. Returns them as text in `to`;
+ * absent: the visitor is in no experiment. */
+static struct bytes choose_variants(const struct context *context, const struct visitor *visitor,
+                                    struct list_variants *variants, char *to)
+{
+    if (context->variants == NULL ||
+        !settings_variants_choose(context->variants, visitor, variants))
+        return (struct bytes){0};
+    recommender_vary(context->recommender, variants->settings);
+    return experiments_text(&context->variants->experiments, variants->of, to);
+}
+
 static enum verdict lists_close(struct context *context, struct visitor *visitor,
                                 struct error *error)
 {
     struct list lists[PLACEMENTS_MAX];
+    struct list_variants variants;
+    char experiments[EXPERIMENTS_TEXT_MAX];
     struct recommendation recommendation = {
         .visitor = visitor_key(visitor),
         .id = mix(bytes_hash(visitor_key(visitor)), (uint64_t)visitor->accepted),
         .generated_time_ms = context->generated_ms,
         .source_event_time_ms = visitor->latest_time_ms,
+        .experiment_variant = choose_variants(context, visitor, &variants, experiments),
         .lists = lists,
     };
     model_lock_read(context->model);

@@ -178,8 +178,9 @@ struct context {
     struct model *model;               /* read under its read lock */
     const struct catalogue *catalogue; /* the same; locked after the model (state/catalogue.h) */
     struct recommender *recommender;
-    struct bytes agents;    /* patterns of user agents (state/noise.h) */
-    struct buffer *scratch; /* for one record; each user clears it first */
+    const struct settings_variants *variants; /* recommend/variants.h; NULL: no experiments */
+    struct bytes agents;                      /* patterns of user agents (state/noise.h) */
+    struct buffer *scratch;                   /* for one record; each user clears it first */
     uint64_t interaction_fingerprint;
     uint64_t weights_fingerprint;
     size_t visitor_row_bytes_max; /* of a stored visitor, with its key: what its topic takes */

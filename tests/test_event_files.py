@@ -7,6 +7,7 @@ reason, in one line. Equal records of two files are one event, different records
 
 The folders of tests/cases/rules do the same for files of merchandising rules: `input` is the
 rules.path of the configuration that `weft check` checks; without `input` the file is not there.
+Those of tests/cases/experiments do it for experiments.path.
 
     test_event_files.py WEFT"""
 
@@ -19,6 +20,7 @@ import tempfile
 
 CASES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cases", "files")
 RULES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cases", "rules")
+EXPERIMENTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cases", "experiments")
 
 
 def run(weft, *arguments, folder=None):
@@ -100,12 +102,12 @@ def products(weft, check):
             check(f"{name}: the report says '{part}'", part in printed and exit_code == 0, printed)
 
 
-def rules(weft, check):
-    for name in sorted(os.listdir(RULES)):
-        folder = os.path.join(RULES, name)
+def shop_files(weft, check, cases_folder, key):
+    for name in sorted(os.listdir(cases_folder)):
+        folder = os.path.join(cases_folder, name)
         with open(os.path.join(folder, "expected.txt"), encoding="utf-8") as file:
             *parts, code = file.read().splitlines()
-        printed, exit_code = run(weft, "check", "--set", "rules.path=input", folder=folder)
+        printed, exit_code = run(weft, "check", "--set", f"{key}=input", folder=folder)
         for part in parts:
             check(f"{name}: says '{part}'", part in printed, printed)
         check(f"{name}: {code}", code == f"exit {exit_code}", printed)
@@ -136,7 +138,8 @@ def main(weft):
     cases(weft, check)
     mapped(weft, check)
     products(weft, check)
-    rules(weft, check)
+    shop_files(weft, check, RULES, "rules.path")
+    shop_files(weft, check, EXPERIMENTS, "experiments.path")
     made_up_ids(weft, check)
     print(f"{counts[0]} passed, {counts[1]} failed")
     return 1 if counts[1] or not counts[0] else 0

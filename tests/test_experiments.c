@@ -338,7 +338,7 @@ static void test_holdout(void)
     for (uint64_t i = 0; i < 1000; i++) {
         char key[32];
         int8_t variants[EXPERIMENTS_MAX];
-        struct buffer text = {0};
+        char text[EXPERIMENTS_TEXT_MAX + 1];
         snprintf(key, sizeof key, "visitor-%" PRIu64, i);
         struct experiment_visitor visitor = {.key = bytes_text(key)};
         experiments_assign(&experiments, &visitor, variants);
@@ -348,10 +348,8 @@ static void test_holdout(void)
         CHECK(!b || variants[2] == EXPERIMENT_NONE);
         CHECK(!c || variants[1] == EXPERIMENT_NONE);
         CHECK(variants[3] != EXPERIMENT_NONE);
-        experiments_text(&experiments, variants, &text);
-        buffer_byte(&text, '\0');
-        CHECK_INT(strstr(text.at, "b@") && strstr(text.at, ":holdout,d@"), b);
-        buffer_release(&text);
+        text[experiments_text(&experiments, variants, text).size] = '\0';
+        CHECK_INT(strstr(text, "b@") && strstr(text, ":holdout,d@"), b);
     }
     CHECK(abs(held_out - 500) < 70);
     experiments_release(&experiments);

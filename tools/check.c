@@ -5,6 +5,7 @@
 #include "processors/runtime/kafka/rights.h"
 #include "processors/runtime/log.h"
 #include "processors/runtime/mapping_files.h"
+#include "processors/runtime/experiments_file.h"
 #include "processors/runtime/rules_file.h"
 #include "processors/runtime/schemas_folder.h"
 #include "processors/runtime/topology.h"
@@ -161,6 +162,16 @@ static int check_file(const struct command *command, const struct config *config
 
 /* ---- the files that the configuration names ---- */
 
+/* Prints each line by itself, behind `before`: print_text() escapes ends of lines in a text. */
+static void print_lines(const struct buffer *text, const char *before)
+{
+    for (size_t at = 0; at < text->size;) {
+        const char *line = text->at + at, *end = memchr(line, '\n', text->size - at);
+        print_text("%s%s%.*s\n", before, *before ? ", " : "", (int)(end - line), line);
+        at += (size_t)(end - line) + 1;
+    }
+}
+
 /* Lists every mistake, and unknown placements, which only leave a rule without effect. */
 static int check_rules(const struct command *command, const struct config *config)
 {
@@ -172,16 +183,34 @@ static int check_rules(const struct command *command, const struct config *confi
         rules_placements_text(&rules, &config->settings.recommend.placements, &text);
         merchandising_rules_release(&rules);
     }
-    for (size_t at = 0; at < text.size;) {
-        const char *line = text.at + at, *end = memchr(line, '\n', text.size - at);
-        print_text("%s%s%.*s\n", verdict == VERDICT_OK ? config->rules_path : "",
-                   verdict == VERDICT_OK ? ", " : "", (int)(end - line), line);
-        at += (size_t)(end - line) + 1;
-    }
+    print_lines(&text, verdict == VERDICT_OK ? config->rules_path : "");
     buffer_release(&text);
     if (verdict == VERDICT_OK)
         return EXIT_DONE;
     return command_fail(command, EXIT_FAILED, "%s can't be used", config->rules_path);
+}
+
+/* Lists every mistake; if there is none, the first value that can't be used; then the experiments.
+ */
+static int check_experiments(const struct command *command, const struct config *config)
+{
+    struct experiments_file file = {0};
+    struct error error = {0};
+    struct buffer text = {0};
+    const struct placements *placements = &config->settings.recommend.placements;
+    enum verdict verdict = experiments_check(config->experiments_path, placements, &text);
+    if (verdict == VERDICT_OK)
+        verdict = experiments_file_open(&file, config, &error);
+    if (verdict == VERDICT_OK)
+        experiments_file_text(&file, &text);
+    else if (error.message[0])
+        buffer_format(&text, "%s\n", error.message);
+    print_lines(&text, "");
+    experiments_file_release(&file);
+    buffer_release(&text);
+    if (verdict == VERDICT_OK)
+        return EXIT_DONE;
+    return command_fail(command, EXIT_FAILED, "%s can't be used", config->experiments_path);
 }
 
 /* Reads them as `weft run` does. */
@@ -197,7 +226,9 @@ static int check_named_files(const struct command *command, const struct config 
     mapping_files_release(&mappings);
     if (verdict != VERDICT_OK)
         return command_fail(command, EXIT_FAILED, "%s", error.message);
-    return config->rules_path[0] ? check_rules(command, config) : EXIT_DONE;
+    int rules = config->rules_path[0] ? check_rules(command, config) : EXIT_DONE;
+    int experiments = config->experiments_path[0] ? check_experiments(command, config) : EXIT_DONE;
+    return rules == EXIT_DONE ? experiments : rules;
 }
 
 /* ---- what `weft run` will need ---- */

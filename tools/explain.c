@@ -1,6 +1,7 @@
 #include "tools/explain.h"
 
 #include "processors/recommend/recommend.h"
+#include "processors/runtime/experiments_file.h"
 #include "processors/runtime/kafka/topics.h"
 #include "state/catalogue_store.h"
 #include "state/model_store.h"
@@ -21,6 +22,7 @@ struct explain {
     struct search_index *search;
     struct visitor *visitor;
     struct merchandising_rules rules;
+    struct experiments_file experiments;
 };
 
 static void show(struct list_watcher *watcher, const char *placement,
@@ -91,6 +93,8 @@ static enum verdict load(struct explain *explain, const struct topology *topolog
         verdict = find_visitor(explain, topology, id, error);
     if (verdict == VERDICT_OK)
         verdict = load_model(explain, error);
+    if (verdict == VERDICT_OK)
+        verdict = experiments_file_open(&explain->experiments, config, error);
     if (verdict != VERDICT_OK || config->rules_path[0] == '\0')
         return verdict;
     return merchandising_rules_read(config->rules_path, &explain->rules, error);
@@ -104,9 +108,23 @@ static void show_noise(const struct noise *noise)
                noise_reason_names[noise->reason]);
 }
 
+/* Prints the visitor's variants; the next lists are made with them. */
+static void choose_variants(const struct explain *explain, struct recommender *recommender,
+                            struct list_variants *variants)
+{
+    const struct settings_variants *all = experiments_file_variants(&explain->experiments);
+    char text[EXPERIMENTS_TEXT_MAX];
+    if (all == NULL || !settings_variants_choose(all, explain->visitor, variants))
+        return;
+    recommender_vary(recommender, variants->settings);
+    struct bytes names = experiments_text(&all->experiments, variants->of, text);
+    print_text("experiments: %.*s\n", (int)names.size, names.at);
+}
+
 static void make_lists(struct explain *explain)
 {
     struct list lists[PLACEMENTS_MAX];
+    struct list_variants variants;
     struct arena arena = {0};
     bool again;
     struct recommend_settings settings = explain->config->settings.recommend;
@@ -117,6 +135,7 @@ static void make_lists(struct explain *explain)
     recommender_set_rules(recommender, &explain->rules);
     recommender_set_search(recommender, explain->search);
     recommender_watch(recommender, &explain->watcher);
+    choose_variants(explain, recommender, &variants);
     recommend_lists(recommender, explain->model, explain->catalogue, explain->visitor,
                     explain->config->settings.list_items, &arena, lists, &again);
     recommender_free(recommender);
@@ -140,6 +159,7 @@ enum verdict explain_visitor(const struct config *config, const struct topology 
         make_lists(&explain);
     }
     merchandising_rules_release(&explain.rules);
+    experiments_file_release(&explain.experiments);
     visitor_free(explain.visitor);
     catalogue_free(explain.catalogue);
     search_index_free(explain.search);

@@ -13,6 +13,7 @@
 
 struct recommender {
     const struct recommend_settings *settings;
+    const struct recommend_settings *const *varied; /* recommender_vary() */
     struct learner learner;
     struct ranked_candidates ranked;
     struct sources sources;
@@ -75,6 +76,12 @@ void recommender_free(struct recommender *recommender)
     training_log_free(recommender->training_log);
     shown_log_free(recommender->shown_log);
     free(recommender);
+}
+
+void recommender_vary(struct recommender *recommender,
+                      const struct recommend_settings *const *by_placement)
+{
+    recommender->varied = by_placement;
 }
 
 void recommender_set_rules(struct recommender *recommender, const struct merchandising_rules *rules)
@@ -249,7 +256,7 @@ static void rank_for_placement(struct recommender *recommender, const struct req
                                const struct placement *placement,
                                const struct list_context *context)
 {
-    if (placement->source != SOURCE_WALK)
+    if (placement->source != SOURCE_WALK && placement->source != SOURCE_POPULAR)
         rank_focused(&recommender->ranked, &recommender->settings->rank,
                      &recommender->learner.ranker, request->visitor, context->focus,
                      placement->source == SOURCE_RANKED ? placement->generators_off : 0);
@@ -281,6 +288,8 @@ static uint32_t take_items(struct recommender *recommender, const struct request
     const struct ranked_candidates *ranked = &recommender->ranked;
     if (placement->source == SOURCE_WALK)
         return take_basket_items(recommender, placement, &context->basket, ret_items);
+    if (placement->source == SOURCE_POPULAR)
+        return source_popular(ranked, ret_items);
     if (placement->source == SOURCE_SEARCH)
         return source_search(sources, ranked, context->search_term,
                              request->visitor->latest_time_ms, ret_items);
@@ -350,17 +359,19 @@ uint32_t recommend_lists(struct recommender *recommender, struct model *model,
                          uint32_t length, struct arena *arena, struct list *ret_lists,
                          bool *ret_look_again)
 {
-    const struct placements *placements = &recommender->settings->placements;
+    const struct recommend_settings *own = recommender->settings;
     const struct request request = {.visitor = visitor, .arena = arena};
     _Alignas(64) struct filter_item items[LIST_ROOM]; /* one a cache line */
     uint32_t list_count = 0;
     rank_first(recommender, model, catalogue, visitor);
     bool look_again = recommender->ranked.query.unknown;
-    for (uint32_t i = 0; i < placements->count; i++) {
-        const struct placement *placement = &placements->at[i];
+    for (uint32_t i = 0; i < own->placements.count; i++) {
+        if (recommender->varied)
+            recommender->settings = recommender->varied[i];
+        const struct placement *placement = &recommender->settings->placements.at[i];
         struct list_context context;
-        if (placement->off || !context_find(placement, visitor, model, catalogue,
-                                            recommender->settings->rank.session_gap_ms, &context))
+        if (placement->off ||
+            !context_find(placement, visitor, model, catalogue, own->rank.session_gap_ms, &context))
             continue;
         rank_for_placement(recommender, &request, placement, &context);
         uint32_t count = take_items(recommender, &request, placement, &context, items);
@@ -377,6 +388,8 @@ uint32_t recommend_lists(struct recommender *recommender, struct model *model,
             ret_lists[list_count++] =
                 write_list(recommender, &request, placement, &context, items, shown);
     }
+    recommender->settings = own;
+    recommender->varied = NULL;
     visitor->shown_lists = shown_log_add(recommender->shown_log, visitor->shown_lists,
                                          bytes_hash(visitor_key(visitor)), visitor->latest_time_ms,
                                          ret_lists, list_count);

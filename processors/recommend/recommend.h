@@ -52,6 +52,13 @@ struct recommender *recommender_new(const struct recommend_settings *settings,
 void recommender_share(struct recommender *recommender, int count);
 void recommender_free(struct recommender *recommender);
 
+/* Other settings for the next call of recommend_lists() alone, by the place of each placement in
+ * the recommender's own (variants.h). The placements' names and contexts are the same. Learning,
+ * and the lists that the ranker remembers, follow the recommender's own settings. Borrowed; NULL:
+ * its own. */
+void recommender_vary(struct recommender *recommender,
+                      const struct recommend_settings *const *by_placement);
+
 /* The merchandising rules from now on; borrowed. NULL: none. */
 void recommender_set_rules(struct recommender *recommender,
                            const struct merchandising_rules *rules);

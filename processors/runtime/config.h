@@ -62,6 +62,7 @@ struct config {
     char schema_registry_key_file[CONFIG_LONG_MAX];
     char schemas_path[CONFIG_LONG_MAX];
     char rules_path[CONFIG_LONG_MAX], agents_path[CONFIG_LONG_MAX];
+    char experiments_path[CONFIG_LONG_MAX];
     char placements_off[CONFIG_LIST_MAX];
     char features_off[CONFIG_LIST_MAX];
     char goal[GOAL_TEXT_MAX];
@@ -95,8 +96,7 @@ struct config {
     int64_t commit_min_ms;
     float commit_share; /* 0: no bound */
     int64_t early_retention_ms;
-    int64_t catch_up_lag_ms;
-    int64_t catch_up_wait_ms;
+    int64_t catch_up_lag_ms, catch_up_wait_ms;
     int64_t batch_records_max;
     int64_t max_task_idle_ms;
     int64_t visitor_cache_bytes;
@@ -109,7 +109,7 @@ struct config {
     int64_t schema_registry_refusal_ms;
     int64_t session_timeout_ms;
     int64_t num_standby;
-    int64_t rules_reload_ms;
+    int64_t rules_reload_ms, experiments_reload_ms;
     int64_t rankings_interval_ms;
     int64_t items_interval_ms;
     int64_t items_per_second; /* whose lists are made */
@@ -229,7 +229,7 @@ static inline const char *config_kafka_value(const struct config *config, size_t
  * again after it, and then it is called again. SKIP, with what to do. */
 enum verdict config_finish(struct config *config, struct error *error);
 
-/* Name of a topic of the application: "<application.id>-<suffix>". */
+/* "<application.id>-<suffix>", a topic of the application. */
 void config_topic(const struct config *config, const char *suffix, char *to, size_t size);
 
 static inline bool config_exactly_once(const struct config *config)

@@ -273,6 +273,12 @@ const struct config_key config_keys[] = {
     NUMBER(CONFIG_LISTS, "rules.reload.ms", "1000", rules_reload_ms, 0, 86400000,
            "time between two checks whether that file has changed; 0: it is read only at the "
            "start"),
+    TEXT(CONFIG_LISTS, "experiments.path", "", experiments_path,
+         "file of experiments: variants of lists for shares of the visitors "
+         "(deploy/experiments.example)"),
+    NUMBER(CONFIG_LISTS, "experiments.reload.ms", "1000", experiments_reload_ms, 0, 86400000,
+           "time between two checks whether that file has changed; 0: it is read only at the "
+           "start"),
     NUMBER(CONFIG_LISTS, "list.bought.ms", "2592000000", chosen.recommend.filters.bought_ms, 0,
            INT64_MAX, "a bought item stays out of lists for this time; 30 days"),
     NUMBER(CONFIG_LISTS, "list.shown.max", "0", chosen.recommend.filters.shown_max, 0,

@@ -3,6 +3,7 @@
 #include "processors/runtime/agents_file.h"
 #include "processors/runtime/checked_outlet.h"
 #include "processors/runtime/early_lists.h"
+#include "processors/runtime/experiments_file.h"
 #include "processors/runtime/list_makers.h"
 #include "processors/runtime/log.h"
 #include "processors/runtime/mapping_files.h"
@@ -65,6 +66,7 @@ struct pipeline {
     size_t due_count;
     struct rules_file rules;
     struct buffer agents; /* patterns of user agents */
+    struct experiments_file experiments;
 };
 
 enum verdict pipeline_new(const struct config *config, const struct topology *topology,
@@ -104,6 +106,9 @@ enum verdict pipeline_new(const struct config *config, const struct topology *to
     pipeline->context.agents = buffer_bytes(&pipeline->agents);
     if (verdict == VERDICT_OK)
         verdict = rules_file_open(&pipeline->rules, config, error);
+    if (verdict == VERDICT_OK)
+        verdict = experiments_file_open(&pipeline->experiments, config, error);
+    pipeline->context.variants = experiments_file_variants(&pipeline->experiments);
     recommender_set_rules(list_makers_at(pipeline->makers, 0), &pipeline->rules.rules);
     if (verdict != VERDICT_OK) {
         pipeline_free(pipeline);
@@ -140,6 +145,7 @@ void pipeline_free(struct pipeline *pipeline)
     list_makers_free(pipeline->makers);
     rules_file_release(&pipeline->rules);
     buffer_release(&pipeline->agents);
+    experiments_file_release(&pipeline->experiments);
     arena_release(&pipeline->arena);
     buffer_release(&pipeline->scratch);
     free(pipeline);
@@ -384,6 +390,7 @@ enum verdict pipeline_make_early(struct pipeline *pipeline, struct error *error)
 enum verdict pipeline_close(struct pipeline *pipeline, struct error *error)
 {
     rules_file_reload(&pipeline->rules);
+    experiments_file_reload(&pipeline->experiments);
     enum verdict verdict = VERDICT_OK;
     for (int i = 0; verdict == VERDICT_OK && i < list_makers_count(pipeline->makers); i++)
         verdict = run_batch_ends(pipeline, list_makers_at(pipeline->makers, i), error);

@@ -23,7 +23,7 @@ struct pipeline;
 
 /* All arguments are borrowed and outlive the pipeline. `source` gives the schemas of Confluent
  * framing (schemas/codec.h) and may be NULL. SKIP: a file in schemas.path, a mapping, or
- * the file of merchandising rules can't be used. */
+ * the file of merchandising rules or of experiments can't be used. */
 enum verdict pipeline_new(const struct config *config, const struct topology *topology,
                           struct store *store, struct model *model,
                           const struct catalogue *catalogue, struct outlet *outlet,
@@ -77,8 +77,8 @@ void pipeline_start_early(struct pipeline *pipeline);
 enum verdict pipeline_make_early(struct pipeline *pipeline, struct error *error);
 
 /* Ends the batch: makes the lists of the visitors that it touched, of some that waited, and of
- * those whose second look is due (second_looks.h). Reads the file of merchandising rules again if
- * it has changed. FATAL: a step failed. */
+ * those whose second look is due (second_looks.h). Reads the files of merchandising rules and of
+ * experiments again if they have changed. FATAL: a step failed. */
 enum verdict pipeline_close(struct pipeline *pipeline, struct error *error);
 
 /* The outcome of the batch: visitors, ranker and counts keep its changes, or take them back. The

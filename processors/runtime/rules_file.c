@@ -5,30 +5,14 @@
 #include "processors/recommend/rankings/rankings.h"
 #include "processors/runtime/log.h"
 
-static bool has_changed(struct rules_file *file)
-{
-    struct stat now, *seen = &file->seen;
-    file->due_us = clock_monotonic_us() + file->reload_us;
-    if (stat(file->path, &now) != 0)
-        memset(&now, 0, sizeof now);
-    bool changed = now.st_ino != seen->st_ino || now.st_size != seen->st_size ||
-                   now.st_mtim.tv_sec != seen->st_mtim.tv_sec ||
-                   now.st_mtim.tv_nsec != seen->st_mtim.tv_nsec;
-    *seen = now;
-    return changed;
-}
-
-enum verdict rules_file_open(struct rules_file *file, const struct config *config,
+enum verdict rules_file_open(struct rules_file *rules, const struct config *config,
                              struct error *error)
 {
-    *file = (struct rules_file){
-        .path = config->rules_path,
-        .reload_us = config->rules_reload_ms * 1000,
-    };
-    if (file->path[0] == '\0')
+    *rules = (struct rules_file){.silent = false};
+    watched_file_init(&rules->file, config->rules_path, config->rules_reload_ms);
+    if (rules->file.path[0] == '\0')
         return VERDICT_OK;
-    has_changed(file); /* before it is read, so that a change in between is found later */
-    return merchandising_rules_read(file->path, &file->rules, error);
+    return merchandising_rules_read(rules->file.path, &rules->rules, error);
 }
 
 void rules_file_release(struct rules_file *file)
@@ -40,21 +24,20 @@ bool rules_file_reload(struct rules_file *file)
 {
     struct merchandising_rules rules;
     struct error error = {0};
-    if (file->path[0] == '\0' || file->reload_us == 0 || clock_monotonic_us() < file->due_us ||
-        !has_changed(file))
+    if (!watched_file_changed(&file->file))
         return false;
-    enum verdict verdict = merchandising_rules_read(file->path, &rules, &error);
+    enum verdict verdict = merchandising_rules_read(file->file.path, &rules, &error);
     if (verdict != VERDICT_OK) {
         if (!file->silent)
             log_line(LOG_LEVEL_WARN, "rules", "%s; the previous rules stay", error.message);
         if (verdict == VERDICT_RETRY) /* it is read again at the next look, changed or not */
-            memset(&file->seen, 0, sizeof file->seen);
+            watched_file_again(&file->file);
         return false;
     }
     merchandising_rules_release(&file->rules);
     file->rules = rules;
     if (!file->silent)
-        log_line(LOG_LEVEL_INFO, "rules", "%u rules from %s", rules.count, file->path);
+        log_line(LOG_LEVEL_INFO, "rules", "%u rules from %s", rules.count, file->file.path);
     return true;
 }
 

@@ -5,15 +5,11 @@
 #define WEFT_RUNTIME_RULES_FILE_H
 
 #include "processors/runtime/config.h"
-
-#include <sys/stat.h>
+#include "processors/runtime/watched_file.h"
 
 struct rules_file {
-    const char *path;                 /* empty: there is no file, and no rules */
-    int64_t reload_us;                /* 0: it is read only once */
+    struct watched_file file;         /* with an empty path there are no rules */
     struct merchandising_rules rules; /* stay at this address */
-    struct stat seen;                 /* the file when it was last read, or found unreadable */
-    int64_t due_us;                   /* the next check, by the monotonic clock */
     bool silent;                      /* another copy of the file tells the log of its changes */
 };
 

@@ -92,19 +92,27 @@ uint32_t experiments_assign(const struct experiments *experiments,
     return count;
 }
 
-void experiments_text(const struct experiments *experiments, const int8_t variants[EXPERIMENTS_MAX],
-                      struct buffer *buffer)
+static char *append(char *to, const char *text)
 {
-    const char *between = "";
+    size_t size = strlen(text);
+    memcpy(to, text, size);
+    return to + size;
+}
+
+struct bytes experiments_text(const struct experiments *experiments,
+                              const int8_t variants[EXPERIMENTS_MAX], char to[EXPERIMENTS_TEXT_MAX])
+{
+    char *end = to;
     for (uint32_t i = 0; i < experiments->count; i++) {
         if (variants[i] == EXPERIMENT_NONE)
             continue;
-        buffer_text(buffer, between);
-        buffer_text(buffer, experiments->at[i].id);
-        buffer_byte(buffer, ':');
-        buffer_text(buffer, experiments->at[i].variants[variants[i]].name);
-        between = ",";
+        if (end > to)
+            *end++ = ',';
+        end = append(end, experiments->at[i].id);
+        *end++ = ':';
+        end = append(end, experiments->at[i].variants[variants[i]].name);
     }
+    return bytes_of(end > to ? to : NULL, (size_t)(end - to));
 }
 
 /* ---- identity ---- */

@@ -133,10 +133,13 @@ uint32_t experiments_assign(const struct experiments *experiments,
                             const struct experiment_visitor *visitor,
                             int8_t ret_variants[EXPERIMENTS_MAX]);
 
-/* Appends "NAME@DIGEST:VARIANT,..." as the record of lists has it; nothing: the visitor is in no
- * experiment. */
-void experiments_text(const struct experiments *experiments, const int8_t variants[EXPERIMENTS_MAX],
-                      struct buffer *buffer);
+/* "NAME@DIGEST:VARIANT,...", as the record of lists has it. Writes to `to`; absent: the visitor is
+ * in no experiment. */
+#define EXPERIMENTS_TEXT_MAX                                                                       \
+    (EXPERIMENTS_MAX * (EXPERIMENT_ID_BYTES_MAX + EXPERIMENT_NAME_BYTES_MAX))
+struct bytes experiments_text(const struct experiments *experiments,
+                              const int8_t variants[EXPERIMENTS_MAX],
+                              char to[EXPERIMENTS_TEXT_MAX]);
 
 /* For the parser: finds the last experiment's places in its layer. False: there is no room left. */
 bool experiments_place_last(struct experiments *experiments);

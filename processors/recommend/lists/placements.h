@@ -69,7 +69,8 @@ extern const char *const placement_context_names[CONTEXTS];
 enum placement_source {
     SOURCE_RANKED, /* the candidate generators and the ranker */
     SOURCE_SEARCH,
-    SOURCE_WALK, /* the basket walk */
+    SOURCE_WALK,    /* the basket walk */
+    SOURCE_POPULAR, /* popular items, for the hold-outs of experiments */
 };
 
 /* Filters of a placement, as bits. */

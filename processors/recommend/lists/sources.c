@@ -106,6 +106,22 @@ uint32_t source_basket_walk(const struct ranked_candidates *ranked, const struct
     return count;
 }
 
+/* ---- popular items ---- */
+
+uint32_t source_popular(const struct ranked_candidates *ranked, struct filter_item *ret_items)
+{
+    const struct model *model = ranked->query.model;
+    uint32_t count = model->popular_count < RANKED_MAX ? model->popular_count : RANKED_MAX;
+    for (uint32_t i = 0; i < count; i++)
+        ret_items[i] = (struct filter_item){
+            .item_id = model->items[model->popular[i]].id,
+            .product = query_product(&ranked->query, model->popular[i]),
+            .score = 1 / (float)(i + 1),
+            .origin = ORIGIN_POPULAR,
+        };
+    return count;
+}
+
 /* ---- the search ---- */
 
 struct found_item {

@@ -1,6 +1,7 @@
-/* Sources of a list's items: the ranking, the basket walk and the search. A placement names its
- * source (placements.h). Each source fills an array of scored items, the best first, with the
- * origin that their reason follows from (reasons.h). A further source is cold_start.h.
+/* Sources of a list's items: the ranking, the basket walk, popular items and the search. A
+ * placement names its source (placements.h). Each source fills an array of scored items, the best
+ * first, with the origin that their reason follows from (reasons.h). A further source is
+ * cold_start.h.
  *
  * `ret_items` has room for RANKED_MAX items and is the caller's; the item ids point into the model
  * and the catalogue and hold while these are locked. All functions return how many items there are.
@@ -34,6 +35,9 @@ uint32_t source_ranked(const struct ranked_candidates *ranked, const struct plac
  * `with_popular`: those that are only popular stay. */
 uint32_t source_basket_walk(const struct ranked_candidates *ranked, const struct top_item *items,
                             uint32_t item_count, bool with_popular, struct filter_item *ret_items);
+
+/* The model's popular items in their order; score: 1 / rank. */
+uint32_t source_popular(const struct ranked_candidates *ranked, struct filter_item *ret_items);
 
 /* Items for a search term as the visitor wrote it, as of `time_ms`. With rank(i) that of the
  * visitor's candidates, 1 - rank / RANKED_MAX = 0 for an item that is none, its score is
