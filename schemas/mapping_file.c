@@ -60,7 +60,7 @@ static bool read_layout_member(struct compiler *c, uint32_t node, struct mapping
             continue;
         if (layout->count > 0)
             return refuse(c, node, "file has one of lines, header and columns");
-        layout->kind = kind;
+        layout->kind = (enum layout_kind)kind;
         return kind == LAYOUT_COLUMNS ? read_columns(c, node, layout)
                                       : read_names(c, node, layout->names, &layout->count);
     }

@@ -13,7 +13,7 @@ enum layout_form { LAYOUT_ANY, LAYOUT_DIGITS, LAYOUT_NUMBER, LAYOUT_TIME, LAYOUT
 /* How files of the mapping's records are laid out. A row of a table is read as the JSON object of
  * its columns' names, with texts as values. Texts are the mapping's. */
 struct mapping_layout {
-    enum {
+    enum layout_kind {
         LAYOUT_LINES,   /* JSON lines: objects that have all `names` */
         LAYOUT_HEADER,  /* a table; its first line has all `names`, and perhaps more */
         LAYOUT_COLUMNS, /* a table without a header: the columns are `names`, in `forms` */

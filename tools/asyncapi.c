@@ -261,7 +261,7 @@ void asyncapi_text(const struct config *config, const struct topology *topology,
     json_t *channels = json_object(), *operations = json_object(), *components = json_object();
     for (int i = 0; i < PUBLIC_TOPICS; i++) {
         const struct public_topic *row = &public_topics[i];
-        if (!topology_uses(topology, row->topic))
+        if (!topology_uses(topology, (int)row->topic))
             continue;
         json_object_set_new(channels, id_of(row->topic),
                             channel(config, topology, row, components));

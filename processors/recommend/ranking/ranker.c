@@ -255,7 +255,7 @@ void ranker_learn_goal(struct ranker *ranker, const struct feature_matrix *matri
     if (weights->steps < RANKER_TRUST_STEPS)
         return;
     forward(ranker, now, matrix, g);
-    add_goal(ranker, matrix, goal_weights(now, goal), 1, g);
+    add_goal(ranker, matrix, goal_weights(now, (int)goal), 1, g);
     make_g(matrix, clicked, weight, g, places, &count);
     for (uint32_t f = 0; f < ranker->varying; f++) {
         const float *column = matrix->columns + (size_t)f * matrix->stride;
@@ -265,7 +265,7 @@ void ranker_learn_goal(struct ranker *ranker, const struct feature_matrix *matri
     }
     if (!isfinite(kernels->dot(gradient, gradient, FEATURES_MAX)))
         return;
-    size_t at = (size_t)(goal_weights(now, goal) - now);
+    size_t at = (size_t)(goal_weights(now, (int)goal) - now);
     kernels->adagrad(now + at, sums + at, gradient, GOAL_RATE, EPSILON, FEATURES_MAX);
 }
 

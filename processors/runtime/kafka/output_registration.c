@@ -105,7 +105,8 @@ enum verdict output_registration(const struct config *config, const struct topol
         if (topics[i] == TOPIC_ITEMS && !topology->items)
             continue;
         buffer_clear(&subject);
-        output_subject(config->subject_naming, topology->topics[topics[i]], i, &subject);
+        output_subject(config->subject_naming, topology->topics[topics[i]], (enum output_schema)i,
+                       &subject);
         buffer_byte(&subject, '\0');
         verdict = find_id(config, http, subject.at, output_schema_names[i], &patience, &id, error);
         frames.of[i] = avro_frame_confluent(id);
