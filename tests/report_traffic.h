@@ -1,6 +1,6 @@
 /* Shared by the test and the measurement of `weft report`'s statistics: traffic of two variants,
  * looked at after every hour. Visitors differ in how much they see and in how much they like to
- * click. A few see hundreds of lists, and some of these are robots that click all or nothing. */
+ * click. A few see hundreds of lists, and some of these are robots that click a lot or nothing. */
 #ifndef WEFT_TESTS_REPORT_TRAFFIC_H
 #define WEFT_TESTS_REPORT_TRAFFIC_H
 

@@ -181,7 +181,7 @@ static int check_inputs(struct reporting *reporting, int files)
 {
     if (reporting->path == NULL || *reporting->path == '\0')
         return command_fail(reporting->command, EXIT_USAGE,
-                            "name the file of experiments by --experiments");
+                            "name the file of experiments by --experiments or experiments.path");
     if (reporting->from_topics && files > 0)
         return command_fail(reporting->command, EXIT_USAGE, "--from-topics takes no files besides");
     if (!reporting->from_topics && files == 0)
@@ -215,6 +215,8 @@ static int report_command(const struct command *command, int argc, char **argv)
     config_init(&reporting->config);
     for (int option; code < 0 && (option = getopt_long(argc, argv, "", options, NULL)) != -1;)
         code = report_option(reporting, option);
+    if (reporting->path == NULL)
+        reporting->path = reporting->config.experiments_path;
     if (code < 0)
         code = check_inputs(reporting, argc - optind);
     if (code < 0 && (code = command_config(&reporting->config)) == EXIT_DONE) {
@@ -233,7 +235,7 @@ WEFT_COMMAND(report) = {
     .summary = "tells what came of the experiments, and what can be claimed",
     .usage =
         "[OPTION]... FILE... | --from-topics\n\n" COMMAND_OPTIONS_HELP
-        "  --experiments FILE     the experiments (deploy/experiments.example)\n"
+        "  --experiments FILE     the experiments (default: experiments.path)\n"
         "  --format F, --map M    the form of the files, as for 'weft backtest'\n"
         "  --from-topics          read the application's event topics, and its users\n"
         "  --json                 print JSON in place of text\n"
