@@ -1,6 +1,6 @@
-"""Validates answers over HTTP by the OpenAPI document that `weft serve` gives: the path, the status,
-the media type, and the body by its schema. Knows the part of JSON Schema that the document uses; any
-other word in it is an error."""
+"""Validates answers over HTTP by the OpenAPI document that `weft serve` gives: the path, the
+status, the media type, and the body by its schema. Knows the part of JSON Schema that the document
+uses; any other word in it is an error."""
 
 import json
 import re

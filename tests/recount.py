@@ -116,7 +116,8 @@ def read_events(path):
                     continue
                 record = (*row[:5], price_of(row[7]), float(row[8] or 1))
                 quantity = max(int(float(row[8] or 1)), 1)
-                yield int(row[0]), row[1], record, [(kind, row[4], price_of(row[7]), quantity)], None, \
+                items = [(kind, row[4], price_of(row[7]), quantity)]
+                yield int(row[0]), row[1], record, items, None, \
                     None
 
 
@@ -169,8 +170,8 @@ class Orders:
 
 
 def visitors_of(path):
-    """Each visitor's activities in the order of time, then kind, then the file's order: (time, kind,
-    subject, price, channel, whether it counts)."""
+    """Each visitor's activities in the order of time, then kind, then the file's order: (time,
+    kind,     subject, price, channel, whether it counts)."""
     visitors = defaultdict(list)
     known, orders = set(), Orders()
     for number, (when, user, event_id, subjects, channel, transaction) in enumerate(

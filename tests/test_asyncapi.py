@@ -110,7 +110,8 @@ def main(weft):
     check_examples(weft, plain)
     check("inputs and outputs are there", {"view", "recommendations", "rankings", "dead-letters"} <=
           set(plain["channels"]), list(plain["channels"]))
-    check("topics that are not in use are left out", "recommendations.item" not in plain["channels"])
+    check("topics that are not in use are left out",
+          "recommendations.item" not in plain["channels"])
     check("inputs are JSON or Avro", set(plain["channels"]["view"]["messages"]) ==
           {"view", "viewAvro"})
     full = document(weft, "output.format=avro", "items.lists=on", "lists.early=on",

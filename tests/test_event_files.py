@@ -68,7 +68,8 @@ def mapped(weft, check):
         refused = sum("refused" in line for line in lines)
         dropped = sum("dropped" in line for line in lines)
         printed, exit_code = run(weft, "check", "--map", chosen, path)
-        for part in (f"{len(lines)} lines, {refused} rejected", f"view       {views}" if views else "",
+        for part in (f"{len(lines)} lines, {refused} rejected",
+                     f"view       {views}" if views else "",
                      f"dropped    {dropped}" if dropped else ""):
             check(f"{name}: check says '{part}'", part in printed, printed)
         check(f"{name}: check", exit_code == (1 if refused else 0), printed)

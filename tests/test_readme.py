@@ -27,7 +27,8 @@ CELL_MAX = 120
 NO_KEYS = re.compile(r"events\.|kind\.|catalog\.product|recommendations\.(early|item)$|__weft|"
                      r"isolation\.level|quality\.PLACEMENT|placements\.|diversity\.percent$|"
                      r"delete\.retention\.ms$|kafka\.|"
-                     r"instance\.id$|topic\.partitioner$|.*\.(py|md|c|h|js|ts|avsc|properties|sh|csv|html)$")
+                     r"instance\.id$|topic\.partitioner$|"
+                     r".*\.(py|md|c|h|js|ts|avsc|properties|sh|csv|html)$")
 A_COMMAND = re.compile(r"\bweft [a-z]+|tools/|build/|tests/|python3|WEFT_[A-Z]+=|--[a-z]+")
 A_FIGURE = re.compile(r"^[-+~]?(p50 )?[\d.]*\d")
 

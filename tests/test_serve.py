@@ -104,7 +104,8 @@ def paths(serve):
     check("the level is set", json.loads(serve.get("/loglevel")[2]) == {"level": "debug"})
     serve.ask("PUT", "/loglevel?level=info")
     check("nothing is known of nobody", serve.get("/v1/visitors/nobody")[0] == 404)
-    for path, status in (("/nothing", 404), ("/v1/products/none", 404), ("/v1/visitors//lists", 404),
+    for path, status in (("/nothing", 404), ("/v1/products/none", 404),
+                         ("/v1/visitors//lists", 404),
                          ("/v1/products/%zz", 400), ("/v1/products/%00", 400),
                          ("/../../etc/passwd", 404), ("/weft.js/../../x", 404),
                          ("/v1/visitors/" + "x" * 257 + "/lists", 400),
@@ -198,7 +199,8 @@ def limits(serve):
     answer = raw(serve, b"GET /livez HTTP/1.1\r\nHost: localhost\r\n" + flood + b"\r\n")
     check("a flood of headers is refused", b"200 OK" not in answer[:20], answer[:60])
     answer = raw(serve, b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\n"
-                 b"Transfer-Encoding: chunked\r\n\r\n" + (b"10000\r\n" + b" " * 65536 + b"\r\n") * 8)
+                 b"Transfer-Encoding: chunked\r\n\r\n" +
+                 (b"10000\r\n" + b" " * 65536 + b"\r\n") * 8)
     check("a body without end is refused", b"202" not in answer[:20], answer[:60])
     for start in (b"GET", b"\x16\x03\x01", b"GET /livez HTTP/9.9\r\n\r\n", b"\r\n" * 1000):
         raw(serve, start + b"\0\xff\r\n\r\n")

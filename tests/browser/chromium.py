@@ -23,7 +23,8 @@ class Chromium:
         self.profile = tempfile.mkdtemp(prefix="weft-chromium-")
         options = webdriver.ChromeOptions()
         options.binary_location = shutil.which("chromium")
-        for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+        for argument in ("--headless=new", "--no-sandbox", "--disable-gpu",
+                         "--disable-dev-shm-usage",
                          "--disable-background-networking", "--disable-component-update",
                          "--hide-scrollbars", "--force-device-scale-factor=1",
                          f"--user-data-dir={self.profile}", f"--window-size={width},{height}",

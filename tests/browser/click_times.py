@@ -42,7 +42,8 @@ def serve(shop):
 
 
 def measured(browser, name):
-    return browser.run("return performance.getEntriesByName(arguments[0]).map(e => e.duration)", name)
+    return browser.run(
+        "return performance.getEntriesByName(arguments[0]).map(e => e.duration)", name)
 
 
 def click(browser, url, clicks):
@@ -81,7 +82,8 @@ def main():
         url = serve(shop)
         minutes = 0.3 + chosen.clicks * 0.5 / 60
         others = subprocess.Popen([WEFT, *mall, "--no-catalogue", "--seed", "2", "--minutes",
-                                   f"{minutes:.2f}", "--measure"], stdout=subprocess.PIPE, text=True)
+                                   f"{minutes:.2f}", "--measure"],
+                                  stdout=subprocess.PIPE, text=True)
         print(f"{chosen.rate} other events/s, {os.cpu_count()} cores", flush=True)
         try:
             with Chromium() as browser:

@@ -7,7 +7,8 @@ ROWS = "return document.querySelectorAll('main table tbody tr').length"
 SEND = """
     const done = arguments[2];
     fetch("/v1/events", {method: "POST", headers: {"Content-Type": "application/json"},
-        body: JSON.stringify([{type: "view", event_id: "room-" + Date.now(), visitor_id: arguments[0],
+        body: JSON.stringify([{type: "view", event_id: "room-" + Date.now(),
+                               visitor_id: arguments[0],
                                event_time: Date.now(), item: {item_id: arguments[1]}}])})
         .then(answer => done(answer.status));"""
 
@@ -23,10 +24,12 @@ def look(browser, checks, url, visitor, contrast):
     checks.check("it shows a change as it comes", status == 202 and browser.wait(
         "return document.querySelector('.log li') && document.querySelector('tr.new')"), status)
     checks.check("it shows what is known of the visitor", browser.wait(
-        "return [...document.querySelectorAll('h2')].some(e => e.textContent.startsWith('Known')) && "
+        "return [...document.querySelectorAll('h2')].some(e => "
+        "e.textContent.startsWith('Known')) && "
         "document.querySelector('main').textContent.includes('Tastes: brands')"))
     for hash, what in (("item/M00020", "an item"), ("search/red%20dress", "a search"),
-                       ("rankings", "a ranking"), ("rankings/bought%7Ccategory%7CWomen", "another")):
+                       ("rankings", "a ranking"),
+                       ("rankings/bought%7Ccategory%7CWomen", "another")):
         browser.run("location.hash = arguments[0]", "#/" + hash)
         good = browser.wait("return document.querySelector('main dl') && (arguments[0] || "
                             + ROWS[7:] + " > 5)", hash.startswith("item"))

@@ -1,5 +1,5 @@
-"""A web server for the tests of weft.js: it takes events as `weft serve` does, or fails as told, and
-has one page under a strict Content-Security-Policy."""
+"""A web server for the tests of weft.js: it takes events as `weft serve` does, or fails as told,
+and has one page under a strict Content-Security-Policy."""
 
 import http.server
 import json
@@ -8,7 +8,8 @@ import threading
 import time
 
 WEB = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "serve", "web")
-POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'"
+POLICY = ("default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; "
+          "img-src 'self'")
 PAGE = """<!doctype html><html lang="en"><title>shop</title>
 <link rel="stylesheet" href="/page.css"><script src="/weft.js"></script>
 <h1>shop</h1><ul id="list"></ul><div id="far"></div><ul id="below"></ul></html>"""
@@ -41,7 +42,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif self.path.startswith("/v1/"):
             self.server.fake.reads.append((self.path, self.headers.get("Authorization")))
             if "/stream" in self.path:
-                self.answer(200, b"id: r1\nevent: lists\ndata: " + LISTS.encode() + b"\n\n", "text/event-stream")
+                message = b"id: r1\nevent: lists\ndata: " + LISTS.encode() + b"\n\n"
+                self.answer(200, message, "text/event-stream")
             else:
                 self.answer(200, b'{"lists":[]}')
         else:

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""weft.js in Chromium, under a strict Content-Security-Policy: what it sends, and when it is silent.
+"""weft.js in Chromium, under a strict Content-Security-Policy: what it sends, and when it is
+silent.
 
     /usr/bin/python3 tests/browser/sdk.py
 
@@ -37,7 +38,8 @@ def open_page(browser, fake, consent=True, **settings):
     browser.driver.delete_all_cookies()
     browser.run("sessionStorage.clear()")
     browser.driver.get(fake.url + "/")
-    browser.run("window.refused = []; weft.init({...arguments[0], failed: (status, body, events) => "
+    browser.run("window.refused = []; weft.init({...arguments[0], "
+                "failed: (status, body, events) => "
                 "refused.push([status, events.length])})", settings)
     if consent:
         browser.run("weft.consent(true)")

@@ -24,10 +24,12 @@ from chromium import Checks, Chromium
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 PAGE_BYTES_MAX = 200_000
 
-CARDS = """return [...document.querySelectorAll(`[data-placement="${arguments[0]}"]:not([hidden]) .card`)]
+CARDS = """return [...document.querySelectorAll(
+    `[data-placement="${arguments[0]}"]:not([hidden]) .card`)]
     .map(card => ({id: card.dataset.itemId, name: card.querySelector(".name").textContent,
                    why: card.querySelector(".why").textContent}))"""
-CARD = """return document.querySelectorAll(`[data-placement="${arguments[0]}"] .card a`)[arguments[1]]"""
+CARD = """return document.querySelectorAll(
+    `[data-placement="${arguments[0]}"] .card a`)[arguments[1]]"""
 CLICK = CARD[7:] + ".click()"
 MEASURES = """return performance.getEntriesByName("mall:click-to-list").length"""
 
@@ -37,7 +39,8 @@ CONTRAST = r"""
     const light = ([r, g, b]) => [r, g, b].map(c => c / 255)
         .map(c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4)
         .reduce((sum, c, at) => sum + c * [.2126, .7152, .0722][at], 0);
-    const ratio = (a, b) => (Math.max(light(a), light(b)) + .05) / (Math.min(light(a), light(b)) + .05);
+    const ratio = (a, b) =>
+        (Math.max(light(a), light(b)) + .05) / (Math.min(light(a), light(b)) + .05);
     function behind(element) {
         for (let at = element; at; at = at.parentElement) {
             const style = getComputedStyle(at);
@@ -116,7 +119,8 @@ class Shop:
                    len(self.cards("home")) >= 8 and all(card["why"] for card in
                                                         self.cards("home")), self.cards("home"))
         self.check("every product is drawn", self.browser.run(
-            "return [...document.querySelectorAll('.card')].every(c => c.querySelector('svg path'))"))
+            "return [...document.querySelectorAll('.card')].every("
+            "c => c.querySelector('svg path'))"))
 
     def refused(self):
         self.browser.requests()
@@ -184,7 +188,8 @@ class Shop:
         self.browser.run("document.querySelector('#find').value = arguments[0]; "
                          "document.querySelector('.find').requestSubmit()", term)
         names = self.browser.wait("return document.querySelector('.choice') && [...document"
-                                  ".querySelectorAll('.choice + ol .name')].map(e => e.textContent)")
+                                  ".querySelectorAll('.choice + ol .name')]"
+                                  ".map(e => e.textContent)")
         self.check(f"a search for {term} finds it", names and len(names) >= 5 and
                    all(all(word in name for word in words) for name in names[:5]), names)
         self.check(f"a search for {term} makes a list of the visitor's",
@@ -237,7 +242,8 @@ class Shop:
         for _ in range(12):
             keys.active_element.send_keys("\ue004")  # Tab
             order.append(self.browser.run("""const at = document.activeElement;
-                return [at.className || at.id || at.textContent, getComputedStyle(at).outlineStyle]"""))
+                return [at.className || at.id || at.textContent,
+                        getComputedStyle(at).outlineStyle]"""))
         names = [name for name, _ in order]
         self.check("Tab goes from the skip link to the head, then to the products",
                    names[:2] == ["skip", "mark"] and names.index("find") < names.index("bag") <
@@ -248,7 +254,8 @@ class Shop:
         self.check("/ goes to the search", self.browser.run(
             "return document.activeElement.id === 'find'"))
         keys.active_element.send_keys("boots\ue007")
-        self.check("Enter searches", self.browser.wait("return location.hash === '#/search/boots' && "
+        self.check("Enter searches", self.browser.wait("return location.hash === "
+                                                       "'#/search/boots' && "
                                                        "document.querySelector('.choice')"))
         self.browser.run("document.querySelector('.card a').focus()")
         keys.active_element.send_keys("\ue007")
@@ -261,7 +268,8 @@ class Shop:
         views = ((390, True, "ko"), (1280, False, "en"), (1280, True, "ko"), (390, False, "en"))
         for width, dark, language in views if all_pages else views[:1]:
             self.browser.size(width, 844, dark)
-            self.browser.run("localStorage['mall.language'] = JSON.stringify(arguments[0])", language)
+            self.browser.run("localStorage['mall.language'] = JSON.stringify(arguments[0])",
+                             language)
             for page in pages if all_pages else pages[1:2]:
                 self.browser.driver.get(self.url + "#/" + page)
                 self.browser.driver.refresh()
@@ -315,7 +323,8 @@ def run(url, checks, all_pages):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     parser.add_argument("--url", help="of a shop that runs already")
-    parser.add_argument("--long", action="store_true", help="look at all pages, light and dark, wide "
+    parser.add_argument("--long", action="store_true",
+                        help="look at all pages, light and dark, wide "
                         "and narrow, in both languages")
     chosen = parser.parse_args()
     checks = Checks()

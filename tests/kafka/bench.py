@@ -376,7 +376,8 @@ def main(wanted):
     wanted = wanted or ["drain", "latency", "driver", "restore", "catalogue", "rankings"]
     print(f"{WEFT}, {os.cpu_count()} cores", flush=True)
     with tempfile.TemporaryDirectory(prefix="weft-bench-") as folder:
-        path = None if set(wanted) <= {"scale", "soak", "rankings", "serve"} else make_events(folder)
+        no_events = set(wanted) <= {"scale", "soak", "rankings", "serve"}
+        path = None if no_events else make_events(folder)
         if "driver" in wanted:
             driver(path)
         if "catalogue" in wanted:

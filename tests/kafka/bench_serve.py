@@ -70,7 +70,8 @@ def cpu_seconds(pid):
 def wrk(pid, url, connections, *more):
     """(requests/s, p50 ms, p99 ms, CPU microseconds a request, errors)"""
     before = cpu_seconds(pid)
-    out = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}", "--latency", *more, url],
+    out = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}", "--latency", *more,
+                          url],
                          capture_output=True, text=True, check=True).stdout
     return (float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1)),
             in_ms(re.search(r"50%\s+(\S+)", out).group(1)),
@@ -140,7 +141,8 @@ def serve(program, visitors):
             file.write(LUA.format(visitors=visitors))
         print(f"serve: {visitors:,} visitors, one thread, answers of {len(body):,} bytes, "
               f"{resident_mb(server.pid):.0f} MB", flush=True)
-        print("  connections  requests/s  p50 ms  p99 ms  CPU us   nginx/s  CPU us  ratio, ratio of "
+        print("  connections  requests/s  p50 ms  p99 ms  CPU us   nginx/s  CPU us  ratio, "
+              "ratio of "
               "CPU", flush=True)
         for connections in CONNECTIONS:
             rate, p50, p99, cpu, errors = wrk(server.pid, f"http://127.0.0.1:{port}", connections,

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Tests `weft serve` beside `weft run` and Apache Kafka. Lists over HTTP are those of the topic,
 with products. A stream tells of a change. Events that are acknowledged while serve is killed are in
-the topics, and count once. An erased visitor is gone, also from a copy that was away for longer than
-the topic remembers deletions. The test needs kcat and the programs that tools/kafka needs.
+the topics, and count once. An erased visitor is gone, also from a copy that was away for longer
+than the topic remembers deletions. The test needs kcat and the programs that tools/kafka needs.
 
     serve.py [--long]"""
 
@@ -278,7 +278,8 @@ def erased(checks, shop, serve, visitor):
                  not serve.get(f"/v1/visitors/{visitor}/lists")["known"])
     rows = f"{shop.name}.recommendations"
     checks.check("weft run deletes them", wait("the tombstone", lambda: [
-        row[3] for row in read_topic(shop.address, rows) if row[2] == visitor.encode()][-1] is None))
+        row[3] for row in read_topic(shop.address, rows)
+        if row[2] == visitor.encode()][-1] is None))
     time.sleep(0.3)
     checks.check("and they stay away", not serve.get(f"/v1/visitors/{visitor}/lists")["known"])
     checks.check("nothing is known any more", wait(

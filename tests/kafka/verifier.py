@@ -462,7 +462,8 @@ def judge_changes(expected, found, once, say):
     wrong = [place for place in taken_back.keys() | expected.taken_back.keys()
              if taken_back[place] != expected.taken_back[place] and not of_guest(place[1])]
     if wrong and once:
-        say(f"carts and purchases that are taken back in the log and should not be, or the reverse, "
+        say(f"carts and purchases that are taken back in the log and should not be, or the "
+            f"reverse, "
             f"{some(wrong)}")
 
 

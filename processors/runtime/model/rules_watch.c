@@ -7,8 +7,8 @@ static void log_lines(const struct rules_watch *watch, struct buffer *text, cons
 {
     for (size_t at = 0; at < text->size;) {
         const char *line = text->at + at, *end = memchr(line, '\n', text->size - at);
-        log_line(LOG_LEVEL_WARN, "rules", "%s, %.*s%s", watch->file.file.path, (int)(end - line), line,
-                 result);
+        log_line(LOG_LEVEL_WARN, "rules", "%s, %.*s%s", watch->file.file.path, (int)(end - line),
+                 line, result);
         at += (size_t)(end - line) + 1;
     }
     buffer_release(text);
