@@ -19,7 +19,7 @@
 /* Rounds of a long test: with a sanitizer fewer, since it finds in few what it finds in many. */
 #if defined(__SANITIZE_THREAD__)
 #define TEST_SANITIZED 1
-#define TEST_ROUNDS(n) ((n) / 10)
+#define TEST_ROUNDS(n) ((n) >= 10 ? (n) / 10 : 1)
 #elif defined(__SANITIZE_ADDRESS__)
 #define TEST_SANITIZED 1
 #define TEST_ROUNDS(n) ((n) >= 4 ? (n) / 4 : 1)
