@@ -115,12 +115,12 @@ def lists_follow(checks, shop):
         checks.equal(f"{item} is found again", shown.get("search", [None])[0], item)
     shown = session.lists(session.send("search", search_term="wol coat"))
     checks.equal("a search is answered", len(shown.get("search", [])) >= 10, True)
-    put(shop, "p8", product(8, categories=["Women > Bags"]))  # coats are substitutes of coats
-    Session(shop, "v3").send("view", item={"item_id": "p8"})
+    put(shop, "p7", product(7, categories=["Women > Bags"]))  # coats are substitutes of coats
+    Session(shop, "v3").send("view", item={"item_id": "p7"})
     shop.settle()
     shown = session.lists(session.send("cart", action="add", items=[{"item_id": "p4"}]))
     checks.equal("a cart has a list, without substitutes of its item",
-                 "p8" in shown.get("cart", []) and not {"p0", "p4"} & set(shown["cart"]), True)
+                 "p7" in shown.get("cart", []) and not {"p0", "p4"} & set(shown["cart"]), True)
     out = weft("get", "visitor", "v1", "--explain", *shop.common(), "--set",
                f"state.dir={shop.state(0)}", check=False)
     checks.equal("why an item was taken out is told", "bought lately" in out.stdout, True)
